@@ -107,7 +107,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let posted = PostedEnvelope::decode(&posted)?.authenticate(&alice_key, &alice, &to, now)?;
     let claim = stamp_keys.stamp(&posted, now)?;
     let delivery = StampedEnvelope::new(claim, posted)?.deliver(&bob_key);
-    let delivery = delivery.authenticate(&bob_key, &bob.account)?;
+    let delivery = delivery.authenticate(&bob_key, &bob)?;
     let opened = open(&mut from_alice, &delivery)?;
     println!("bob reads {:?}", opened.content().as_text());
     assert!(open(&mut from_alice, &delivery).is_err(), "it opens once");

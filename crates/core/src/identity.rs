@@ -19,6 +19,8 @@ pub const IDENTITY_KEY_LEN: usize = 64;
 pub const IDENTITY_CERTIFICATE_LEN: usize = 64;
 /// Length of an account proof in bytes: an Ed25519 signature.
 pub const ACCOUNT_PROOF_LEN: usize = 64;
+/// Length of a device proof and of a roster's signature in bytes: an Ed25519 signature.
+pub const ROSTER_SIGNATURE_LEN: usize = 64;
 
 /// The public identity of a device. Applications pin it, and safety numbers are computed from it.
 ///
@@ -241,6 +243,33 @@ impl IdentityKeyPair {
     #[must_use]
     pub fn prove_account(&self, context: &[u8]) -> [u8; ACCOUNT_PROOF_LEN] {
         self.sign(&account_proof_input(context))
+    }
+
+    /// Consents to be a device of an account. The proof goes into the account's roster.
+    ///
+    /// The proof is an Ed25519 signature over `waxseal/2/core/device-proof || context`, 64 bytes.
+    /// It is public. The crate `waxseal-roster` makes the context, which names account, account key
+    /// and device number, and checks the proof. (SPEC, “Device proof and roster”)
+    ///
+    /// # Security
+    /// Only sign a context of the account that this device is to belong to, with an account key
+    /// that its user confirmed. Anyone who has the proof can list this device in that account.
+    #[must_use]
+    pub fn prove_device(&self, context: &[u8]) -> [u8; ROSTER_SIGNATURE_LEN] {
+        self.sign(&[labels::DEVICE_PROOF, context].concat())
+    }
+
+    /// Signs a roster, the list of an account's devices, as one of the account's managers.
+    ///
+    /// The signature is an Ed25519 signature over `waxseal/2/core/roster || roster`, 64 bytes. It
+    /// is public. The crate `waxseal-roster` makes the roster and checks the signature. (SPEC,
+    /// “Device proof and roster”)
+    ///
+    /// # Security
+    /// Only sign a roster that this device made or checked: peers send to every device in it.
+    #[must_use]
+    pub fn sign_roster(&self, roster: &[u8]) -> [u8; ROSTER_SIGNATURE_LEN] {
+        self.sign(&[labels::ROSTER, roster].concat())
     }
 
     pub(crate) fn dh(&self) -> &DhKeyPair {

@@ -53,6 +53,17 @@ pub(crate) const REFUSAL: &[u8] = b"waxseal/2/core/refusal";
 pub(crate) const SESSION_ID: &[u8] = b"waxseal/2/core/session-id";
 /// HKDF info of the key that makes the marks of a device.
 pub(crate) const MARK: &[u8] = b"waxseal/2/core/mark";
+/// Signature by the identity's Ed25519 key over a context that names account, account key and
+/// number, by which a device consents to be in an account's roster.
+pub(crate) const DEVICE_PROOF: &[u8] = b"waxseal/2/core/device-proof";
+/// Signature by the identity's Ed25519 key over a roster, the list of an account's devices.
+pub(crate) const ROSTER: &[u8] = b"waxseal/2/core/roster";
+/// Hash of the whole handshake, which people compare in part when they link a device.
+pub(crate) const SESSION_DIGEST: &[u8] = b"waxseal/2/core/session-digest";
+/// First hash of a fingerprint in a safety number of two account keys.
+pub(crate) const ACCOUNT_FINGERPRINT_START: &[u8] = b"waxseal/2/core/fingerprint-start";
+/// Each later hash of a fingerprint in a safety number of two account keys.
+pub(crate) const ACCOUNT_FINGERPRINT_STEP: &[u8] = b"waxseal/2/core/fingerprint-step";
 /// First hash of a fingerprint in a safety number.
 pub(crate) const FINGERPRINT_START: &[u8] = b"waxseal/1/core/fingerprint-start";
 /// Each later hash of a fingerprint in a safety number.
@@ -84,6 +95,11 @@ pub(crate) const ALL: &[&[u8]] = &[
     REFUSAL,
     SESSION_ID,
     MARK,
+    DEVICE_PROOF,
+    ROSTER,
+    SESSION_DIGEST,
+    ACCOUNT_FINGERPRINT_START,
+    ACCOUNT_FINGERPRINT_STEP,
     FINGERPRINT_START,
     FINGERPRINT_STEP,
 ];
@@ -106,7 +122,7 @@ mod tests {
     fn derivations_that_changed_or_are_new_have_labels_of_version_2() {
         let of_version_2 = ALL.iter().filter(|label| label.starts_with(b"waxseal/2/"));
         let names = of_version_2.map(|label| &label["waxseal/2/core/".len()..]);
-        let changed: [&[u8]; 7] = [
+        let changed: [&[u8]; 12] = [
             b"message-key",
             b"header-encryption-key",
             b"header-authentication-key",
@@ -114,6 +130,11 @@ mod tests {
             b"refusal",
             b"session-id",
             b"mark",
+            b"device-proof",
+            b"roster",
+            b"session-digest",
+            b"fingerprint-start",
+            b"fingerprint-step",
         ];
         assert_eq!(names.collect::<Vec<_>>(), changed);
     }

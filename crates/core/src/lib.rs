@@ -271,7 +271,9 @@ pub mod export {
 /// consists of.
 pub mod limits {
     pub use crate::bundle::MAX_BUNDLE_PART_LEN;
-    pub use crate::identity::{ACCOUNT_PROOF_LEN, IDENTITY_CERTIFICATE_LEN, IDENTITY_KEY_LEN};
+    pub use crate::identity::{
+        ACCOUNT_PROOF_LEN, IDENTITY_CERTIFICATE_LEN, IDENTITY_KEY_LEN, ROSTER_SIGNATURE_LEN,
+    };
     pub use crate::mark::MARK_LEN;
     pub use crate::message::MAX_REFUSAL_LEN;
     pub use crate::message::{MAX_ASSOCIATED_DATA_LEN, MAX_MESSAGE_LEN, MAX_PLAINTEXT_LEN};

@@ -44,6 +44,13 @@ impl SessionAd {
     pub(crate) fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
+
+    /// The digest of the handshake that people compare in part.
+    pub(crate) fn session_digest(&self) -> [u8; 32] {
+        // SHA-256(label || session associated data)
+        let hash = Sha256::new_with_prefix(labels::SESSION_DIGEST);
+        hash.chain_update(self.0).finalize().into()
+    }
 }
 
 /// The secrets that the two ratchets start from.

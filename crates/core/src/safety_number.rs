@@ -20,8 +20,10 @@ pub const MAX_ACCOUNT_ID_LEN: usize = 256;
 /// bits. A device spends half a millisecond on these hashes.
 const ITERATIONS: usize = 1_024;
 
-/// Version byte of a safety number's scannable form.
+/// Version byte of the scannable form of a number of two identities.
 const SCANNABLE_VERSION: u8 = 0x01;
+/// Version byte of the scannable form of a number of two account keys.
+const SCANNABLE_VERSION_2: u8 = 0x02;
 /// Length of the scannable form: version, fingerprint of the device that shows it, fingerprint of
 /// its peer.
 const SCANNABLE_LEN: usize = 1 + 32 + 32;
@@ -48,6 +50,8 @@ pub struct InvalidAccountId {
 /// | scannable | 65 bytes | version, our fingerprint (32), the peer's fingerprint (32) |
 #[derive(Clone)]
 pub struct SafetyNumber {
+    /// Version byte of the scannable form.
+    version: u8,
     ours: [u8; 32],
     theirs: [u8; 32],
 }
@@ -72,9 +76,34 @@ impl SafetyNumber {
         ours: (&IdentityKey, &[u8]),
         theirs: (&IdentityKey, &[u8]),
     ) -> Result<Self, InvalidAccountId> {
+        let fingerprint = |(identity, account): (&IdentityKey, &[u8])| {
+            fingerprint(&LABELS_1, &identity.to_bytes(), account)
+        };
         Ok(Self {
-            ours: fingerprint(ours.0, ours.1)?,
-            theirs: fingerprint(theirs.0, theirs.1)?,
+            version: SCANNABLE_VERSION,
+            ours: fingerprint(ours)?,
+            theirs: fingerprint(theirs)?,
+        })
+    }
+
+    /// Computes the number from the account key and account identifier of each party. An identifier
+    /// has 1 to [`MAX_ACCOUNT_ID_LEN`] bytes.
+    ///
+    /// The number stays the same when a device joins or leaves an account.
+    ///
+    /// # Errors
+    /// [`InvalidAccountId`].
+    pub fn of_accounts(
+        ours: (&[u8; 32], &str),
+        theirs: (&[u8; 32], &str),
+    ) -> Result<Self, InvalidAccountId> {
+        let fingerprint = |(key, account): (&[u8; 32], &str)| {
+            fingerprint(&LABELS_2, key.as_slice(), account.as_bytes())
+        };
+        Ok(Self {
+            version: SCANNABLE_VERSION_2,
+            ours: fingerprint(ours)?,
+            theirs: fingerprint(theirs)?,
         })
     }
 
@@ -92,7 +121,7 @@ impl SafetyNumber {
     /// The bytes to show as a code that the peer scans.
     #[must_use]
     pub fn scannable(&self) -> Vec<u8> {
-        [&[SCANNABLE_VERSION], self.ours.as_slice(), &self.theirs].concat()
+        [&[self.version], self.ours.as_slice(), &self.theirs].concat()
     }
 
     /// Compares bytes that were scanned from the peer's device, which has the two parties the other
@@ -110,7 +139,7 @@ impl SafetyNumber {
             });
         }
         let (version, fingerprints) = scanned.split_first().ok_or(DecodeError::Malformed)?;
-        if *version != SCANNABLE_VERSION {
+        if *version != self.version {
             return Err(DecodeError::UnknownVersion { version: *version });
         }
         let (shown_own, shown_other) = fingerprints
@@ -128,8 +157,26 @@ impl SafetyNumber {
     }
 }
 
+/// The labels of the first and of each later hash of a fingerprint.
+struct Labels {
+    start: &'static [u8],
+    step: &'static [u8],
+}
+
+/// Labels of a fingerprint of an identity.
+const LABELS_1: Labels = Labels {
+    start: labels::FINGERPRINT_START,
+    step: labels::FINGERPRINT_STEP,
+};
+
+/// Labels of a fingerprint of an account key.
+const LABELS_2: Labels = Labels {
+    start: labels::ACCOUNT_FINGERPRINT_START,
+    step: labels::ACCOUNT_FINGERPRINT_STEP,
+};
+
 /// Computes the fingerprint of one party: 32 bytes.
-fn fingerprint(identity: &IdentityKey, account: &[u8]) -> Result<[u8; 32], InvalidAccountId> {
+fn fingerprint(labels: &Labels, key: &[u8], account: &[u8]) -> Result<[u8; 32], InvalidAccountId> {
     let invalid = InvalidAccountId {
         len: account.len(),
         max: MAX_ACCOUNT_ID_LEN,
@@ -139,24 +186,23 @@ fn fingerprint(identity: &IdentityKey, account: &[u8]) -> Result<[u8; 32], Inval
         return Err(invalid);
     }
     let len = u16::try_from(account.len()).map_err(|_| invalid)?;
-    // The first hash takes in identity and account:
-    // h_1 = SHA-256(start label || identity || account length || account)
-    let identity = identity.to_bytes();
-    let start = Sha256::new_with_prefix(labels::FINGERPRINT_START);
+    // The first hash takes in key and account:
+    // h_1 = SHA-256(start label || key || account length || account)
+    let start = Sha256::new_with_prefix(labels.start);
     let mut hash: [u8; 32] = start
-        .chain_update(identity)
+        .chain_update(key)
         .chain_update(len.to_be_bytes())
         .chain_update(account)
         .finalize()
         .into();
-    // Each later hash takes in the hash before it, and the identity again:
-    // h_i = SHA-256(step label || h_(i-1) || identity)
-    let step = Sha256::new_with_prefix(labels::FINGERPRINT_STEP);
+    // Each later hash takes in the hash before it, and the key again:
+    // h_i = SHA-256(step label || h_(i-1) || key)
+    let step = Sha256::new_with_prefix(labels.step);
     for _ in 1..ITERATIONS {
         hash = step
             .clone()
             .chain_update(hash)
-            .chain_update(identity)
+            .chain_update(key)
             .finalize()
             .into();
     }

@@ -311,6 +311,13 @@ impl Session {
         SessionId::of(&self.ad, &self.base_key)
     }
 
+    /// A hash of the whole handshake, the same on both sides. See [`SessionSet::digest`].
+    ///
+    /// [`SessionSet::digest`]: crate::SessionSet::digest
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        self.ad.session_digest()
+    }
+
     /// The identity of the peer's device.
     #[must_use]
     pub fn peer(&self) -> &IdentityKey {

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::roster::{Mismatch, RosterConflict};
+
 /// The body of every answer that is not a success.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorBody {
@@ -23,6 +25,13 @@ pub struct ErrorBody {
     /// With [`ErrorCode::ClockDiffers`]: the relay's time, in milliseconds since the Unix epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub relay_time_ms: Option<u64>,
+    /// With [`ErrorCode::Mismatch`]: the rosters and prekeys that the sender lacks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mismatch: Option<Box<Mismatch>>,
+    /// With [`ErrorCode::RosterConflict`], and with [`ErrorCode::AccountTaken`] if the device is
+    /// missing from it: the newest roster of the account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conflict: Option<Box<RosterConflict>>,
 }
 
 impl ErrorBody {
@@ -35,6 +44,8 @@ impl ErrorBody {
             check: None,
             claim: None,
             relay_time_ms: None,
+            mismatch: None,
+            conflict: None,
         }
     }
 
@@ -73,19 +84,33 @@ pub enum ErrorCode {
     ChallengeRefused,
     /// 401: the proof does not verify, or the account is not registered.
     ProofRefused,
-    /// 409: the name belongs to another identity or device, or looks like a registered name. Choose
-    /// another name.
+    /// 401: the account's newest roster does not list this device any more.
+    Removed,
+    /// 409: the name looks like a registered name, or belongs to an account under another account
+    /// key, or to one whose roster does not list this device: then `conflict` has the roster.
     AccountTaken,
+    /// 422: the signed roster does not verify for this account, or does not list this device.
+    BadRoster,
+    /// 409: the roster does not follow the newest one that the relay has, which is in `conflict`.
+    /// Another manager was faster, or the account was recovered. Sign the change again after it.
+    RosterConflict,
+    /// 404: the account has no roster yet. Its device registered with an earlier version of this
+    /// interface: it publishes a roster once its app is updated.
+    NoRoster,
+    /// 409: the message does not name the newest rosters of both accounts, or does not go to
+    /// exactly their devices. Nothing was stamped. Seal it for the others with what is in
+    /// `mismatch`, and post it again.
+    Mismatch,
     /// 422: the relay cannot open the sealed delivery key. Fetch the relay's card and seal the key
     /// again.
     BadDeliveryKey,
     /// 404: no account with this name is registered.
     NoSuchAccount,
-    /// 404: the account has not published prekeys yet. Try again later.
+    /// 404: none of the devices that were asked for has published prekeys yet. Try again later.
     NoPreKeys,
     /// 422: too many prekeys, or one that is empty or too large.
     TooManyPreKeys,
-    /// 403: the prekeys belong to another identity than the one that the account registered.
+    /// 403: the prekeys belong to another identity than the one of this device.
     OtherIdentity,
     /// 404: no such route.
     NotFound,
@@ -100,8 +125,8 @@ pub enum ErrorCode {
     UnsupportedMediaType,
     /// 429: too many requests. Wait before the next one.
     TooManyRequests,
-    /// 507: the recipient's queue is full, or holds as much from this sender as it may. Try again
-    /// when the recipient has fetched its messages.
+    /// 507: the queue of every device of the recipient is full, or holds as much from this sender
+    /// as it may. Try again when the recipient has fetched its messages.
     QueueFull,
     /// 507: the relay has no room for more accounts, messages or reports.
     RelayFull,
@@ -110,8 +135,9 @@ pub enum ErrorCode {
     /// 403: the posted envelope or reseal has no MAC of the device that the token names, over this
     /// message and this recipient. Nothing was stamped.
     NotFromDevice,
-    /// 422: the envelope or reseal was posted at a time that is more than ten minutes from the
-    /// relay's clock. Post it again with the relay's time, which is in `relay_time_ms`.
+    /// 422: the message or reseal was posted at a time that is more than ten minutes from the
+    /// relay's clock, or a roster was signed at one that is more than a day from it. Post or sign
+    /// it again with the relay's time, which is in `relay_time_ms`.
     ClockDiffers,
     /// 403: the first stamp of a message that was sealed again is not this relay's, or is for
     /// another device's message. Send the message as a new one.
@@ -136,6 +162,13 @@ pub enum ErrorCode {
     TooManyReports,
     /// 404: no such report, or its content was deleted when its review ended.
     NoSuchReport,
+    /// 404: nothing was put into this slot of the mailbox, or its ten minutes are over.
+    NoSuchMailbox,
+    /// 409: the slot has other content already. What is in a slot is never replaced.
+    SlotTaken,
+    /// 507: the relay has no room for more content of mailboxes, or holds as much of this address
+    /// or account as it may. Try again when older content has expired.
+    MailboxFull,
     /// 500: the relay failed. Its log says why.
     Internal,
     /// A code that this version does not know, from a newer relay.
@@ -151,14 +184,20 @@ impl ErrorCode {
             Self::Unauthorized
             | Self::TokenExpired
             | Self::ChallengeRefused
-            | Self::ProofRefused => 401,
+            | Self::ProofRefused
+            | Self::Removed => 401,
             Self::NotFromDevice | Self::NotStamped | Self::NotYourReport | Self::OtherIdentity => {
                 403
             }
-            Self::NoSuchAccount | Self::NoPreKeys | Self::NotFound | Self::NoSuchReport => 404,
+            Self::NoSuchAccount
+            | Self::NoRoster
+            | Self::NoPreKeys
+            | Self::NotFound
+            | Self::NoSuchReport
+            | Self::NoSuchMailbox => 404,
             Self::MethodNotAllowed => 405,
             Self::TooSlow => 408,
-            Self::AccountTaken => 409,
+            Self::AccountTaken | Self::RosterConflict | Self::Mismatch | Self::SlotTaken => 409,
             Self::TooLarge => 413,
             Self::UnsupportedMediaType => 415,
             Self::BadName
@@ -166,13 +205,14 @@ impl ErrorCode {
             | Self::TooOldToReseal
             | Self::OtherTarget
             | Self::BadDeliveryKey
+            | Self::BadRoster
             | Self::TooManyPreKeys
             | Self::OtherModerationKey
             | Self::ReportRefused => 422,
             Self::TooManyRequests => 429,
             Self::Internal | Self::Other => 500,
             Self::Busy | Self::ReportTooEarly => 503,
-            Self::QueueFull | Self::RelayFull | Self::TooManyReports => 507,
+            Self::QueueFull | Self::RelayFull | Self::TooManyReports | Self::MailboxFull => 507,
         }
     }
 
@@ -190,12 +230,17 @@ impl ErrorCode {
                 "the challenge is from another relay, expired or used: get a new one"
             }
             Self::ProofRefused => "the proof does not verify for a registered account",
+            Self::Removed => "this device was removed from its account",
             Self::AccountTaken => "the name is taken, or looks like one that is",
+            Self::BadRoster => "the roster does not verify, or does not list this device",
+            Self::RosterConflict => "the roster does not follow the newest one",
+            Self::NoRoster => "the account has no roster yet",
+            Self::Mismatch => "not sealed for exactly the devices of both accounts",
             Self::BadDeliveryKey => "the relay cannot open the sealed delivery key",
             Self::NoSuchAccount => "no such account",
-            Self::NoPreKeys => "the account has published no prekeys",
+            Self::NoPreKeys => "the devices have published no prekeys",
             Self::TooManyPreKeys => "too many prekeys, or one that is empty or too large",
-            Self::OtherIdentity => "the prekeys belong to another identity than the account's",
+            Self::OtherIdentity => "the prekeys belong to another identity than the device's",
             Self::NotFound => "no such route",
             Self::MethodNotAllowed => "the route does not have this method",
             Self::TooSlow => "the request took too long",
@@ -207,7 +252,7 @@ impl ErrorCode {
             Self::Busy => "the relay is busy",
             Self::NotFromDevice => "not authenticated by the sending device",
             Self::ClockDiffers => {
-                "posted at a time that is more than ten minutes from the relay's clock"
+                "posted or signed at a time that is too far from the relay's clock"
             }
             Self::NotStamped => "this relay did not stamp this message for this device",
             Self::TooOldToReseal => {
@@ -224,6 +269,9 @@ impl ErrorCode {
                 "too many reports of this account are waiting or were submitted today: try later"
             }
             Self::NoSuchReport => "no such report, or its review has ended",
+            Self::NoSuchMailbox => "nothing is in this slot of the mailbox",
+            Self::SlotTaken => "the slot of the mailbox has other content",
+            Self::MailboxFull => "no room for more content of mailboxes",
             Self::Internal | Self::Other => "the relay failed",
         }
     }
@@ -240,6 +288,7 @@ impl ErrorCode {
                 | Self::RelayFull
                 | Self::ReportTooEarly
                 | Self::TooManyReports
+                | Self::MailboxFull
                 | Self::Internal
         )
     }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`Event::Delivery`] | `01`, id be64, delivery |
 //! | [`Event::CaughtUp`] | `02` |
+//! | [`Event::QueueExpired`] | `03`, from be64, to be64 |
 //! | [`Answer::Acknowledged`] | `01`, id be64 |
 //! | [`Answer::PutOff`] | `02`, id be64 |
 //!
@@ -38,6 +39,7 @@ pub const MAX_FRAME_LEN: usize = 1 + 8 + MAX_DELIVERY_LEN + MAC_LEN;
 
 const DELIVERY: u8 = 1;
 const CAUGHT_UP: u8 = 2;
+const QUEUE_EXPIRED: u8 = 3;
 const ACKNOWLEDGED: u8 = 1;
 const PUT_OFF: u8 = 2;
 
@@ -47,7 +49,7 @@ pub enum Event {
     /// A message. The relay sends it again on the next connection, until it is acknowledged.
     Delivery {
         /// The delivery's number, which the device's [`Answer`] repeats. The relay numbers the
-        /// deliveries of each account from 1, in the order in which it committed them. A delivery
+        /// deliveries of each device from 1, in the order in which it committed them. A delivery
         /// has the same number on every connection.
         id: u64,
         /// An encoded `Delivery`. Pass it to `Client::receive`.
@@ -57,7 +59,21 @@ pub enum Event {
     /// not they are acknowledged. When more messages are queued later, this event comes again after
     /// them.
     CaughtUp,
+    /// The relay dropped messages for this device, because they waited for too long, or because the
+    /// device's queue was full. The user is told that messages may be missing.
+    ///
+    /// The device answers [`Answer::Acknowledged`] with [`QUEUE_EXPIRED_ID`] once it has committed
+    /// this. Otherwise the event comes again on the next connection.
+    QueueExpired {
+        /// No dropped message was accepted before this time, in milliseconds since the Unix epoch.
+        from_ms: u64,
+        /// No dropped message was accepted after this time.
+        to_ms: u64,
+    },
 }
+
+/// The number with which a device acknowledges [`Event::QueueExpired`]. No delivery has it.
+pub const QUEUE_EXPIRED_ID: u64 = 0;
 
 impl Event {
     /// The relay's step: the frame before its MAC.
@@ -65,11 +81,14 @@ impl Event {
         match self {
             Self::Delivery { id, delivery } => with_id(DELIVERY, *id, delivery),
             Self::CaughtUp => vec![CAUGHT_UP],
+            Self::QueueExpired { from_ms, to_ms } => {
+                with_id(QUEUE_EXPIRED, *from_ms, &to_ms.to_be_bytes())
+            }
         }
     }
 
     /// Reads what the relay sent, on the device. The frame's MAC is verified already. `None` if it
-    /// is neither a delivery nor the end of the backlog.
+    /// is no event.
     pub fn decode(frame: &[u8]) -> Option<Self> {
         match frame {
             [DELIVERY, rest @ ..] => {
@@ -80,6 +99,13 @@ impl Event {
                 })
             }
             [CAUGHT_UP] => Some(Self::CaughtUp),
+            [QUEUE_EXPIRED, rest @ ..] => {
+                let (from_ms, to_ms) = rest.split_first_chunk()?;
+                Some(Self::QueueExpired {
+                    from_ms: u64::from_be_bytes(*from_ms),
+                    to_ms: u64::from_be_bytes(to_ms.try_into().ok()?),
+                })
+            }
             _ => None,
         }
     }
@@ -92,6 +118,11 @@ impl fmt::Debug for Event {
                 write!(f, "Delivery {{ id: {id}, {} bytes }}", delivery.len())
             }
             Self::CaughtUp => f.write_str("CaughtUp"),
+            Self::QueueExpired { from_ms, to_ms } => f
+                .debug_struct("QueueExpired")
+                .field("from_ms", from_ms)
+                .field("to_ms", to_ms)
+                .finish(),
         }
     }
 }
@@ -99,7 +130,8 @@ impl fmt::Debug for Event {
 /// What a device answers to a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// The device has committed the delivery or drops it. The relay deletes it.
+    /// The device has committed the delivery or drops it. The relay deletes it. With
+    /// [`QUEUE_EXPIRED_ID`], the device has committed what [`Event::QueueExpired`] said.
     Acknowledged {
         /// The delivery's number.
         id: u64,

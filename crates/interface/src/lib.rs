@@ -35,11 +35,16 @@
 //! | `PUT /v1/prekeys` | device | [`PreKeys`] |
 //! | `GET /v1/accounts/{name}/identity` | device | [`Identity`] |
 //! | `GET /v1/accounts/{name}/bundle` | device | [`Bundle`] |
-//! | `POST /v1/messages/{name}` | device | binary: `PostedEnvelope`, `Receipt` |
+//! | `PUT /v1/roster` | device | binary: signed roster |
+//! | `GET /v1/accounts/{name}/roster` | device | binary: signed roster |
+//! | `POST /v1/bundles` | device | [`AskBundles`], [`Bundles`] |
+//! | `POST /v1/messages/{name}` | device | binary: `PostedFanout`, `Receipt` |
 //! | `POST /v1/reseals/{name}` | device | binary: `PostedReseal`, `Receipt` |
 //! | `GET /v1/deliveries` | device | WebSocket: [`Event`], [`Answer`], each with [`FrameMacs`] |
 //! | `POST /v1/reports` | device | binary `Report`, [`ReportTaken`] (201, or 200 for a duplicate) |
 //! | `GET /v1/reports/{id}` | device | [`ReportState`] |
+//! | `PUT /v1/mailboxes/{mailbox}/{slot}` | anyone | binary: content |
+//! | `GET /v1/mailboxes/{mailbox}/{slot}` | anyone | binary: content |
 //!
 //! Devices send the token of their [`Session`] as `Authorization: Bearer TOKEN`. Bytes in JSON are
 //! standard base64, and binary bodies are `application/octet-stream`. A refused request gets an
@@ -63,12 +68,14 @@ mod exchange;
 mod frame;
 #[cfg(feature = "http")]
 pub mod http;
+mod mailbox;
 mod mark;
 mod message;
 mod name;
 mod proof;
 mod report_id;
 mod request;
+mod roster;
 mod sealing;
 
 pub use answer::{
@@ -78,7 +85,8 @@ pub use answer::{
 pub use card::{CardError, ModerationKeyChange, PinnedKeys, RelayCard, fingerprint};
 pub use error::{ErrorBody, ErrorCode};
 pub use exchange::{AnswerError, HttpAnswer, HttpRequest, RequestError};
-pub use frame::{Answer, Event, FrameMacs, MAX_FRAME_LEN};
+pub use frame::{Answer, Event, FrameMacs, MAX_FRAME_LEN, QUEUE_EXPIRED_ID};
+pub use mailbox::{MAX_MAILBOX_LEN, mailbox_text, parse_mailbox};
 pub use mark::{MARK_HEADER, MARK_LEN, decode_mark, encode_mark};
 pub use message::{
     Bundle, Challenge, Identity, PreKeys, PreKeysLeft, Register, ReportState, ReportTaken, Session,
@@ -88,6 +96,10 @@ pub use name::{BadName, account_name, name_skeleton, new_account_name};
 pub use proof::{account_proof_input, length_prefixed, register_context, session_context};
 pub use report_id::{parse_report_id, report_id_text};
 pub use request::Request;
+pub use roster::{
+    AskBundles, Bundles, DeviceBundle, MAX_DEVICES_ASKED, MAX_ROSTER_LEN, Mismatch, RosterConflict,
+    TargetBundle,
+};
 pub use sealing::{
     SEALING_OVERHEAD, SealingError, SealingKeyPair, SealingPublicKey, seal_delivery_key,
     unseal_delivery_key,

@@ -14,8 +14,8 @@ pub struct Challenge {
     pub challenge: Vec<u8>,
 }
 
-/// `POST /v1/accounts`: registers an account. If its device has registered it already, signs the
-/// device in, and replaces its delivery key if this is another one.
+/// `POST /v1/accounts`: registers a device, and its account with the first device. If the device is
+/// registered already, signs it in, and replaces its delivery key if this is another one.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Register {
     /// The account's name. See [`account_name`](crate::account_name).
@@ -35,6 +35,13 @@ pub struct Register {
     /// [`register_context`](crate::register_context).
     #[serde(with = "b64")]
     pub proof: [u8; 64],
+    /// A signed roster that lists this device, encoded: at most
+    /// [`MAX_ROSTER_LEN`](crate::MAX_ROSTER_LEN) bytes. The first device of an account must send
+    /// one. Later, the relay takes it as with `PUT /v1/roster`.
+    ///
+    /// The proof does not cover it, because the roster is signed itself.
+    #[serde(default, with = "b64_option", skip_serializing_if = "Option::is_none")]
+    pub roster: Option<Vec<u8>>,
 }
 
 /// `POST /v1/sessions`: signs a registered device in.
@@ -159,10 +166,10 @@ pub enum ReportState {
     Other,
 }
 
-mod b64_option {
+pub(crate) mod b64_option {
     use serde::{Deserialize, Deserializer, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(
+    pub(crate) fn serialize<S: Serializer>(
         bytes: &Option<impl AsRef<[u8]>>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
@@ -172,7 +179,7 @@ mod b64_option {
         }
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>, T: TryFrom<Vec<u8>>>(
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>, T: TryFrom<Vec<u8>>>(
         deserializer: D,
     ) -> Result<Option<T>, D::Error> {
         let text = Option::<String>::deserialize(deserializer)?;
@@ -180,19 +187,19 @@ mod b64_option {
     }
 }
 
-mod b64_list {
+pub(crate) mod b64_list {
     use base64::Engine;
     use base64::engine::general_purpose::STANDARD;
     use serde::{Deserialize, Deserializer, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(
+    pub(crate) fn serialize<S: Serializer>(
         list: &[Vec<u8>],
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(list.iter().map(|bytes| STANDARD.encode(bytes)))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Vec<Vec<u8>>, D::Error> {
         let list = Vec::<String>::deserialize(deserializer)?;

@@ -10,10 +10,12 @@ use waxseal_reporting::intake::ReportId;
 
 use crate::answer::AskedRequest;
 use crate::exchange::{HttpRequest, RequestError};
+use crate::mailbox::mailbox_text;
 use crate::mark::{MARK_HEADER, MARK_LEN, encode_mark};
 use crate::message::{PreKeys, Register, SignIn};
 use crate::name::{BadName, account_name};
 use crate::report_id::report_id_text;
+use crate::roster::AskBundles;
 
 const JSON: &str = "application/json";
 const OCTETS: &str = "application/octet-stream";
@@ -53,11 +55,18 @@ pub enum Request {
     Identity(AccountId),
     /// Fetches the prekeys that start a conversation with an account.
     Bundle(AccountId),
-    /// Sends a message to an account.
+    /// Publishes the next roster of this device's account, an encoded signed roster.
+    PutRoster(Vec<u8>),
+    /// Fetches the newest roster of an account.
+    Roster(AccountId),
+    /// Fetches the newest roster of an account, and the prekeys that start sessions with its
+    /// devices.
+    Bundles(AskBundles),
+    /// Sends a message to an account, and to the other devices of the sender's own account.
     Post {
         /// The account that gets the message.
         recipient: AccountId,
-        /// An encoded `PostedEnvelope`.
+        /// An encoded `PostedFanout`.
         posted: Vec<u8>,
         /// The device's mark against set-back.
         mark: Option<[u8; MARK_LEN]>,
@@ -77,6 +86,23 @@ pub enum Request {
     ReportState(ReportId),
     /// Opens the WebSocket on which the relay sends deliveries.
     Deliveries,
+    /// Puts content into an empty slot of a mailbox. Pass a token if there is one: a device that is
+    /// signed in may put more.
+    PutMailbox {
+        /// The mailbox. Whoever knows it can read and fill its slots.
+        mailbox: [u8; 16],
+        /// The slot.
+        slot: u8,
+        /// At most [`MAX_MAILBOX_LEN`](crate::MAX_MAILBOX_LEN) bytes.
+        content: Vec<u8>,
+    },
+    /// Fetches what is in a slot of a mailbox. A token may be passed.
+    Mailbox {
+        /// The mailbox.
+        mailbox: [u8; 16],
+        /// The slot.
+        slot: u8,
+    },
 }
 
 impl Request {
@@ -87,12 +113,15 @@ impl Request {
             | Self::PreKeysLeft
             | Self::Identity(_)
             | Self::Bundle(_)
+            | Self::Roster(_)
             | Self::ReportState(_)
-            | Self::Deliveries => "GET",
-            Self::PutPreKeys(_) => "PUT",
+            | Self::Deliveries
+            | Self::Mailbox { .. } => "GET",
+            Self::PutPreKeys(_) | Self::PutRoster(_) | Self::PutMailbox { .. } => "PUT",
             Self::Challenge
             | Self::Register(_)
             | Self::SignIn(_)
+            | Self::Bundles(_)
             | Self::Post { .. }
             | Self::Reseal { .. }
             | Self::Report(_) => "POST",
@@ -118,11 +147,17 @@ impl Request {
             Self::PreKeysLeft | Self::PutPreKeys(_) => "/v1/prekeys",
             Self::Identity(peer) => return of_account("/v1/accounts/", peer, "/identity"),
             Self::Bundle(peer) => return of_account("/v1/accounts/", peer, "/bundle"),
+            Self::PutRoster(_) => "/v1/roster",
+            Self::Roster(peer) => return of_account("/v1/accounts/", peer, "/roster"),
+            Self::Bundles(_) => "/v1/bundles",
             Self::Post { recipient, .. } => return of_account("/v1/messages/", recipient, ""),
             Self::Reseal { recipient, .. } => return of_account("/v1/reseals/", recipient, ""),
             Self::Report(_) => "/v1/reports",
             Self::ReportState(id) => return Ok(format!("/v1/reports/{}", report_id_text(id))),
             Self::Deliveries => "/v1/deliveries",
+            Self::PutMailbox { mailbox, slot, .. } | Self::Mailbox { mailbox, slot } => {
+                return Ok(format!("/v1/mailboxes/{}/{slot}", mailbox_text(mailbox)));
+            }
         };
         Ok(fixed.to_owned())
     }
@@ -130,15 +165,23 @@ impl Request {
     /// The content type, if the request has a body.
     pub fn content_type(&self) -> Option<&'static str> {
         match self {
-            Self::Register(_) | Self::SignIn(_) | Self::PutPreKeys(_) => Some(JSON),
-            Self::Post { .. } | Self::Reseal { .. } | Self::Report(_) => Some(OCTETS),
+            Self::Register(_) | Self::SignIn(_) | Self::PutPreKeys(_) | Self::Bundles(_) => {
+                Some(JSON)
+            }
+            Self::PutRoster(_)
+            | Self::Post { .. }
+            | Self::Reseal { .. }
+            | Self::Report(_)
+            | Self::PutMailbox { .. } => Some(OCTETS),
             Self::Card
             | Self::Challenge
             | Self::PreKeysLeft
             | Self::Identity(_)
             | Self::Bundle(_)
+            | Self::Roster(_)
             | Self::ReportState(_)
-            | Self::Deliveries => None,
+            | Self::Deliveries
+            | Self::Mailbox { .. } => None,
         }
     }
 
@@ -148,23 +191,34 @@ impl Request {
             Self::Register(register) => json(register),
             Self::SignIn(sign_in) => json(sign_in),
             Self::PutPreKeys(prekeys) => json(prekeys),
+            Self::Bundles(asked) => json(asked),
+            Self::PutRoster(roster) => roster.into(),
             Self::Post { posted, .. } | Self::Reseal { posted, .. } => posted.into(),
             Self::Report(report) => report.into(),
+            Self::PutMailbox { content, .. } => content.into(),
             Self::Card
             | Self::Challenge
             | Self::PreKeysLeft
             | Self::Identity(_)
             | Self::Bundle(_)
+            | Self::Roster(_)
             | Self::ReportState(_)
-            | Self::Deliveries => Cow::Borrowed(&[]),
+            | Self::Deliveries
+            | Self::Mailbox { .. } => Cow::Borrowed(&[]),
         }
     }
 
-    /// Whether only a device that is signed in may ask this, with the token of its session.
+    /// Whether only a device that is signed in may ask this, with the token of its session. Of the
+    /// others, the requests about mailboxes may have a token too.
     pub fn needs_token(&self) -> bool {
         !matches!(
             self,
-            Self::Card | Self::Challenge | Self::Register(_) | Self::SignIn(_)
+            Self::Card
+                | Self::Challenge
+                | Self::Register(_)
+                | Self::SignIn(_)
+                | Self::PutMailbox { .. }
+                | Self::Mailbox { .. }
         )
     }
 
@@ -210,11 +264,18 @@ impl fmt::Debug for Request {
             }
             Self::Identity(_) => "Identity",
             Self::Bundle(_) => "Bundle",
+            Self::PutRoster(_) => "PutRoster",
+            Self::Roster(_) => "Roster",
+            Self::Bundles(_) => "Bundles",
             Self::Post { posted, .. } => return write!(f, "Post({} bytes)", posted.len()),
             Self::Reseal { posted, .. } => return write!(f, "Reseal({} bytes)", posted.len()),
             Self::Report(report) => return write!(f, "Report({} bytes)", report.len()),
             Self::ReportState(_) => "ReportState",
             Self::Deliveries => "Deliveries",
+            Self::PutMailbox { slot, content, .. } => {
+                return write!(f, "PutMailbox(slot {slot}, {} bytes)", content.len());
+            }
+            Self::Mailbox { slot, .. } => return write!(f, "Mailbox(slot {slot})"),
         };
         f.write_str(name)
     }

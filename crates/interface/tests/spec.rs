@@ -11,8 +11,9 @@ use ed25519_dalek::SigningKey;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use waxseal_interface::{
-    Bundle, Challenge, ErrorBody, ErrorCode, Identity, PreKeys, PreKeysLeft, Register, RelayCard,
-    ReportState, ReportTaken, SealingKeyPair, Session, SignIn,
+    AskBundles, Bundle, Bundles, Challenge, DeviceBundle, ErrorBody, ErrorCode, Identity, Mismatch,
+    PreKeys, PreKeysLeft, Register, RelayCard, ReportState, ReportTaken, RosterConflict,
+    SealingKeyPair, Session, SignIn, TargetBundle,
 };
 use waxseal_reporting::vault::ModerationKeyPair;
 use waxseal_vectors::checks;
@@ -58,9 +59,10 @@ fn every_body_has_the_fields_of_the_specification() {
         sealed_delivery_key: vec![4; 1_168],
         challenge: challenge.clone(),
         proof: [5; 64],
+        roster: Some(vec![6; 600]),
     };
     let sign_in = SignIn {
-        name,
+        name: name.clone(),
         device: 1,
         challenge: challenge.clone(),
         proof: [5; 64],
@@ -82,7 +84,32 @@ fn every_body_has_the_fields_of_the_specification() {
         check: Some(2),
         claim: Some(3),
         relay_time_ms: Some(4),
+        mismatch: Some(Box::default()),
+        conflict: Some(Box::new(RosterConflict { roster: vec![6] })),
     };
+    let device_bundle = DeviceBundle {
+        device: 2,
+        base: vec![6; 2],
+        one_time: None,
+        held_back: true,
+    };
+    let target_bundle = TargetBundle {
+        name: name.clone(),
+        bundle: device_bundle.clone(),
+    };
+    let ask_bundles = AskBundles {
+        name: name.clone(),
+        devices: vec![2],
+    };
+    let bundles = Bundles {
+        roster: vec![6],
+        devices: vec![device_bundle.clone()],
+    };
+    let mismatch = Mismatch {
+        rosters: vec![vec![6]],
+        bundles: vec![target_bundle.clone()],
+    };
+    let conflict = RosterConflict { roster: vec![6] };
     let session = Session {
         token: "t".to_owned(),
         expires_at_ms: 1,
@@ -94,7 +121,7 @@ fn every_body_has_the_fields_of_the_specification() {
     };
     compare("RelayCard", card, "");
     compare("Challenge", Challenge { challenge }, "");
-    compare("Register", register, "");
+    compare("Register", register, "roster");
     compare("SignIn", sign_in, "");
     compare("Session", session, "mark");
     compare("PreKeysLeft", PreKeysLeft { one_time_left: 1 }, "");
@@ -102,7 +129,13 @@ fn every_body_has_the_fields_of_the_specification() {
     compare("Identity", Identity { identity: [3; 64] }, "");
     compare("Bundle", bundle, "held_back");
     compare("ReportTaken", taken, "");
-    let optional = "retry_after_secs check claim relay_time_ms";
+    compare("AskBundles", ask_bundles, "devices");
+    compare("Bundles", bundles, "");
+    compare("DeviceBundle", device_bundle, "held_back");
+    compare("TargetBundle", target_bundle, "held_back");
+    compare("Mismatch", mismatch, "");
+    compare("RosterConflict", conflict, "");
+    let optional = "retry_after_secs check claim relay_time_ms mismatch conflict";
     compare("ErrorBody", error, optional);
     for (state, text) in [
         (ReportState::Waiting, "\"waiting\""),
@@ -138,6 +171,7 @@ fn compare<T: Serialize + DeserializeOwned>(name: &str, body: T, optional: &str)
             "bool" => value.is_boolean(),
             "u8" | "u32" | "u64" => value.is_u64(),
             "list" => value.is_array(),
+            "`Mismatch`" | "`RosterConflict`" => value.is_object(),
             _ => false,
         };
         assert!(is_of_type, "{name}.{field} is {json}");

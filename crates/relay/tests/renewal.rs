@@ -68,7 +68,7 @@ fn what_waits_is_handed_out_under_the_new_key_and_the_key_of_before_is_refused()
         };
         assert_eq!(bob.open(&delivery).0, "waits");
         let under_old = Delivery::decode(&delivery).unwrap();
-        assert!(under_old.authenticate(&old, &bob.me.account).is_err());
+        assert!(under_old.authenticate(&old, &bob.me).is_err());
     }
     assert_eq!(bob.receive().len(), 1);
     bob.send(&alice.me, "a receipt under the new key").unwrap();
@@ -83,7 +83,7 @@ fn a_receipt_of_an_envelope_that_is_posted_again_is_under_the_new_key() {
     for key in [alice.delivery_key.clone(), fresh()] {
         alice.delivery_key = key;
         alice.register().unwrap();
-        let posted = alice.post(&envelope, &bob.me.account);
+        let posted = alice.post(&envelope, &bob.me);
         let receipt = alice.client.send(alice.session(), &bob.me.account, &posted);
         let receipt = Receipt::decode(&receipt.unwrap()).unwrap();
         receipt.authenticate(&alice.delivery_key, &message).unwrap();

@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::address::DeviceAddress;
 use crate::channel::{OpeningChannel, SealingChannel};
-use crate::codec::{Reader, len32};
+use crate::codec::{Reader, len32, put_medium};
 use crate::conversation::ConversationId;
 use crate::delivery::AuthenticDelivery;
 use crate::envelope::Envelope;
@@ -35,6 +35,14 @@ pub const MAX_CONTROL_LEN: usize = 4_096;
 /// together hold at most 127 tags, since the control message ends at [`MAX_CONTROL_LEN`].
 pub const MAX_CONTROL_TAGS: usize = 64;
 
+/// Maximum length of a signed roster in a control message, in bytes. A roster of eight devices and
+/// four managers has at most 1,870.
+pub const MAX_CONTROL_ROSTER_LEN: usize = 2_048;
+
+/// Maximum length of the sync record of a control message, in bytes. Leaves room for the tags that
+/// travel along.
+pub const MAX_CONTROL_SYNC_LEN: usize = 3_072;
+
 /// The byte after the franking key that marks a control message. A payload has its number of parts
 /// there, which is 2 or more.
 const CONTROL_MARK: u8 = 0;
@@ -42,6 +50,8 @@ const CONTROL_MARK: u8 = 0;
 /// The types of the records.
 const DELIVERED: u16 = 1;
 const OPENED: u16 = 2;
+const ROSTER: u16 = 3;
+const SYNC: u16 = 4;
 
 /// What one device tells another about the messages that it received from it. 0 to 4,096 bytes.
 ///
@@ -53,15 +63,22 @@ const OPENED: u16 = 2;
 ///
 /// | bytes | field |
 /// |---|---|
-/// | 2 | type: 1 delivered, 2 opened |
+/// | 2 | type: 1 delivered, 2 opened, 3 roster, 4 sync |
 /// | 2 | length of the value |
-/// | 32 to 2,048 | value: 1 to 64 tags |
+/// | n | value |
+///
+/// | type | value | bytes |
+/// |---|---|---|
+/// | 1, 2 | 1 to 64 tags | 32 to 2,048 |
+/// | 3 | a signed roster, as `waxseal-roster` encodes it | 1 to 2,048 |
+/// | 4 | what the application syncs | 1 to 3,072 |
 ///
 /// One message that was delivered, with a tag of `aa` bytes: `0001 0020 aaaa..aa`.
 ///
 /// # Security
 /// The sender may claim anything here. It names messages by their tags: look each one up among the
-/// messages that were sent to this sender, and ignore the others.
+/// messages that were sent to this sender, and ignore the others. Verify a roster before you use
+/// it. Take a sync record only from a device of one's own account.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Control {
     /// Messages that were decrypted and stored. At most [`MAX_CONTROL_TAGS`].
@@ -69,13 +86,18 @@ pub struct Control {
     /// Messages that were shown to the user, as the application said. At most
     /// [`MAX_CONTROL_TAGS`].
     pub opened: Vec<FrankingTag>,
+    /// The sender's signed roster, unverified. At most [`MAX_CONTROL_ROSTER_LEN`] bytes, not empty.
+    pub roster: Option<Vec<u8>>,
+    /// What a device tells the other devices of its account. At most [`MAX_CONTROL_SYNC_LEN`]
+    /// bytes, not empty.
+    pub sync: Option<Zeroizing<Vec<u8>>>,
 }
 
 impl Control {
     /// `None` if it is longer than a control message can be.
     fn encode(&self) -> Option<Zeroizing<Vec<u8>>> {
         // The space is reserved in one piece: a vector that grows leaves copies in memory.
-        let mut out = Zeroizing::new(Vec::with_capacity(2 * (4 + MAX_CONTROL_TAGS * 32)));
+        let mut out = Zeroizing::new(Vec::with_capacity(MAX_UNCHECKED_LEN));
         for (kind, tags) in [(DELIVERED, &self.delivered), (OPENED, &self.opened)] {
             if tags.len() > MAX_CONTROL_TAGS {
                 return None;
@@ -89,6 +111,15 @@ impl Control {
             for tag in tags {
                 out.extend_from_slice(tag.as_bytes());
             }
+        }
+        let sync = self.sync.as_ref().map(|sync| sync.as_slice());
+        for (kind, value, max) in [
+            (ROSTER, self.roster.as_deref(), MAX_CONTROL_ROSTER_LEN),
+            (SYNC, sync, MAX_CONTROL_SYNC_LEN),
+        ] {
+            let Some(value) = value else { continue };
+            out.extend_from_slice(&kind.to_be_bytes());
+            put_medium(&mut out, bounded(value, max)?);
         }
         (out.len() <= MAX_CONTROL_LEN).then_some(out)
     }
@@ -107,6 +138,11 @@ impl Control {
             match kind {
                 DELIVERED => control.delivered = tags(value)?,
                 OPENED => control.opened = tags(value)?,
+                ROSTER => control.roster = Some(bounded(value, MAX_CONTROL_ROSTER_LEN)?.to_vec()),
+                SYNC => {
+                    let sync = bounded(value, MAX_CONTROL_SYNC_LEN)?;
+                    control.sync = Some(Zeroizing::new(sync.to_vec()));
+                }
                 _ => {}
             }
             last = Some(kind);
@@ -164,8 +200,19 @@ impl fmt::Debug for Control {
         f.debug_struct("Control")
             .field("delivered", &self.delivered.len())
             .field("opened", &self.opened.len())
+            .field("roster", &self.roster.is_some())
+            .field("sync", &self.sync.is_some())
             .finish()
     }
+}
+
+/// Length of the longest records together, in bytes, before their sum is checked.
+const MAX_UNCHECKED_LEN: usize =
+    4 * 4 + 2 * MAX_CONTROL_TAGS * 32 + MAX_CONTROL_ROSTER_LEN + MAX_CONTROL_SYNC_LEN;
+
+/// The value of a record, if it is not empty and within its limit.
+fn bounded(value: &[u8], max: usize) -> Option<&[u8]> {
+    (!value.is_empty() && value.len() <= max).then_some(value)
 }
 
 /// Reads the tags of one record. `None` if the record is empty, has more than [`MAX_CONTROL_TAGS`]
@@ -199,14 +246,79 @@ fn control_tag(
     FrankingTag::from_bytes(mac::hmac(&key, &fields))
 }
 
-/// Commits to a control message under a fresh franking key and encrypts it through the channel.
+/// A control message that this device committed to, to be sealed for several devices under one tag.
+///
+/// Like a [`SentMessage`](crate::sender::SentMessage), it is the same message for every device.
+/// Nothing turns it into evidence, so there is no form for storage.
+pub struct SentControl {
+    tag: FrankingTag,
+    sender: DeviceAddress,
+    conversation: ConversationId,
+    plaintext: Zeroizing<Vec<u8>>,
+}
+
+impl SentControl {
+    /// Commits to a control message under a fresh franking key. Draws 32 bytes from `rng`.
+    ///
+    /// `None` if a record is over its limit, or all together have more than [`MAX_CONTROL_LEN`]
+    /// bytes.
+    pub fn commit(
+        sender: &DeviceAddress,
+        conversation: &ConversationId,
+        control: &Control,
+        rng: &mut impl CryptoRng,
+    ) -> Option<Self> {
+        let key = FrankingKey::generate(rng);
+        let (tag, plaintext) = control.commit(&key, sender, conversation)?;
+        Some(Self {
+            tag,
+            sender: sender.clone(),
+            conversation: *conversation,
+            plaintext,
+        })
+    }
+
+    /// The franking tag that the relay stamps.
+    pub fn tag(&self) -> &FrankingTag {
+        &self.tag
+    }
+
+    /// Seals the control message for one device, through the channel to that device.
+    ///
+    /// # Errors
+    /// [`SealError`] if the channel refuses, or makes a ciphertext that is empty or too long.
+    pub fn seal_for<C: SealingChannel>(
+        &self,
+        channel: &mut C,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Envelope, SealError<C::Error>> {
+        let Self { tag, sender, .. } = self;
+        encrypt(
+            channel,
+            &self.plaintext,
+            tag,
+            sender,
+            &self.conversation,
+            rng,
+        )
+    }
+}
+
+impl fmt::Debug for SentControl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SentControl").finish_non_exhaustive()
+    }
+}
+
+/// Commits to a control message under a fresh franking key and encrypts it through one channel.
+/// [`SentControl`] seals it for several devices.
 ///
 /// [Post](Envelope::post) the envelope like that of a message. Its receipt turns nothing into
 /// evidence. Draws 32 bytes from `rng`, in addition to what the channel draws.
 ///
 /// # Errors
 /// [`SealError`] as for [`seal`](crate::sender::seal); [`SealError::ControlTooLong`] if a record
-/// has more than [`MAX_CONTROL_TAGS`] tags, or both together more than [`MAX_CONTROL_LEN`] bytes.
+/// is over its limit, or all together have more than [`MAX_CONTROL_LEN`] bytes.
 /// The channel is unchanged then.
 pub fn seal_control<C: SealingChannel>(
     channel: &mut C,
@@ -215,11 +327,9 @@ pub fn seal_control<C: SealingChannel>(
     control: &Control,
     rng: &mut impl CryptoRng,
 ) -> Result<Envelope, SealError<C::Error>> {
-    let key = FrankingKey::generate(rng);
-    let (tag, plaintext) = control
-        .commit(&key, sender, conversation)
-        .ok_or(SealError::ControlTooLong)?;
-    encrypt(channel, &plaintext, &tag, sender, conversation, rng)
+    let sent = SentControl::commit(sender, conversation, control, rng);
+    sent.ok_or(SealError::ControlTooLong)?
+        .seal_for(channel, rng)
 }
 
 /// What a delivery held.

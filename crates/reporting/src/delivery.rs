@@ -12,9 +12,9 @@ use rand_core::CryptoRng;
 use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::address::AccountId;
+use crate::address::DeviceAddress;
 use crate::conversation::{Audience, ConversationId};
-use crate::envelope::{MAX_CIPHERTEXT_LEN, check_ciphertext};
+use crate::envelope::{MAX_CIPHERTEXT_LEN, check_ciphertext_len};
 use crate::franking::FrankingTag;
 use crate::labels;
 use crate::mac;
@@ -94,7 +94,7 @@ pub(crate) fn mac_fields<'a>(
 /// | 1 + varint + 21..275 | `12`, length, stamp context |
 /// | 2 + 32 | `1a 20`, stamp |
 /// | 2 + 32 | `22 20`, delivery MAC |
-/// | 1 + varint + n | `2a`, length, ciphertext |
+/// | 1 + varint + n | `2a`, length, ciphertext; absent if the sender had no channel to the device |
 ///
 /// ```text
 /// delivery MAC = HMAC-SHA-256(K_delivery, "waxseal/2/delivery-mac"
@@ -125,12 +125,12 @@ impl Delivery {
     ///
     /// # Errors
     /// [`DeliveryError::NotAuthentic`] if the MAC is not the relay's MAC over tag, context, stamp
-    /// and ciphertext; [`DeliveryError::OtherRecipient`] if the message is not addressed to this
-    /// account.
+    /// and ciphertext; [`DeliveryError::OtherRecipient`] if the message is neither addressed to this
+    /// account nor the copy of a message that another device of it sent.
     pub fn authenticate(
         self,
         key: &DeliveryKey,
-        me: &AccountId,
+        me: &DeviceAddress,
     ) -> Result<AuthenticDelivery, DeliveryError> {
         self.authenticate_in_groups(key, me, |_| false)
     }
@@ -147,7 +147,7 @@ impl Delivery {
     pub fn authenticate_in_groups(
         self,
         key: &DeliveryKey,
-        me: &AccountId,
+        me: &DeviceAddress,
         is_member: impl FnOnce(&ConversationId) -> bool,
     ) -> Result<AuthenticDelivery, DeliveryError> {
         use subtle::ConstantTimeEq;
@@ -156,14 +156,21 @@ impl Delivery {
         if !bool::from(mac.ct_eq(&self.mac)) {
             return Err(DeliveryError::NotAuthentic);
         }
-        // CHK-65: the message is addressed to this account or to a group it is in. The group must
-        // not have the id of a direct conversation of sender and recipient, or of one of them with
-        // itself: every intake refuses a report of it.
+        // CHK-290: a message of this account is the copy of another device's message. No device
+        // gets a copy of its own.
+        let (sender, account) = (&self.claim.context.sender, &me.account);
+        let own_copy = sender.account == *account;
+        if own_copy && sender.device == me.device {
+            return Err(DeliveryError::OtherRecipient);
+        }
+        // CHK-65: the message is addressed to this account or to a group it is in, or is the copy
+        // of a message of this account. The group must not have the id of a direct conversation of
+        // sender and recipient, or of one of them with itself: every intake refuses a report of it.
         let for_me = match &self.claim.context.audience {
-            Audience::Direct(recipient) => recipient == me,
+            Audience::Direct(recipient) => recipient == account || own_copy,
             Audience::Group(group) => {
-                let sender = &self.claim.context.sender.account;
-                let pairs = [(sender, me), (sender, sender), (me, me)];
+                let sender = &sender.account;
+                let pairs = [(sender, account), (sender, sender), (account, account)];
                 let is_direct = |(one, other)| *group == ConversationId::direct(one, other);
                 !pairs.into_iter().any(is_direct) && is_member(group)
             }
@@ -174,6 +181,7 @@ impl Delivery {
         Ok(AuthenticDelivery {
             claim: self.claim,
             ciphertext: self.ciphertext,
+            own_copy,
         })
     }
 
@@ -202,7 +210,7 @@ impl Delivery {
             &message.stamp,
             &message.delivery_mac,
         )?;
-        check_ciphertext(&message.ciphertext)?;
+        check_ciphertext_len(&message.ciphertext)?;
         Ok(Self {
             claim,
             mac: wire::array(&message.delivery_mac)?,
@@ -253,6 +261,7 @@ impl fmt::Debug for Delivery {
 pub struct AuthenticDelivery {
     pub(crate) claim: Claim,
     pub(crate) ciphertext: Vec<u8>,
+    own_copy: bool,
 }
 
 impl AuthenticDelivery {
@@ -262,9 +271,20 @@ impl AuthenticDelivery {
         &self.claim
     }
 
-    /// The channel's ciphertext.
+    /// The channel's ciphertext. Empty if the delivery has no key.
     pub fn ciphertext(&self) -> &[u8] {
         &self.ciphertext
+    }
+
+    /// Whether the sender had no channel to this device, so that the delivery only says that there
+    /// is a message. Ask its author to seal it again.
+    pub fn is_empty(&self) -> bool {
+        self.ciphertext.is_empty()
+    }
+
+    /// Whether this is the copy of a message that another device of the own account sent.
+    pub fn is_own_copy(&self) -> bool {
+        self.own_copy
     }
 }
 
@@ -284,8 +304,8 @@ pub enum DeliveryError {
     /// on the way. Drop the message and let the relay deliver it again.
     #[error("not authenticated by the relay for this device")]
     NotAuthentic,
-    /// The message is addressed to another account, or to a group that this account is not in. Drop
-    /// it.
+    /// The message is addressed to another account, or to a group that this account is not in, or
+    /// this device sent it. Drop it.
     #[error("addressed to another account or group")]
     OtherRecipient,
     /// Claim and message do not belong together. Look up the right one by its tag.

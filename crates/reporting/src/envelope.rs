@@ -89,7 +89,15 @@ impl Envelope {
 
 /// Checks that a received ciphertext is not empty and within its limit.
 pub(crate) fn check_ciphertext(ciphertext: &[u8]) -> Result<(), DecodeError> {
-    if ciphertext.is_empty() || ciphertext.len() > MAX_CIPHERTEXT_LEN {
+    if ciphertext.is_empty() {
+        return Err(DecodeError::Malformed);
+    }
+    check_ciphertext_len(ciphertext)
+}
+
+/// Checks that a ciphertext is within its limit. An empty one is a delivery without a key.
+pub(crate) fn check_ciphertext_len(ciphertext: &[u8]) -> Result<(), DecodeError> {
+    if ciphertext.len() > MAX_CIPHERTEXT_LEN {
         return Err(DecodeError::Malformed);
     }
     Ok(())

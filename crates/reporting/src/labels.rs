@@ -35,6 +35,8 @@ pub(crate) const STAMP: &[u8] = b"waxseal/1/stamp-mac";
 pub(crate) const DEVICE: &[u8] = b"waxseal/2/device-mac";
 /// The device's MAC for the relay, over a message that was sealed again.
 pub(crate) const RESEAL: &[u8] = b"waxseal/2/reseal-mac";
+/// The device's MAC for the relay, over a message for several devices as posted.
+pub(crate) const FANOUT: &[u8] = b"waxseal/2/fanout-mac";
 /// Digest of the devices that a posted envelope is for.
 pub(crate) const TARGETS: &[u8] = b"waxseal/2/targets";
 /// The relay's MAC for a recipient device.

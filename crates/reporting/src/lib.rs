@@ -36,7 +36,7 @@
 //! let posted = posted.authenticate(&alice_key, &alice, &audience, now)?;
 //! let claim = stamp_keys.stamp(&posted, now)?;
 //! let delivery = StampedEnvelope::new(claim, posted)?.deliver(&bob_key);
-//! let opened = open(&mut from_alice, &delivery.authenticate(&bob_key, &bob.account)?)?;
+//! let opened = open(&mut from_alice, &delivery.authenticate(&bob_key, &bob)?)?;
 //!
 //! // Bob reports it to the provider.
 //! let mut draft = ReportDraft::new(bob, Reason::Scam);
@@ -103,6 +103,7 @@ mod draft;
 mod envelope;
 mod evidence;
 mod extensions;
+mod fanout;
 mod format;
 mod franked;
 mod franking;
@@ -143,7 +144,7 @@ pub use conversation::{Audience, ConversationId};
 pub use franking::FrankingTag;
 pub use rejection::Rejection;
 pub use timestamp::Timestamp;
-pub use wire::{DecodeError, VERSION, VERSION_2};
+pub use wire::{DecodeError, VERSION, VERSION_2, VERSION_3};
 
 /// What a message says: its payload, which becomes the committed parts.
 pub mod message {
@@ -158,7 +159,8 @@ pub mod message {
 /// The sender seals a message for an encrypted channel.
 pub mod sender {
     pub use crate::channel::SealingChannel;
-    pub use crate::control::{Control, seal_control};
+    pub use crate::control::{Control, SentControl, seal_control};
+    pub use crate::fanout::{Fanout, FanoutError, RosterStamp, Slot};
     pub use crate::seal::{SealError, Sealed, SentMessage, seal};
 }
 
@@ -168,7 +170,8 @@ pub mod relay {
     pub use crate::answer::{AnswerError, AnswerMac, AnsweredRequest, RequestNonce};
     pub use crate::delivery::{Delivery, DeliveryKey};
     pub use crate::envelope::Envelope;
-    pub use crate::post::{AuthenticEnvelope, PostError, PostedEnvelope};
+    pub use crate::fanout::{AuthenticFanout, PostedFanout};
+    pub use crate::post::{AuthenticEnvelope, AuthenticRequest, PostError, PostedEnvelope};
     pub use crate::receipt::Receipt;
     pub use crate::reseal::{AuthenticReseal, PostedReseal, ResealError};
     pub use crate::stamp::{Claim, EPOCH_MS, Stamp, StampContext};
@@ -218,11 +221,14 @@ pub mod limits {
     pub use crate::answer::{MAX_METHOD_LEN, MAX_PATH_LEN};
     pub use crate::attachment::{MAX_LOCATION_LEN, MAX_MEDIA_TYPE_LEN};
     pub use crate::content::{MAX_APPLICATION_KIND_LEN, MAX_REACTION_LEN};
-    pub use crate::control::{MAX_CONTROL_LEN, MAX_CONTROL_TAGS};
+    pub use crate::control::{
+        MAX_CONTROL_LEN, MAX_CONTROL_ROSTER_LEN, MAX_CONTROL_SYNC_LEN, MAX_CONTROL_TAGS,
+    };
     pub use crate::delivery::MAX_DELIVERY_LEN;
     pub use crate::envelope::{MAX_CHANNEL_OVERHEAD, MAX_CIPHERTEXT_LEN, MAX_ENVELOPE_LEN};
     pub use crate::evidence::MAX_EVIDENCE_LEN;
     pub use crate::extensions::MAX_EXTENSIONS_LEN;
+    pub use crate::fanout::{MAX_FANOUT_LEN, MAX_POSTED_FANOUT_LEN, MAX_SLOTS, MAX_SLOTS_LEN};
     pub use crate::open::{MAX_SENT_AHEAD_MS, MAX_SENT_BEFORE_MS};
     pub use crate::openings::{MAX_NOTE_LEN, MAX_REPORTED};
     pub use crate::parts::{MAX_PARTS, MAX_PAYLOAD_LEN, MIN_PARTS};

@@ -46,6 +46,8 @@ pub(crate) fn sent_time_agrees(sent_at: Timestamp, accepted_at: Timestamp) -> bo
 /// [`OpenError::Channel`] if the channel refuses: the session is wrong, or the message was altered
 /// or already opened. Nothing has changed.
 ///
+/// [`OpenError::MissingKey`] if the delivery has no ciphertext. Nothing has changed.
+///
 /// [`OpenError::Withheld`] if the plaintext could not be reported. The channel's key is spent, so
 /// the content is lost.
 pub fn open<C: OpeningChannel>(
@@ -110,6 +112,10 @@ pub(crate) fn decrypt<C: OpeningChannel>(
     conversation: &ConversationId,
     ciphertext: &[u8],
 ) -> Result<Zeroizing<Vec<u8>>, OpenError<C::Error>> {
+    // CHK-294: there is a ciphertext.
+    if ciphertext.is_empty() {
+        return Err(OpenError::MissingKey);
+    }
     // CHK-93: the channel authenticates tag, sender and conversation along with the ciphertext.
     let associated_data = associated_data(tag, sender, conversation);
     channel
@@ -247,6 +253,10 @@ pub enum OpenError<E: core::error::Error + 'static> {
     /// The channel refused, and its state is unchanged. Its own error says what to do.
     #[error("the channel refused to decrypt")]
     Channel(#[source] E),
+    /// The sender had no channel to this device, so the delivery has no ciphertext. Ask the author
+    /// to seal the message again.
+    #[error("the message was not sealed for this device")]
+    MissingKey,
     /// The plaintext could not be reported, so it is not shown. Do not open it again: its key is
     /// spent.
     #[error("withheld: {0}")]

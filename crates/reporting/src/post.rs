@@ -174,9 +174,7 @@ impl PostedEnvelope {
             return Err(PostError::NotAuthentic);
         }
         // CHK-111: the time of posting is at most ten minutes from the relay's clock.
-        if self.posted_at.as_millis().abs_diff(now.as_millis()) > MAX_POST_SKEW_MS {
-            return Err(PostError::ClockDiffers);
-        }
+        check_posted_at(self.posted_at, now)?;
         Ok(AuthenticEnvelope {
             envelope: self.envelope,
             sender: sender.clone(),
@@ -191,6 +189,37 @@ impl fmt::Debug for PostedEnvelope {
             .field("envelope", &self.envelope)
             .finish_non_exhaustive()
     }
+}
+
+/// Checks that a time of posting is at most [`MAX_POST_SKEW_MS`] from the relay's clock.
+pub(crate) fn check_posted_at(posted_at: Timestamp, now: Timestamp) -> Result<(), PostError> {
+    if posted_at.as_millis().abs_diff(now.as_millis()) > MAX_POST_SKEW_MS {
+        return Err(PostError::ClockDiffers);
+    }
+    Ok(())
+}
+
+/// What a device asked the relay to stamp, with the device's MAC checked.
+///
+/// Only this crate implements it. [`StampKeys::stamp`](crate::relay::StampKeys::stamp) takes it.
+#[expect(private_bounds, reason = "no other crate may implement it")]
+pub trait AuthenticRequest: sealed::Sealed {
+    /// The franking tag to stamp.
+    fn tag(&self) -> &FrankingTag;
+
+    /// The sending device.
+    fn sender(&self) -> &DeviceAddress;
+
+    /// Whom the message is for.
+    fn audience(&self) -> &Audience;
+}
+
+mod sealed {
+    /// Keeps other crates from implementing a trait.
+    pub(crate) trait Sealed {}
+
+    impl Sealed for super::AuthenticEnvelope {}
+    impl Sealed for crate::fanout::AuthenticFanout {}
 }
 
 /// An envelope of which the relay knows that its sender's device asks for the stamp, for this
@@ -232,6 +261,20 @@ impl AuthenticEnvelope {
     }
 }
 
+impl AuthenticRequest for AuthenticEnvelope {
+    fn tag(&self) -> &FrankingTag {
+        self.tag()
+    }
+
+    fn sender(&self) -> &DeviceAddress {
+        self.sender()
+    }
+
+    fn audience(&self) -> &Audience {
+        self.audience()
+    }
+}
+
 impl fmt::Debug for AuthenticEnvelope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuthenticEnvelope")
@@ -251,6 +294,11 @@ pub enum PostError {
     /// clock. Answer with the relay's time, so that the device posts again.
     #[error("the time of posting is more than ten minutes from the relay's clock")]
     ClockDiffers,
+    /// The device made the MAC, but the slots do not fit sender and audience: one is for the
+    /// sending device, a note to the own account has a slot or roster of a peer, or the message is
+    /// for a group. Refuse it.
+    #[error("the slots do not fit sender and audience")]
+    OtherTargets,
 }
 
 #[cfg(test)]

@@ -185,8 +185,13 @@ impl PostedReseal {
         if claim.context.sender != *sender {
             return Err(ResealError::NotStamped);
         }
-        // CHK-106: the target is a device of the account that the message was for.
-        if claim.context.audience != Audience::Direct(target.account.clone()) {
+        // CHK-106: the target is a device of the account that the message was for, or another device
+        // of the author's account.
+        let Audience::Direct(recipient) = &claim.context.audience else {
+            return Err(ResealError::OtherTarget);
+        };
+        let of_either = target.account == *recipient || target.account == sender.account;
+        if !of_either || target == *sender {
             return Err(ResealError::OtherTarget);
         }
         Ok(AuthenticReseal {
@@ -303,8 +308,9 @@ pub enum ResealError {
     /// The relay did not stamp this message for this device. Refuse it.
     #[error("the relay did not stamp this message for this device")]
     NotStamped,
-    /// The message was not for the account of the target, or was for a group. Refuse it.
-    #[error("the message was not for the account of this device")]
+    /// The target is neither a device of the account that the message was for nor another device of
+    /// the author's account, or the message was for a group. Refuse it.
+    #[error("the message was not for this device")]
     OtherTarget,
 }
 

@@ -265,8 +265,8 @@ pub enum SealError<E: core::error::Error + 'static> {
     /// take. [`seal`] its [`payload`](SentMessage::payload) again.
     #[error("the message was stored in a format that is no longer sent")]
     OldFormat,
-    /// The control message names too many messages. Nothing was encrypted. Name the rest in another
-    /// one.
+    /// The control message names too many messages, or a record is too long or empty. Nothing was
+    /// encrypted. Send the rest in another one.
     #[error("the control message is too long")]
     ControlTooLong,
     /// The channel returned a ciphertext that is empty or longer than [`MAX_CIPHERTEXT_LEN`].

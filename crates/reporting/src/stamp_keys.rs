@@ -11,7 +11,7 @@ use crate::conversation::Audience;
 use crate::franking::FrankingTag;
 use crate::labels;
 use crate::mac;
-use crate::post::AuthenticEnvelope;
+use crate::post::AuthenticRequest;
 use crate::secret::Secret;
 use crate::stamp::{Claim, Stamp, StampContext, epoch_of};
 use crate::timestamp::Timestamp;
@@ -159,19 +159,19 @@ impl StampKeys {
         Ok(())
     }
 
-    /// Stamps an envelope for which its device asked. `accepted_at` comes from
-    /// [`next_accepted_at`](crate::relay::next_accepted_at).
+    /// Stamps a message for which its device asked, once for all devices that get it. `accepted_at`
+    /// comes from [`next_accepted_at`](crate::relay::next_accepted_at).
     ///
     /// # Errors
     /// [`StampKeysError::EpochOutOfReach`] if there is no key for this time: it was destroyed, or
     /// no key has been destroyed for [`MAX_EPOCHS_KEPT`] days.
     pub fn stamp(
         &self,
-        envelope: &AuthenticEnvelope,
+        request: &impl AuthenticRequest,
         accepted_at: Timestamp,
     ) -> Result<Claim, StampKeysError> {
-        let (tag, sender) = (envelope.tag(), envelope.sender());
-        self.stamp_tag(tag, sender, envelope.audience(), accepted_at)
+        let (tag, sender) = (request.tag(), request.sender());
+        self.stamp_tag(tag, sender, request.audience(), accepted_at)
     }
 
     /// Stamps a bare tag. Not public: a relay stamps only what a device asked for.

@@ -2,10 +2,12 @@
 
 use core::fmt;
 
+use crate::address::DeviceAddress;
 use crate::codec::Reader;
 use crate::delivery::{Delivery, DeliveryError, DeliveryKey};
-use crate::envelope::{MAX_CIPHERTEXT_LEN, check_ciphertext};
-use crate::post::AuthenticEnvelope;
+use crate::envelope::{MAX_CIPHERTEXT_LEN, check_ciphertext_len};
+use crate::fanout::AuthenticFanout;
+use crate::post::{AuthenticEnvelope, AuthenticRequest};
 use crate::reseal::AuthenticReseal;
 use crate::stamp::{Claim, MAX_CLAIM_LEN};
 use crate::wire::{self, DecodeError, VERSION_2};
@@ -20,7 +22,8 @@ pub const MAX_STAMPED_LEN: usize = 1 + MAX_CLAIM_LEN + MAX_CIPHERTEXT_LEN;
 /// device fetches the message, under the key that the relay shares with the device at that moment.
 /// A device that registered again can therefore authenticate what waited for it.
 ///
-/// Encoded `02 || claim || ciphertext`.
+/// Encoded `02 || claim || ciphertext`. The ciphertext is empty if the sender had no channel to the
+/// device.
 #[derive(Clone)]
 pub struct StampedEnvelope {
     claim: Claim,
@@ -35,17 +38,31 @@ impl StampedEnvelope {
     /// [`DeliveryError::OtherMessage`] if the claim is not for this envelope: the relay mixed them
     /// up.
     pub fn new(claim: Claim, envelope: AuthenticEnvelope) -> Result<Self, DeliveryError> {
-        let context = claim.context();
-        if !claim.tag.matches(envelope.tag())
-            || context.sender != *envelope.sender()
-            || context.audience != *envelope.audience()
-        {
-            return Err(DeliveryError::OtherMessage);
-        }
+        check_claim(&claim, &envelope)?;
         Ok(Self {
             claim,
             ciphertext: envelope.into_ciphertext(),
         })
+    }
+
+    /// Joins a message for several devices with the claim that
+    /// [`StampKeys::stamp`](crate::relay::StampKeys::stamp) made of it. Returns one stamped envelope
+    /// for each device's queue, in the order of [`AuthenticFanout::targets`]. All have the same
+    /// claim.
+    ///
+    /// # Errors
+    /// [`DeliveryError::OtherMessage`] if the claim is not for this message: the relay mixed them
+    /// up.
+    pub fn fan_out(
+        claim: Claim,
+        fanout: AuthenticFanout,
+    ) -> Result<Vec<(DeviceAddress, Self)>, DeliveryError> {
+        check_claim(&claim, &fanout)?;
+        let stamped = |(device, ciphertext)| {
+            let claim = claim.clone();
+            (device, Self { claim, ciphertext })
+        };
+        Ok(fanout.into_slots().map(stamped).collect())
     }
 
     /// Joins a message that was sealed again with the claim that
@@ -87,7 +104,7 @@ impl StampedEnvelope {
         &self.claim
     }
 
-    /// The channel's ciphertext.
+    /// The channel's ciphertext. Empty if the sender had no channel to the device.
     pub fn ciphertext(&self) -> &[u8] {
         &self.ciphertext
     }
@@ -109,15 +126,28 @@ impl StampedEnvelope {
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let (_, body) = wire::versioned_as(bytes, MAX_STAMPED_LEN, &[VERSION_2])?;
         let mut reader = Reader::new(body);
-        // CHK-115: a stored stamped envelope has a complete claim and a ciphertext.
+        // CHK-115: a stored stamped envelope has a complete claim. The ciphertext is
+        // empty if the sender had no channel to the device.
         let claim = Claim::read(&mut reader).ok_or(DecodeError::Malformed)?;
         let ciphertext = reader.rest();
-        check_ciphertext(ciphertext)?;
+        check_ciphertext_len(ciphertext)?;
         Ok(Self {
             claim,
             ciphertext: ciphertext.to_vec(),
         })
     }
+}
+
+/// Checks that a claim is for the message of this request.
+fn check_claim(claim: &Claim, request: &impl AuthenticRequest) -> Result<(), DeliveryError> {
+    let context = claim.context();
+    if !claim.tag.matches(request.tag())
+        || context.sender != *request.sender()
+        || context.audience != *request.audience()
+    {
+        return Err(DeliveryError::OtherMessage);
+    }
+    Ok(())
 }
 
 impl fmt::Debug for StampedEnvelope {

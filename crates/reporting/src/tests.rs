@@ -1,6 +1,7 @@
 //! Tests that span several modules: limits, properties, published attacks and vectors.
 
 mod about;
+mod devices;
 mod format_1;
 mod golden;
 mod later;

@@ -13,7 +13,7 @@ use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, k
 #[rustfmt::skip]
 mod generated;
 
-pub(crate) use generated::{Delivery, PostedEnvelope, PostedReseal, Receipt, Report};
+pub(crate) use generated::{Delivery, PostedEnvelope, PostedFanout, PostedReseal, Receipt, Report};
 
 /// The version byte of formats that are as they were first: stored keys, and reports and accepted
 /// reports that wait from before.
@@ -21,6 +21,9 @@ pub const VERSION: u8 = 0x01;
 
 /// The version byte of every wire message, and of what is stored in a form that changed.
 pub const VERSION_2: u8 = 0x02;
+
+/// The version byte of a message for several devices, posted or stored.
+pub const VERSION_3: u8 = 0x03;
 
 /// Why bytes could not be decoded. The peer that sent them, or the store that kept them, is at
 /// fault.
@@ -113,11 +116,24 @@ pub(crate) fn encode_as(version: u8, message: &impl Message) -> Vec<u8> {
     out
 }
 
-/// Encodes a wire message of version 02 whose last field, `number`, is given separately and must
-/// not be empty.
+/// Encodes a wire message of version 02 whose last field, `number`, is given separately. An empty
+/// field is left out.
 ///
 /// A long field is then copied once instead of twice.
 pub(crate) fn encode_with_last(message: &impl Message, number: u32, last: &[u8]) -> Vec<u8> {
+    encode_with_last_as(VERSION_2, message, number, last)
+}
+
+/// Encodes a wire message of this version, like [`encode_with_last`].
+pub(crate) fn encode_with_last_as(
+    version: u8,
+    message: &impl Message,
+    number: u32,
+    last: &[u8],
+) -> Vec<u8> {
+    if last.is_empty() {
+        return encode_as(version, message);
+    }
     let len = u64::try_from(last.len()).unwrap_or(u64::MAX);
     let room = [
         1,
@@ -127,7 +143,7 @@ pub(crate) fn encode_with_last(message: &impl Message, number: u32, last: &[u8])
         last.len(),
     ];
     let mut out = Vec::with_capacity(room.into_iter().fold(0, usize::saturating_add));
-    out.push(VERSION_2);
+    out.push(version);
     message.encode_raw(&mut out);
     encode_key(number, WireType::LengthDelimited, &mut out);
     encode_varint(len, &mut out);

@@ -125,6 +125,12 @@ impl RosterDraft {
         self.body.bytes.clone()
     }
 
+    /// The roster, for tests that put into it what no draft takes.
+    #[cfg(test)]
+    pub(crate) fn body_mut(&mut self) -> &mut Body {
+        &mut self.body
+    }
+
     /// Joins the draft with its signature. [`SignedRoster::verify`] checks it.
     #[must_use]
     pub fn sign(self, signature: [u8; 64]) -> SignedRoster {

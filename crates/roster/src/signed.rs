@@ -10,6 +10,9 @@ use crate::device::{DEVICE_LEN, DeviceEntry, signing_half};
 use crate::error::RosterError;
 use crate::limits::{MAX_DEVICES, MAX_SIGNED_ROSTER_LEN};
 
+#[cfg(test)]
+mod tests;
+
 /// A roster with its signature and delegation, as devices and relays exchange it. Unverified.
 ///
 /// [`verify`](Self::verify) turns it into a [`Roster`](crate::Roster).
@@ -18,7 +21,8 @@ use crate::limits::{MAX_DEVICES, MAX_SIGNED_ROSTER_LEN};
 /// roster        = 01 || len u8 || account || account key 32 || epoch be32 || version be32
 ///                 || previous 32 || at be64 (ms) || signer be32
 ///                 || count u8 (1 to 8) || count x device 137, ids ascending
-/// signed roster = 01 || len be16 || roster || signature 64 || len be16 || delegation || signature 64
+/// signed roster = 01 || len be16 || roster || signature 64
+///                 || len be16 || delegation || signature 64
 /// ```
 ///
 /// # Size

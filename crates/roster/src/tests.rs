@@ -2,4 +2,6 @@
 
 mod attacks;
 mod journey;
+mod properties;
+pub(crate) mod raw;
 pub(crate) mod support;

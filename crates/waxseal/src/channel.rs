@@ -1,25 +1,41 @@
 //! Connects `waxseal-core` with `waxseal-reporting`: the sessions of `waxseal-core` become the
 //! channel over which `waxseal-reporting` sends messages.
 
+mod preamble;
+
 use rand_core::CryptoRng;
-use waxseal_core::errors::{DecryptError, EncryptError};
+use waxseal_core::errors::{DecodeError, DecryptError, EncryptError};
 use waxseal_core::{IdentityKeyPair, PreKeys, ReplayMemory, SessionSet};
 use waxseal_reporting::recipient::OpeningChannel;
 use waxseal_reporting::sender::SealingChannel;
 use zeroize::Zeroizing;
 
-/// Seals messages on the sessions with one peer.
+pub(crate) use self::preamble::{Preamble, RosterClaim, associated_data as with_preamble};
+
+/// Seals messages on the sessions with one device.
 ///
 /// Borrows the sessions for one message. They change only if the message is sealed.
 #[derive(Debug)]
 pub struct SessionSealer<'a> {
     sessions: &'a mut SessionSet,
+    preamble: Option<Vec<u8>>,
 }
 
 impl<'a> SessionSealer<'a> {
     /// Makes a channel that seals on these sessions.
     pub fn new(sessions: &'a mut SessionSet) -> Self {
-        Self { sessions }
+        Self {
+            sessions,
+            preamble: None,
+        }
+    }
+
+    /// Makes a channel that begins each ciphertext with this preamble.
+    pub(crate) fn with_preamble(sessions: &'a mut SessionSet, preamble: &Preamble) -> Self {
+        Self {
+            sessions,
+            preamble: Some(preamble.encode()),
+        }
     }
 }
 
@@ -32,11 +48,16 @@ impl SealingChannel for SessionSealer<'_> {
         associated_data: &[u8],
         rng: &mut impl CryptoRng,
     ) -> Result<Vec<u8>, EncryptError> {
-        self.sessions.encrypt(plaintext, associated_data, rng)
+        let Some(preamble) = &self.preamble else {
+            return self.sessions.encrypt(plaintext, associated_data, rng);
+        };
+        let associated_data = with_preamble(associated_data, preamble);
+        let message = self.sessions.encrypt(plaintext, &associated_data, rng)?;
+        Ok([preamble.as_slice(), &message].concat())
     }
 }
 
-/// Opens messages on the sessions with one peer, or accepts the first session.
+/// Opens messages on the sessions with one device, or accepts the first session.
 ///
 /// Borrows the prekeys, the sender's replay memory and the sessions, because opening a message
 /// changes them. If the message is refused, nothing changes.
@@ -46,6 +67,8 @@ pub struct SessionOpener<'a> {
     /// What a message that starts a session changes. `None` if it cannot be read.
     accepting: Option<(&'a mut PreKeys, &'a mut ReplayMemory)>,
     sessions: &'a mut Option<SessionSet>,
+    /// Whether each ciphertext begins with a preamble.
+    has_preamble: bool,
 }
 
 impl<'a> SessionOpener<'a> {
@@ -64,6 +87,15 @@ impl<'a> SessionOpener<'a> {
             identity,
             accepting: Some((prekeys, memory)),
             sessions,
+            has_preamble: false,
+        }
+    }
+
+    /// The same channel, for ciphertexts that begin with a preamble.
+    pub(crate) fn with_preamble(self) -> Self {
+        Self {
+            has_preamble: true,
+            ..self
         }
     }
 
@@ -77,6 +109,7 @@ impl<'a> SessionOpener<'a> {
             identity,
             accepting: None,
             sessions,
+            has_preamble: false,
         }
     }
 }
@@ -85,6 +118,20 @@ impl OpeningChannel for SessionOpener<'_> {
     type Error = DecryptError;
 
     fn decrypt(
+        &mut self,
+        ciphertext: &[u8],
+        associated_data: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, DecryptError> {
+        if !self.has_preamble {
+            return self.decrypt_message(ciphertext, associated_data);
+        }
+        let (_, preamble, message) = Preamble::split(ciphertext).ok_or(DecodeError::Malformed)?;
+        self.decrypt_message(message, &with_preamble(associated_data, preamble))
+    }
+}
+
+impl SessionOpener<'_> {
+    fn decrypt_message(
         &mut self,
         ciphertext: &[u8],
         associated_data: &[u8],

@@ -8,6 +8,10 @@
 //! compares them with the `kept_receipt`.
 //! `set_back` notices that the store is an older copy. The steps share four files: `peers` caches
 //! recently used peers, `state` reads and writes records, `page` lists them, `keys` names them.
+//!
+//! An account has several devices: `rosters` says which, `devices` has what the provider hands out
+//! of them, `fanout` seals for each, `retarget` follows the provider when they changed, and
+//! `notices` tells the user.
 
 mod again;
 mod awaited;
@@ -18,11 +22,15 @@ mod convert;
 mod courier;
 mod delete;
 mod delivery_key;
+mod devices;
 mod due;
+mod fanout;
 mod history;
 mod hold;
 mod kept_receipt;
 mod keys;
+mod notes;
+mod notices;
 mod outbox;
 mod page;
 mod peer_state;
@@ -35,6 +43,8 @@ mod recent;
 mod refuse;
 mod report;
 mod reset;
+mod retarget;
+mod rosters;
 mod send;
 mod set_back;
 mod state;
@@ -49,21 +59,24 @@ use rand_core::CryptoRng;
 use waxseal_core::limits::ACCOUNT_PROOF_LEN;
 use waxseal_core::{IdentityKey, IdentityKeyPair, PreKeys};
 use waxseal_reporting::relay::DeliveryKey;
-use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, FrankingTag};
+use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, FrankingTag, Timestamp};
 use zeroize::Zeroizing;
 
 pub use self::contact::ConversationHealth;
 use self::delivery_key::DeliveryKeys;
+pub use self::devices::{Bundles, DeviceBundle, Mismatch, Started, WantedBundles};
 pub use self::due::Due;
 pub use self::history::{Direction, Message};
 pub use self::kept_receipt::KeptReceipt;
+pub use self::notices::Notice;
 pub use self::outbox::Waiting;
 pub use self::page::{DamagedRow, Page};
 pub use self::peer_state::PeerState;
-use self::peers::{OLDEST_SESSIONS, Peers};
+use self::peers::{OLDEST_SESSIONS, Peer, Peers};
 pub use self::promise::{KeptPromise, PromiseState};
 pub use self::receive::{MAX_RECEIVED_AT_ONCE, Received};
 pub use self::report::{OutgoingReport, ReportId};
+pub use self::rosters::RosterChange;
 pub use self::send::{Draft, Outgoing};
 pub use self::set_back::SetBack;
 pub use self::status::{NotDelivered, Status};
@@ -213,10 +226,11 @@ impl<S> std::fmt::Debug for Client<S> {
 }
 
 impl<S: Store> Client<S> {
-    /// Creates the account of this device in an empty store, with a fresh identity.
+    /// Creates an account with its first device in an empty store, with a fresh identity.
     ///
     /// `me` is the account and device as the provider authenticates them. `delivery_key` is agreed
-    /// with the provider when the device is registered.
+    /// with the provider when the device is registered. Also makes the account key, and the first
+    /// [roster](Self::own_roster), which names this device. Give the roster to the provider.
     ///
     /// # Errors
     /// [`OpenAccountError::AlreadyExists`] if the store holds an account: use [`Client::open`].
@@ -228,12 +242,14 @@ impl<S: Store> Client<S> {
         store: S,
         me: DeviceAddress,
         delivery_key: DeliveryKey,
+        now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<Self, OpenAccountError<S::Error>> {
         if Self::has_account(&store)? {
             return Err(OpenAccountError::AlreadyExists);
         }
         let identity = IdentityKeyPair::generate(rng);
+        let (roster, secret) = rosters::first_roster(&me, &identity, now, rng)?;
         let mut prekeys = PreKeys::generate(&identity, rng);
         let record = AccountRecord {
             account: me.account.as_str().to_owned(),
@@ -243,6 +259,7 @@ impl<S: Store> Client<S> {
             next_delivery_key: Vec::new(),
             delivery_key_since_ms: 0,
             restarts: 0,
+            account_key: roster.account_key().to_bytes().to_vec(),
         };
         let keys = DeliveryKeys::of(&record).ok_or(StateError::Damaged(Damage::Account))?;
         let mut client = Self::new(store, me, identity, keys);
@@ -259,6 +276,8 @@ impl<S: Store> Client<S> {
             has_earlier: false,
         };
         transaction.put_record(keys::layout(), &layout);
+        let mut own = Peer::new(&client.me.account);
+        client.put_first_roster(&mut own, &roster, &secret, &mut transaction);
         client.commit(transaction)?;
         Ok(client)
     }

@@ -6,20 +6,21 @@
 //! commit only the store knows whether the change was made.
 
 mod promise;
+mod roster;
 mod state;
 
-use waxseal_core::IdentityKey;
 use waxseal_core::errors::{
-    BundleError, DecodeError as CoreDecodeError, DecryptError, EncryptError, HandshakeError,
-    PreKeyError,
+    DecodeError as CoreDecodeError, DecryptError, EncryptError, HandshakeError, PreKeyError,
 };
 use waxseal_reporting::message::PayloadError;
 use waxseal_reporting::recipient::DeliveryError;
 use waxseal_reporting::reporter::DraftError;
 use waxseal_reporting::sender::SealError;
-use waxseal_reporting::{DecodeError, Timestamp};
+use waxseal_reporting::{DecodeError, DeviceAddress, Timestamp};
+use waxseal_roster::{AccountKey, DraftError as RosterDraftError, RosterError};
 
 pub use self::promise::{KeepPromiseError, VerifyReceiptError};
+pub use self::roster::{AccountKeyError, BundleProblem, RetargetError, TakeRosterError};
 pub(crate) use self::state::OfStore;
 pub use self::state::{Damage, StateError};
 
@@ -27,9 +28,17 @@ pub use self::state::{Damage, StateError};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Advice {
-    /// Fetch the peer's prekey bundle, call [`Client::start`](crate::Client::start), then send
-    /// again what could not be sent.
+    /// Fetch the peer's roster and the prekey bundles of its devices, call
+    /// [`Client::start`](crate::Client::start), then send again what could not be sent.
     FetchBundle,
+    /// Keep the delivery without acknowledging it, and call
+    /// [`Client::upkeep`](crate::Client::upkeep): it says whether to fetch the sender's roster now.
+    /// Then let the provider deliver again.
+    FetchRoster,
+    /// Nothing can be sent. Fetch the rosters of the peer and of the own account, and call
+    /// [`Client::take_roster`](crate::Client::take_roster). If that does not help, tell the user:
+    /// see [`Client::notices`](crate::Client::notices).
+    FetchNewerRoster,
     /// Acknowledge the delivery to the provider, then call
     /// [`Client::upkeep`](crate::Client::upkeep): it asks the author to seal the message again.
     ///
@@ -40,10 +49,11 @@ pub enum Advice {
     /// an hour, upload what [`Client::republish_prekeys`](crate::Client::republish_prekeys)
     /// returns.
     AskAgain,
-    /// Show the user that the peer's identity changed, and go on only after the user accepted it. A
-    /// message alone does not prove the change. Fetch the peer's prekey bundle to see whether the
-    /// provider reports the same change.
+    /// Show the user that the peer's account key changed, and go on only after the user accepted
+    /// it.
     WarnIdentityChange,
+    /// Show the user that this device was removed from its account. It can be linked again.
+    ShowRemoved,
     /// Acknowledge the delivery to the provider and forget it: trying again cannot help.
     Drop,
     /// Forget the delivery without acknowledging it, and let the provider deliver it again.
@@ -99,6 +109,10 @@ pub enum OpenAccountError<E: std::error::Error + 'static> {
     /// The store holds no account. Create one with [`Client::create`](crate::Client::create).
     #[error("the store holds no account")]
     NoAccount,
+    /// No roster with this device can be made. Use an account name of the provider, and a device
+    /// number above 0.
+    #[error("no roster can be made")]
+    Roster(#[from] RosterDraftError),
     /// A newer version of Waxseal laid out the store. Nothing was changed. Update the application.
     #[error("a newer version laid out the store")]
     Newer,
@@ -128,6 +142,10 @@ pub enum PeerError<E: std::error::Error + 'static> {
     /// conversation, or wait for the peer's first message.
     #[error("no contact with this peer yet")]
     UnknownPeer,
+    /// This store has no account key yet. Call
+    /// [`Client::create_account_key`](crate::Client::create_account_key).
+    #[error("this store has no account key yet")]
+    NoAccountKey,
     /// The peer's record could not be read.
     #[error(transparent)]
     State(#[from] StateError<E>),
@@ -137,21 +155,28 @@ pub enum PeerError<E: std::error::Error + 'static> {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError<E: std::error::Error + 'static> {
-    /// The prekey bundle does not verify. Fetch another one, and suspect the provider.
-    #[error("the prekey bundle does not verify")]
-    Bundle(#[from] BundleError),
-    /// The handshake failed. Fetch another bundle, unless the bundle was this device's own.
-    #[error("the handshake failed")]
-    Handshake(#[from] HandshakeError),
-    /// The bundle's identity is not the one pinned for this peer. Warn the user.
-    #[error("the peer's identity changed")]
+    /// The roster does not verify. Fetch another one, and suspect the provider.
+    #[error("the roster does not verify")]
+    Roster(#[from] RosterError),
+    /// The roster was not taken. See [`TakeRosterError`], which has the same variants.
+    #[error(transparent)]
+    NotTaken(TakeRosterError<E>),
+    /// No bundle is usable. Fetch others, and suspect the provider.
+    #[error("no bundle is usable")]
+    Bundle(#[from] BundleProblem),
+    /// The roster's account key is not the one pinned for this peer. Warn the user.
+    #[error("the peer's account key changed")]
     IdentityChanged {
-        /// The identity in the bundle.
-        new: IdentityKey,
+        /// The key in the roster.
+        new: AccountKey,
     },
-    /// Another session was started within the hour because this peer refused messages. Call
+    /// This store has no account key yet, so the roster of the own account cannot be checked. Call
+    /// [`Client::create_account_key`](crate::Client::create_account_key).
+    #[error("this store has no account key yet")]
+    NoAccountKey,
+    /// Another session was started within the hour because the device refused messages. Call
     /// [`Client::restart`](crate::Client::restart) again at the given time.
-    #[error("a session with this peer was started within the hour")]
+    #[error("a session with this device was started within the hour")]
     TooSoon {
         /// When the next session may be started.
         until: Timestamp,
@@ -168,11 +193,23 @@ pub enum SendError<E: std::error::Error + 'static> {
     /// The recipient is this device's own account. Choose another one.
     #[error("the recipient is this device's own account")]
     OwnAccount,
-    /// There is no session with the recipient: there was no contact yet, or a change of its
-    /// identity was accepted. Fetch its prekey bundle and call
+    /// There is no session with any device of the recipient: there was no contact yet, or a change
+    /// of its account key was accepted. Fetch prekey bundles and call
     /// [`Client::start`](crate::Client::start).
     #[error("no session with the recipient")]
     NoSession,
+    /// This store has no account key yet. Call
+    /// [`Client::create_account_key`](crate::Client::create_account_key), and give the provider
+    /// the roster.
+    #[error("this store has no account key yet")]
+    NoAccountKey,
+    /// This device was removed from its account. Show it to the user.
+    #[error("this device was removed from its account")]
+    Removed,
+    /// There are two rosters of one version, of the recipient or of the own account. Nothing is
+    /// sent before a newer one arrives: see [`Client::notices`](crate::Client::notices).
+    #[error("there are two rosters of one version")]
+    RosterConflict,
     /// The content is too long or not well formed. Send other content.
     #[error("the content cannot be sent")]
     Content(#[from] PayloadError),
@@ -219,18 +256,24 @@ pub enum ReceiveError<E: std::error::Error + 'static> {
     /// again.
     #[error("the delivery does not authenticate")]
     Delivery(#[from] DeliveryError),
-    /// The relay says that the message comes from the user's own account, which has no other
-    /// device. Drop the delivery.
-    #[error("the delivery claims to come from this account")]
-    OwnAccount,
-    /// The message comes from another identity than the one pinned for the sender. Warn the user
-    /// and keep the delivery: it opens after
-    /// [`Client::accept_identity`](crate::Client::accept_identity).
-    #[error("the sender's identity changed")]
-    IdentityChanged {
-        /// The identity the message claims.
-        new: IdentityKey,
+    /// The message comes from a device that is not in the newest known roster of its account, or
+    /// has another identity there. Keep the delivery: it opens when the newer roster is there.
+    #[error("the sending device is not in the known roster of its account")]
+    UnknownDevice {
+        /// The device that the provider names.
+        device: DeviceAddress,
     },
+    /// The message comes from a device that had been removed from its account. Drop the delivery.
+    #[error("the sending device was removed from its account")]
+    RemovedDevice,
+    /// The ciphertext does not begin with a preamble that this version reads. Let the relay deliver
+    /// it again.
+    #[error("the ciphertext has no preamble")]
+    Preamble,
+    /// The sender had no session with this device, so it only said that there is a message. It is
+    /// noted, so that the sender can be asked for it.
+    #[error("the message was not sealed for this device")]
+    NotSealed,
     /// No session opens the message. Unless the message is forged, the sender or this device lost
     /// state: follow [`advice`](Self::advice). If that is [`Advice::AskAgain`], the store may
     /// keep that the delivery did not open, so that the sender can be asked for it.
@@ -277,7 +320,7 @@ impl<E: std::error::Error + 'static> OpenAccountError<E> {
     /// What to do next.
     pub fn advice(&self) -> Advice {
         match self {
-            Self::AlreadyExists | Self::NoAccount => Advice::FixCall,
+            Self::AlreadyExists | Self::NoAccount | Self::Roster(_) => Advice::FixCall,
             Self::Newer => Advice::Damaged,
             Self::State(error) => error.advice(),
         }
@@ -299,6 +342,7 @@ impl<E: std::error::Error + 'static> PeerError<E> {
     pub fn advice(&self) -> Advice {
         match self {
             Self::UnknownPeer => Advice::FetchBundle,
+            Self::NoAccountKey => Advice::FixCall,
             Self::State(error) => error.advice(),
         }
     }
@@ -308,13 +352,12 @@ impl<E: std::error::Error + 'static> StartError<E> {
     /// What to do next.
     pub fn advice(&self) -> Advice {
         match self {
-            Self::Bundle(_) => Advice::FetchBundle,
-            Self::Handshake(HandshakeError::IdentityChanged) | Self::IdentityChanged { .. } => {
-                Advice::WarnIdentityChange
-            }
-            Self::Handshake(HandshakeError::OwnIdentity) => Advice::FixCall,
-            Self::Handshake(_) => Advice::FetchBundle,
+            Self::IdentityChanged { .. } => Advice::WarnIdentityChange,
+            Self::Bundle(BundleProblem::Handshake(HandshakeError::OwnIdentity))
+            | Self::NoAccountKey => Advice::FixCall,
+            Self::Bundle(_) | Self::Roster(_) => Advice::FetchBundle,
             Self::TooSoon { .. } => Advice::KeepAndRetry,
+            Self::NotTaken(error) => error.advice(),
             Self::State(error) => error.advice(),
         }
     }
@@ -325,7 +368,9 @@ impl<E: std::error::Error + 'static> SendError<E> {
     pub fn advice(&self) -> Advice {
         match self {
             Self::NoSession | Self::Session(_) | Self::NumbersUsedUp => Advice::FetchBundle,
-            Self::Content(_) | Self::OwnAccount => Advice::FixCall,
+            Self::Content(_) | Self::OwnAccount | Self::NoAccountKey => Advice::FixCall,
+            Self::Removed => Advice::ShowRemoved,
+            Self::RosterConflict => Advice::FetchNewerRoster,
             Self::State(error) => error.advice(),
         }
     }
@@ -349,8 +394,12 @@ impl<E: std::error::Error + 'static> ReceiveError<E> {
             Self::Malformed(_) | Self::Delivery(DeliveryError::NotAuthentic) => {
                 Advice::DeliverAgain
             }
-            Self::Delivery(_) | Self::OwnAccount | Self::Refusal | Self::Withheld => Advice::Drop,
-            Self::IdentityChanged { .. } => Advice::WarnIdentityChange,
+            Self::Delivery(_) | Self::Refusal | Self::RemovedDevice | Self::Withheld => {
+                Advice::Drop
+            }
+            Self::UnknownDevice { .. } => Advice::FetchRoster,
+            Self::Preamble => Advice::DeliverAgain,
+            Self::NotSealed => Advice::AskAgain,
             Self::Session(DecryptError::Malformed(CoreDecodeError::UnknownVersion {
                 version: 2..,
             })) => Advice::KeepAndRetry,

@@ -1,6 +1,9 @@
 //! Every label with which this crate derives a key or names associated data. No label is a prefix
 //! of another label, neither here nor in the crates that this one uses.
 
+/// Associated data: comes before the preamble of a ciphertext.
+pub(crate) const PREAMBLE: &[u8] = b"waxseal/1/preamble";
+
 /// HKDF info of the key that seals a store's values.
 #[cfg(feature = "sqlite")]
 pub(crate) const STORE_VALUES: &[u8] = b"waxseal/1/store/values";

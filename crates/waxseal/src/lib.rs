@@ -190,9 +190,10 @@ pub mod transport;
 
 pub use channel::{SessionOpener, SessionSealer};
 pub use client::{
-    Client, ConversationHealth, DamagedRow, Direction, Draft, Due, KeptPromise, KeptReceipt,
-    MAX_RECEIVED_AT_ONCE, Message, NotDelivered, Outgoing, OutgoingReport, Page, PeerState,
-    PromiseState, Received, ReportId, SetBack, Status, Upkeep, Waiting,
+    Bundles, Client, ConversationHealth, DamagedRow, DeviceBundle, Direction, Draft, Due,
+    KeptPromise, KeptReceipt, MAX_RECEIVED_AT_ONCE, Message, Mismatch, NotDelivered, Notice,
+    Outgoing, OutgoingReport, Page, PeerState, PromiseState, Received, ReportId, RosterChange,
+    SetBack, Started, Status, Upkeep, Waiting, WantedBundles,
 };
 #[cfg(feature = "courier")]
 pub use courier::Courier;
@@ -211,13 +212,15 @@ pub use waxseal_reporting::reporter::{
     Disclosure, ModerationPublicKey, Preview, PreviewMessage, PreviewPart, Reason, ReportDraft,
 };
 pub use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, FrankingTag, Timestamp};
+pub use waxseal_roster::{AccountKey, Roster};
 
 /// The error types of [`Client`] calls, one enum per operation. Each error has an `advice()`: see
 /// [`Advice`].
 pub mod errors {
     pub use crate::error::{
-        ConfirmError, Damage, KeepPromiseError, OpenAccountError, PeerError, PublishError,
-        ReceiveError, ReportError, SendError, StartError, StateError, VerifyReceiptError,
+        AccountKeyError, BundleProblem, ConfirmError, Damage, KeepPromiseError, OpenAccountError,
+        PeerError, PublishError, ReceiveError, ReportError, RetargetError, SendError, StartError,
+        StateError, TakeRosterError, VerifyReceiptError,
     };
 }
 
@@ -228,6 +231,8 @@ pub use waxseal_core as core;
 pub use waxseal_log as log;
 /// The provider's and the reviewers' side, and the types that a client's messages are made of.
 pub use waxseal_reporting as reporting;
+/// Accounts with several devices: account keys, and rosters of devices that managers sign.
+pub use waxseal_roster as roster;
 
 /// Runs the examples of this package's README as tests.
 #[cfg(all(doctest, feature = "sqlite"))]

@@ -8,6 +8,7 @@
 use prost::bytes::{Buf, Bytes};
 use waxseal_reporting::AccountId;
 use waxseal_reporting::relay::Envelope;
+use waxseal_reporting::sender::Fanout;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 macro_rules! quiet_debug {
@@ -26,6 +27,7 @@ mod earlier;
 mod peer;
 mod promise;
 mod report;
+mod roster;
 mod upkeep;
 
 #[cfg(feature = "courier")]
@@ -35,6 +37,7 @@ pub(crate) use self::peer::{
     ContactRecord, ConversationRecord, DeletionRecord, DeviceRecord, RecentRecord,
 };
 pub(crate) use self::promise::{LastReceiptRecord, PromiseRecord};
+pub(crate) use self::roster::{NoticeRecord, OwnSentRecord, SecretRecord};
 pub(crate) use self::report::{DraftRecord, ReportRecord, ShownRecord};
 pub(crate) use self::upkeep::{
     AskedRecord, AwaitedRecord, HeldRecord, ReceiptRecord, UnopenedRecord, UpkeepRecord,
@@ -65,6 +68,10 @@ pub(crate) struct AccountRecord {
     /// it from here if they are damaged.
     #[prost(uint64, tag = "7")]
     pub(crate) restarts: u64,
+    /// The own account key, 32 bytes. It replaces the pinned one if that record is damaged. Empty in
+    /// a store of an earlier version.
+    #[prost(bytes = "vec", tag = "8")]
+    pub(crate) account_key: Vec<u8>,
 }
 
 /// How the records of a store are laid out. Written when the account is created, and after a store
@@ -80,9 +87,10 @@ pub(crate) struct LayoutRecord {
     pub(crate) has_earlier: bool,
 }
 
-/// The layout that this version writes: contacts, devices and conversations. Layout 1 had one
-/// record for each peer, and no [`LayoutRecord`].
-pub(crate) const LAYOUT: u32 = 2;
+/// The layout that this version writes: contacts with account keys, and several devices each.
+/// Layout 2 had contacts with one identity and one device. Layout 1 had one record for each peer,
+/// and no [`LayoutRecord`].
+pub(crate) const LAYOUT: u32 = 3;
 
 /// A message that expires. Written with its evidence, and deleted with the message.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -119,6 +127,9 @@ pub(crate) struct MessageRecord {
     /// Why the message counts as not delivered: a number of `NotDelivered`. 0 if it does not.
     #[prost(uint32, tag = "6")]
     pub(crate) not_delivered: u32,
+    /// Whether the sending device had been removed from its account when the message opened.
+    #[prost(bool, tag = "7")]
+    pub(crate) from_removed_device: bool,
 }
 
 /// The message itself, before or after it has its evidence.
@@ -154,7 +165,7 @@ pub(crate) struct IndexRecord {
     pub(crate) due: Option<u64>,
 }
 
-/// An envelope that the relay has not confirmed yet. Deleted when its receipt is confirmed, or with
+/// A message that the relay has not confirmed yet. Deleted when its receipt is confirmed, or with
 /// the message.
 #[derive(Clone, PartialEq, prost::Message)]
 #[prost(skip_debug)]
@@ -166,11 +177,12 @@ pub(crate) struct OutboxRecord {
     /// The message's tag, which identifies it.
     #[prost(bytes = "vec", tag = "3")]
     pub(crate) id: Vec<u8>,
-    /// The envelope in the form for storage, from which each posting is made. If its first byte is
-    /// `01`, an earlier version sealed it, and it waits to be sealed again.
+    /// An encoded `Fanout`, from which each posting is made; or an encoded `Envelope` if the
+    /// message was sealed again for one device. If an earlier version sealed it for the only
+    /// device, it waits to be sealed again.
     #[prost(bytes = "vec", tag = "4")]
     pub(crate) envelope: Vec<u8>,
-    /// Whether the envelope is of no message: a refusal, or receipts.
+    /// Whether it is no message: a refusal, or a control message.
     #[prost(bool, tag = "5")]
     pub(crate) is_note: bool,
     /// The device that the message was sealed again for. Absent if it was not sealed again.
@@ -180,11 +192,31 @@ pub(crate) struct OutboxRecord {
     /// again.
     #[prost(bytes = "vec", tag = "7")]
     pub(crate) accepted: Vec<u8>,
+    /// Whether `again_for` is a device of the own account.
+    #[prost(bool, tag = "8")]
+    pub(crate) is_again_own: bool,
+    /// What a note says, to seal it for other devices. Absent in notes of an earlier version.
+    #[prost(message, optional, tag = "9")]
+    pub(crate) note: Option<NoteRecord>,
+    /// How often the relay answered that the devices are others.
+    #[prost(uint32, tag = "10")]
+    pub(crate) rounds: u32,
 }
 
 impl OutboxRecord {
-    /// The entry of an envelope that the relay has not accepted before.
-    pub(crate) fn new(ordinal: u64, recipient: &AccountId, envelope: &Envelope) -> Self {
+    /// The entry of a message that the relay has not accepted before.
+    pub(crate) fn new(ordinal: u64, recipient: &AccountId, fanout: &Fanout) -> Self {
+        Self {
+            ordinal,
+            recipient: recipient.as_str().to_owned(),
+            id: fanout.tag().as_bytes().to_vec(),
+            envelope: fanout.encode(),
+            ..Self::default()
+        }
+    }
+
+    /// The entry of a message that was sealed again for one device.
+    pub(crate) fn again(ordinal: u64, recipient: &AccountId, envelope: &Envelope) -> Self {
         Self {
             ordinal,
             recipient: recipient.as_str().to_owned(),
@@ -192,6 +224,37 @@ impl OutboxRecord {
             envelope: envelope.encode(),
             ..Self::default()
         }
+    }
+}
+
+/// What a note says: a refusal, or a control message.
+#[derive(Clone, PartialEq, prost::Message, Zeroize, ZeroizeOnDrop)]
+#[prost(skip_debug)]
+pub(crate) struct NoteRecord {
+    /// The content of a refusal. Empty if it is none.
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) refusal: Vec<u8>,
+    #[prost(bytes = "vec", repeated, tag = "2")]
+    pub(crate) delivered: Vec<Vec<u8>>,
+    #[prost(bytes = "vec", repeated, tag = "3")]
+    pub(crate) opened: Vec<Vec<u8>>,
+    /// Whether it tells the own roster.
+    #[prost(bool, tag = "4")]
+    pub(crate) has_roster: bool,
+    /// What it tells the own devices. Empty if it does not.
+    #[prost(bytes = "vec", tag = "5")]
+    pub(crate) sync: Vec<u8>,
+    /// Whether a refusal tells each device the sessions that this device has with it.
+    #[prost(bool, tag = "6")]
+    pub(crate) tells_sessions: bool,
+}
+
+impl NoteRecord {
+    /// A refusal with this content.
+    pub(crate) fn of_refusal(content: Vec<u8>) -> Self {
+        let mut note = Self::default();
+        note.refusal = content;
+        note
     }
 }
 
@@ -219,6 +282,17 @@ pub(crate) struct CountersRecord {
     /// once the provider has the new prekeys.
     #[prost(uint64, tag = "6")]
     pub(crate) set_back_ms: u64,
+    /// The newest time at which the provider accepted a message that opened here, or one of this
+    /// device, in milliseconds.
+    #[prost(uint64, tag = "7")]
+    pub(crate) newest_accepted_ms: u64,
+    /// The newest time at which a message that opened here was sent, in milliseconds, as far as the
+    /// provider's time allows.
+    #[prost(uint64, tag = "8")]
+    pub(crate) newest_sent_ms: u64,
+    /// Whether this device's clock is more than a day off the provider's.
+    #[prost(bool, tag = "9")]
+    pub(crate) is_clock_off: bool,
 }
 
 /// How many numbers of the outbox, and of the messages of a conversation, each restart has: more
@@ -246,6 +320,7 @@ quiet_debug!(
     DueRecord,
     MessageRecord,
     MessageState,
+    NoteRecord,
     OutboxRecord,
     UploadRecord,
 );

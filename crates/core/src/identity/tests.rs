@@ -129,6 +129,32 @@ fn account_proof_cannot_serve_as_another_signature_of_the_identity() {
 }
 
 #[test]
+fn device_proof_and_roster_signature_are_over_their_label_and_nothing_else() {
+    let identity = identity(4);
+    let (proof, roster) = (
+        identity.prove_device(b"same"),
+        identity.sign_roster(b"same"),
+    );
+    let verify = |label: &[u8], signature: &[u8; 64]| {
+        let message = [label, b"same"].concat();
+        identity.public().verify(&message, signature).is_ok()
+    };
+    assert!(verify(b"waxseal/2/core/device-proof", &proof));
+    assert!(verify(b"waxseal/2/core/roster", &roster));
+    // Neither serves as the other, nor as a proof for a provider.
+    for other in [roster, identity.prove_account(b"same")] {
+        assert!(!verify(labels::DEVICE_PROOF, &other));
+    }
+    for other in [proof, identity.prove_account(b"same")] {
+        assert!(!verify(labels::ROSTER, &other));
+    }
+    for signature in [proof, roster] {
+        let verdict = identity.public().verify_account_proof(b"same", &signature);
+        assert_eq!(verdict, Err(InvalidSignature));
+    }
+}
+
+#[test]
 fn malleable_signature_is_rejected() {
     // S is the signature's scalar and L the group's order, so S + L is the same scalar modulo L. A
     // verifier that does not check the range accepts it.

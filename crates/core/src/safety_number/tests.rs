@@ -86,3 +86,48 @@ fn chk38_account_identifier_outside_its_limits_is_rejected() {
     );
     assert_eq!(number(b""), Err(InvalidAccountId { len: 0, max: 256 }));
 }
+
+fn account_pair() -> (SafetyNumber, SafetyNumber) {
+    let (a, b) = (([1; 32], "alice"), ([2; 32], "bob"));
+    let number = |ours: &([u8; 32], &str), theirs: &([u8; 32], &str)| {
+        SafetyNumber::of_accounts((&ours.0, ours.1), (&theirs.0, theirs.1)).unwrap()
+    };
+    (number(&a, &b), number(&b, &a))
+}
+
+#[test]
+fn a_number_of_account_keys_has_the_same_form_and_other_labels() {
+    let (alice, bob) = account_pair();
+    assert_eq!(alice.digits(), bob.digits());
+    assert_eq!(alice.digits().len(), 60);
+    assert_eq!(alice.compare_scanned(&bob.scannable()), Ok(Scan::Match));
+    assert_eq!(bob.compare_scanned(&alice.scannable()), Ok(Scan::Match));
+    assert_eq!(
+        alice.compare_scanned(&alice.scannable()),
+        Ok(Scan::Mismatch)
+    );
+    let other = |key: u8, account| {
+        SafetyNumber::of_accounts((&[key; 32], account), (&[2; 32], "bob"))
+            .unwrap()
+            .digits()
+    };
+    assert_eq!(other(1, "alice"), alice.digits());
+    assert_ne!(other(3, "alice"), alice.digits());
+    assert_ne!(other(1, "alicf"), alice.digits());
+    let old = fingerprint(&LABELS_1, &[1; 32], b"alice").unwrap();
+    assert_ne!(old, alice.ours);
+}
+
+#[test]
+fn the_two_scannable_forms_are_told_apart() {
+    let (of_keys, _) = account_pair();
+    let (of_identities, _) = pair();
+    assert_eq!(
+        of_keys.compare_scanned(&of_identities.scannable()),
+        Err(DecodeError::UnknownVersion { version: 1 })
+    );
+    assert_eq!(
+        of_identities.compare_scanned(&of_keys.scannable()),
+        Err(DecodeError::UnknownVersion { version: 2 })
+    );
+}

@@ -40,3 +40,26 @@ fn a_name_depends_on_the_associated_data_and_on_the_base_key() {
     assert_ne!(id, SessionId::of(&SessionAd([5; 32]), &key(2)));
     assert!(format!("{id:?}").starts_with("SessionId("));
 }
+
+#[test]
+fn both_sides_compute_the_same_digest_and_another_handshake_gives_another() {
+    let (alice, mut bob) = (Device::new(1), Device::new(2));
+    let mut rng = rng(4);
+    let bundle = bob.bundle(None);
+    let mut to_bob = SessionSet::initiate(&alice.identity, bundle, &mut rng).unwrap();
+    let first = to_bob.digest();
+    let message = to_bob.encrypt(b"hi", b"", &mut rng).unwrap();
+    let mut memory = crate::ReplayMemory::new();
+    let (to_alice, _) =
+        SessionSet::accept(&bob.identity, &mut bob.prekeys, &mut memory, &message, b"").unwrap();
+    assert_eq!(to_alice.digest(), first);
+    assert_eq!(
+        SessionSet::import(&to_bob.export()).unwrap().digest(),
+        first
+    );
+    let bundle = bob.bundle(None);
+    to_bob
+        .add_initiated(&alice.identity, bundle, &mut rng)
+        .unwrap();
+    assert_ne!(to_bob.digest(), first);
+}

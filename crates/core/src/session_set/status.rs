@@ -28,6 +28,16 @@ impl SessionSet {
         self.sending.id()
     }
 
+    /// A hash of the whole handshake of the session chosen for sending. Both sides compute the same
+    /// 32 bytes, and different handshakes give different ones. It is public.
+    ///
+    /// The digits that people compare when they link a device are derived from it: someone in
+    /// between has one handshake with each side, and so two digests.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        self.sending.digest()
+    }
+
     /// The names of all sessions held: of the chosen one first, then of the others, newest first.
     pub fn ids(&self) -> impl Iterator<Item = SessionId> {
         let others = self.others.iter().rev();

@@ -129,12 +129,22 @@ fn frames_out_of_form_are_refused() {
         id: u64::MAX,
         delivery: vec![5],
     };
-    for event in [delivery, Event::CaughtUp] {
+    let expired = Event::QueueExpired {
+        from_ms: 1,
+        to_ms: 0x0203,
+    };
+    let bytes = [3, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 2, 3];
+    assert_eq!(expired.encode(), bytes);
+    for event in [delivery, Event::CaughtUp, expired] {
         assert_eq!(Event::decode(&event.encode()), Some(event));
     }
     for frame in [&[][..], &[0], &[3], &[2, 0], &[1, 0, 0, 0, 0, 0, 0, 0]] {
         assert_eq!(Event::decode(frame), None);
     }
+    for len in 0..bytes.len() {
+        assert_eq!(Event::decode(&bytes[..len]), None, "{len} bytes");
+    }
+    assert_eq!(Event::decode(&[&bytes[..], &[0]].concat()), None);
     for answer in [
         Answer::Acknowledged { id: 0 },
         Answer::PutOff { id: u64::MAX },

@@ -5,10 +5,12 @@ use waxseal_reporting::intake::ReportId;
 
 use super::*;
 use crate::message::{PreKeys, Register, SignIn};
+use crate::roster::AskBundles;
 
 const SPECIFICATION: &str = include_str!("../../SPEC.md");
 
-/// One request of each variant. `{name}` is `alice` and `{id}` is 32 digits `a`.
+/// One request of each variant. `{name}` is `alice`, `{id}` and `{mailbox}` are 32 digits `a`, and
+/// `{slot}` is 7.
 fn one_of_each() -> Vec<Request> {
     let alice = || AccountId::new("alice").unwrap();
     let all = vec![
@@ -21,6 +23,7 @@ fn one_of_each() -> Vec<Request> {
             sealed_delivery_key: vec![3; 1_168],
             challenge: vec![4; 64],
             proof: [5; 64],
+            roster: None,
         }),
         Request::SignIn(SignIn {
             name: "alice".to_owned(),
@@ -49,6 +52,21 @@ fn one_of_each() -> Vec<Request> {
         Request::Report(b"report".to_vec()),
         Request::ReportState(ReportId::from_bytes([0xaa; 16])),
         Request::Deliveries,
+        Request::PutRoster(b"signed roster".to_vec()),
+        Request::Roster(alice()),
+        Request::Bundles(AskBundles {
+            name: "alice".to_owned(),
+            devices: vec![2, 3],
+        }),
+        Request::PutMailbox {
+            mailbox: [0xaa; 16],
+            slot: 7,
+            content: b"offer".to_vec(),
+        },
+        Request::Mailbox {
+            mailbox: [0xaa; 16],
+            slot: 7,
+        },
     ];
     for request in &all {
         // If you add a variant, add it to the list, and its route to the specification.
@@ -65,7 +83,12 @@ fn one_of_each() -> Vec<Request> {
             | Request::Reseal { .. }
             | Request::Report(_)
             | Request::ReportState(_)
-            | Request::Deliveries => {}
+            | Request::Deliveries
+            | Request::PutRoster(_)
+            | Request::Roster(_)
+            | Request::Bundles(_)
+            | Request::PutMailbox { .. }
+            | Request::Mailbox { .. } => {}
         }
     }
     all
@@ -92,7 +115,10 @@ fn the_requests_are_the_routes_of_the_specification() {
         Request::Register(_) => "`Register`",
         Request::SignIn(_) => "`SignIn`",
         Request::PutPreKeys(_) => "`PreKeys`",
-        Request::Post { .. } => "binary `PostedEnvelope`",
+        Request::Post { .. } => "binary `PostedFanout`",
+        Request::Bundles(_) => "`AskBundles`",
+        Request::PutRoster(_) => "binary signed roster",
+        Request::PutMailbox { .. } => "binary content",
         Request::Reseal { .. } => "binary `PostedReseal`",
         Request::Report(_) => "binary `Report`",
         _ => "",
@@ -100,8 +126,10 @@ fn the_requests_are_the_routes_of_the_specification() {
     for request in requests {
         let path = request.path().unwrap();
         let row = routes.iter().find(|[method, route, ..]| {
-            let route = route.replace("{name}", "alice");
-            *method == request.method() && route.replace("{id}", &"a".repeat(32)) == path
+            let route = route.replace("{name}", "alice").replace("{slot}", "7");
+            let route = route.replace("{id}", &"a".repeat(32));
+            let route = route.replace("{mailbox}", &"a".repeat(32));
+            *method == request.method() && route == path
         });
         let [_, _, caller, body] = row.unwrap_or_else(|| panic!("{request:?} has no route"));
         assert_eq!(*body, name_of_body(&request), "{request:?}");
@@ -141,6 +169,12 @@ fn the_bodies_are_those_that_the_relay_reads() {
                 assert_eq!(*body, **posted);
             }
             Request::Report(report) => assert_eq!(*body, **report),
+            Request::PutRoster(roster) => assert_eq!(*body, **roster),
+            Request::PutMailbox { content, .. } => assert_eq!(*body, **content),
+            Request::Bundles(_) => {
+                let text = r#"{"name":"alice","devices":[2,3]}"#;
+                assert_eq!(std::str::from_utf8(&body).unwrap(), text);
+            }
             _ => assert!(body.is_empty()),
         }
     }
@@ -153,6 +187,7 @@ fn a_name_that_a_relay_does_not_accept_reaches_no_path() {
         for request in [
             Request::Identity(bad()),
             Request::Bundle(bad()),
+            Request::Roster(bad()),
             Request::Post {
                 recipient: bad(),
                 posted: Vec::new(),

@@ -366,7 +366,7 @@ impl Device {
     /// to report it with.
     pub fn open(&self, delivery: &[u8]) -> (String, Evidence) {
         let delivery = Delivery::decode(delivery).unwrap();
-        let delivery = delivery.authenticate(&self.delivery_key, &self.me.account);
+        let delivery = delivery.authenticate(&self.delivery_key, &self.me);
         let opened = open(&mut NoChannel, &delivery.unwrap()).unwrap();
         let text = opened.content().as_text().unwrap_or_default().to_owned();
         (text, opened.evidence().clone())

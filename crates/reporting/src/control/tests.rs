@@ -14,6 +14,7 @@ fn control(delivered: usize, opened: usize) -> Control {
     Control {
         delivered: tags(delivered, 1),
         opened: tags(opened, 101),
+        ..Control::default()
     }
 }
 
@@ -43,7 +44,7 @@ fn open_plaintext(
     let delivery = world.deliver_plaintext(plaintext, tag);
     open_any(&mut world.to_bob.1, &delivery).map_err(|error| match error {
         OpenError::Withheld(why) => why,
-        OpenError::Channel(error) => panic!("{error}"),
+        error => panic!("{error}"),
     })
 }
 
@@ -65,7 +66,7 @@ fn delivered(world: &World, envelope: Envelope) -> AuthenticDelivery {
     let claim = world.stamp_keys.stamp(&posted, world.now).unwrap();
     let delivery = StampedEnvelope::new(claim, posted).unwrap();
     let delivery = delivery.deliver(&world.bob_key);
-    let me = &world.bob.account;
+    let me = &world.bob;
     delivery.authenticate(&world.bob_key, me).unwrap()
 }
 
@@ -234,8 +235,13 @@ fn chk107_control_message_out_of_form_is_withheld() {
         record(1, &[9; 64 * 32]),
         // Records of unknown types are ignored, whatever is in them.
         record(0, b""),
-        record(3, b"later"),
-        [one(1), record(3, b""), record(u16::MAX, &[0; 31])].concat(),
+        record(5, b"later"),
+        [one(1), record(5, b""), record(u16::MAX, &[0; 31])].concat(),
+        record(3, b"r"),
+        record(3, &[9; MAX_CONTROL_ROSTER_LEN]),
+        record(4, b"s"),
+        record(4, &[9; MAX_CONTROL_SYNC_LEN]),
+        [one(2), record(3, b"r"), record(4, b"s"), record(5, b"")].concat(),
         [record(0, b"x"), one(1)].concat(),
         record(7, &[0; MAX_CONTROL_LEN - 4]),
     ];
@@ -246,14 +252,21 @@ fn chk107_control_message_out_of_form_is_withheld() {
         // The order of the types.
         [one(2), one(1)].concat(),
         [one(1), one(1)].concat(),
-        [record(3, b""), record(3, b"")].concat(),
-        [record(3, b""), one(2)].concat(),
+        [record(5, b""), record(5, b"")].concat(),
+        [record(5, b""), one(2)].concat(),
+        [record(4, b"s"), record(3, b"r")].concat(),
+        [record(3, b"r"), record(3, b"r")].concat(),
         // The tags of a record.
         record(1, b""),
         record(2, b""),
         record(1, &[9; 31]),
         record(1, &[9; 33]),
         record(2, &[9; 65 * 32]),
+        // A roster or a sync record that is empty or too long.
+        record(3, b""),
+        record(3, &[9; MAX_CONTROL_ROSTER_LEN + 1]),
+        record(4, b""),
+        record(4, &[9; MAX_CONTROL_SYNC_LEN + 1]),
         // Cut in a type, a length and a value.
         vec![0],
         vec![0, 1, 0],
@@ -303,6 +316,48 @@ fn chk56_padding_of_a_control_message_other_than_the_canonical_one_is_refused() 
 fn debug_shows_only_how_many_messages_are_named() {
     assert_eq!(
         format!("{:?}", Opened::Control(control(2, 1))),
-        "Control(Control { delivered: 2, opened: 1 })"
+        "Control(Control { delivered: 2, opened: 1, roster: false, sync: false })"
     );
+}
+
+#[test]
+fn a_control_message_is_sealed_for_several_devices_under_one_tag() {
+    let mut world = World::new(13);
+    let control = Control {
+        roster: Some(vec![1; MAX_CONTROL_ROSTER_LEN]),
+        sync: Some(Zeroizing::new(vec![2; 100])),
+        ..control(1, 0)
+    };
+    let (alice, conversation) = (world.alice.clone(), world.conversation());
+    let rng = &mut world.rng;
+    let sent = SentControl::commit(&alice, &conversation, &control, rng).unwrap();
+    // Two messages on one channel here; two channels to two devices otherwise.
+    for _ in 0..2 {
+        let envelope = sent.seal_for(&mut world.to_bob.0, &mut world.rng).unwrap();
+        assert!(envelope.tag().matches(sent.tag()));
+        let delivery = delivered(&world, envelope);
+        let opened = open_any(&mut world.to_bob.1, &delivery).unwrap();
+        assert!(matches!(opened, Opened::Control(read) if read == control));
+    }
+    assert_eq!(format!("{sent:?}"), "SentControl { .. }");
+}
+
+#[test]
+fn control_records_that_are_too_long_together_are_not_committed_to() {
+    let mut world = World::new(14);
+    let (alice, conversation) = (world.alice.clone(), world.conversation());
+    let mut commit = |roster: usize, sync: usize| {
+        let control = Control {
+            roster: Some(vec![1; roster]),
+            sync: Some(Zeroizing::new(vec![2; sync])),
+            ..Control::default()
+        };
+        SentControl::commit(&alice, &conversation, &control, &mut world.rng).is_some()
+    };
+    assert!(commit(1_016, MAX_CONTROL_SYNC_LEN));
+    assert!(!commit(1_017, MAX_CONTROL_SYNC_LEN));
+    assert!(commit(MAX_CONTROL_ROSTER_LEN, 1));
+    assert!(!commit(MAX_CONTROL_ROSTER_LEN + 1, 1));
+    assert!(!commit(1, MAX_CONTROL_SYNC_LEN + 1));
+    assert!(!commit(0, 1) && !commit(1, 0));
 }

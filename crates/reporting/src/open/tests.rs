@@ -159,9 +159,7 @@ fn chk93_sender_device_and_conversation_are_bound_by_the_channel() {
             .stamp_tag(envelope.tag(), &sender, &audience, world.now)
             .unwrap();
         let delivery = deliver(&claim, envelope.clone(), &world.bob_key);
-        let delivery = delivery
-            .authenticate(&world.bob_key, &world.bob.account)
-            .unwrap();
+        let delivery = delivery.authenticate(&world.bob_key, &world.bob).unwrap();
         assert!(matches!(
             open(&mut world.to_bob.1, &delivery),
             Err(OpenError::Channel(_))

@@ -87,7 +87,7 @@ fn a_message_that_is_sealed_again_opens_and_can_be_reported() {
 
     let key = DeliveryKey::from_bytes([8; 32]);
     let delivery = Delivery::decode(&stamped.deliver(&key).encode()).unwrap();
-    let delivery = delivery.authenticate(&key, &again.target.account).unwrap();
+    let delivery = delivery.authenticate(&key, &again.target).unwrap();
     let opened = open(&mut again.channel.1, &delivery).unwrap();
     assert_eq!(opened.content(), again.first.opened.content());
     assert_eq!(opened.tag(), again.first.opened.tag());

@@ -329,7 +329,7 @@ fn own_message_that_the_peer_never_could_open_verifies_and_is_not_borne_out() {
     let garbage = Envelope::decode(&[&envelope.encode()[..35], &[0x12, 1, 0]].concat()).unwrap();
     let delivery = deliver(&claim, garbage, &world.alice_key);
     let delivery = delivery
-        .authenticate(&world.alice_key, &world.alice.account)
+        .authenticate(&world.alice_key, &world.alice)
         .unwrap();
     assert!(open(&mut world.to_alice.1, &delivery).is_err());
     let own = Receipt::new(&claim, &world.bob_key)

@@ -222,9 +222,7 @@ fn invisible_salamander_message_that_opens_under_two_keys_is_withheld() {
         .unwrap();
     let envelope = Envelope::new(tag, [&0u64.to_be_bytes()[..], &sealed].concat());
     let delivery = deliver(&claim, envelope, &world.bob_key);
-    let delivery = delivery
-        .authenticate(&world.bob_key, &world.bob.account)
-        .unwrap();
+    let delivery = delivery.authenticate(&world.bob_key, &world.bob).unwrap();
     for key in keys {
         let mut channel = ToyChannel { key, next: 0 };
         // The free block depends on the tag, but also changes the content and so the tag. Therefore

@@ -237,7 +237,7 @@ impl World {
         let receipt = Receipt::new(&claim, &sender_key).encode();
         let delivery = Delivery::decode(&delivery)
             .unwrap()
-            .authenticate(&key, &recipient.account)
+            .authenticate(&key, &recipient)
             .unwrap();
         let opened = open(self.receiving(from_alice), &delivery).unwrap();
         let own = Receipt::decode(&receipt)
@@ -317,9 +317,7 @@ impl World {
             .unwrap();
         let envelope = Envelope::new(tag, ciphertext);
         let delivery = deliver(&claim, envelope, &self.bob_key);
-        delivery
-            .authenticate(&self.bob_key, &self.bob.account)
-            .unwrap()
+        delivery.authenticate(&self.bob_key, &self.bob).unwrap()
     }
 
     /// A draft of Bob that shows these messages whole.

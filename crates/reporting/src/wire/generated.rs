@@ -14,6 +14,23 @@ pub struct PostedEnvelope {
     #[prost(bytes = "vec", tag = "4")]
     pub ciphertext: ::prost::alloc::vec::Vec<u8>,
 }
+/// Sending device -> relay: a message for several devices, with the device's request for a stamp. Its
+/// version byte is 0x03.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PostedFanout {
+    /// 32 bytes
+    #[prost(bytes = "vec", tag = "1")]
+    pub franking_tag: ::prost::alloc::vec::Vec<u8>,
+    /// 8 bytes: milliseconds, big-endian
+    #[prost(bytes = "vec", tag = "2")]
+    pub posted_at: ::prost::alloc::vec::Vec<u8>,
+    /// 32 bytes
+    #[prost(bytes = "vec", tag = "3")]
+    pub fanout_mac: ::prost::alloc::vec::Vec<u8>,
+    /// two rosters, and 1 to 16 devices, each with a ciphertext or none
+    #[prost(bytes = "vec", tag = "4")]
+    pub slots: ::prost::alloc::vec::Vec<u8>,
+}
 /// Sending device -> relay: a message that was sealed again for one device, with the claim that the
 /// relay made of it before.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -54,6 +71,7 @@ pub struct Delivery {
     /// 32 bytes
     #[prost(bytes = "vec", tag = "4")]
     pub delivery_mac: ::prost::alloc::vec::Vec<u8>,
+    /// absent if the sender had no channel to this device
     #[prost(bytes = "vec", tag = "5")]
     pub ciphertext: ::prost::alloc::vec::Vec<u8>,
 }

@@ -164,7 +164,7 @@ fn messages_and_reports_print_neither_texts_nor_keys_nor_names() {
     let stamped = StampedEnvelope::new(claim.clone(), posted).unwrap();
     let delivery = stamped.deliver(&key);
     assert_prints(&delivery, "Delivery { ciphertext_len: 192, .. }");
-    let delivery = delivery.authenticate(&key, &bob.account).unwrap();
+    let delivery = delivery.authenticate(&key, &bob).unwrap();
     let context = format!("{:?}", claim.context());
     let claim_printed = format!("Claim {{ context: {context}, .. }}");
     assert_prints(
@@ -178,9 +178,13 @@ fn messages_and_reports_print_neither_texts_nor_keys_nor_names() {
     let control = Control {
         delivered: vec![*claim.tag()],
         opened: vec![],
+        ..Control::default()
     };
     let control = Opened::Control(control);
-    assert_prints(&control, "Control(Control { delivered: 1, opened: 0 })");
+    assert_prints(
+        &control,
+        "Control(Control { delivered: 1, opened: 0, roster: false, sync: false })",
+    );
     let refusal = Refusal {
         messages: vec![(*claim.tag(), NOW)],
         sessions: vec![[1; 16]],

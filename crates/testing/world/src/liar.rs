@@ -1,35 +1,35 @@
 //! A sender with a modified client, which seals messages that an honest client never would.
 
 use rand_chacha::ChaCha20Rng;
+use waxseal::FrankingTag;
+use waxseal::core::SessionSet;
 use waxseal::core::errors::EncryptError;
-use waxseal::core::{IdentityKeyPair, PreKeyBundle, SessionSet};
 use waxseal::reporting::Audience;
 use waxseal::reporting::message::{Payload, PayloadHeader};
 use waxseal::reporting::relay::Envelope;
 use waxseal::reporting::sender::{SealingChannel, seal};
-use waxseal::{FrankingTag, SessionSealer};
 
-use crate::{NOW, Provider, account, address};
+use crate::{BareDevice, NOW, Provider, account, address};
 
 /// A sender whose client alters a byte of the plaintext after committing to it, or claims another
 /// message's tag.
 ///
 /// A liar has a session with Bob. Each call seals one message in this session.
 pub struct Liar {
+    device: BareDevice,
     sessions: SessionSet,
     spoil: usize,
     tag: Option<FrankingTag>,
 }
 
 impl Liar {
-    /// A liar who has fetched a bundle of Bob's prekeys and started a session with him.
+    /// A liar who has an account with a roster, has fetched a bundle of Bob's prekeys and started a
+    /// session with him. Bob knows him once he was [shown](Provider::show_roster) the roster.
     pub fn new(world: &mut Provider) -> Self {
-        let identity = IdentityKeyPair::generate(&mut world.rng);
-        let (base, one_time) = world.bundle(&account("bob"));
-        let bundle = PreKeyBundle::decode(&base, one_time.as_deref()).unwrap();
-        let sessions = SessionSet::initiate(&identity, bundle, &mut world.rng).unwrap();
+        let device = BareDevice::new(world, "liar");
         Self {
-            sessions,
+            sessions: device.initiate(world, "bob"),
+            device,
             spoil: usize::MAX,
             tag: None,
         }
@@ -77,7 +77,8 @@ impl SealingChannel for Liar {
             let end = associated_data.len() - 32 - 4 - "liar".len() - 1;
             associated_data[end - 32..end].copy_from_slice(tag.as_bytes());
         }
-        SessionSealer::new(&mut self.sessions).encrypt(&plaintext, &associated_data, rng)
+        let mut channel = self.device.channel(&mut self.sessions);
+        channel.encrypt(&plaintext, &associated_data, rng)
     }
 }
 

@@ -24,6 +24,7 @@
 //! | [`Relay`] | a [`Provider`] with the provider interface, on a bad network | couriers |
 //! | [`Network`] | packets on their way: late, lost, repeated, out of order | |
 //! | [`Script`] | a list of [`Action`]s, read from any bytes | |
+//! | [`BareDevice`] | a device without a client | what no client would send |
 //! | [`Liar`] | a sender with a modified client | a recipient, the relay |
 //! | [`Log`] | a provider's transparency log, which can lie | promises and receipts |
 //! | [`Forgery`] | a reporter with a modified client | intake and review |
@@ -38,6 +39,7 @@
     reason = "a test may fail by a panic"
 )]
 
+mod bare;
 mod device;
 mod forgery;
 pub mod golden;
@@ -54,17 +56,19 @@ mod world;
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
-use waxseal::reporting::relay::{Envelope, PostedEnvelope};
+use waxseal::reporting::relay::{Envelope, PostedFanout};
+use waxseal::reporting::sender::Fanout;
 use waxseal::store::Key;
 use waxseal::{AccountId, Client, DeviceAddress, DeviceId, MemoryStore, Received, Timestamp};
 
+pub use bare::{BareChannel, BareDevice};
 pub use device::{AD, Device};
 pub use forgery::{ForgedClaim, ForgedOpening, Forgery};
 pub use liar::{Liar, find};
 pub use log::Log;
 pub use network::{Flight, Network};
 pub use pair::{Pair, SentText};
-pub use provider::{Provider, Refusal};
+pub use provider::{PostRefused, Provider, Refusal, RosterRefused};
 pub use relay::{Asked, Fault, Relay, TakenReport};
 pub use script::{Action, Script, SignIn};
 pub use seeds::seeds;
@@ -94,15 +98,31 @@ pub fn address(name: &str) -> DeviceAddress {
     DeviceAddress::new(account(name), DeviceId(1))
 }
 
-/// The envelope in the bytes that a device posts, without the time and the device MAC.
+/// The message in the bytes that a device posts, without the time and the device MAC.
 #[must_use]
-pub fn envelope_of(posted: &[u8]) -> Envelope {
-    // posted = 02 || 0a 20 || tag 32 || 12 08 || time 8 || 1a 20 || device MAC 32
-    //     || 22 || length, 7 bits in each byte || ciphertext
-    PostedEnvelope::decode(posted).unwrap();
+pub fn fanout_of(posted: &[u8]) -> Fanout {
+    // posted = 03 || 0a 20 || tag 32 || 12 08 || time 8 || 1a 20 || MAC 32
+    //     || 22 || length, 7 bits in each byte || slots
+    PostedFanout::decode(posted).unwrap();
     let rest = &posted[1 + 34 + 10 + 34 + 1..];
     let len = 1 + rest.iter().position(|byte| byte & 0x80 == 0).unwrap();
-    Envelope::decode(&[&[2], &posted[3..35], &rest[len..]].concat()).unwrap()
+    Fanout::decode(&[&[3], &posted[3..35], &rest[len..]].concat()).unwrap()
+}
+
+/// The envelope for the first device in the bytes that a device posts. That is a device of the
+/// recipient, unless the message is a note to the sender's own account.
+#[must_use]
+pub fn envelope_of(posted: &[u8]) -> Envelope {
+    let fanout = fanout_of(posted);
+    envelope_in(&fanout, 0)
+}
+
+/// The envelope in one slot of a message.
+#[must_use]
+pub fn envelope_in(fanout: &Fanout, slot: usize) -> Envelope {
+    // envelope = 02 || tag 32 || ciphertext
+    let ciphertext = fanout.slots()[slot].ciphertext.as_slice();
+    Envelope::decode(&[&[2], fanout.tag().as_bytes().as_slice(), ciphertext].concat()).unwrap()
 }
 
 /// A copy of the records of a client's store.

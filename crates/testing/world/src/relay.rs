@@ -4,9 +4,11 @@
 mod accounts;
 mod deliveries;
 mod fault;
+mod mailboxes;
 mod messages;
 mod prekeys;
 mod reports;
+mod rosters;
 
 use std::collections::BTreeMap;
 
@@ -21,7 +23,6 @@ use waxseal_interface::{
     NONCE_HEADER, RelayCard, SealingKeyPair, account_name, decode_mark,
 };
 
-use self::accounts::Account;
 use self::deliveries::{Connection, Queue};
 pub use self::fault::{Asked, Fault};
 pub use self::reports::TakenReport;
@@ -39,9 +40,11 @@ pub struct Relay {
     /// What stamps, hands out prekeys and takes reports. Its `now` is the relay's clock; set it
     /// with [`set_now`](Self::set_now).
     pub provider: Provider,
-    /// How many deliveries may wait for one account.
+    /// How many deliveries may wait for one device.
     pub max_queued: usize,
-    /// How many more one-time prekeys of each account the relay claims to have than it has. Devices
+    /// How many slots of mailboxes may be full.
+    pub max_slots: usize,
+    /// How many more one-time prekeys of each device the relay claims to have than it has. Devices
     /// then make only a few, which takes less time.
     pub claimed_prekeys: usize,
     /// Everything that was asked, in order.
@@ -52,8 +55,12 @@ pub struct Relay {
     sealing: SealingKeyPair,
     challenges: BTreeMap<Vec<u8>, Timestamp>,
     tokens: BTreeMap<String, (DeviceAddress, u64)>,
-    accounts: BTreeMap<AccountId, Account>,
-    queues: BTreeMap<AccountId, Queue>,
+    /// The registered devices with their identities.
+    devices: BTreeMap<DeviceAddress, [u8; 64]>,
+    /// Devices that were registered and are gone from the roster.
+    removed: BTreeMap<DeviceAddress, [u8; 64]>,
+    queues: BTreeMap<DeviceAddress, Queue>,
+    mailboxes: BTreeMap<([u8; 16], u8), (Timestamp, Vec<u8>)>,
     connections: BTreeMap<u64, Connection>,
     reports: Vec<TakenReport>,
     faults: Faults,
@@ -78,13 +85,16 @@ impl Relay {
             sealing: SealingKeyPair::generate(&mut provider.rng),
             provider,
             max_queued: 1_000,
+            max_slots: 1_000,
             claimed_prekeys: 0,
             asked: Vec::new(),
             lost: Vec::new(),
             challenges: BTreeMap::new(),
             tokens: BTreeMap::new(),
-            accounts: BTreeMap::new(),
+            devices: BTreeMap::new(),
+            removed: BTreeMap::new(),
             queues: BTreeMap::new(),
+            mailboxes: BTreeMap::new(),
             connections: BTreeMap::new(),
             reports: Vec::new(),
             faults: None,
@@ -93,7 +103,7 @@ impl Relay {
     }
 
     /// Sets the relay's clock. Stamp keys that are old enough are destroyed, and so are the
-    /// deliveries that they stamped.
+    /// deliveries that they stamped: their devices are told.
     ///
     /// # Panics
     /// If the time is before [`NOW`], or more than a year after it.
@@ -107,9 +117,7 @@ impl Relay {
         keys.advance_to(NOW.max(now)).unwrap();
         let oldest = keys.oldest_epoch();
         for queue in self.queues.values_mut() {
-            queue
-                .waiting
-                .retain(|_, one| one.claim().context().epoch >= oldest);
+            queue.drop_before(oldest);
         }
     }
 
@@ -134,12 +142,13 @@ impl Relay {
 
     /// Loses everything that the relay knows of an account, as when its database was lost.
     pub fn forget(&mut self, account: &AccountId) {
-        if let Some(account) = self.accounts.remove(account) {
-            self.provider.keys.remove(&account.me);
-        }
-        self.provider.prekeys.remove(account);
-        self.queues.remove(account);
-        self.connections.retain(|_, one| one.me.account != *account);
+        self.provider.forget(account);
+        let is_other = |device: &DeviceAddress| device.account != *account;
+        self.provider.keys.retain(|device, _| is_other(device));
+        self.devices.retain(|device, _| is_other(device));
+        self.removed.retain(|device, _| is_other(device));
+        self.queues.retain(|device, _| is_other(device));
+        self.connections.retain(|_, one| is_other(&one.me));
     }
 
     /// Answers a request.
@@ -170,14 +179,19 @@ impl Relay {
             ("POST", ["v1", "challenges"]) => return self.challenge(),
             ("POST", ["v1", "accounts"]) => return self.register(&read(body)?),
             ("POST", ["v1", "sessions"]) => return self.sign_in(&read(body)?),
+            ("PUT", ["v1", "mailboxes", mailbox, slot]) => {
+                return self.put_mailbox(mailbox, slot, body);
+            }
+            ("GET", ["v1", "mailboxes", mailbox, slot]) => return self.mailbox(mailbox, slot),
             _ => {}
         }
         let me = device.clone().map_err(ErrorCode::into_body)?;
         match (request.method, parts.as_slice()) {
             ("GET", ["v1", "prekeys"]) => self.prekeys_left(&me),
             ("PUT", ["v1", "prekeys"]) => self.put_prekeys(&me, read(body)?),
-            ("GET", ["v1", "accounts", peer, "identity"]) => self.identity(&name(peer)?),
-            ("GET", ["v1", "accounts", peer, "bundle"]) => self.bundle(&name(peer)?),
+            ("PUT", ["v1", "roster"]) => self.put_roster(&me, body),
+            ("GET", ["v1", "accounts", peer, "roster"]) => self.roster(&me, &name(peer)?),
+            ("POST", ["v1", "bundles"]) => self.bundles(&me, &read(body)?),
             ("POST", ["v1", "messages", to]) => {
                 let answered = self.post(&me, &name(to)?, body)?;
                 self.keep_mark(&me, request);
@@ -208,10 +222,16 @@ impl Relay {
         if self.provider.now.as_millis() >= *expires_ms {
             return Err(ErrorCode::TokenExpired);
         }
-        let account = self.accounts.get(&me.account);
-        let account = account.filter(|account| account.me == *me);
-        let account = account.ok_or(ErrorCode::Unauthorized)?;
-        Ok(account.me.clone())
+        match self.devices.contains_key(me) {
+            true => Ok(me.clone()),
+            false if self.removed.contains_key(me) => Err(ErrorCode::Removed),
+            false => Err(ErrorCode::Unauthorized),
+        }
+    }
+
+    /// Whether a device of this account is registered.
+    fn is_account(&self, account: &AccountId) -> bool {
+        self.devices.keys().any(|device| device.account == *account)
     }
 
     fn token_of(&self, request: &HttpRequest) -> Option<&(DeviceAddress, u64)> {

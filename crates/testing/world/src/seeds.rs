@@ -8,7 +8,6 @@ use waxseal::reporting::Audience;
 use waxseal::reporting::intake::{AcceptanceKey, examine};
 use waxseal::reporting::message::{Extensions, Payload};
 use waxseal::reporting::recipient::Refusal;
-use waxseal::reporting::relay::{PostedEnvelope, StampedEnvelope};
 use waxseal::reporting::reporter::Report;
 use waxseal::reporting::sender::{Control, seal, seal_control};
 use waxseal::reporting::vault::{ModerationKeyPair, Unseal, Vault};
@@ -17,7 +16,7 @@ use waxseal::{
 };
 
 use crate::targets::{Clear, accepted_id, desk_seeds};
-use crate::{Device, NOW, Provider, account, address, envelope_of, rng};
+use crate::{Device, NOW, Provider, account, address, envelope_of, fanout_of, rng};
 
 /// All seeds: (target, name, bytes).
 #[must_use]
@@ -135,17 +134,16 @@ fn reporting(seeds: &mut Seeds) {
     let (delivery, receipt) = provider.relay(&alice, &bob, &sent.envelope);
     decode("envelope", 0, &envelope_of(&sent.envelope).encode());
     decode("posted", 12, &sent.envelope);
-    let (key, audience) = (provider.key(alice.me()), Audience::Direct(bob_id.clone()));
-    let posted = PostedEnvelope::decode(&sent.envelope).unwrap();
-    let posted = posted.authenticate(&key, alice.me(), &audience, provider.now);
-    let posted = posted.unwrap();
-    let claim = provider.stamp_keys.stamp(&posted, provider.now).unwrap();
-    decode("claim", 14, &claim.encode());
-    let target = address("bob");
+    decode("fanout", 19, &fanout_of(&sent.envelope).encode());
+    let (stamped, _) = provider
+        .fan_out(alice.me(), &bob_id, &sent.envelope)
+        .unwrap();
+    let stamped = &stamped[0].1;
+    decode("claim", 14, &stamped.claim().encode());
+    let (key, target) = (provider.key(alice.me()), address("bob"));
     let envelope = envelope_of(&sent.envelope);
-    let again = envelope.post_again(&claim, &key, alice.me(), &target, provider.now);
+    let again = envelope.post_again(stamped.claim(), &key, alice.me(), &target, provider.now);
     decode("posted-again", 16, &again);
-    let stamped = StampedEnvelope::new(claim, posted).unwrap();
     decode("stamped", 13, &stamped.encode());
     decode("delivery", 1, &delivery);
     decode("receipt", 2, &receipt);
@@ -182,7 +180,11 @@ fn reporting(seeds: &mut Seeds) {
         ("control", vec![id], vec![]),
         ("controls", vec![id], vec![id]),
     ] {
-        let control = Control { delivered, opened };
+        let control = Control {
+            delivered,
+            opened,
+            ..Control::default()
+        };
         let rng = &mut rng(3);
         let sealed = seal_control(&mut Clear, &address("alice"), &conversation, &control, rng);
         decode(name, 18, sealed.unwrap().ciphertext());

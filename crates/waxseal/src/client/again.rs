@@ -2,26 +2,28 @@
 //! tag, from its own store.
 
 use rand_core::CryptoRng;
-use waxseal_core::{IdentityKey, SessionId};
+use waxseal_core::SessionId;
 use waxseal_reporting::recipient::{AuthenticDelivery, Evidence, Refusal, refusal_associated_data};
 use waxseal_reporting::relay::Claim;
 use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, FrankingTag, Timestamp};
 
-use super::contact::{is_other, next_restart};
-use super::peers::Peer;
-use super::receive::{Batch, Received};
+use super::contact::next_restart;
+use super::peers::Device;
+use super::receive::{Arrival, Batch, Received};
 use super::status::NotDelivered;
 use super::upkeep::{Upkeep, since};
 use super::{Client, Outgoing, keys, tag_of};
-use crate::channel::SessionSealer;
+use crate::channel::{Preamble, RosterClaim, SessionSealer, with_preamble};
 use crate::error::{ReceiveError, StateError};
-use crate::records::{self, AskedRecord, IndexRecord, MessageRecord, MessageState, OutboxRecord};
+use crate::records::{
+    self, AskedRecord, IndexRecord, MessageRecord, MessageState, OutboxRecord, OwnSentRecord,
+};
 use crate::store::{Store, Transaction};
 
 /// How often one message is sealed again. After that it counts as not delivered.
 const MAX_TRIES: u32 = 3;
 
-/// Maximum number of messages to one peer that wait to be sealed again.
+/// Maximum number of messages that wait to be sealed again for the devices of one account.
 const MAX_ASKED: usize = 2_000;
 
 /// How long a message that was asked for is kept in mind: two weeks.
@@ -32,70 +34,62 @@ const MAX_AGAIN_AN_HOUR: u32 = 200;
 const HOUR_MS: u64 = 3_600_000;
 
 impl<S: Store> Client<S> {
-    /// Takes a refusal: notes which messages are to be sealed again.
+    /// Takes a refusal of a device that is in the known roster: notes which messages are to be
+    /// sealed again for it.
     pub(super) fn take_refusal(
         &mut self,
         batch: &mut Batch,
         delivery: &AuthenticDelivery,
-        identity: &IdentityKey,
+        arrival: &Arrival,
     ) -> Result<Received, ReceiveError<S::Error>> {
-        let context = delivery.claim().context();
-        let (from, id) = (context.sender.account.clone(), *delivery.claim().tag());
-        let at = context.accepted_at;
-        let ignored = Received::Refused {
-            from: from.clone(),
-            again: Vec::new(),
-            not_delivered: Vec::new(),
-        };
-        // An account that this device never wrote to has nothing to refuse.
-        if batch.conversation(&from).is_none() {
-            return Ok(ignored);
-        }
-        let associated_data = refusal_associated_data(&id, &context.sender, &self.me.account);
+        let (from, device) = (&arrival.sender.account, arrival.sender.device);
+        let id = arrival.id;
+        let at = Timestamp::from_millis(arrival.accepted_ms);
+        let (claims, preamble, message) =
+            Preamble::split(delivery.ciphertext()).ok_or(ReceiveError::Preamble)?;
+        let of_refusal = refusal_associated_data(&id, &arrival.sender, &self.me.account);
         let refusal = self
             .identity
-            .open_refusal(delivery.ciphertext(), &associated_data)
+            .open_refusal(message, &with_preamble(&of_refusal, preamble))
             .map_err(|_| ReceiveError::Refusal)?;
         let refusal = Refusal::decode(&refusal.content).ok_or(ReceiveError::Refusal)?;
-        let pinned = batch.peer(&from).map(|peer| peer.identity.clone());
-        let pinned = pinned.unwrap_or_default();
-        // The pinned identity was lost to damage, so anyone could have sealed this. The peer
-        // refuses again later.
-        if pinned.is_empty() {
-            return Ok(ignored);
-        }
-        if is_other(&pinned, &identity.to_bytes()) {
-            return Err(ReceiveError::IdentityChanged { new: *identity });
-        }
+        self.take_claims(batch, arrival, &claims)?;
         let (mut again, mut not_delivered) = (Vec::new(), Vec::new());
-        let mut room = MAX_ASKED.saturating_sub(self.count(&keys::all_asked(&from), MAX_ASKED)?);
-        let sessions = batch.peer(&from).and_then(|peer| peer.sessions.as_ref());
-        let sending = batch.peer(&from).and_then(Peer::sending_id);
-        // A session that the peer's refusals made necessary and that it has not answered is too new
-        // to be in every refusal.
-        let new = batch
-            .conversation(&from)
-            .map(|one| one.restarted_on.clone());
+        let mut room = MAX_ASKED.saturating_sub(self.count(&keys::all_asked(from), MAX_ASKED)?);
+        let peer = batch.peer(from);
+        let known = peer.and_then(|peer| peer.devices.get(&device));
+        let sessions = known.and_then(|device| device.sessions.as_ref());
+        let sending = known.and_then(Device::sending_id);
+        // A session that the device's refusals made necessary and that it has not answered is too
+        // new to be in every refusal.
+        let new = known.map(|device| device.record.restarted_on.clone());
         let new = new.filter(|_| sessions.is_some_and(|sessions| !sessions.is_established()));
+        let roster = peer.and_then(|peer| peer.roster());
+        let is_only = roster.is_some_and(|roster| roster.devices().len() == 1);
         for (tag, refused_at) in &refusal.messages {
             if again.contains(tag) || not_delivered.contains(tag) {
                 continue; // named twice
             }
-            let Some(mut message) = self.sent_message(&from, tag)? else {
+            let Some(with) = self.refused_of(arrival, tag)? else {
                 continue;
             };
-            // The peer said that the message arrived, or it was given up. One that counts as lost
-            // is not: this peer has a delivery of it.
+            let Some(mut message) = self.own_message(&with, tag)? else {
+                continue;
+            };
+            // The only device said that the message arrived, or the message was given up. One that
+            // counts as lost is not: this device has a delivery of it.
             let is_given_up = ![0, NotDelivered::Lost.number()].contains(&message.not_delivered);
-            if message.delivered_ms != 0 || is_given_up {
+            let is_delivered = message.delivered_ms != 0 && is_only && !arrival.is_own;
+            if is_delivered || is_given_up {
                 continue;
             }
-            // The message was sealed again since, and the peer had not received that.
-            let index = self.index(&from, tag)?.unwrap_or_default();
+            // The message was sealed again since, and the device had not received that.
+            let index = self.index(&with, tag)?.unwrap_or_default();
             if self.is_sealed_since(&message, &index, *refused_at)? {
                 continue;
             }
-            let asked: Option<AskedRecord> = self.readable(&keys::asked(&from, tag))?;
+            let key = keys::asked(from, device, tag);
+            let asked: Option<AskedRecord> = self.readable(&key)?;
             if asked.is_none() && room == 0 {
                 continue;
             }
@@ -104,10 +98,13 @@ impl<S: Store> Client<S> {
                 AskedRecord::default()
             });
             if !asked.waits && asked.tries >= MAX_TRIES {
-                message.not_delivered = NotDelivered::Refused.number();
-                batch.transaction.put_message(&from, &message);
-                batch.transaction.delete(keys::asked(&from, tag));
-                not_delivered.push(*tag);
+                batch.transaction.delete(key);
+                // Another device may have it.
+                if !arrival.is_own && message.delivered_ms == 0 {
+                    message.not_delivered = NotDelivered::Refused.number();
+                    batch.transaction.put_message(&with, &message);
+                    not_delivered.push(*tag);
+                }
                 continue;
             }
             asked.not_on = match &sending {
@@ -117,29 +114,44 @@ impl<S: Store> Client<S> {
                 _ => Vec::new(),
             };
             asked.id = tag.as_bytes().to_vec();
-            asked.device = context.sender.device.0;
+            asked.device = device.0;
+            asked.peer = match arrival.is_own {
+                true => with.as_str().to_owned(),
+                false => String::new(),
+            };
             asked.asked_ms = at.as_millis();
             asked.waits = true;
             if message.not_delivered != 0 {
                 message.not_delivered = 0;
-                batch.transaction.put_message(&from, &message);
+                batch.transaction.put_message(&with, &message);
             }
-            batch
-                .transaction
-                .put_record(keys::asked(&from, tag), &asked);
+            batch.transaction.put_record(key, &asked);
             again.push(*tag);
         }
         if !again.is_empty() {
-            let upkeep = self.upkeep_or_new(&from)?;
-            batch.transaction.put_record(keys::upkeep(&from), &upkeep);
+            self.upkeep_in(batch, from)?;
         }
         // So that the relay cannot deliver the refusal a second time.
-        self.put_index(&mut batch.transaction, &from, id, &IndexRecord::default());
+        self.put_index(&mut batch.transaction, from, id, &IndexRecord::default());
         Ok(Received::Refused {
-            from,
+            from: from.clone(),
             again,
             not_delivered,
         })
+    }
+
+    /// The peer of the conversation of a message that a device refuses.
+    fn refused_of(
+        &self,
+        arrival: &Arrival,
+        tag: &FrankingTag,
+    ) -> Result<Option<AccountId>, StateError<S::Error>> {
+        if !arrival.is_own {
+            return Ok(Some(arrival.with.clone()));
+        }
+        // CHK-328: an own device gets only what this device sent it a copy of.
+        let record: Option<OwnSentRecord> = self.readable(&keys::own_sent(tag))?;
+        Ok(record.and_then(|record| AccountId::new(&record.account).ok()))
     }
 
     /// Whether a message was sealed again after the delivery that was accepted at this time, which
@@ -189,7 +201,7 @@ impl<S: Store> Client<S> {
         let mut is_done = true;
         for (id, asked) in page.items {
             if since(asked.asked_ms, now).is_some_and(|age| age > MAX_AGE_MS) {
-                expired.delete(keys::asked(account, &id));
+                expired.delete(keys::asked(account, DeviceId(asked.device), &id));
                 continue;
             }
             is_done = false;
@@ -204,49 +216,48 @@ impl<S: Store> Client<S> {
         // its turn comes: all of them together can be large.
         let mut ordered = Vec::with_capacity(waiting.len());
         for (id, asked) in waiting {
-            let index = self.index(account, &id)?.unwrap_or_default();
-            ordered.push((index.ordinal.unwrap_or_default(), id, asked));
+            let with = AccountId::new(&asked.peer).unwrap_or_else(|_| account.clone());
+            let index = self.index(&with, &id)?.unwrap_or_default();
+            ordered.push((index.ordinal.unwrap_or_default(), with, id, asked));
         }
         ordered.sort_by_key(|(ordinal, ..)| *ordinal);
-        for (_, id, asked) in ordered {
+        for (_, with, id, asked) in ordered {
             if upkeep.is_full() {
                 // The next call begins with another account.
                 upkeep.again_at(now.as_millis());
                 break;
             }
-            let Some(message) = self.sent_message(account, &id)? else {
+            let Some(message) = self.own_message(&with, &id)? else {
                 let mut transaction = Transaction::default();
-                transaction.delete(keys::asked(account, &id));
+                transaction.delete(keys::asked(account, DeviceId(asked.device), &id));
                 self.commit(transaction)?;
                 continue;
             };
-            if !self.seal_one(account, id, asked, message, now, rng, upkeep)? {
+            if !self.seal_one(account, &with, asked, message, now, rng, upkeep)? {
                 break;
             }
         }
         Ok(is_done)
     }
 
-    /// Seals one message again. Returns whether to go on with the next one.
+    /// Seals a message to `with` again for a device of an account, the same or the own one. Returns
+    /// whether to go on with the next one.
     #[expect(clippy::too_many_arguments, reason = "one step of `seal_asked`")]
     fn seal_one(
         &mut self,
         account: &AccountId,
-        id: FrankingTag,
+        with: &AccountId,
         mut asked: AskedRecord,
         message: MessageRecord,
         now: Timestamp,
         rng: &mut impl CryptoRng,
         upkeep: &mut Upkeep,
     ) -> Result<bool, StateError<S::Error>> {
+        let device = DeviceId(asked.device);
         // Without the receipt, the message is still in the outbox. It waits for the receipt.
         let Some(MessageState::Stamped(evidence)) = &message.state else {
             return Ok(true);
         };
-        let index = self.index(account, &id)?.unwrap_or_default();
-        if self.is_in_outbox(&index)? {
-            return Ok(true); // it is sealed again, and waits for its receipt
-        }
         let evidence = Evidence::decode(evidence).ok();
         let sent = evidence.as_ref().and_then(|evidence| {
             let sent = evidence.sent()?;
@@ -255,6 +266,11 @@ impl<S: Store> Client<S> {
         let Some((sent, claim)) = sent else {
             return Ok(true);
         };
+        let id = *sent.tag();
+        let index = self.index(with, &id)?.unwrap_or_default();
+        if self.is_in_outbox(&index)? {
+            return Ok(true); // it is sealed again, and waits for its receipt
+        }
         let mut counters = self.counters()?;
         match since(counters.again_since_ms, now) {
             Some(age) if age < HOUR_MS => {}
@@ -264,23 +280,39 @@ impl<S: Store> Client<S> {
             upkeep.again_at(counters.again_since_ms.saturating_add(HOUR_MS));
             return Ok(false);
         }
+        let own_roster = self.own_claim()?;
         let Some(mut peer) = self.take_peer(account)? else {
             return Ok(false);
         };
-        let sending = peer.sending_id();
+        // CHK-327: only a current device of the account gets a message again.
+        if peer.entry(device).is_none() {
+            self.keep_peer(account, peer);
+            let mut transaction = Transaction::default();
+            transaction.delete(keys::asked(account, device, &id));
+            self.commit(transaction)?;
+            return Ok(true);
+        }
+        let preamble = Preamble {
+            sender: own_roster,
+            recipient: peer.roster().map(RosterClaim::of),
+        };
+        let known = peer.devices.get(&device);
+        let sending = known.and_then(Device::sending_id);
         let sending = sending.filter(|id| id.as_bytes().as_slice() != asked.not_on);
-        let Some((sessions, sending)) = peer.sessions.as_mut().zip(sending) else {
-            match next_restart(&peer.conversation, now) {
-                // Without a pinned identity, this is left to the user: the next one that the
-                // provider names would be pinned.
-                _ if peer.identity.is_empty() => {}
+        let Some(sending) = sending else {
+            match known.and_then(|device| next_restart(&device.record, now)) {
                 Some(at) => upkeep.again_at(at),
-                None => upkeep.bundles.push(account.clone()),
+                None => upkeep.want_bundles(account, Some(device)),
             }
             self.keep_peer(account, peer);
-            return Ok(false);
+            return Ok(true); // another device may have a session
         };
-        let Ok(envelope) = sent.seal_for(&mut SessionSealer::new(sessions), rng) else {
+        let sessions = peer.device_mut(device).sessions.as_mut();
+        let sealed = sessions.map(|sessions| {
+            let mut channel = SessionSealer::with_preamble(sessions, &preamble);
+            sent.seal_for(&mut channel, rng)
+        });
+        let Some(Ok(envelope)) = sealed else {
             return Ok(true); // the session cannot send: it starts over with the next message
         };
         let number = counters.next_outbox;
@@ -294,8 +326,9 @@ impl<S: Store> Client<S> {
         asked.sealed_on = sending.as_bytes().to_vec();
         let entry = OutboxRecord {
             again_for: Some(asked.device),
+            is_again_own: *account == self.me.account,
             accepted: claim.encode(),
-            ..OutboxRecord::new(number, account, &envelope)
+            ..OutboxRecord::again(number, with, &envelope)
         };
         let index = IndexRecord {
             outbox: Some(number),
@@ -304,17 +337,18 @@ impl<S: Store> Client<S> {
         let mut transaction = Transaction::default();
         transaction.put_record(keys::counters(), &counters);
         peer.put(account, &mut transaction);
-        self.put_index(&mut transaction, account, id, &index);
+        self.put_index(&mut transaction, with, id, &index);
         transaction.put_record(keys::envelope(number), &entry);
-        transaction.put_record(keys::asked(account, &id), &asked);
+        transaction.put_record(keys::asked(account, device, &id), &asked);
         self.commit(transaction)?;
         self.keep_peer(account, peer);
-        let target = DeviceAddress::new(account.clone(), DeviceId(asked.device));
+        let target = DeviceAddress::new(account.clone(), device);
         upkeep.outgoing.push(Outgoing {
             id,
-            recipient: account.clone(),
+            recipient: with.clone(),
             envelope: envelope.post_again(&claim, self.delivery_key(), &self.me, &target, now),
-            is_again: true,
+            again_for: Some(target),
+            without: Vec::new(),
         });
         Ok(true)
     }
@@ -330,13 +364,12 @@ impl<S: Store> Client<S> {
         reason: NotDelivered,
     ) -> Result<(), StateError<S::Error>> {
         self.run(|client| {
-            let Some(mut message) = client.sent_message(peer, id)? else {
+            let Some(mut message) = client.own_message(peer, id)? else {
                 return Ok(());
             };
-            if message.delivered_ms != 0 {
-                return Ok(());
+            if message.delivered_ms == 0 {
+                message.not_delivered = reason.number();
             }
-            message.not_delivered = reason.number();
             let mut index = client.index(peer, id)?.unwrap_or_default();
             let mut transaction = Transaction::default();
             // What was never accepted stays in the outbox, so that it can still be sent.
@@ -347,15 +380,42 @@ impl<S: Store> Client<S> {
                 client.put_index(&mut transaction, peer, *id, &index);
             }
             transaction.put_message(peer, &message);
-            transaction.delete(keys::asked(peer, id));
+            for account in [peer, &client.me.account] {
+                client.delete_asked(&mut transaction, account, id)?;
+            }
             client.commit(transaction)
         })
     }
 }
 
-/// Whether a message may be sealed again on the session on which this device sends: the peer holds
-/// it, or it is too `new` for the peer to name it, and the peer did not refuse the message on it
-/// before.
+impl<S: Store> Client<S> {
+    /// Forgets that devices of an account asked for a message.
+    pub(super) fn delete_asked(
+        &self,
+        transaction: &mut Transaction,
+        account: &AccountId,
+        id: &FrankingTag,
+    ) -> Result<(), StateError<S::Error>> {
+        let devices = self.look_at_peer(account, |peer| {
+            let listed = peer.roster().into_iter().flat_map(|roster| roster.devices());
+            listed.map(|entry| DeviceId(entry.id)).collect::<Vec<_>>()
+        })?;
+        for device in devices.into_iter().flatten() {
+            transaction.delete(keys::asked(account, device, id));
+        }
+        Ok(())
+    }
+
+    /// Which own roster this device goes by.
+    pub(super) fn own_claim(&self) -> Result<Option<RosterClaim>, StateError<S::Error>> {
+        let claim = self.look_at_peer(&self.me.account, |own| own.roster().map(RosterClaim::of))?;
+        Ok(claim.flatten())
+    }
+}
+
+/// Whether a message may be sealed again on the session on which this device sends: the other
+/// device holds it, or it is too `new` for that device to name it, and the message was not refused
+/// on it before.
 fn may_seal_on(
     sending: &SessionId,
     refusal: &Refusal,
@@ -368,9 +428,12 @@ fn may_seal_on(
 }
 
 /// The claim of an entry of a message that was sealed again, with the device that it is for.
-pub(super) fn again_of(record: &OutboxRecord) -> Option<(Claim, DeviceAddress)> {
+pub(super) fn again_of(record: &OutboxRecord, me: &AccountId) -> Option<(Claim, DeviceAddress)> {
     let device = DeviceId(record.again_for?);
-    let account = AccountId::new(&record.recipient).ok()?;
+    let account = match record.is_again_own {
+        true => me.clone(),
+        false => AccountId::new(&record.recipient).ok()?,
+    };
     let claim = Claim::decode(&record.accepted).ok()?;
     Some((claim, DeviceAddress::new(account, device)))
 }

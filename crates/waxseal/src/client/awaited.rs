@@ -1,6 +1,6 @@
 //! Messages that the relay accepted and of which the peer has not said that they arrived.
 
-use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
+use waxseal_reporting::{AccountId, DeviceId, FrankingTag, Timestamp};
 
 use super::status::NotDelivered;
 use super::upkeep::{Upkeep, since};
@@ -113,11 +113,23 @@ impl<S: Store> Client<S> {
         peer: &AccountId,
         id: &FrankingTag,
     ) -> Result<bool, StateError<S::Error>> {
-        let asked: Option<AskedRecord> = self.readable(&keys::asked(peer, id))?;
-        match asked {
-            None => Ok(false),
-            Some(asked) if asked.waits => Ok(true),
-            Some(_) => self.is_in_outbox(&self.index(peer, id)?.unwrap_or_default()),
+        let devices = self.look_at_peer(peer, |peer| {
+            let listed = peer.roster().into_iter().flat_map(|roster| roster.devices());
+            listed.map(|entry| DeviceId(entry.id)).collect::<Vec<_>>()
+        })?;
+        for device in devices.into_iter().flatten() {
+            let asked: Option<AskedRecord> = self.readable(&keys::asked(peer, device, id))?;
+            match asked {
+                None => {}
+                Some(asked) if asked.waits => return Ok(true),
+                Some(_) => {
+                    let index = self.index(peer, id)?.unwrap_or_default();
+                    if self.is_in_outbox(&index)? {
+                        return Ok(true);
+                    }
+                }
+            }
         }
+        Ok(false)
     }
 }

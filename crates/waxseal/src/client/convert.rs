@@ -1,6 +1,6 @@
 //! Conversion: opening a store of an earlier version rewrites its records in the present layout.
 
-use waxseal_reporting::AccountId;
+use waxseal_reporting::{AccountId, DeviceId};
 
 use super::{Client, keys};
 use crate::error::{OpenAccountError, StateError};
@@ -13,6 +13,18 @@ use crate::store::{Store, Transaction};
 const PEERS_AT_ONCE: usize = 16;
 
 impl<S: Store> Client<S> {
+    /// Notes that a store of layout 2 has the present layout now.
+    fn convert_2(&mut self, layout: LayoutRecord) -> Result<(), StateError<S::Error>> {
+        self.has_earlier = layout.has_earlier;
+        let layout = LayoutRecord {
+            layout: LAYOUT,
+            ..layout
+        };
+        let mut transaction = Transaction::default();
+        transaction.put_record(keys::layout(), &layout);
+        self.commit(transaction)
+    }
+
     /// Brings the store to the present layout, if it has an earlier one.
     ///
     /// Each peer is converted in the transaction that deletes its earlier record. So an interrupted
@@ -22,10 +34,13 @@ impl<S: Store> Client<S> {
     pub(super) fn convert(&mut self) -> Result<(), OpenAccountError<S::Error>> {
         match self.get_record::<LayoutRecord>(&keys::layout()) {
             Ok(Some(layout)) if layout.layout > LAYOUT => return Err(OpenAccountError::Newer),
-            Ok(Some(layout)) => {
+            Ok(Some(layout)) if layout.layout == LAYOUT => {
                 self.has_earlier = layout.has_earlier;
                 return Ok(());
             }
+            // Its contacts are read as they are: an identity, without an account key. Its one
+            // device of each contact has the number 0 until a roster says which it is.
+            Ok(Some(layout)) => return Ok(self.convert_2(layout)?),
             // A damaged record is written again. The conversion then finds nothing to convert.
             Ok(None) | Err(StateError::Damaged(_)) => {}
             Err(error) => return Err(error.into()),
@@ -70,7 +85,8 @@ fn put_peer(
 ) {
     let contact = ContactRecord {
         account: peer.account.clone(),
-        identity: peer.identity.clone(),
+        identity_before: peer.identity.clone(),
+        ..ContactRecord::default()
     };
     let conversation = ConversationRecord {
         account: peer.account.clone(),
@@ -88,10 +104,16 @@ fn put_peer(
         next_ordinal: peer.next_ordinal,
         restarts: 0,
         left: Vec::new(),
+        account_key: Vec::new(),
+        removed_ms: 0,
+        restarted_ms: 0,
+        restarted_on: Vec::new(),
+        had_no_one_time: false,
+        unusable_ms: 0,
     };
     transaction.put_record(keys::contact(account), &contact);
     transaction.put_record(keys::conversation(account), &conversation);
-    transaction.put_record(keys::device(account), &device);
+    transaction.put_record(keys::device(account, DeviceId(0)), &device);
 }
 
 #[cfg(test)]

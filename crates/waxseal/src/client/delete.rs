@@ -5,7 +5,9 @@
 //! deletes the mark. If they are interrupted, they go on when the store is opened, and before the
 //! next call that reads the peer's sessions.
 
-use waxseal_reporting::{AccountId, FrankingTag};
+use std::collections::BTreeSet;
+
+use waxseal_reporting::{AccountId, DeviceId, FrankingTag};
 
 use super::page::number_of;
 use super::peers::damaged;
@@ -44,6 +46,7 @@ impl<S: Store> Client<S> {
             };
             let mut transaction = Transaction::default();
             delete_indexed(&mut transaction, peer, &index);
+            transaction.delete(keys::own_sent(&id));
             client.put_index(&mut transaction, peer, id, &IndexRecord::default());
             client.commit(transaction)
         })
@@ -52,7 +55,7 @@ impl<S: Store> Client<S> {
     /// Deletes the conversation with `peer`: its messages with their evidence, what waits for the
     /// peer in the [outbox](Client::outbox), and the digests of its messages.
     ///
-    /// The contact stays, with its pinned identity, the sessions and the numbering. So the peer
+    /// The contact stays, with its pinned account key, the sessions and the numbering. So the peer
     /// notices nothing, and the next messages go both ways. The tag of the last message from the
     /// peer stays too, because the next message sent names it.
     ///
@@ -101,9 +104,9 @@ impl<S: Store> Client<S> {
                 return Ok(());
             }
             let Some(mut conversation) = client.numbering(peer)? else {
-                return match client.pinned_identity(peer)? {
-                    Some(_) => Err(damaged(peer)),
-                    None => Ok(()), // the peer is unknown
+                return match client.is_contact_of(peer)? {
+                    true => Err(damaged(peer)),
+                    false => Ok(()), // the peer is unknown
                 };
             };
             let recent = client.recent_of(peer, &conversation)?;
@@ -118,12 +121,13 @@ impl<S: Store> Client<S> {
         self.finish_deletion_in_runs(peer)
     }
 
-    /// Forgets a contact: [its conversation](Client::delete_conversation), its pinned identity, all
-    /// sessions with it, and the numbering. `peer` is then unknown, as before the first contact.
+    /// Forgets a contact: [its conversation](Client::delete_conversation), its pinned account key,
+    /// all sessions with its devices, and the numbering. `peer` is then unknown, as before the first
+    /// contact. The own account cannot be forgotten: then nothing happens.
     ///
     /// This works for a damaged contact too. A new first message from the peer is a first contact,
-    /// and pins the identity that it comes from without a warning: forget nobody whose change of
-    /// identity you would want to see. Messages on the sessions that were forgotten do not open.
+    /// and pins its account key without a warning: forget nobody whose change of account key you
+    /// would want to see. Messages on the sessions that were forgotten do not open.
     /// Those accepted before are a [`Duplicate`](super::Received::Duplicate). For later ones the
     /// advice is [`AskAgain`](crate::Advice::AskAgain), as from any stranger: acknowledge them.
     ///
@@ -169,7 +173,7 @@ impl<S: Store> Client<S> {
     /// - Copies that the application made, for example for a search or in notifications.
     pub fn forget_contact(&mut self, peer: &AccountId) -> Result<(), StateError<S::Error>> {
         self.run(|client| {
-            if !client.is_known(peer)? {
+            if *peer == client.me.account || !client.is_known(peer)? {
                 return Ok(());
             }
             // Its keys are wiped from memory.
@@ -186,8 +190,10 @@ impl<S: Store> Client<S> {
             transaction.delete(keys::conversation(peer));
             transaction.delete(keys::earlier_peer(peer));
             transaction.delete(keys::recent(peer));
+            for device in client.device_numbers(peer)? {
+                client.delete_each(&keys::skipped_keys(peer, device), &mut transaction)?;
+            }
             client.delete_each(&keys::devices(peer), &mut transaction)?;
-            client.delete_each(&keys::skipped_keys(peer), &mut transaction)?;
             client.commit(transaction)
         })?;
         self.finish_deletion_in_runs(peer)
@@ -198,7 +204,6 @@ impl<S: Store> Client<S> {
         let keys = [
             keys::contact,
             keys::conversation,
-            keys::device,
             keys::earlier_peer,
             keys::upkeep, // an account of which only a message came that did not open
         ];
@@ -209,12 +214,33 @@ impl<S: Store> Client<S> {
                 Err(error) => return Err(error),
             }
         }
-        for table in [keys::messages, keys::indices, keys::skipped_keys] {
+        for table in [keys::messages, keys::indices, keys::devices] {
             if !self.first_rows(&table(peer), 1)?.is_empty() {
                 return Ok(true);
             }
         }
-        Ok(false)
+        let pages = keys::skipped_keys(peer, DeviceId(0));
+        Ok(!self.first_rows(&pages, 1)?.is_empty())
+    }
+
+    /// The numbers of the devices of a peer that have a record, damaged or not, and of the device
+    /// of which an earlier version kept skipped keys.
+    pub(super) fn device_numbers(
+        &self,
+        peer: &AccountId,
+    ) -> Result<BTreeSet<DeviceId>, StateError<S::Error>> {
+        let (table, mut after) = (keys::devices(peer), None::<Cursor>);
+        let mut found = BTreeSet::from([DeviceId(0)]);
+        loop {
+            let rows = self.store.list(&table, after.as_ref(), LONG_ROWS_AT_ONCE);
+            let rows = rows.map_err(StateError::Store)?;
+            let numbers = rows.iter().filter_map(|row| number_of(&row.cursor));
+            found.extend(numbers.filter_map(|number| Some(DeviceId(number.try_into().ok()?))));
+            match rows.last() {
+                Some(last) => after = Some(last.cursor.clone()),
+                None => return Ok(found),
+            }
+        }
     }
 
     /// Whether the history with this peer is being deleted, so that nothing of it may be shown.
@@ -325,6 +351,7 @@ impl<S: Store> Client<S> {
                 if self.has_earlier {
                     transaction.delete(keys::earlier_index(peer, message.id()));
                 }
+                transaction.delete(keys::own_sent(message.id()));
                 self.delete_due_of(&message, transaction)?;
             }
             transaction.delete_at(table.clone(), cursor);
@@ -391,7 +418,8 @@ fn delete_indexed(transaction: &mut Transaction, peer: &AccountId, index: &Index
 
 /// The first time at which no message from the peer had been accepted yet.
 fn time_after_last(conversation: &ConversationRecord) -> u64 {
-    let after_last = match conversation.last_accepted_ms {
+    let last = conversation.last_accepted_ms.max(conversation.last_copied_ms);
+    let after_last = match last {
         0 => 0, // there was none
         last => last.saturating_add(1),
     };

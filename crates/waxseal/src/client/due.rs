@@ -201,7 +201,7 @@ impl<S: Store> Client<S> {
             })?;
             let (mut transaction, mut taken) = (Transaction::default(), BTreeSet::new());
             for (ordinal, evidence) in page.items {
-                if evidence.sender() != &self.me {
+                if evidence.sender().account != self.me.account {
                     newest = newest.max(evidence.accepted_at().as_millis());
                 }
                 let due = self.put_due(&mut transaction, &mut taken, peer, &evidence)?;

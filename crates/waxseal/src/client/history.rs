@@ -3,7 +3,7 @@
 use waxseal_reporting::message::{Attachment, Content, PayloadHeader};
 use waxseal_reporting::recipient::Evidence;
 use waxseal_reporting::sender::SentMessage;
-use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
+use waxseal_reporting::{AccountId, DeviceAddress, FrankingTag, Timestamp};
 use zeroize::Zeroizing;
 
 use super::page::Page;
@@ -16,7 +16,7 @@ use crate::store::{Cursor, Store};
 /// Which side of a conversation wrote a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
-    /// This device wrote the message.
+    /// A device of this account wrote the message: this one or another.
     Sent,
     /// The peer wrote the message.
     Received,
@@ -34,6 +34,7 @@ pub struct Message {
     attachments: Vec<Attachment>,
     state: State,
     told: Told,
+    from_removed_device: bool,
 }
 
 #[derive(Clone)]
@@ -42,21 +43,41 @@ enum State {
     Stamped(Evidence),
 }
 
+impl State {
+    fn direction(&self, me: &DeviceAddress) -> Direction {
+        match self {
+            Self::Stamped(evidence) if evidence.sender().account != me.account => {
+                Direction::Received
+            }
+            _ => Direction::Sent,
+        }
+    }
+}
+
 impl Message {
-    pub(super) fn received(
+    /// A message with its evidence, as it was just stored.
+    pub(super) fn stamped(
         ordinal: u64,
         content: Content,
         attachments: Vec<Attachment>,
         evidence: Evidence,
+        me: &DeviceAddress,
     ) -> Self {
+        let state = State::Stamped(evidence);
         Self {
             ordinal,
-            direction: Direction::Received,
+            direction: state.direction(me),
             content: Zeroizing::new(content),
             attachments,
-            state: State::Stamped(evidence),
+            state,
             told: Told::default(),
+            from_removed_device: false,
         }
+    }
+
+    pub(super) fn with_removed_device(mut self, from_removed_device: bool) -> Self {
+        self.from_removed_device = from_removed_device;
+        self
     }
 
     /// The message's identifier, the same on every device and in every report.
@@ -72,7 +93,21 @@ impl Message {
         self.ordinal
     }
 
-    /// Whether this device or the peer wrote the message.
+    /// The device that wrote the message, as the provider authenticated it.
+    pub fn sender(&self) -> &DeviceAddress {
+        match &self.state {
+            State::Sent(sent) => sent.sender(),
+            State::Stamped(evidence) => evidence.sender(),
+        }
+    }
+
+    /// Whether the sending device was no longer in the roster of its account when the message
+    /// arrived. The provider had accepted the message before.
+    pub fn is_from_removed_device(&self) -> bool {
+        self.from_removed_device
+    }
+
+    /// Whether a device of this account or the peer wrote the message.
     pub fn direction(&self) -> Direction {
         self.direction
     }
@@ -240,13 +275,9 @@ impl<S: Store> Client<S> {
                 (evidence.content()?, attachments, State::Stamped(evidence))
             }
         };
-        let direction = match &state {
-            State::Stamped(evidence) if evidence.sender() != &self.me => Direction::Received,
-            _ => Direction::Sent,
-        };
         Some(Message {
             ordinal: record.ordinal,
-            direction,
+            direction: state.direction(&self.me),
             content: Zeroizing::new(content),
             attachments,
             state,
@@ -255,6 +286,7 @@ impl<S: Store> Client<S> {
                 opened_ms: record.opened_ms,
                 not_delivered: record.not_delivered,
             },
+            from_removed_device: record.from_removed_device,
         })
     }
 

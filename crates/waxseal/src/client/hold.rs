@@ -5,11 +5,11 @@ use waxseal_reporting::message::Payload;
 use waxseal_reporting::sender::SentMessage;
 use waxseal_reporting::{AccountId, Audience, FrankingTag, Timestamp};
 
+use super::fanout::Sealing;
 use super::page::{DamagedRow, number_of};
 use super::peers::Peer;
 use super::upkeep::Upkeep;
-use super::{Client, Draft, Outgoing, keys, tag_of, take_secret_bytes};
-use crate::channel::SessionSealer;
+use super::{Client, Draft, keys, tag_of, take_secret_bytes};
 use crate::error::{SendError, StateError};
 use crate::records::{self, HeldRecord, IndexRecord, MessageRecord, MessageState, OutboxRecord};
 use crate::store::{Cursor, Store, Transaction};
@@ -134,7 +134,7 @@ impl<S: Store> Client<S> {
                 if self.first_rows(&keys::all_held(account), 1)?.is_empty() {
                     return self.end_held(account);
                 }
-                upkeep.bundles.push(account.clone());
+                upkeep.want_bundles(account, None);
                 return Ok(false);
             }
             Some((true, true)) => {}
@@ -157,7 +157,7 @@ impl<S: Store> Client<S> {
                     return Ok(false);
                 }
                 if !self.seal_one_held(account, record, ordinal, now, rng, upkeep)? {
-                    upkeep.bundles.push(account.clone()); // for a session that can send
+                    upkeep.want_bundles(account, None); // for a session that can send
                     return Ok(false);
                 }
             }
@@ -190,12 +190,13 @@ impl<S: Store> Client<S> {
             self.commit(transaction)?; // it was deleted, or is in the outbox under another tag
             return Ok(true);
         };
-        let Some(mut peer) = self.take_peer(account)? else {
+        let Some(mut pair) = self.take_pair(account)? else {
             return Ok(false);
         };
+        let peer = pair.peer();
         let is_unsure = record.is_some_and(|(_, is_unsure)| is_unsure);
         let renewed = match is_unsure && peer.has_used(sent.header().sequence) {
-            true => self.renumbered(account, &mut peer, &sent, rng),
+            true => self.renumbered(account, peer, &sent, rng),
             false => None,
         };
         let sent = match renewed {
@@ -216,11 +217,9 @@ impl<S: Store> Client<S> {
             }
         };
         let id = *sent.tag();
-        let sealed = peer
-            .sessions_to_send()
-            .map(|sessions| sent.seal_for(&mut SessionSealer::new(sessions), rng));
-        let Some(Ok(envelope)) = sealed else {
-            return Ok(false); // the session cannot send
+        let sealing = Sealing::Message(&sent);
+        let Ok(fanout) = self.seal_for_all(&mut pair, id, &sealing, now, rng)? else {
+            return Ok(false); // no session can send
         };
         let mut counters = self.counters()?;
         let number = counters.next_outbox;
@@ -233,20 +232,15 @@ impl<S: Store> Client<S> {
             outbox: Some(number),
             ..IndexRecord::default()
         };
-        let waiting = OutboxRecord::new(number, account, &envelope);
+        let waiting = OutboxRecord::new(number, account, &fanout);
         transaction.put_record(keys::counters(), &counters);
-        peer.put(account, &mut transaction);
+        pair.put(&self.me, &mut transaction);
         self.put_index(&mut transaction, account, id, &index);
+        self.note_own_sent(&mut transaction, &fanout, account);
         transaction.put_record(keys::envelope(number), &waiting);
         self.commit(transaction)?;
-        self.keep_peer(account, peer);
-        let audience = Audience::Direct(account.clone());
-        upkeep.outgoing.push(Outgoing {
-            id,
-            recipient: account.clone(),
-            envelope: envelope.post(self.delivery_key(), &self.me, &audience, now),
-            is_again: false,
-        });
+        self.keep_pair(pair);
+        upkeep.outgoing.push(self.posted(account, &fanout, now));
         Ok(true)
     }
 

@@ -10,8 +10,9 @@
 //! | counters of all conversations | `c` | only |
 //! | layout of the store | `f` | only |
 //! | contact | `n` | `account` |
-//! | device of a contact | `d account` | number of the device: 0 while there is only one |
+//! | device of a contact | `d account` | number of the device |
 //! | page of skipped keys of device 0 | `s account` | id, 44 bytes |
+//! | page of skipped keys of another device | `s account device` | id, 44 bytes |
 //! | conversation | `v` | `00 account` of its only peer |
 //! | message of a conversation with one peer | `m account` | ordinal |
 //! | where the message with a tag is | `i account` | tag, 32 bytes |
@@ -24,10 +25,13 @@
 //! | last receipt about this account in a case | `3` | number in the log, 16 bytes |
 //! | account to which something is still to be said | `z` | `account` |
 //! | delivery that did not open | `q account` | tag, 32 bytes |
-//! | message that the peer could not open | `w account` | tag, 32 bytes |
+//! | message that a device of the account could not open | `w account` | device, tag: 36 bytes |
 //! | message that the peer has not confirmed | `t account` | tag, 32 bytes |
 //! | message that waits for a session | `g account` | ordinal |
 //! | receipt still to be sent | `y account` | kind, tag: 33 bytes |
+//! | secret half of the own account key | `0` | only |
+//! | notice about an account | `4` | kind, `account` |
+//! | to whom a message was sent that own devices have | `5` | tag, 32 bytes |
 //! | what the courier knows of the provider | `b` | only |
 //! | delivery that the courier left with the provider | `l` | number |
 //! | in layout 1: peer | `p` | `account` |
@@ -39,7 +43,7 @@
 use waxseal_core::IdentityKey;
 use waxseal_core::export::{OneTimeId, PageId};
 use waxseal_log::entry::Number;
-use waxseal_reporting::{AccountId, FrankingTag};
+use waxseal_reporting::{AccountId, DeviceId, FrankingTag};
 
 use crate::error::Damage;
 use crate::store::{Key, Row, Table};
@@ -88,8 +92,8 @@ pub(super) fn contact(peer: &AccountId) -> Key {
     Key::new(contacts(), Row::Name(name_of(peer)))
 }
 
-pub(super) fn device(peer: &AccountId) -> Key {
-    Key::new(devices(peer), Row::Number(0))
+pub(super) fn device(peer: &AccountId, device: DeviceId) -> Key {
+    Key::new(devices(peer), Row::Number(device.0.into()))
 }
 
 pub(super) fn devices(peer: &AccountId) -> Table {
@@ -105,12 +109,19 @@ pub(super) fn conversation(peer: &AccountId) -> Key {
     Key::new(conversations(), Row::Name(name))
 }
 
-pub(super) fn skipped_keys(peer: &AccountId) -> Table {
-    of_account(b's', peer)
+/// The skipped keys of a device. An earlier version kept those of the only device, whatever its
+/// number, where those of device 0 are.
+pub(super) fn skipped_keys(peer: &AccountId, device: DeviceId) -> Table {
+    let table = of_account(b's', peer);
+    match device {
+        DeviceId(0) => table,
+        DeviceId(number) => Table::new([table.as_bytes(), &number.to_be_bytes()].concat()),
+    }
 }
 
-pub(super) fn page(peer: &AccountId, page: &PageId) -> Key {
-    Key::new(skipped_keys(peer), Row::Name(page.as_bytes().to_vec()))
+pub(super) fn page(peer: &AccountId, device: DeviceId, page: &PageId) -> Key {
+    let name = page.as_bytes().to_vec();
+    Key::new(skipped_keys(peer, device), Row::Name(name))
 }
 
 pub(super) fn messages(peer: &AccountId) -> Table {
@@ -201,8 +212,26 @@ pub(super) fn all_asked(peer: &AccountId) -> Table {
     of_account(b'w', peer)
 }
 
-pub(super) fn asked(peer: &AccountId, tag: &FrankingTag) -> Key {
-    Key::new(all_asked(peer), Row::Name(tag.as_bytes().to_vec()))
+pub(super) fn asked(peer: &AccountId, device: DeviceId, tag: &FrankingTag) -> Key {
+    let name = [&device.0.to_be_bytes(), tag.as_bytes().as_slice()].concat();
+    Key::new(all_asked(peer), Row::Name(name))
+}
+
+pub(super) fn account_secret() -> Key {
+    only(b"0")
+}
+
+pub(super) fn notices() -> Table {
+    Table::new(b"4")
+}
+
+pub(super) fn notice(kind: u8, account: &AccountId) -> Key {
+    let name = [vec![kind], name_of(account)].concat();
+    Key::new(notices(), Row::Name(name))
+}
+
+pub(super) fn own_sent(tag: &FrankingTag) -> Key {
+    Key::new(Table::new(b"5"), Row::Name(tag.as_bytes().to_vec()))
 }
 
 pub(super) fn all_awaited(peer: &AccountId) -> Table {

@@ -4,22 +4,22 @@
 use rand_core::CryptoRng;
 use waxseal_reporting::message::{Content, Payload};
 use waxseal_reporting::relay::{DeliveryKey, Envelope};
-use waxseal_reporting::sender::{SentMessage, seal};
+use waxseal_reporting::sender::{Fanout, SentMessage};
 use waxseal_reporting::{AccountId, Audience, FrankingTag, Timestamp};
 
 use super::again::again_of;
+use super::fanout::{Sealing, empty_slots};
 use super::page::{Page, number_of};
 use super::peers::Peer;
 use super::send::Outgoing;
 use super::{Client, keys, tag_of, take_secret_bytes};
-use crate::channel::SessionSealer;
 use crate::error::{SendError, StateError};
 use crate::records::{self, IndexRecord, MessageRecord, MessageState, OutboxRecord};
 use crate::store::{Cursor, Store, Transaction};
 
-/// The version byte of an envelope that an earlier version of this crate stored. Its tag does not
-/// name its sender, and no recipient takes it any more.
-const EARLIER_VERSION: u8 = 0x01;
+/// The version byte of what this version posts the first time, for all devices. Earlier versions
+/// sealed for one device alone, which no recipient takes any more.
+const PRESENT_VERSION: u8 = 0x03;
 
 /// Maximum number of earlier tags that are followed to the present one of a message. A message is
 /// sealed again once after an upgrade, and then each time that its entry in the outbox is damaged.
@@ -48,7 +48,7 @@ impl<S: Store> Client<S> {
     /// envelopes after a crash or a broken connection. The relay takes the returned bytes within
     /// ten minutes of `now`: call this again at each attempt, with the present time. If the relay
     /// answers that the clock differs, pass the relay's time. Each envelope has up to
-    /// [`MAX_POSTED_LEN`](waxseal_reporting::limits::MAX_POSTED_LEN) bytes.
+    /// [`MAX_POSTED_FANOUT_LEN`](waxseal_reporting::limits::MAX_POSTED_FANOUT_LEN) bytes.
     ///
     /// Messages that an earlier version of this crate left in the outbox are not among them, but in
     /// [`Client::waiting`].
@@ -90,7 +90,7 @@ impl<S: Store> Client<S> {
     ) -> Result<Page<Waiting, u64>, StateError<S::Error>> {
         self.look(|client| {
             let page = client.entries(after, limit, |entry| match is_earlier(entry) {
-                true => waiting_of(entry).map(Some),
+                true => Some(waiting_of(entry).filter(|_| !entry.is_note)),
                 false => Some(None),
             })?;
             // They come first, so an entry of this version ends the list.
@@ -107,16 +107,18 @@ impl<S: Store> Client<S> {
     /// there is a session. Returns how many messages were sealed.
     ///
     /// Recipients do not take the envelopes of that version. Each message keeps its place in the
-    /// history, its number and its sending time, and gets a new identifier: read
-    /// [`Client::messages`] again. [`Client::delete_message`] takes the earlier one too. Each is
-    /// sealed in a transaction of its own, and is then in the [outbox](Client::outbox). Messages of
-    /// this version are left as they are.
+    /// history, its number and its sending time. One of the first version gets a new identifier:
+    /// read [`Client::messages`] again. [`Client::delete_message`] takes the earlier one too. Each
+    /// is sealed in a transaction of its own, and is then in the [outbox](Client::outbox). Messages
+    /// of this version are left as they are. Receipts and refusals of an earlier version are
+    /// dropped.
     ///
     /// [`Client::start`] and [`Client::send`] do this by themselves. Call it when a session began
     /// with a received message.
     pub fn seal_waiting(
         &mut self,
         recipient: &AccountId,
+        now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<usize, SendError<S::Error>> {
         // Counts those of an attempt that started over, too: each is committed by itself.
@@ -132,7 +134,7 @@ impl<S: Store> Client<S> {
                     break;
                 }
                 if client
-                    .seal_again(recipient, Some(number), &id, rng)?
+                    .seal_again(recipient, Some(number), &id, now, rng)?
                     .is_some()
                 {
                     sealed = sealed.saturating_add(1);
@@ -152,11 +154,12 @@ impl<S: Store> Client<S> {
         &mut self,
         recipient: &AccountId,
         id: &FrankingTag,
+        now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<Option<FrankingTag>, SendError<S::Error>> {
         self.run(|client| {
             let id = client.present_tag(recipient, id)?;
-            client.seal_again(recipient, None, &id, rng)
+            client.seal_again(recipient, None, &id, now, rng)
         })
     }
 
@@ -166,6 +169,7 @@ impl<S: Store> Client<S> {
         recipient: &AccountId,
         number: Option<u64>,
         id: &FrankingTag,
+        now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<Option<FrankingTag>, SendError<S::Error>> {
         let Some(index) = self.search(recipient, id)? else {
@@ -183,22 +187,26 @@ impl<S: Store> Client<S> {
             return Ok(None);
         };
         let present = |tag: &FrankingTag| self.present_tag(recipient, tag);
-        let Some(payload) = payload_of(&record, present)? else {
-            return Ok(None);
-        };
-        let mut peer = self.take_peer(recipient)?.ok_or(SendError::NoSession)?;
         let conversation = Audience::Direct(recipient.clone()).conversation(&self.me.account);
-        let sessions = peer.sessions_to_send().ok_or(SendError::NoSession)?;
-        let mut channel = SessionSealer::new(sessions);
-        let sealed = seal(&mut channel, &self.me, &conversation, &payload, rng)?;
-        let new = *sealed.sent.tag();
+        let sent = match (number, waiting_sent(&record)) {
+            // It never left for other devices, so it keeps its identifier.
+            (Some(_), Some(sent)) if sent.tag_names_sender() => sent,
+            _ => match payload_of(&record, present)? {
+                Some(payload) => SentMessage::commit(&self.me, &conversation, &payload, rng),
+                None => return Ok(None),
+            },
+        };
+        let mut pair = self.take_pair(recipient)?.ok_or(SendError::NoSession)?;
+        let new = *sent.tag();
+        let sealing = Sealing::Message(&sent);
+        let fanout = self.seal_for_all(&mut pair, new, &sealing, now, rng)??;
 
         let mut counters = self.counters()?;
         let next = counters.next_outbox;
         counters.next_outbox = next.checked_add(1).ok_or(SendError::NumbersUsedUp)?;
         let message = MessageRecord {
             ordinal,
-            state: Some(MessageState::Sent(take_secret_bytes(sealed.sent.encode()))),
+            state: Some(MessageState::Sent(take_secret_bytes(sent.encode()))),
             ..MessageRecord::default()
         };
         let index = IndexRecord {
@@ -210,19 +218,22 @@ impl<S: Store> Client<S> {
             renewed: new.as_bytes().to_vec(),
             ..IndexRecord::default()
         };
-        let entry = OutboxRecord::new(next, recipient, &sealed.envelope);
+        let entry = OutboxRecord::new(next, recipient, &fanout);
         let mut transaction = Transaction::default();
         transaction.put_record(keys::counters(), &counters);
-        peer.put(recipient, &mut transaction);
+        pair.put(&self.me, &mut transaction);
         transaction.put_message(recipient, &message);
-        self.put_index(&mut transaction, recipient, *id, &earlier);
+        if new != *id {
+            self.put_index(&mut transaction, recipient, *id, &earlier);
+        }
+        self.note_own_sent(&mut transaction, &fanout, recipient);
         self.put_index(&mut transaction, recipient, new, &index);
         if let Some(number) = number {
             transaction.delete(keys::envelope(number));
         }
         transaction.put_record(keys::envelope(next), &entry);
         self.commit(transaction)?;
-        self.keep_peer(recipient, peer);
+        self.keep_pair(pair);
         Ok(Some(new))
     }
 
@@ -249,14 +260,17 @@ impl<S: Store> Client<S> {
         recipient: &AccountId,
     ) -> Result<Vec<(u64, FrankingTag)>, StateError<S::Error>> {
         let (mut found, mut after, mut is_current) = (Vec::new(), None, true);
+        let mut dropped = Transaction::default();
         // The entries of an earlier version come first. They exist only after an upgrade, so one
         // entry is read at a time.
         loop {
             let page = self.entries(after, 1, |entry| {
-                Some((entry.ordinal, is_earlier(entry), waiting_of(entry)))
+                let waiting = waiting_of(entry).filter(|_| !entry.is_note);
+                Some((entry.ordinal, is_earlier(entry), waiting, entry.is_note))
             })?;
             match page.items.as_slice() {
-                [(number, true, waiting)] => {
+                [(number, true, _, true)] => dropped.delete(keys::envelope(*number)),
+                [(number, true, waiting, false)] => {
                     is_current = false;
                     let waiting = waiting.as_ref().filter(|one| one.recipient == *recipient);
                     found.extend(waiting.map(|waiting| (*number, waiting.id)));
@@ -268,6 +282,9 @@ impl<S: Store> Client<S> {
             if after.is_none() {
                 break;
             }
+        }
+        if !dropped.changes().is_empty() {
+            self.commit(dropped)?;
         }
         // This version never writes such an entry, so there is nothing to look for again.
         self.is_outbox_current = is_current;
@@ -313,21 +330,25 @@ impl<S: Store> Client<S> {
         now: Timestamp,
     ) -> Option<Outgoing> {
         let Waiting { id, recipient } = waiting_of(record)?;
+        if record.again_for.is_some() {
+            let envelope = Envelope::decode(&record.envelope).ok()?;
+            let (accepted, target) = again_of(record, &self.me.account)?;
+            return Some(Outgoing {
+                id,
+                recipient,
+                envelope: envelope.post_again(&accepted, key, &self.me, &target, now),
+                again_for: Some(target),
+                without: Vec::new(),
+            });
+        }
         let audience = Audience::Direct(recipient.clone());
-        let envelope = Envelope::decode(&record.envelope).ok()?;
-        let is_again = record.again_for.is_some();
-        let envelope = match is_again {
-            true => {
-                let (accepted, target) = again_of(record)?;
-                envelope.post_again(&accepted, key, &self.me, &target, now)
-            }
-            false => envelope.post(key, &self.me, &audience, now),
-        };
+        let fanout = Fanout::decode(&record.envelope).ok()?;
         Some(Outgoing {
             id,
+            envelope: fanout.post(key, &self.me, &audience, now),
+            again_for: None,
+            without: empty_slots(&fanout, &self.me.account, &recipient),
             recipient,
-            envelope,
-            is_again,
         })
     }
 
@@ -353,7 +374,15 @@ impl<S: Store> Client<S> {
 }
 
 fn is_earlier(record: &OutboxRecord) -> bool {
-    record.envelope.first() == Some(&EARLIER_VERSION)
+    record.again_for.is_none() && record.envelope.first() != Some(&PRESENT_VERSION)
+}
+
+/// A message that was not confirmed.
+pub(super) fn waiting_sent(record: &MessageRecord) -> Option<SentMessage> {
+    match &record.state {
+        Some(MessageState::Sent(sent)) => SentMessage::decode(sent).ok(),
+        _ => None,
+    }
 }
 
 fn waiting_of(record: &OutboxRecord) -> Option<Waiting> {
@@ -369,13 +398,7 @@ fn payload_of<E>(
     record: &MessageRecord,
     present: impl Fn(&FrankingTag) -> Result<FrankingTag, E>,
 ) -> Result<Option<Payload>, E> {
-    let Some(MessageState::Sent(sent)) = &record.state else {
-        return Ok(None);
-    };
-    let Some(payload) = SentMessage::decode(sent)
-        .ok()
-        .and_then(|sent| sent.payload())
-    else {
+    let Some(payload) = waiting_sent(record).and_then(|sent| sent.payload()) else {
         return Ok(None);
     };
     let mut header = payload.header().clone();

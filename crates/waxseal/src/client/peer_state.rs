@@ -27,10 +27,13 @@ pub struct PeerState {
     pub waiting: usize,
     /// When the provider accepted the newest message of the peer that opened.
     pub last_opened: Option<Timestamp>,
-    /// Why the post-quantum ratchet stopped in the session on which this device sends. `None` while
-    /// it runs: see [`ConversationHealth`](super::ConversationHealth).
+    /// Why the post-quantum ratchet stopped in a session on which this device sends. `None` while
+    /// all run: see [`ConversationHealth`](super::ConversationHealth).
     pub pq_stopped: Option<PostQuantumStop>,
-    /// Whether the last session that this device started had no one-time prekey. Its first messages
+    /// Whether the users compared the [safety number](Client::safety_number).
+    pub is_verified: bool,
+    /// Whether the last session that this device started with a device of the peer had no one-time
+    /// prekey. Its first messages
     /// are then protected less: the prekeys that they used are not destroyed when they arrive. It
     /// is normal if many people write to the peer, and also what a provider can cause.
     pub had_no_one_time_prekey: bool,
@@ -53,8 +56,14 @@ impl<S: Store> Client<S> {
                 unanswered_since: time(known.conversation.unanswered_since_ms),
                 waiting: 0,
                 last_opened: time(known.conversation.last_accepted_ms),
-                pq_stopped: known.sessions.as_ref().and_then(|all| all.pq_stopped()),
-                had_no_one_time_prekey: known.conversation.had_no_one_time,
+                pq_stopped: known.devices.values().find_map(|device| {
+                    device.sessions.as_ref().and_then(|all| all.pq_stopped())
+                }),
+                had_no_one_time_prekey: known
+                    .devices
+                    .values()
+                    .any(|device| device.record.had_no_one_time),
+                is_verified: known.contact.is_verified,
             })?;
             let mut state = state.ok_or(PeerError::UnknownPeer)?;
             let (table, mut after) = (keys::all_asked(peer), None);

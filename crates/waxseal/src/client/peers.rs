@@ -1,138 +1,140 @@
 //! Peers: the records of each peer with its sessions ready for use, and a cache of recent ones.
 
 mod cache;
+mod device;
 mod pages;
+mod roster;
 mod sending;
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
-use waxseal_core::export::{PageChange, PageId};
-use waxseal_core::{SessionId, SessionSet};
-use waxseal_reporting::AccountId;
-use zeroize::Zeroizing;
+use waxseal_reporting::{AccountId, DeviceId};
+use waxseal_roster::Pinned;
 
 pub(super) use self::cache::Peers;
-use self::sending::left_of;
-use super::page::Page;
-use super::{Client, keys, take_secret_bytes};
+pub(super) use self::device::Device;
+pub(super) use self::roster::Taken;
+use super::page::{Page, number_of};
+use super::{Client, keys};
 use crate::error::{Damage, StateError};
-use crate::records::{self, ContactRecord, ConversationRecord, DeviceRecord};
+use crate::records::{self, ContactRecord, ConversationRecord};
 use crate::store::{Cursor, Store, Transaction};
 
 /// The version byte of stored sessions that are no longer read: their peers spoke the protocol
 /// before this one. Pages of their skipped keys have it too.
 const EARLIER_VERSION: u8 = 0x01;
 
+/// Rows of devices that are read at once: as many as an account has devices, and one, so that most
+/// accounts need one call.
+const DEVICES_AT_ONCE: usize = 9;
+
 /// The version byte of the sessions that this version writes, which a new store has from the start.
 pub(super) const OLDEST_SESSIONS: u32 = 2;
 
-/// One peer: its pinned identity, the numbering of its conversation, and the sessions with it.
+/// One peer: its pinned account key with its newest roster, the numbering of its conversation, and
+/// its devices. This device's own account is one too.
 ///
 /// A call takes the peer out of the cache or reads it from the store, changes it, puts the changes
 /// into a transaction, and returns the peer to the cache once the transaction is committed. A call
 /// that fails in between drops the peer, so the next call reads it from the store again.
 pub(super) struct Peer {
-    /// The pinned identity, 64 bytes. Empty before the first contact.
-    pub(super) identity: Vec<u8>,
-    /// The identity in the stored contact. `None` if there is no contact in the store.
-    stored_identity: Option<Vec<u8>>,
+    /// The contact, as [`Peer::put`] writes it.
+    pub(super) contact: ContactRecord,
+    /// The contact in the store. `None` if there is none.
+    stored_contact: Option<ContactRecord>,
+    /// The account key with its newest roster. `None` before the first roster.
+    pinned: Option<Pinned>,
     pub(super) conversation: ConversationRecord,
-    /// `None` before first contact, after an identity change was accepted, and if the stored
-    /// sessions have an earlier version.
-    pub(super) sessions: Option<SessionSet>,
+    /// The conversation in the store. `None` if there is none.
+    stored_conversation: Option<ConversationRecord>,
+    /// The devices with which there are sessions, or were.
+    pub(super) devices: BTreeMap<DeviceId, Device>,
     /// How often the store was set back, as the device noticed.
     restarts: u64,
-    /// The sessions on which nothing is sealed any more, because the store was set back.
-    left: Vec<SessionId>,
-    /// Whether the stored sessions have an earlier version. The next write deletes them.
-    has_earlier: bool,
-    /// Stored pages of sessions with an earlier version. The next write deletes them.
-    earlier_pages: Vec<PageId>,
-    /// Bytes that the device's record and the skipped keys take in the store, and the ids of
-    /// earlier pages in memory.
-    len: usize,
+}
+
+/// What each device's record repeats, in case the other records are damaged.
+struct Copies<'a> {
+    account_key: &'a [u8],
+    next_sequence: u64,
+    next_ordinal: u64,
 }
 
 impl Peer {
     /// A peer before the first contact.
     pub(super) fn new(account: &AccountId) -> Self {
         Self {
-            identity: Vec::new(),
-            stored_identity: None,
+            contact: ContactRecord {
+                account: account.as_str().to_owned(),
+                ..ContactRecord::default()
+            },
+            stored_contact: None,
+            pinned: None,
             conversation: ConversationRecord {
                 account: account.as_str().to_owned(),
                 ..ConversationRecord::default()
             },
-            sessions: None,
+            stored_conversation: None,
+            devices: BTreeMap::new(),
             restarts: 0,
-            left: Vec::new(),
-            has_earlier: false,
-            earlier_pages: Vec::new(),
-            len: 0,
         }
     }
 
     /// Bytes that the peer takes in the store, about.
     pub(super) fn len(&self) -> usize {
-        self.len
+        let lens = self.devices.values().map(|device| device.len);
+        lens.fold(self.contact.pinned.len(), usize::saturating_add)
     }
 
     /// Whether the store has the peer.
     pub(super) fn is_stored(&self) -> bool {
-        self.stored_identity.is_some()
+        self.stored_contact.is_some()
     }
 
-    /// Writes the contact if it changed, the conversation, the device, and the skipped-key pages
-    /// that changed. Deletes pages of an earlier version.
-    ///
-    /// The sessions return each changed page only once. So if the transaction is not committed,
-    /// this peer must be dropped and read again.
+    /// A device, which is then written with the peer.
+    pub(super) fn device_mut(&mut self, id: DeviceId) -> &mut Device {
+        let restarts = self.restarts;
+        let device = self.devices.entry(id);
+        let device = device.or_insert_with(|| Device::new(restarts));
+        device.is_changed = true;
+        device
+    }
+
+    /// Whether this device may send to any current device of the peer.
+    pub(super) fn can_send(&self) -> bool {
+        let mut devices = self.devices.iter();
+        devices.any(|(id, device)| self.entry(*id).is_some() && device.can_send())
+    }
+
+    /// Writes the contact, the conversation and the devices that changed.
     pub(super) fn put(&mut self, account: &AccountId, transaction: &mut Transaction) {
-        if self.stored_identity.as_ref() != Some(&self.identity) {
-            let contact = ContactRecord {
-                account: account.as_str().to_owned(),
-                identity: self.identity.clone(),
-            };
-            transaction.put_record(keys::contact(account), &contact);
-            self.stored_identity = Some(self.identity.clone());
+        if self.stored_contact.as_ref() != Some(&self.contact) {
+            transaction.put_record(keys::contact(account), &self.contact);
+            self.stored_contact = Some(self.contact.clone());
         }
-        transaction.put_record(keys::conversation(account), &self.conversation);
-        for page in self.earlier_pages.drain(..) {
-            transaction.delete(keys::page(account, &page));
+        if self.stored_conversation.as_ref() != Some(&self.conversation) {
+            transaction.put_record(keys::conversation(account), &self.conversation);
+            self.stored_conversation = Some(self.conversation.clone());
         }
-        self.has_earlier = false;
-        let mut skipped_len = 0;
-        let mut device = DeviceRecord::default();
-        if let Some(sessions) = &mut self.sessions {
-            let parts = sessions.export_parts();
-            for PageChange { id, bytes } in parts.pages {
-                let key = keys::page(account, &id);
-                match bytes {
-                    Some(bytes) => transaction.put(key, bytes),
-                    None => transaction.delete(key),
-                }
+        let account_key = self.account_key();
+        let copies = Copies {
+            account_key: account_key.as_ref().map_or(&[], |key| key.as_slice()),
+            next_sequence: self.conversation.next_sequence,
+            next_ordinal: self.conversation.next_ordinal,
+        };
+        for (id, device) in &mut self.devices {
+            if device.is_changed {
+                device.put(account, *id, &copies, transaction);
             }
-            device.sessions = take_secret_bytes(parts.state);
-            skipped_len = sessions.pages_len();
         }
-        device.restarts = self.restarts;
-        device.left = self.left_in_store();
-        device.skipped_len = u64::try_from(skipped_len).unwrap_or(u64::MAX);
-        device.identity = self.identity.clone();
-        device.next_sequence = self.conversation.next_sequence;
-        device.next_ordinal = self.conversation.next_ordinal;
-        let bytes = records::encode(&device);
-        self.len = bytes.len().saturating_add(skipped_len);
-        transaction.put(keys::device(account), bytes);
     }
 
-    /// Destroys the sessions in memory, and deletes their skipped keys in `transaction`.
-    ///
-    /// The device's record still holds the sessions until [`Peer::put`] writes it again.
-    pub(super) fn destroy_sessions(&mut self, account: &AccountId, transaction: &mut Transaction) {
-        let pages = self.sessions.take().map(SessionSet::destroy);
-        for page in pages.into_iter().flatten() {
-            transaction.delete(keys::page(account, &page));
+    /// Destroys all sessions with the peer, and deletes its devices in `transaction`.
+    pub(super) fn delete_devices(&mut self, account: &AccountId, transaction: &mut Transaction) {
+        for (id, mut device) in std::mem::take(&mut self.devices) {
+            device.destroy_sessions(account, id, transaction);
+            transaction.delete(keys::device(account, id));
         }
     }
 }
@@ -147,27 +149,21 @@ fn account_of(_: &Cursor, contact: &[u8]) -> Option<AccountId> {
     AccountId::new(&contact.account).ok()
 }
 
-/// Returns the ids of pages of skipped keys, or `None` if one of them does not have the earlier
-/// version.
-fn ids_of_earlier(pages: &[Zeroizing<Vec<u8>>]) -> Option<Vec<PageId>> {
-    let ids = pages.iter().map(|page| match page.first() {
-        Some(&EARLIER_VERSION) => PageId::of_page(page).ok(),
-        _ => None,
-    });
-    ids.collect()
-}
-
 impl<S: Store> Client<S> {
     /// Lists up to `limit` accounts that this device had contact with.
     ///
     /// The list starts after `after`, which is the `next` of the page before. The order of the list
-    /// has no meaning.
+    /// has no meaning. A page can be shorter than `limit` although others follow.
     pub fn peers(
         &self,
         after: Option<&Cursor>,
         limit: usize,
     ) -> Result<Page<AccountId>, StateError<S::Error>> {
-        self.look(|client| client.page(&keys::contacts(), after, limit, account_of))
+        self.look(|client| {
+            let mut page = client.page(&keys::contacts(), after, limit, account_of)?;
+            page.items.retain(|account| *account != client.me.account);
+            Ok(page)
+        })
     }
 
     /// Whether the contact at this place can be read. Looks through the contacts.
@@ -204,7 +200,7 @@ impl<S: Store> Client<S> {
             let peers = self.page(&keys::contacts(), after.as_ref(), AT_ONCE, account_of)?;
             for account in peers.items {
                 let mut peer = match self.read_peer(&account) {
-                    Ok(Some(peer)) if peer.has_earlier => peer,
+                    Ok(Some(peer)) if peer.devices.values().any(|one| one.has_earlier) => peer,
                     Ok(_) | Err(StateError::Damaged(_)) => continue,
                     Err(error) => return Err(error),
                 };
@@ -238,9 +234,13 @@ impl<S: Store> Client<S> {
         }
     }
 
-    /// A peer before the first contact.
+    /// A peer before the first contact, with the roster that the provider named for it, if there is
+    /// one.
     pub(super) fn new_peer(&self, account: &AccountId) -> Result<Peer, StateError<S::Error>> {
         let mut peer = Peer::new(account);
+        if let Some(roster) = self.offered_roster(account)? {
+            peer.pin(&roster);
+        }
         let counters = self.counters()?;
         peer.restarts = counters.restarts();
         // The account may be that of a contact that was forgotten.
@@ -274,15 +274,9 @@ impl<S: Store> Client<S> {
         }
     }
 
-    /// The identity pinned for a peer. `None` before the first contact. Reads the contact alone.
-    pub(super) fn pinned_identity(
-        &self,
-        account: &AccountId,
-    ) -> Result<Option<Vec<u8>>, StateError<S::Error>> {
-        if let Some(peer) = self.cached(account) {
-            return Ok(Some(peer.identity.clone()));
-        }
-        Ok(self.contact(account)?.map(|contact| contact.identity))
+    /// Whether there is a contact of the account. Reads the contact alone.
+    pub(super) fn is_contact_of(&self, account: &AccountId) -> Result<bool, StateError<S::Error>> {
+        Ok(self.cached(account).is_some() || self.contact(account)?.is_some())
     }
 
     /// The numbering of the conversation with a peer. Reads the conversation alone.
@@ -300,7 +294,7 @@ impl<S: Store> Client<S> {
         if let Some(contact) = self.get_record(&keys::contact(account))? {
             return Ok(Some(contact));
         }
-        // A peer whose contact is gone must not look like a stranger, whose identity is pinned
+        // A peer whose contact is gone must not look like a stranger, whose account key is pinned
         // without a warning, and whose messages are numbered from 0.
         let is_left = self.get(&keys::conversation(account))?.is_some()
             || self.has_earlier && self.get(&keys::earlier_peer(account))?.is_some()
@@ -322,43 +316,42 @@ impl<S: Store> Client<S> {
         let Some(contact) = self.contact(account)? else {
             return Ok(None);
         };
+        let pinned = match contact.pinned.as_slice() {
+            [] => None,
+            pinned => Some(Pinned::decode(pinned).map_err(|_| damaged(account))?),
+        };
+        let mut peer = Peer::new(account);
         let conversation = self.get_record(&keys::conversation(account))?;
-        let conversation: ConversationRecord = conversation.ok_or_else(|| damaged(account))?;
-        let bytes = self.get(&keys::device(account))?;
-        let device = match &bytes {
-            Some(bytes) => records::decode(bytes).ok_or_else(|| damaged(account))?,
-            None => DeviceRecord::default(),
-        };
-        let pages = self.read_pages(account, device.skipped_len)?;
-        let (mut has_earlier, mut earlier_pages) = (false, Vec::new());
-        let sessions = match device.sessions.as_slice() {
-            [] if pages.is_empty() => None,
-            [EARLIER_VERSION, ..] => {
-                has_earlier = true;
-                earlier_pages = ids_of_earlier(&pages).ok_or_else(|| damaged(account))?;
-                None
+        // The own account needs no conversation.
+        let is_own = *account == self.me.account;
+        match &conversation {
+            None if !is_own => return Err(damaged(account)),
+            None => {}
+            Some(conversation) => ConversationRecord::clone_into(conversation, &mut peer.conversation),
+        }
+        peer.restarts = self.counters()?.restarts();
+        let mut after = None;
+        loop {
+            let table = keys::devices(account);
+            let rows = self.store.list(&table, after.as_ref(), DEVICES_AT_ONCE);
+            let rows = rows.map_err(StateError::Store)?;
+            after = rows.last().map(|row| row.cursor.clone());
+            if after.is_none() {
+                break;
             }
-            state => {
-                let sessions = SessionSet::import_parts(state, &pages);
-                Some(sessions.map_err(|_| damaged(account))?)
+            for row in rows {
+                let id = number_of(&row.cursor).and_then(|number| u32::try_from(number).ok());
+                let (id, bytes) = id.zip(row.value).ok_or_else(|| damaged(account))?;
+                let device = self.device_of(account, DeviceId(id), &bytes, peer.restarts)?;
+                peer.devices.insert(DeviceId(id), device);
             }
-        };
-        let restarts = self.counters()?.restarts();
-        let left = left_of(sessions.as_ref(), &device, restarts);
-        let skipped_len = sessions.as_ref().map_or(0, SessionSet::pages_len);
-        let ids_len = earlier_pages.len().saturating_mul(size_of::<PageId>());
-        let record_len = bytes.map_or(0, |bytes| bytes.len());
-        let len = record_len.saturating_add(skipped_len);
+        }
         Ok(Some(Peer {
-            identity: contact.identity.clone(),
-            stored_identity: Some(contact.identity),
-            conversation,
-            sessions,
-            restarts,
-            left,
-            has_earlier,
-            earlier_pages,
-            len: len.saturating_add(ids_len),
+            contact: contact.clone(),
+            stored_contact: Some(contact),
+            pinned,
+            stored_conversation: conversation,
+            ..peer
         }))
     }
 }

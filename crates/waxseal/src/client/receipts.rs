@@ -2,18 +2,22 @@
 //! and takes what the peer tells.
 
 use rand_core::CryptoRng;
-use waxseal_reporting::sender::{Control, seal_control};
-use waxseal_reporting::{AccountId, Audience, FrankingTag, Timestamp};
+use waxseal_reporting::recipient::Evidence;
+use waxseal_reporting::sender::Control;
+use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
 
-use super::peers::Peer;
-use super::receive::{Batch, Received};
+use super::receive::{Arrival, Batch, Received};
 use super::unopened::is_accepted;
-use super::upkeep::Upkeep;
+use super::upkeep::{Upkeep, since};
 use super::{Client, keys, tag_of};
-use crate::channel::SessionSealer;
 use crate::error::StateError;
-use crate::records::{self, AwaitedRecord, MessageRecord, ReceiptRecord};
+use crate::records::{
+    self, AwaitedRecord, MessageRecord, MessageState, NoteRecord, ReceiptRecord, UpkeepRecord,
+};
 use crate::store::{Store, Transaction};
+
+/// How long after the own roster was told it is not told to the same account again: one hour.
+const TOLD_PAUSE_MS: u64 = 3_600_000;
 
 /// Maximum number of messages that one control message names as delivered, and as opened.
 const MAX_TAGS: usize = 64;
@@ -69,10 +73,12 @@ impl<S: Store> Client<S> {
         Ok(())
     }
 
-    /// Tells a peer what arrived and what was shown. Returns whether nothing is left to tell.
+    /// Tells a peer what arrived and what was shown, and the own roster if the peer knows an older
+    /// one. Returns whether nothing is left to tell.
     pub(super) fn tell(
         &mut self,
         peer: &AccountId,
+        upkeep_record: &mut UpkeepRecord,
         now: Timestamp,
         rng: &mut impl CryptoRng,
         upkeep: &mut Upkeep,
@@ -82,52 +88,59 @@ impl<S: Store> Client<S> {
             let record: ReceiptRecord = records::decode(bytes)?;
             Some((tag_of(&record.id)?, record.is_opened))
         })?;
-        let (mut control, mut transaction) = (Control::default(), Transaction::default());
+        let (mut note, mut transaction) = (NoteRecord::default(), Transaction::default());
         for row in &page.damaged {
             row.delete_in(&mut transaction);
         }
         for (id, is_opened) in &page.items {
             match is_opened {
-                true => control.opened.push(*id),
-                false => control.delivered.push(*id),
+                true => note.opened.push(id.as_bytes().to_vec()),
+                false => note.delivered.push(id.as_bytes().to_vec()),
             }
             transaction.delete(keys::receipt(peer, *is_opened, id));
         }
-        if transaction.changes().is_empty() {
-            return Ok(true);
+        // CHK-326: the own roster is told to an account once an hour.
+        let told_ms = upkeep_record.told_ms;
+        let is_told = since(told_ms, now).is_some_and(|age| told_ms != 0 && age < TOLD_PAUSE_MS);
+        if upkeep_record.tells_roster {
+            match is_told {
+                true => upkeep.again_at(told_ms.saturating_add(TOLD_PAUSE_MS)),
+                false => {
+                    note.has_roster = true;
+                    upkeep_record.tells_roster = false;
+                    upkeep_record.told_ms = now.as_millis().max(1);
+                    transaction.put_record(keys::upkeep(peer), upkeep_record);
+                }
+            }
         }
-        let mut known = self.take_peer(peer)?;
-        let sessions = known.as_mut().and_then(Peer::sessions_to_send);
-        let conversation = Audience::Direct(peer.clone()).conversation(&self.me.account);
-        let sealed = sessions.map(|sessions| {
-            let mut channel = SessionSealer::new(sessions);
-            seal_control(&mut channel, &self.me, &conversation, &control, rng)
-        });
-        // Without a session that can send, the peer is told with what arrives next: otherwise it
-        // would take its messages for lost.
-        let Some(Ok(envelope)) = sealed else {
+        if transaction.changes().is_empty() {
+            return Ok(!upkeep_record.tells_roster);
+        }
+        let Some(mut pair) = self.take_pair(peer)? else {
             return Ok(true);
         };
-        let outgoing = self.put_note(&mut transaction, peer, &envelope, now)?;
-        if let Some(known) = &mut known {
-            known.put(peer, &mut transaction);
-        }
+        // Without a session that can send, the peer is told with what arrives next: otherwise it
+        // would take its messages for lost.
+        let Some(fanout) = self.seal_note(&mut pair, peer, &note, now, rng)? else {
+            return Ok(true);
+        };
+        let outgoing = self.put_note(&mut transaction, peer, &fanout, note, now)?;
+        pair.put(&self.me, &mut transaction);
         self.commit(transaction)?;
         upkeep.outgoing.extend(outgoing);
-        if let Some(known) = known {
-            self.keep_peer(peer, known);
-        }
-        Ok(page.next.is_none())
+        self.keep_pair(pair);
+        Ok(page.next.is_none() && !upkeep_record.tells_roster)
     }
 
-    /// Takes what a peer tells of this device's messages. Returns those that it names.
+    /// Takes what a device of a peer tells of this account's messages. Returns those that it names.
     pub(super) fn take_receipts(
         &self,
         batch: &mut Batch,
-        from: &AccountId,
-        at: Timestamp,
+        arrival: &Arrival,
         control: &Control,
     ) -> Result<Received, StateError<S::Error>> {
+        let (from, device) = (&arrival.sender.account, arrival.sender.device);
+        let at = Timestamp::from_millis(arrival.accepted_ms);
         let (mut delivered, mut opened) = (Vec::new(), Vec::new());
         let named = control.delivered.iter().map(|id| (id, false));
         for (id, is_opened) in named.chain(control.opened.iter().map(|id| (id, true))) {
@@ -154,7 +167,7 @@ impl<S: Store> Client<S> {
                 message.opened_ms = at.as_millis();
             }
             batch.put_told(from, *id, message);
-            batch.transaction.delete(keys::asked(from, id));
+            batch.transaction.delete(keys::asked(from, device, id));
             match is_opened {
                 true => opened.push(*id),
                 false => delivered.push(*id),
@@ -167,7 +180,7 @@ impl<S: Store> Client<S> {
         })
     }
 
-    /// The record of a message that this device sent to `peer`.
+    /// The record of a message that any device of this account sent to `peer`.
     pub(super) fn sent_message(
         &self,
         peer: &AccountId,
@@ -183,5 +196,22 @@ impl<S: Store> Client<S> {
         let message = self.message_of(record.clone());
         let is_sent = message.is_some_and(|message| message.direction() == super::Direction::Sent);
         Ok(is_sent.then_some(record))
+    }
+
+    /// The record of a message that this device itself sent to `peer`. Only the author's device
+    /// seals a message again.
+    pub(super) fn own_message(
+        &self,
+        peer: &AccountId,
+        id: &FrankingTag,
+    ) -> Result<Option<MessageRecord>, StateError<S::Error>> {
+        let record = self.sent_message(peer, id)?;
+        Ok(record.filter(|record| match &record.state {
+            Some(MessageState::Stamped(evidence)) => {
+                let evidence = Evidence::decode(evidence);
+                evidence.is_ok_and(|evidence| *evidence.sender() == self.me)
+            }
+            _ => true, // it waits for its receipt
+        }))
     }
 }

@@ -1,25 +1,28 @@
 //! Receiving: authenticate the delivery, recognise repeats, open, persist; only then acknowledge.
 
+mod arrival;
 mod batch;
+mod claims;
+mod kept;
 mod received;
 
 use std::collections::btree_map::Entry;
 
 use waxseal_core::errors::DecryptError;
 use waxseal_core::{Message as SessionMessage, MessageKind, ReplayMemory};
-use waxseal_reporting::recipient::{OpenError, Opened, OpenedMessage, open_any};
+use waxseal_reporting::AccountId;
+use waxseal_reporting::recipient::{OpenError, Opened, open_any};
 use waxseal_reporting::relay::Delivery;
-use waxseal_reporting::{AccountId, FrankingTag};
 
+pub(super) use self::arrival::Arrival;
+use self::arrival::Sending;
 pub(super) use self::batch::{Batch, InBatch};
 pub use self::received::Received;
-use super::contact::is_other;
-use super::history::Message;
+use super::Client;
 use super::peers::damaged;
-use super::{Client, take_secret_bytes};
-use crate::channel::SessionOpener;
+use crate::channel::{Preamble, SessionOpener};
 use crate::error::{Damage, ReceiveError, StateError, can_be_asked};
-use crate::records::{IndexRecord, MessageRecord, MessageState};
+use crate::records::IndexRecord;
 use crate::store::Store;
 
 /// Maximum number of deliveries that one transaction receives.
@@ -40,7 +43,9 @@ impl<S: Store> Client<S> {
     /// Acknowledge the delivery to the provider only after this call returned `Ok`, or an error
     /// whose [advice](ReceiveError::advice) says so.
     ///
-    /// The identity of a new sender is pinned at first contact. Users verify it by comparing the
+    /// The message is a peer's, or the copy of what another device of this account sent. The
+    /// sending device must be in the newest known roster of its account. At first contact, the
+    /// account key is pinned: users verify it by comparing the
     /// [safety number](Client::safety_number).
     ///
     /// # Errors
@@ -133,69 +138,81 @@ impl<S: Store> Client<S> {
     ) -> Result<Received, ReceiveError<S::Error>> {
         // Check the length, parse, authenticate: the provider must vouch for stamp, sender and time
         // before anything is opened.
-        let delivery =
-            Delivery::decode(delivery)?.authenticate(self.delivery_key(), &self.me.account)?;
-        let from = delivery.claim().context().sender.account.clone();
-        // No other device has this account. The relay must not put words into the user's mouth.
-        if from == self.me.account {
-            return Err(ReceiveError::OwnAccount);
-        }
-        let id = *delivery.claim().tag();
-        let accepted_at_ms = delivery.claim().context().accepted_at.as_millis();
-        let name = (from.clone(), *id.as_bytes());
-        if batch.received.contains(&name) || self.index(&from, &id)?.is_some() {
+        let delivery = Delivery::decode(delivery)?.authenticate(self.delivery_key(), &self.me)?;
+        let arrival = Arrival::of(&delivery)?;
+        let (from, with, id) = (&arrival.sender.account, &arrival.with, arrival.id);
+        let name = (with.clone(), *id.as_bytes());
+        if batch.received.contains(&name) || self.index(with, &id)?.is_some() {
+            let from = with.clone();
             return Ok(Received::Duplicate { from, id });
         }
-
-        let kind = SessionMessage::peek(delivery.ciphertext())
-            .map_err(|error| ReceiveError::Session(error.into()))?;
-        if let MessageKind::Initial { identity } | MessageKind::Refusal { identity } = &kind {
-            // This is checked first, because the user must not be asked to accept this device's own
-            // identity.
-            if identity == self.identity.public() {
-                return Err(ReceiveError::Session(DecryptError::OwnIdentity));
-            }
+        for account in [from, with] {
+            self.load_peer(batch, account)?;
         }
-        if !batch.peers.contains_key(&from) {
-            let peer = match self.take_peer(&from)? {
-                Some(peer) => peer,
-                None => self.new_peer(&from)?,
-            };
-            let is_changed = false;
-            batch
-                .peers
-                .insert(from.clone(), InBatch { peer, is_changed });
-        }
-        let conversation = batch.conversation(&from);
+        let conversation = batch.conversation(with);
         let is_blocked = conversation.is_some_and(|conversation| conversation.is_blocked);
-        let skips = batch.skips || is_blocked;
-        if let MessageKind::Refusal { identity } = &kind {
+        let skips = batch.skips || is_blocked && !arrival.is_own;
+        if delivery.is_empty() {
             if skips {
-                return Ok(Received::Skipped { from, id });
+                return self.skip_unopened(batch, &arrival);
             }
-            return self.take_refusal(batch, &delivery, identity);
+            if self.is_deleted(batch, &arrival, false)? {
+                return Ok(arrival.duplicate());
+            }
+            self.note_unopened(batch, &arrival)?;
+            return Err(ReceiveError::NotSealed);
         }
-        let Some(InBatch { peer, is_changed }) = batch.peers.get_mut(&from) else {
-            return Err(damaged(&from).into()); // it was inserted above
+
+        let (claims, _, message) =
+            Preamble::split(delivery.ciphertext()).ok_or(ReceiveError::Preamble)?;
+        let kind = SessionMessage::peek(message)
+            .map_err(|error| ReceiveError::Session(error.into()))?;
+        let claimed = match &kind {
+            MessageKind::Initial { identity } | MessageKind::Refusal { identity } => Some(identity),
+            MessageKind::Ordinary => None,
         };
-        if skips && peer.sessions.is_none() {
-            return self.skip_unopened(batch, from, id, accepted_at_ms);
+        if claimed == Some(self.identity.public()) {
+            return Err(ReceiveError::Session(DecryptError::OwnIdentity));
         }
-        if let MessageKind::Initial { identity } = kind
-            // The contact holds the identity that was pinned at first contact, or accepted by the
-            // user since.
-            && is_other(&peer.identity, &identity.to_bytes())
-        {
-            if is_blocked {
-                return self.skip_unopened(batch, from, id, accepted_at_ms);
+        // An account that this device never wrote to has nothing to refuse.
+        let is_refusal = matches!(kind, MessageKind::Refusal { .. });
+        if is_refusal && batch.conversation(from).is_none() && !arrival.is_own {
+            return Ok(Received::Refused {
+                from: from.clone(),
+                again: Vec::new(),
+                not_delivered: Vec::new(),
+            });
+        }
+        let identity = match self.sending_identity(batch, &arrival, claimed)? {
+            Sending::Known(identity) => identity,
+            _ if skips => return self.skip_unopened(batch, &arrival),
+            Sending::Removed => return Err(ReceiveError::RemovedDevice),
+            Sending::Unknown => {
+                self.note_roster_wanted(batch, from)?;
+                let device = arrival.sender.clone();
+                return Err(ReceiveError::UnknownDevice { device });
             }
-            return Err(ReceiveError::IdentityChanged { new: identity });
+        };
+        if is_refusal {
+            // One that an own device sent to a peer is for the peer.
+            if skips || arrival.is_own && *with != self.me.account {
+                return Ok(arrival.skipped());
+            }
+            return self.take_refusal(batch, &delivery, &arrival);
+        }
+        let Some(InBatch { peer, is_changed }) = batch.peers.get_mut(from) else {
+            return Err(damaged(from).into()); // it was inserted above
+        };
+        let device = peer.devices.get(&arrival.sender.device);
+        let has_session = device.is_some_and(|device| device.sessions.is_some());
+        if skips && !has_session {
+            return self.skip_unopened(batch, &arrival);
         }
 
         if batch.prekeys.is_none() {
             batch.prekeys = match self.take_prekeys() {
                 // A conversation goes on even if the prekeys are damaged.
-                Err(StateError::Damaged(_)) if peer.sessions.is_some() => None,
+                Err(StateError::Damaged(_)) if has_session => None,
                 prekeys => Some(prekeys?),
             };
         }
@@ -207,19 +224,26 @@ impl<S: Store> Client<S> {
             MessageKind::Initial { identity } => match batch.memories.entry(identity.to_bytes()) {
                 Entry::Occupied(known) => Some(known.into_mut()),
                 Entry::Vacant(unread) => match self.replay_memory(identity) {
-                    Err(StateError::Damaged(_)) if peer.sessions.is_some() => None,
+                    Err(StateError::Damaged(_)) if has_session => None,
                     memory => Some(unread.insert(memory?)),
                 },
             },
         };
         let accepting = batch.prekeys.as_mut().zip(memory);
         let can_accept = accepting.is_some();
-        let (identity, sessions) = (&self.identity, &mut peer.sessions);
-        let mut channel = match accepting {
-            Some((prekeys, memory)) => SessionOpener::new(identity, prekeys, memory, sessions),
-            None => SessionOpener::without_prekeys(identity, sessions),
+        // A device that is new here is only added when its message opens.
+        let mut none = None;
+        let sessions = match peer.devices.get_mut(&arrival.sender.device) {
+            Some(device) => &mut device.sessions,
+            None => &mut none,
         };
-        let opened = match open_any(&mut channel, &delivery) {
+        let channel = match accepting {
+            Some((prekeys, memory)) => {
+                SessionOpener::new(&self.identity, prekeys, memory, sessions)
+            }
+            None => SessionOpener::without_prekeys(&self.identity, sessions),
+        };
+        let opened = match open_any(&mut channel.with_preamble(), &delivery) {
             Ok(opened) => Some(opened),
             // The sender's commitment to the content does not hold. The message key is spent
             // nevertheless.
@@ -229,118 +253,98 @@ impl<S: Store> Client<S> {
                 return Err(StateError::Damaged(Damage::PreKeys).into());
             }
             Err(OpenError::Channel(error)) => {
-                // Its conversation was deleted since, and with it the record of this message.
-                let was_deleted = match peer.conversation.deleted_before_ms {
-                    0 => false,
-                    before if is_repeat(&error) => {
-                        accepted_at_ms < before.saturating_add(POSTED_AGAIN_MS)
-                    }
-                    before => accepted_at_ms < before || self.is_recent(&from, &id)?,
-                };
-                return match can_be_asked(&error) {
-                    true if skips => self.skip_unopened(batch, from, id, accepted_at_ms),
-                    true if was_deleted => Ok(Received::Duplicate { from, id }),
-                    true => {
-                        let claimed = match &kind {
-                            MessageKind::Initial { identity } => Some(identity),
-                            _ => None,
-                        };
-                        self.note_unopened(batch, &from, &id, accepted_at_ms, claimed)?;
-                        Err(ReceiveError::Session(error))
-                    }
-                    false => Err(ReceiveError::Session(error)),
-                };
+                if !can_be_asked(&error) {
+                    return Err(ReceiveError::Session(error));
+                }
+                if skips {
+                    return self.skip_unopened(batch, &arrival);
+                }
+                if self.is_deleted(batch, &arrival, is_repeat(&error))? {
+                    return Ok(arrival.duplicate());
+                }
+                self.note_unopened(batch, &arrival)?;
+                return Err(ReceiveError::Session(error));
             }
             Err(_) => return Err(ReceiveError::Session(DecryptError::Unauthenticated)),
         };
 
         *is_changed = true;
         batch.received.insert(name);
-        if let Some(sessions) = &peer.sessions {
-            peer.identity = sessions.peer().to_bytes().to_vec();
+        let device = peer.device_mut(arrival.sender.device);
+        if none.is_some() {
+            device.sessions = none;
         }
-        let last_accepted_ms = &mut peer.conversation.last_accepted_ms;
-        *last_accepted_ms = (*last_accepted_ms).max(accepted_at_ms);
-        peer.conversation.unanswered_since_ms = 0;
-        self.forget_unopened(batch, &from, &id)?;
+        device.record.identity = identity.to_vec();
+        let is_removed = device.record.removed_ms != 0;
+        self.note_opened(batch, &arrival);
+        self.forget_unopened(batch, &arrival)?;
+        if !is_removed {
+            self.take_claims(batch, &arrival, &claims)?;
+        }
         match opened {
-            Some(Opened::Message(opened)) if !skips => {
-                self.store_message(batch, &from, &id, *opened)
+            Some(Opened::Message(opened)) if arrival.is_own && *with != self.me.account => {
+                self.store_copy(batch, &arrival, *opened)
+            }
+            Some(Opened::Message(opened)) if !skips && !arrival.is_own => {
+                self.store_message(batch, &arrival, is_removed, *opened)
             }
             opened => {
                 let nowhere = IndexRecord::default();
-                self.put_index(&mut batch.transaction, &from, id, &nowhere);
+                self.put_index(&mut batch.transaction, with, id, &nowhere);
                 match opened {
                     None => Err(ReceiveError::Withheld),
                     Some(Opened::Control(control)) => {
-                        let at = delivery.claim().context().accepted_at;
-                        let receipts = self.take_receipts(batch, &from, at, &control)?;
-                        // They come once: without them, what arrived would count as lost.
-                        Ok(match skips {
-                            true => Received::Skipped { from, id },
-                            false => receipts,
-                        })
+                        self.take_control(batch, &arrival, &control, skips)
                     }
-                    Some(_) => Ok(Received::Skipped { from, id }),
+                    Some(_) => Ok(arrival.skipped()),
                 }
             }
         }
+    }
+
+    /// Takes an account into the batch, if it is not there.
+    fn load_peer(
+        &mut self,
+        batch: &mut Batch,
+        account: &AccountId,
+    ) -> Result<(), StateError<S::Error>> {
+        if !batch.peers.contains_key(account) {
+            let peer = match self.take_peer(account)? {
+                Some(peer) => peer,
+                None => self.new_peer(account)?,
+            };
+            let is_changed = false;
+            let known = InBatch { peer, is_changed };
+            batch.peers.insert(account.clone(), known);
+        }
+        Ok(())
+    }
+
+    /// Whether a message that does not open may have been received and deleted with its
+    /// conversation, and with it the record of where it was.
+    fn is_deleted(
+        &self,
+        batch: &Batch,
+        arrival: &Arrival,
+        is_repeat: bool,
+    ) -> Result<bool, StateError<S::Error>> {
+        let accepted_ms = arrival.accepted_ms;
+        let peer = batch.peer(&arrival.with);
+        Ok(match peer.map_or(0, |peer| peer.conversation.deleted_before_ms) {
+            0 => false,
+            before if is_repeat => accepted_ms < before.saturating_add(POSTED_AGAIN_MS),
+            before => accepted_ms < before || self.is_recent(&arrival.with, &arrival.id)?,
+        })
     }
 
     /// Drops a delivery that does not open.
     fn skip_unopened(
         &self,
         batch: &mut Batch,
-        from: AccountId,
-        id: FrankingTag,
-        accepted_ms: u64,
+        arrival: &Arrival,
     ) -> Result<Received, ReceiveError<S::Error>> {
-        self.note_skipped(batch, &from, accepted_ms)?;
-        Ok(Received::Skipped { from, id })
-    }
-
-    /// Stores a message that opened, with the evidence for a report.
-    fn store_message(
-        &mut self,
-        batch: &mut Batch,
-        from: &AccountId,
-        id: &FrankingTag,
-        opened: OpenedMessage,
-    ) -> Result<Received, ReceiveError<S::Error>> {
-        let due = self.put_due(
-            &mut batch.transaction,
-            &mut batch.due,
-            from,
-            opened.evidence(),
-        )?;
-        let Some(InBatch { peer, .. }) = batch.peers.get_mut(from) else {
-            return Err(damaged(from).into()); // its message opened
-        };
-        let ordinal = peer.conversation.next_ordinal;
-        peer.conversation.next_ordinal = ordinal.saturating_add(1);
-        peer.conversation.last_seen = id.as_bytes().to_vec();
-        let index = IndexRecord {
-            ordinal: Some(ordinal),
-            due,
-            ..IndexRecord::default()
-        };
-        self.put_index(&mut batch.transaction, from, *id, &index);
-        self.note_delivered(batch, from, id)?;
-        let sent_time_agrees = opened.sent_time_agrees();
-        let (content, attachments, evidence) = opened.into_parts();
-        let state = MessageState::Stamped(take_secret_bytes(evidence.encode()));
-        let record = MessageRecord {
-            ordinal,
-            state: Some(state),
-            ..MessageRecord::default()
-        };
-        batch.transaction.put_message(from, &record);
-        let message = Message::received(ordinal, content, attachments, evidence);
-        Ok(Received::Message {
-            from: from.clone(),
-            message: Box::new(message),
-            sent_time_agrees,
-        })
+        self.note_skipped(batch, &arrival.sender.account, arrival.accepted_ms)?;
+        Ok(arrival.skipped())
     }
 }
 

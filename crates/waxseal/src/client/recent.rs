@@ -5,12 +5,12 @@
 
 use waxseal_reporting::{AccountId, FrankingTag};
 
-use super::{Client, Direction, keys};
+use super::{Client, keys};
 use crate::error::StateError;
 use crate::records::{ConversationRecord, RecentRecord};
 use crate::store::Store;
 
-/// Number of messages from the peer whose tags stay.
+/// Number of messages of other devices whose tags stay.
 const KEPT: usize = 64;
 
 impl<S: Store> Client<S> {
@@ -26,7 +26,7 @@ impl<S: Store> Client<S> {
         let messages = self.read_messages(peer, after, KEPT)?.items;
         let received = messages
             .iter()
-            .filter(|message| message.direction() == Direction::Received);
+            .filter(|message| *message.sender() != self.me);
         recent
             .ids
             .extend(received.map(|message| message.id().as_bytes().to_vec()));

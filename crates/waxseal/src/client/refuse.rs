@@ -1,20 +1,18 @@
 //! Refusing: this device asks the author of what did not open to seal it again.
 //!
-//! A refusal is sealed to the author's identity, without a session. The relay sees a tag and a
-//! length, and cannot make one up. A peer that the user accepted is asked at once, and again while
+//! A refusal is sealed to the identities of the author's devices, without a session. Each device
+//! ignores what it did not send. The relay sees a tag and a length, and cannot make one up. A peer that the user accepted is asked at once, and again while
 //! the message does not come. A stranger gets one refusal, after some minutes.
 
 use rand_core::CryptoRng;
-use waxseal_core::IdentityKey;
-use waxseal_reporting::recipient::{Refusal, refusal_associated_data};
-use waxseal_reporting::relay::Envelope;
+use waxseal_reporting::recipient::Refusal;
 use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
 
-use super::unopened::{MAX_UNOPENED, is_accepted};
+use super::unopened::MAX_UNOPENED;
 use super::upkeep::{Upkeep, since};
-use super::{Client, Outgoing, keys, tag_of};
+use super::{Client, Outgoing, keys, tag_of, take_secret_bytes};
 use crate::error::StateError;
-use crate::records::{self, UnopenedRecord, UpkeepRecord};
+use crate::records::{self, NoteRecord, UnopenedRecord, UpkeepRecord};
 use crate::store::{Store, Transaction};
 
 /// Maximum number of messages that one refusal names.
@@ -39,27 +37,6 @@ const STRANGERS_PAUSE_MS: u64 = 6 * 24 * 3_600_000;
 const STRANGERS_DELAY_MS: (u64, u64) = (60_000, 600_000);
 
 impl<S: Store> Client<S> {
-    /// Takes the identity that the provider names for an account, to which a refusal is sealed.
-    /// Call it for each account that [`Upkeep::identities`] lists.
-    ///
-    /// Nothing is pinned: this is not a first contact.
-    pub fn learn_identity(
-        &mut self,
-        account: &AccountId,
-        identity: &IdentityKey,
-    ) -> Result<(), StateError<S::Error>> {
-        self.run(|client| {
-            let record: Option<UpkeepRecord> = client.readable(&keys::upkeep(account))?;
-            let Some(mut record) = record else {
-                return Ok(());
-            };
-            record.identity = identity.to_bytes().to_vec();
-            let mut transaction = Transaction::default();
-            transaction.put_record(keys::upkeep(account), &record);
-            client.commit(transaction)
-        })
-    }
-
     /// Asks an account for what did not open. Returns whether nothing is left to ask for, and when
     /// the newest delivery was accepted that did not open since, in milliseconds.
     pub(super) fn refuse(
@@ -82,7 +59,7 @@ impl<S: Store> Client<S> {
             record.give_up_unopened(now.as_millis());
         }
         let mut left = Vec::new();
-        let can_ask = !page.items.is_empty() && self.identity_of(account, record)?.is_some();
+        let can_ask = !page.items.is_empty() && self.knows_roster(account, record)?;
         for (id, noted) in page.items {
             // What was never asked for stays, if it can be: the clock may be wrong.
             let is_tried = noted.refusals > 0 || noted.again > 0 || !can_ask;
@@ -97,9 +74,7 @@ impl<S: Store> Client<S> {
         if record.unopened_ms != given_up_before {
             transaction.put_record(keys::upkeep(account), record);
         }
-        let is_accepted = self
-            .numbering(account)?
-            .is_some_and(|one| is_accepted(&one));
+        let is_accepted = self.is_accepted(account)?;
         let due = match is_accepted {
             true => due_again(&left, now, upkeep),
             false => self.due_once(account, record, &left, now, rng, upkeep)?,
@@ -159,19 +134,18 @@ impl<S: Store> Client<S> {
         Ok(oldest(left.to_vec()))
     }
 
-    /// The identity to which a refusal is sealed, if it is known: the pinned one, if one is.
-    fn identity_of(
+    /// Whether the devices of an account are known, to which a refusal is sealed: from the pinned
+    /// roster, or from the one that the provider named for a stranger.
+    fn knows_roster(
         &self,
         account: &AccountId,
         record: &UpkeepRecord,
-    ) -> Result<Option<IdentityKey>, StateError<S::Error>> {
-        let pinned = self.pinned_identity(account)?;
-        let pinned = pinned.filter(|pinned| !pinned.is_empty());
-        let identity = pinned.unwrap_or_else(|| record.identity.clone());
-        Ok(IdentityKey::from_bytes(&identity).ok())
+    ) -> Result<bool, StateError<S::Error>> {
+        let has_roster = self.look_at_peer(account, |peer| peer.roster().is_some())?;
+        Ok(has_roster.unwrap_or(!record.offered.is_empty()))
     }
 
-    /// Seals a refusal and puts it into the outbox, if the author's identity is known.
+    /// Seals a refusal and puts it into the outbox, if the author's devices are known.
     #[expect(clippy::too_many_arguments, reason = "one step of `refuse`")]
     fn put_refusal(
         &mut self,
@@ -183,39 +157,34 @@ impl<S: Store> Client<S> {
         transaction: &mut Transaction,
         upkeep: &mut Upkeep,
     ) -> Result<Option<Outgoing>, StateError<S::Error>> {
-        let Some(author) = self.identity_of(account, record)? else {
-            upkeep.identities.push(account.clone());
+        if !self.knows_roster(account, record)? {
+            if !record.wants_roster {
+                record.wants_roster = true;
+                transaction.put_record(keys::upkeep(account), record);
+            }
+            upkeep.rosters.push(account.clone());
             return Ok(None);
-        };
-        let sessions = self.look_at_peer(account, |peer| {
-            // A stranger would learn from a session that its message was opened.
-            let is_accepted = is_accepted(&peer.conversation);
-            let told = is_accepted.then(|| peer.common_ids());
-            let told = told.into_iter().flatten();
-            told.map(|id| *id.as_bytes()).collect::<Vec<_>>()
-        })?;
+        }
         let refusal = Refusal {
             messages: due
                 .iter()
                 .map(|(id, noted)| (*id, Timestamp::from_millis(noted.accepted_ms)))
                 .collect(),
-            sessions: sessions.unwrap_or_default(),
+            sessions: Vec::new(),
         };
-        let tag = FrankingTag::random(rng);
-        let associated_data = refusal_associated_data(&tag, &self.me, account);
-        // None of these fails for an identity that is not this device's own: the sizes are bounded
-        // above.
-        let sealed = refusal.encode().and_then(|content| {
-            let sealed = self
-                .identity
-                .seal_refusal(&author, &content, &associated_data, rng);
-            Envelope::of_refusal(tag, sealed.ok()?).ok()
-        });
-        let Some(envelope) = sealed else {
-            // This cannot be refused, so it is not asked for.
-            for (id, _) in &due {
-                transaction.delete(keys::unopened(account, id));
-            }
+        let content = refusal.encode().map(take_secret_bytes);
+        let note = content.map(NoteRecord::of_refusal);
+        let mut pair = self.pair_to(account)?;
+        let mut sealed = None;
+        if let Some(mut note) = note {
+            // A stranger would learn from a session that its message was opened.
+            note.tells_sessions = self.is_accepted(account)?;
+            let fanout = self.seal_note(&mut pair, account, &note, now, rng)?;
+            sealed = fanout.map(|fanout| (fanout, note));
+        }
+        self.keep_pair(pair); // nothing in it changed
+        let Some((fanout, note)) = sealed else {
+            // This cannot be refused now. It is asked for later, until it is too old.
             return Ok(None);
         };
         for (id, mut noted) in due {
@@ -225,7 +194,7 @@ impl<S: Store> Client<S> {
         }
         record.has_refused = true;
         transaction.put_record(keys::upkeep(account), record);
-        self.put_note(transaction, account, &envelope, now)
+        self.put_note(transaction, account, &fanout, note, now)
     }
 }
 

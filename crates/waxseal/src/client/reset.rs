@@ -1,9 +1,10 @@
 //! Reset: what an application calls when a record is damaged. Each call keeps all that can be read.
 
 use rand_core::CryptoRng;
+use waxseal_core::PreKeys;
 use waxseal_core::limits::IDENTITY_KEY_LEN;
-use waxseal_core::{IdentityKey, PreKeys};
 use waxseal_reporting::{AccountId, Timestamp};
+use waxseal_roster::{AccountKey, Pinned};
 
 use super::page::number_of;
 use super::peers::Peer;
@@ -16,27 +17,46 @@ use crate::store::{Cursor, Key, Store, Table, Transaction};
 /// Rows that one turn of a reset reads or deletes.
 const ROWS_AT_ONCE: usize = 64;
 
+/// Length of an account key in bytes.
+const ACCOUNT_KEY_LEN: usize = 32;
+
+/// Whether a contact has a roster that can be read, or an account key.
+fn is_readable(contact: &ContactRecord) -> bool {
+    match contact.pinned.as_slice() {
+        [] => contact.account_key.len() == ACCOUNT_KEY_LEN,
+        pinned => Pinned::decode(pinned).is_ok(),
+    }
+}
+
 impl<S: Store> Client<S> {
     /// Repairs the records of a peer after [`Damage::Peer`](crate::errors::Damage::Peer). Returns
-    /// the identity that stays pinned.
+    /// the account key that stays pinned. The peer can be the own account.
     ///
-    /// The sessions with the peer are over: call [`Client::start`] to write again. The history, its
+    /// The sessions with all devices of the peer are over: call [`Client::start`] to write again. The history, its
     /// evidence, the outbox and reports stay. The numbering goes on after every number that was
     /// used. If the record of the numbering was the damaged one, it is taken from the history,
     /// which this call then reads once.
     ///
-    /// `None` if no readable record has the pinned identity. The next contact then pins the
-    /// identity that it meets, as for a new peer: ask the users to compare the
+    /// If the roster is lost, fetch it and call [`Client::take_roster`].
+    ///
+    /// `None` if no readable record has the pinned account key. The next roster then pins the key
+    /// that it has, as for a new peer: ask the users to compare the
     /// [safety number](Client::safety_number) again.
     pub fn reset_peer(
         &mut self,
         peer: &AccountId,
-    ) -> Result<Option<IdentityKey>, StateError<S::Error>> {
+    ) -> Result<Option<AccountKey>, StateError<S::Error>> {
         self.run(|client| {
             drop(client.peers.take(peer));
             client.finish_deletion(peer)?;
             let contact: Option<ContactRecord> = client.readable(&keys::contact(peer))?;
-            let device: Option<DeviceRecord> = client.readable(&keys::device(peer))?;
+            let numbers = client.device_numbers(peer)?;
+            let mut devices = Vec::new();
+            for number in &numbers {
+                let device: Option<DeviceRecord> =
+                    client.readable(&keys::device(peer, *number))?;
+                devices.extend(device);
+            }
             let mut numbering: Option<ConversationRecord> =
                 client.readable(&keys::conversation(peer))?;
             if numbering.is_none() {
@@ -44,27 +64,43 @@ impl<S: Store> Client<S> {
                 if client.has_earlier {
                     client.convert_history(peer)?; // the conversion may not have known the peer
                 }
-                if let Some(device) = &device {
+                for device in &devices {
                     found.next_sequence = found.next_sequence.max(device.next_sequence);
                     found.next_ordinal = found.next_ordinal.max(device.next_ordinal);
                 }
                 numbering = Some(found);
             }
-            let identities = [
-                contact.map(|contact| contact.identity),
-                device.map(|device| device.identity.clone()),
-            ];
-            let mut identities = identities.into_iter().flatten();
-            let identity = identities.find(|bytes| bytes.len() == IDENTITY_KEY_LEN);
-
-            client.delete_rows(&keys::skipped_keys(peer))?;
+            for number in &numbers {
+                client.delete_rows(&keys::skipped_keys(peer, *number))?;
+            }
+            client.delete_rows(&keys::devices(peer))?;
             let mut reset = Peer::new(peer);
-            reset.identity = identity.unwrap_or_default();
+            let is_own = *peer == client.me.account;
+            match contact {
+                Some(contact) if is_readable(&contact) => reset.set_contact(contact),
+                contact => {
+                    let own = is_own.then(|| client.account_record()).transpose()?;
+                    let own = own.map(|own| own.account_key.clone());
+                    let copies = devices.iter().map(|device| device.account_key.clone());
+                    let mut keys = own.into_iter().chain(copies);
+                    let key = keys.find(|key| key.len() == ACCOUNT_KEY_LEN);
+                    reset.contact.account_key = key.unwrap_or_default();
+                    // An earlier version pinned an identity, which the device's record repeats.
+                    if reset.contact.account_key.is_empty() {
+                        let before = contact.map(|contact| contact.identity_before.clone());
+                        let copies = devices.iter().map(|device| device.identity.clone());
+                        let mut before = before.into_iter().chain(copies);
+                        let before = before.find(|bytes| bytes.len() == IDENTITY_KEY_LEN);
+                        reset.contact.identity_before = before.unwrap_or_default();
+                    }
+                }
+            }
             reset.conversation = numbering.unwrap_or_default();
             peer.as_str().clone_into(&mut reset.conversation.account);
             let held = client.first_rows(&keys::all_held(peer), 1)?;
             reset.conversation.has_held = !held.is_empty();
-            let pinned = IdentityKey::from_bytes(&reset.identity).ok();
+            let pinned = reset.account_key();
+            let pinned = pinned.and_then(|key| AccountKey::from_bytes(&key).ok());
             let mut transaction = Transaction::default();
             reset.put(peer, &mut transaction);
             transaction.delete(keys::earlier_peer(peer));
@@ -191,6 +227,8 @@ impl<S: Store> Client<S> {
             }
             for message in &page.items {
                 match message.direction() {
+                    // Each device numbers its messages for itself.
+                    Direction::Sent if *message.sender() != self.me => {}
                     Direction::Sent => {
                         found.is_sequence_guessed = false;
                         let next = message.header().sequence.saturating_add(1);

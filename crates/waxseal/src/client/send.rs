@@ -7,12 +7,12 @@ use rand_core::CryptoRng;
 use waxseal_reporting::message::{Attachment, Content, Payload, PayloadError, PayloadHeader};
 use waxseal_reporting::recipient::Evidence;
 use waxseal_reporting::relay::Receipt;
-use waxseal_reporting::sender::{SentMessage, seal};
-use waxseal_reporting::{AccountId, Audience, FrankingTag, Timestamp};
+use waxseal_reporting::sender::{Fanout, SentMessage};
+use waxseal_reporting::{AccountId, Audience, DeviceAddress, FrankingTag, Timestamp};
 
+use super::fanout::{Sealing, empty_slots};
 use super::history::damaged_message;
 use super::{Client, keys, tag_of, take_secret_bytes};
-use crate::channel::SessionSealer;
 use crate::error::{ConfirmError, SendError, StateError};
 use crate::records::{ConversationRecord, IndexRecord, MessageRecord, MessageState, OutboxRecord};
 use crate::store::{Store, Transaction};
@@ -116,11 +116,16 @@ pub struct Outgoing {
     pub id: FrankingTag,
     /// The account that the message is for.
     pub recipient: AccountId,
-    /// The bytes for the provider's relay, which takes them within ten minutes.
+    /// The bytes for the provider's relay, which takes them within ten minutes: a
+    /// [`PostedFanout`](waxseal_reporting::relay::PostedFanout) for all devices.
     pub envelope: Vec<u8>,
-    /// Whether the message was accepted before and is sealed again. The relay takes it on another
-    /// route: as a [`PostedReseal`](waxseal_reporting::relay::PostedReseal).
-    pub is_again: bool,
+    /// The device that the message is sealed again for, after it was accepted before. The bytes
+    /// are then a [`PostedReseal`](waxseal_reporting::relay::PostedReseal), which the relay takes
+    /// on another route. `None` for a message that is posted the first time.
+    pub again_for: Option<DeviceAddress>,
+    /// Devices that get no key, because there is no session with them. They learn that there is a
+    /// message, and ask for it. [`Client::missing`] names them before a message is sent.
+    pub without: Vec<DeviceAddress>,
 }
 
 impl std::fmt::Debug for Outgoing {
@@ -132,20 +137,21 @@ impl std::fmt::Debug for Outgoing {
 }
 
 impl<S: Store> Client<S> {
-    /// Seals a message to `recipient`, and returns the envelope for the provider's relay.
+    /// Seals a message for each device of `recipient`, and for each other device of the own account.
+    /// Returns the bytes for the provider's relay.
     ///
     /// The relay takes the returned bytes within ten minutes of `now`, so pass the present time.
     /// The message stays in the [outbox](Client::outbox) until the relay's receipt is
     /// [confirmed](Client::confirm). After a crash or a broken connection, send what the outbox
-    /// returns. If the relay refuses the message for good, remove it with
-    /// [`Client::delete_message`].
+    /// returns. If the relay answers that the devices are others, call [`Client::retarget`]. If it
+    /// refuses the message for good, remove it with [`Client::delete_message`].
     ///
     /// Messages to this recipient that an earlier version of this crate left in the outbox are
     /// sealed again first, each in a transaction of its own: see [`Client::seal_waiting`].
     ///
     /// # Errors
-    /// [`SendError::NoSession`]: fetch the recipient's prekey bundle and call [`Client::start`]
-    /// first.
+    /// [`SendError::NoSession`]: fetch prekey bundles of the recipient's devices and call
+    /// [`Client::start`] first.
     pub fn send(
         &mut self,
         recipient: &AccountId,
@@ -155,27 +161,30 @@ impl<S: Store> Client<S> {
     ) -> Result<Outgoing, SendError<S::Error>> {
         let draft = message.into();
         self.run(|client| {
-            client.seal_waiting(recipient, rng)?;
+            if *recipient == client.me.account {
+                return Err(SendError::OwnAccount);
+            }
+            client.seal_waiting(recipient, now, rng)?;
             client.seal_held_first(recipient, now, rng)?;
-            let mut peer = client.take_peer(recipient)?.ok_or(SendError::NoSession)?;
+            let mut pair = client.take_pair(recipient)?.ok_or(SendError::NoSession)?;
             let audience = Audience::Direct(recipient.clone());
             let conversation = audience.conversation(&client.me.account);
+            let peer = pair.peer();
             peer.skip_used_numbers();
             let payload = draft.clone().payload(&peer.conversation, now)?;
-
-            let sessions = peer.sessions_to_send().ok_or(SendError::NoSession)?;
-            let mut channel = SessionSealer::new(sessions);
-            let sealed = seal(&mut channel, &client.me, &conversation, &payload, rng)?;
-            let id = *sealed.sent.tag();
+            let sent = SentMessage::commit(&client.me, &conversation, &payload, rng);
+            let id = *sent.tag();
+            let sealing = Sealing::Message(&sent);
+            let fanout = client.seal_for_all(&mut pair, id, &sealing, now, rng)??;
 
             let mut counters = client.counters()?;
             let number = counters.next_outbox;
             counters.next_outbox = number.checked_add(1).ok_or(SendError::NumbersUsedUp)?;
-            let ordinal = peer.conversation.count_sent(now);
+            let ordinal = pair.peer().conversation.count_sent(now);
             let ordinal = ordinal.ok_or(SendError::NumbersUsedUp)?;
             let message = MessageRecord {
                 ordinal,
-                state: Some(MessageState::Sent(take_secret_bytes(sealed.sent.encode()))),
+                state: Some(MessageState::Sent(take_secret_bytes(sent.encode()))),
                 ..MessageRecord::default()
             };
             let index = IndexRecord {
@@ -183,26 +192,37 @@ impl<S: Store> Client<S> {
                 outbox: Some(number),
                 ..IndexRecord::default()
             };
-            let waiting = OutboxRecord::new(number, recipient, &sealed.envelope);
+            let waiting = OutboxRecord::new(number, recipient, &fanout);
 
-            // The message is persisted before its ciphertext leaves the device.
+            // The message is persisted before its ciphertexts leave the device.
             let mut transaction = Transaction::default();
             transaction.put_record(keys::counters(), &counters);
-            peer.put(recipient, &mut transaction);
+            pair.put(&client.me, &mut transaction);
             transaction.put_message(recipient, &message);
             client.put_index(&mut transaction, recipient, id, &index);
+            client.note_own_sent(&mut transaction, &fanout, recipient);
             transaction.put_record(keys::envelope(number), &waiting);
             client.commit(transaction)?;
-            client.keep_peer(recipient, peer);
-            Ok(Outgoing {
-                id,
-                recipient: recipient.clone(),
-                envelope: sealed
-                    .envelope
-                    .post(client.delivery_key(), &client.me, &audience, now),
-                is_again: false,
-            })
+            client.keep_pair(pair);
+            Ok(client.posted(recipient, &fanout, now))
         })
+    }
+
+    /// A fanout on its way to the relay.
+    pub(super) fn posted(
+        &self,
+        recipient: &AccountId,
+        fanout: &Fanout,
+        now: Timestamp,
+    ) -> Outgoing {
+        let audience = Audience::Direct(recipient.clone());
+        Outgoing {
+            id: *fanout.tag(),
+            recipient: recipient.clone(),
+            envelope: fanout.post(self.delivery_key(), &self.me, &audience, now),
+            again_for: None,
+            without: empty_slots(fanout, &self.me.account, recipient),
+        }
     }
 
     /// Takes the relay's receipt for a sent message, and returns the message's identifier.
@@ -285,7 +305,7 @@ impl<S: Store> Client<S> {
         })
     }
 
-    /// Takes a refusal, or receipts, out of the outbox, because the relay has it. Returns whether
+    /// Takes a note out of the outbox, because the relay has it. Returns whether
     /// the entry with this number was one.
     fn confirm_note(
         &mut self,

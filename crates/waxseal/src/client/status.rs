@@ -41,6 +41,9 @@ pub enum NotDelivered {
     Refused,
     /// The provider no longer verifies its stamp on the message, so it does not take it again.
     TooOld,
+    /// The provider answered three times that the recipient's devices are others, so it never took
+    /// the message. [`send_again`](crate::Client::send_again) tries again.
+    Targets,
     /// The recipient's device has later messages and not this one, eight days after it was
     /// accepted: the provider dropped it, or the recipient's user blocked this account for a while.
     /// A later receipt or refusal of the message lifts it.
@@ -65,6 +68,7 @@ impl NotDelivered {
             Self::Refused => 1,
             Self::TooOld => 2,
             Self::Lost => 3,
+            Self::Targets => 4,
         }
     }
 
@@ -73,6 +77,7 @@ impl NotDelivered {
             0 => None,
             2 => Some(Self::TooOld),
             3 => Some(Self::Lost),
+            4 => Some(Self::Targets),
             _ => Some(Self::Refused),
         }
     }

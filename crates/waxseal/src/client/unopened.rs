@@ -1,11 +1,11 @@
 //! What did not open: noted when it arrives, so that its author can be asked for it.
 
+use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use waxseal_core::IdentityKey;
-use waxseal_reporting::{AccountId, FrankingTag};
+use waxseal_reporting::AccountId;
 
-use super::receive::Batch;
+use super::receive::{Arrival, Batch};
 use super::{Client, keys};
 use crate::error::StateError;
 use crate::records::{ConversationRecord, UnopenedRecord, UpkeepRecord};
@@ -35,16 +35,26 @@ pub(super) fn is_accepted(conversation: &ConversationRecord) -> bool {
 }
 
 impl<S: Store> Client<S> {
-    /// Notes a delivery that did not open. `claimed` is the identity that the message names, if it
-    /// names one. The provider vouches for account and tag.
+    /// Whether the user accepted the account. The own account is.
+    pub(super) fn is_accepted(&self, account: &AccountId) -> Result<bool, StateError<S::Error>> {
+        let conversation = self.numbering(account)?;
+        Ok(*account == self.me.account || conversation.is_some_and(|one| is_accepted(&one)))
+    }
+
+    /// Whether the user accepted the account, as the batch will write it. The own account is.
+    fn is_accepted_in(&self, batch: &Batch, account: &AccountId) -> bool {
+        let conversation = batch.conversation(account);
+        *account == self.me.account || conversation.is_some_and(is_accepted)
+    }
+
+    /// Notes a delivery that did not open. The provider vouches for sender and tag.
     pub(super) fn note_unopened(
         &self,
         batch: &mut Batch,
-        from: &AccountId,
-        id: &FrankingTag,
-        accepted_ms: u64,
-        claimed: Option<&IdentityKey>,
+        arrival: &Arrival,
     ) -> Result<(), StateError<S::Error>> {
+        let (from, id) = (&arrival.sender.account, &arrival.id);
+        let accepted_ms = arrival.accepted_ms;
         let (key, name) = (keys::unopened(from, id), (from.clone(), *id.as_bytes()));
         let noted: Option<UnopenedRecord> = match batch.unopened.get(&name) {
             Some(noted) => Some(noted.clone()),
@@ -65,7 +75,7 @@ impl<S: Store> Client<S> {
             }
             return Ok(());
         }
-        let is_accepted = batch.conversation(from).is_some_and(is_accepted);
+        let is_accepted = self.is_accepted_in(batch, from);
         let max = match is_accepted {
             true => MAX_UNOPENED,
             false => MAX_UNOPENED_OF_STRANGER,
@@ -78,16 +88,14 @@ impl<S: Store> Client<S> {
             }
             return Ok(());
         }
-        if !is_accepted && self.has_no_room_for(batch, from)? {
+        if !is_accepted && self.has_no_room_for(&batch.upkeeps, from)? {
             return Ok(());
         }
-        let upkeep = self.upkeep_in(batch, from)?;
-        if let Some(claimed) = claimed {
-            upkeep.identity = claimed.to_bytes().to_vec();
-        }
+        self.upkeep_in(batch, from)?;
         let record = UnopenedRecord {
             id: id.as_bytes().to_vec(),
             accepted_ms,
+            device: arrival.sender.device.0,
             ..UnopenedRecord::default()
         };
         batch.transaction.put_record(key, &record);
@@ -103,7 +111,7 @@ impl<S: Store> Client<S> {
         from: &AccountId,
         accepted_ms: u64,
     ) -> Result<(), StateError<S::Error>> {
-        let is_accepted = batch.conversation(from).is_some_and(is_accepted);
+        let is_accepted = self.is_accepted_in(batch, from);
         if is_accepted && (batch.upkeeps.contains_key(from) || self.has_upkeep(from)?) {
             self.upkeep_in(batch, from)?.give_up_unopened(accepted_ms);
         }
@@ -114,9 +122,9 @@ impl<S: Store> Client<S> {
     pub(super) fn forget_unopened(
         &self,
         batch: &mut Batch,
-        from: &AccountId,
-        id: &FrankingTag,
+        arrival: &Arrival,
     ) -> Result<(), StateError<S::Error>> {
+        let (from, id) = (&arrival.sender.account, &arrival.id);
         let in_batch = batch.unopened.remove(&(from.clone(), *id.as_bytes()));
         // Only an account with upkeep can have messages that did not open.
         if in_batch.is_some() || batch.upkeeps.contains_key(from) || self.has_upkeep(from)? {
@@ -125,13 +133,27 @@ impl<S: Store> Client<S> {
         Ok(())
     }
 
-    /// Whether there are too many accounts already to note anything of another stranger.
-    fn has_no_room_for(
+    /// Notes that a newer roster of an account is needed. Of a stranger it is noted only while there
+    /// is room.
+    pub(super) fn note_roster_wanted(
         &self,
-        batch: &Batch,
+        batch: &mut Batch,
+        account: &AccountId,
+    ) -> Result<(), StateError<S::Error>> {
+        let is_known = batch.conversation(account).is_some() || *account == self.me.account;
+        if is_known || !self.has_no_room_for(&batch.upkeeps, account)? {
+            self.upkeep_in(batch, account)?.wants_roster = true;
+        }
+        Ok(())
+    }
+
+    /// Whether there are too many accounts already to note anything of another stranger.
+    pub(super) fn has_no_room_for(
+        &self,
+        upkeeps: &BTreeMap<AccountId, UpkeepRecord>,
         stranger: &AccountId,
     ) -> Result<bool, StateError<S::Error>> {
-        if batch.upkeeps.contains_key(stranger) || self.has_upkeep(stranger)? {
+        if upkeeps.contains_key(stranger) || self.has_upkeep(stranger)? {
             return Ok(false);
         }
         Ok(self.count(&keys::upkeeps(), MAX_UPKEEPS)? >= MAX_UPKEEPS)

@@ -1,14 +1,15 @@
 //! Upkeep: everything that the client has to say without the user, in one call.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rand_core::CryptoRng;
-use waxseal_reporting::relay::Envelope;
-use waxseal_reporting::{AccountId, Audience, FrankingTag, Timestamp};
+use waxseal_reporting::{AccountId, DeviceId, FrankingTag, Timestamp};
 
+use super::devices::WantedBundles;
+use super::notices::Kind;
 use super::{Client, Outgoing, keys};
 use crate::error::StateError;
-use crate::records::{self, ContactRecord, OutboxRecord, UpkeepRecord};
+use crate::records::{self, ContactRecord, UpkeepRecord};
 use crate::store::{Cursor, Store, Transaction};
 
 /// Number of envelopes after which a call of [`Client::upkeep`] ends.
@@ -16,6 +17,17 @@ const MAX_OUTGOING: usize = 64;
 
 /// Number of accounts that are read at once.
 const ACCOUNTS_AT_ONCE: usize = 64;
+
+/// How long after a roster was fetched, or told, it is not again: one hour. So false claims of a
+/// peer cost one fetch an hour.
+const ROSTER_PAUSE_MS: u64 = 3_600_000;
+
+/// How long the roster of an account without a contact is kept for its first message: one day.
+const OFFERED_MS: u64 = 24 * 3_600_000;
+
+/// How long after this device learnt that a device was removed its last messages still open: seven
+/// days.
+const REMOVED_MS: u64 = 7 * 24 * 3_600_000;
 
 /// Number of rows that one transaction deletes.
 const ROWS_AT_ONCE: usize = 256;
@@ -27,12 +39,12 @@ pub struct Upkeep {
     /// What to post. All of it is in the [outbox](Client::outbox) too, until its receipt is
     /// [confirmed](Client::confirm).
     pub outgoing: Vec<Outgoing>,
-    /// Accounts whose identity is needed. Fetch it from the provider and call
-    /// [`Client::learn_identity`].
-    pub identities: Vec<AccountId>,
-    /// Peers with which a new session is needed. Fetch a prekey bundle and call
+    /// Accounts whose newest roster is needed. Fetch it from the provider and call
+    /// [`Client::take_roster`], then let the provider deliver again what was not acknowledged.
+    pub rosters: Vec<AccountId>,
+    /// Devices with which a new session is needed. Fetch their prekey bundles and call
     /// [`Client::restart`].
-    pub bundles: Vec<AccountId>,
+    pub bundles: Vec<WantedBundles>,
     /// Messages that count as [lost](super::NotDelivered::Lost) from now on, each with its
     /// recipient. Their [status](super::Message::status) says so, too.
     pub lost: Vec<(AccountId, FrankingTag)>,
@@ -47,6 +59,14 @@ impl Upkeep {
         self.again_at = Some(self.again_at.map_or(at, |before| before.min(at)));
     }
 
+    /// Notes that a session with this device is needed, or with all devices of the account.
+    pub(super) fn want_bundles(&mut self, account: &AccountId, device: Option<DeviceId>) {
+        self.bundles.push(WantedBundles {
+            account: account.clone(),
+            devices: device.into_iter().collect(),
+        });
+    }
+
     pub(super) fn is_full(&self) -> bool {
         self.outgoing.len() >= MAX_OUTGOING
     }
@@ -56,7 +76,7 @@ impl std::fmt::Debug for Upkeep {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Upkeep")
             .field("outgoing", &self.outgoing.len())
-            .field("identities", &self.identities.len())
+            .field("rosters", &self.rosters.len())
             .field("bundles", &self.bundles.len())
             .field("lost", &self.lost.len())
             .field("again_at", &self.again_at)
@@ -75,7 +95,7 @@ impl<S: Store> Client<S> {
     ///
     /// The client asks authors for messages that did not open, seals messages again that their
     /// recipients could not open, and tells peers what arrived. Call this when the relay has
-    /// delivered everything, after each call of [`learn_identity`](Self::learn_identity) or
+    /// delivered everything, after each call of [`take_roster`](Self::take_roster) or
     /// [`restart`](Self::restart), and at the time that it names. One call seals some 64 envelopes;
     /// [`again_at`](field@Upkeep::again_at) is then `now`.
     ///
@@ -102,6 +122,7 @@ impl<S: Store> Client<S> {
         rng: &mut impl CryptoRng,
     ) -> Result<Upkeep, StateError<S::Error>> {
         let mut upkeep = Upkeep::default();
+        self.run(|client| client.watch_own_roster(now))?;
         let mut accounts = self.accounts_with_upkeep()?;
         // Each call begins with another account, so that none uses up the hour's limit for all.
         let first = usize::try_from(rng.next_u32()).unwrap_or_default();
@@ -189,17 +210,19 @@ impl<S: Store> Client<S> {
         };
         let (is_asked, unopened_ms) = self.refuse(account, &mut record, now, rng, upkeep)?;
         let parts = [
+            self.want_roster(account, &mut record, now, upkeep)?,
             is_asked,
             self.seal_held(account, now, rng, upkeep)?,
             self.seal_asked(account, now, rng, upkeep)?,
-            self.tell(account, now, rng, upkeep)?,
+            self.tell(account, &mut record, now, rng, upkeep)?,
             self.give_up_awaited(account, unopened_ms, now, upkeep)?,
+            self.forget_removed(account, now, upkeep)?,
         ];
-        if parts == [true; 5] {
+        if parts == [true; 7] {
             let mut transaction = Transaction::default();
             transaction.delete(keys::upkeep(account));
             self.commit(transaction)?;
-        } else if parts.get(3) == Some(&false) {
+        } else if parts.get(4) == Some(&false) {
             upkeep.again_at(now.as_millis());
         }
         Ok(())
@@ -229,43 +252,107 @@ impl<S: Store> Client<S> {
         Ok(())
     }
 
-    /// Puts an envelope of no message into the outbox: a refusal, or receipts. `None` if the
-    /// numbers of the outbox are used up.
-    pub(super) fn put_note(
-        &self,
-        transaction: &mut Transaction,
-        recipient: &AccountId,
-        envelope: &Envelope,
+    /// Lists the account if a newer roster of it is needed. Returns whether nothing is to be kept in
+    /// mind about its roster.
+    fn want_roster(
+        &mut self,
+        account: &AccountId,
+        record: &mut UpkeepRecord,
         now: Timestamp,
-    ) -> Result<Option<Outgoing>, StateError<S::Error>> {
-        let mut counters = self.counters()?;
-        let number = counters.next_outbox;
-        let Some(next) = number.checked_add(1) else {
-            return Ok(None);
+        upkeep: &mut Upkeep,
+    ) -> Result<bool, StateError<S::Error>> {
+        let pause = match record.offered.is_empty() {
+            true => ROSTER_PAUSE_MS,
+            false => OFFERED_MS,
         };
-        counters.next_outbox = next;
-        let entry = OutboxRecord {
-            is_note: true,
-            ..OutboxRecord::new(number, recipient, envelope)
+        // A time that is still to come counts as never.
+        let age = |at_ms: u64| since(at_ms, now).filter(|_| at_ms != 0);
+        let is_recent = age(record.fetched_ms).is_some_and(|age| age < ROSTER_PAUSE_MS);
+        if record.wants_roster {
+            // CHK-319: one fetch of a roster for each account and hour.
+            match is_recent {
+                true => upkeep.again_at(record.fetched_ms.saturating_add(ROSTER_PAUSE_MS)),
+                false => upkeep.rosters.push(account.clone()),
+            }
+            return Ok(false);
+        }
+        // The record stays, so that the pauses are kept.
+        let is_told = age(record.told_ms).is_some_and(|age| age < ROSTER_PAUSE_MS);
+        let is_kept = age(record.fetched_ms).is_some_and(|age| age < pause);
+        Ok(!is_told && !is_kept)
+    }
+
+    /// Destroys the sessions with devices that were removed seven days ago. Returns whether there
+    /// are no others.
+    fn forget_removed(
+        &mut self,
+        account: &AccountId,
+        now: Timestamp,
+        upkeep: &mut Upkeep,
+    ) -> Result<bool, StateError<S::Error>> {
+        let has_removed = self.look_at_peer(account, |peer| {
+            let mut devices = peer.devices.values();
+            devices.any(|device| device.record.removed_ms != 0)
+        })?;
+        if has_removed != Some(true) {
+            return Ok(true);
+        }
+        let Some(mut peer) = self.take_peer(account)? else {
+            return Ok(true);
         };
-        transaction.put_record(keys::counters(), &counters);
-        transaction.put_record(keys::envelope(number), &entry);
-        let audience = Audience::Direct(recipient.clone());
-        Ok(Some(Outgoing {
-            id: *envelope.tag(),
-            recipient: recipient.clone(),
-            envelope: envelope.post(self.delivery_key(), &self.me, &audience, now),
-            is_again: false,
-        }))
+        let mut transaction = Transaction::default();
+        let now_ms = self.learnt_ms(now)?;
+        let before_ms = now_ms.saturating_sub(REMOVED_MS);
+        let next = peer.expire_removed(account, before_ms, &mut transaction);
+        peer.put(account, &mut transaction);
+        if !transaction.changes().is_empty() {
+            self.commit(transaction)?;
+        }
+        self.keep_peer(account, peer);
+        if let Some(removed_ms) = next {
+            upkeep.again_at(removed_ms.saturating_add(REMOVED_MS));
+        }
+        Ok(next.is_none())
+    }
+
+    /// Tells the user when the own roster is to be signed again.
+    fn watch_own_roster(&mut self, now: Timestamp) -> Result<(), StateError<S::Error>> {
+        let me = self.me.account.clone();
+        let roster_ms = self.roster_ms(now)?;
+        let due = match self.look_at_peer(&me, |own| own.roster().map(|one| one.is_due(roster_ms))) {
+            Err(StateError::Damaged(_)) => return Ok(()),
+            due => due?.flatten() == Some(true),
+        };
+        if due {
+            let mut transaction = Transaction::default();
+            self.put_notice(&mut transaction, Kind::RosterOld, &me, &[], &[]);
+            self.commit(transaction)?;
+        }
+        Ok(())
     }
 }
 
 impl Upkeep {
     /// Names each account once: a call that started over named it before.
     fn once_each(mut self) -> Self {
-        let of = |list: Vec<AccountId>| list.into_iter().collect::<BTreeSet<_>>();
-        self.identities = of(self.identities).into_iter().collect();
-        self.bundles = of(self.bundles).into_iter().collect();
+        let rosters: BTreeSet<_> = self.rosters.into_iter().collect();
+        self.rosters = rosters.into_iter().collect();
+        let mut wanted: BTreeMap<AccountId, BTreeSet<DeviceId>> = BTreeMap::new();
+        let mut all = BTreeSet::new();
+        for WantedBundles { account, devices } in self.bundles {
+            if devices.is_empty() {
+                all.insert(account.clone());
+            }
+            wanted.entry(account).or_default().extend(devices);
+        }
+        let bundles = wanted.into_iter().map(|(account, devices)| WantedBundles {
+            devices: match all.contains(&account) {
+                true => Vec::new(),
+                false => devices.into_iter().collect(),
+            },
+            account,
+        });
+        self.bundles = bundles.collect();
         self
     }
 }

@@ -92,6 +92,7 @@ impl<S: Store> Courier<S> {
             proof: self.client.prove_account(&context),
             sealed_delivery_key,
             challenge,
+            roster: None,
         };
         Ok(Some((Aim::Register(key), Call::Register(register))))
     }

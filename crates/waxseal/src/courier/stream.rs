@@ -158,6 +158,8 @@ impl<S: Store> Courier<S> {
                     waiting.push((id, delivery));
                 }
                 Arrived::CaughtUp => is_caught_up = true,
+                // The user is told once the client knows of expired queues.
+                Arrived::QueueExpired { .. } => {}
             }
         }
         let mut left = waiting.as_slice();
@@ -281,7 +283,7 @@ impl<S: Store> Courier<S> {
 
     /// The sender that the relay names. No session has confirmed it.
     fn sender_of(&self, delivery: &[u8]) -> Option<AccountId> {
-        let (key, me) = (self.client.delivery_key(), &self.client.me().account);
+        let (key, me) = (self.client.delivery_key(), self.client.me());
         let delivery = Delivery::decode(delivery).ok()?;
         let delivery = delivery.authenticate(key, me).ok()?;
         Some(delivery.claim().context().sender.account.clone())

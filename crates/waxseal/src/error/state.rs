@@ -92,5 +92,8 @@ of_store!(
     ReceiveError,
     ReportError,
     KeepPromiseError,
-    VerifyReceiptError
+    VerifyReceiptError,
+    TakeRosterError,
+    RetargetError,
+    AccountKeyError
 );

@@ -1,37 +1,51 @@
-//! Records of a peer: the contact, its device, their conversation, and what stays of one that is
+//! Records of a peer: the contact, its devices, their conversation, and what stays of one that is
 //! deleted.
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-/// A contact: an account, and the identity pinned for it.
+/// A contact: an account, and the account key pinned for it, with its newest roster.
 ///
-/// Written at first contact, and when a changed identity is accepted.
+/// Written at first contact, with each newer roster, and when a changed account key is accepted.
+/// This device's own account has such a record too, which holds the own roster.
 #[derive(Clone, PartialEq, prost::Message)]
 #[prost(skip_debug)]
 pub(crate) struct ContactRecord {
     #[prost(string, tag = "1")]
     pub(crate) account: String,
-    /// The pinned identity, 64 bytes. Empty if it was lost with a damaged record: the next contact
-    /// pins one.
+    /// The identity that an earlier version pinned, 64 bytes. The first roster that lists a device
+    /// with it pins its account key. Empty after that.
     #[prost(bytes = "vec", tag = "2")]
-    pub(crate) identity: Vec<u8>,
+    pub(crate) identity_before: Vec<u8>,
+    /// The account key with the newest roster, as `waxseal-roster` encodes them. Empty before the
+    /// first roster.
+    #[prost(bytes = "vec", tag = "3")]
+    pub(crate) pinned: Vec<u8>,
+    /// The account key that the user accepted, or that was recovered after damage, 32 bytes. The
+    /// next roster must have it. Empty if there is a roster.
+    #[prost(bytes = "vec", tag = "4")]
+    pub(crate) account_key: Vec<u8>,
+    /// Whether the users compared the safety number.
+    #[prost(bool, tag = "5")]
+    pub(crate) is_verified: bool,
+    /// Whether two rosters of one version were seen, so that nothing is sent before a newer one.
+    #[prost(bool, tag = "6")]
+    pub(crate) has_conflict: bool,
 }
 
 /// A device of a contact: the sessions with it. Written with each message to or from it.
 ///
-/// The pinned identity and the numbers of the conversation are in records of their own. The copies
-/// here replace them when those records are damaged.
+/// The account key and the numbers of the conversation are in records of their own. The copies here
+/// replace them when those records are damaged.
 #[derive(Clone, PartialEq, prost::Message, Zeroize, ZeroizeOnDrop)]
 #[prost(skip_debug)]
 pub(crate) struct DeviceRecord {
-    /// All sessions with the device, exported without their skipped keys. Empty after an identity
-    /// change was accepted.
+    /// All sessions with the device, exported without their skipped keys. Empty if there are none.
     #[prost(bytes = "vec", tag = "1")]
     pub(crate) sessions: Vec<u8>,
     /// Total length of the pages that store the sessions' skipped keys. 0 if there are none.
     #[prost(uint64, tag = "2")]
     pub(crate) skipped_len: u64,
-    /// A copy of the contact's identity.
+    /// The device's identity, 64 bytes. Empty if there was no session yet.
     #[prost(bytes = "vec", tag = "3")]
     pub(crate) identity: Vec<u8>,
     /// A copy of the conversation's number.
@@ -47,6 +61,26 @@ pub(crate) struct DeviceRecord {
     /// The sessions on which nothing is sealed any more because of that, 16 bytes each.
     #[prost(bytes = "vec", repeated, tag = "7")]
     pub(crate) left: Vec<Vec<u8>>,
+    /// A copy of the contact's account key.
+    #[prost(bytes = "vec", tag = "8")]
+    pub(crate) account_key: Vec<u8>,
+    /// When this device learnt that the device was removed from its account, in milliseconds. 0 if
+    /// it was not.
+    #[prost(uint64, tag = "9")]
+    pub(crate) removed_ms: u64,
+    /// When a session was last started over because the device refused a message, in milliseconds.
+    /// 0 if none was.
+    #[prost(uint64, tag = "10")]
+    pub(crate) restarted_ms: u64,
+    /// The session that was started then, 16 bytes.
+    #[prost(bytes = "vec", tag = "11")]
+    pub(crate) restarted_on: Vec<u8>,
+    /// Whether the last session that this device started had no one-time prekey.
+    #[prost(bool, tag = "12")]
+    pub(crate) had_no_one_time: bool,
+    /// When a bundle of the device was last unusable, in milliseconds. 0 if none was.
+    #[prost(uint64, tag = "13")]
+    pub(crate) unusable_ms: u64,
 }
 
 /// A conversation: its numbering. Written with each message.
@@ -69,6 +103,10 @@ pub(crate) struct ConversationRecord {
     /// first.
     #[prost(uint64, tag = "5")]
     pub(crate) last_accepted_ms: u64,
+    /// When the provider accepted the newest message to the peer of which another device of this
+    /// account sent a copy, in milliseconds. 0 before the first.
+    #[prost(uint64, tag = "18")]
+    pub(crate) last_copied_ms: u64,
     /// Messages accepted before this time may have been received and deleted with the conversation,
     /// in milliseconds. So if such a message does not open, it counts as received. 0 if none was
     /// deleted.
@@ -78,20 +116,10 @@ pub(crate) struct ConversationRecord {
     /// told what arrived.
     #[prost(bool, tag = "7")]
     pub(crate) is_accepted: bool,
-    /// When a session was last started over because the peer refused a message, in milliseconds. 0
-    /// if none was.
-    #[prost(uint64, tag = "8")]
-    pub(crate) restarted_ms: u64,
-    /// The session that was started then, 16 bytes.
-    #[prost(bytes = "vec", tag = "12")]
-    pub(crate) restarted_on: Vec<u8>,
     /// When the first message was sent that the peer has not answered, in milliseconds. 0 if no
     /// message waits for an answer.
     #[prost(uint64, tag = "9")]
     pub(crate) unanswered_since_ms: u64,
-    /// Whether the last session that this device started had no one-time prekey.
-    #[prost(bool, tag = "10")]
-    pub(crate) had_no_one_time: bool,
     /// When the provider accepted the newest message of this device that arrived, in milliseconds.
     #[prost(uint64, tag = "11")]
     pub(crate) last_delivered_ms: u64,

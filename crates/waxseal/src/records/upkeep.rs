@@ -9,10 +9,23 @@
 pub(crate) struct UpkeepRecord {
     #[prost(string, tag = "1")]
     pub(crate) account: String,
-    /// The identity that a refusal to a stranger is sealed to, 64 bytes: one that the provider or a
-    /// first message named. Nothing is pinned by it. Empty if it is not known.
-    #[prost(bytes = "vec", tag = "2")]
-    pub(crate) identity: Vec<u8>,
+    /// The signed roster that the provider named for a stranger. Nothing is pinned by it. Empty if
+    /// there is none.
+    #[prost(bytes = "vec", tag = "6")]
+    pub(crate) offered: Vec<u8>,
+    /// Whether a newer roster of the account is needed.
+    #[prost(bool, tag = "7")]
+    pub(crate) wants_roster: bool,
+    /// When a roster of the account was last taken from the provider, in milliseconds. 0 if none
+    /// was.
+    #[prost(uint64, tag = "8")]
+    pub(crate) fetched_ms: u64,
+    /// Whether the account is to be told the own roster.
+    #[prost(bool, tag = "9")]
+    pub(crate) tells_roster: bool,
+    /// When the account was last told the own roster, in milliseconds. 0 if it was not.
+    #[prost(uint64, tag = "10")]
+    pub(crate) told_ms: u64,
     /// When the one refusal to a stranger goes out, in milliseconds. 0 if no time was chosen.
     #[prost(uint64, tag = "3")]
     pub(crate) refuse_at_ms: u64,
@@ -52,10 +65,13 @@ pub(crate) struct UnopenedRecord {
     /// How often the message came again and did not open.
     #[prost(uint32, tag = "5")]
     pub(crate) again: u32,
+    /// The device that sent the message.
+    #[prost(uint32, tag = "6")]
+    pub(crate) device: u32,
 }
 
-/// A message of this device that the peer could not open. Deleted when the peer says that the
-/// message arrived, when it counts as not delivered, and after two weeks.
+/// A message of this device that another device could not open. Deleted when that device says that
+/// the message arrived, when it counts as not delivered, and after two weeks.
 #[derive(Clone, PartialEq, prost::Message)]
 #[prost(skip_debug)]
 pub(crate) struct AskedRecord {
@@ -81,6 +97,9 @@ pub(crate) struct AskedRecord {
     /// The session on which the message was last sealed again, 16 bytes. Empty before that.
     #[prost(bytes = "vec", tag = "7")]
     pub(crate) sealed_on: Vec<u8>,
+    /// The peer of the message's conversation, if the device is one of the own account. Else empty.
+    #[prost(string, tag = "8")]
+    pub(crate) peer: String,
 }
 
 /// A message that the relay accepted, until the peer says that it arrived.

@@ -91,7 +91,7 @@ impl Intake {
                 .unwrap()
                 .deliver(&self.delivery_key);
             let delivery = delivery
-                .authenticate(&self.delivery_key, &reporter.account)
+                .authenticate(&self.delivery_key, &reporter)
                 .unwrap();
             let opened = open(&mut Toy, &delivery).unwrap();
             draft.add(opened.evidence(), Disclosure::Whole).unwrap();

@@ -9,25 +9,25 @@ use axum::http::StatusCode;
 use ed25519_dalek::{Signature, VerifyingKey};
 use rusqlite::{Connection, OptionalExtension, params};
 use waxseal_interface::{
-    Challenge, ErrorCode, Identity, MARK_LEN, Register, Session, SignIn, account_name,
-    account_proof_input, name_skeleton, new_account_name, register_context, session_context,
-    unseal_delivery_key,
+    Challenge, ErrorCode, MARK_LEN, Register, Session, SignIn, account_name, account_proof_input,
+    name_skeleton, new_account_name, register_context, session_context, unseal_delivery_key,
 };
-use waxseal_reporting::relay::DeliveryKey;
-use waxseal_reporting::{AccountId, DeviceAddress, DeviceId};
+use waxseal_reporting::{DeviceAddress, DeviceId, Timestamp};
+use waxseal_roster::{Pinned, Roster};
 
 use crate::errors::Refusal;
-use crate::extract::{AccountName, ClientAddress, Device, JsonBody};
+use crate::extract::{ClientAddress, JsonBody};
 use crate::limits::MAX_JSON_LEN;
-use crate::state::{Account, Relay};
+use crate::state::{Account, Device, Relay};
+use crate::{devices, rosters};
 
 pub async fn challenge(State(relay): State<Arc<Relay>>, _: ClientAddress) -> Json<Challenge> {
     let challenge = relay.tokens.challenge(relay.time.uptime_ms());
     Json(Challenge { challenge })
 }
 
-/// Registers an account. If the same device has registered it before, signs that device in, and
-/// replaces its delivery key if it sent another one.
+/// Registers a device, and its account with the first device. If the device is registered already,
+/// signs it in, and replaces its delivery key if it sent another one.
 pub async fn register(
     State(relay): State<Arc<Relay>>,
     ClientAddress(address): ClientAddress,
@@ -46,139 +46,174 @@ pub async fn register(
         &request.identity,
         &request.sealed_delivery_key,
     );
-    // CHK-122: a delivery key is registered and replaced only under a proof of the account's
+    // CHK-122: a delivery key is registered and replaced only under a proof of the device's
     // identity, for this sealed key and a fresh challenge. No token is looked at.
     check_proof(&request.identity, &context, &request.proof)?;
     let delivery_key = unseal_delivery_key(&relay.keys.sealing, &request.sealed_delivery_key, &me)
         .map_err(|_| ErrorCode::BadDeliveryKey)?;
 
-    let known = relay.account(&me.account);
-    let status = match &known {
-        Some(account) => {
-            if account.me != me || account.identity != request.identity {
-                return Err(ErrorCode::AccountTaken.into());
-            }
-            relay.limits.session(&me.account)?;
-            StatusCode::OK
+    let known = relay.device(&me);
+    let known = known.filter(|device| device.identity == request.identity);
+    if known.is_some() {
+        relay.limits.session(&me.account)?;
+    } else {
+        relay.limits.registration(address)?;
+        if relay.account(&me.account).is_none() && relay.accounts_are_full() {
+            return Err(ErrorCode::RelayFull.into());
         }
-        None => {
-            relay.limits.registration(address)?;
-            if relay.accounts_are_full() {
-                return Err(ErrorCode::RelayFull.into());
-            }
-            StatusCode::CREATED
-        }
-    };
+    }
+    let roster = request.roster.as_deref();
+    let roster = roster.map(|signed| rosters::verified(signed, &me.account));
+    let roster = roster.transpose()?;
     relay
         .tokens
         .answer_challenge(&request.challenge, uptime_ms)?;
-    if !known.is_some_and(|account| account.delivery_key.is_same(&delivery_key)) {
-        store(&relay, &me, request.identity, delivery_key).await?;
-    }
-    let account = relay.account(&me.account);
-    let account = account.ok_or_else(|| Refusal::internal(&"a stored account is not cached"))?;
-    Ok((status, Json(session_of(&relay, &account).await?)))
+    let status = match &known {
+        Some(_) => StatusCode::OK,
+        None => StatusCode::CREATED,
+    };
+    let unchanged = known.filter(|device| device.delivery_key.is_same(&delivery_key));
+    let device = match unchanged {
+        Some(device) if roster.is_none() => device,
+        _ => {
+            let delivery_key = relay.keys.seal(&delivery_key, &me);
+            let request = Registration {
+                me,
+                identity: request.identity,
+                delivery_key,
+                roster,
+            };
+            store(&relay, request).await?
+        }
+    };
+    Ok((status, Json(session_of(&relay, &device).await?)))
 }
 
-/// A session of an account, with the highest mark that its device posted.
-async fn session_of(relay: &Relay, account: &Account) -> Result<Session, Refusal> {
-    let id = account.id;
+/// Makes a session for a device, with the highest mark that it posted.
+async fn session_of(relay: &Relay, device: &Device) -> Result<Session, Refusal> {
+    let id = device.id;
     let read = relay.database.run(move |db| {
         let mark = db
-            .prepare("SELECT mark FROM account WHERE id = ?")?
-            .query_row([id], |row| row.get(0))?;
-        Ok(mark)
+            .prepare("SELECT mark FROM device WHERE id = ?")?
+            .query_row([id], |row| row.get(0))
+            .optional()?;
+        Ok(mark.ok_or(ErrorCode::Removed)?)
     });
     let mark = read.await?;
     let session = relay
         .tokens
-        .issue(&account.holder(), relay.now().as_millis());
+        .issue(&device.holder(), relay.now().as_millis());
     Ok(Session { mark, ..session })
 }
 
 /// Keeps the mark that a device posted, unless it has one with the same or a higher counter. The
 /// counter is the first 8 bytes. Only the device can verify a mark.
-pub fn keep_mark(db: &Connection, account: i64, mark: [u8; MARK_LEN]) -> Result<(), Refusal> {
+pub fn keep_mark(db: &Connection, device: i64, mark: [u8; MARK_LEN]) -> Result<(), Refusal> {
     db.prepare(
-        "UPDATE account SET mark = ?1
+        "UPDATE device SET mark = ?1
          WHERE id = ?2 AND (mark IS NULL OR substr(mark, 1, 8) < substr(?1, 1, 8))",
     )?
-    .execute(params![mark, account])?;
+    .execute(params![mark, device])?;
     Ok(())
 }
 
-/// Says which identity an account registered. Takes no prekey, so asking costs the account nothing.
-pub async fn identity(
-    State(relay): State<Arc<Relay>>,
-    _: Device,
-    AccountName(name): AccountName,
-) -> Result<Json<Identity>, Refusal> {
-    let account = relay.account(&name).ok_or(ErrorCode::NoSuchAccount)?;
-    let identity = account.identity;
-    Ok(Json(Identity { identity }))
-}
-
-/// Stores an account, or the new delivery key of an account with the same device and identity.
-async fn store(
-    relay: &Arc<Relay>,
-    me: &DeviceAddress,
+/// A device that proved its identity and wants to be registered with this delivery key.
+struct Registration {
+    me: DeviceAddress,
     identity: [u8; 64],
-    delivery_key: DeliveryKey,
-) -> Result<(), Refusal> {
-    let sealed = relay.keys.seal(&delivery_key, me);
-    let (database, relay, me) = (&relay.database, relay.clone(), me.clone());
-    let (name, device) = (me.account.as_str().to_owned(), me.device.0);
-    let job = move |db: &Connection| {
-        let known: Option<i64> = db
-            .prepare(
-                "UPDATE account SET delivery_key = ?
-                 WHERE name = ? COLLATE BINARY AND device = ? AND identity = ? RETURNING id",
-            )?
-            .query_row(params![sealed, name, device, identity], |row| row.get(0))
-            .optional()?;
-        if let Some(id) = known {
-            return Ok(id);
-        }
-        // If two requests race, or two names look alike, the name belongs to the first.
-        new_account_name(&name).map_err(|_| ErrorCode::BadName)?;
-        db.prepare(
-            "INSERT INTO account (name, skeleton, device, identity, delivery_key)
-             VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id",
-        )?
-        .query_row(
-            params![name, name_skeleton(&name), device, identity, sealed],
-            |row| row.get(0),
-        )
-        .optional()?
-        .ok_or_else(|| ErrorCode::AccountTaken.into())
-    };
-    let cache = move |id: &i64| {
-        relay.cache_account(Account {
-            id: *id,
-            me,
-            identity,
-            delivery_key,
-        });
-    };
-    database.run_then(job, cache).await?;
-    Ok(())
+    /// Sealed for the database.
+    delivery_key: Vec<u8>,
+    roster: Option<Roster>,
 }
 
-/// A row of the table `account`: id, name, device, identity, sealed delivery key.
-type Row = (i64, String, u32, [u8; 64], Vec<u8>);
+/// Stores a device and, if it is new, its account. Returns the device as it is cached then.
+async fn store(relay: &Arc<Relay>, request: Registration) -> Result<Arc<Device>, Refusal> {
+    let me = request.me.clone();
+    let (database, changed, reader) = (&relay.database, relay.clone(), relay.clone());
+    let job = move |db: &Connection| {
+        let account = request.store(db, reader.now())?;
+        devices::read(db, &reader.keys, account)
+    };
+    let then = move |account: &Account| changed.cache_account(account);
+    database.run_then(job, then).await?;
+    relay.device(&me).ok_or_else(|| ErrorCode::Removed.into())
+}
 
-/// Caches an account that was read from the database. Returns `None` if the row is damaged, or if
-/// its delivery key was sealed under another root key file.
-fn cache_account(relay: &Relay, (id, name, device, identity, sealed): Row) -> Option<()> {
-    let me = DeviceAddress::new(AccountId::new(&name).ok()?, DeviceId(device));
-    let delivery_key = relay.keys.open_sealed(&sealed, &me)?;
-    relay.cache_account(Account {
-        id,
-        me,
-        identity,
-        delivery_key,
-    });
-    Some(())
+impl Registration {
+    /// Stores the roster and the delivery key. Returns the id of the account.
+    fn store(self, db: &Connection, now: Timestamp) -> Result<i64, Refusal> {
+        let known: Option<i64> = db
+            .prepare("SELECT id FROM account WHERE name = ? COLLATE BINARY")?
+            .query_row([self.me.account.as_str()], |row| row.get(0))
+            .optional()?;
+        let (number, identity) = (self.me.device.0, self.identity);
+        let is_listed = |roster: &Roster| rosters::lists(roster, number, &identity);
+        let account = match (known, self.roster) {
+            (Some(account), roster) => {
+                let newest = devices::pinned(db, account)?;
+                // Nobody else gives an account of before its first roster.
+                if newest.is_none() && !is_device(db, account, number, &identity)? {
+                    return Err(ErrorCode::AccountTaken.into());
+                }
+                if let Some(roster) = roster.filter(|roster| !is_older(roster, newest.as_ref())) {
+                    let is_listed = is_listed(&roster);
+                    rosters::take(db, account, roster, is_listed, now)?;
+                }
+                account
+            }
+            (None, roster) => {
+                let roster = roster.ok_or(ErrorCode::BadRoster)?;
+                let account = insert(db, self.me.account.as_str())?;
+                let is_listed = is_listed(&roster);
+                rosters::take(db, account, roster, is_listed, now)?;
+                account
+            }
+        };
+        // CHK-306: the newest roster lists the device under its number and identity.
+        let registered = db
+            .prepare(
+                "UPDATE device SET delivery_key = ?
+                 WHERE account = ? AND number = ? AND identity = ?",
+            )?
+            .execute(params![self.delivery_key, account, number, identity])?;
+        match (registered, devices::pinned(db, account)?) {
+            (0, Some(newest)) => Err(rosters::conflict(ErrorCode::AccountTaken, &newest)),
+            (0, None) => Err(ErrorCode::AccountTaken.into()),
+            _ => Ok(account),
+        }
+    }
+}
+
+/// Adds an account without devices. If two requests race, or two names look alike, the name belongs
+/// to the first.
+fn insert(db: &Connection, name: &str) -> Result<i64, Refusal> {
+    new_account_name(name).map_err(|_| ErrorCode::BadName)?;
+    db.prepare(
+        "INSERT INTO account (name, skeleton) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING id",
+    )?
+    .query_row(params![name, name_skeleton(name)], |row| row.get(0))
+    .optional()?
+    .ok_or_else(|| ErrorCode::AccountTaken.into())
+}
+
+fn is_device(
+    db: &Connection,
+    account: i64,
+    number: u32,
+    identity: &[u8; 64],
+) -> Result<bool, Refusal> {
+    let mut row =
+        db.prepare("SELECT 1 FROM device WHERE account = ? AND number = ? AND identity = ?")?;
+    Ok(row.exists(params![account, number, identity])?)
+}
+
+/// Whether a roster is an earlier one of the account. A device that was off line for long may send
+/// it along.
+fn is_older(roster: &Roster, newest: Option<&Pinned>) -> bool {
+    newest.is_some_and(|newest| {
+        let newest = newest.roster();
+        roster.account_key() == newest.account_key() && roster.stamp() < newest.stamp()
+    })
 }
 
 pub async fn sign_in(
@@ -192,16 +227,20 @@ pub async fn sign_in(
     relay
         .tokens
         .check_challenge(&request.challenge, uptime_ms)?;
-    let account = relay.account(&me.account);
-    let account = account.filter(|account| account.me == me);
-    let account = account.ok_or(ErrorCode::ProofRefused)?;
+    let account = relay.account(&me.account).ok_or(ErrorCode::ProofRefused)?;
+    let Some(device) = account.device(me.device) else {
+        return Err(match account.has_removed(me.device) {
+            true => ErrorCode::Removed.into(),
+            false => ErrorCode::ProofRefused.into(),
+        });
+    };
     let context = session_context(&relay.card.relay_key, &request.challenge, &me);
-    check_proof(&account.identity, &context, &request.proof)?;
+    check_proof(&device.identity, &context, &request.proof)?;
     relay.limits.session(&me.account)?;
     relay
         .tokens
         .answer_challenge(&request.challenge, uptime_ms)?;
-    Ok(Json(session_of(&relay, &account).await?))
+    Ok(Json(session_of(&relay, device).await?))
 }
 
 fn check_proof(identity: &[u8; 64], context: &[u8], proof: &[u8; 64]) -> Result<(), Refusal> {
@@ -211,24 +250,6 @@ fn check_proof(identity: &[u8; 64], context: &[u8], proof: &[u8; 64]) -> Result<
     let key = key.ok_or(ErrorCode::ProofRefused)?;
     key.verify_strict(&account_proof_input(context), &Signature::from_bytes(proof))
         .map_err(|_| ErrorCode::ProofRefused.into())
-}
-
-/// Reads every account into the cache. Called once, when the relay starts.
-pub async fn load(relay: &Relay) -> Result<(), Box<dyn std::error::Error>> {
-    let rows: Vec<Row> = relay
-        .database
-        .run(|db| {
-            let mut accounts =
-                db.prepare("SELECT id, name, device, identity, delivery_key FROM account")?;
-            let rows = accounts.query_map([], |row| row.try_into())?;
-            Ok(rows.collect::<Result<_, _>>()?)
-        })
-        .await
-        .map_err(|_| "the accounts cannot be read")?;
-    for row in rows {
-        cache_account(relay, row).ok_or("the database belongs to another root key file")?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use waxseal_interface::{AskedRequest, DIGEST_HEADER, ErrorCode, NONCE_HEADER};
 
 use crate::errors::Refusal;
-use crate::extract::account_of_token;
+use crate::extract::device_of_token;
 use crate::state::Relay;
 
 pub async fn authenticate(
@@ -27,7 +27,7 @@ pub async fn authenticate(
     let Some(asked) = asked(&request) else {
         return Refusal::from(ErrorCode::Malformed).into_response();
     };
-    let account = account_of_token(request.headers(), &relay).ok();
+    let device = device_of_token(request.headers(), &relay).ok();
     request.extensions_mut().insert(asked.clone());
 
     let (mut head, body) = next.run(request).await.into_parts();
@@ -36,8 +36,8 @@ pub async fn authenticate(
         return Refusal::internal(&"an answer without its body").into_response();
     };
     let status = head.status.as_u16();
-    let header = match account {
-        Some((account, _)) => asked.mac(&account.delivery_key, status, &body),
+    let header = match device {
+        Some((device, _)) => asked.mac(&device.delivery_key, status, &body),
         None => Some(asked.sign(&relay.keys.relay, status, &body)),
     };
     if let Some((name, value)) = header

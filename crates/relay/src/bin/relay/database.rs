@@ -102,11 +102,11 @@ impl Database {
                 let _ = answer.send(result);
             })
         });
-        let busy = Refusal::retry_after(ErrorCode::Busy, 1);
-        let jobs = self.jobs.as_ref().ok_or(busy)?;
+        let busy = || Refusal::retry_after(ErrorCode::Busy, 1);
+        let jobs = self.jobs.as_ref().ok_or_else(busy)?;
         let sent = jobs.send_timeout(job, MAX_WAIT).await;
-        sent.map_err(|_| busy)?;
-        answered.await.map_err(|_| busy)?
+        sent.map_err(|_| busy())?;
+        answered.await.map_err(|_| busy())?
     }
 }
 

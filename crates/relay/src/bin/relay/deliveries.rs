@@ -13,15 +13,17 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use tokio::time::{Instant, interval, sleep_until, timeout};
-use waxseal_interface::{Answer, AskedRequest, ErrorCode, Event, FrameMacs, NONCE_HEADER};
+use waxseal_interface::{
+    Answer, AskedRequest, ErrorCode, Event, FrameMacs, NONCE_HEADER, QUEUE_EXPIRED_ID,
+};
 use waxseal_relay::system_rng;
 use waxseal_reporting::relay::RequestNonce;
 
 use crate::connected::ConnectedDevice;
 use crate::errors::Refusal;
-use crate::extract::Device;
+use crate::extract::Caller;
 use crate::queue;
-use crate::state::{Account, Relay};
+use crate::state::{Device, Relay};
 
 /// Maximum number of deliveries that are sent and not yet acknowledged.
 const WINDOW: usize = 64;
@@ -40,13 +42,17 @@ const MAX_OTHER_FRAMES: u32 = 20;
 
 pub async fn connect(
     State(relay): State<Arc<Relay>>,
-    device: Device,
+    caller: Caller,
     asked: Option<Extension<AskedRequest>>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Refusal> {
     let upgrade = upgrade.map_err(|_| ErrorCode::Malformed)?;
     let Extension(asked) = asked.ok_or(ErrorCode::Malformed)?;
-    relay.limits.websocket(&device.account.me.account)?;
+    let Caller {
+        device,
+        expires_at_ms,
+    } = caller;
+    relay.limits.websocket(&device.me.account)?;
     let room = relay.sockets.clone().try_acquire_owned();
     let room = room.map_err(|_| Refusal::retry_after(ErrorCode::Busy, 5))?;
     let upgrade = upgrade
@@ -58,27 +64,30 @@ pub async fn connect(
     let nonce = RequestNonce::generate(&mut system_rng());
     let header = [(NONCE_HEADER, STANDARD.encode(nonce.as_bytes()))];
     let upgraded = upgrade.on_upgrade(async move |mut socket| {
-        let connected = relay.connected.enter(device.account.id);
-        let left_ms = device.expires_at_ms.saturating_sub(relay.now().as_millis());
+        let connected = relay.connected.enter(device.id);
+        let left_ms = expires_at_ms.saturating_sub(relay.now().as_millis());
         let mut connection = Connection {
             relay: &relay,
-            account: &device.account,
+            device: &device,
             connected: &connected,
             expires: Instant::now() + Duration::from_millis(left_ms),
             socket: &mut socket,
-            macs: FrameMacs::of_relay(&device.account.delivery_key, &asked, &nonce),
+            macs: FrameMacs::of_relay(&device.delivery_key, &asked, &nonce),
             sent_up_to: 0,
             in_window: BTreeSet::new(),
             kept: BTreeSet::new(),
             acknowledged: Vec::new(),
+            told_lost: None,
+            known_lost: None,
         };
-        // The delivery key may have been replaced since the request was authenticated.
-        let account = relay.account(&device.account.me.account);
-        let why = match account.is_some_and(|account| Arc::ptr_eq(&account, &device.account)) {
+        // The delivery key may have been replaced, or the device removed, since the request was
+        // authenticated.
+        let present = relay.device(&device.me);
+        let why = match present.is_some_and(|present| Arc::ptr_eq(&present, &device)) {
             true => connection.run().await,
             false => End::TakenOver,
         };
-        relay.connected.leave(device.account.id, &connected);
+        relay.connected.leave(device.id, &connected);
         if let Some((code, reason)) = why.close_frame() {
             let reason = reason.into();
             let close = Message::Close(Some(CloseFrame { code, reason }));
@@ -94,7 +103,7 @@ enum End {
     /// The device left or cannot be reached.
     Gone,
     Stopping,
-    /// The device has a newer connection or another delivery key.
+    /// The device has a newer connection or another delivery key, or was removed.
     TakenOver,
     TokenExpired,
     /// The device sent too many pings and pongs, or a frame that it may not send here. It may send
@@ -116,7 +125,7 @@ impl End {
             Self::Failed => (1011, "the relay failed"),
             Self::TakenOver => (
                 4001,
-                "another connection of this device or another delivery key took over",
+                "another connection or delivery key took over, or the device was removed",
             ),
             Self::TokenExpired => (4002, "the token expired"),
         })
@@ -127,7 +136,7 @@ impl End {
 /// acknowledges it or puts it off. The window is the set of sent deliveries without an answer.
 struct Connection<'a> {
     relay: &'a Relay,
-    account: &'a Account,
+    device: &'a Device,
     connected: &'a ConnectedDevice,
     expires: Instant,
     socket: &'a mut WebSocket,
@@ -139,6 +148,10 @@ struct Connection<'a> {
     kept: BTreeSet<i64>,
     /// The deliveries that are acknowledged, but not yet deleted from the queue.
     acknowledged: Vec<i64>,
+    /// Between which times messages were dropped, as the device was told and has not acknowledged.
+    told_lost: Option<(u64, u64)>,
+    /// The same, once the device has acknowledged it and before the relay has forgotten it.
+    known_lost: Option<(u64, u64)>,
 }
 
 impl Connection<'_> {
@@ -148,10 +161,11 @@ impl Connection<'_> {
         let (mut heard_at, mut other_frames) = (Instant::now(), 0);
         let mut caught_up = false;
         loop {
-            if self.acknowledged.len() >= WINDOW
-                && let Err(end) = self.delete_acknowledged().await
-            {
-                return end;
+            if self.acknowledged.len() >= WINDOW {
+                match self.delete_acknowledged().await {
+                    Ok(more) => caught_up &= !more,
+                    Err(end) => return end,
+                }
             }
             // Queued messages go out whenever half of the window is free.
             if !caught_up && self.in_window.len() <= WINDOW / 2 {
@@ -169,11 +183,12 @@ impl Connection<'_> {
                 received = self.socket.recv() => received,
                 // This branch comes after `recv`, so it runs only when no more frames have
                 // arrived.
-                () = std::future::ready(()), if !self.acknowledged.is_empty() => {
+                () = std::future::ready(()), if self.has_acknowledged() => {
                     match self.delete_acknowledged().await {
-                        Ok(()) => continue,
+                        Ok(more) => caught_up &= !more,
                         Err(end) => return end,
                     }
+                    continue;
                 }
                 () = self.connected.message_queued.notified() => {
                     caught_up = false;
@@ -217,13 +232,18 @@ impl Connection<'_> {
     /// `true` if these were all; the device has then been told so.
     async fn send_queued(&mut self) -> Result<bool, End> {
         let room = WINDOW.saturating_sub(self.in_window.len());
-        let (database, account) = (&self.relay.database, self.account.id);
-        let (queued, all) = queue::read_after(database, account, self.sent_up_to, room)
+        let (database, device) = (&self.relay.database, self.device.id);
+        let queued = queue::read_after(database, device, self.sent_up_to, room)
             .await
             .map_err(|_| End::Failed)?;
-        for (id, stamped) in queued {
+        // The device is told once at a time: it must acknowledge the earlier word first.
+        if let (Some((from_ms, to_ms)), None) = (queued.lost, self.told_lost) {
+            self.send(&Event::QueueExpired { from_ms, to_ms }).await?;
+            self.told_lost = queued.lost;
+        }
+        for (id, stamped) in queued.messages {
             // The relay vouches for the message only now, under the device's present key.
-            let delivery = stamped.deliver(&self.account.delivery_key).encode();
+            let delivery = stamped.deliver(&self.device.delivery_key).encode();
             let number = u64::try_from(id).map_err(|_| End::Failed)?;
             self.send(&Event::Delivery {
                 id: number,
@@ -233,16 +253,19 @@ impl Connection<'_> {
             self.sent_up_to = id;
             self.in_window.insert(id);
         }
-        if all {
+        if queued.all {
             self.send(&Event::CaughtUp).await?;
         }
-        Ok(all)
+        Ok(queued.all)
     }
 
     /// Takes the device's answer to a delivery. Returns `None` for anything else: a frame that the
     /// device did not make, and an answer to a delivery that has none to get on this connection.
     fn take_answer(&mut self, frame: &[u8]) -> Option<()> {
         match Answer::decode(self.macs.open(frame)?)? {
+            Answer::Acknowledged {
+                id: QUEUE_EXPIRED_ID,
+            } => self.known_lost = Some(self.told_lost?),
             Answer::Acknowledged { id } => {
                 let id = i64::try_from(id).ok()?;
                 if !self.in_window.remove(&id) && !self.kept.remove(&id) {
@@ -261,12 +284,22 @@ impl Connection<'_> {
         Some(())
     }
 
-    /// Deletes all acknowledged deliveries from the queue in one job.
-    async fn delete_acknowledged(&mut self) -> Result<(), End> {
+    fn has_acknowledged(&self) -> bool {
+        !self.acknowledged.is_empty() || self.known_lost.is_some()
+    }
+
+    /// Deletes all acknowledged deliveries from the queue in one job, and forgets the dropped
+    /// messages that the device knows of. Returns `true` if it must be told of more.
+    async fn delete_acknowledged(&mut self) -> Result<bool, End> {
         let ids = std::mem::take(&mut self.acknowledged);
-        queue::delete(&self.relay.database, self.account.id, ids)
+        let known = self.known_lost.take();
+        let more = queue::delete(&self.relay.database, self.device.id, ids, known)
             .await
-            .map_err(|_| End::Failed)
+            .map_err(|_| End::Failed)?;
+        if known.is_some() {
+            self.told_lost = None;
+        }
+        Ok(more)
     }
 
     async fn send(&mut self, event: &Event) -> Result<(), End> {

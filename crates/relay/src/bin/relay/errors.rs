@@ -3,16 +3,18 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use waxseal_interface::{ErrorBody, ErrorCode};
+use waxseal_interface::{ErrorBody, ErrorCode, Mismatch, RosterConflict};
 
 /// Why a request is refused.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Refusal {
     pub code: ErrorCode,
     pub retry_after_secs: Option<u64>,
     pub check: Option<u8>,
     pub claim: Option<usize>,
     pub relay_time_ms: Option<u64>,
+    pub mismatch: Option<Box<Mismatch>>,
+    pub conflict: Option<Box<RosterConflict>>,
 }
 
 impl From<ErrorCode> for Refusal {
@@ -23,6 +25,8 @@ impl From<ErrorCode> for Refusal {
             check: None,
             claim: None,
             relay_time_ms: None,
+            mismatch: None,
+            conflict: None,
         }
     }
 }
@@ -58,6 +62,8 @@ impl IntoResponse for Refusal {
             check: self.check,
             claim: self.claim,
             relay_time_ms: self.relay_time_ms,
+            mismatch: self.mismatch,
+            conflict: self.conflict,
         };
         let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, Json(body)).into_response();

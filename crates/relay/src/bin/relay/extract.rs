@@ -20,7 +20,7 @@ use waxseal_reporting::AccountId;
 
 use crate::errors::Refusal;
 use crate::limits::{MAX_REPORT_BODY_LEN, MAX_UPLOAD_LEN};
-use crate::state::{Account, Relay};
+use crate::state::{Device, Relay};
 use crate::tokens::Holder;
 
 /// The address that a request without a token comes from. Refuses the request if that address is
@@ -33,45 +33,67 @@ impl FromRequestParts<Arc<Relay>> for ClientAddress {
     async fn from_request_parts(parts: &mut Parts, relay: &Arc<Relay>) -> Result<Self, Refusal> {
         let address = parts.extensions.get::<SocketAddr>();
         let address = address.ok_or_else(|| Refusal::internal(&"no peer address"))?;
-        relay.limits.address(address.ip())?;
+        relay.limits.address(address.ip(), body_len(parts))?;
         Ok(Self(address.ip()))
     }
 }
 
-/// The registered account that the token of the request names. Refuses the request if that account
-/// is over its rate limit.
-pub struct Device {
-    pub account: Arc<Account>,
+/// The registered device that the token of the request names. Refuses the request if the account of
+/// this device is over its rate limit.
+pub struct Caller {
+    pub device: Arc<Device>,
     pub expires_at_ms: u64,
 }
 
-impl FromRequestParts<Arc<Relay>> for Device {
+impl FromRequestParts<Arc<Relay>> for Caller {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, relay: &Arc<Relay>) -> Result<Self, Refusal> {
-        let (account, expires_at_ms) = account_of_token(&parts.headers, relay)?;
-        relay.limits.account(&account.me.account, body_len(parts))?;
+        let (device, expires_at_ms) = device_of_token(&parts.headers, relay)?;
+        relay.limits.account(&device.me.account, body_len(parts))?;
         Ok(Self {
-            account,
+            device,
             expires_at_ms,
         })
     }
 }
 
-/// The account of the device that the request's token names, and when the token expires.
-pub fn account_of_token(
-    headers: &HeaderMap,
-    relay: &Relay,
-) -> Result<(Arc<Account>, u64), Refusal> {
+/// The device that the request's token names, and when the token expires.
+pub fn device_of_token(headers: &HeaderMap, relay: &Relay) -> Result<(Arc<Device>, u64), Refusal> {
     let (holder, expires_at_ms) = holder(headers, relay)?;
-    let Holder::Device(device, identity) = holder else {
+    let Holder::Device(me, signing_key) = holder else {
         return Err(ErrorCode::Unauthorized.into());
     };
     // A token can be older than the database, if the database was lost or restored from a backup.
-    let account = relay.account(&device.account);
-    let account =
-        account.filter(|account| account.me == device && account.identity.starts_with(&identity));
-    Ok((account.ok_or(ErrorCode::Unauthorized)?, expires_at_ms))
+    let account = relay.account(&me.account).ok_or(ErrorCode::Unauthorized)?;
+    match account.device(me.device) {
+        Some(device) if device.identity.starts_with(&signing_key) => {
+            Ok((device.clone(), expires_at_ms))
+        }
+        // CHK-304: the newest roster lists the device.
+        _ if account.has_removed(me.device) => Err(ErrorCode::Removed.into()),
+        _ => Err(ErrorCode::Unauthorized.into()),
+    }
+}
+
+/// Who asks on a route that is open to everyone: a device that sent its token, or an address.
+/// Refuses the request if the account or the address is over its rate limit.
+pub enum Visitor {
+    Device(Arc<Device>),
+    Address(IpAddr),
+}
+
+impl FromRequestParts<Arc<Relay>> for Visitor {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, relay: &Arc<Relay>) -> Result<Self, Refusal> {
+        if parts.headers.contains_key(header::AUTHORIZATION) {
+            let caller = Caller::from_request_parts(parts, relay).await?;
+            return Ok(Self::Device(caller.device));
+        }
+        let ClientAddress(address) = ClientAddress::from_request_parts(parts, relay).await?;
+        Ok(Self::Address(address))
+    }
 }
 
 /// The reviewer that the relay was started for, as named by the token of the request. Refuses the

@@ -11,42 +11,61 @@ use std::time::{Duration, Instant};
 
 use waxseal_interface::{ErrorCode, MAX_PREKEY_LEN, MAX_PREKEYS_UPLOADED};
 use waxseal_reporting::AccountId;
-use waxseal_reporting::limits::{MAX_POSTED_LEN, MAX_REPORT_LEN};
+use waxseal_reporting::limits::{MAX_POSTED_FANOUT_LEN, MAX_REPORT_LEN};
 
 use crate::errors::Refusal;
 use crate::limits::takers::Takers;
+use crate::state::Device;
 
-/// Maximum length in bytes of a small JSON body. The largest, a registration, has about 2 KB.
+/// Maximum length in bytes of a small JSON body. The largest, a registration with a roster, has
+/// about 5 KB.
 pub const MAX_JSON_LEN: usize = 8 << 10;
 /// Maximum length in bytes of a prekey upload, which is base64 in JSON.
 pub const MAX_UPLOAD_LEN: usize = (MAX_PREKEYS_UPLOADED + 1) * (MAX_PREKEY_LEN * 4 / 3 + 8) + 64;
-/// Maximum length in bytes of a message.
-pub const MAX_MESSAGE_LEN: usize = MAX_POSTED_LEN;
+/// Maximum length in bytes of a message for all its devices: 1.2 MB.
+pub const MAX_MESSAGE_LEN: usize = MAX_POSTED_FANOUT_LEN;
 /// Maximum length in bytes of a report.
 pub const MAX_REPORT_BODY_LEN: usize = MAX_REPORT_LEN;
 
-/// Maximum number of accounts. All are cached in memory, at about 500 bytes each.
+/// Maximum number of accounts. All are cached in memory, at about 500 bytes for each device.
 pub const MAX_ACCOUNTS: usize = 100_000;
 
-/// Maximum number of one-time parts stored per account. Each is a prekey that is handed out to one
+/// Maximum number of one-time parts stored per device. Each is a prekey that is handed out to one
 /// peer only.
 pub const MAX_ONE_TIME: usize = 200;
-/// The last one-time parts of an account are handed out more slowly.
+/// The last one-time parts of a device are handed out more slowly.
 const LAST_ONE_TIME: usize = 20;
-/// Maximum number of one-time parts whose hash is remembered per account after they were handed
-/// out. This is five times the number of parts whose secrets a device keeps.
+/// Maximum number of one-time parts whose hash is remembered per device after they were handed out.
+/// This is five times the number of parts whose secrets a device keeps.
 pub const MAX_SPENT: usize = 1_000;
 
-/// Maximum number of messages in one account's queue.
+/// Maximum number of messages in one device's queue.
 pub const MAX_QUEUED: i64 = 40_000;
-/// Maximum number of bytes in one account's queue.
+/// Maximum number of bytes in one device's queue.
 pub const MAX_QUEUED_BYTES: i64 = 128 << 20;
-/// Maximum number of messages of one sender in one account's queue.
+/// Maximum number of messages of one sending account in one device's queue.
 pub const MAX_QUEUED_OF_ONE: i64 = 10_000;
-/// Maximum number of bytes of one sender in one account's queue.
+/// Maximum number of bytes of one sending account in one device's queue.
 pub const MAX_QUEUED_BYTES_OF_ONE: i64 = 16 << 20;
 /// Maximum number of bytes in all queues together.
 pub const MAX_QUEUED_IN_ALL: i64 = 8 << 30;
+
+/// Time for which the content of a mailbox is kept.
+pub const MAILBOX_MS: u64 = 600_000;
+/// Maximum number of slots of mailboxes that one address fills.
+pub const MAX_LODGED_OF_ADDRESS: i64 = 64;
+/// Maximum number of bytes in these, 256 more for each slot. Enough to link several devices.
+pub const MAX_LODGED_BYTES_OF_ADDRESS: i64 = 1 << 20;
+/// Maximum number of slots of mailboxes that one account fills: those of two mailboxes.
+pub const MAX_LODGED_OF_ACCOUNT: i64 = 512;
+/// Maximum number of bytes in these, 256 more for each slot.
+pub const MAX_LODGED_BYTES_OF_ACCOUNT: i64 = 48 << 20;
+/// Maximum number of bytes in the mailboxes that addresses fill. They take no space of accounts.
+pub const MAX_LODGED_BYTES_OF_ADDRESSES: i64 = 256 << 20;
+/// Maximum number of bytes in the mailboxes that accounts fill.
+pub const MAX_LODGED_BYTES_OF_ACCOUNTS: i64 = 1 << 30;
+/// One address or account gets at most the free space divided by this.
+pub const MIN_LODGERS: i64 = 16;
 
 /// Maximum number of bytes of reports that wait for review.
 pub const MAX_REPORTS_BYTES: i64 = 16 << 30;
@@ -80,12 +99,16 @@ pub struct Limits {
     /// Reports per account.
     reports: Buckets<AccountId>,
     reviewer: Buckets<()>,
-    /// One-time parts that one account takes from another, by the rows of both.
+    /// Rosters of other accounts that an account fetches, by its row.
+    rosters: Buckets<i64>,
+    /// Rosters that an account publishes. The relay verifies up to ten signatures for each.
+    roster_changes: Buckets<AccountId>,
+    /// One-time parts that one account takes from a device of another, by the rows of both.
     takers: Takers,
-    /// One-time parts that one account hands out to all others, by its row. There is a bucket for
-    /// every account, so this table is never full.
+    /// One-time parts that one device hands out to all accounts, by its row. When this table is
+    /// full, the parts of further devices are held back.
     one_time: Buckets<i64>,
-    /// The last one-time parts of an account.
+    /// The last one-time parts of a device.
     last_one_time: Buckets<i64>,
 }
 
@@ -98,6 +121,8 @@ impl Limits {
             sessions: Buckets::new(100.0, 1.0),
             reports: Buckets::new(1_000.0, 0.1),
             reviewer: Buckets::new(1_000.0, 20.0),
+            rosters: Buckets::new(1_000.0, 1.0),
+            roster_changes: Buckets::new(100.0, 0.1),
             takers: Takers::default(),
             one_time: Buckets::new(20.0, 1.0 / 60.0),
             last_one_time: Buckets::new(5.0, 1.0 / 600.0),
@@ -114,8 +139,9 @@ impl Limits {
         self.accounts.take(account, REQUESTS_PER_WEBSOCKET, now)
     }
 
-    pub fn address(&self, address: IpAddr) -> Result<(), Refusal> {
-        self.addresses.take(&network(address), 1.0, Instant::now())
+    pub fn address(&self, address: IpAddr, body_len: usize) -> Result<(), Refusal> {
+        let cost = 1.0 + (body_len / BYTES_PER_REQUEST) as f64;
+        self.addresses.take(&network(address), cost, Instant::now())
     }
 
     pub fn registration(&self, address: IpAddr) -> Result<(), Refusal> {
@@ -135,8 +161,20 @@ impl Limits {
         self.reviewer.take(&(), 1.0, Instant::now())
     }
 
-    /// Whether the account `to` may take another one-time part of the account `of`, which has
-    /// `left` parts left. Neither one account nor many can use up the parts of another at once.
+    /// Whether a device may see the roster of the account `of`. Its own account's costs nothing.
+    pub fn roster(&self, to: &Device, of: i64) -> Result<(), Refusal> {
+        match to.account == of {
+            true => Ok(()),
+            false => self.rosters.take(&to.account, 1.0, Instant::now()),
+        }
+    }
+
+    pub fn roster_change(&self, account: &AccountId) -> Result<(), Refusal> {
+        self.roster_changes.take(account, 1.0, Instant::now())
+    }
+
+    /// Whether the account `to` may take another one-time part of the device `of`, which has `left`
+    /// parts left. Neither one account nor many can use up the parts of a device at once.
     pub fn one_time(&self, of: i64, to: i64, left: usize, now: Instant) -> bool {
         left > 0
             && self.takers.take(to, of, now)

@@ -1,4 +1,4 @@
-//! Messages: stamped without being read, and queued for the recipient before the sender gets the
+//! Messages: stamped without being read, and queued for every device before the sender gets the
 //! receipt.
 
 use std::sync::Arc;
@@ -6,46 +6,89 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use waxseal_interface::{ErrorCode, MARK_LEN};
-use waxseal_reporting::relay::{PostError, PostedEnvelope, Receipt, StampKeys, StampedEnvelope};
+use rusqlite::Connection;
+use waxseal_interface::{ErrorCode, MARK_LEN, Mismatch};
+use waxseal_reporting::relay::{
+    AuthenticFanout, Claim, PostError, PostedFanout, Receipt, StampKeys, StampedEnvelope,
+};
 use waxseal_reporting::{Audience, Timestamp};
 
 use crate::accounts::keep_mark;
 use crate::errors::Refusal;
-use crate::extract::{AccountName, BinaryBody, Device, Mark};
+use crate::extract::{AccountName, BinaryBody, Caller, Mark};
 use crate::limits::MAX_MESSAGE_LEN;
 use crate::queue;
-use crate::state::{Account, Relay};
+use crate::state::{Device, Relay};
+use crate::targets::Targets;
 
 pub async fn send(
     State(relay): State<Arc<Relay>>,
-    device: Device,
+    caller: Caller,
     AccountName(recipient): AccountName,
     Mark(mark): Mark,
     BinaryBody(posted): BinaryBody<MAX_MESSAGE_LEN>,
 ) -> Result<Response, Refusal> {
-    let sender = device.account;
-    let posted = PostedEnvelope::decode(&posted).map_err(|_| ErrorCode::Malformed)?;
-    // A token alone stamps nothing: the device must ask for this stamp, for this recipient, now.
+    let sender = caller.device;
+    let posted = PostedFanout::decode(&posted).map_err(|_| ErrorCode::Malformed)?;
+    // A token alone stamps nothing and gets no prekeys: the device must ask for this stamp, for
+    // this recipient, now.
     let (key, audience) = (&sender.delivery_key, Audience::Direct(recipient.clone()));
     let authentic = posted.authenticate(key, &sender.me, &audience, relay.now());
     let authentic = authentic.map_err(|error| match error {
         PostError::ClockDiffers => clock_differs(&relay),
+        PostError::OtherTargets => ErrorCode::Malformed.into(),
         _ => ErrorCode::NotFromDevice.into(),
     })?;
-    let recipient = relay.account(&recipient).ok_or(ErrorCode::NoSuchAccount)?;
-    accept(
-        &relay,
-        &sender,
-        mark,
-        recipient.id,
-        move |keys, accepted_at| {
-            let claim = keys.stamp(&authentic, accepted_at);
-            let claim = claim.map_err(|error| Refusal::internal(&error))?;
-            StampedEnvelope::new(claim, authentic).map_err(|error| Refusal::internal(&error))
-        },
-    )
+    let peer = relay.account(&recipient).ok_or(ErrorCode::NoSuchAccount)?;
+    let (from, shared) = (sender.clone(), relay.clone());
+    accept(&relay, &sender, mark, move |db, keys, accepted_at| {
+        let targets = Targets::read(db, &from, &peer)?;
+        // CHK-307: the message names the newest rosters of both accounts, and goes to exactly their
+        // devices.
+        if !targets.are_those_of(&authentic, shared.now()) {
+            let mismatch = targets.mismatch(db, &shared, &authentic)?;
+            return Ok(Accepted::Mismatch(mismatch));
+        }
+        fan_out(db, keys, &from, &targets, authentic, accepted_at)
+    })
     .await
+}
+
+/// Stamps a message once, and queues it for each of its devices. A device whose queue is full gets
+/// nothing and is told later, unless no device of the recipient has room.
+fn fan_out(
+    db: &Connection,
+    keys: &StampKeys,
+    from: &Device,
+    targets: &Targets,
+    authentic: AuthenticFanout,
+    accepted_at: Timestamp,
+) -> Result<Accepted, Refusal> {
+    let claim = keys.stamp(&authentic, accepted_at);
+    let claim = claim.map_err(|error| Refusal::internal(&error))?;
+    let stamped = StampedEnvelope::fan_out(claim.clone(), authentic);
+    let stamped = stamped.map_err(|error| Refusal::internal(&error))?;
+    let (mut to, mut full, mut is_delivered) = (Vec::new(), None, false);
+    for (device, stamped) in stamped {
+        let row = targets.row(&device);
+        let row = row.ok_or_else(|| Refusal::internal(&"a target has no row"))?;
+        match queue::push(db, from.account, row, &stamped) {
+            Ok(()) => {
+                is_delivered |= targets.is_of_recipient(&device);
+                to.push(row);
+            }
+            Err(refusal) if refusal.code == ErrorCode::QueueFull => {
+                let at_ms = accepted_at.as_millis();
+                queue::lose(db, row, at_ms, at_ms)?;
+                full = Some(refusal);
+            }
+            Err(refusal) => return Err(refusal),
+        }
+    }
+    match full {
+        Some(refusal) if !is_delivered => Err(refusal),
+        _ => Ok(Accepted::Stamped(claim, to)),
+    }
 }
 
 /// The refusal of a message that was posted at a time too far from the relay's clock.
@@ -56,35 +99,52 @@ pub fn clock_differs(relay: &Relay) -> Refusal {
     }
 }
 
-/// Takes the time for a message, has it stamped, queues it for the recipient with this row, keeps
-/// the sender's mark, and answers with the receipt.
+/// What became of a message that was not refused.
+pub enum Accepted {
+    /// It was stamped, and queued for the devices with these rows.
+    Stamped(Claim, Vec<i64>),
+    /// It was not stamped, because the sender must first seal it for other devices. This is no
+    /// refusal of the job, because the one-time parts in it were handed out.
+    Mismatch(Mismatch),
+}
+
+/// Takes the time for a message, has it stamped and queued, keeps the sender's mark, and answers
+/// with the receipt.
 pub async fn accept(
     relay: &Arc<Relay>,
-    sender: &Account,
+    sender: &Device,
     mark: Option<[u8; MARK_LEN]>,
-    to: i64,
-    stamp: impl FnOnce(&StampKeys, Timestamp) -> Result<StampedEnvelope, Refusal> + Send + 'static,
+    stamp: impl FnOnce(&Connection, &StampKeys, Timestamp) -> Result<Accepted, Refusal> + Send + 'static,
 ) -> Result<Response, Refusal> {
     let from = sender.id;
     let (database, relay) = (&relay.database, relay.clone());
-    let claim = database
+    let accepted = database
         .run(move |db| {
-            // The time is taken and stored before the message is queued. If the job fails, neither
-            // is.
+            // The time is stored before the message is queued. If the job fails, neither is.
             let accepted_at = queue::next_accepted_at(db, from, relay.now())?;
-            let stamped = stamp(&relay.keys.stamp(), accepted_at)?;
-            queue::push(db, from, to, &stamped)?;
-            if let Some(mark) = mark {
-                keep_mark(db, from, mark)?;
+            let accepted = stamp(db, &relay.keys.stamp(), accepted_at)?;
+            if let Accepted::Stamped(_, to) = &accepted {
+                queue::keep_accepted_at(db, from, accepted_at)?;
+                if let Some(mark) = mark {
+                    keep_mark(db, from, mark)?;
+                }
+                // The connections are woken from within the job, so that this happens even if the
+                // sender has hung up. A connection reads the queue on the database's thread too,
+                // and so after the commit.
+                to.iter().for_each(|device| relay.connected.wake(*device));
             }
-            // The recipient's connection is woken from within the job, so that this happens even if
-            // the sender has hung up. The connection reads the queue on the database's thread too,
-            // and so after the commit.
-            relay.connected.wake(to);
-            Ok(stamped.claim().clone())
+            Ok(accepted)
         })
         .await?;
-    let octets = [(header::CONTENT_TYPE, "application/octet-stream")];
-    let receipt = Receipt::new(&claim, &sender.delivery_key);
-    Ok((octets, receipt.encode()).into_response())
+    match accepted {
+        Accepted::Stamped(claim, _) => {
+            let octets = [(header::CONTENT_TYPE, "application/octet-stream")];
+            let receipt = Receipt::new(&claim, &sender.delivery_key);
+            Ok((octets, receipt.encode()).into_response())
+        }
+        Accepted::Mismatch(mismatch) => Err(Refusal {
+            mismatch: Some(Box::new(mismatch)),
+            ..ErrorCode::Mismatch.into()
+        }),
+    }
 }

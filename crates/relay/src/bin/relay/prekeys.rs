@@ -9,29 +9,32 @@ use axum::http::StatusCode;
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 use waxseal_interface::{
-    Bundle, ErrorCode, MAX_PREKEY_LEN, MAX_PREKEYS_UPLOADED, PreKeys, PreKeysLeft,
+    AskBundles, Bundles, DeviceBundle, ErrorCode, MAX_DEVICES_ASKED, MAX_PREKEY_LEN,
+    MAX_PREKEYS_UPLOADED, PreKeys, PreKeysLeft, account_name,
 };
+use waxseal_reporting::DeviceId;
 
 use crate::errors::Refusal;
-use crate::extract::{AccountName, Device, JsonBody};
-use crate::limits::{MAX_ONE_TIME, MAX_SPENT, MAX_UPLOAD_LEN};
+use crate::extract::{Caller, JsonBody};
+use crate::limits::{Limits, MAX_JSON_LEN, MAX_ONE_TIME, MAX_SPENT, MAX_UPLOAD_LEN};
 use crate::state::Relay;
+use crate::{devices, rosters};
 
 pub async fn left(
     State(relay): State<Arc<Relay>>,
-    device: Device,
+    caller: Caller,
 ) -> Result<Json<PreKeysLeft>, Refusal> {
-    let account = device.account.id;
+    let device = caller.device.id;
     let one_time_left = relay
         .database
-        .run(move |db| count_left(db, account))
+        .run(move |db| count_left(db, device))
         .await?;
     Ok(Json(PreKeysLeft { one_time_left }))
 }
 
 pub async fn publish(
     State(relay): State<Arc<Relay>>,
-    device: Device,
+    caller: Caller,
     JsonBody(prekeys): JsonBody<PreKeys, MAX_UPLOAD_LEN>,
 ) -> Result<StatusCode, Refusal> {
     let PreKeys {
@@ -44,34 +47,35 @@ pub async fn publish(
         return Err(ErrorCode::TooManyPreKeys.into());
     }
     // A stolen token must not make new contacts encrypt to another identity.
-    if !is_of(&base, &device.account.identity) {
+    if !is_of(&base, &caller.device.identity) {
         return Err(ErrorCode::OtherIdentity.into());
     }
-    let account = device.account.id;
+    let device = caller.device.id;
     relay
         .database
         .run(move |db| {
-            db.prepare("UPDATE account SET base = ? WHERE id = ?")?
-                .execute(params![base, account])?;
+            devices::check_present(db, device)?;
+            db.prepare("UPDATE device SET base = ? WHERE id = ?")?
+                .execute(params![base, device])?;
             if replace {
-                db.prepare("DELETE FROM one_time WHERE account = ? AND part IS NOT NULL")?
-                    .execute([account])?;
+                db.prepare("DELETE FROM one_time WHERE device = ? AND part IS NOT NULL")?
+                    .execute([device])?;
             }
             for part in &one_time {
                 // A part that was uploaded before is not stored again, even if it was handed out.
                 db.prepare(
-                    "INSERT OR IGNORE INTO one_time (account, digest, part) VALUES (?, ?, ?)",
+                    "INSERT OR IGNORE INTO one_time (device, digest, part) VALUES (?, ?, ?)",
                 )?
                 .execute(params![
-                    account,
+                    device,
                     Sha256::digest(part).as_slice(),
                     part
                 ])?;
             }
-            if count_left(db, account)? > MAX_ONE_TIME {
+            if count_left(db, device)? > MAX_ONE_TIME {
                 return Err(ErrorCode::TooManyPreKeys.into());
             }
-            forget_spent(db, account)
+            forget_spent(db, device)
         })
         .await?;
     Ok(StatusCode::NO_CONTENT)
@@ -86,44 +90,78 @@ fn is_of(base: &[u8], identity: &[u8; 64]) -> bool {
     named.is_some_and(|named| named.starts_with(identity))
 }
 
-/// Returns the newest base and, unless the limits say otherwise, one one-time part. The part is
-/// deleted before the answer is sent. The base alone is enough to start a session.
-pub async fn bundle(
+/// Hands out the newest roster of an account, and prekeys of its devices.
+pub async fn bundles(
     State(relay): State<Arc<Relay>>,
-    device: Device,
-    AccountName(peer): AccountName,
-) -> Result<Json<Bundle>, Refusal> {
-    let account = relay.account(&peer).ok_or(ErrorCode::NoSuchAccount)?;
-    let (database, relay) = (&relay.database, relay.clone());
-    let bundle = database
-        .run(move |db| {
-            let base: Option<Vec<u8>> = db
-                .prepare("SELECT base FROM account WHERE id = ?")?
-                .query_row([account.id], |row| row.get(0))?;
-            let base = base.ok_or(ErrorCode::NoPreKeys)?;
-            let left = count_left(db, account.id)?;
-            let (of, to) = (account.id, device.account.id);
-            let one_time = match relay.limits.one_time(of, to, left, Instant::now()) {
-                true => take_one_time(db, account.id)?,
-                false => None,
-            };
-            let held_back = left > 0 && one_time.is_none();
-            Ok(Bundle {
-                base,
-                one_time,
-                held_back,
-            })
-        })
-        .await?;
-    Ok(Json(bundle))
+    caller: Caller,
+    JsonBody(asked): JsonBody<AskBundles, MAX_JSON_LEN>,
+) -> Result<Json<Bundles>, Refusal> {
+    let name = account_name(&asked.name).map_err(|_| ErrorCode::BadName)?;
+    if asked.devices.len() > MAX_DEVICES_ASKED {
+        return Err(ErrorCode::Malformed.into());
+    }
+    let account = relay.account(&name).ok_or(ErrorCode::NoSuchAccount)?;
+    relay.limits.roster(&caller.device, account.id)?;
+    let (database, relay, to) = (&relay.database, relay.clone(), caller.device);
+    let bundles = database.run(move |db| {
+        devices::check_present(db, to.id)?;
+        let newest = devices::pinned(db, account.id)?.ok_or(ErrorCode::NoRoster)?;
+        let (mut devices, mut wanted) = (Vec::new(), false);
+        for listed in newest.roster().devices() {
+            let is_caller = to.account == account.id && to.me.device.0 == listed.id;
+            let is_asked = asked.devices.is_empty() || asked.devices.contains(&listed.id);
+            if is_caller || !is_asked {
+                continue;
+            }
+            wanted = true;
+            let row = devices::find(db, account.id, DeviceId(listed.id))?;
+            let row = row.ok_or_else(|| Refusal::internal(&"a listed device has no row"))?;
+            devices.extend(bundle(db, &relay.limits, listed.id, row, to.account)?);
+        }
+        if wanted && devices.is_empty() {
+            return Err(ErrorCode::NoPreKeys.into());
+        }
+        let roster = rosters::encoded(&newest);
+        Ok(Bundles { roster, devices })
+    });
+    Ok(Json(bundles.await?))
 }
 
-fn take_one_time(db: &Connection, account: i64) -> Result<Option<Vec<u8>>, Refusal> {
+/// Hands out the newest base of a device to the account `to` and, unless the limits say otherwise,
+/// one one-time part. Returns `None` if the device has published no prekeys. The part is deleted
+/// before the answer is sent. The base alone is enough to start a session.
+pub fn bundle(
+    db: &Connection,
+    limits: &Limits,
+    number: u32,
+    row: i64,
+    to: i64,
+) -> Result<Option<DeviceBundle>, Refusal> {
+    let base: Option<Vec<u8>> = db
+        .prepare("SELECT base FROM device WHERE id = ?")?
+        .query_row([row], |row| row.get(0))?;
+    let Some(base) = base else {
+        return Ok(None);
+    };
+    let left = count_left(db, row)?;
+    let one_time = match limits.one_time(row, to, left, Instant::now()) {
+        true => take_one_time(db, row)?,
+        false => None,
+    };
+    Ok(Some(DeviceBundle {
+        device: number,
+        base,
+        held_back: left > 0 && one_time.is_none(),
+        one_time,
+    }))
+}
+
+fn take_one_time(db: &Connection, device: i64) -> Result<Option<Vec<u8>>, Refusal> {
     let next = db
         .prepare(
-            "SELECT id, part FROM one_time WHERE account = ? AND part IS NOT NULL ORDER BY id LIMIT 1",
+            "SELECT id, part FROM one_time WHERE device = ? AND part IS NOT NULL ORDER BY id LIMIT 1",
         )?
-        .query_row([account], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row([device], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     let Some((id, part)): Option<(i64, Vec<u8>)> = next else {
         return Ok(None);
@@ -133,20 +171,20 @@ fn take_one_time(db: &Connection, account: i64) -> Result<Option<Vec<u8>>, Refus
     Ok(Some(part))
 }
 
-fn count_left(db: &Connection, account: i64) -> Result<usize, Refusal> {
+fn count_left(db: &Connection, device: i64) -> Result<usize, Refusal> {
     let left = db
-        .prepare("SELECT count(*) FROM one_time WHERE account = ? AND part IS NOT NULL")?
-        .query_row([account], |row| row.get(0))?;
+        .prepare("SELECT count(*) FROM one_time WHERE device = ? AND part IS NOT NULL")?
+        .query_row([device], |row| row.get(0))?;
     Ok(left)
 }
 
 /// Deletes the oldest rows of parts that were handed out. A device makes parts in order and keeps
 /// the secrets of the newest only, so it does not upload parts this old again.
-fn forget_spent(db: &Connection, account: i64) -> Result<(), Refusal> {
+fn forget_spent(db: &Connection, device: i64) -> Result<(), Refusal> {
     db.prepare(
-        "DELETE FROM one_time WHERE account = ?1 AND part IS NULL AND id <=
-             (SELECT id FROM one_time WHERE account = ?1 AND part IS NULL ORDER BY id DESC LIMIT 1 OFFSET ?2)",
+        "DELETE FROM one_time WHERE device = ?1 AND part IS NULL AND id <=
+             (SELECT id FROM one_time WHERE device = ?1 AND part IS NULL ORDER BY id DESC LIMIT 1 OFFSET ?2)",
     )?
-    .execute(params![account, MAX_SPENT])?;
+    .execute(params![device, MAX_SPENT])?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 use waxseal_interface::ErrorCode;
 use waxseal_reporting::Timestamp;
-use waxseal_reporting::relay::StampedEnvelope;
+use waxseal_reporting::relay::{EPOCH_MS, StampedEnvelope};
 
 use crate::database::Database;
 use crate::errors::Refusal;
@@ -14,24 +14,32 @@ use crate::limits::{
 /// How long a refused sender is told to wait before it tries again.
 const FULL_RETRY_SECS: u64 = 60;
 
-/// Takes the time under which the next message of a device is accepted, and stores it with the
-/// device. The times of one device rise strictly, however many of its messages arrive at once.
+/// The time under which the next message of a device is accepted. Once the message is stamped, the
+/// time is [kept](keep_accepted_at) in the same job. So the times of one device rise strictly,
+/// however many of its messages arrive at once.
 pub fn next_accepted_at(
     db: &Connection,
     sender: i64,
     clock: Timestamp,
 ) -> Result<Timestamp, Refusal> {
-    let last: Option<u64> = db
-        .prepare("SELECT accepted_at_ms FROM account WHERE id = ?")?
-        .query_row([sender], |row| row.get(0))?;
-    let last = last.map(Timestamp::from_millis);
-    let accepted_at = waxseal_reporting::relay::next_accepted_at(clock, last);
-    db.prepare("UPDATE account SET accepted_at_ms = ? WHERE id = ?")?
-        .execute(params![accepted_at.as_millis(), sender])?;
-    Ok(accepted_at)
+    let last: Option<Option<u64>> = db
+        .prepare("SELECT accepted_at_ms FROM device WHERE id = ?")?
+        .query_row([sender], |row| row.get(0))
+        .optional()?;
+    // The device may have been removed since its token was looked at.
+    let last = last.ok_or(ErrorCode::Removed)?.map(Timestamp::from_millis);
+    Ok(waxseal_reporting::relay::next_accepted_at(clock, last))
 }
 
-/// Queues a message under the recipient's next number, unless one of the limits is reached.
+/// Stores with a device the time under which its last message was accepted.
+pub fn keep_accepted_at(db: &Connection, sender: i64, at: Timestamp) -> Result<(), Refusal> {
+    db.prepare("UPDATE device SET accepted_at_ms = ? WHERE id = ?")?
+        .execute(params![at.as_millis(), sender])?;
+    Ok(())
+}
+
+/// Queues a message of an account for a device under its next number, unless one of the limits is
+/// reached.
 pub fn push(
     db: &Connection,
     sender: i64,
@@ -81,14 +89,43 @@ fn check_room(db: &Connection, from: i64, to: i64, len: usize) -> Result<(), Ref
     Ok(())
 }
 
-/// Reads an account's messages with numbers above `after`. Stops at `max` messages, or once they
-/// add up to 256 KiB. Also returns `true` if it reached the end of the queue before that.
+/// Records that a message for a device was dropped, which was accepted between these times.
+pub fn lose(db: &Connection, recipient: i64, from_ms: u64, to_ms: u64) -> Result<(), Refusal> {
+    db.prepare(
+        "UPDATE device SET lost_from_ms = min(coalesce(lost_from_ms, ?2), ?2),
+             lost_to_ms = max(coalesce(lost_to_ms, ?3), ?3) WHERE id = ?1",
+    )?
+    .execute(params![recipient, from_ms, to_ms])?;
+    Ok(())
+}
+
+/// Between which times messages for a device were dropped.
+fn lost(db: &Connection, recipient: i64) -> Result<Option<(u64, u64)>, Refusal> {
+    let lost: Option<(Option<u64>, Option<u64>)> = db
+        .prepare("SELECT lost_from_ms, lost_to_ms FROM device WHERE id = ?")?
+        .query_row([recipient], |row| row.try_into())
+        .optional()?;
+    Ok(lost.and_then(|(from_ms, to_ms)| from_ms.zip(to_ms)))
+}
+
+/// What a device gets next.
+pub struct Queued {
+    /// The next messages, with their numbers.
+    pub messages: Vec<(i64, StampedEnvelope)>,
+    /// Whether these are all up to the end of the queue.
+    pub all: bool,
+    /// Between which times messages were dropped.
+    pub lost: Option<(u64, u64)>,
+}
+
+/// Reads a device's messages with numbers above `after`. Stops at `max` messages, or once they
+/// add up to 256 KiB.
 pub async fn read_after(
     database: &Database,
     recipient: i64,
     after: i64,
     max: usize,
-) -> Result<(Vec<(i64, StampedEnvelope)>, bool), Refusal> {
+) -> Result<Queued, Refusal> {
     const ENOUGH_BYTES: usize = 256 << 10;
     database
         .run(move |db| {
@@ -97,31 +134,53 @@ pub async fn read_after(
                  ORDER BY number LIMIT ?",
             )?;
             let mut rows = next.query(params![recipient, after, max])?;
-            let (mut messages, mut bytes) = (Vec::new(), 0);
+            let mut queued = Queued {
+                messages: Vec::new(),
+                all: true,
+                lost: lost(db, recipient)?,
+            };
+            let mut bytes = 0;
             while let Some(row) = rows.next()? {
                 let stamped: Vec<u8> = row.get(1)?;
                 bytes += stamped.len();
                 let stamped =
                     StampedEnvelope::decode(&stamped).map_err(|error| Refusal::internal(&error))?;
-                messages.push((row.get(0)?, stamped));
-                if messages.len() == max || bytes >= ENOUGH_BYTES {
-                    return Ok((messages, false));
+                queued.messages.push((row.get(0)?, stamped));
+                if queued.messages.len() == max || bytes >= ENOUGH_BYTES {
+                    queued.all = false;
+                    break;
                 }
             }
-            Ok((messages, true))
+            Ok(queued)
         })
         .await
 }
 
-/// Deletes deliveries that their recipient has acknowledged.
-pub async fn delete(database: &Database, recipient: i64, numbers: Vec<i64>) -> Result<(), Refusal> {
+/// Deletes deliveries that their recipient has acknowledged. Forgets the dropped messages between
+/// the times that the device knows, unless more were dropped since it was told. Returns whether it
+/// must be told of more.
+pub async fn delete(
+    database: &Database,
+    recipient: i64,
+    numbers: Vec<i64>,
+    known: Option<(u64, u64)>,
+) -> Result<bool, Refusal> {
     database
         .run(move |db| {
             let mut delete = db.prepare("DELETE FROM queue WHERE recipient = ? AND number = ?")?;
             for number in &numbers {
                 delete.execute([recipient, *number])?;
             }
-            Ok(())
+            let Some((from_ms, to_ms)) = known else {
+                return Ok(false);
+            };
+            let forgotten = db
+                .prepare(
+                    "UPDATE device SET lost_from_ms = NULL, lost_to_ms = NULL
+                     WHERE id = ? AND lost_from_ms = ? AND lost_to_ms = ?",
+                )?
+                .execute(params![recipient, from_ms, to_ms])?;
+            Ok(forgotten == 0)
         })
         .await
 }
@@ -139,18 +198,25 @@ pub async fn destroyed_before(database: &Database, epoch: u32) -> Result<(), Ref
 }
 
 /// Drops messages whose stamp keys were destroyed before, a batch at a time, and returns how many
-/// there were.
+/// there were. Their recipients are told on their next connection.
 pub async fn drop_destroyed(database: &Database) -> Result<usize, Refusal> {
     const BATCH: usize = 1_000;
     let mut all = 0;
     loop {
         let dropped = database
             .run(move |db| {
-                Ok(db.execute(
-                    "DELETE FROM queue WHERE rowid IN (SELECT rowid FROM queue
-                         WHERE epoch < (SELECT drop_before FROM proven) LIMIT ?)",
-                    [BATCH],
-                )?)
+                let mut batch = db.prepare(
+                    "SELECT rowid, recipient, epoch FROM queue
+                     WHERE epoch < (SELECT drop_before FROM proven) LIMIT ?",
+                )?;
+                let batch = batch.query_map([BATCH], |row| row.try_into())?;
+                let batch: Vec<(i64, i64, u64)> = batch.collect::<Result<_, _>>()?;
+                let mut delete = db.prepare("DELETE FROM queue WHERE rowid = ?")?;
+                for (row, recipient, epoch) in &batch {
+                    lose(db, *recipient, epoch * EPOCH_MS, (epoch + 1) * EPOCH_MS - 1)?;
+                    delete.execute([row])?;
+                }
+                Ok(batch.len())
             })
             .await?;
         all += dropped;

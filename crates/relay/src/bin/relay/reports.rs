@@ -15,12 +15,12 @@ use waxseal_reporting::relay::StampError;
 use waxseal_reporting::reporter::Report;
 
 use crate::errors::Refusal;
-use crate::extract::{BinaryBody, Device};
+use crate::extract::{BinaryBody, Caller};
 use crate::limits::{
     MAX_REPORT_BODY_LEN, MAX_REPORTS_A_DAY, MAX_REPORTS_BYTES, MAX_REPORTS_BYTES_OF_ONE,
     MAX_REPORTS_OF_ONE, MIN_REPORTERS,
 };
-use crate::state::{Account, Relay};
+use crate::state::{Device, Relay};
 
 /// How long a reporter is told to wait when there is no room for its report.
 const FULL_RETRY_SECS: u64 = 3_600;
@@ -30,10 +30,10 @@ const TOO_EARLY_RETRY_SECS: u64 = 600;
 
 pub async fn submit(
     State(relay): State<Arc<Relay>>,
-    device: Device,
+    caller: Caller,
     BinaryBody(bytes): BinaryBody<MAX_REPORT_BODY_LEN>,
 ) -> Result<(StatusCode, Json<ReportTaken>), Refusal> {
-    let reporter = device.account;
+    let reporter = caller.device;
     relay.limits.report(&reporter.me.account)?;
     let report = Report::decode(&bytes).map_err(|_| ErrorCode::Malformed)?;
     if *report.reporter() != reporter.me {
@@ -56,10 +56,10 @@ pub async fn submit(
 /// Tells a reporter what became of its report.
 pub async fn state(
     State(relay): State<Arc<Relay>>,
-    device: Device,
+    caller: Caller,
     Path(report_id): Path<String>,
 ) -> Result<Json<ReportState>, Refusal> {
-    let reporter = device.account.me.account.as_str().to_owned();
+    let reporter = caller.device.me.account.as_str().to_owned();
     let state = relay.database.run(move |db| {
         let row = db
             .prepare(
@@ -80,7 +80,7 @@ pub async fn state(
     Ok(Json(state.await?))
 }
 
-fn check(relay: &Relay, report: Report, reporter: &Account) -> Result<Examined, Refusal> {
+fn check(relay: &Relay, report: Report, reporter: &Device) -> Result<Examined, Refusal> {
     // This relay's vault could not open the report. The app must fetch the card and seal the
     // report again.
     if !relay.has_moderation_key(report.moderation_key()) {
@@ -119,7 +119,7 @@ fn take(
     db: &Connection,
     relay: &Relay,
     examined: Result<Examined, Refusal>,
-    reporter: &Account,
+    reporter: &Device,
     digest: &[u8],
 ) -> Result<ReportTaken, Refusal> {
     let same = db

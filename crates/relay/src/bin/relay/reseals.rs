@@ -10,8 +10,10 @@ use waxseal_reporting::limits::MAX_POSTED_RESEAL_LEN;
 use waxseal_reporting::relay::{PostedReseal, ResealError, StampedEnvelope};
 
 use crate::errors::Refusal;
-use crate::extract::{AccountName, BinaryBody, Device, Mark};
-use crate::messages::{accept, clock_differs};
+use crate::devices;
+use crate::extract::{AccountName, BinaryBody, Caller, Mark};
+use crate::messages::{Accepted, accept, clock_differs};
+use crate::queue;
 use crate::state::Relay;
 
 /// How long a sender is told to wait while the relay's clock shows an earlier time than its own
@@ -20,12 +22,12 @@ const CLOCK_RETRY_SECS: u64 = 60;
 
 pub async fn send_again(
     State(relay): State<Arc<Relay>>,
-    device: Device,
+    caller: Caller,
     AccountName(recipient): AccountName,
     Mark(mark): Mark,
     BinaryBody(posted): BinaryBody<MAX_POSTED_RESEAL_LEN>,
 ) -> Result<Response, Refusal> {
-    let sender = device.account;
+    let sender = caller.device;
     let posted = PostedReseal::decode(&posted).map_err(|_| ErrorCode::Malformed)?;
     // A token alone stamps nothing, and neither does a claim of another device or another relay.
     let key = &sender.delivery_key;
@@ -39,26 +41,24 @@ pub async fn send_again(
         ResealError::OtherTarget => ErrorCode::OtherTarget.into(),
         _ => ErrorCode::NotFromDevice.into(),
     })?;
-    // The account may have another device than when the message was sent.
-    let target = authentic.target();
+    let target = authentic.target().clone();
     if target.account != recipient {
         return Err(ErrorCode::OtherTarget.into());
     }
     let account = relay.account(&recipient).ok_or(ErrorCode::NoSuchAccount)?;
-    if account.me != *target {
-        return Err(ErrorCode::OtherTarget.into());
-    }
-    accept(
-        &relay,
-        &sender,
-        mark,
-        account.id,
-        move |keys, accepted_at| {
-            let claim = keys.stamp_again(&authentic, accepted_at);
-            let claim = claim.map_err(|error| Refusal::internal(&error))?;
-            StampedEnvelope::resealed(claim, authentic).map_err(|error| Refusal::internal(&error))
-        },
-    )
+    let from = sender.account;
+    accept(&relay, &sender, mark, move |db, keys, accepted_at| {
+        // CHK-308: the newest roster of the account lists the target, which may have been another
+        // when the message was sent.
+        let to = devices::find(db, account.id, target.device)?;
+        let to = to.ok_or(ErrorCode::OtherTarget)?;
+        let claim = keys.stamp_again(&authentic, accepted_at);
+        let claim = claim.map_err(|error| Refusal::internal(&error))?;
+        let stamped = StampedEnvelope::resealed(claim, authentic);
+        let stamped = stamped.map_err(|error| Refusal::internal(&error))?;
+        queue::push(db, from, to, &stamped)?;
+        Ok(Accepted::Stamped(stamped.claim().clone(), vec![to]))
+    })
     .await
 }
 

@@ -1,40 +1,51 @@
 -- SQLite stores the text of each statement, and with it the comments inside. Changing those changes
 -- the database.
 
--- Once an account is registered, only its delivery key, prekeys, accepted time and mark change.
 CREATE TABLE account (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE COLLATE NOCASE, -- "Bob" is not another account than "bob"
-    device INTEGER NOT NULL,
-    identity BLOB NOT NULL,
-    delivery_key BLOB NOT NULL, -- sealed under the root key file
-    base BLOB,
-    accepted_at_ms INTEGER, -- of the last message that the device sent; NULL before the first
     -- what the name looks like; NULL if an earlier account of before looks the same
     skeleton TEXT,
-    mark BLOB -- the highest that the device posted; NULL before the first
+    pinned BLOB -- the newest roster; NULL for an account of before, until its device publishes one
 ) STRICT;
 CREATE UNIQUE INDEX account_skeleton ON account (skeleton);
+
+-- A row for each device that the account's roster lists, whether or not it has registered. An
+-- account of before without a roster has one device. A number is never used again for a row, so
+-- that what is cached by it belongs to one device.
+CREATE TABLE device (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    account INTEGER NOT NULL REFERENCES account,
+    number INTEGER NOT NULL, -- the device's number within the account
+    identity BLOB NOT NULL,
+    delivery_key BLOB, -- sealed under the root key file; NULL until the device registers
+    base BLOB,
+    accepted_at_ms INTEGER, -- of the last message that the device sent; NULL before the first
+    mark BLOB, -- the highest that the device posted; NULL before the first
+    lost_from_ms INTEGER, -- between which times messages for the device were dropped; NULL if none
+    lost_to_ms INTEGER,
+    UNIQUE (account, number)
+) STRICT;
 
 -- A row stays after its part was handed out, so that a part uploaded twice is not handed out twice.
 CREATE TABLE one_time (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
-    account INTEGER NOT NULL REFERENCES account,
+    device INTEGER NOT NULL REFERENCES device,
     digest BLOB NOT NULL,
     part BLOB, -- NULL once it was handed out
-    UNIQUE (account, digest)
+    UNIQUE (device, digest)
 ) STRICT;
-CREATE INDEX one_time_left ON one_time (account, id) WHERE part IS NOT NULL;
-CREATE INDEX one_time_spent ON one_time (account, id) WHERE part IS NULL;
+CREATE INDEX one_time_left ON one_time (device, id) WHERE part IS NOT NULL;
+CREATE INDEX one_time_spent ON one_time (device, id) WHERE part IS NULL;
 
 -- The number of the recipient's next delivery. The row is locked until the message is committed, so
 -- a recipient's numbers follow the order of commits, whatever process writes.
 CREATE TABLE inbox (
-    recipient INTEGER PRIMARY KEY REFERENCES account,
+    recipient INTEGER PRIMARY KEY REFERENCES device,
     next INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE queue (
-    recipient INTEGER NOT NULL REFERENCES account,
+    recipient INTEGER NOT NULL REFERENCES device,
     number INTEGER NOT NULL,
     sender INTEGER NOT NULL REFERENCES account,
     epoch INTEGER NOT NULL,
@@ -43,8 +54,8 @@ CREATE TABLE queue (
 ) STRICT;
 CREATE INDEX queue_epoch ON queue (epoch);
 
--- Number and size of the queued messages of one sender for one recipient: (recipient, sender).
--- The totals are (recipient, 0) for all senders, and (0, 0) for all queues.
+-- Number and size of the queued messages of one sending account for one receiving device:
+-- (recipient, sender). The totals are (recipient, 0) for all senders, and (0, 0) for all queues.
 CREATE TABLE share (
     recipient INTEGER NOT NULL,
     sender INTEGER NOT NULL,
@@ -66,6 +77,37 @@ CREATE TRIGGER queue_shrinks AFTER DELETE ON queue BEGIN
         WHERE recipient = 0 AND sender = 0;
     DELETE FROM share
         WHERE recipient = old.recipient AND sender IN (old.sender, 0) AND messages = 0;
+END;
+
+-- What is in the slots of mailboxes, for ten minutes. `owner` is "a:" and an address, or "d:" and an
+-- account.
+CREATE TABLE mailbox (
+    mailbox BLOB NOT NULL,
+    slot INTEGER NOT NULL,
+    owner TEXT NOT NULL,
+    put_at_ms INTEGER NOT NULL,
+    content BLOB NOT NULL,
+    PRIMARY KEY (mailbox, slot)
+) STRICT;
+CREATE INDEX mailbox_age ON mailbox (put_at_ms);
+
+-- Number of slots and their size, 256 bytes more for each: of one owner, and in all of the owners
+-- that are addresses ("a:") and accounts ("d:").
+CREATE TABLE lodged (
+    owner TEXT PRIMARY KEY,
+    slots INTEGER NOT NULL,
+    bytes INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER mailbox_grows AFTER INSERT ON mailbox BEGIN
+    INSERT INTO lodged VALUES
+        (new.owner, 1, length(new.content) + 256),
+        (substr(new.owner, 1, 2), 1, length(new.content) + 256)
+        ON CONFLICT DO UPDATE SET slots = slots + 1, bytes = bytes + excluded.bytes;
+END;
+CREATE TRIGGER mailbox_shrinks AFTER DELETE ON mailbox BEGIN
+    UPDATE lodged SET slots = slots - 1, bytes = bytes - length(old.content) - 256
+        WHERE owner IN (old.owner, substr(old.owner, 1, 2));
+    DELETE FROM lodged WHERE owner = old.owner AND slots = 0;
 END;
 
 -- One row: proven time, along which stamp keys are destroyed.

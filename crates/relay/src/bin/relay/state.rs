@@ -9,7 +9,7 @@ use waxseal_interface::{RelayCard, SealingPublicKey};
 use waxseal_relay::{ReviewerPublicKey, VaultPublicKeys};
 use waxseal_reporting::relay::DeliveryKey;
 use waxseal_reporting::reporter::{ModerationKeyId, ModerationPublicKey};
-use waxseal_reporting::{AccountId, DeviceAddress, Timestamp};
+use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, Timestamp};
 
 use crate::connected::ConnectedDevices;
 use crate::database::Database;
@@ -34,8 +34,8 @@ pub struct Relay {
     /// The key to which the acceptance key is sealed.
     pub vault_key: SealingPublicKey,
     pub reviewer: ReviewerPublicKey,
-    /// Every registered account, cached: their number is bounded. An account whose delivery key is
-    /// replaced takes the place of the account of before.
+    /// Every account, cached: their number is bounded. An account whose roster or delivery keys
+    /// change takes the place of the account of before.
     accounts: RwLock<HashMap<AccountId, Arc<Account>>>,
     pub connected: ConnectedDevices,
     /// Permits for WebSockets. Each open WebSocket holds one, which bounds their number.
@@ -53,19 +53,53 @@ pub struct Vault {
     pub old: Vec<VaultPublicKeys>,
 }
 
-/// A registered account.
+/// An account with its devices.
+#[derive(Clone)]
 pub struct Account {
     pub id: i64,
+    pub name: AccountId,
+    /// `false` for an account of before, until its device publishes a roster.
+    pub has_roster: bool,
+    /// The registered devices, which the roster lists.
+    pub devices: Vec<Arc<Device>>,
+    /// The numbers of the devices that the roster lists and that have not registered yet.
+    pub unregistered: Vec<u32>,
+}
+
+impl Account {
+    /// The registered device with this number.
+    pub fn device(&self, number: DeviceId) -> Option<&Arc<Device>> {
+        let mut devices = self.devices.iter();
+        devices.find(|device| device.me.device == number)
+    }
+
+    /// Whether a device that says to have this number was removed: the account has a roster, which
+    /// does not list it, or lists another identity under this number.
+    pub fn has_removed(&self, number: DeviceId) -> bool {
+        self.has_roster && !self.unregistered.contains(&number.0)
+    }
+}
+
+/// A registered device.
+pub struct Device {
+    pub id: i64,
+    /// The id of its account.
+    pub account: i64,
     pub me: DeviceAddress,
     pub identity: [u8; 64],
     pub delivery_key: DeliveryKey,
 }
 
-impl Account {
-    /// The holder that the account's tokens name.
+impl Device {
+    /// The holder that the device's tokens name.
     pub fn holder(&self) -> Holder {
         let signing_key = self.identity.first_chunk().copied().unwrap_or_default();
         Holder::Device(self.me.clone(), signing_key)
+    }
+
+    /// Whether this is the same device with the same delivery key.
+    fn is_unchanged(&self, other: &Self) -> bool {
+        self.id == other.id && self.delivery_key.is_same(&other.delivery_key)
     }
 }
 
@@ -124,17 +158,36 @@ impl Relay {
         accounts.get(name).cloned()
     }
 
-    /// Caches an account. If it was cached before, its delivery key may be another one now, so its
-    /// connection ends.
-    pub fn cache_account(&self, account: Account) {
-        let (id, name) = (account.id, account.me.account.clone());
+    /// The device with this address, if it is registered.
+    pub fn device(&self, address: &DeviceAddress) -> Option<Arc<Device>> {
+        self.account(&address.account)?
+            .device(address.device)
+            .cloned()
+    }
+
+    /// Caches an account. If it was cached before, the connection of each device ends that is gone,
+    /// or has another delivery key now.
+    pub fn cache_account(&self, account: &Account) {
+        let mut account = account.clone();
         let mut accounts = self
             .accounts
             .write()
             .unwrap_or_else(PoisonError::into_inner);
-        accounts.insert(name, Arc::new(account));
+        let before = accounts.remove(&account.name);
+        let mut ended = Vec::new();
+        for old in before.iter().flat_map(|before| &before.devices) {
+            // A connection knows by the reference whether its device is still the same.
+            let mut devices = account.devices.iter_mut();
+            match devices.find(|device| device.is_unchanged(old)) {
+                Some(device) => *device = old.clone(),
+                None => ended.push(old.id),
+            }
+        }
+        accounts.insert(account.name.clone(), Arc::new(account));
         drop(accounts);
-        self.connected.end(id);
+        for device in ended {
+            self.connected.end(device);
+        }
     }
 
     /// Whether the vault opens what is sealed to this moderation key.

@@ -74,12 +74,12 @@ impl Tokens {
 
     /// Checks that a challenge is from this process, has not expired and was not answered.
     pub fn check_challenge(&self, challenge: &[u8], uptime_ms: u64) -> Result<(), Refusal> {
-        let refused = Refusal::from(ErrorCode::ChallengeRefused);
+        let refused = ErrorCode::ChallengeRefused;
         let challenge: &[u8; 64] = challenge.try_into().map_err(|_| refused)?;
         let body = verified_body(&self.challenge_key, CHALLENGE, challenge).ok_or(refused)?;
         let expires_at_ms = body.first_chunk().map_or(0, |at| u64::from_be_bytes(*at));
         if expires_at_ms <= uptime_ms || self.answered().contains_key(challenge) {
-            return Err(refused);
+            return Err(refused.into());
         }
         Ok(())
     }
@@ -87,7 +87,7 @@ impl Tokens {
     /// Marks a challenge as answered, so that it cannot be answered again. Call
     /// [`check_challenge`](Self::check_challenge) and verify the proof first.
     pub fn answer_challenge(&self, challenge: &[u8], uptime_ms: u64) -> Result<(), Refusal> {
-        let refused = Refusal::from(ErrorCode::ChallengeRefused);
+        let refused = ErrorCode::ChallengeRefused;
         let challenge: [u8; 64] = challenge.try_into().map_err(|_| refused)?;
         let mut answered = self.answered();
         if answered.len() >= MAX_ANSWERED {
@@ -97,7 +97,7 @@ impl Tokens {
             return Err(Refusal::retry_after(ErrorCode::Busy, 60));
         }
         match answered.insert(challenge, uptime_ms + CHALLENGE_MS) {
-            Some(_) => Err(refused),
+            Some(_) => Err(refused.into()),
             None => Ok(()),
         }
     }
@@ -138,9 +138,9 @@ impl Tokens {
 
     /// Verifies a token. Returns its holder and when it expires.
     pub fn holder(&self, token: &str, now_ms: u64) -> Result<(Holder, u64), Refusal> {
-        let unauthorized = Refusal::from(ErrorCode::Unauthorized);
+        let unauthorized = ErrorCode::Unauthorized;
         if token.len() > MAX_TOKEN_LEN {
-            return Err(unauthorized);
+            return Err(unauthorized.into());
         }
         let token = URL_SAFE_NO_PAD.decode(token).map_err(|_| unauthorized)?;
         let body = verified_body(&self.token_key, TOKEN, &token).ok_or(unauthorized)?;

@@ -19,7 +19,7 @@ fn tags_json(tags: &[FrankingTag]) -> Value {
 }
 
 pub(super) fn seal_control(input: Input<'_>) -> Outcome {
-    let control = Control { delivered: tags_of(input, "delivered"), opened: tags_of(input, "opened") };
+    let control = Control { delivered: tags_of(input, "delivered"), opened: tags_of(input, "opened"), ..Control::default() };
     let key = FrankingKey::from_bytes(input.get("franking_key").array());
     let sender = sender_of(input.get("sender"));
     let (tag, plaintext) = control.commit(&key, &sender, &conversation_of(input)).unwrap();

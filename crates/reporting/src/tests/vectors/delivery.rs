@@ -36,7 +36,7 @@ pub(super) fn deliver(input: Input<'_>) -> Outcome {
 pub(super) fn open_delivery(input: Input<'_>) -> Outcome {
     let delivery = Delivery::decode(&input.get("delivery").bytes()).map_err(refused)?;
     let groups: Vec<[u8; 32]> = input.list("groups").iter().map(|group| group.array()).collect();
-    let me = account_of(input.get("account"));
+    let me = DeviceAddress::new(account_of(input.get("account")), DeviceId(1));
     let opened = delivery
         .authenticate_in_groups(&key(input), &me, |group| groups.contains(group.as_bytes()))
         .map_err(refused)?;

@@ -213,7 +213,7 @@ fn a_message_leaves_no_key_and_no_text_from_seal_to_review() {
     let receipt = Receipt::new(&claim, &key);
     let own = Box::new(receipt.authenticate(&key, &sent).unwrap());
     let delivery = StampedEnvelope::new(claim, posted).unwrap().deliver(&key);
-    let delivery = delivery.authenticate(&key, &bob.account).unwrap();
+    let delivery = delivery.authenticate(&key, &bob).unwrap();
     let opened = Box::new(open(&mut Masked, &delivery).unwrap());
     let evidence = Box::new(Evidence::decode(&opened.evidence().encode()).unwrap());
     // A control message is sealed and opened, and leaves as little.
@@ -221,6 +221,7 @@ fn a_message_leaves_no_key_and_no_text_from_seal_to_review() {
     let control = Control {
         delivered: vec![*opened.tag()],
         opened: vec![],
+        ..Control::default()
     };
     let envelope = seal_control(&mut Masked, &alice, &conversation, &control, &mut franking);
     secrets.extend(&franking.drawn());
@@ -230,7 +231,7 @@ fn a_message_leaves_no_key_and_no_text_from_seal_to_review() {
     let control_posted = control_posted.unwrap();
     let claim = stamp_keys.stamp(&control_posted, NOW).unwrap();
     let told = StampedEnvelope::new(claim, control_posted).unwrap();
-    let told = told.deliver(&key).authenticate(&key, &bob.account);
+    let told = told.deliver(&key).authenticate(&key, &bob);
     let read = open_any(&mut Masked, &told.unwrap()).unwrap();
     assert!(matches!(read, Opened::Control(read) if read == control));
     let nonce = RequestNonce::generate(&mut rng);

@@ -46,7 +46,7 @@ impl Provider {
         if set_back.is_some() {
             let account = client.me().account.clone();
             let upload = client.publish_prekeys(at_provider, &mut self.rng).unwrap();
-            self.prekeys.remove(&account);
+            self.prekeys.remove(&client.me().clone());
             self.publish(&account, &upload);
             client.confirm_prekeys(&upload).unwrap();
             let again = client.check_mark(&mark, self.now, &mut self.rng).unwrap();

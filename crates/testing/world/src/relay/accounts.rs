@@ -3,24 +3,17 @@
 use ed25519_dalek::{Signature, VerifyingKey};
 use waxseal::{DeviceAddress, DeviceId};
 use waxseal_interface::{
-    Challenge, ErrorCode, Identity, Register, Session, SignIn, account_proof_input,
-    new_account_name, register_context, session_context, unseal_delivery_key,
+    Challenge, ErrorBody, ErrorCode, Register, RosterConflict, Session, SignIn,
+    account_proof_input, new_account_name, register_context, session_context, unseal_delivery_key,
 };
 
 use super::{Answered, IntoBody, Relay, json, name};
-use crate::AccountId;
 
 /// How long a challenge is valid.
 const CHALLENGE_MS: u64 = 60_000;
 
 /// How long a token is valid.
 const TOKEN_MS: u64 = 3_600_000;
-
-/// A registered account. The provider has its delivery key.
-pub(super) struct Account {
-    pub(super) me: DeviceAddress,
-    pub(super) identity: [u8; 64],
-}
 
 impl Relay {
     pub(super) fn challenge(&mut self) -> Answered {
@@ -44,7 +37,9 @@ impl Relay {
 
     pub(super) fn register(&mut self, request: &Register) -> Answered {
         let me = DeviceAddress::new(name(&request.name)?, DeviceId(request.device));
-        new_account_name(&request.name).map_err(|_| ErrorCode::BadName.into_body())?;
+        if !self.is_account(&me.account) {
+            new_account_name(&request.name).map_err(|_| ErrorCode::BadName.into_body())?;
+        }
         self.check_challenge(&request.challenge)
             .map_err(ErrorCode::into_body)?;
         let context = register_context(
@@ -57,37 +52,64 @@ impl Relay {
         check_proof(&request.identity, &context, &request.proof)?;
         let key = unseal_delivery_key(&self.sealing, &request.sealed_delivery_key, &me)
             .map_err(|_| ErrorCode::BadDeliveryKey.into_body())?;
-        let known = self.accounts.get(&me.account);
-        if known.is_some_and(|known| known.me != me || known.identity != request.identity) {
-            return Err(ErrorCode::AccountTaken.into_body());
-        }
+        self.register_in_roster(&me, request)?;
+        let known = self.devices.insert(me.clone(), request.identity);
+        self.removed.remove(&me);
         let status = if known.is_some() { 200 } else { 201 };
         let earlier = self.provider.keys.get(&me);
         if !earlier.is_some_and(|earlier| earlier.is_same(&key)) {
             self.connections.retain(|_, one| one.me != me);
             self.provider.register_key(&me, key);
         }
-        let account = Account {
-            me: me.clone(),
-            identity: request.identity,
-        };
-        self.accounts.insert(me.account.clone(), account);
         let session = self.session(&me);
         json(status, &session)
+    }
+
+    /// Takes the roster that a device sends as it registers. Then checks that the newest roster of
+    /// its account lists the device.
+    fn register_in_roster(
+        &mut self,
+        me: &DeviceAddress,
+        request: &Register,
+    ) -> Result<(), Box<ErrorBody>> {
+        if let Some(roster) = &request.roster {
+            self.take_roster(me, &request.identity, roster, true)?;
+        }
+        let Some(roster) = self.provider.newest_roster(&me.account) else {
+            // An account of an earlier version has one device, which makes its roster later.
+            return match self.devices.get(me) {
+                Some(identity) if *identity == request.identity => Ok(()),
+                Some(_) => Err(ErrorCode::AccountTaken.into_body()),
+                None => Err(ErrorCode::BadRoster.into_body()),
+            };
+        };
+        let listed = roster.device(me.device.0);
+        if listed.is_some_and(|listed| listed.identity == request.identity) {
+            return Ok(());
+        }
+        Err(Box::new(ErrorBody {
+            conflict: Some(Box::new(RosterConflict {
+                roster: roster.signed().encode(),
+            })),
+            ..ErrorBody::of_code(ErrorCode::AccountTaken)
+        }))
     }
 
     pub(super) fn sign_in(&mut self, request: &SignIn) -> Answered {
         let me = DeviceAddress::new(name(&request.name)?, DeviceId(request.device));
         self.check_challenge(&request.challenge)
             .map_err(ErrorCode::into_body)?;
-        let account = self
-            .accounts
-            .get(&me.account)
-            .filter(|account| account.me == me);
-        let account = account.ok_or_else(|| ErrorCode::ProofRefused.into_body())?;
+        let (identity, is_removed) = match (self.devices.get(&me), self.removed.get(&me)) {
+            (Some(identity), _) => (*identity, false),
+            (None, Some(identity)) => (*identity, true),
+            (None, None) => return Err(ErrorCode::ProofRefused.into_body()),
+        };
         let relay_key = self.key.verifying_key().to_bytes();
         let context = session_context(&relay_key, &request.challenge, &me);
-        check_proof(&account.identity, &context, &request.proof)?;
+        check_proof(&identity, &context, &request.proof)?;
+        if is_removed {
+            return Err(ErrorCode::Removed.into_body());
+        }
         let session = self.session(&me);
         json(200, &session)
     }
@@ -103,24 +125,13 @@ impl Relay {
             mark: self.provider.mark(me),
         }
     }
-
-    pub(super) fn identity(&self, account: &AccountId) -> Answered {
-        let account = self.accounts.get(account);
-        let account = account.ok_or_else(|| ErrorCode::NoSuchAccount.into_body())?;
-        json(
-            200,
-            &Identity {
-                identity: account.identity,
-            },
-        )
-    }
 }
 
 fn check_proof(
     identity: &[u8; 64],
     context: &[u8],
     proof: &[u8; 64],
-) -> Result<(), Box<waxseal_interface::ErrorBody>> {
+) -> Result<(), Box<ErrorBody>> {
     let key = VerifyingKey::from_bytes(identity.first_chunk().unwrap());
     let input = account_proof_input(context);
     key.and_then(|key| key.verify_strict(&input, &Signature::from_bytes(proof)))

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use waxseal::DeviceAddress;
 use waxseal::reporting::relay::{RequestNonce, StampedEnvelope};
 use waxseal_interface::{
-    Answer, ErrorCode, Event, FrameMacs, HttpAnswer, HttpRequest, NONCE_HEADER,
+    Answer, ErrorCode, Event, FrameMacs, HttpAnswer, HttpRequest, NONCE_HEADER, QUEUE_EXPIRED_ID,
 };
 
 use super::{IntoBody, Relay, asked};
@@ -15,17 +15,38 @@ use super::{IntoBody, Relay, asked};
 /// Maximum number of deliveries that are sent and not answered.
 const WINDOW: usize = 64;
 
-/// What waits for one account.
+/// What waits for one device.
 #[derive(Default)]
 pub(super) struct Queue {
     last: u64,
     pub(super) waiting: BTreeMap<u64, StampedEnvelope>,
+    /// When the first and the last message were accepted that were dropped, until the device knows.
+    dropped: Option<(u64, u64)>,
 }
 
 impl Queue {
     pub(super) fn push(&mut self, stamped: StampedEnvelope) {
         self.last += 1;
         self.waiting.insert(self.last, stamped);
+    }
+
+    /// Notes that a message was dropped.
+    pub(super) fn note_dropped(&mut self, stamped: &StampedEnvelope) {
+        let at_ms = stamped.claim().context().accepted_at.as_millis();
+        let (from_ms, to_ms) = self.dropped.unwrap_or((at_ms, at_ms));
+        self.dropped = Some((from_ms.min(at_ms), to_ms.max(at_ms)));
+    }
+
+    /// Drops the messages that were stamped before this epoch.
+    pub(super) fn drop_before(&mut self, oldest: u32) {
+        let is_old = |stamped: &StampedEnvelope| stamped.claim().context().epoch < oldest;
+        let old: Vec<_> = self.waiting.iter().filter(|(_, one)| is_old(one)).collect();
+        let old: Vec<_> = old.into_iter().map(|(number, _)| *number).collect();
+        for number in old {
+            if let Some(stamped) = self.waiting.remove(&number) {
+                self.note_dropped(&stamped);
+            }
+        }
     }
 }
 
@@ -38,6 +59,8 @@ pub(super) struct Connection {
     in_window: BTreeSet<u64>,
     put_off: BTreeSet<u64>,
     is_caught_up: bool,
+    /// What was last told of dropped messages.
+    told_dropped: Option<(u64, u64)>,
 }
 
 impl Relay {
@@ -64,6 +87,7 @@ impl Relay {
             in_window: BTreeSet::new(),
             put_off: BTreeSet::new(),
             is_caught_up: false,
+            told_dropped: None,
         };
         let id = u64::from_be_bytes(self.random());
         self.connections.insert(id, connection);
@@ -92,11 +116,15 @@ impl Relay {
             return Vec::new();
         };
         let key = &self.provider.keys[&connection.me];
-        let queue = self
-            .queues
-            .entry(connection.me.account.clone())
-            .or_default();
+        let queue = self.queues.entry(connection.me.clone()).or_default();
         let mut frames = Vec::new();
+        if connection.told_dropped != queue.dropped {
+            connection.told_dropped = queue.dropped;
+            if let Some((from_ms, to_ms)) = queue.dropped {
+                let event = Event::QueueExpired { from_ms, to_ms };
+                frames.push(connection.macs.seal(event.encode()));
+            }
+        }
         let after = connection.sent_up_to + 1;
         for (number, stamped) in queue.waiting.range(after..) {
             if connection.in_window.len() >= WINDOW {
@@ -138,9 +166,19 @@ impl Relay {
     fn take_answer(&mut self, id: u64, frame: &[u8]) -> Option<()> {
         let connection = self.connections.get_mut(&id)?;
         match Answer::decode(connection.macs.open(frame)?)? {
+            Answer::Acknowledged {
+                id: QUEUE_EXPIRED_ID,
+            } => {
+                let told = connection.told_dropped?;
+                if let Some(queue) = self.queues.get_mut(&connection.me) {
+                    queue.dropped = queue.dropped.filter(|dropped| *dropped != told);
+                }
+                connection.told_dropped = None;
+                Some(())
+            }
             Answer::Acknowledged { id } => {
                 let was_sent = connection.in_window.remove(&id) || connection.put_off.remove(&id);
-                let queue = self.queues.get_mut(&connection.me.account);
+                let queue = self.queues.get_mut(&connection.me);
                 if let Some(queue) = queue.filter(|_| was_sent) {
                     queue.waiting.remove(&id);
                 }

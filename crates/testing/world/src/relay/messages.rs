@@ -1,24 +1,44 @@
-//! Messages: stamped and queued.
+//! Messages: stamped once, and queued for each device.
 
 use waxseal::reporting::relay::{
-    PostError, PostedEnvelope, PostedReseal, Receipt, ResealError, StampedEnvelope,
+    PostError, PostedFanout, PostedReseal, ResealError, StampedEnvelope,
 };
-use waxseal::{AccountId, DeviceAddress};
-use waxseal_interface::{ErrorBody, ErrorCode};
+use waxseal::{AccountId, DeviceAddress, Mismatch};
+use waxseal_interface::{DeviceBundle, ErrorBody, ErrorCode, TargetBundle};
 
 use super::{Answered, IntoBody, Relay};
+use crate::provider::PostRefused;
 
 impl Relay {
     pub(super) fn post(&mut self, me: &DeviceAddress, to: &AccountId, body: &[u8]) -> Answered {
-        PostedEnvelope::decode(body).map_err(|_| ErrorCode::Malformed.into_body())?;
-        let to = DeviceAddress::new(to.clone(), me.device);
+        PostedFanout::decode(body).map_err(|_| ErrorCode::Malformed.into_body())?;
         // Authenticated first. The time that is taken for it is used even if the queue is full.
-        let stamped = self.provider.stamp(me, &to, body);
-        let stamped = stamped.map_err(|error| match error {
-            PostError::ClockDiffers => self.clock_differs(),
-            _ => ErrorCode::NotFromDevice.into_body(),
-        })?;
-        self.accept(me, &to.account, stamped)
+        let stamped = self.provider.fan_out(me, to, body);
+        if let Err(PostRefused::Post(error)) = stamped {
+            return Err(match error {
+                PostError::ClockDiffers => self.clock_differs(),
+                _ => ErrorCode::NotFromDevice.into_body(),
+            });
+        }
+        if !self.is_account(to) {
+            return Err(ErrorCode::NoSuchAccount.into_body());
+        }
+        for account in [to, &me.account] {
+            if self.provider.newest_roster(account).is_none() {
+                return Err(ErrorCode::NoRoster.into_body());
+            }
+        }
+        match stamped {
+            Ok((stamped, receipt)) => self.accept(to, stamped, receipt),
+            Err(PostRefused::Removed) => Err(ErrorCode::Removed.into_body()),
+            Err(_) => {
+                let mismatch = self.provider.mismatch(me, to, body);
+                Err(Box::new(ErrorBody {
+                    mismatch: Some(Box::new(in_json(mismatch))),
+                    ..ErrorBody::of_code(ErrorCode::Mismatch)
+                }))
+            }
+        }
     }
 
     pub(super) fn post_again(
@@ -39,41 +59,81 @@ impl Relay {
             ResealError::OtherTarget => ErrorCode::OtherTarget.into_body(),
             _ => ErrorCode::NotFromDevice.into_body(),
         })?;
-        let (target, account) = (reseal.target().clone(), self.accounts.get(to));
-        let account = account.ok_or_else(|| ErrorCode::NoSuchAccount.into_body())?;
-        if target.account != *to || account.me != target {
-            return Err(ErrorCode::OtherTarget.into_body());
-        }
-        let (stamped, _) = self.provider.post_again(me, body).unwrap();
-        self.accept(me, to, stamped)
-    }
-
-    /// Queues a message, and answers with the receipt.
-    fn accept(&mut self, me: &DeviceAddress, to: &AccountId, stamped: StampedEnvelope) -> Answered {
-        if !self.accounts.contains_key(to) {
+        let target = reseal.target().clone();
+        if !self.is_account(to) {
             return Err(ErrorCode::NoSuchAccount.into_body());
         }
-        let queue = self.queues.entry(to.clone()).or_default();
-        if queue.waiting.len() >= self.max_queued {
+        let shown = self.provider.shown(Some(&me.account), to);
+        let is_listed = shown.is_some_and(|shown| shown.lists(target.device));
+        if target.account != *to || !is_listed {
+            return Err(ErrorCode::OtherTarget.into_body());
+        }
+        let (stamped, receipt) = self.provider.post_again(me, body).unwrap();
+        self.accept(to, vec![(target, stamped)], receipt)
+    }
+
+    /// Queues a message for its devices, and answers with the receipt. A device whose queue is full
+    /// is told that it misses something.
+    fn accept(
+        &mut self,
+        to: &AccountId,
+        stamped: Vec<(DeviceAddress, StampedEnvelope)>,
+        receipt: Vec<u8>,
+    ) -> Answered {
+        let is_full = |device: &DeviceAddress| self.queued_of(device) >= self.max_queued;
+        let theirs = stamped.iter().map(|(device, _)| device);
+        let mut theirs = theirs.filter(|device| device.account == *to).peekable();
+        if theirs.peek().is_some() && theirs.all(is_full) {
             return Err(ErrorCode::QueueFull.into_body());
         }
-        let receipt = Receipt::new(stamped.claim(), &self.provider.keys[me]).encode();
-        queue.push(stamped);
+        for (device, stamped) in stamped {
+            let is_full = self.queued_of(&device) >= self.max_queued;
+            let queue = self.queues.entry(device).or_default();
+            match is_full {
+                true => queue.note_dropped(&stamped),
+                false => queue.push(stamped),
+            }
+        }
         Ok((200, receipt, Vec::new()))
     }
 
-    fn clock_differs(&self) -> Box<ErrorBody> {
+    pub(super) fn clock_differs(&self) -> Box<ErrorBody> {
         Box::new(ErrorBody {
             relay_time_ms: Some(self.provider.now.as_millis()),
             ..ErrorBody::of_code(ErrorCode::ClockDiffers)
         })
     }
 
-    /// How many deliveries wait for an account.
+    /// How many deliveries wait for all devices of an account.
     #[must_use]
     pub fn queued(&self, account: &AccountId) -> usize {
-        self.queues
-            .get(account)
-            .map_or(0, |queue| queue.waiting.len())
+        let queues = self.queues.iter();
+        let queues = queues.filter(|(device, _)| device.account == *account);
+        queues.map(|(_, queue)| queue.waiting.len()).sum()
+    }
+
+    /// How many deliveries wait for a device.
+    #[must_use]
+    pub fn queued_of(&self, device: &DeviceAddress) -> usize {
+        let queue = self.queues.get(device);
+        queue.map_or(0, |queue| queue.waiting.len())
+    }
+}
+
+/// What a sender lacks, as the interface writes it.
+fn in_json(mismatch: Mismatch) -> waxseal_interface::Mismatch {
+    let bundles = mismatch.bundles.into_iter();
+    let bundles = bundles.map(|(account, bundle)| TargetBundle {
+        name: account.as_str().to_owned(),
+        bundle: DeviceBundle {
+            device: bundle.device.0,
+            base: bundle.base,
+            one_time: bundle.one_time,
+            held_back: false,
+        },
+    });
+    waxseal_interface::Mismatch {
+        bundles: bundles.collect(),
+        rosters: mismatch.rosters,
     }
 }

@@ -9,15 +9,18 @@ use waxseal_core::{
 };
 use waxseal_reporting::intake::{AcceptanceKey, AcceptedReport, ReportId};
 use waxseal_reporting::recipient::{
-    Control, Evidence, Opened, OpeningChannel, Refusal, open, open_any, open_unstamped,
+    AuthenticDelivery, Control, Evidence, Opened, OpeningChannel, Refusal, open, open_any,
+    open_unstamped,
 };
 use waxseal_reporting::relay::{
-    Claim, Delivery, DeliveryKey, Envelope, PostedEnvelope, PostedReseal, Receipt, StampKeys,
+    Claim, Delivery, DeliveryKey, Envelope, PostedFanout, PostedReseal, Receipt, StampKeys,
     StampedEnvelope,
 };
 use waxseal_reporting::reporter::{ModerationPublicKey, Report};
 use waxseal_reporting::reviewer::review;
-use waxseal_reporting::sender::{SealingChannel, SentMessage, seal, seal_control};
+use waxseal_reporting::sender::{
+    Fanout, RosterStamp, SealingChannel, SentMessage, seal, seal_control,
+};
 use waxseal_reporting::vault::{ModerationKeyPair, UnsealedReport};
 use waxseal_reporting::{AccountId, Audience, DeviceAddress, FrankingTag};
 
@@ -172,7 +175,7 @@ pub fn reporting_decode(input: &[u8]) {
     let Some((kind, bytes)) = input.split_first() else {
         return;
     };
-    match kind % 19 {
+    match kind % 20 {
         0 => one_encoding!(bytes, Envelope::decode(bytes), envelope => envelope.encode()),
         1 => one_encoding!(bytes, Delivery::decode(bytes), delivery => delivery.encode()),
         2 => one_encoding!(bytes, Receipt::decode(bytes), receipt => receipt.encode()),
@@ -200,7 +203,7 @@ pub fn reporting_decode(input: &[u8]) {
             }
         }
         11 => payload(bytes),
-        12 => drop(PostedEnvelope::decode(bytes)),
+        12 => drop(PostedFanout::decode(bytes)),
         13 => one_encoding!(bytes, StampedEnvelope::decode(bytes), stamped => stamped.encode()),
         14 => one_encoding!(bytes, Claim::decode(bytes), claim => claim.encode()),
         15 => {
@@ -217,15 +220,37 @@ pub fn reporting_decode(input: &[u8]) {
             let refusal = Refusal::decode(bytes).ok_or(());
             one_encoding!(bytes, refusal, refusal => refusal.encode().unwrap());
         }
-        _ => control(bytes),
+        18 => control(bytes),
+        _ => one_encoding!(bytes, Fanout::decode(bytes), fanout => fanout.encode()),
     }
+}
+
+/// Stamps an envelope in clear for one device, and delivers it.
+fn delivered(
+    envelope: &Envelope,
+    sender: &DeviceAddress,
+    recipient: &DeviceAddress,
+) -> AuthenticDelivery {
+    let key = DeliveryKey::from_bytes([7; 32]);
+    let audience = Audience::Direct(recipient.account.clone());
+    let roster = RosterStamp::new(1, 1);
+    let mut fanout = Fanout::new(*envelope.tag(), roster, roster);
+    let slot = fanout.insert(false, recipient.device, Some(envelope.clone()));
+    slot.expect("the first slot");
+    let posted = fanout.post(&key, sender, &audience, NOW);
+    let posted = PostedFanout::decode(&posted).unwrap();
+    let authentic = posted.authenticate(&key, sender, &audience, NOW).unwrap();
+    let claim = Provider::new(1).stamp_keys.stamp(&authentic, NOW).unwrap();
+    let stamped = StampedEnvelope::fan_out(claim, authentic).unwrap();
+    let delivery = stamped[0].1.deliver(&key);
+    delivery.authenticate(&key, recipient).unwrap()
 }
 
 /// Opens any plaintext that a peer may have sealed as a control message. Asserts that what was read
 /// is sealed and opened as the same again.
 fn control(plaintext: &[u8]) {
     let (alice, bob) = (address("alice"), address("bob"));
-    let audience = Audience::Direct(bob.account);
+    let audience = Audience::Direct(bob.account.clone());
     let conversation = audience.conversation(&alice.account);
     let Some((key, rest)) = unpadded(plaintext).split_first_chunk::<32>() else {
         return;
@@ -244,30 +269,21 @@ fn control(plaintext: &[u8]) {
     let Ok(envelope) = Envelope::of_refusal(tag, plaintext.to_vec()) else {
         return;
     };
-    let Some(read) = open_control(&alice, &audience, &envelope) else {
+    let Some(read) = open_control(&alice, &bob, &envelope) else {
         return;
     };
     let again = seal_control(&mut Clear, &alice, &conversation, &read, &mut rng(1));
     let again = again.expect("what was read can be sealed again");
-    assert_eq!(open_control(&alice, &audience, &again), Some(read));
+    assert_eq!(open_control(&alice, &bob, &again), Some(read));
 }
 
 /// Stamps and delivers an envelope in clear, and opens it if it holds a control message.
 fn open_control(
     sender: &DeviceAddress,
-    audience: &Audience,
+    recipient: &DeviceAddress,
     envelope: &Envelope,
 ) -> Option<Control> {
-    let Audience::Direct(recipient) = audience else {
-        return None;
-    };
-    let key = DeliveryKey::from_bytes([7; 32]);
-    let posted = PostedEnvelope::decode(&envelope.post(&key, sender, audience, NOW)).unwrap();
-    let posted = posted.authenticate(&key, sender, audience, NOW).unwrap();
-    let claim = Provider::new(1).stamp_keys.stamp(&posted, NOW).unwrap();
-    let delivery = StampedEnvelope::new(claim, posted).unwrap().deliver(&key);
-    let delivery = delivery.authenticate(&key, recipient).unwrap();
-    match open_any(&mut Clear, &delivery) {
+    match open_any(&mut Clear, &delivered(envelope, sender, recipient)) {
         Ok(Opened::Control(control)) => Some(control),
         _ => None,
     }
@@ -281,9 +297,7 @@ pub(crate) fn accepted_id() -> ReportId {
 /// Opens any payload that a peer may have sealed. Asserts that a message that is shown can be kept
 /// as evidence, and that sealing its content again gives the same parts.
 fn payload(plaintext: &[u8]) {
-    let provider = Provider::new(1);
     let (alice, bob) = (address("alice"), address("bob"));
-    let key = DeliveryKey::from_bytes([7; 32]);
     // A sent message is stored in the layout of a payload, after the sender's address. Decoding the
     // payload as a sent message gives the tag that it commits to, if it commits to one.
     let audience = Audience::Direct(bob.account.clone());
@@ -314,14 +328,8 @@ fn payload(plaintext: &[u8]) {
         return;
     };
     let unstamped = open_unstamped(&mut Clear, &alice, &conversation, &envelope);
-    let posted = envelope.post(&key, &alice, &audience, NOW);
-    let posted = PostedEnvelope::decode(&posted).unwrap();
-    let posted = posted.authenticate(&key, &alice, &audience, NOW).unwrap();
-    let claim = provider.stamp_keys.stamp(&posted, NOW).unwrap();
-    let evidence = Evidence::unverified(claim.clone(), sent.clone());
-    let stamped = StampedEnvelope::new(claim, posted).unwrap();
-    let delivery = stamped.deliver(&key);
-    let delivery = delivery.authenticate(&key, &bob.account).unwrap();
+    let delivery = delivered(&envelope, &alice, &bob);
+    let evidence = Evidence::unverified(delivery.claim().clone(), sent.clone());
     let opened = open(&mut Clear, &delivery);
     assert_eq!(opened.is_ok(), unstamped.is_ok());
     if let Ok(opened) = opened {

@@ -2,11 +2,12 @@
 
 use waxseal::core::{PreKeyBundle, PreKeyUpload};
 use waxseal::reporting::relay::{
-    Envelope, PostError, PostedEnvelope, PostedReseal, Receipt, ResealError,
+    Envelope, PostError, PostedFanout, PostedReseal, Receipt, ResealError,
 };
 use waxseal::{Advice, Client, MemoryStore, Received};
 
 use super::{NAMES, Packet, World};
+use crate::PostRefused;
 use crate::network::Flight;
 use crate::script::altered;
 use crate::{address, envelope_of, snapshot, without_unopened};
@@ -68,7 +69,7 @@ impl World {
         let stamped = self.provider.stamp(&sender, &recipient, &sent.envelope);
         let stamped = match stamped {
             Ok(stamped) => stamped,
-            Err(PostError::ClockDiffers) => return,
+            Err(PostRefused::Post(PostError::ClockDiffers)) => return,
             Err(error) => {
                 assert!(self.started_over[from] > 0, "the relay refused: {error}");
                 return;
@@ -141,7 +142,7 @@ impl World {
                 // On its way to the relay, the device MAC covers it.
                 let on_the_way = flip(posted);
                 assert!(
-                    PostedEnvelope::decode(&on_the_way).is_err()
+                    PostedFanout::decode(&on_the_way).is_err()
                         || self
                             .provider
                             .post(&sender, &recipient, &on_the_way)
@@ -181,7 +182,7 @@ impl World {
                 let (sender, recipient) = (address(NAMES[flight.from]), address(NAMES[to]));
                 let altered = flip(posted);
                 assert!(
-                    PostedEnvelope::decode(&altered).is_err()
+                    PostedFanout::decode(&altered).is_err()
                         || self.provider.post(&sender, &recipient, &altered).is_err(),
                     "an altered note was stamped"
                 );

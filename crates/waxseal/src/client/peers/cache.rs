@@ -37,7 +37,7 @@ struct Cached {
 impl Peers {
     pub(in crate::client) fn take(&mut self, account: &AccountId) -> Option<Peer> {
         let cached = self.by_account.remove(account)?;
-        self.len = self.len.saturating_sub(cached.peer.len);
+        self.len = self.len.saturating_sub(cached.peer.len());
         Some(cached.peer)
     }
 
@@ -48,13 +48,13 @@ impl Peers {
     pub(super) fn keep(&mut self, account: &AccountId, peer: Peer) {
         self.take(account);
         while self.by_account.len() >= MAX_CACHED_PEERS
-            || self.len.saturating_add(peer.len) > MAX_CACHED_LEN
+            || self.len.saturating_add(peer.len()) > MAX_CACHED_LEN
         {
             if !self.evict_oldest() {
                 break;
             }
         }
-        self.len = self.len.saturating_add(peer.len);
+        self.len = self.len.saturating_add(peer.len());
         self.uses = self.uses.saturating_add(1);
         let last_use = self.uses;
         self.by_account

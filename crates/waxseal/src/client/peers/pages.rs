@@ -1,7 +1,7 @@
-//! Reading a peer's skipped keys.
+//! Reading the skipped keys of a peer's device.
 
 use waxseal_core::limits::{MAX_SESSIONS, MAX_SKIPPED_KEYS};
-use waxseal_reporting::AccountId;
+use waxseal_reporting::{AccountId, DeviceId};
 use zeroize::Zeroizing;
 
 use super::damaged;
@@ -9,7 +9,7 @@ use crate::client::{Client, keys};
 use crate::error::StateError;
 use crate::store::{Listed, Store};
 
-/// Maximum length of all pages of a peer's skipped keys: the message keys that the sessions keep
+/// Maximum length of all pages of a device's skipped keys: the message keys that the sessions keep
 /// for messages that have not arrived. The longest case is one key per page, which takes 121 bytes.
 const MAX_SKIPPED_LEN: usize = MAX_SESSIONS * MAX_SKIPPED_KEYS * 121;
 
@@ -17,10 +17,11 @@ const MAX_SKIPPED_LEN: usize = MAX_SESSIONS * MAX_SKIPPED_KEYS * 121;
 const PAGES_AT_ONCE: usize = 32;
 
 impl<S: Store> Client<S> {
-    /// Reads a peer's skipped keys, which take `len` bytes together.
+    /// Reads the skipped keys of a device, which take `len` bytes together.
     pub(super) fn read_pages(
         &self,
         account: &AccountId,
+        device: DeviceId,
         len: u64,
     ) -> Result<Vec<Zeroizing<Vec<u8>>>, StateError<S::Error>> {
         if len > MAX_SKIPPED_LEN as u64 {
@@ -29,7 +30,7 @@ impl<S: Store> Client<S> {
         let (mut pages, mut left, mut after) = (Vec::new(), len, None);
         // Each turn goes on after the last page, so the loop ends even on a damaged store.
         while left > 0 {
-            let table = keys::skipped_keys(account);
+            let table = keys::skipped_keys(account, device);
             let some = self.store.list(&table, after.as_ref(), PAGES_AT_ONCE);
             let some = some.map_err(|error| match S::is_damage(&error) {
                 true => damaged(account),

@@ -1,4 +1,4 @@
-//! On which session with a peer this device may send.
+//! On which session with a device this device may send.
 //!
 //! After a set-back, none of the sessions in the store may be used for sending: their next keys may
 //! have been used. They still open what is on its way. Only their names are kept, since the first
@@ -6,10 +6,10 @@
 
 use waxseal_core::{SessionId, SessionSet};
 
-use super::Peer;
+use super::{Device, Peer};
 use crate::records::{DeviceRecord, NUMBERS};
 
-impl Peer {
+impl Device {
     /// The sessions, if this device may send on the one that is chosen.
     pub(in crate::client) fn sessions_to_send(&mut self) -> Option<&mut SessionSet> {
         match self.can_send() {
@@ -32,21 +32,10 @@ impl Peer {
         sessions.map(SessionSet::sending_id)
     }
 
-    /// The sessions on which the peer may send, too: without those that were left.
+    /// The sessions on which the peer's device may send, too: without those that were left.
     pub(in crate::client) fn common_ids(&self) -> impl Iterator<Item = SessionId> {
         let ids = self.sessions.iter().flat_map(SessionSet::ids);
         ids.filter(|id| !self.left.contains(id))
-    }
-
-    /// Whether an earlier line of this store may have used this number of a message.
-    pub(in crate::client) fn has_used(&self, sequence: u64) -> bool {
-        sequence < self.restarts.saturating_mul(NUMBERS)
-    }
-
-    /// Goes on with the first number of a message that no earlier line of this store used.
-    pub(in crate::client) fn skip_used_numbers(&mut self) {
-        let next = &mut self.conversation.next_sequence;
-        *next = (*next).max(self.restarts.saturating_mul(NUMBERS));
     }
 
     /// The sessions that were left and are still there, as the store has them.
@@ -57,6 +46,19 @@ impl Peer {
         let ids = self.sessions.iter().flat_map(SessionSet::ids);
         let left = ids.filter(|id| self.left.contains(id));
         left.map(|id| id.as_bytes().to_vec()).collect()
+    }
+}
+
+impl Peer {
+    /// Whether an earlier line of this store may have used this number of a message.
+    pub(in crate::client) fn has_used(&self, sequence: u64) -> bool {
+        sequence < self.restarts.saturating_mul(NUMBERS)
+    }
+
+    /// Goes on with the first number of a message that no earlier line of this store used.
+    pub(in crate::client) fn skip_used_numbers(&mut self) {
+        let next = &mut self.conversation.next_sequence;
+        *next = (*next).max(self.restarts.saturating_mul(NUMBERS));
     }
 }
 

@@ -35,6 +35,10 @@ pub(in crate::client) struct Batch {
     pub(super) memories: BTreeMap<[u8; IDENTITY_KEY_LEN], ReplayMemory>,
     /// The rows of due messages that are written.
     pub(super) due: BTreeSet<u64>,
+    /// The newest time at which the provider accepted a message of this batch, in milliseconds.
+    pub(super) newest_accepted_ms: u64,
+    /// The newest time at which a message of this batch was sent, in milliseconds.
+    pub(super) newest_sent_ms: u64,
 }
 
 pub(in crate::client) struct InBatch {
@@ -43,6 +47,14 @@ pub(in crate::client) struct InBatch {
 }
 
 impl Batch {
+    pub(super) fn note_accepted(&mut self, accepted_ms: u64) {
+        self.newest_accepted_ms = self.newest_accepted_ms.max(accepted_ms);
+    }
+
+    pub(super) fn note_sent(&mut self, sent_ms: u64) {
+        self.newest_sent_ms = self.newest_sent_ms.max(sent_ms);
+    }
+
     pub(super) fn len(&self) -> usize {
         let lens = self.peers.values().map(|one| one.peer.len());
         lens.fold(0, usize::saturating_add)
@@ -101,6 +113,7 @@ impl Batch {
 impl<S: Store> Client<S> {
     /// Persists before a message is shown and its delivery acknowledged.
     pub(super) fn commit_batch(&mut self, mut batch: Batch) -> Result<(), StateError<S::Error>> {
+        self.put_times(&mut batch)?;
         for (account, one) in &mut batch.peers {
             if one.is_changed {
                 one.peer.put(account, &mut batch.transaction);

@@ -19,6 +19,17 @@ pub enum Received {
         /// Whether the sender's clock agrees with the time at which the provider accepted the
         /// message. If it does not, show the provider's time.
         sent_time_agrees: bool,
+        /// Whether the sending device is no longer in the roster of its account. The provider
+        /// accepted the message before this device learnt of that.
+        from_removed_device: bool,
+    },
+    /// The copy of a message that another device of this account sent. It is stored, with the
+    /// evidence for a report.
+    Sent {
+        /// The account that the message was sent to.
+        to: AccountId,
+        /// The message, as it is now stored.
+        message: Box<Message>,
     },
     /// A message that was received before, or deleted since.
     ///
@@ -28,7 +39,7 @@ pub enum Received {
     /// This also happens if the application was stopped after the message was stored and before it
     /// was shown. So if [`Client::message`] has the message and the display does not, show it.
     Duplicate {
-        /// The account that sent the message.
+        /// The peer of the conversation that the message is in.
         from: AccountId,
         /// The message's identifier.
         id: FrankingTag,
@@ -53,10 +64,10 @@ pub enum Received {
         /// The messages that were shown to the peer.
         opened: Vec<FrankingTag>,
     },
-    /// A message that was opened and dropped: by [`Client::skip`], or because the sender is
-    /// [blocked](Client::block).
+    /// A message that was opened and dropped: by [`Client::skip`], because the sender is
+    /// [blocked](Client::block), or because another device of this account told it to someone else.
     Skipped {
-        /// The account that sent the message.
+        /// The peer of the conversation that the message is in.
         from: AccountId,
         /// The message's identifier.
         id: FrankingTag,

@@ -2,7 +2,7 @@
 
 /// The changes from each version of the schema to the next, from version 1 on. `schema.sql` is the
 /// newest version.
-pub const MIGRATIONS: [&str; 8] = [
+pub const MIGRATIONS: [&str; 9] = [
     // Messages of format 01 in the queue are dropped: no recipient accepts them any more.
     "DELETE FROM queue;
      ALTER TABLE queue RENAME COLUMN delivery TO stamped;
@@ -106,4 +106,105 @@ pub const MIGRATIONS: [&str; 8] = [
      END;",
     // Devices post marks against set-back.
     "ALTER TABLE account ADD COLUMN mark BLOB;",
+    // Accounts have several devices. The device of an account of before has the account's id as its
+    // own, so that its queue and prekeys keep their rows. The account has no roster yet.
+    "CREATE TABLE device (
+         id INTEGER PRIMARY KEY AUTOINCREMENT,
+         account INTEGER NOT NULL REFERENCES account,
+         number INTEGER NOT NULL,
+         identity BLOB NOT NULL,
+         delivery_key BLOB,
+         base BLOB,
+         accepted_at_ms INTEGER,
+         mark BLOB,
+         lost_from_ms INTEGER,
+         lost_to_ms INTEGER,
+         UNIQUE (account, number)
+     ) STRICT;
+     INSERT INTO device
+         (id, account, number, identity, delivery_key, base, accepted_at_ms, mark)
+         SELECT id, id, device, identity, delivery_key, base, accepted_at_ms, mark FROM account;
+     ALTER TABLE account DROP COLUMN device;
+     ALTER TABLE account DROP COLUMN identity;
+     ALTER TABLE account DROP COLUMN delivery_key;
+     ALTER TABLE account DROP COLUMN base;
+     ALTER TABLE account DROP COLUMN accepted_at_ms;
+     ALTER TABLE account DROP COLUMN mark;
+     ALTER TABLE account ADD COLUMN pinned BLOB;
+
+     CREATE TABLE parts (
+         id INTEGER PRIMARY KEY AUTOINCREMENT,
+         device INTEGER NOT NULL REFERENCES device,
+         digest BLOB NOT NULL,
+         part BLOB,
+         UNIQUE (device, digest)
+     ) STRICT;
+     INSERT INTO parts SELECT id, account, digest, part FROM one_time;
+     DROP TABLE one_time;
+     ALTER TABLE parts RENAME TO one_time;
+     CREATE INDEX one_time_left ON one_time (device, id) WHERE part IS NOT NULL;
+     CREATE INDEX one_time_spent ON one_time (device, id) WHERE part IS NULL;
+
+     CREATE TABLE numbers (
+         recipient INTEGER PRIMARY KEY REFERENCES device,
+         next INTEGER NOT NULL
+     ) STRICT;
+     INSERT INTO numbers SELECT recipient, next FROM inbox;
+     DROP TABLE inbox;
+     ALTER TABLE numbers RENAME TO inbox;
+
+     CREATE TABLE queued (
+         recipient INTEGER NOT NULL REFERENCES device,
+         number INTEGER NOT NULL,
+         sender INTEGER NOT NULL REFERENCES account,
+         epoch INTEGER NOT NULL,
+         stamped BLOB NOT NULL,
+         PRIMARY KEY (recipient, number)
+     ) STRICT;
+     INSERT INTO queued SELECT recipient, number, sender, epoch, stamped FROM queue;
+     DROP TRIGGER queue_shrinks;
+     DROP TABLE queue;
+     ALTER TABLE queued RENAME TO queue;
+     CREATE INDEX queue_epoch ON queue (epoch);
+     CREATE TRIGGER queue_grows AFTER INSERT ON queue BEGIN
+         INSERT INTO share VALUES
+             (new.recipient, new.sender, 1, length(new.stamped)),
+             (new.recipient, 0, 1, length(new.stamped)),
+             (0, 0, 1, length(new.stamped))
+             ON CONFLICT DO UPDATE SET messages = messages + 1, bytes = bytes + excluded.bytes;
+     END;
+     CREATE TRIGGER queue_shrinks AFTER DELETE ON queue BEGIN
+         UPDATE share SET messages = messages - 1, bytes = bytes - length(old.stamped)
+             WHERE recipient = old.recipient AND sender IN (old.sender, 0);
+         UPDATE share SET messages = messages - 1, bytes = bytes - length(old.stamped)
+             WHERE recipient = 0 AND sender = 0;
+         DELETE FROM share
+             WHERE recipient = old.recipient AND sender IN (old.sender, 0) AND messages = 0;
+     END;
+
+     CREATE TABLE mailbox (
+         mailbox BLOB NOT NULL,
+         slot INTEGER NOT NULL,
+         owner TEXT NOT NULL,
+         put_at_ms INTEGER NOT NULL,
+         content BLOB NOT NULL,
+         PRIMARY KEY (mailbox, slot)
+     ) STRICT;
+     CREATE INDEX mailbox_age ON mailbox (put_at_ms);
+     CREATE TABLE lodged (
+         owner TEXT PRIMARY KEY,
+         slots INTEGER NOT NULL,
+         bytes INTEGER NOT NULL
+     ) STRICT, WITHOUT ROWID;
+     CREATE TRIGGER mailbox_grows AFTER INSERT ON mailbox BEGIN
+         INSERT INTO lodged VALUES
+             (new.owner, 1, length(new.content) + 256),
+             (substr(new.owner, 1, 2), 1, length(new.content) + 256)
+             ON CONFLICT DO UPDATE SET slots = slots + 1, bytes = bytes + excluded.bytes;
+     END;
+     CREATE TRIGGER mailbox_shrinks AFTER DELETE ON mailbox BEGIN
+         UPDATE lodged SET slots = slots - 1, bytes = bytes - length(old.content) - 256
+             WHERE owner IN (old.owner, substr(old.owner, 1, 2));
+         DELETE FROM lodged WHERE owner = old.owner AND slots = 0;
+     END;",
 ];

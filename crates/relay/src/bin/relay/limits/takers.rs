@@ -1,4 +1,4 @@
-//! What each account takes from each other account. Every taker has a small table of its own, so no
+//! What each account takes from each device. Every taker has a small table of its own, so no
 //! taker can use up the room of another.
 
 use std::collections::HashMap;
@@ -7,19 +7,19 @@ use std::time::{Duration, Instant};
 
 use super::Bucket;
 
-/// One-time parts that one account may take of another at once.
+/// One-time parts that one account may take of one device at once.
 const BURST: f64 = 5.0;
 /// Afterwards, one per ten minutes.
 const PER_SECOND: f64 = 1.0 / 600.0;
 
-/// Maximum number of accounts that are remembered per taker. When a taker takes from more, the one
+/// Maximum number of devices that are remembered per taker. When a taker takes from more, the one
 /// of which it took least is forgotten.
 const MAX_REMEMBERED: usize = 32;
 
 /// How often full buckets are forgotten. A bucket is full again after 50 minutes.
 const SWEEP: Duration = Duration::from_secs(600);
 
-/// Buckets by taker, and by the account from which it takes. Only accounts take, so their number is
+/// Buckets by taker, and by the device from which it takes. Only accounts take, so their number is
 /// bounded.
 #[derive(Default)]
 pub struct Takers(Mutex<Table>);
@@ -31,7 +31,7 @@ struct Table {
 }
 
 impl Takers {
-    /// Whether the account `taker` may take another part of the account `of`.
+    /// Whether the account `taker` may take another part of the device `of`.
     pub fn take(&self, taker: i64, of: i64, now: Instant) -> bool {
         let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         table.sweep(now);

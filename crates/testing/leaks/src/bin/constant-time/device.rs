@@ -159,7 +159,7 @@ pub(crate) fn received() -> Evidence {
     let (claim, envelope, _) = stamped();
     let key = DeliveryKey::from_bytes([0x77; 32]);
     let delivery = delivery(&claim, &envelope, &key);
-    let delivery = delivery.authenticate(&key, &address("bob").account);
+    let delivery = delivery.authenticate(&key, &address("bob"));
     let opened = open(&mut Clear, &delivery.expect("an authentic delivery"));
     opened.expect("a genuine message").evidence().clone()
 }
@@ -189,7 +189,7 @@ fn posting() {
 
 fn deliveries() {
     let (claim, envelope, _) = stamped();
-    let bob = address("bob").account;
+    let bob = address("bob");
     let delivery = delivery(&claim, &envelope, &delivery_key());
     let mut bytes = delivery.encode();
     taint::public(&bytes);
@@ -207,7 +207,7 @@ fn deliveries() {
 fn opening() {
     let (claim, envelope, _) = stamped();
     let key = DeliveryKey::from_bytes([0x77; 32]);
-    let bob = address("bob").account;
+    let bob = address("bob");
     let genuine = delivery(&claim, &envelope, &key)
         .authenticate(&key, &bob)
         .expect("an authentic delivery");

@@ -1,0 +1,148 @@
+//! The devices of accounts, in the database and in the cache.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, params};
+use waxseal_interface::ErrorCode;
+use waxseal_reporting::{AccountId, DeviceAddress, DeviceId};
+use waxseal_roster::{Pinned, Roster};
+
+use crate::errors::Refusal;
+use crate::keys::Keys;
+use crate::state::{Account, Device, Relay};
+
+/// A row of an account and one of its devices: the account's id, name and whether it has a roster,
+/// then the device's id, number, identity and sealed delivery key.
+type Row = (
+    i64,
+    String,
+    bool,
+    Option<i64>,
+    Option<u32>,
+    Option<[u8; 64]>,
+    Option<Vec<u8>>,
+);
+
+const SELECT: &str = "SELECT a.id, name, pinned IS NOT NULL, d.id, number, identity, delivery_key
+     FROM account a LEFT JOIN device d ON d.account = a.id";
+
+/// Reads every account into the cache. Called once, when the relay starts.
+pub async fn load(relay: &Relay) -> Result<(), Box<dyn std::error::Error>> {
+    let rows = relay.database.run(|db| {
+        let mut rows = db.prepare(&format!("{SELECT} ORDER BY a.id"))?;
+        let rows = rows.query_map([], |row| row.try_into())?;
+        Ok(rows.collect::<Result<Vec<Row>, _>>()?)
+    });
+    let rows = rows.await.map_err(|_| "the accounts cannot be read")?;
+    for rows in rows.chunk_by(|a, b| a.0 == b.0) {
+        let account = account_of(&relay.keys, rows);
+        let account = account.ok_or("the database belongs to another root key file")?;
+        relay.cache_account(&account);
+    }
+    Ok(())
+}
+
+/// Reads an account, to cache it.
+pub fn read(db: &Connection, keys: &Keys, account: i64) -> Result<Account, Refusal> {
+    let mut rows = db.prepare(&format!("{SELECT} WHERE a.id = ?"))?;
+    let rows = rows.query_map([account], |row| row.try_into())?;
+    let rows: Vec<Row> = rows.collect::<Result<_, _>>()?;
+    account_of(keys, &rows).ok_or_else(|| Refusal::internal(&"an account cannot be read"))
+}
+
+/// Joins the rows of one account. Returns `None` if a row is damaged, or if a delivery key was
+/// sealed under another root key file.
+fn account_of(keys: &Keys, rows: &[Row]) -> Option<Account> {
+    let (id, name, has_roster, ..) = rows.first()?;
+    let mut account = Account {
+        id: *id,
+        name: AccountId::new(name).ok()?,
+        has_roster: *has_roster,
+        devices: Vec::new(),
+        unregistered: Vec::new(),
+    };
+    for (_, _, _, device, number, identity, sealed) in rows {
+        let (Some(id), Some(number), Some(identity)) = (device, number, identity) else {
+            continue;
+        };
+        let Some(sealed) = sealed else {
+            account.unregistered.push(*number);
+            continue;
+        };
+        let me = DeviceAddress::new(account.name.clone(), DeviceId(*number));
+        account.devices.push(Arc::new(Device {
+            id: *id,
+            account: account.id,
+            delivery_key: keys.open_sealed(sealed, &me)?,
+            me,
+            identity: *identity,
+        }));
+    }
+    Some(account)
+}
+
+/// The newest roster of an account.
+pub fn pinned(db: &Connection, account: i64) -> Result<Option<Pinned>, Refusal> {
+    let pinned: Option<Vec<u8>> = db
+        .prepare_cached("SELECT pinned FROM account WHERE id = ?")?
+        .query_row([account], |row| row.get(0))?;
+    let pinned = pinned.map(|pinned| Pinned::decode(&pinned));
+    pinned
+        .transpose()
+        .map_err(|error| Refusal::internal(&error))
+}
+
+/// Stores the newest roster of an account. Adds a row for each device that it lists, and deletes
+/// all that the relay has of the others.
+pub fn store(db: &Connection, account: i64, pinned: &Pinned) -> Result<(), Refusal> {
+    db.prepare("UPDATE account SET pinned = ? WHERE id = ?")?
+        .execute(params![pinned.encode(), account])?;
+    remove_unlisted(db, account, pinned.roster())?;
+    for device in pinned.roster().devices() {
+        db.prepare(
+            "INSERT INTO device (account, number, identity) VALUES (?, ?, ?)
+             ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![account, device.id, device.identity])?;
+    }
+    Ok(())
+}
+
+fn remove_unlisted(db: &Connection, account: i64, roster: &Roster) -> Result<(), Refusal> {
+    let mut rows = db.prepare("SELECT id, number, identity FROM device WHERE account = ?")?;
+    let rows = rows.query_map([account], |row| row.try_into())?;
+    let rows: Vec<(i64, u32, [u8; 64])> = rows.collect::<Result<_, _>>()?;
+    for (id, number, identity) in rows {
+        let listed = roster.device(number);
+        if listed.is_some_and(|listed| listed.identity == identity) {
+            continue;
+        }
+        for delete in [
+            "DELETE FROM queue WHERE recipient = ?",
+            "DELETE FROM inbox WHERE recipient = ?",
+            "DELETE FROM one_time WHERE device = ?",
+            "DELETE FROM device WHERE id = ?",
+        ] {
+            db.prepare(delete)?.execute([id])?;
+        }
+    }
+    Ok(())
+}
+
+/// The row of a device that the newest roster of its account lists.
+pub fn find(db: &Connection, account: i64, number: DeviceId) -> Result<Option<i64>, Refusal> {
+    let id = db
+        .prepare_cached("SELECT id FROM device WHERE account = ? AND number = ?")?
+        .query_row(params![account, number.0], |row| row.get(0))
+        .optional()?;
+    Ok(id)
+}
+
+/// Refuses what a device asks that was removed since its token was looked at.
+pub fn check_present(db: &Connection, device: i64) -> Result<(), Refusal> {
+    let mut row = db.prepare_cached("SELECT 1 FROM device WHERE id = ?")?;
+    match row.exists([device])? {
+        true => Ok(()),
+        false => Err(ErrorCode::Removed.into()),
+    }
+}

@@ -1,0 +1,107 @@
+//! Who a delivery comes from, and which conversation it belongs to.
+
+use waxseal_core::IdentityKey;
+use waxseal_reporting::recipient::{AuthenticDelivery, DeliveryError};
+use waxseal_reporting::{AccountId, Audience, DeviceAddress, FrankingTag};
+
+use super::{Batch, Received};
+use crate::client::Client;
+use crate::error::StateError;
+use crate::store::Store;
+
+/// How long after this device learnt that a device was removed the provider may have accepted its
+/// last messages: ten minutes.
+const REMOVED_AFTER_MS: u64 = 10 * 60_000;
+
+/// What the provider says of a delivery.
+pub(in crate::client) struct Arrival {
+    pub(in crate::client) sender: DeviceAddress,
+    /// The peer of the conversation: the sender's account, or the recipient of what another device
+    /// of this account sent. The own account, for a note to the own devices.
+    pub(in crate::client) with: AccountId,
+    pub(in crate::client) id: FrankingTag,
+    pub(in crate::client) accepted_ms: u64,
+    /// Whether another device of this account sent it.
+    pub(in crate::client) is_own: bool,
+}
+
+/// The device that sent a delivery.
+pub(super) enum Sending {
+    /// A device that may send, with its identity.
+    Known([u8; 64]),
+    /// A device that was removed before the provider accepted the message.
+    Removed,
+    /// A device that is not in the known roster, or has another identity there.
+    Unknown,
+}
+
+impl Arrival {
+    pub(super) fn of(delivery: &AuthenticDelivery) -> Result<Self, DeliveryError> {
+        let claim = delivery.claim();
+        let context = claim.context();
+        let Audience::Direct(recipient) = &context.audience else {
+            return Err(DeliveryError::OtherRecipient);
+        };
+        let is_own = delivery.is_own_copy();
+        let sender = &context.sender;
+        let with = if is_own { recipient } else { &sender.account };
+        Ok(Self {
+            sender: sender.clone(),
+            with: with.clone(),
+            id: *claim.tag(),
+            accepted_ms: context.accepted_at.as_millis(),
+            is_own,
+        })
+    }
+
+    pub(super) fn duplicate(&self) -> Received {
+        Received::Duplicate {
+            from: self.with.clone(),
+            id: self.id,
+        }
+    }
+
+    pub(super) fn skipped(&self) -> Received {
+        Received::Skipped {
+            from: self.with.clone(),
+            id: self.id,
+        }
+    }
+}
+
+impl<S: Store> Client<S> {
+    /// The identity of the sending device, by the newest known roster of its account. `claimed` is
+    /// the identity that the message names, if it names one.
+    pub(super) fn sending_identity(
+        &self,
+        batch: &Batch,
+        arrival: &Arrival,
+        claimed: Option<&IdentityKey>,
+    ) -> Result<Sending, StateError<S::Error>> {
+        let (id, accepted_ms) = (arrival.sender.device, arrival.accepted_ms);
+        let Some(peer) = batch.peer(&arrival.sender.account) else {
+            return Ok(Sending::Unknown);
+        };
+        let removed = peer.devices.get(&id).map(|device| &device.record);
+        let removed = removed.filter(|record| record.removed_ms != 0);
+        let identity = match removed {
+            Some(record) => {
+                // CHK-325: a removed device is heard if the provider accepted its message before.
+                let until_ms = record.removed_ms.saturating_add(REMOVED_AFTER_MS);
+                if accepted_ms > until_ms {
+                    return Ok(Sending::Removed);
+                }
+                record.identity.as_slice().try_into().ok()
+            }
+            // CHK-323: the sending device is in the roster of its account, which is not too old.
+            None => peer
+                .sending_entry(id, accepted_ms)
+                .map(|entry| entry.identity),
+        };
+        // CHK-324: a message that names an identity names the one that the roster lists.
+        let fits = |identity: &[u8; 64]| claimed.is_none_or(|one| one.to_bytes() == *identity);
+        Ok(identity
+            .filter(fits)
+            .map_or(Sending::Unknown, Sending::Known))
+    }
+}

@@ -1,0 +1,75 @@
+//! Claims: what a device that sent a message says about rosters.
+
+use std::cmp::Ordering;
+
+use waxseal_reporting::AccountId;
+
+use super::{Arrival, Batch};
+use crate::channel::{Preamble, RosterClaim};
+use crate::client::Client;
+use crate::client::notices::Kind;
+use crate::client::peers::Peer;
+use crate::error::StateError;
+use crate::store::Store;
+
+impl<S: Store> Client<S> {
+    /// Compares the rosters that the sender of an opened message goes by with those that this
+    /// device knows.
+    ///
+    /// The claims are the sender's word, so they cause no more than a fetch, a note to the peer, or
+    /// a notice.
+    pub(in crate::client) fn take_claims(
+        &self,
+        batch: &mut Batch,
+        arrival: &Arrival,
+        claims: &Preamble,
+    ) -> Result<(), StateError<S::Error>> {
+        let from = &arrival.sender.account;
+        if let Some(claim) = &claims.sender
+            && self.compare(batch, from, claim)? == Some(Ordering::Greater)
+        {
+            self.note_roster_wanted(batch, from)?;
+        }
+        let Some(claim) = &claims.recipient else {
+            return Ok(());
+        };
+        let me = self.me.account.clone();
+        match self.compare(batch, &me, claim)? {
+            Some(Ordering::Greater) => self.note_roster_wanted(batch, &me),
+            Some(Ordering::Less) => {
+                self.upkeep_in(batch, from)?.tells_roster = true;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Compares a claim with the known roster of an account. `None` if there is none. One of the
+    /// same version with another hash is a split view, which the user is told.
+    fn compare(
+        &self,
+        batch: &mut Batch,
+        account: &AccountId,
+        claim: &RosterClaim,
+    ) -> Result<Option<Ordering>, StateError<S::Error>> {
+        let look = |peer: &Peer| {
+            let roster = peer.roster()?;
+            let known = RosterClaim::of(roster);
+            // CHK-329: one version has one roster, whoever shows it.
+            let is_split = claim.stamp == known.stamp && claim.hash != known.hash;
+            Some((known, is_split.then(|| roster.signed().encode())))
+        };
+        let known = match batch.peer(account) {
+            Some(peer) => look(peer),
+            None => self.look_at_peer(account, look)?.flatten(),
+        };
+        let Some((known, other)) = known else {
+            return Ok(None);
+        };
+        if let Some(bytes) = other {
+            let (transaction, kind) = (&mut batch.transaction, Kind::SplitView);
+            self.put_notice(transaction, kind, account, &bytes, &claim.hash);
+        }
+        Ok(Some(claim.stamp.cmp(&known.stamp)))
+    }
+}

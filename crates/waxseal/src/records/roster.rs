@@ -1,0 +1,49 @@
+//! Records of accounts and their devices, besides those of the contacts.
+
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// The secret half of the own account key. Written when the account is created, deleted when the
+/// application has it forgotten. A device that was linked has none.
+#[derive(Clone, PartialEq, prost::Message, Zeroize, ZeroizeOnDrop)]
+#[prost(skip_debug)]
+pub(crate) struct SecretRecord {
+    /// The recovery secret, 32 bytes.
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) secret: Vec<u8>,
+}
+
+/// To whom this device sent a message of which another device of the account has a copy. Written
+/// with the message, deleted with it. It is found by the tag alone, which is all that the other
+/// device names.
+#[derive(Clone, PartialEq, prost::Message)]
+#[prost(skip_debug)]
+pub(crate) struct OwnSentRecord {
+    #[prost(string, tag = "1")]
+    pub(crate) account: String,
+}
+
+/// Something that the user is to be told about an account. Deleted when the application says that
+/// it was shown.
+#[derive(Clone, PartialEq, prost::Message)]
+#[prost(skip_debug)]
+pub(crate) struct NoticeRecord {
+    #[prost(string, tag = "1")]
+    pub(crate) account: String,
+    /// The kind of notice.
+    #[prost(uint32, tag = "2")]
+    pub(crate) kind: u32,
+    /// Devices that were added, since the last notice that was shown.
+    #[prost(uint32, repeated, tag = "3")]
+    pub(crate) added: Vec<u32>,
+    /// Devices that were removed, since the last notice that was shown.
+    #[prost(uint32, repeated, tag = "4")]
+    pub(crate) removed: Vec<u32>,
+    /// The known roster, or account key.
+    #[prost(bytes = "vec", tag = "5")]
+    pub(crate) known: Vec<u8>,
+    /// The other roster, account key or claim.
+    #[prost(bytes = "vec", tag = "6")]
+    pub(crate) other: Vec<u8>,
+}
+
+quiet_debug!(SecretRecord, OwnSentRecord, NoticeRecord);
