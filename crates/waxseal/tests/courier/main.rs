@@ -1,4 +1,5 @@
 //! Couriers and a relay, with everything that can go wrong in between.
+#![cfg(feature = "courier")]
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
