@@ -66,6 +66,14 @@ impl DeviceEntry {
         })
     }
 
+    /// Whether the device agreed to be in this account under its id. A manager asks before it adds
+    /// the device to a roster.
+    #[must_use]
+    pub fn agrees(&self, account: &str, key: &AccountKey) -> bool {
+        let name = AccountName::new(account);
+        name.is_some_and(|name| self.agreed(&name, key) == Ok(true))
+    }
+
     /// Whether the device agreed to be in this account under its id.
     pub(crate) fn agreed(
         &self,

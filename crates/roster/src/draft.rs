@@ -7,7 +7,7 @@ use crate::delegation::SignedDelegation;
 use crate::device::DeviceEntry;
 use crate::error::DraftError;
 use crate::limits::MAX_DEVICES;
-use crate::roster::Roster;
+use crate::roster::{Roster, RosterVersion};
 use crate::signed::{Body, SignedRoster};
 
 #[cfg(test)]
@@ -54,6 +54,24 @@ impl RosterDraft {
         let mut draft = Self { body, delegation };
         draft.push(device)?;
         Ok(draft)
+    }
+
+    /// Raises the version above that of an earlier roster of the same epoch. Call this before
+    /// devices are added.
+    ///
+    /// A manager calls this with the newest roster that it ever signed, which may never have
+    /// reached the relay. So it never signs two rosters of one version, which peers would take for
+    /// an attack.
+    ///
+    /// # Errors
+    /// [`DraftError::Number`] if the versions of the epoch are used up. The draft is unchanged.
+    pub fn above(&mut self, signed: RosterVersion) -> Result<(), DraftError> {
+        if signed.epoch == self.body.epoch {
+            let next = signed.version.checked_add(1).ok_or(DraftError::Number)?;
+            self.body.version = self.body.version.max(next);
+            self.body.encode();
+        }
+        Ok(())
     }
 
     /// Adds a device, which must have agreed to it. Its `since` is filled in.

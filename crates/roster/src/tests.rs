@@ -1,5 +1,6 @@
 //! Tests of the whole crate.
 
+mod above;
 mod attacks;
 mod journey;
 mod properties;

@@ -11,7 +11,8 @@
 //!
 //! An account has several devices: `rosters` says which, `devices` has what the provider hands out
 //! of them, `fanout` seals for each, `retarget` follows the provider when they changed, and
-//! `notices` tells the user.
+//! `notices` tells the user. `link` adds a device, which `join` makes a client, and `edit_roster`
+//! signs every change of the own roster.
 
 mod again;
 mod awaited;
@@ -24,11 +25,14 @@ mod delete;
 mod delivery_key;
 mod devices;
 mod due;
+mod edit_roster;
 mod fanout;
 mod history;
 mod hold;
+mod join;
 mod kept_receipt;
 mod keys;
+mod link;
 mod notes;
 mod notices;
 mod outbox;
@@ -66,8 +70,10 @@ pub use self::contact::ConversationHealth;
 use self::delivery_key::DeliveryKeys;
 pub use self::devices::{Bundles, DeviceBundle, Mismatch, Started, WantedBundles};
 pub use self::due::Due;
+pub use self::edit_roster::{Rebased, Welcome};
 pub use self::history::{Direction, Message};
 pub use self::kept_receipt::KeptReceipt;
+pub use self::link::LinkUnderWay;
 pub use self::notices::Notice;
 pub use self::outbox::Waiting;
 pub use self::page::{DamagedRow, Page};
@@ -250,36 +256,15 @@ impl<S: Store> Client<S> {
         }
         let identity = IdentityKeyPair::generate(rng);
         let (roster, secret) = rosters::first_roster(&me, &identity, now, rng)?;
-        let mut prekeys = PreKeys::generate(&identity, rng);
-        let record = AccountRecord {
-            account: me.account.as_str().to_owned(),
-            device: me.device.0,
-            identity: take_secret_bytes(identity.export()),
-            delivery_key: delivery_key.to_bytes().to_vec(),
-            next_delivery_key: Vec::new(),
-            delivery_key_since_ms: 0,
-            restarts: 0,
-            account_key: roster.account_key().to_bytes().to_vec(),
-        };
-        let keys = DeliveryKeys::of(&record).ok_or(StateError::Damaged(Damage::Account))?;
-        let mut client = Self::new(store, me, identity, keys);
         let mut transaction = Transaction::default();
-        transaction.put_record(keys::account(), &record);
-        prekeys::put_prekeys(&mut prekeys, &mut transaction);
-        let counters = CountersRecord {
-            oldest_sessions: OLDEST_SESSIONS,
-            ..CountersRecord::default()
-        };
-        transaction.put_record(keys::counters(), &counters);
-        let layout = LayoutRecord {
-            layout: LAYOUT,
-            has_earlier: false,
-        };
-        transaction.put_record(keys::layout(), &layout);
-        let mut own = Peer::new(&client.me.account);
-        client.put_first_roster(&mut own, &roster, &secret, &mut transaction);
-        client.commit(transaction)?;
-        Ok(client)
+        transaction.put_record(keys::account_secret(), &secret);
+        Ok(Self::found(
+            (store, me, identity),
+            &roster,
+            delivery_key,
+            transaction,
+            rng,
+        )?)
     }
 
     /// Opens the account that a store holds.

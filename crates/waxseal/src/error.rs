@@ -5,6 +5,7 @@
 //! contain. A failed call has changed nothing, unless its variant says otherwise. After a failed
 //! commit only the store knows whether the change was made.
 
+mod link;
 mod promise;
 mod roster;
 mod state;
@@ -19,6 +20,7 @@ use waxseal_reporting::sender::SealError;
 use waxseal_reporting::{DecodeError, DeviceAddress, Timestamp};
 use waxseal_roster::{AccountKey, DraftError as RosterDraftError, RosterError};
 
+pub use self::link::{EditRosterError, JoinError, LinkDeviceError};
 pub use self::promise::{KeepPromiseError, VerifyReceiptError};
 pub use self::roster::{AccountKeyError, BundleProblem, RetargetError, TakeRosterError};
 pub(crate) use self::state::OfStore;
@@ -95,6 +97,11 @@ pub enum Advice {
     /// Ask the provider again for the promise or the receipt. If the answer is the same, tell the
     /// user that the provider does not answer for the report.
     AskProvider,
+    /// Post [`Client::pending_roster`](crate::Client::pending_roster) to the provider, or the own
+    /// roster if the provider has an older one. Then go on.
+    PostRoster,
+    /// Start linking over, with a new code of the new device.
+    LinkAgain,
     /// The store holds something that this version cannot read. Restore the store or start over.
     Damaged,
 }

@@ -4,6 +4,8 @@
 /// Associated data: comes before the preamble of a ciphertext.
 pub(crate) const PREAMBLE: &[u8] = b"waxseal/1/preamble";
 
+/// Associated data of a link's messages.
+pub(crate) const LINK_MESSAGE: &[u8] = b"waxseal/1/link/message";
 /// HKDF info of the key that seals a store's values.
 #[cfg(feature = "sqlite")]
 pub(crate) const STORE_VALUES: &[u8] = b"waxseal/1/store/values";

@@ -180,7 +180,9 @@ pub mod conformance;
 pub mod courier;
 mod error;
 mod labels;
+pub mod linking;
 mod records;
+mod roster_edit;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 pub mod store;
@@ -190,10 +192,7 @@ pub mod transport;
 
 pub use channel::{SessionOpener, SessionSealer};
 pub use client::{
-    Bundles, Client, ConversationHealth, DamagedRow, DeviceBundle, Direction, Draft, Due,
-    KeptPromise, KeptReceipt, MAX_RECEIVED_AT_ONCE, Message, Mismatch, NotDelivered, Notice,
-    Outgoing, OutgoingReport, Page, PeerState, PromiseState, Received, ReportId, RosterChange,
-    SetBack, Started, Status, Upkeep, Waiting, WantedBundles,
+    Bundles, Client, ConversationHealth, DamagedRow, DeviceBundle, Direction, Draft, Due, KeptPromise, KeptReceipt, LinkUnderWay, MAX_RECEIVED_AT_ONCE, Message, Mismatch, NotDelivered, Notice, Outgoing, OutgoingReport, Page, PeerState, PromiseState, Rebased, Received, ReportId, RosterChange, SetBack, Started, Status, Upkeep, Waiting, WantedBundles, Welcome,
 };
 #[cfg(feature = "courier")]
 pub use courier::Courier;
@@ -214,13 +213,14 @@ pub use waxseal_reporting::reporter::{
 pub use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, FrankingTag, Timestamp};
 pub use waxseal_roster::{AccountKey, Roster};
 
+/// Why the own roster cannot be changed in a certain way.
+pub use roster_edit::EditError;
+
 /// The error types of [`Client`] calls, one enum per operation. Each error has an `advice()`: see
 /// [`Advice`].
 pub mod errors {
     pub use crate::error::{
-        AccountKeyError, BundleProblem, ConfirmError, Damage, KeepPromiseError, OpenAccountError,
-        PeerError, PublishError, ReceiveError, ReportError, RetargetError, SendError, StartError,
-        StateError, TakeRosterError, VerifyReceiptError,
+    AccountKeyError, BundleProblem, ConfirmError, Damage, EditRosterError, JoinError, KeepPromiseError, LinkDeviceError, OpenAccountError, PeerError, PublishError, ReceiveError, ReportError, RetargetError, SendError, StartError, StateError, TakeRosterError, VerifyReceiptError,
     };
 }
 

@@ -24,6 +24,7 @@ macro_rules! quiet_debug {
 #[cfg(feature = "courier")]
 mod courier;
 mod earlier;
+mod link;
 mod peer;
 mod promise;
 mod report;
@@ -33,12 +34,16 @@ mod upkeep;
 #[cfg(feature = "courier")]
 pub(crate) use self::courier::{CourierRecord, KeptRecord};
 pub(crate) use self::earlier::EarlierPeerRecord;
+pub(crate) use self::link::{
+    DigitsRecord, LinkRecord, LinkStep, NewDeviceRecord, OfferRecord, SignedRecord, SigningRecord,
+    WelcomeRecord,
+};
 pub(crate) use self::peer::{
     ContactRecord, ConversationRecord, DeletionRecord, DeviceRecord, RecentRecord,
 };
 pub(crate) use self::promise::{LastReceiptRecord, PromiseRecord};
-pub(crate) use self::roster::{NoticeRecord, OwnSentRecord, SecretRecord};
 pub(crate) use self::report::{DraftRecord, ReportRecord, ShownRecord};
+pub(crate) use self::roster::{NoticeRecord, OwnSentRecord, SecretRecord};
 pub(crate) use self::upkeep::{
     AskedRecord, AwaitedRecord, HeldRecord, ReceiptRecord, UnopenedRecord, UpkeepRecord,
 };

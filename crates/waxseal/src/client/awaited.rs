@@ -114,7 +114,10 @@ impl<S: Store> Client<S> {
         id: &FrankingTag,
     ) -> Result<bool, StateError<S::Error>> {
         let devices = self.look_at_peer(peer, |peer| {
-            let listed = peer.roster().into_iter().flat_map(|roster| roster.devices());
+            let listed = peer
+                .roster()
+                .into_iter()
+                .flat_map(|roster| roster.devices());
             listed.map(|entry| DeviceId(entry.id)).collect::<Vec<_>>()
         })?;
         for device in devices.into_iter().flatten() {

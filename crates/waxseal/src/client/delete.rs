@@ -418,7 +418,9 @@ fn delete_indexed(transaction: &mut Transaction, peer: &AccountId, index: &Index
 
 /// The first time at which no message from the peer had been accepted yet.
 fn time_after_last(conversation: &ConversationRecord) -> u64 {
-    let last = conversation.last_accepted_ms.max(conversation.last_copied_ms);
+    let last = conversation
+        .last_accepted_ms
+        .max(conversation.last_copied_ms);
     let after_last = match last {
         0 => 0, // there was none
         last => last.saturating_add(1),

@@ -114,9 +114,9 @@ impl<S: Store> Client<S> {
             for account in accounts {
                 let found = client.look_at_peer(account, |known| {
                     let devices = known.missing(roster_ms, now);
-                    let others = devices.into_iter().filter(|device| {
-                        DeviceAddress::new(account.clone(), *device) != *me
-                    });
+                    let others = devices
+                        .into_iter()
+                        .filter(|device| DeviceAddress::new(account.clone(), *device) != *me);
                     others.collect::<Vec<_>>()
                 })?;
                 let devices = found.unwrap_or_default();
@@ -140,8 +140,7 @@ impl Peer {
             self.devices.get(id).is_none_or(|device| {
                 let unusable_ms = device.record.unusable_ms;
                 let age = since(unusable_ms, now);
-                let is_paused =
-                    unusable_ms != 0 && age.is_some_and(|age| age < UNUSABLE_PAUSE_MS);
+                let is_paused = unusable_ms != 0 && age.is_some_and(|age| age < UNUSABLE_PAUSE_MS);
                 !device.can_send() && !is_paused
             })
         });

@@ -193,7 +193,9 @@ impl Pair {
                     if *tells_sessions && let Some(device) = side.devices.get(&target.device) {
                         refusal.sessions = device.common_ids().map(|id| *id.as_bytes()).collect();
                     }
-                    seal_refusal(identity, me, &account, &target, tag, &refusal, &preamble, rng)
+                    seal_refusal(
+                        identity, me, &account, &target, tag, &refusal, &preamble, rng,
+                    )
                 }
                 Sealing::Message(_) | Sealing::Control(_) => {
                     match side.seal(target.device, sealing, &preamble, rng) {

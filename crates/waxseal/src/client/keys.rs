@@ -32,6 +32,8 @@
 //! | secret half of the own account key | `0` | only |
 //! | notice about an account | `4` | kind, `account` |
 //! | to whom a message was sent that own devices have | `5` | tag, 32 bytes |
+//! | link under way, on either side | `L` | only |
+//! | newest roster that this device signed | `S` | only |
 //! | what the courier knows of the provider | `b` | only |
 //! | delivery that the courier left with the provider | `l` | number |
 //! | in layout 1: peer | `p` | `account` |
@@ -215,6 +217,14 @@ pub(super) fn all_asked(peer: &AccountId) -> Table {
 pub(super) fn asked(peer: &AccountId, device: DeviceId, tag: &FrankingTag) -> Key {
     let name = [&device.0.to_be_bytes(), tag.as_bytes().as_slice()].concat();
     Key::new(all_asked(peer), Row::Name(name))
+}
+
+pub(super) fn link() -> Key {
+    only(b"L")
+}
+
+pub(super) fn signing() -> Key {
+    only(b"S")
 }
 
 pub(super) fn account_secret() -> Key {

@@ -183,6 +183,11 @@ impl<S: Store> Client<S> {
         transaction.put_record(keys::notice(kind.number(), account), &record);
     }
 
+    /// Deletes the notice that this device was removed, because it is in the roster.
+    pub(super) fn retract_removed(&self, transaction: &mut Transaction) {
+        transaction.delete(keys::notice(Kind::Removed.number(), &self.me.account));
+    }
+
     /// Writes a notice that devices were added or removed, together with those of a notice that was
     /// not dismissed.
     pub(super) fn put_devices_changed(

@@ -56,9 +56,10 @@ impl<S: Store> Client<S> {
                 unanswered_since: time(known.conversation.unanswered_since_ms),
                 waiting: 0,
                 last_opened: time(known.conversation.last_accepted_ms),
-                pq_stopped: known.devices.values().find_map(|device| {
-                    device.sessions.as_ref().and_then(|all| all.pq_stopped())
-                }),
+                pq_stopped: known
+                    .devices
+                    .values()
+                    .find_map(|device| device.sessions.as_ref().and_then(|all| all.pq_stopped())),
                 had_no_one_time_prekey: known
                     .devices
                     .values()

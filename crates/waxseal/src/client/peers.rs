@@ -327,7 +327,9 @@ impl<S: Store> Client<S> {
         match &conversation {
             None if !is_own => return Err(damaged(account)),
             None => {}
-            Some(conversation) => ConversationRecord::clone_into(conversation, &mut peer.conversation),
+            Some(conversation) => {
+                ConversationRecord::clone_into(conversation, &mut peer.conversation)
+            }
         }
         peer.restarts = self.counters()?.restarts();
         let mut after = None;

@@ -165,8 +165,8 @@ impl<S: Store> Client<S> {
 
         let (claims, _, message) =
             Preamble::split(delivery.ciphertext()).ok_or(ReceiveError::Preamble)?;
-        let kind = SessionMessage::peek(message)
-            .map_err(|error| ReceiveError::Session(error.into()))?;
+        let kind =
+            SessionMessage::peek(message).map_err(|error| ReceiveError::Session(error.into()))?;
         let claimed = match &kind {
             MessageKind::Initial { identity } | MessageKind::Refusal { identity } => Some(identity),
             MessageKind::Ordinary => None,
@@ -330,11 +330,13 @@ impl<S: Store> Client<S> {
     ) -> Result<bool, StateError<S::Error>> {
         let accepted_ms = arrival.accepted_ms;
         let peer = batch.peer(&arrival.with);
-        Ok(match peer.map_or(0, |peer| peer.conversation.deleted_before_ms) {
-            0 => false,
-            before if is_repeat => accepted_ms < before.saturating_add(POSTED_AGAIN_MS),
-            before => accepted_ms < before || self.is_recent(&arrival.with, &arrival.id)?,
-        })
+        Ok(
+            match peer.map_or(0, |peer| peer.conversation.deleted_before_ms) {
+                0 => false,
+                before if is_repeat => accepted_ms < before.saturating_add(POSTED_AGAIN_MS),
+                before => accepted_ms < before || self.is_recent(&arrival.with, &arrival.id)?,
+            },
+        )
     }
 
     /// Drops a delivery that does not open.

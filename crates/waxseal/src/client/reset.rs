@@ -53,8 +53,7 @@ impl<S: Store> Client<S> {
             let numbers = client.device_numbers(peer)?;
             let mut devices = Vec::new();
             for number in &numbers {
-                let device: Option<DeviceRecord> =
-                    client.readable(&keys::device(peer, *number))?;
+                let device: Option<DeviceRecord> = client.readable(&keys::device(peer, *number))?;
                 devices.extend(device);
             }
             let mut numbering: Option<ConversationRecord> =

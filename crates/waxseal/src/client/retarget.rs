@@ -230,7 +230,9 @@ impl Pair {
         fanout.retain(|slot| {
             let [old, new] = [before, &after].map(|[peer, own]| {
                 let roster = if slot.own { own } else { peer };
-                let entry = roster.as_ref().and_then(|roster| roster.device(slot.device.0));
+                let entry = roster
+                    .as_ref()
+                    .and_then(|roster| roster.device(slot.device.0));
                 entry.map(|entry| entry.identity)
             });
             old == new

@@ -319,7 +319,8 @@ impl<S: Store> Client<S> {
     fn watch_own_roster(&mut self, now: Timestamp) -> Result<(), StateError<S::Error>> {
         let me = self.me.account.clone();
         let roster_ms = self.roster_ms(now)?;
-        let due = match self.look_at_peer(&me, |own| own.roster().map(|one| one.is_due(roster_ms))) {
+        let due = match self.look_at_peer(&me, |own| own.roster().map(|one| one.is_due(roster_ms)))
+        {
             Err(StateError::Damaged(_)) => return Ok(()),
             due => due?.flatten() == Some(true),
         };

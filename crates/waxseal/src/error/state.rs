@@ -95,5 +95,8 @@ of_store!(
     VerifyReceiptError,
     TakeRosterError,
     RetargetError,
-    AccountKeyError
+    AccountKeyError,
+    EditRosterError,
+    LinkDeviceError,
+    JoinError
 );

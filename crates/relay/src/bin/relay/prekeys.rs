@@ -25,10 +25,7 @@ pub async fn left(
     caller: Caller,
 ) -> Result<Json<PreKeysLeft>, Refusal> {
     let device = caller.device.id;
-    let one_time_left = relay
-        .database
-        .run(move |db| count_left(db, device))
-        .await?;
+    let one_time_left = relay.database.run(move |db| count_left(db, device)).await?;
     Ok(Json(PreKeysLeft { one_time_left }))
 }
 

@@ -9,8 +9,8 @@ use waxseal_interface::ErrorCode;
 use waxseal_reporting::limits::MAX_POSTED_RESEAL_LEN;
 use waxseal_reporting::relay::{PostedReseal, ResealError, StampedEnvelope};
 
-use crate::errors::Refusal;
 use crate::devices;
+use crate::errors::Refusal;
 use crate::extract::{AccountName, BinaryBody, Caller, Mark};
 use crate::messages::{Accepted, accept, clock_differs};
 use crate::queue;

@@ -101,7 +101,10 @@ impl Device {
         transaction: &mut Transaction,
     ) {
         let pages = self.sessions.take().map(SessionSet::destroy);
-        let pages = pages.into_iter().flatten().chain(self.earlier_pages.drain(..));
+        let pages = pages
+            .into_iter()
+            .flatten()
+            .chain(self.earlier_pages.drain(..));
         for page in pages {
             transaction.delete(keys::page(account, id, &page));
         }

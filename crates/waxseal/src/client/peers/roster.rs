@@ -35,6 +35,11 @@ impl Peer {
         self.pinned.as_ref().map(Pinned::roster)
     }
 
+    /// The newest roster with the numbers that devices had. `None` before the first.
+    pub(in crate::client) fn pinned(&self) -> Option<&Pinned> {
+        self.pinned.as_ref()
+    }
+
     /// A current device of the account.
     pub(in crate::client) fn entry(&self, id: DeviceId) -> Option<&DeviceEntry> {
         self.roster()?.device(id.0)
@@ -151,12 +156,7 @@ impl Peer {
     }
 
     /// Destroys the sessions with a device whose number has another identity now.
-    fn replace_device(
-        &mut self,
-        account: &AccountId,
-        id: DeviceId,
-        transaction: &mut Transaction,
-    ) {
+    fn replace_device(&mut self, account: &AccountId, id: DeviceId, transaction: &mut Transaction) {
         let identity = self.entry(id).map(|entry| entry.identity);
         let Some(device) = self.devices.get_mut(&id) else {
             return;

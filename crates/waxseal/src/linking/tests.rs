@@ -1,0 +1,6 @@
+//! Whole links, and attacks on them.
+
+mod attacks;
+mod checks;
+mod export;
+mod support;
