@@ -53,6 +53,7 @@ mod send;
 mod set_back;
 mod state;
 mod status;
+mod sync;
 mod told;
 mod unopened;
 mod upkeep;
@@ -86,6 +87,7 @@ pub use self::rosters::RosterChange;
 pub use self::send::{Draft, Outgoing};
 pub use self::set_back::SetBack;
 pub use self::status::{NotDelivered, Status};
+pub use self::sync::{HistoryChunk, HistoryExport, HistoryImport, HistoryProgress, Synced};
 pub use self::upkeep::Upkeep;
 use crate::error::{Damage, OpenAccountError, StateError};
 use crate::records::{self, AccountRecord, CountersRecord, LAYOUT, LayoutRecord};
@@ -291,6 +293,7 @@ impl<S: Store> Client<S> {
         client.run(|client| client.convert())?;
         client.run(|client| client.delete_earlier_sessions())?;
         client.finish_deletions()?;
+        client.apply_synced()?;
         Ok(client)
     }
 

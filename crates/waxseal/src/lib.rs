@@ -192,7 +192,11 @@ pub mod transport;
 
 pub use channel::{SessionOpener, SessionSealer};
 pub use client::{
-    Bundles, Client, ConversationHealth, DamagedRow, DeviceBundle, Direction, Draft, Due, KeptPromise, KeptReceipt, LinkUnderWay, MAX_RECEIVED_AT_ONCE, Message, Mismatch, NotDelivered, Notice, Outgoing, OutgoingReport, Page, PeerState, PromiseState, Rebased, Received, ReportId, RosterChange, SetBack, Started, Status, Upkeep, Waiting, WantedBundles, Welcome,
+    Bundles, Client, ConversationHealth, DamagedRow, DeviceBundle, Direction, Draft, Due,
+    HistoryChunk, HistoryExport, HistoryImport, HistoryProgress, KeptPromise, KeptReceipt,
+    LinkUnderWay, MAX_RECEIVED_AT_ONCE, Message, Mismatch, NotDelivered, Notice, Outgoing,
+    OutgoingReport, Page, PeerState, PromiseState, Rebased, Received, ReportId, RosterChange,
+    SetBack, Started, Status, Synced, Upkeep, Waiting, WantedBundles, Welcome,
 };
 #[cfg(feature = "courier")]
 pub use courier::Courier;
@@ -220,7 +224,10 @@ pub use roster_edit::EditError;
 /// [`Advice`].
 pub mod errors {
     pub use crate::error::{
-    AccountKeyError, BundleProblem, ConfirmError, Damage, EditRosterError, JoinError, KeepPromiseError, LinkDeviceError, OpenAccountError, PeerError, PublishError, ReceiveError, ReportError, RetargetError, SendError, StartError, StateError, TakeRosterError, VerifyReceiptError,
+        AccountKeyError, BundleProblem, ConfirmError, Damage, EditRosterError, HistoryError,
+        JoinError, KeepPromiseError, LinkDeviceError, OpenAccountError, PeerError, PublishError,
+        ReceiveError, ReportError, RetargetError, SendError, SettingError, StartError, StateError,
+        TakeRosterError, VerifyReceiptError,
     };
 }
 

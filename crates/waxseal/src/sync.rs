@@ -15,6 +15,7 @@ mod fact;
 pub mod history;
 mod item;
 mod record;
+pub(crate) mod subjects;
 
 pub use self::fact::{Fact, Position, SettingName, SettingNameError};
 pub use self::history::HistoryKey;

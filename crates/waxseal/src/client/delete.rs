@@ -41,14 +41,11 @@ impl<S: Store> Client<S> {
         self.run(|client| {
             // The application may still know a message that was sealed again by its earlier tag.
             let id = client.present_tag(peer, id)?;
-            let Some(index) = client.search(peer, &id)? else {
-                return Ok(());
-            };
             let mut transaction = Transaction::default();
-            delete_indexed(&mut transaction, peer, &index);
-            transaction.delete(keys::own_sent(&id));
-            client.put_index(&mut transaction, peer, id, &IndexRecord::default());
-            client.commit(transaction)
+            match client.delete_message_in(&mut transaction, peer, &id)? {
+                true => client.commit(transaction),
+                false => Ok(()),
+            }
         })
     }
 
@@ -99,6 +96,15 @@ impl<S: Store> Client<S> {
     /// # Security
     /// See [`Client::forget_contact`] for what a deletion does not erase.
     pub fn delete_conversation(&mut self, peer: &AccountId) -> Result<(), StateError<S::Error>> {
+        self.delete_conversation_and(peer, |_, _| Ok(()))
+    }
+
+    /// Deletes a conversation, and writes something else in the first transaction.
+    pub(super) fn delete_conversation_and(
+        &mut self,
+        peer: &AccountId,
+        also: impl Fn(&Self, &mut Transaction) -> Result<(), StateError<S::Error>>,
+    ) -> Result<(), StateError<S::Error>> {
         self.run(|client| {
             if client.is_deleting(peer)? {
                 return Ok(());
@@ -110,9 +116,10 @@ impl<S: Store> Client<S> {
                 };
             };
             let recent = client.recent_of(peer, &conversation)?;
+            let mut transaction = Transaction::default();
+            also(client, &mut transaction)?;
             drop(client.peers.take(peer));
             conversation.deleted_before_ms = time_after_last(&conversation);
-            let mut transaction = Transaction::default();
             mark(&mut transaction, peer);
             transaction.put_record(keys::recent(peer), &recent);
             transaction.put_record(keys::conversation(peer), &conversation);
@@ -403,7 +410,7 @@ fn mark(transaction: &mut Transaction, peer: &AccountId) {
 }
 
 /// Deletes a message with its place in the outbox and in the list of due messages.
-fn delete_indexed(transaction: &mut Transaction, peer: &AccountId, index: &IndexRecord) {
+pub(super) fn delete_indexed(transaction: &mut Transaction, peer: &AccountId, index: &IndexRecord) {
     if let Some(ordinal) = index.ordinal {
         transaction.delete(keys::message(peer, ordinal));
         transaction.delete(keys::held(peer, ordinal));

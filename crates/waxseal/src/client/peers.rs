@@ -16,10 +16,12 @@ pub(super) use self::cache::Peers;
 pub(super) use self::device::Device;
 pub(super) use self::roster::Taken;
 use super::page::{Page, number_of};
+use super::sync::put_to_tell;
 use super::{Client, keys};
 use crate::error::{Damage, StateError};
 use crate::records::{self, ContactRecord, ConversationRecord};
 use crate::store::{Cursor, Store, Transaction};
+use crate::sync::subjects;
 
 /// The version byte of stored sessions that are no longer read: their peers spoke the protocol
 /// before this one. Pages of their skipped keys have it too.
@@ -52,7 +54,13 @@ pub(super) struct Peer {
     pub(super) devices: BTreeMap<DeviceId, Device>,
     /// How often the store was set back, as the device noticed.
     restarts: u64,
+    /// Whether the other devices of the own account are told the account key once it is pinned.
+    pub(super) tells_pin: bool,
 }
+
+/// Where the messages of this device begin in a conversation of an account with several devices.
+/// Below is room for a history that another device gives.
+const FIRST_ORDINAL: u64 = 1 << 40;
 
 /// What each device's record repeats, in case the other records are damaged.
 struct Copies<'a> {
@@ -78,6 +86,7 @@ impl Peer {
             stored_conversation: None,
             devices: BTreeMap::new(),
             restarts: 0,
+            tells_pin: false,
         }
     }
 
@@ -118,6 +127,10 @@ impl Peer {
             self.stored_conversation = Some(self.conversation.clone());
         }
         let account_key = self.account_key();
+        if self.tells_pin && account_key.is_some() {
+            put_to_tell(transaction, subjects::trust(account));
+            self.tells_pin = false;
+        }
         let copies = Copies {
             account_key: account_key.as_ref().map_or(&[], |key| key.as_slice()),
             next_sequence: self.conversation.next_sequence,
@@ -245,6 +258,11 @@ impl<S: Store> Client<S> {
         peer.restarts = counters.restarts();
         // The account may be that of a contact that was forgotten.
         peer.conversation.deleted_before_ms = counters.forgotten_before_ms;
+        if *account != self.me.account && self.has_other_devices()? {
+            peer.conversation.first_ordinal = FIRST_ORDINAL;
+            peer.conversation.next_ordinal = FIRST_ORDINAL;
+            peer.tells_pin = true;
+        }
         Ok(peer)
     }
 
@@ -321,6 +339,8 @@ impl<S: Store> Client<S> {
             pinned => Some(Pinned::decode(pinned).map_err(|_| damaged(account))?),
         };
         let mut peer = Peer::new(account);
+        let has_key = pinned.is_some() || !contact.account_key.is_empty();
+        peer.tells_pin = !has_key && *account != self.me.account && self.has_other_devices()?;
         let conversation = self.get_record(&keys::conversation(account))?;
         // The own account needs no conversation.
         let is_own = *account == self.me.account;

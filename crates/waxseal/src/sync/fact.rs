@@ -6,6 +6,7 @@ use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
 use zeroize::Zeroizing;
 
 use super::codec::{Reader, put_account, put_short};
+use super::subjects;
 
 /// Maximum length of a setting's name, in bytes. Names are chosen by the application.
 pub const MAX_SETTING_NAME_LEN: usize = 64;
@@ -139,12 +140,12 @@ pub enum Fact {
 }
 
 /// The types of the entries in a sync record that are facts.
-const TRUST: u8 = 1;
-const BLOCKED: u8 = 2;
-const READ: u8 = 3;
-const MESSAGE_DELETED: u8 = 4;
-const CONVERSATION_DELETED: u8 = 5;
-const SETTING: u8 = 6;
+pub(super) const TRUST: u8 = 1;
+pub(super) const BLOCKED: u8 = 2;
+pub(super) const READ: u8 = 3;
+pub(super) const MESSAGE_DELETED: u8 = 4;
+pub(super) const CONVERSATION_DELETED: u8 = 5;
+pub(super) const SETTING: u8 = 6;
 
 impl Fact {
     pub(super) fn kind(&self) -> u8 {
@@ -165,16 +166,23 @@ impl Fact {
     /// At most 162 bytes.
     pub(crate) fn subject(&self) -> Vec<u8> {
         match self {
-            Self::Trust { account, .. } => trust_subject(account),
-            Self::Blocked { account, .. } => of_account(BLOCKED, account),
-            Self::Read { peer, .. } => of_account(READ, peer),
-            Self::MessageDeleted { peer, id, .. } => {
-                let mut subject = of_account(MESSAGE_DELETED, peer);
-                subject.extend_from_slice(id.as_bytes());
-                subject
-            }
-            Self::ConversationDeleted { peer, .. } => deletion_subject(peer),
-            Self::Setting { name, .. } => setting_subject(name),
+            Self::Trust { account, .. } => subjects::trust(account),
+            Self::Blocked { account, .. } => subjects::blocked(account),
+            Self::Read { peer, .. } => subjects::read(peer),
+            Self::MessageDeleted { peer, id, .. } => subjects::message(peer, id),
+            Self::ConversationDeleted { peer, .. } => subjects::conversation(peer),
+            Self::Setting { name, .. } => subjects::setting(name),
+        }
+    }
+
+    /// The account that the fact is about. `None` for a setting.
+    pub fn account(&self) -> Option<&AccountId> {
+        match self {
+            Self::Trust { account, .. } | Self::Blocked { account, .. } => Some(account),
+            Self::Read { peer, .. }
+            | Self::MessageDeleted { peer, .. }
+            | Self::ConversationDeleted { peer, .. } => Some(peer),
+            Self::Setting { .. } => None,
         }
     }
 
@@ -283,36 +291,4 @@ impl fmt::Debug for Fact {
             .field("kind", &self.kind())
             .finish_non_exhaustive()
     }
-}
-
-/// The subject of the fact which account key a contact has.
-pub(crate) fn trust_subject(account: &AccountId) -> Vec<u8> {
-    of_account(TRUST, account)
-}
-
-/// The subject of the fact that an account is blocked.
-pub(crate) fn blocked_subject(account: &AccountId) -> Vec<u8> {
-    of_account(BLOCKED, account)
-}
-
-/// The subject of the fact how far a conversation was read.
-pub(crate) fn read_subject(peer: &AccountId) -> Vec<u8> {
-    of_account(READ, peer)
-}
-
-/// The subject of the fact until when a conversation was deleted.
-pub(crate) fn deletion_subject(peer: &AccountId) -> Vec<u8> {
-    of_account(CONVERSATION_DELETED, peer)
-}
-
-pub(crate) fn setting_subject(name: &SettingName) -> Vec<u8> {
-    let mut subject = vec![SETTING];
-    put_short(&mut subject, name.as_str().as_bytes());
-    subject
-}
-
-fn of_account(kind: u8, account: &AccountId) -> Vec<u8> {
-    let mut subject = vec![kind];
-    put_account(&mut subject, account);
-    subject
 }

@@ -4,7 +4,7 @@ use zeroize::Zeroizing;
 
 use super::codec::Reader;
 use super::fact::Fact;
-use super::history::{Offer, Request};
+use super::history::{Offer, Request, RequestId};
 use super::item::Item;
 
 /// Maximum length of a sync record, in bytes: what one control message carries of it.
@@ -17,6 +17,7 @@ const VERSION: u8 = 1;
 const STATE_WANTED: u8 = 7;
 const HISTORY_WANTED: u8 = 8;
 const HISTORY_OFFERED: u8 = 9;
+const HISTORY_ENDED: u8 = 10;
 
 /// One entry of a sync record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub enum Entry {
     HistoryWanted(Request),
     /// The sender gives the history to the device that asked for it.
     HistoryOffered(Offer),
+    /// The sender has the whole history, or wants no more of it.
+    HistoryEnded(RequestId),
 }
 
 impl Entry {
@@ -39,6 +42,7 @@ impl Entry {
             Self::StateWanted => STATE_WANTED,
             Self::HistoryWanted(_) => HISTORY_WANTED,
             Self::HistoryOffered(_) => HISTORY_OFFERED,
+            Self::HistoryEnded(_) => HISTORY_ENDED,
         }
     }
 
@@ -48,6 +52,7 @@ impl Entry {
             Self::StateWanted => Zeroizing::default(),
             Self::HistoryWanted(request) => Zeroizing::new(request.encode()),
             Self::HistoryOffered(offer) => offer.encode(),
+            Self::HistoryEnded(request) => Zeroizing::new(request.0.to_vec()),
         }
     }
 
@@ -57,6 +62,10 @@ impl Entry {
             STATE_WANTED => body.is_empty().then_some(Self::StateWanted),
             HISTORY_WANTED => Request::decode(body).map(Self::HistoryWanted),
             HISTORY_OFFERED => Offer::decode(body).map(Self::HistoryOffered),
+            HISTORY_ENDED => {
+                let id = body.try_into().ok();
+                id.map(|id| Self::HistoryEnded(RequestId(id)))
+            }
             kind if Fact::is_kind(kind) => Item::read(kind, body).map(Self::Item),
             _ => return Ok(None),
         };
@@ -81,6 +90,7 @@ impl Entry {
 /// | 7 state wanted | empty |
 /// | 8 history wanted | request 16, first chunk be32 |
 /// | 9 history offered | request 16, key 32, round be32, first chunk be32 |
+/// | 10 history ended | request 16 |
 ///
 /// `written` is `number be64 || device be32`. Accounts and names are preceded by their length, one
 /// byte. Times are in milliseconds. Entries of unknown types are ignored.

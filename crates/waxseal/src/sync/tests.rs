@@ -207,6 +207,7 @@ fn requests_and_offers_are_read_again() {
             round: 1,
             first: 7,
         }),
+        Entry::HistoryEnded(id),
     ];
     let records = pack(&entries);
     assert_eq!(records.len(), 1);
