@@ -79,7 +79,7 @@ pub use self::notices::Notice;
 pub use self::outbox::Waiting;
 pub use self::page::{DamagedRow, Page};
 pub use self::peer_state::PeerState;
-use self::peers::{OLDEST_SESSIONS, Peer, Peers};
+use self::peers::Peers;
 pub use self::promise::{KeptPromise, PromiseState};
 pub use self::receive::{MAX_RECEIVED_AT_ONCE, Received};
 pub use self::report::{OutgoingReport, ReportId};
@@ -90,7 +90,7 @@ pub use self::status::{NotDelivered, Status};
 pub use self::sync::{HistoryChunk, HistoryExport, HistoryImport, HistoryProgress, Synced};
 pub use self::upkeep::Upkeep;
 use crate::error::{Damage, OpenAccountError, StateError};
-use crate::records::{self, AccountRecord, CountersRecord, LAYOUT, LayoutRecord};
+use crate::records::{self, AccountRecord};
 use crate::store::{Store, Transaction};
 
 /// One device of one account, with its conversations.
@@ -260,9 +260,11 @@ impl<S: Store> Client<S> {
         let (roster, secret) = rosters::first_roster(&me, &identity, now, rng)?;
         let mut transaction = Transaction::default();
         transaction.put_record(keys::account_secret(), &secret);
+        let signing = edit_roster::nothing_pending(&roster);
+        let (founder, rosters) = ((store, me, identity), (&roster, &signing));
         Ok(Self::found(
-            (store, me, identity),
-            &roster,
+            founder,
+            rosters,
             delivery_key,
             transaction,
             rng,

@@ -170,7 +170,7 @@ fn clients(folder: &Path, expected: &mut Value) -> io::Result<()> {
     let (delivery, receipt) = provider.relay(&alice, &bob, &waiting.envelope);
 
     // Alice has a session with Carol that is unanswered, and an unconfirmed message to her. Alice
-    // also accepts a new identity for Dave; Carol's serves as the new one.
+    // also accepts a new account key for Dave; Carol's serves as the new one.
     provider.start(&mut alice, &account("carol"));
     let sent = alice.send(
         &account("carol"),
@@ -181,7 +181,7 @@ fn clients(folder: &Path, expected: &mut Value) -> io::Result<()> {
     sent.expect("sends");
     provider.start(&mut dave, &alice_id);
     provider.exchange(&mut dave, &mut alice, "hi alice");
-    let new = *carol.identity();
+    let new = provider.account_key(&account("carol"));
     alice
         .accept_identity(&account("dave"), &new)
         .expect("accepts");
@@ -255,8 +255,8 @@ fn clients(folder: &Path, expected: &mut Value) -> io::Result<()> {
     Ok(())
 }
 
-/// Describes what a client reads from its store: its identity, its peers with their messages, its
-/// outbox, and the number of its unconfirmed reports.
+/// Describes what a client reads from its store: its identity and account key, its peers with their
+/// devices and messages, its outbox, and the number of its unconfirmed reports.
 ///
 /// # Panics
 /// If something in the store cannot be read.
@@ -266,8 +266,9 @@ pub fn describe<S: Store>(client: &Client<S>) -> Value {
     let peers = peers.iter().map(|peer| {
         let messages = client.messages(peer, None, 1_000).expect("reads").items;
         let described = json!({
-            "identity": hex(&client.peer_identity(peer).expect("known").to_bytes()),
-            "safety_number": client.safety_number(peer).expect("known").digits(),
+            "account_key": client.peer_account_key(peer).ok().map(|key| hex(&key.to_bytes())),
+            "devices": devices(client, peer),
+            "safety_number": client.safety_number(peer).ok().map(|number| number.digits()),
             "has_session": client.has_session(peer).expect("reads"),
             "next_ordinal": client.next_ordinal(peer).expect("reads"),
             "messages": messages.iter().map(message).collect::<Vec<_>>(),
@@ -283,6 +284,7 @@ pub fn describe<S: Store>(client: &Client<S>) -> Value {
         "account": client.me().account.as_str(),
         "device": client.me().device.0,
         "identity": hex(&client.identity().to_bytes()),
+        "devices": devices(client, &client.me().account),
         "peers": peers.collect::<serde_json::Map<_, _>>(),
         "outbox": waiting.chain(outbox).map(|(id, recipient)| json!({
             "id": hex(id.as_bytes()),
@@ -290,6 +292,13 @@ pub fn describe<S: Store>(client: &Client<S>) -> Value {
         })).collect::<Vec<_>>(),
         "reports": reports.len(),
     })
+}
+
+/// The devices that a client knows of an account: their numbers and identities.
+fn devices<S: Store>(client: &Client<S>, account: &AccountId) -> Value {
+    let devices = client.devices(account).expect("reads").into_iter();
+    let devices = devices.map(|(id, identity)| json!([id.0, hex(&identity.to_bytes())]));
+    devices.collect()
 }
 
 fn message(message: &Message) -> Value {

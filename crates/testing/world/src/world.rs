@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use waxseal::core::PreKeyUpload;
 use waxseal::core::limits::{MAX_SESSIONS, MAX_SKIPPED_CHAINS};
-use waxseal::{AccountId, Client, FrankingTag, MemoryStore, Timestamp};
+use waxseal::errors::TakeRosterError;
+use waxseal::{AccountId, Client, FrankingTag, MemoryStore, RosterChange, Timestamp};
 
 use crate::network::Network;
 use crate::provider::Provider;
@@ -306,22 +307,38 @@ impl World {
     }
 
     /// A client starts a new session, with the bundle that the provider hands out. If the peer's
-    /// identity has changed, the client accepts the new one.
+    /// account key has changed, the client accepts the new one.
     pub fn start(&mut self, from: usize, to: usize) {
         self.starts += 1;
         let peer = self.account(to);
-        // If the peer has a new phone, its identity has changed. The user is warned and accepts
-        // the new identity.
-        let identity = self.provider.identity(&peer);
-        if self.clients[from]
-            .peer_identity(&peer)
-            .is_ok_and(|pinned| pinned != identity)
-        {
-            self.clients[from]
-                .accept_identity(&peer, &identity)
-                .unwrap();
-        }
+        // If the peer lost everything, its account key has changed. The user is warned and accepts
+        // the new key.
+        self.accept_key(from, &peer);
         self.provider.start(&mut self.clients[from], &peer);
+    }
+
+    /// The user of a client accepts the account key that the provider shows for a peer.
+    fn accept_key(&mut self, who: usize, peer: &AccountId) {
+        let key = self.provider.account_key(peer);
+        let pinned = self.clients[who].peer_account_key(peer);
+        if pinned.is_ok_and(|pinned| pinned != key) {
+            self.clients[who].accept_identity(peer, &key).unwrap();
+        }
+    }
+
+    /// A client fetches the roster of a peer. If its account key has changed, the user accepts the
+    /// new one once the network is fair. Returns whether the client learnt something.
+    fn fetch_roster(&mut self, who: usize, peer: &AccountId) -> bool {
+        if self.is_fair {
+            self.accept_key(who, peer);
+        }
+        let roster = self.provider.roster(peer);
+        let taken = self.clients[who].take_roster(peer, &roster, self.provider.now);
+        match taken {
+            Ok(change) => change != RosterChange::Unchanged,
+            Err(TakeRosterError::IdentityChanged { .. }) => false,
+            Err(error) => panic!("an honest roster was refused: {error}"),
+        }
     }
 
     /// A client that went back compares its store with the mark that the provider keeps.

@@ -292,6 +292,12 @@ impl<S: Store> Client<S> {
         let Some(mut peer) = self.take_peer(account)? else {
             return Ok(false);
         };
+        // Without a pinned account key, this is left to the user: the next one that the provider
+        // names would be pinned.
+        if peer.is_unpinned() || peer.roster().is_none() {
+            self.keep_peer(account, peer);
+            return Ok(false);
+        }
         // CHK-327: only a current device of the account gets a message again.
         if peer.entry(device).is_none() {
             self.keep_peer(account, peer);

@@ -17,6 +17,7 @@ use crate::records::{
     self, ConversationRecord, DeletionRecord, IndexRecord, MessageRecord, OutboxRecord,
 };
 use crate::store::{Cursor, Listed, Store, Table, Transaction};
+use crate::sync::subjects;
 
 /// Rows that one transaction deletes, whose values are short.
 const ROWS_AT_ONCE: usize = 256;
@@ -197,6 +198,7 @@ impl<S: Store> Client<S> {
             transaction.delete(keys::conversation(peer));
             transaction.delete(keys::earlier_peer(peer));
             transaction.delete(keys::recent(peer));
+            transaction.delete(keys::item_to_tell(&subjects::trust(peer)));
             for device in client.device_numbers(peer)? {
                 client.delete_each(&keys::skipped_keys(peer, device), &mut transaction)?;
             }
@@ -319,6 +321,9 @@ impl<S: Store> Client<S> {
         }
         if transaction.changes().is_empty() {
             self.delete_upkeep(peer, &mut transaction)?;
+        }
+        if transaction.changes().is_empty() && !self.is_contact_of(peer)? {
+            self.forget_items(peer, &mut transaction)?;
         }
         let is_left = !transaction.changes().is_empty();
         if !is_left {

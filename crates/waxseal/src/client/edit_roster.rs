@@ -16,9 +16,13 @@ use crate::records::{SignedRecord, SigningRecord};
 use crate::roster_edit::{EditError, RosterEdit, Signer};
 use crate::store::{Store, Transaction};
 
-/// How many versions count as signed if the record of them is damaged: more than are ever signed
+/// How many versions count as signed if the record of them is damaged or lost: more than are ever signed
 /// without a confirmation in between.
 const SIGNED_UNSEEN: u32 = 100;
+
+/// How old a signed roster may be that is posted again. A provider refuses one that was signed more
+/// than a day ago by its own clock, so an older one is signed again, with a higher version.
+const MAX_PENDING_AGE_MS: u64 = 12 * 3_600_000;
 
 const ADD: u32 = 1;
 const REMOVE: u32 = 2;
@@ -180,6 +184,9 @@ impl<S: Store> Client<S> {
     /// Makes the pending change again, because the provider refused the roster and handed out a
     /// newer one: another device changed the roster meanwhile. Post what this returns.
     ///
+    /// Call this also with the provider's newest roster if the provider says that the roster was
+    /// signed too long ago. If that is half a day or more, this signs it again.
+    ///
     /// # Errors
     /// [`EditRosterError::Edit`] if the change cannot be made any more. It is dropped, unless it is
     /// a [`take_over`](Self::take_over) that another device's number is in the way of.
@@ -204,7 +211,11 @@ impl<S: Store> Client<S> {
             if newest.stamp() < known.stamp() {
                 return Err(EditRosterError::Behind);
             }
-            if newest.hash() == known.hash() && pending.previous() == known.hash() {
+            let age_ms = now.as_millis().abs_diff(pending.at_ms());
+            if newest.hash() == known.hash()
+                && pending.previous() == known.hash()
+                && age_ms <= MAX_PENDING_AGE_MS
+            {
                 return Ok(Rebased::Post(pending.signed().encode()));
             }
             let learnt_ms = client.learnt_ms(now)?;
@@ -332,15 +343,13 @@ impl<S: Store> Client<S> {
         let me = self.me.account.clone();
         let own = self.take_peer(&me)?.ok_or(EditRosterError::NoAccountKey)?;
         let newest = own.roster().ok_or(EditRosterError::NoAccountKey)?.stamp();
-        let record = match self.get_record(&keys::signing()) {
-            Ok(record) => record.unwrap_or_default(),
-            Err(StateError::Damaged(_)) => SigningRecord {
-                epoch: newest.epoch,
-                version: newest.version.saturating_add(SIGNED_UNSEEN),
-                pending: None,
-            },
-            Err(error) => return Err(error.into()),
-        };
+        // A device has this record from the start.
+        let record = self.readable(&keys::signing())?;
+        let record = record.unwrap_or_else(|| SigningRecord {
+            epoch: newest.epoch,
+            version: newest.version.saturating_add(SIGNED_UNSEEN),
+            pending: None,
+        });
         Ok(Signing { record, own })
     }
 }
@@ -413,6 +422,15 @@ pub(super) fn first_pending(
     let base = Pinned::first(newest.clone());
     let signed = edit.sign(&base, &signer, now.as_millis())?;
     Ok(record_of(&signed.ok_or(EditError::Superseded)?, edit))
+}
+
+/// What a device signed that is about to have its first roster: at most that one.
+pub(super) fn nothing_pending(roster: &Roster) -> SigningRecord {
+    SigningRecord {
+        epoch: roster.epoch(),
+        version: roster.version(),
+        pending: None,
+    }
 }
 
 fn record_of(roster: &Roster, edit: &RosterEdit) -> SigningRecord {

@@ -9,13 +9,14 @@ use waxseal_roster::{DeviceEntry, RecoverySecret, Roster, SignedRoster, proof_co
 use zeroize::Zeroizing;
 
 use super::delivery_key::DeliveryKeys;
-use super::edit_roster::first_pending;
+use super::edit_roster::{first_pending, nothing_pending};
 use super::peers::{OLDEST_SESSIONS, Peer};
 use super::{Client, keys, prekeys, state, take_secret_bytes};
 use crate::error::{Damage, JoinError, StateError};
 use crate::linking::{LinkingError, NewDevice};
 use crate::records::{
     self, AccountRecord, CountersRecord, LAYOUT, LayoutRecord, LinkRecord, LinkStep, SecretRecord,
+    SigningRecord,
 };
 use crate::roster_edit::{EditError, RosterEdit};
 use crate::store::{Store, Transaction};
@@ -69,9 +70,11 @@ impl NewDevice {
             return Err(JoinError::AlreadyExists);
         }
         let founder = (store, me, identity);
+        let signing = nothing_pending(&roster);
+        let rosters = (&roster, &signing);
         Ok(Client::found(
             founder,
-            &roster,
+            rosters,
             delivery_key,
             transaction,
             rng,
@@ -135,13 +138,11 @@ impl<S: Store> Client<S> {
         let delegation = delegation.map_err(EditError::from)?;
         let edit = RosterEdit::TakeOver { delegation, keep };
         let me = DeviceAddress::new(account.clone(), DeviceId(id));
-        let mut transaction = Transaction::default();
         let pending = first_pending(&me, &identity, &newest, &edit, now)?;
-        transaction.put_record(keys::signing(), &pending);
-        let founder = (store, me, identity);
+        let (founder, transaction) = ((store, me, identity), Transaction::default());
         Ok(Self::found(
             founder,
-            &newest,
+            (&newest, &pending),
             delivery_key,
             transaction,
             rng,
@@ -152,7 +153,7 @@ impl<S: Store> Client<S> {
     /// what the caller writes. The roster's account key is pinned as the own one.
     pub(super) fn found(
         (store, me, identity): (S, DeviceAddress, IdentityKeyPair),
-        roster: &Roster,
+        (roster, signing): (&Roster, &SigningRecord),
         delivery_key: DeliveryKey,
         mut transaction: Transaction,
         rng: &mut impl CryptoRng,
@@ -171,6 +172,7 @@ impl<S: Store> Client<S> {
         let keys = DeliveryKeys::of(&record).ok_or(StateError::Damaged(Damage::Account))?;
         let mut client = Self::new(store, me, identity, keys);
         transaction.put_record(keys::account(), &record);
+        transaction.put_record(keys::signing(), signing);
         prekeys::put_prekeys(&mut prekeys, &mut transaction);
         let counters = CountersRecord {
             oldest_sessions: OLDEST_SESSIONS,

@@ -47,6 +47,8 @@ pub(super) struct Peer {
     stored_contact: Option<ContactRecord>,
     /// The account key with its newest roster. `None` before the first roster.
     pinned: Option<Pinned>,
+    /// Whether the roster is only what the provider named. Nothing is pinned then.
+    is_offered: bool,
     pub(super) conversation: ConversationRecord,
     /// The conversation in the store. `None` if there is none.
     stored_conversation: Option<ConversationRecord>,
@@ -79,6 +81,7 @@ impl Peer {
             },
             stored_contact: None,
             pinned: None,
+            is_offered: false,
             conversation: ConversationRecord {
                 account: account.as_str().to_owned(),
                 ..ConversationRecord::default()
@@ -251,9 +254,7 @@ impl<S: Store> Client<S> {
     /// one.
     pub(super) fn new_peer(&self, account: &AccountId) -> Result<Peer, StateError<S::Error>> {
         let mut peer = Peer::new(account);
-        if let Some(roster) = self.offered_roster(account)? {
-            peer.pin(&roster);
-        }
+        self.offer_roster(account, &mut peer)?;
         let counters = self.counters()?;
         peer.restarts = counters.restarts();
         // The account may be that of a contact that was forgotten.
@@ -368,13 +369,15 @@ impl<S: Store> Client<S> {
                 peer.devices.insert(DeviceId(id), device);
             }
         }
-        Ok(Some(Peer {
+        let mut peer = Peer {
             contact: contact.clone(),
             stored_contact: Some(contact),
             pinned,
             stored_conversation: conversation,
             ..peer
-        }))
+        };
+        self.offer_roster(account, &mut peer)?;
+        Ok(Some(peer))
     }
 }
 

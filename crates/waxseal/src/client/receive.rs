@@ -19,7 +19,7 @@ use self::arrival::Sending;
 pub(super) use self::batch::{Batch, InBatch};
 pub use self::received::Received;
 use super::Client;
-use super::peers::damaged;
+use super::peers::{Peer, damaged};
 use crate::channel::{Preamble, SessionOpener};
 use crate::error::{Damage, ReceiveError, StateError, can_be_asked};
 use crate::records::IndexRecord;
@@ -181,9 +181,12 @@ impl<S: Store> Client<S> {
         if claimed == Some(self.identity.public()) {
             return Err(ReceiveError::Session(DecryptError::OwnIdentity));
         }
-        // An account that this device never wrote to has nothing to refuse.
+        // An account that this device never wrote to has nothing to refuse. If the pinned key was
+        // lost to damage, anyone could have sealed this: the peer refuses again later.
         let is_refusal = matches!(kind, MessageKind::Refusal { .. });
-        if is_refusal && batch.conversation(from).is_none() && !arrival.is_own {
+        let is_unpinned = batch.peer(from).is_none_or(Peer::is_unpinned);
+        let is_stranger = batch.conversation(from).is_none() || is_unpinned;
+        if is_refusal && is_stranger && !arrival.is_own {
             return Ok(Received::Refused {
                 from: from.clone(),
                 again: Vec::new(),
@@ -277,6 +280,7 @@ impl<S: Store> Client<S> {
 
         *is_changed = true;
         batch.received.insert(name);
+        peer.confirm_offer();
         let device = peer.device_mut(arrival.sender.device);
         if none.is_some() {
             device.sessions = none;

@@ -119,6 +119,10 @@ impl<S: Store> Client<S> {
                     continue;
                 };
                 let known = pair.side(is_own);
+                if !is_own && known.is_unpinned() {
+                    known.offer(roster);
+                    break;
+                }
                 let taken = self.take_verified(known, &account, &roster, learnt_ms, transaction)?;
                 if let Err(not_taken) = taken {
                     return Ok(Err(NotTaken::into(not_taken)));
@@ -145,7 +149,7 @@ impl<S: Store> Client<S> {
             }
             let side = pair.side(is_own);
             let device = side.devices.get(&bundle.device);
-            if device.is_some_and(|device| device.can_send()) {
+            if side.is_unpinned() || device.is_some_and(|device| device.can_send()) {
                 continue;
             }
             if side

@@ -10,6 +10,7 @@ use waxseal_roster::{
     proof_context,
 };
 
+use super::edit_roster::nothing_pending;
 use super::notices::Kind;
 use super::peers::{Peer, Taken};
 use super::{Client, keys};
@@ -137,12 +138,13 @@ impl<S: Store> Client<S> {
         let _ = own.take_roster(me, roster, 0, transaction);
         own.put(me, transaction);
         transaction.put_record(keys::account_secret(), secret);
+        transaction.put_record(keys::signing(), &nothing_pending(roster));
     }
 
     /// Takes a roster that the provider handed out, of a peer or of the own account.
     ///
     /// Of an account without a contact, the roster is kept for its first message, and nothing is
-    /// pinned.
+    /// pinned. The same holds if the pinned key was lost to damage.
     ///
     /// # Errors
     /// [`TakeRosterError`]. The known roster stays; a [notice](Self::notices) can be new.
@@ -155,18 +157,21 @@ impl<S: Store> Client<S> {
         self.run(|client| {
             let roster = SignedRoster::decode(roster)?.verify(account.as_str())?;
             let mut transaction = Transaction::default();
-            let Some(mut known) = client.take_peer(account)? else {
+            let known = client.take_peer(account)?;
+            let Some(mut known) = known.filter(|known| !known.is_unpinned()) else {
+                // Of the own account, the key is known from the start.
                 if *account == client.me.account {
                     return Err(TakeRosterError::Refused(PinError::OtherAccountKey));
                 }
                 return client.keep_offered(account, &roster, now);
             };
+            let mut upkeep = client.upkeep_or_new(account)?;
+            upkeep.fetched_ms = now.as_millis().max(1);
+            transaction.put_record(keys::upkeep(account), &upkeep);
             let learnt_ms = client.learnt_ms(now)?;
             let taken =
                 client.take_in_call(&mut known, account, &roster, learnt_ms, &mut transaction)?;
-            let mut upkeep = client.upkeep_or_new(account)?;
             upkeep.wants_roster = false;
-            upkeep.fetched_ms = now.as_millis().max(1);
             transaction.put_record(keys::upkeep(account), &upkeep);
             known.put(account, &mut transaction);
             client.commit(transaction)?;

@@ -283,28 +283,32 @@ impl<S: Store> Client<S> {
         Item { fact, written }
     }
 
-    /// Forgets what is shared about an account. Makes one transaction's part of it, and returns
-    /// where to go on.
+    /// Forgets what is shared about an account that is no contact any more, in a transaction: a batch
+    /// of it.
     pub(super) fn forget_items(
         &self,
         account: &AccountId,
-        after: Option<&Cursor>,
         transaction: &mut Transaction,
-    ) -> Result<Option<Cursor>, StateError<S::Error>> {
-        let page = self.page(&keys::items(), after, ITEMS_AT_ONCE, |_, bytes| {
-            item_of(bytes)
-        })?;
-        for item in page.items {
-            if item.fact.account() == Some(account) {
-                let subject = item.fact.subject();
-                transaction.delete(keys::item(&subject));
-                transaction.delete(keys::item_to_tell(&subject));
-                transaction.delete(keys::item_to_apply(&subject));
+    ) -> Result<(), StateError<S::Error>> {
+        let mut after: Option<Cursor> = None;
+        loop {
+            let table = keys::items();
+            let page = self.page(&table, after.as_ref(), ITEMS_AT_ONCE, |_, bytes| {
+                item_of(bytes)
+            })?;
+            for item in page.items {
+                if item.fact.account() == Some(account) {
+                    let subject = item.fact.subject();
+                    transaction.delete(keys::item(&subject));
+                    transaction.delete(keys::item_to_tell(&subject));
+                    transaction.delete(keys::item_to_apply(&subject));
+                }
+            }
+            after = page.next;
+            if after.is_none() || !transaction.changes().is_empty() {
+                return Ok(());
             }
         }
-        // A contact that was pinned and not told yet has no item.
-        transaction.delete(keys::item_to_tell(&subjects::trust(account)));
-        Ok(page.next)
     }
 
     /// Deletes a message in a transaction. Returns whether it was there.

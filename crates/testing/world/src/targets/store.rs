@@ -11,8 +11,8 @@ use waxseal::log::keys::LogKeys;
 use waxseal::log::promise::Promise;
 use waxseal::log::receipt::Role;
 use waxseal::{
-    Advice, Client, DamagedRow, Disclosure, Draft, FrankingTag, MemoryStore, OutgoingReport,
-    Reason, Received, Store, Timestamp,
+    Advice, Bundles, Client, DamagedRow, Disclosure, Draft, FrankingTag, MemoryStore,
+    OutgoingReport, Reason, Received, Store, Timestamp,
 };
 
 use super::edit::edit_once;
@@ -29,7 +29,8 @@ pub(super) struct Prepared {
     /// from a new peer.
     deliveries: [Vec<u8>; 3],
     receipt: Vec<u8>,
-    bundle: Vec<u8>,
+    /// Carol's roster and prekeys, as the provider hands them out.
+    bundles: Bundles,
     ids: Vec<FrankingTag>,
     answers: Answers,
 }
@@ -135,14 +136,14 @@ pub(super) static PREPARED: LazyLock<Prepared> = LazyLock::new(|| {
     let report = bob.report(&draft.unwrap(), key, &mut provider.rng).unwrap();
     let answers = Answers::new(&mut provider, &mut bob, report);
     bob.publish_prekeys(99, &mut provider.rng).unwrap();
-    let bundle = provider.bundle(&account("carol")).0;
+    let bundles = provider.bundles(&account("carol"));
     Prepared {
         older,
         store: snapshot(&bob),
         provider,
         deliveries: [shown, late, first],
         receipt,
-        bundle,
+        bundles,
         ids,
         answers,
     }
@@ -188,7 +189,7 @@ pub(super) fn use_client<S: Store>(mut client: Client<S>, prepared: &Prepared) {
         }
     }
     let _ = client.confirm(&alice, &prepared.receipt);
-    let _ = client.start(&carol, &prepared.bundle, None, rng);
+    let _ = client.start(&carol, &prepared.bundles, now, rng);
     for peer in [&alice, &carol] {
         let _ = client.send(peer, "text", now, rng);
         let _ = client.messages(peer, None, 100);
@@ -207,7 +208,7 @@ pub(super) fn use_client<S: Store>(mut client: Client<S>, prepared: &Prepared) {
     let _ = client.pending_reports(None, 100);
     prepared.answers.use_kept(&mut client, now);
     let _ = (client.outbox(None, 100, now), client.waiting(None, 100));
-    let _ = client.seal_waiting(&alice, rng);
+    let _ = client.seal_waiting(&alice, now, rng);
     let _ = client.one_time_prekeys_left();
     let _ = client.publish_prekeys(98, rng);
     let _ = client.rotate_prekeys(rng);
@@ -217,7 +218,7 @@ pub(super) fn use_client<S: Store>(mut client: Client<S>, prepared: &Prepared) {
     }
     let _ = client.damaged_peers();
     for id in &prepared.ids {
-        let _ = client.send_again(&alice, id, rng);
+        let _ = client.send_again(&alice, id, now, rng);
         let _ = client.delete_message(&alice, id);
     }
     // After the resets, the client works.

@@ -20,13 +20,23 @@ impl World {
     /// it without changing the store.
     pub(super) fn deliver(&mut self, number: usize, delivery: &[u8]) {
         let (to, is_undisturbed) = (self.sent[number].to, self.is_undisturbed());
-        let before = snapshot(&self.clients[to]);
-        match self.clients[to].receive(delivery) {
+        let mut before = snapshot(&self.clients[to]);
+        let mut received = self.clients[to].receive(delivery);
+        // The client does not know the sending device, and fetches the roster of its account.
+        if let Err(ReceiveError::UnknownDevice { device }) = &received
+            && self.fetch_roster(to, &device.account)
+        {
+            before = snapshot(&self.clients[to]);
+            received = self.clients[to].receive(delivery);
+        }
+        match received {
             Ok(Received::Message {
                 from,
                 message,
                 sent_time_agrees,
+                from_removed_device,
             }) => {
+                assert!(!from_removed_device, "no device is removed");
                 let from = self.index_of(&from);
                 let sent = &mut self.sent[number];
                 assert_eq!(number_of(message.text()), number);
@@ -60,9 +70,11 @@ impl World {
             Err(error) => {
                 let is_noted = error.advice() == Advice::AskAgain;
                 let after = snapshot(&self.clients[to]);
-                let is_unchanged = match is_noted {
-                    true => without_unopened(after) == without_unopened(before),
-                    false => after == before,
+                let is_unchanged = match error.advice() {
+                    Advice::AskAgain | Advice::FetchRoster => {
+                        without_unopened(after) == without_unopened(before)
+                    }
+                    _ => after == before,
                 };
                 assert!(
                     is_unchanged,
@@ -86,27 +98,14 @@ impl World {
         if !self.is_fair {
             return;
         }
-        let (from, to) = (self.sent[number].from, self.sent[number].to);
+        let to = self.sent[number].to;
         let refused = &mut self.sent[number].refused;
         *refused += 1;
         let give_up = *refused >= PATIENCE;
         match error.advice() {
             Advice::AskAgain => drop(self.in_doubt.insert(to)),
-            Advice::WarnIdentityChange => {
-                let ReceiveError::IdentityChanged { new } = error else {
-                    panic!("this advice comes only with a changed identity")
-                };
-                // The application accepts only the identity that the provider shows. A message that
-                // claims another identity is dropped.
-                let peer = self.account(from);
-                if self.provider.identity(&peer) == *new {
-                    self.clients[to].accept_identity(&peer, new).unwrap();
-                } else {
-                    self.sent[number].acknowledged = true;
-                }
-            }
             Advice::Drop => self.sent[number].acknowledged = true,
-            Advice::DeliverAgain | Advice::KeepAndRetry => {
+            Advice::DeliverAgain | Advice::KeepAndRetry | Advice::FetchRoster => {
                 self.sent[number].acknowledged |= give_up;
             }
             advice => panic!("{error}: {advice:?}"),

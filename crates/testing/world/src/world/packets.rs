@@ -1,10 +1,11 @@
 //! Handles packets that arrive, genuine or altered.
 
 use waxseal::core::{PreKeyBundle, PreKeyUpload};
+use waxseal::errors::ReceiveError;
 use waxseal::reporting::relay::{
     Envelope, PostError, PostedFanout, PostedReseal, Receipt, ResealError,
 };
-use waxseal::{Advice, Client, MemoryStore, Received};
+use waxseal::{Advice, Bundles, Client, DeviceBundle, DeviceId, MemoryStore, Received};
 
 use super::{NAMES, Packet, World};
 use crate::PostRefused;
@@ -31,7 +32,12 @@ impl World {
             Packet::Note(posted, mark) => self.relay_note(from, to, &posted, mark),
             Packet::NoteDelivery(delivery) => {
                 // A refusal or receipts: what they say is checked by what they lead to.
-                let received = self.clients[to].receive(&delivery);
+                let mut received = self.clients[to].receive(&delivery);
+                if let Err(ReceiveError::UnknownDevice { device }) = &received
+                    && self.fetch_roster(to, &device.account)
+                {
+                    received = self.clients[to].receive(&delivery);
+                }
                 let is_shown = matches!(received, Ok(Received::Message { .. }));
                 assert!(!is_shown, "a note was shown");
                 if received.is_err_and(|error| error.advice() == Advice::AskAgain) {
@@ -194,11 +200,19 @@ impl World {
             Packet::NoteReceipt(_) => {}
             Packet::Prekeys(upload) | Packet::OtherPrekeys(upload) => {
                 let (other, peer) = (self.pair(to, 0).1, self.account(to));
-                let before = snapshot(&self.clients[other]);
-                let base = flip(&upload.base);
-                let started = self.clients[other].start(&peer, &base, None, &mut self.provider.rng);
-                assert!(started.is_err(), "an altered bundle was accepted");
-                assert!(snapshot(&self.clients[other]) == before);
+                let bundle = DeviceBundle {
+                    device: DeviceId(1),
+                    base: flip(&upload.base),
+                    one_time: None,
+                };
+                let bundles = Bundles {
+                    roster: self.provider.roster(&peer),
+                    devices: vec![bundle],
+                };
+                let (now, rng) = (self.provider.now, &mut self.provider.rng);
+                let started = self.clients[other].start(&peer, &bundles, now, rng);
+                let is_started = started.is_ok_and(|started| !started.devices.is_empty());
+                assert!(!is_started, "an altered bundle was accepted");
             }
         }
         // A message that the relay altered may be noted, to ask its author for it.

@@ -1,11 +1,11 @@
 //! Sends again what a client has in its outbox, and does what its upkeep asks for.
 
-use waxseal::Outgoing;
+use waxseal::{Outgoing, WantedBundles};
 
 use super::{Packet, World};
 use crate::envelope_of;
 
-/// Maximum number of calls of upkeep in a row. Each one may need an identity or a bundle.
+/// Maximum number of calls of upkeep in a row. Each one may need a roster or a bundle.
 const CALLS: usize = 4;
 
 impl World {
@@ -27,29 +27,28 @@ impl World {
             for outgoing in upkeep.outgoing {
                 self.post(who, outgoing, false);
             }
-            for account in &upkeep.identities {
-                let identity = self.provider.identity(account);
-                self.clients[who]
-                    .learn_identity(account, &identity)
-                    .unwrap();
+            for account in &upkeep.rosters {
+                self.fetch_roster(who, account);
             }
-            for peer in &upkeep.bundles {
+            for WantedBundles { account, devices } in &upkeep.bundles {
                 // The user is warned of a change, and accepts it once the network is fair.
-                let identity = self.provider.identity(peer);
-                if self.clients[who].peer_identity(peer).unwrap() != identity {
+                let key = self.provider.account_key(account);
+                let pinned = self.clients[who].peer_account_key(account);
+                if pinned.is_ok_and(|pinned| pinned != key) {
                     if !self.is_fair {
                         continue;
                     }
-                    self.clients[who].accept_identity(peer, &identity).unwrap();
+                    self.clients[who].accept_identity(account, &key).unwrap();
                 }
                 self.starts += 1;
-                let (base, one_time) = self.provider.bundle(peer);
+                let me = self.clients[who].me().clone();
+                let bundles = self.provider.bundles_for(Some(&me), account, devices);
                 let rng = &mut self.provider.rng;
                 self.clients[who]
-                    .restart(peer, &base, one_time.as_deref(), now, rng)
+                    .restart(account, &bundles, now, rng)
                     .unwrap();
             }
-            if upkeep.identities.is_empty() && upkeep.bundles.is_empty() {
+            if upkeep.rosters.is_empty() && upkeep.bundles.is_empty() {
                 break;
             }
         }
@@ -66,7 +65,9 @@ impl World {
         let mark = self.clients[who].mark().unwrap();
         let packet = match number {
             None => Packet::Note(outgoing.envelope, mark),
-            Some(number) if outgoing.is_again => Packet::Again(number, outgoing.envelope, mark),
+            Some(number) if outgoing.again_for.is_some() => {
+                Packet::Again(number, outgoing.envelope, mark)
+            }
             Some(number) => {
                 // Only the time of posting and its MAC are new.
                 let before = envelope_of(&self.sent[number].envelope);

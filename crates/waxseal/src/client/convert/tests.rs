@@ -5,10 +5,11 @@ use std::rc::Rc;
 
 use waxseal_core::IdentityKeyPair;
 use waxseal_reporting::relay::DeliveryKey;
-use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, FrankingTag};
+use waxseal_reporting::{DeviceAddress, FrankingTag, Timestamp};
 use zeroize::Zeroizing;
 
 use super::*;
+use crate::client::Bundles;
 use crate::errors::{Damage, PeerError, StartError};
 use crate::records::IndexRecord;
 use crate::store::{Cursor, Key, Listed, MemoryStore, Table};
@@ -54,6 +55,8 @@ impl Store for Limited {
     }
 }
 
+const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
+
 fn account(number: u64) -> AccountId {
     AccountId::new(&format!("peer {number}")).unwrap()
 }
@@ -76,7 +79,7 @@ fn earlier() -> MemoryStore {
     let rng = &mut rand::rng();
     let me = DeviceAddress::new(AccountId::new("me").unwrap(), DeviceId(1));
     let key = DeliveryKey::generate(rng);
-    let mut client = Client::create(MemoryStore::new(), me, key, rng).unwrap();
+    let mut client = Client::create(MemoryStore::new(), me, key, NOW, rng).unwrap();
     let mut transaction = Transaction::default();
     transaction.delete(keys::layout());
     for number in 0..PEERS {
@@ -110,8 +113,8 @@ fn assert_converted(store: MemoryStore) {
     assert_eq!(peers, expected);
     for number in (0..PEERS).filter(|number| *number != DAMAGED) {
         let peer = account(number);
-        let pinned = client.peer_identity(&peer).unwrap();
-        assert_eq!(&pinned, identity(number).public());
+        let unknown = client.peer_account_key(&peer);
+        assert!(matches!(unknown, Err(PeerError::UnknownPeer)));
         let read = client.take_peer(&peer).unwrap().unwrap();
         let numbers = &read.conversation;
         assert_eq!(
@@ -119,22 +122,39 @@ fn assert_converted(store: MemoryStore) {
             (number + 1, 2 * number + 1)
         );
         assert_eq!(numbers.last_seen, [9; 32]);
-        assert!(read.sessions.is_none());
+        let before = identity(number).public().to_bytes();
+        assert_eq!(read.contact.identity_before, before);
+        assert!(read.devices[&DeviceId(0)].sessions.is_none());
     }
     let left = client.store.list(&keys::earlier_peers(), None, 9).unwrap();
     assert_eq!(left.len(), 1, "what could not be read is kept");
 
     // A known peer whose identity was lost is damaged. It is not pinned as a new contact.
     let damaged = account(DAMAGED);
-    let refused = client.peer_identity(&damaged);
+    let refused = client.peer_account_key(&damaged);
     assert!(matches!(
         refused,
         Err(PeerError::State(StateError::Damaged(Damage::Peer(_))))
     ));
     let rng = &mut rand::rng();
-    let other = IdentityKeyPair::generate(rng);
-    let upload = waxseal_core::PreKeys::generate(&other, rng).upload(&other);
-    let started = client.start(&damaged, &upload.unwrap().base, None, rng);
+    let other = Client::create(
+        MemoryStore::new(),
+        DeviceAddress::new(damaged.clone(), DeviceId(1)),
+        DeliveryKey::generate(rng),
+        NOW,
+        rng,
+    );
+    let bundles = Bundles {
+        roster: other
+            .unwrap()
+            .own_roster()
+            .unwrap()
+            .unwrap()
+            .signed()
+            .encode(),
+        devices: Vec::new(),
+    };
+    let started = client.start(&damaged, &bundles, NOW, rng);
     assert!(matches!(
         started,
         Err(StartError::State(StateError::Damaged(Damage::Peer(_))))

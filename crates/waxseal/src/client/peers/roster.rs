@@ -30,7 +30,8 @@ pub(in crate::client) enum Taken {
 }
 
 impl Peer {
-    /// The newest roster. `None` before the first.
+    /// The newest roster, of the pinned account key or only named by the provider. `None` before
+    /// the first.
     pub(in crate::client) fn roster(&self) -> Option<&Roster> {
         self.pinned.as_ref().map(Pinned::roster)
     }
@@ -38,6 +39,28 @@ impl Peer {
     /// The newest roster with the numbers that devices had. `None` before the first.
     pub(in crate::client) fn pinned(&self) -> Option<&Pinned> {
         self.pinned.as_ref()
+    }
+
+    /// Whether nothing is pinned: before the first contact, and after the pinned key was lost to
+    /// damage. Then only the user's call, or the peer's first message, pins an account key.
+    pub(in crate::client) fn is_unpinned(&self) -> bool {
+        self.account_key().is_none() && self.contact.identity_before.is_empty()
+    }
+
+    /// Goes by a roster that the provider named, if nothing is pinned.
+    pub(in crate::client) fn offer(&mut self, roster: Roster) {
+        if self.is_unpinned() {
+            self.pinned = Some(Pinned::first(roster));
+            self.is_offered = true;
+        }
+    }
+
+    /// Pins the roster by which a message opened.
+    pub(in crate::client) fn confirm_offer(&mut self) {
+        if let (true, Some(pinned)) = (self.is_offered, &self.pinned) {
+            self.contact.pinned = pinned.encode();
+            self.is_offered = false;
+        }
     }
 
     /// A current device of the account.
@@ -59,8 +82,8 @@ impl Peer {
     /// The account key: pinned with a roster, accepted by the user, or recovered after damage.
     pub(in crate::client) fn account_key(&self) -> Option<[u8; 32]> {
         match self.roster() {
-            Some(roster) => Some(roster.account_key().to_bytes()),
-            None => self.contact.account_key.as_slice().try_into().ok(),
+            Some(roster) if !self.is_offered => Some(roster.account_key().to_bytes()),
+            _ => self.contact.account_key.as_slice().try_into().ok(),
         }
     }
 
@@ -89,6 +112,7 @@ impl Peer {
         let pinned = Pinned::first(roster.clone());
         self.contact.pinned = pinned.encode();
         self.pinned = Some(pinned);
+        self.is_offered = false;
         self.contact.identity_before.clear();
         self.contact.account_key.clear();
         self.contact.has_conflict = false;
@@ -104,6 +128,7 @@ impl Peer {
     ) {
         self.delete_devices(account, transaction);
         self.pinned = None;
+        self.is_offered = false;
         self.contact.pinned.clear();
         self.contact.identity_before.clear();
         self.contact.account_key = key.to_vec();
@@ -126,7 +151,7 @@ impl Peer {
         if self.is_other(roster) {
             return Err(PinError::OtherAccountKey);
         }
-        let Some(pinned) = &mut self.pinned else {
+        let Some(pinned) = self.pinned.as_mut().filter(|_| !self.is_offered) else {
             self.pin(roster);
             self.place_devices(account, transaction);
             return Ok(Taken::First);
@@ -266,14 +291,20 @@ impl Device {
 }
 
 impl<S: Store> Client<S> {
-    /// The roster that the provider named for an account without a contact.
-    pub(super) fn offered_roster(
+    /// Lets a peer of which nothing is pinned go by the roster that the provider named.
+    pub(super) fn offer_roster(
         &self,
         account: &AccountId,
-    ) -> Result<Option<Roster>, StateError<S::Error>> {
+        peer: &mut Peer,
+    ) -> Result<(), StateError<S::Error>> {
+        if !peer.is_unpinned() || *account == self.me.account {
+            return Ok(());
+        }
         let record: Option<UpkeepRecord> = self.readable(&keys::upkeep(account))?;
         let offered = record.map(|record| record.offered).unwrap_or_default();
         let roster = SignedRoster::decode(&offered).ok();
-        Ok(roster.and_then(|roster| roster.verify(account.as_str()).ok()))
+        let roster = roster.and_then(|roster| roster.verify(account.as_str()).ok());
+        roster.into_iter().for_each(|roster| peer.offer(roster));
+        Ok(())
     }
 }

@@ -1,10 +1,16 @@
+use waxseal_core::export::PageId;
 use waxseal_reporting::relay::DeliveryKey;
-use waxseal_reporting::{DeviceAddress, DeviceId};
+use waxseal_reporting::{DeviceAddress, Timestamp};
 
 use super::*;
 use crate::error::Damage;
-use crate::records::EarlierPeerRecord;
+use crate::records::{DeviceRecord, EarlierPeerRecord};
 use crate::store::MemoryStore;
+
+const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
+
+/// The device of a peer of an earlier version.
+const BEFORE: DeviceId = DeviceId(0);
 
 fn account(name: &str) -> AccountId {
     AccountId::new(name).unwrap()
@@ -15,7 +21,7 @@ fn the_peers_that_a_client_caches_are_bounded() {
     let rng = &mut rand::rng();
     let me = DeviceAddress::new(account("me"), DeviceId(1));
     let key = DeliveryKey::generate(rng);
-    let mut client = Client::create(MemoryStore::new(), me, key, rng).unwrap();
+    let mut client = Client::create(MemoryStore::new(), me, key, NOW, rng).unwrap();
     for number in 0..10 * cache::MAX_CACHED_PEERS {
         let peer = account(&number.to_string());
         let taken = client.take_peer(&peer).unwrap();
@@ -32,7 +38,7 @@ fn a_record_that_promises_endless_pages_is_damaged() {
     let rng = &mut rand::rng();
     let me = DeviceAddress::new(account("me"), DeviceId(1));
     let mut client =
-        Client::create(MemoryStore::new(), me, DeliveryKey::generate(rng), rng).unwrap();
+        Client::create(MemoryStore::new(), me, DeliveryKey::generate(rng), NOW, rng).unwrap();
     let peer = account("peer");
     // This page's id sorts before the key under which the page is stored. The client continues the
     // list after the id, so the store returns the same page again and again.
@@ -50,8 +56,8 @@ fn a_record_that_promises_endless_pages_is_damaged() {
         record.skipped_len = len;
         let mut transaction = Transaction::default();
         Peer::new(&peer).put(&peer, &mut transaction);
-        transaction.put(keys::page(&peer, &page(0xff)), bytes.clone().into());
-        transaction.put_record(keys::device(&peer), &record);
+        transaction.put(keys::page(&peer, BEFORE, &page(0xff)), bytes.clone().into());
+        transaction.put_record(keys::device(&peer, BEFORE), &record);
         client.store.commit(transaction).unwrap();
         let read = client.has_session(&peer);
         assert_eq!(
@@ -77,7 +83,7 @@ fn opening_a_store_deletes_the_earlier_sessions_of_peers_that_stay_silent() {
     let rng = &mut rand::rng();
     let me = DeviceAddress::new(account("me"), DeviceId(1));
     let key = DeliveryKey::generate(rng);
-    let client = Client::create(MemoryStore::new(), me, key, rng).unwrap();
+    let client = Client::create(MemoryStore::new(), me, key, NOW, rng).unwrap();
     let silent: Vec<_> = (0..70).map(|n| account(&format!("peer {n}"))).collect();
     let mut store = client.into_store();
     let mut transaction = Transaction::default();
@@ -93,7 +99,7 @@ fn opening_a_store_deletes_the_earlier_sessions_of_peers_that_stay_silent() {
         record.skipped_len = 121;
         let bytes = page(1, 0);
         let id = PageId::of_page(&bytes).unwrap();
-        transaction.put(keys::page(peer, &id), bytes.into());
+        transaction.put(keys::page(peer, BEFORE, &id), bytes.into());
         transaction.put_record(keys::earlier_peer(peer), &record);
     }
     // One of them is damaged. It keeps what it has.
@@ -106,16 +112,21 @@ fn opening_a_store_deletes_the_earlier_sessions_of_peers_that_stay_silent() {
 
     let mut client = Client::open(store).unwrap();
     for peer in &silent {
-        let pages = client.store.list(&keys::skipped_keys(peer), None, 9);
+        let pages = client
+            .store
+            .list(&keys::skipped_keys(peer, BEFORE), None, 9);
         assert!(pages.unwrap().is_empty());
-        let device: DeviceRecord = client.get_record(&keys::device(peer)).unwrap().unwrap();
+        let device: DeviceRecord = client
+            .get_record(&keys::device(peer, BEFORE))
+            .unwrap()
+            .unwrap();
         assert!(device.sessions.is_empty() && device.skipped_len == 0);
         let numbering = client.numbering(peer).unwrap().unwrap();
         assert_eq!((numbering.next_sequence, device.identity.len()), (5, 64));
     }
     assert!(client.has_session(&damaged).is_err());
     // The next opening does not look again.
-    let put_back = keys::device(silent.first().unwrap());
+    let put_back = keys::device(silent.first().unwrap(), BEFORE);
     let mut record = DeviceRecord::default();
     record.sessions = vec![1, 9, 9];
     let mut transaction = Transaction::default();
@@ -131,9 +142,9 @@ fn a_peer_whose_sessions_have_an_earlier_version_has_none_and_its_pages_go() {
     let rng = &mut rand::rng();
     let me = DeviceAddress::new(account("me"), DeviceId(1));
     let key = DeliveryKey::generate(rng);
-    let mut client = Client::create(MemoryStore::new(), me, key, rng).unwrap();
+    let mut client = Client::create(MemoryStore::new(), me, key, NOW, rng).unwrap();
     let peer = account("peer");
-    let table = keys::skipped_keys(&peer);
+    let table = keys::skipped_keys(&peer, BEFORE);
     let stored = |client: &Client<MemoryStore>| client.store.list(&table, None, 9).unwrap().len();
     let put = |client: &mut Client<MemoryStore>, state: &[u8], pages: &[Vec<u8>]| {
         let mut record = DeviceRecord::default();
@@ -142,7 +153,6 @@ fn a_peer_whose_sessions_have_an_earlier_version_has_none_and_its_pages_go() {
         record.skipped_len = lens.sum();
         let mut transaction = Transaction::default();
         let mut stored = Peer::new(&peer);
-        stored.identity = client.identity().to_bytes().to_vec();
         stored.conversation.next_sequence = 5;
         stored.put(&peer, &mut transaction);
         for page in client.store.list(&table, None, 9).unwrap() {
@@ -151,24 +161,24 @@ fn a_peer_whose_sessions_have_an_earlier_version_has_none_and_its_pages_go() {
         for bytes in pages {
             let [_, id @ ..] = *bytes.first_chunk::<45>().unwrap();
             let id = PageId::from_bytes(id);
-            transaction.put(keys::page(&peer, &id), bytes.clone().into());
+            transaction.put(keys::page(&peer, BEFORE, &id), bytes.clone().into());
         }
-        transaction.put_record(keys::device(&peer), &record);
+        transaction.put_record(keys::device(&peer, BEFORE), &record);
         client.store.commit(transaction).unwrap();
     };
     put(&mut client, &[1, 9, 9], &[page(1, 0), page(1, 1)]);
     let mut read = client.take_peer(&peer).unwrap().unwrap();
-    assert!(read.sessions.is_none());
-    let bytes = client.get(&keys::device(&peer)).unwrap().unwrap();
+    assert!(read.devices[&BEFORE].sessions.is_none());
+    let bytes = client.get(&keys::device(&peer, BEFORE)).unwrap().unwrap();
     let len = bytes.len() + 2 * size_of::<PageId>();
-    assert_eq!(read.len, len, "the cache counts the ids");
+    assert_eq!(read.len(), len, "the cache counts the ids");
     assert_eq!(read.conversation.next_sequence, 5);
     assert_eq!(stored(&client), 2);
     let mut transaction = Transaction::default();
     read.put(&peer, &mut transaction);
     client.commit(transaction).unwrap();
     assert_eq!(stored(&client), 0);
-    let bytes = client.get(&keys::device(&peer)).unwrap().unwrap();
+    let bytes = client.get(&keys::device(&peer, BEFORE)).unwrap().unwrap();
     let record: DeviceRecord = records::decode(&bytes).unwrap();
     assert!(record.sessions.is_empty() && record.skipped_len == 0);
     let numbering = client.numbering(&peer).unwrap().unwrap();

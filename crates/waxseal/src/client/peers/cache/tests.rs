@@ -1,3 +1,5 @@
+use waxseal_reporting::DeviceId;
+
 use super::*;
 
 fn account(number: usize) -> AccountId {
@@ -6,7 +8,7 @@ fn account(number: usize) -> AccountId {
 
 fn peer_of(number: usize, len: usize) -> Peer {
     let mut peer = Peer::new(&account(number));
-    peer.len = len;
+    peer.device_mut(DeviceId(1)).len = len;
     peer
 }
 
@@ -14,7 +16,7 @@ fn sum_of_lens(peers: &Peers) -> usize {
     peers
         .by_account
         .values()
-        .map(|cached| cached.peer.len)
+        .map(|cached| cached.peer.len())
         .sum()
 }
 
