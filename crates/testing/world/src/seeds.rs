@@ -2,6 +2,7 @@
 
 mod log;
 mod scripts;
+mod sync;
 
 use waxseal::core::{IdentityKeyPair, PreKeyBundle, PreKeys, SessionSet};
 use waxseal::reporting::Audience;
@@ -25,6 +26,7 @@ pub fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
     core(&mut seeds);
     reporting(&mut seeds);
     log::log(&mut seeds);
+    sync::sync(&mut seeds);
     scripts::scripts(&mut seeds);
     scripts::edits(&mut seeds);
     let desk = desk_seeds().into_iter();

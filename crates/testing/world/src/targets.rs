@@ -12,6 +12,7 @@ pub(crate) mod log;
 mod report;
 mod sqlite;
 mod store;
+mod sync;
 
 use crate::{Pair, Script, World};
 
@@ -25,12 +26,13 @@ pub use log::log;
 pub use report::report;
 pub use sqlite::sqlite;
 pub use store::store;
+pub use sync::sync;
 
 /// A target: its name and the function that takes an input.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets, by their names in `fuzz/`.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 12] = [
     ("core_decode", core_decode),
     ("reporting_decode", reporting_decode),
     ("sessions", sessions),
@@ -42,6 +44,7 @@ pub const TARGETS: [Target; 11] = [
     ("store", store),
     ("sqlite", sqlite),
     ("log", log),
+    ("sync", sync),
 ];
 
 /// Runs a script with two devices (see [`Pair`]). Asserts that in the end a device's state opens no

@@ -16,10 +16,9 @@ pub(super) use self::cache::Peers;
 pub(super) use self::device::Device;
 pub(super) use self::roster::Taken;
 use super::page::{Page, number_of};
-use super::sync::put_to_tell;
 use super::{Client, keys};
 use crate::error::{Damage, StateError};
-use crate::records::{self, ContactRecord, ConversationRecord};
+use crate::records::{self, ContactRecord, ConversationRecord, SubjectRecord};
 use crate::store::{Cursor, Store, Transaction};
 use crate::sync::subjects;
 
@@ -131,7 +130,8 @@ impl Peer {
         }
         let account_key = self.account_key();
         if self.tells_pin && account_key.is_some() {
-            put_to_tell(transaction, subjects::trust(account));
+            let subject = subjects::trust(account);
+            transaction.put_record(keys::item_to_tell(&subject), &SubjectRecord { subject });
             self.tells_pin = false;
         }
         let copies = Copies {

@@ -25,7 +25,6 @@ use zeroize::Zeroizing;
 
 pub use self::export::{HistoryChunk, HistoryExport};
 pub use self::import::{HistoryImport, HistoryProgress};
-pub use self::take::Synced;
 use super::page::Page;
 use super::{Client, keys};
 use crate::error::StateError;
@@ -163,7 +162,7 @@ impl<S: Store> Client<S> {
         name: &SettingName,
     ) -> Result<Option<Zeroizing<Vec<u8>>>, StateError<S::Error>> {
         self.look(|client| {
-            let item = client.item(&subjects::setting(name))?;
+            let item = client.item(&subjects::setting(name.as_str()))?;
             Ok(item.and_then(|item| match item.fact {
                 Fact::Setting { value, .. } if !value.is_empty() => Some(value),
                 _ => None,
@@ -338,7 +337,7 @@ fn put_item(transaction: &mut Transaction, item: &Item) {
 }
 
 /// Notes that the item about a subject is to be told.
-pub(super) fn put_to_tell(transaction: &mut Transaction, subject: Vec<u8>) {
+fn put_to_tell(transaction: &mut Transaction, subject: Vec<u8>) {
     let key = keys::item_to_tell(&subject);
     transaction.put_record(key, &SubjectRecord { subject });
 }
@@ -370,3 +369,6 @@ fn cursor_of(bytes: &[u8]) -> Option<Cursor> {
         (_, name) => Some(Cursor::Name(name.to_vec())),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
 use zeroize::Zeroizing;
 
 use super::codec::{Reader, put_account, put_short};
-use super::subjects;
+use super::subjects::{self, BLOCKED, CONVERSATION_DELETED, MESSAGE_DELETED, READ, SETTING, TRUST};
 
 /// Maximum length of a setting's name, in bytes. Names are chosen by the application.
 pub const MAX_SETTING_NAME_LEN: usize = 64;
@@ -139,14 +139,6 @@ pub enum Fact {
     },
 }
 
-/// The types of the entries in a sync record that are facts.
-pub(super) const TRUST: u8 = 1;
-pub(super) const BLOCKED: u8 = 2;
-pub(super) const READ: u8 = 3;
-pub(super) const MESSAGE_DELETED: u8 = 4;
-pub(super) const CONVERSATION_DELETED: u8 = 5;
-pub(super) const SETTING: u8 = 6;
-
 impl Fact {
     pub(super) fn kind(&self) -> u8 {
         match self {
@@ -164,14 +156,14 @@ impl Fact {
     ///
     /// # Size
     /// At most 162 bytes.
-    pub(crate) fn subject(&self) -> Vec<u8> {
+    pub fn subject(&self) -> Vec<u8> {
         match self {
             Self::Trust { account, .. } => subjects::trust(account),
             Self::Blocked { account, .. } => subjects::blocked(account),
             Self::Read { peer, .. } => subjects::read(peer),
             Self::MessageDeleted { peer, id, .. } => subjects::message(peer, id),
             Self::ConversationDeleted { peer, .. } => subjects::conversation(peer),
-            Self::Setting { name, .. } => subjects::setting(name),
+            Self::Setting { name, .. } => subjects::setting(name.as_str()),
         }
     }
 

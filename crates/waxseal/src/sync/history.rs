@@ -15,6 +15,7 @@
 
 mod body;
 mod chunk;
+mod error;
 
 use core::fmt;
 
@@ -27,7 +28,20 @@ use super::codec::Reader;
 use crate::labels;
 
 pub(crate) use self::body::{BodyWriter, HistoryMessage, HistoryRecord, records};
-pub use self::chunk::{ChunkError, MAX_CHUNK_LEN, OpenedChunk};
+pub use self::chunk::OpenedChunk;
+pub use self::error::ChunkError;
+
+/// Maximum length of a chunk, in bytes: what one slot of a mailbox takes.
+pub const MAX_CHUNK_LEN: usize = 98_304;
+
+/// Length of a chunk's salt, in bytes.
+const SALT_LEN: usize = 32;
+
+/// Length of a chunk's authentication tag, in bytes.
+const TAG_LEN: usize = 16;
+
+/// Maximum length of what a chunk holds, in bytes.
+const MAX_BODY_LEN: usize = MAX_CHUNK_LEN - (1 + 4 + 1 + SALT_LEN) - TAG_LEN;
 
 /// Maximum number of chunks of one history: 6 GB. Bounds what an importing device takes.
 pub const MAX_CHUNKS: u32 = 1 << 16;

@@ -1,5 +1,6 @@
 //! Records: items and requests, packed into what one control message carries.
 
+use waxseal_reporting::limits::MAX_CONTROL_SYNC_LEN;
 use zeroize::Zeroizing;
 
 use super::codec::Reader;
@@ -8,7 +9,7 @@ use super::history::{Offer, Request, RequestId};
 use super::item::Item;
 
 /// Maximum length of a sync record, in bytes: what one control message carries of it.
-pub const MAX_SYNC_LEN: usize = 3_072;
+pub const MAX_SYNC_LEN: usize = MAX_CONTROL_SYNC_LEN;
 
 /// The version byte of a sync record.
 const VERSION: u8 = 1;

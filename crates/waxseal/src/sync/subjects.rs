@@ -3,9 +3,14 @@
 use waxseal_reporting::{AccountId, FrankingTag};
 
 use super::codec::{put_account, put_short};
-use super::fact::{
-    BLOCKED, CONVERSATION_DELETED, MESSAGE_DELETED, READ, SETTING, SettingName, TRUST,
-};
+
+/// The types of the entries in a sync record that are facts.
+pub(super) const TRUST: u8 = 1;
+pub(super) const BLOCKED: u8 = 2;
+pub(super) const READ: u8 = 3;
+pub(super) const MESSAGE_DELETED: u8 = 4;
+pub(super) const CONVERSATION_DELETED: u8 = 5;
+pub(super) const SETTING: u8 = 6;
 
 /// Which account key a contact has.
 pub(crate) fn trust(account: &AccountId) -> Vec<u8> {
@@ -42,10 +47,10 @@ pub(crate) fn conversation(peer: &AccountId) -> Vec<u8> {
     of_account(CONVERSATION_DELETED, peer)
 }
 
-/// The value of a setting.
-pub(crate) fn setting(name: &SettingName) -> Vec<u8> {
+/// The value of the setting with this name.
+pub(crate) fn setting(name: &str) -> Vec<u8> {
     let mut subject = vec![SETTING];
-    put_short(&mut subject, name.as_str().as_bytes());
+    put_short(&mut subject, name.as_bytes());
     subject
 }
 

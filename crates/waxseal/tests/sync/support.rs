@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, VecDeque};
 
 use waxseal::linking::NewDevice;
 use waxseal::sync::Fact;
+use waxseal::sync::history::RequestId;
 use waxseal::{
-    AccountId, Client, DeliveryKey, DeviceAddress, Draft, FrankingTag, MemoryStore, Outgoing,
-    Received, Store, Synced, Timestamp,
+    AccountId, Client, DeliveryKey, DeviceAddress, Draft, FrankingTag, MemoryStore, Mismatch,
+    Outgoing, Received, Store, Synced, Timestamp,
 };
 use waxseal_world::{PostRefused, Provider, account};
 
@@ -115,30 +116,59 @@ impl Net {
 
     pub(crate) fn post<S: Store>(&mut self, from: &mut Client<S>, mut sent: Outgoing) {
         let me = from.me().clone();
-        if sent.again_for.is_some() {
-            let target = sent.again_for.clone().unwrap();
-            let (stamped, receipt) = self.provider.post_again(&me, &sent.envelope).unwrap();
-            self.queue(&target, stamped.encode());
-            from.confirm(&sent.recipient, &receipt).unwrap();
-            return;
-        }
         loop {
-            match self.provider.fan_out(&me, &sent.recipient, &sent.envelope) {
-                Ok((stamped, receipt)) => {
-                    for (device, stamped) in stamped {
-                        self.queue(&device, stamped.encode());
-                    }
+            match self.relay(&me, &sent) {
+                Ok(receipt) => {
                     from.confirm(&sent.recipient, &receipt).unwrap();
                     return;
                 }
-                Err(PostRefused::Mismatch) => {
+                Err(mismatch) => {
                     let (to, now) = (sent.recipient.clone(), self.now());
-                    let mismatch = self.provider.mismatch(&me, &to, &sent.envelope);
                     let rng = &mut self.provider.rng;
                     sent = from.retarget(&to, &sent.id, &mismatch, now, rng).unwrap();
                 }
-                Err(error) => panic!("{error}"),
             }
+        }
+    }
+
+    /// The phone's user agrees to give the laptop the history that it asked for.
+    pub(crate) fn agree<S: Store>(
+        &mut self,
+        phone: &mut Client<S>,
+        laptop: &mut Client<S>,
+        request: RequestId,
+    ) {
+        let device = laptop.me().device;
+        let received = self.settle(&mut [phone, laptop]).concat();
+        let wanted = Synced::HistoryWanted { device, request };
+        assert!(synced(&received).contains(&wanted));
+        let (now, rng) = (self.now(), &mut self.provider.fork_rng());
+        phone.offer_history(device, request, now, rng).unwrap();
+        let received = self.settle(&mut [phone, laptop]).concat();
+        assert!(synced(&received).contains(&Synced::HistoryOffered));
+    }
+
+    /// What the relay does with a message of the outbox: the receipt, or what the message lacks.
+    pub(crate) fn relay(
+        &mut self,
+        from: &DeviceAddress,
+        outgoing: &Outgoing,
+    ) -> Result<Vec<u8>, Mismatch> {
+        if let Some(target) = &outgoing.again_for {
+            let (stamped, receipt) = self.provider.post_again(from, &outgoing.envelope).unwrap();
+            self.queue(target, stamped.encode());
+            return Ok(receipt);
+        }
+        let (to, envelope) = (&outgoing.recipient, &outgoing.envelope);
+        match self.provider.fan_out(from, to, envelope) {
+            Ok((stamped, receipt)) => {
+                for (device, stamped) in stamped {
+                    self.queue(&device, stamped.encode());
+                }
+                Ok(receipt)
+            }
+            Err(PostRefused::Mismatch) => Err(self.provider.mismatch(from, to, envelope)),
+            Err(error) => panic!("{error}"),
         }
     }
 

@@ -5,7 +5,7 @@ use waxseal_reporting::{AccountId, DeviceId, FrankingTag};
 #[cfg(doc)]
 use crate::client::Client;
 use crate::client::history::Message;
-use crate::client::sync::Synced;
+use crate::client::synced::Synced;
 
 /// What a delivery contained. In all cases the delivery may now be acknowledged to the provider.
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ use waxseal_reporting::{AccountId, DeviceId, Timestamp};
 
 use super::{cursor_bytes, cursor_of};
 use crate::client::page::number_of;
-use crate::client::{Client, Direction, keys};
+use crate::client::{Client, keys};
 use crate::error::{HistoryError, StateError};
 use crate::records::{
     self, ConversationRecord, ExportRecord, MessageRecord, MessageState, PositionRecord,
@@ -307,12 +307,8 @@ impl<S: Store> Client<S> {
             return None;
         };
         let evidence = Evidence::decode(evidence).ok()?;
-        let direction = match evidence.sender().account == self.me.account {
-            true => Direction::Sent,
-            false => Direction::Received,
-        };
         Some(HistoryMessage {
-            direction,
+            is_sent: evidence.sender().account == self.me.account,
             delivered_ms: record.delivered_ms,
             opened_ms: record.opened_ms,
             not_delivered: u8::try_from(record.not_delivered).unwrap_or_default(),

@@ -7,7 +7,7 @@ use waxseal_reporting::{AccountId, DeviceId, Timestamp};
 
 use super::apply::deleted_until;
 use crate::client::peers::Peer;
-use crate::client::{Client, Direction, keys, take_secret_bytes};
+use crate::client::{Client, keys, take_secret_bytes};
 use crate::error::{HistoryError, StateError};
 use crate::records::{ConversationRecord, ImportRecord, IndexRecord, MessageRecord, MessageState};
 use crate::store::{Store, Transaction};
@@ -230,12 +230,12 @@ impl<S: Store> Client<S> {
             return Ok(Given::Refused);
         };
         let accepted_ms = accepted_at.as_millis();
-        let last = match message.direction {
-            Direction::Sent => {
+        let last = match message.is_sent {
+            true => {
                 conversation.is_accepted = true; // the user wrote to it
                 &mut conversation.last_copied_ms
             }
-            Direction::Received => &mut conversation.last_accepted_ms,
+            false => &mut conversation.last_accepted_ms,
         };
         *last = (*last).max(accepted_ms);
         let (transaction, due) = (&mut taking.transaction, &mut taking.due);
@@ -246,8 +246,7 @@ impl<S: Store> Client<S> {
             ..IndexRecord::default()
         };
         self.put_index(transaction, peer, tag, &index);
-        let is_sent = message.direction == Direction::Sent;
-        let told = |value: u64| if is_sent { value } else { 0 };
+        let told = |value: u64| if message.is_sent { value } else { 0 };
         let record = MessageRecord {
             ordinal,
             state: Some(MessageState::Stamped(take_secret_bytes(evidence.encode()))),

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use waxseal_reporting::{AccountId, DeviceId, Timestamp};
+use waxseal_reporting::{DeviceId, Timestamp};
 
 use super::put_item;
 use crate::client::receive::{Arrival, Batch, Received};
+use crate::client::synced::Synced;
 use crate::client::{Client, keys};
 use crate::error::StateError;
 use crate::records::{ExportRecord, ImportRecord, SubjectRecord, SyncRecord};
@@ -19,31 +20,6 @@ const AHEAD_MS: u64 = 10 * 60_000;
 
 /// How often the rest of one history is given.
 const MAX_ROUNDS: u32 = 1_000;
-
-/// Something that another device of the account told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Synced {
-    /// A fact that this device did not know. It is stored and, as far as the client can, carried
-    /// out: a contact is pinned, verified or blocked, and what was deleted is deleted.
-    Fact(Fact),
-    /// A device of the account wants the history. Ask the user, who should have linked that device
-    /// just now. If the user agrees, call [`Client::offer_history`].
-    HistoryWanted {
-        /// The device that asks.
-        device: DeviceId,
-        /// The request.
-        request: RequestId,
-    },
-    /// The rest of the history is wanted that this device already gives. Post its chunks again from
-    /// [`HistoryExport::first`](super::HistoryExport::first) on.
-    HistoryResumed,
-    /// The history that this device asked for is given. Fetch the chunks that
-    /// [`Client::history_import`] names.
-    HistoryOffered,
-    /// The other device has the history that this device gave.
-    HistoryEnded,
-}
 
 impl<S: Store> Client<S> {
     /// Takes a sync record of another device of this account.
@@ -208,15 +184,5 @@ impl Fact {
             _ => return false,
         };
         at > Timestamp::from_millis(accepted_ms.saturating_add(ahead_ms))
-    }
-}
-
-impl Synced {
-    /// The account that the change is about. `None` for settings and histories.
-    pub fn account(&self) -> Option<&AccountId> {
-        match self {
-            Self::Fact(fact) => fact.account(),
-            _ => None,
-        }
     }
 }

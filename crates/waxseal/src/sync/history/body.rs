@@ -4,8 +4,8 @@ use waxseal_reporting::recipient::Evidence;
 use waxseal_reporting::{AccountId, Audience};
 use zeroize::Zeroizing;
 
-use super::chunk::{ChunkError, MAX_BODY_LEN};
-use crate::client::Direction;
+use super::MAX_BODY_LEN;
+use super::error::ChunkError;
 use crate::sync::codec::Reader;
 
 /// The types of the records.
@@ -23,7 +23,8 @@ const MESSAGE_HEADER_LEN: usize = 4 + 1 + 1 + 8 + 8 + 1;
 /// Encoded `02 || direction u8 || delivered be64 || opened be64 || not delivered u8 || evidence`.
 /// Direction is 1 for sent and 2 for received. Times are in milliseconds, 0 if it did not happen.
 pub(crate) struct HistoryMessage {
-    pub(crate) direction: Direction,
+    /// Whether the own account sent it. Else it was received.
+    pub(crate) is_sent: bool,
     pub(crate) delivered_ms: u64,
     pub(crate) opened_ms: u64,
     pub(crate) not_delivered: u8,
@@ -40,9 +41,9 @@ impl HistoryMessage {
             return false;
         };
         let sender = &self.evidence.sender().account;
-        let (from, to) = match self.direction {
-            Direction::Sent => (me, peer),
-            Direction::Received => (peer, me),
+        let (from, to) = match self.is_sent {
+            true => (me, peer),
+            false => (peer, me),
         };
         // CHK-346: the evidence is of a message between this account and the peer, in the direction
         // that the record says, with a content that can be shown.
@@ -98,10 +99,7 @@ impl BodyWriter {
         let len = evidence.len().saturating_add(MESSAGE_HEADER_LEN - 4);
         self.put(len, |body| {
             body.push(MESSAGE);
-            body.push(match message.direction {
-                Direction::Sent => SENT,
-                Direction::Received => RECEIVED,
-            });
+            body.push(if message.is_sent { SENT } else { RECEIVED });
             body.extend_from_slice(&message.delivered_ms.to_be_bytes());
             body.extend_from_slice(&message.opened_ms.to_be_bytes());
             body.push(message.not_delivered);
@@ -146,9 +144,9 @@ fn record(bytes: &[u8]) -> Option<HistoryRecord> {
             Some(HistoryRecord::Peer(AccountId::new(account).ok()?))
         }
         MESSAGE => {
-            let direction = match reader.u8()? {
-                SENT => Direction::Sent,
-                RECEIVED => Direction::Received,
+            let is_sent = match reader.u8()? {
+                SENT => true,
+                RECEIVED => false,
                 _ => return None,
             };
             let (delivered_ms, opened_ms) = (reader.u64()?, reader.u64()?);
@@ -158,7 +156,7 @@ fn record(bytes: &[u8]) -> Option<HistoryRecord> {
                 return Some(HistoryRecord::Refused);
             };
             Some(HistoryRecord::Message(Box::new(HistoryMessage {
-                direction,
+                is_sent,
                 delivered_ms,
                 opened_ms,
                 not_delivered,

@@ -4,24 +4,19 @@ use chacha20poly1305::aead::AeadInOut;
 use chacha20poly1305::{ChaCha20Poly1305, KeyInit};
 use hkdf::Hkdf;
 use rand_core::CryptoRng;
+use waxseal_reporting::AccountId;
 use zeroize::Zeroizing;
 
-use super::{HistoryKey, MAX_CHUNKS, RequestId, expand};
+use super::body::{HistoryRecord, records};
+use super::error::ChunkError;
+use super::{
+    HistoryKey, MAX_BODY_LEN, MAX_CHUNK_LEN, MAX_CHUNKS, RequestId, SALT_LEN, TAG_LEN, expand,
+};
 use crate::labels;
 use crate::sync::codec::Reader;
 
-/// Maximum length of a chunk, in bytes: what one slot of a mailbox takes.
-pub const MAX_CHUNK_LEN: usize = 98_304;
-
 /// The version byte of a chunk.
 const VERSION: u8 = 1;
-
-const SALT_LEN: usize = 32;
-const TAG_LEN: usize = 16;
-const HEADER_LEN: usize = 1 + 4 + 1 + SALT_LEN;
-
-/// Maximum length of what a chunk holds, in bytes.
-pub(crate) const MAX_BODY_LEN: usize = MAX_CHUNK_LEN - HEADER_LEN - TAG_LEN;
 
 /// What a chunk holds.
 pub struct OpenedChunk {
@@ -31,31 +26,39 @@ pub struct OpenedChunk {
     pub(crate) body: Zeroizing<Vec<u8>>,
 }
 
+impl OpenedChunk {
+    /// How many messages the chunk holds that are of this account, and how many others, which are
+    /// refused.
+    ///
+    /// # Errors
+    /// [`ChunkError::Malformed`] if the records do not have their form.
+    pub fn count(&self, account: &AccountId) -> Result<(usize, usize), ChunkError> {
+        let (mut peer, mut taken, mut refused) = (None, 0_usize, 0_usize);
+        for record in records(&self.body) {
+            let belongs = match record? {
+                HistoryRecord::Peer(account) => {
+                    peer = Some(account);
+                    continue;
+                }
+                HistoryRecord::Message(message) => {
+                    let peer = peer.as_ref().ok_or(ChunkError::Malformed)?;
+                    message.belongs(account, peer)
+                }
+                HistoryRecord::Refused => false,
+            };
+            let count = if belongs { &mut taken } else { &mut refused };
+            *count = count.saturating_add(1);
+        }
+        Ok((taken, refused))
+    }
+}
+
 impl core::fmt::Debug for OpenedChunk {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("OpenedChunk")
             .field("is_last", &self.is_last)
             .finish_non_exhaustive()
     }
-}
-
-/// The bytes are not the expected chunk. Nothing changed. Fetch the chunk again, or ask for the
-/// history from this chunk on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ChunkError {
-    /// The bytes are longer or shorter than any chunk, or its records do not have their form.
-    #[error("malformed history chunk")]
-    Malformed,
-    /// The version byte is unknown. An application of a later version sealed the chunk.
-    #[error("history chunk of another version")]
-    OtherVersion,
-    /// It is another chunk than the next one. Import chunks in their order.
-    #[error("not the next history chunk")]
-    OtherChunk,
-    /// It was not sealed for this history and this place in it.
-    #[error("history chunk was not authenticated")]
-    Unauthenticated,
 }
 
 impl HistoryKey {
@@ -69,8 +72,10 @@ impl HistoryKey {
     ///
     /// Each chunk has a fresh salt, and so a key of its own: a chunk that is sealed again, when a
     /// message in it was deleted meanwhile, uses no key stream twice. `None` if the body is too
-    /// long.
-    pub(crate) fn seal_chunk(
+    /// long, or the number too high.
+    ///
+    /// [`Client::history_chunk`](crate::Client::history_chunk) fills chunks and seals them.
+    pub fn seal_chunk(
         &self,
         request: RequestId,
         number: u32,
@@ -95,7 +100,12 @@ impl HistoryKey {
     }
 
     /// Opens the chunk with this number.
-    pub(crate) fn open_chunk(
+    ///
+    /// [`Client::import_history`](crate::Client::import_history) opens chunks and takes them.
+    ///
+    /// # Errors
+    /// [`ChunkError`].
+    pub fn open_chunk(
         &self,
         request: RequestId,
         number: u32,

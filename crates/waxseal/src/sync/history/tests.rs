@@ -8,9 +8,7 @@ use waxseal_reporting::recipient::Evidence;
 use waxseal_world::Provider;
 
 use super::body::{BodyWriter, HistoryMessage, HistoryRecord, records};
-use super::chunk::{ChunkError, MAX_BODY_LEN, MAX_CHUNK_LEN};
-use super::{HistoryKey, MAX_CHUNKS, RequestId};
-use crate::client::Direction;
+use super::{ChunkError, HistoryKey, MAX_BODY_LEN, MAX_CHUNK_LEN, MAX_CHUNKS, RequestId};
 
 const REQUEST: RequestId = RequestId([3; 16]);
 
@@ -39,9 +37,9 @@ fn evidence() -> (Evidence, AccountId, AccountId) {
     )
 }
 
-fn message(evidence: Evidence, direction: Direction) -> HistoryMessage {
+fn message(evidence: Evidence, is_sent: bool) -> HistoryMessage {
     HistoryMessage {
-        direction,
+        is_sent,
         delivered_ms: 5,
         opened_ms: 6,
         not_delivered: 2,
@@ -135,7 +133,7 @@ fn records_are_read_as_they_were_written() {
     let (evidence, alice, _) = evidence();
     let mut body = BodyWriter::new();
     assert!(body.peer(&alice));
-    let written = message(evidence.clone(), Direction::Received);
+    let written = message(evidence.clone(), false);
     assert!(body.message(&written));
     let body = body.finish();
     let mut read = records(&body);
@@ -146,7 +144,7 @@ fn records_are_read_as_they_were_written() {
     let Some(Ok(HistoryRecord::Message(message))) = read.next() else {
         panic!("the message comes next");
     };
-    assert_eq!(message.direction, Direction::Received);
+    assert!(!message.is_sent);
     assert_eq!((message.delivered_ms, message.opened_ms), (5, 6));
     assert_eq!(message.not_delivered, 2);
     assert_eq!(message.evidence.encode(), evidence.encode());
@@ -161,7 +159,7 @@ fn a_chunk_has_room_for_a_peer_and_the_longest_message() {
     let (evidence, ..) = evidence();
     let mut body = BodyWriter::new();
     let mut count = 0;
-    while body.message(&message(evidence.clone(), Direction::Sent)) {
+    while body.message(&message(evidence.clone(), true)) {
         count += 1;
     }
     assert!(body.finish().len() <= MAX_BODY_LEN);
@@ -172,17 +170,17 @@ fn a_chunk_has_room_for_a_peer_and_the_longest_message() {
 fn chk346_a_message_belongs_to_its_peer_in_its_direction_and_nowhere_else() {
     let (evidence, alice, bob) = evidence();
     let carol = account("carol");
-    let belongs = |direction, me: &AccountId, peer: &AccountId| {
-        message(evidence.clone(), direction).belongs(me, peer)
+    let belongs = |is_sent, me: &AccountId, peer: &AccountId| {
+        message(evidence.clone(), is_sent).belongs(me, peer)
     };
-    assert!(belongs(Direction::Received, &bob, &alice));
-    assert!(belongs(Direction::Sent, &alice, &bob));
-    assert!(!belongs(Direction::Sent, &bob, &alice));
-    assert!(!belongs(Direction::Received, &alice, &bob));
-    assert!(!belongs(Direction::Received, &bob, &carol));
-    assert!(!belongs(Direction::Received, &carol, &alice));
-    assert!(!belongs(Direction::Sent, &alice, &carol));
-    assert!(!belongs(Direction::Sent, &alice, &alice));
+    assert!(belongs(false, &bob, &alice));
+    assert!(belongs(true, &alice, &bob));
+    assert!(!belongs(true, &bob, &alice));
+    assert!(!belongs(false, &alice, &bob));
+    assert!(!belongs(false, &bob, &carol));
+    assert!(!belongs(false, &carol, &alice));
+    assert!(!belongs(true, &alice, &carol));
+    assert!(!belongs(true, &alice, &alice));
 }
 
 #[test]
@@ -190,7 +188,7 @@ fn chk346_evidence_of_another_message_than_its_tag_commits_to_is_refused() {
     let (evidence, alice, _) = evidence();
     let mut body = BodyWriter::new();
     assert!(body.peer(&alice));
-    assert!(body.message(&message(evidence, Direction::Received)));
+    assert!(body.message(&message(evidence, false)));
     let mut body = body.finish();
     *body.last_mut().unwrap() ^= 1;
     let read: Vec<_> = records(&body).collect();
@@ -202,7 +200,7 @@ fn chk345_records_out_of_form_end_the_chunk() {
     let (evidence, alice, _) = evidence();
     let mut body = BodyWriter::new();
     assert!(body.peer(&alice));
-    assert!(body.message(&message(evidence, Direction::Received)));
+    assert!(body.message(&message(evidence, false)));
     let body = body.finish();
     for len in 1..body.len() {
         let read: Vec<_> = records(&body[..len]).collect();
