@@ -241,6 +241,9 @@ pub use waxseal_reporting as reporting;
 /// Accounts with several devices: account keys, and rosters of devices that managers sign.
 pub use waxseal_roster as roster;
 
+#[doc = include_str!("../SPEC.md")]
+pub mod spec {}
+
 /// Runs the examples of this package's README as tests.
 #[cfg(all(doctest, feature = "sqlite"))]
 #[doc = include_str!("../README.md")]

@@ -1,9 +1,9 @@
 //! Linking: how a new device joins an account.
 //!
 //! The new device shows a [code](LinkCode) to scan, which commits to its prekeys. A manager of the
-//! account scans it and offers the account over an encrypted session. The user compares nothing, but
-//! types eight digits that the manager shows into the new device. Both devices write to a mailbox of
-//! the relay, which is named by the code and lasts for ten minutes.
+//! account scans it and offers the account over an encrypted session. The user types eight digits
+//! that the manager shows into the new device. Both devices write to a mailbox of the relay, which
+//! the code names and which lasts for ten minutes.
 //!
 //! ```text
 //! new device                      mailbox                        manager
@@ -20,9 +20,9 @@
 //! | attack | what stops it |
 //! |---|---|
 //! | someone photographs the code and offers another account | the first four digits differ |
-//! | a website shows the code of an attacker's device | the last four digits, if nobody types them there |
+//! | a website shows the code of an attacker's device | nobody types the last four digits there |
 //! | the relay exchanges the prekeys | the code commits to them |
-//! | someone searches for prekeys that give the same digits | the digits depend on the reveal, to which the code commits |
+//! | someone searches for keys that give the same digits | the digits depend on the reveal |
 //!
 //! Each half of the digits has one attempt, which succeeds by chance once in 10,000 times.
 

@@ -18,15 +18,14 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
 use network::{HOUR_MS, MINUTE_MS, Network};
-use waxseal::core::IdentityKeyPair;
 use waxseal::reporting::recipient::{Refusal, refusal_associated_data};
 use waxseal::reporting::relay::Envelope;
 use waxseal::store::{Cursor, Key, Listed, Row, Table, Transaction};
 use waxseal::{
     Client, FrankingTag, IdentityKey, MemoryStore, NotDelivered, Outgoing, Received, Status, Store,
-    Upkeep,
+    Upkeep, WantedBundles,
 };
-use waxseal_world::{account, address, envelope_of, snapshot};
+use waxseal_world::{BareDevice, account, address, envelope_of, snapshot};
 use zeroize::Zeroizing;
 
 const ALICE: usize = 0;
@@ -63,10 +62,15 @@ fn garbage(net: &mut Network, from: usize, outgoing: &Outgoing) -> Vec<u8> {
     net.world.stamp_as(&from, &to, &envelope).0
 }
 
-/// A refusal of Bob's that names these messages, sealed by any identity, under any tag.
+/// Whoever has the account of Bob now, with an account key of its own.
+fn impostor(net: &mut Network) -> BareDevice {
+    BareDevice::new(&mut net.world, "bob")
+}
+
+/// A refusal of Bob's that names these messages, sealed by any device, under any tag.
 fn forged_refusal(
     net: &mut Network,
-    by: &IdentityKeyPair,
+    by: &BareDevice,
     to: &IdentityKey,
     tag: FrankingTag,
     messages: &[FrankingTag],
@@ -77,9 +81,15 @@ fn forged_refusal(
         sessions: Vec::new(),
     };
     let content = content.encode().unwrap();
+    let preamble = by.preamble();
     let associated_data = refusal_associated_data(&tag, &address("bob"), &account("alice"));
-    let sealed = by.seal_refusal(to, &content, &associated_data, &mut net.world.rng);
-    let envelope = Envelope::of_refusal(tag, sealed.unwrap()).unwrap();
+    let associated_data = [&associated_data, &b"waxseal/1/preamble"[..], &preamble].concat();
+    let rng = &mut net.world.rng;
+    let sealed = by
+        .identity
+        .seal_refusal(to, &content, &associated_data, rng);
+    let ciphertext = [preamble, sealed.unwrap()].concat();
+    let envelope = Envelope::of_refusal(tag, ciphertext).unwrap();
     net.world
         .stamp_as(&address("bob"), &address("alice"), &envelope)
         .0
@@ -125,6 +135,14 @@ fn a_message_that_was_posted_twice_is_asked_for_by_its_newest_time_in_one_batch_
     }
 }
 
+/// What an upkeep wants of an account with one device.
+fn only_device(name: &str) -> WantedBundles {
+    WantedBundles {
+        account: account(name),
+        devices: vec![address(name).device],
+    }
+}
+
 /// Bob cannot open a message of Alice's, and she has sealed it again. Returns its tag, and the
 /// receipt for its first posting.
 fn sealed_again(net: &mut Network) -> (FrankingTag, Vec<u8>) {
@@ -137,14 +155,14 @@ fn sealed_again(net: &mut Network) -> (FrankingTag, Vec<u8>) {
     let refusal = upkeep(net, BOB).outgoing.pop().unwrap();
     let (delivery, _) = relay(net, BOB, &refusal);
     net.clients[ALICE].receive(&delivery).unwrap();
-    assert_eq!(upkeep(net, ALICE).bundles, [account("bob")]);
-    let (base, one_time) = net.world.bundle(&bob);
+    assert_eq!(upkeep(net, ALICE).bundles, [only_device("bob")]);
+    let bundles = net.world.bundles(&bob);
     let (now, rng) = (net.world.now, &mut net.world.rng);
     net.clients[ALICE]
-        .restart(&bob, &base, one_time.as_deref(), now, rng)
+        .restart(&bob, &bundles, now, rng)
         .unwrap();
     let again = upkeep(net, ALICE).outgoing.pop().unwrap();
-    assert!(again.is_again);
+    assert_eq!(again.again_for, Some(address("bob")));
     (sent.id, receipt)
 }
 
@@ -192,6 +210,7 @@ fn a_message_whose_place_in_the_outbox_was_damaged_is_sealed_again_once_more() {
 fn a_stranger_does_not_learn_from_a_second_refusal_that_its_message_was_opened() {
     let mut net = Network::of(&NAMES);
     net.start(ALICE, BOB);
+    net.show_roster(BOB, ALICE);
     let first = seal(&mut net, ALICE, BOB, "can you read this?");
     let delivery = garbage(&mut net, ALICE, &first);
     net.clients[BOB].receive(&delivery).unwrap_err();
@@ -257,13 +276,15 @@ fn nothing_is_sealed_again_for_a_refusal_while_no_identity_is_pinned() {
     let id = net.send(ALICE, BOB, "a secret");
     // Damage costs the pinned identity. The relay knows, and says that it is Bob.
     reopen(&mut net, ALICE, |key, value| {
-        if is_in(key, b'n') || is_in(key, b'd') {
+        let is_bobs = key.to_bytes().windows(3).any(|part| part == b"bob");
+        if is_bobs && (is_in(key, b'n') || is_in(key, b'd')) {
             *value = vec![9];
         }
     });
     let bob = account("bob");
     assert_eq!(net.clients[ALICE].reset_peer(&bob).unwrap(), None);
-    let relay = IdentityKeyPair::generate(&mut net.world.rng);
+    let relay = impostor(&mut net);
+    net.world.show_roster(&mut net.clients[ALICE], &bob);
     let (alice, tag) = (
         *net.clients[ALICE].identity(),
         FrankingTag::from_bytes([5; 32]),
@@ -285,7 +306,8 @@ fn what_was_refused_before_the_pinned_identity_was_lost_waits_for_the_user() {
     let (delivery, _) = relay(&mut net, BOB, &refusal);
     net.clients[ALICE].receive(&delivery).unwrap();
     reopen(&mut net, ALICE, |key, value| {
-        if is_in(key, b'n') || is_in(key, b'd') {
+        let is_bobs = key.to_bytes().windows(3).any(|part| part == b"bob");
+        if is_bobs && (is_in(key, b'n') || is_in(key, b'd')) {
             *value = vec![9];
         }
     });
@@ -305,13 +327,11 @@ fn a_refusal_leaves_the_outbox_although_its_tag_was_used_by_another() {
     let mut net = Network::of(&NAMES);
     net.converse(ALICE, BOB);
     // Bob registers again, with an identity that an attacker made. Alice accepts it.
-    let attacker = IdentityKeyPair::generate(&mut net.world.rng);
     let (bob, alice) = (account("bob"), *net.clients[ALICE].identity());
     let sent = seal(&mut net, BOB, ALICE, "hello?");
     let (delivery, _) = relay(&mut net, BOB, &sent);
-    net.clients[ALICE]
-        .accept_identity(&bob, attacker.public())
-        .unwrap();
+    let attacker = impostor(&mut net);
+    net.accept_identity(ALICE, BOB);
     net.clients[ALICE].receive(&delivery).unwrap_err();
     let refusal = upkeep(&mut net, ALICE).outgoing.pop().unwrap();
     // The attacker receives the refusal before its receipt arrives, and uses its tag.
@@ -329,11 +349,8 @@ fn a_message_that_a_refusal_names_twice_is_listed_once() {
     let mut net = Network::of(&NAMES);
     net.converse(ALICE, BOB);
     let id = net.send(ALICE, BOB, "hello?");
-    let peer = IdentityKeyPair::generate(&mut net.world.rng);
-    let (bob, alice) = (account("bob"), *net.clients[ALICE].identity());
-    net.clients[ALICE]
-        .accept_identity(&bob, peer.public())
-        .unwrap();
+    let (peer, alice) = (impostor(&mut net), *net.clients[ALICE].identity());
+    net.accept_identity(ALICE, BOB);
     let tag = FrankingTag::from_bytes([5; 32]);
     let delivery = forged_refusal(&mut net, &peer, &alice, tag, &[id, id]);
     let taken = net.clients[ALICE].receive(&delivery).unwrap();
@@ -475,6 +492,7 @@ fn receipts_are_told_after_a_session_was_lost() {
 fn a_refusal_does_not_tell_a_stranger_that_another_message_was_opened() {
     let mut net = Network::of(&NAMES);
     net.start(ALICE, BOB);
+    net.show_roster(BOB, ALICE);
     net.send(ALICE, BOB, "can you read this?");
     net.deliver_all();
     let probe = seal(&mut net, ALICE, BOB, "probe");
@@ -490,7 +508,7 @@ fn a_refusal_does_not_tell_a_stranger_that_another_message_was_opened() {
     let (delivery, _) = relay(&mut net, BOB, &refusal);
     net.clients[ALICE].receive(&delivery).unwrap();
     // He named no session, so she needs another one.
-    assert_eq!(upkeep(&mut net, ALICE).bundles, [account("bob")]);
+    assert_eq!(upkeep(&mut net, ALICE).bundles, [only_device("bob")]);
 }
 
 #[test]

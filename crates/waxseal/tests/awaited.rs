@@ -125,13 +125,13 @@ fn what_was_sealed_again_and_dropped_then_counts_as_lost() {
     confirm(&mut net, BOB, &receipt);
     net.clients[ALICE].receive(&delivery).unwrap();
     let (bob, now) = (account("bob"), net.world.now);
-    let (base, one_time) = net.world.bundle(&bob);
+    let bundles = net.world.bundles(&bob);
     let rng = &mut net.world.rng;
     net.clients[ALICE]
-        .restart(&bob, &base, one_time.as_deref(), now, rng)
+        .restart(&bob, &bundles, now, rng)
         .unwrap();
     let again = note(&mut net, ALICE);
-    assert!(again.is_again && again.id == id);
+    assert!(again.again_for.is_some() && again.id == id);
     net.wait(1);
     let posted = net.world.post_again(&address("alice"), &again.envelope);
     let (_, receipt) = posted.unwrap();

@@ -89,6 +89,9 @@ fn backlog() -> (Client<MemoryStore>, Vec<Vec<u8>>) {
     *forged.last_mut().unwrap() ^= 1;
     deliveries.insert(14, forged);
     deliveries.insert(17, b"not a delivery".to_vec());
+    for name in ["one", "two", "three", "four", "five", "liar"] {
+        world.show_roster(&mut bob, &account(name));
+    }
     (bob, deliveries)
 }
 

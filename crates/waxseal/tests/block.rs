@@ -58,5 +58,5 @@ fn a_stranger_can_be_blocked_before_it_writes_and_its_new_identity_warns_nobody(
     assert!(bob.messages(&alice_id, None, 9).unwrap().items.is_empty());
     // Without a contact, nothing was pinned.
     bob.block(&alice_id, false).unwrap();
-    assert!(bob.peer_identity(&alice_id).is_err());
+    assert!(bob.peer_account_key(&alice_id).is_err());
 }

@@ -9,9 +9,12 @@
 
 use waxseal::errors::{
     ConfirmError, OpenAccountError, PeerError, ReceiveError, ReportError, SendError, StartError,
+    TakeRosterError,
 };
 use waxseal::reporting::recipient::DeliveryError;
-use waxseal::{Advice, Client, Direction, Disclosure, Draft, MemoryStore, Reason, Received};
+use waxseal::{
+    Advice, Client, Direction, Disclosure, Draft, MemoryStore, Notice, Reason, Received,
+};
 use waxseal_world::{NOW, Provider, account, address, snapshot, text_of};
 
 #[test]
@@ -56,7 +59,13 @@ fn an_account_is_created_once_and_opened_afterwards() {
     let (mut world, alice, bob) = Provider::of_two();
     let (identity, mut bob) = (*alice.identity(), bob);
     let key = world.key(alice.me());
-    let again = Client::create(alice.into_store(), address("alice"), key, &mut world.rng);
+    let again = Client::create(
+        alice.into_store(),
+        address("alice"),
+        key,
+        NOW,
+        &mut world.rng,
+    );
     assert!(matches!(again, Err(OpenAccountError::AlreadyExists)));
     assert!(matches!(
         Client::open(MemoryStore::new()),
@@ -174,21 +183,29 @@ fn a_changed_identity_is_reported_and_works_once_accepted() {
         .send(&account("bob"), "my new phone", NOW, &mut world.rng)
         .unwrap();
     let (delivery, _) = world.relay(&alice, &bob, &sent.envelope);
-    let before = snapshot(&bob);
     let error = bob.receive(&delivery).unwrap_err();
+    assert_eq!(error.advice(), Advice::FetchRoster);
+    let upkeep = bob.upkeep(NOW, &mut world.rng).unwrap();
+    assert_eq!(upkeep.rosters, [account("alice")]);
+    let roster = world.roster(&account("alice"));
+    let error = bob
+        .take_roster(&account("alice"), &roster, NOW)
+        .unwrap_err();
     assert_eq!(error.advice(), Advice::WarnIdentityChange);
-    let ReceiveError::IdentityChanged { new } = error else {
+    let TakeRosterError::IdentityChanged { new } = error else {
         panic!("{error}")
     };
-    assert_eq!(&new, alice.identity());
-    let (base, one_time) = world.bundle(&account("alice"));
+    assert_eq!(new, world.account_key(&account("alice")));
+    let notices = bob.notices(None, 9).unwrap().items;
+    let changed = Notice::IdentityChanged {
+        account: account("alice"),
+        new,
+    };
+    assert_eq!(notices, [changed]);
+    let before = snapshot(&bob);
+    let bundles = world.bundles(&account("alice"));
     let error = bob
-        .start(
-            &account("alice"),
-            &base,
-            one_time.as_deref(),
-            &mut world.rng,
-        )
+        .start(&account("alice"), &bundles, NOW, &mut world.rng)
         .unwrap_err();
     assert!(matches!(error, StartError::IdentityChanged { .. }));
     assert_eq!(snapshot(&bob), before);
@@ -201,7 +218,7 @@ fn a_changed_identity_is_reported_and_works_once_accepted() {
         // The application accepts the new identity once for each refused delivery. The second time
         // must not destroy the new session.
         bob.accept_identity(&account("alice"), &new).unwrap();
-        assert_eq!(text_of(bob.receive(&delivery).unwrap()), text);
+        assert_eq!(text_of(world.receive(&mut bob, &delivery).unwrap()), text);
     }
     assert_ne!(
         bob.safety_number(&account("alice")).unwrap().digits(),
@@ -349,7 +366,8 @@ fn after_a_rotation_the_previous_prekeys_open_what_was_on_its_way() {
     world.publish(&account("bob"), &upload);
     let left = bob.one_time_prekeys_left().unwrap();
     let (delivery, _) = world.relay(&alice, &bob, &sent.envelope);
-    assert_eq!(text_of(bob.receive(&delivery).unwrap()), "late");
+    let received = world.receive(&mut bob, &delivery);
+    assert_eq!(text_of(received.unwrap()), "late");
     assert_eq!(bob.one_time_prekeys_left().unwrap(), left - 1);
     let lost = bob.publish_prekeys(99, &mut world.rng).unwrap();
     assert_eq!(

@@ -15,8 +15,8 @@ use waxseal::errors::{Damage, ReceiveError, SendError, StateError};
 use waxseal::log::receipt::Role;
 use waxseal::store::Key;
 use waxseal::{
-    AccountId, Advice, Client, Direction, Disclosure, FrankingTag, MemoryStore, Reason, Received,
-    SqliteStore, Store, StoreKey,
+    AccountId, Advice, Bundles, Client, DeviceBundle, Direction, Disclosure, FrankingTag,
+    MemoryStore, Reason, Received, SqliteStore, Store, StoreKey,
 };
 use waxseal_world::{Log, NOW, Provider, account, snapshot};
 
@@ -85,8 +85,10 @@ fn use_damaged<S: Store>(prepared: &mut Prepared, bob: &mut Client<S>) -> Seen {
 
     // Every list works. At most one row of one list is damaged.
     let mut rows = Vec::new();
+    // A damaged row may be that of the own account, which is no peer.
     let listed = bob.peers(None, 10).unwrap();
-    assert_eq!(listed.items.len() + listed.damaged.len(), 2);
+    assert!([2, 3].contains(&(listed.items.len() + listed.damaged.len())));
+    assert!(listed.items.len() >= 1);
     seen.lists.extend(listed.damaged.iter().map(|_| "peers"));
     let contacts = listed.damaged; // `reset_peer` writes it again
     for name in &names {
@@ -127,7 +129,7 @@ fn use_damaged<S: Store>(prepared: &mut Prepared, bob: &mut Client<S>) -> Seen {
         let is_left = outbox.iter().any(|sent| sent.recipient == *name);
         if lost_envelope && !is_left {
             assert!(bob.message(name, waiting).unwrap().is_some());
-            let again = bob.send_again(name, waiting, &mut prepared.world.rng);
+            let again = bob.send_again(name, waiting, NOW, &mut prepared.world.rng);
             assert!(again.unwrap().is_some());
         }
     }
@@ -165,8 +167,15 @@ fn use_damaged<S: Store>(prepared: &mut Prepared, bob: &mut Client<S>) -> Seen {
     }
     let upload = bob.publish_prekeys(0, &mut prepared.world.rng).unwrap();
     let rng = &mut prepared.world.rng;
-    let one_time = upload.one_time.last().map(Vec::as_slice);
-    let started = stranger.start(&account("bob"), &upload.base, one_time, rng);
+    let bundles = Bundles {
+        roster: bob.own_roster().unwrap().unwrap().signed().encode(),
+        devices: vec![DeviceBundle {
+            device: bob.me().device,
+            base: upload.base.clone(),
+            one_time: upload.one_time.last().cloned(),
+        }],
+    };
+    let started = stranger.start(&account("bob"), &bundles, NOW, rng);
     started.unwrap();
     prepared.world.exchange(&mut stranger, bob, "hello");
 
@@ -259,11 +268,11 @@ fn follow<S: Store>(
     let error: StateError<S::Error> = StateError::Damaged(damage.clone());
     match damage {
         Damage::Peer(peer) => {
-            assert_eq!((peer, error.advice()), (name, Advice::ResetPeer));
+            assert!(peer == name || *peer == bob.me().account);
+            assert_eq!(error.advice(), Advice::ResetPeer);
             let known = bob.reset_peer(peer).unwrap();
-            let theirs = world.bundle(name).0;
-            let theirs = waxseal::core::PreKeyBundle::decode(&theirs, None).unwrap();
-            assert_eq!(known.as_ref(), Some(theirs.identity()), "still pinned");
+            assert_eq!(known, Some(world.account_key(peer)), "still pinned");
+            world.show_roster(bob, peer);
             seen.resets.insert(format!("peer {}", peer.as_str()));
         }
         other => panic!("{other:?}"),
@@ -293,6 +302,7 @@ fn a_damaged_record_costs_itself_and_is_reset() -> Result<(), Box<dyn Error>> {
         families.insert((family, seen.lists.len() + seen.resets.len()));
     }
     let expected = [
+        ('0', 0),
         ('1', 0), // it counts as spent
         ('2', 1),
         ('3', 1),
@@ -378,9 +388,8 @@ fn two_damaged_records_of_a_peer_keep_history_and_numbers() {
         }
     }
     let mut bob = Client::open(MemoryStore::from_records(records)).unwrap();
-    assert!(bob.peer_identity(&alice).is_ok());
     let pinned = bob.reset_peer(&alice).unwrap();
-    assert_eq!(pinned.as_ref(), Some(prepared.peers[0].identity()));
+    assert_eq!(pinned, Some(prepared.world.account_key(&alice)));
     assert!(bob.next_ordinal(&alice).unwrap() >= ordinal);
     prepared.world.start(&mut bob, &alice);
     let alice_client = &mut prepared.peers[0];
@@ -391,16 +400,17 @@ fn two_damaged_records_of_a_peer_keep_history_and_numbers() {
     };
     assert!(sequence(&bob, "alice") >= 3, "three were sent before");
 
-    // With contact and device damaged, no record has the pinned identity. The reset says so.
+    // With contact and device damaged, no record has the pinned key. The reset says so.
     let mut records = snapshot(&bob);
     for (key, value) in &mut records {
-        if matches!(family(key), 'n' | 'd') {
+        let is_alices = key.to_bytes().windows(5).any(|name| name == b"alice");
+        if is_alices && matches!(family(key), 'n' | 'd') {
             *value = vec![9];
         }
     }
     let mut bob = Client::open(MemoryStore::from_records(records)).unwrap();
     assert_eq!(bob.reset_peer(&alice).unwrap(), None);
-    assert!(bob.peer_identity(&alice).is_err());
+    assert!(bob.peer_account_key(&alice).is_err());
     let history = bob.messages(&alice, None, 10).unwrap();
     assert_eq!(history.items.len(), 3);
     prepared.world.start(&mut bob, &alice);

@@ -8,6 +8,10 @@
     reason = "tests"
 )]
 
+#[path = "support/lose.rs"]
+mod lose;
+
+use lose::lose_sessions;
 use waxseal::errors::{ConfirmError, PeerError, ReceiveError, ReportError};
 use waxseal::store::Table;
 use waxseal::{Advice, Client, Disclosure, Draft, MemoryStore, Reason, Received, Store, Timestamp};
@@ -17,6 +21,11 @@ use waxseal_world::{Liar, Provider, account, address, snapshot, text_of};
 fn of_peer(family: u8, peer: &str) -> Table {
     let len = u8::try_from(peer.len()).unwrap();
     Table::new([&[family, len], peer.as_bytes()].concat())
+}
+
+/// A table of the first device of a peer.
+fn of_device(family: u8, peer: &str) -> Table {
+    Table::new([of_peer(family, peer).as_bytes(), &[0, 0, 0, 1]].concat())
 }
 
 fn rows(client: &Client<MemoryStore>, table: &Table) -> usize {
@@ -54,8 +63,8 @@ fn a_deleted_conversation_is_gone_and_the_next_messages_go_both_ways() {
         sent.unwrap();
     }
     assert_eq!(history(&bob, "alice"), [3, 4, 2, 1, 0]);
-    let (identity, next) = (
-        bob.peer_identity(&account("alice")).unwrap(),
+    let (pinned, next) = (
+        bob.peer_account_key(&account("alice")).unwrap(),
         bob.next_ordinal(&account("alice")).unwrap(),
     );
 
@@ -72,7 +81,7 @@ fn a_deleted_conversation_is_gone_and_the_next_messages_go_both_ways() {
             .len(),
         2
     );
-    assert_eq!(bob.peer_identity(&account("alice")).unwrap(), identity);
+    assert_eq!(bob.peer_account_key(&account("alice")).unwrap(), pinned);
     let mut bob = Client::open(bob.into_store()).unwrap();
     world.exchange(&mut alice, &mut bob, "and on");
     world.exchange(&mut bob, &mut alice, "and back");
@@ -96,7 +105,7 @@ fn a_forgotten_contact_is_unknown_and_its_next_first_message_is_a_first_contact(
         .send(&account("bob"), "lost", world.now, &mut world.rng)
         .unwrap();
     world.exchange(&mut alice, &mut bob, "after");
-    assert_eq!(rows(&bob, &of_peer(b's', "alice")), 1);
+    assert_eq!(rows(&bob, &of_device(b's', "alice")), 1);
 
     bob.forget_contact(&account("alice")).unwrap();
 
@@ -104,7 +113,7 @@ fn a_forgotten_contact_is_unknown_and_its_next_first_message_is_a_first_contact(
         let names = |bytes: &[u8]| bytes.windows(5).any(|part| part == b"alice");
         assert!(!names(&key.to_bytes()) && !names(&value), "{key:?}");
     }
-    let unknown = bob.peer_identity(&account("alice"));
+    let unknown = bob.peer_account_key(&account("alice"));
     assert!(matches!(unknown, Err(PeerError::UnknownPeer)));
     assert!(!bob.has_session(&account("alice")).unwrap());
     assert!(bob.peers(None, 9).unwrap().items.is_empty());
@@ -117,17 +126,22 @@ fn a_forgotten_contact_is_unknown_and_its_next_first_message_is_a_first_contact(
     let (delivery, _) = world.relay(&alice, &bob, &sent.envelope);
     assert_eq!(
         bob.receive(&delivery).unwrap_err().advice(),
+        Advice::FetchRoster
+    );
+    world.show_roster(&mut bob, &account("alice"));
+    assert_eq!(
+        bob.receive(&delivery).unwrap_err().advice(),
         Advice::AskAgain
     );
 
-    // She has another device by now, and her identity is pinned without a warning.
+    // She has another account key by now, which is pinned without a warning.
     let mut alice = world.register("alice");
     world.start(&mut alice, &account("bob"));
     world.exchange(&mut alice, &mut bob, "a first contact");
     world.exchange(&mut bob, &mut alice, "welcome");
     assert_eq!(
-        bob.peer_identity(&account("alice")).unwrap(),
-        *alice.identity()
+        bob.peer_account_key(&account("alice")).unwrap(),
+        world.account_key(&account("alice"))
     );
     let messages = bob.messages(&account("alice"), None, 9).unwrap().items;
     assert_eq!((messages.len(), messages[0].ordinal()), (2, 0));
@@ -150,7 +164,7 @@ fn a_delivery_that_comes_again_after_any_deletion_is_a_duplicate_and_changes_not
             deliveries.push((sent.id, world.relay(&alice, &bob, &sent.envelope).0));
             if deliveries.len() == 2 {
                 for (_, delivery) in &deliveries {
-                    bob.receive(delivery).unwrap();
+                    world.receive(&mut bob, delivery).unwrap();
                 }
                 world.exchange(&mut bob, &mut alice, "answer");
             }
@@ -178,6 +192,7 @@ fn a_delivery_that_comes_again_after_any_deletion_is_a_duplicate_and_changes_not
         // What had not arrived before the deletion is not lost.
         assert_eq!(text_of(bob.receive(&late).unwrap()), "third");
         bob.forget_contact(&account("alice")).unwrap();
+        world.show_roster(&mut bob, &account("alice"));
         deliveries.push((deliveries[0].0, late));
         let all_are_duplicates = |bob: &mut Client<MemoryStore>| {
             let before = snapshot(bob);
@@ -201,7 +216,7 @@ fn a_withheld_message_is_still_recognised_after_its_conversation_was_deleted() {
     let envelope = liar.seal("lies", 40, &mut world.rng);
     let liar = world.register_only("liar");
     let (delivery, _) = world.stamp_as(&liar, &address("bob"), &envelope);
-    let withheld = bob.receive(&delivery);
+    let withheld = world.receive(&mut bob, &delivery);
     assert!(matches!(withheld, Err(ReceiveError::Withheld)));
     bob.delete_conversation(&account("liar")).unwrap();
     assert_eq!(rows(&bob, &of_peer(b'i', "liar")), 0);
@@ -214,10 +229,7 @@ fn a_message_accepted_after_the_deletion_that_does_not_open_is_asked_for() {
     world.exchange(&mut alice, &mut bob, "hello");
     world.exchange(&mut bob, &mut alice, "hello yourself");
     bob.delete_conversation(&account("alice")).unwrap();
-    let mallory = *world.register("mallory").identity();
-    for identity in [mallory, *alice.identity()] {
-        bob.accept_identity(&account("alice"), &identity).unwrap();
-    }
+    lose_sessions(&mut world, &mut bob, &account("alice"));
     world.now = Timestamp::from_millis(world.now.as_millis() + 1_000);
     let sent = alice
         .send(&account("bob"), "lost", world.now, &mut world.rng)

@@ -12,7 +12,7 @@
 use waxseal::reporting::limits::MAX_POST_SKEW_MS;
 use waxseal::reporting::relay::PostError;
 use waxseal::{Client, Content, Draft, MemoryStore, Received, Timestamp};
-use waxseal_world::{NOW, Provider, Records, account, envelope_of, find, snapshot};
+use waxseal_world::{NOW, PostRefused, Provider, Records, account, envelope_of, find, snapshot};
 
 #[test]
 fn each_posting_has_the_present_time_and_nothing_else_changes() {
@@ -33,7 +33,7 @@ fn each_posting_has_the_present_time_and_nothing_else_changes() {
         provider.now = Timestamp::from_millis(NOW.as_millis() + after);
         let posted = provider.post(alice.me(), bob.me(), &sent.envelope);
         assert_eq!(posted.is_ok(), is_taken);
-        assert!(is_taken || posted == Err(PostError::ClockDiffers));
+        assert!(is_taken || posted == Err(PostRefused::Post(PostError::ClockDiffers)));
         let again = alice.outbox(None, 10, provider.now).unwrap().items;
         assert_eq!(again.len(), 1);
         assert_eq!((again[0].id, &again[0].recipient), (sent.id, &bob_id));
@@ -50,12 +50,15 @@ fn each_posting_has_the_present_time_and_nothing_else_changes() {
     let carol = provider.register("carol");
     let elsewhere = provider.post(alice.me(), carol.me(), &sent.envelope);
     provider.now = NOW;
-    assert_eq!(elsewhere, Err(PostError::NotAuthentic));
+    assert_eq!(elsewhere, Err(PostRefused::Post(PostError::NotAuthentic)));
     let (_, receipt) = provider.relay(&alice, &bob, &sent.envelope);
     alice.confirm(&bob_id, &receipt).unwrap();
     assert!(alice.outbox(None, 10, NOW).unwrap().items.is_empty());
     assert!(alice.waiting(None, 10).unwrap().items.is_empty());
-    assert_eq!(alice.seal_waiting(&bob_id, &mut provider.rng).unwrap(), 0);
+    assert_eq!(
+        alice.seal_waiting(&bob_id, NOW, &mut provider.rng).unwrap(),
+        0
+    );
 }
 
 /// Changes each record of the outbox.
@@ -69,7 +72,7 @@ fn alter_outbox(client: &Client<MemoryStore>, alter: impl Fn(&mut Vec<u8>)) -> R
 }
 
 #[test]
-fn messages_sealed_again_name_each_other_by_their_new_tags() {
+fn messages_of_the_version_before_are_sealed_again_under_their_tags() {
     let (mut provider, mut alice, mut bob) = Provider::of_two();
     let bob_id = account("bob");
     let first = alice
@@ -85,14 +88,14 @@ fn messages_sealed_again_name_each_other_by_their_new_tags() {
         let sent = alice.send(&bob_id, draft, NOW, &mut provider.rng);
         sent.unwrap()
     });
-    // As if an earlier version had left them: its envelopes begin with another version byte.
+    // As if the version before had left them: its envelopes are for one device.
     let tags = [first.id, reply.id, edit.id];
     let records = alter_outbox(&alice, |value| {
         for tag in &tags {
-            let stored = [&[2], &tag.as_bytes()[..]].concat();
+            let stored = [&[3], &tag.as_bytes()[..]].concat();
             if value.windows(33).any(|bytes| bytes == stored) {
                 let place = find(value, &stored);
-                value[place] = 1;
+                value[place] = 2;
             }
         }
     });
@@ -101,12 +104,15 @@ fn messages_sealed_again_name_each_other_by_their_new_tags() {
     assert_eq!(waiting.iter().map(|sent| sent.id).collect::<Vec<_>>(), tags);
     assert!(alice.outbox(None, 10, NOW).unwrap().items.is_empty());
 
-    assert_eq!(alice.seal_waiting(&bob_id, &mut provider.rng).unwrap(), 3);
+    assert_eq!(
+        alice.seal_waiting(&bob_id, NOW, &mut provider.rng).unwrap(),
+        3
+    );
     let outbox = alice.outbox(None, 10, NOW).unwrap().items;
     let [first, reply, edit] = outbox.as_slice() else {
         panic!("three messages were sealed again")
     };
-    assert!(outbox.iter().all(|sent| !tags.contains(&sent.id)));
+    assert!(outbox.iter().zip(&tags).all(|(sent, tag)| sent.id == *tag));
     for sent in [first, reply, edit] {
         let (delivery, receipt) = provider.relay(&alice, &bob, &sent.envelope);
         bob.receive(&delivery).unwrap();
@@ -168,12 +174,21 @@ fn a_text_of_62_bytes_takes_the_bytes_that_the_readme_lists() {
 
     // The wire: the envelope's fields and, in its ciphertext, those of the session's message.
     let rest = &mut &sent.envelope[..];
-    assert_eq!(take(rest, "version of the envelope", 1), [2]);
+    assert_eq!(take(rest, "version of the message", 1), [3]);
     let tag = take(rest, "franking tag", 2 + 32);
     assert_eq!(tag, [&[0x0a, 32], &sent.id.as_bytes()[..]].concat());
     assert_eq!(take(rest, "time of posting", 2 + 8)[..2], [0x12, 8]);
     assert_eq!(take(rest, "device MAC", 2 + 32)[..2], [0x1a, 32]);
-    assert_eq!(take(rest, "length of the ciphertext", 1 + 2)[0], 0x22);
+    assert_eq!(take(rest, "length of the slots", 1 + 2)[0], 0x22);
+    let versions = take(rest, "versions of both rosters", 2 * (4 + 4));
+    assert_eq!(versions, [0, 0, 0, 1, 0, 0, 0, 1].repeat(2));
+    assert_eq!(take(rest, "number of slots", 1), [1]);
+    let slot = take(rest, "side, device and length of the slot", 1 + 4 + 4);
+    assert_eq!(slot[..5], [0, 0, 0, 0, 1]);
+    assert_eq!(slot[5..], u32::try_from(rest.len()).unwrap().to_be_bytes());
+    let slot_len = slot.len() + rest.len();
+    let preamble = "preamble: which rosters Alice's device knows";
+    assert_eq!(take(rest, preamble, 1 + 2 * (4 + 4 + 16))[0], 1);
     assert_eq!(take(rest, "version of the session's message", 1), [2]);
     let header = "encrypted header: ratchet, counters, post-quantum part, MAC";
     assert_eq!(take(rest, header, 2 + 83 + 16)[..2], [0x12, 99]);
@@ -204,8 +219,9 @@ fn a_text_of_62_bytes_takes_the_bytes_that_the_readme_lists() {
     assert_eq!(stated("**posted by Alice's device**"), sent.envelope.len());
     let readme = include_str!("../README.md");
     let over = sent.envelope.len() - text.len();
-    assert!(over <= 365, "{over}");
+    assert!(over <= 333 + 100, "{over}"); // at most 100 more than to an account with one device
     assert!(readme.contains(&format!("That is {over} bytes over the text.")));
-    let received = format!("Bob's device receives {} bytes", delivery.len());
+    assert!(readme.contains(&format!("of {slot_len} bytes.")));
+    let received = format!("Each device receives {} bytes", delivery.len());
     assert!(readme.contains(&received), "{received}");
 }

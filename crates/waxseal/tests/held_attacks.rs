@@ -93,18 +93,16 @@ fn start_and_post<S: Store>(
 ) -> Vec<String> {
     let (bob_id, now) = (account("bob"), world.now);
     let upkeep = alice.upkeep(now, &mut world.rng).unwrap();
-    assert_eq!(upkeep.bundles, std::slice::from_ref(&bob_id));
-    let (base, one_time) = world.bundle(&bob_id);
+    assert_eq!(upkeep.bundles.len(), 1);
+    let bundles = world.bundles(&upkeep.bundles[0].account);
     let rng = &mut world.rng;
-    alice
-        .restart(&bob_id, &base, one_time.as_deref(), now, rng)
-        .unwrap();
+    alice.restart(&bob_id, &bundles, now, rng).unwrap();
     let mut shown = Vec::new();
     for outgoing in alice.upkeep(now, &mut world.rng).unwrap().outgoing {
         let (from, to) = (address("alice"), address("bob"));
         let (delivery, receipt) = world.relay_as(&from, &to, &outgoing.envelope);
         assert_eq!(alice.confirm(&bob_id, &receipt).unwrap(), outgoing.id);
-        match bob.receive(&delivery).unwrap() {
+        match world.receive(bob, &delivery).unwrap() {
             Received::Message { message, .. } => shown.push(message.text().unwrap().to_owned()),
             other => panic!("{other:?}"),
         }

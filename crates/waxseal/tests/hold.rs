@@ -8,7 +8,7 @@
 )]
 
 use waxseal::errors::SendError;
-use waxseal::{Client, MemoryStore, Received, Status};
+use waxseal::{Client, MemoryStore, Received, Status, WantedBundles};
 use waxseal_world::{Provider, account, snapshot};
 
 type Device = Client<MemoryStore>;
@@ -19,7 +19,7 @@ fn flush(provider: &mut Provider, from: &mut Device, to: &mut Device) -> Vec<Str
     for outgoing in from.outbox(None, 100, provider.now).unwrap().items {
         let (delivery, receipt) = provider.relay(from, to, &outgoing.envelope);
         from.confirm(&recipient, &receipt).unwrap();
-        if let Received::Message { message, .. } = to.receive(&delivery).unwrap() {
+        if let Received::Message { message, .. } = provider.receive(to, &delivery).unwrap() {
             texts.push(message.text().unwrap().to_owned());
         }
     }
@@ -42,19 +42,19 @@ fn what_is_held_is_sealed_in_order_when_a_session_starts() {
     assert_eq!(stored.text(), Some("one"));
 
     // Each upkeep asks for the prekeys, until there is a session. A restart loses nothing.
-    assert_eq!(
-        alice.upkeep(now, rng).unwrap().bundles,
-        std::slice::from_ref(&bob_id)
-    );
+    let wanted = WantedBundles {
+        account: bob_id.clone(),
+        devices: Vec::new(),
+    };
+    assert_eq!(alice.upkeep(now, rng).unwrap().bundles, [wanted]);
     let mut alice = Client::open(alice.into_store()).unwrap();
-    assert_eq!(
-        alice.upkeep(now, rng).unwrap().bundles,
-        std::slice::from_ref(&bob_id)
-    );
-    let (base, one_time) = provider.bundle(&bob_id);
-    alice
-        .restart(&bob_id, &base, one_time.as_deref(), now, rng)
-        .unwrap();
+    let wanted = WantedBundles {
+        account: bob_id.clone(),
+        devices: Vec::new(),
+    };
+    assert_eq!(alice.upkeep(now, rng).unwrap().bundles, [wanted]);
+    let bundles = provider.bundles(&bob_id);
+    alice.restart(&bob_id, &bundles, now, rng).unwrap();
     // A further message goes after those that were held.
     alice.send(&bob_id, "three", now, rng).unwrap();
     assert!(alice.held(&bob_id).unwrap().is_empty());
@@ -67,10 +67,8 @@ fn what_is_held_is_sealed_in_order_when_a_session_starts() {
     assert!(stored.evidence().is_some(), "it can be reported");
     assert!(alice.upkeep(now, rng).unwrap().bundles.is_empty());
     // The first session is no restart, so a refusal can have one within the hour.
-    let (base, one_time) = provider.bundle(&bob_id);
-    alice
-        .restart(&bob_id, &base, one_time.as_deref(), now, rng)
-        .unwrap();
+    let bundles = provider.bundles(&bob_id);
+    alice.restart(&bob_id, &bundles, now, rng).unwrap();
 }
 
 #[test]

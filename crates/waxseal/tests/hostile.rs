@@ -9,12 +9,13 @@
     reason = "tests"
 )]
 
-use waxseal::core::errors::{DecryptError, HandshakeError};
-use waxseal::errors::{ReceiveError, StartError};
+use waxseal::core::errors::DecryptError;
+use waxseal::errors::{BundleProblem, ReceiveError, StartError};
 use waxseal::reporting::relay::{Envelope, PostError};
 use waxseal::{Advice, DeviceAddress, DeviceId, Received};
 use waxseal_world::{
-    Liar, NOW, Provider, account, address, envelope_of, snapshot, text_of, without_unopened,
+    Liar, NOW, PostRefused, Provider, account, address, envelope_of, snapshot, text_of,
+    without_unopened,
 };
 
 #[test]
@@ -26,24 +27,25 @@ fn an_envelope_replayed_under_another_account_does_not_open() {
         .unwrap();
     assert_eq!(
         world.post(mallory.me(), bob.me(), &sent.envelope),
-        Err(PostError::NotAuthentic),
+        Err(PostRefused::Post(PostError::NotAuthentic)),
         "only the sending device asks for a stamp"
     );
     // A relay that lies can make the MAC itself.
     let (as_mallory, _) = world.stamp_as(mallory.me(), bob.me(), &envelope_of(&sent.envelope));
     let (as_alice, _) = world.relay(&alice, &bob, &sent.envelope);
-    let before = snapshot(&bob);
+    world.show_roster(&mut bob, &account("mallory"));
+    let before = without_unopened(snapshot(&bob));
+    // Mallory's roster does not list the identity that the message names.
     assert!(matches!(
         bob.receive(&as_mallory),
-        Err(ReceiveError::Session(_))
+        Err(ReceiveError::UnknownDevice { .. })
     ));
-    // It is noted, to ask Mallory for it.
     assert_eq!(
         without_unopened(snapshot(&bob)),
         before,
         "no identity was pinned and no tag occupied"
     );
-    assert!(bob.peer_identity(&account("mallory")).is_err());
+    assert!(bob.peer_account_key(&account("mallory")).is_err());
     assert_eq!(text_of(bob.receive(&as_alice).unwrap()), "from alice");
 }
 
@@ -57,27 +59,29 @@ fn a_message_that_claims_our_own_identity_is_not_an_identity_change() {
         .unwrap();
     let own = envelope_of(&own.envelope);
     let (reflected, _) = world.stamp_as(&address("alice"), bob.me(), &own);
-    let before = snapshot(&bob);
     let error = bob.receive(&reflected).unwrap_err();
     assert!(matches!(
         error,
         ReceiveError::Session(DecryptError::OwnIdentity)
     ));
     assert_eq!(error.advice(), Advice::DeliverAgain);
-    let (base, one_time) = world.bundle(&account("bob"));
-    let error = bob
-        .start(
-            &account("carol"),
-            &base,
-            one_time.as_deref(),
-            &mut world.rng,
-        )
-        .unwrap_err();
+    // The provider hands out his own prekeys as Carol's.
+    let (mut carols, own) = (
+        world.bundles(&account("carol")),
+        world.bundles(&account("bob")),
+    );
+    carols.devices = own.devices;
+    let before_start = snapshot(&bob);
+    let started = bob.start(&account("carol"), &carols, NOW, &mut world.rng);
+    assert_eq!(started.unwrap().unusable, [DeviceId(1)]);
+    assert!(bob.has_session(&account("carol")).unwrap());
+    assert_ne!(snapshot(&bob), before_start, "noted for an hour");
+    let mut stranger = world.register("stranger");
+    let started = stranger.start(&account("carol"), &carols, NOW, &mut world.rng);
     assert!(matches!(
-        error,
-        StartError::Handshake(HandshakeError::OwnIdentity)
+        started,
+        Err(StartError::Bundle(BundleProblem::OtherDevice))
     ));
-    assert_eq!(snapshot(&bob), before);
 }
 
 #[test]
@@ -87,7 +91,7 @@ fn a_message_of_an_earlier_version_advises_a_new_session_and_a_newer_one_is_kept
         .send(&account("bob"), "from the future", NOW, &mut world.rng)
         .unwrap();
     let mut envelope = envelope_of(&sent.envelope).encode();
-    envelope[1 + 32] = 0x7f; // the version byte of the channel's message
+    envelope[1 + 32 + 49] = 0x7f; // the version byte of the session's message
     let envelope = Envelope::decode(&envelope).unwrap();
     let (delivery, _) = world.stamp_as(alice.me(), bob.me(), &envelope);
     let before = snapshot(&bob);
@@ -107,6 +111,7 @@ fn a_third_party_cannot_occupy_another_senders_tag() {
     // on its way. Bob must withhold the liar's message and still open Alice's.
     let squatting = liar.seal_under(&sent.id, &mut world.rng);
     let at_relay = world.register_only("liar");
+    world.show_roster(&mut bob, &account("liar"));
     let (squatting, _) = world.stamp_as(&at_relay, bob.me(), &squatting);
     assert!(matches!(
         bob.receive(&squatting),
@@ -127,6 +132,7 @@ fn a_message_that_lies_about_its_commitment_is_withheld_and_recognised_again() {
     let envelope = liar.seal("looks harmless", 40, &mut world.rng);
     let honest = liar.seal("honest again", usize::MAX, &mut world.rng);
     let liar = world.register_only("liar");
+    world.show_roster(&mut bob, &account("liar"));
     let (delivery, _) = world.stamp_as(&liar, bob.me(), &envelope);
     let error = bob.receive(&delivery).unwrap_err();
     assert!(matches!(error, ReceiveError::Withheld));
@@ -165,10 +171,14 @@ fn a_stranger_whose_message_is_stamped_as_our_own_account_is_refused() {
     ] {
         let (delivery, _) = world.stamp_as(device, &me, envelope);
         let error = bob.receive(&delivery).unwrap_err();
-        assert!(matches!(error, ReceiveError::OwnAccount));
-        assert_eq!(error.advice(), Advice::Drop);
+        if *device == me {
+            assert!(matches!(error, ReceiveError::Delivery(_)));
+            assert_eq!(error.advice(), Advice::Drop);
+        } else {
+            assert!(matches!(error, ReceiveError::UnknownDevice { .. }));
+        }
     }
-    assert_eq!(snapshot(&bob), before);
+    assert_eq!(without_unopened(snapshot(&bob)), without_unopened(before));
     assert!(bob.peers(None, 10).unwrap().items.is_empty());
     assert!(
         bob.messages(&account("bob"), None, 10)
@@ -182,8 +192,9 @@ fn a_stranger_whose_message_is_stamped_as_our_own_account_is_refused() {
 #[test]
 fn a_withheld_message_is_not_named_as_seen() {
     let (mut world, _, mut bob) = Provider::of_two();
-    let liar = world.register_only("liar");
     let mut peer = Liar::new(&mut world);
+    let liar = address("liar");
+    world.show_roster(&mut bob, &liar.account);
     let honest = peer.seal("lunch?", usize::MAX, &mut world.rng);
     let (delivery, _) = world.stamp_as(&liar, bob.me(), &honest);
     bob.receive(&delivery).unwrap();
@@ -194,7 +205,7 @@ fn a_withheld_message_is_not_named_as_seen() {
         Err(ReceiveError::Withheld)
     ));
     let unopened = peer.seal("may I hit you now?", usize::MAX, &mut world.rng);
-    let garbage = [&unopened.encode()[..33], b"garbage"].concat();
+    let garbage = [&unopened.encode()[..33 + 49], b"garbage"].concat();
     let garbage = Envelope::decode(&garbage).unwrap();
     let (delivery, _) = world.stamp_as(&liar, bob.me(), &garbage);
     assert!(matches!(
@@ -218,7 +229,7 @@ fn our_own_message_that_comes_back_is_refused_and_stays_as_it_is() {
     let (delivery, receipt) = world.stamp_as(bob.me(), bob.me(), &envelope_of(&sent.envelope));
     let before = snapshot(&bob);
     let refused = bob.receive(&delivery);
-    assert!(matches!(refused, Err(ReceiveError::OwnAccount)));
+    assert!(matches!(refused, Err(ReceiveError::Delivery(_))));
     // Nor does a receipt for another conversation confirm it.
     assert!(bob.confirm(&account("alice"), &receipt).is_err());
     assert_eq!(snapshot(&bob), before);

@@ -9,15 +9,19 @@
     reason = "tests"
 )]
 
+#[path = "support/lose.rs"]
+mod lose;
+
 use std::cell::RefCell;
 use std::convert::Infallible;
 
+use lose::lose_sessions;
 use waxseal::core::errors::DecryptError;
 use waxseal::core::limits::MAX_REMEMBERED_BASE_KEYS;
 use waxseal::core::{PreKeys, ReplayMemory};
 use waxseal::errors::ReceiveError;
 use waxseal::store::{Change, Cursor, Key, Listed, Row, Table, Transaction};
-use waxseal::{Advice, Client, MemoryStore, Received, Store};
+use waxseal::{Advice, Bundles, Client, DeviceBundle, DeviceId, MemoryStore, Received, Store};
 use waxseal_world::{NOW, Provider, account};
 use zeroize::Zeroizing;
 
@@ -112,12 +116,20 @@ fn deliver<S: Store>(
 ) -> Result<Received, ReceiveError<S::Error>> {
     let sent = from.send(&account("bob"), "hello", NOW, &mut world.rng);
     let delivery = world.relay(from, bob, &sent.unwrap().envelope).0;
-    bob.receive(&delivery)
+    world.receive(bob, &delivery)
 }
 
 /// Starts a session with Bob on his last-resort prekeys.
 fn start_on_last_resort(world: &mut Provider, from: &mut Client<MemoryStore>, base: &[u8]) {
-    from.start(&account("bob"), base, None, &mut world.rng)
+    let bundles = Bundles {
+        roster: world.roster(&account("bob")),
+        devices: vec![DeviceBundle {
+            device: DeviceId(1),
+            base: base.to_vec(),
+            one_time: None,
+        }],
+    };
+    from.start(&account("bob"), &bundles, NOW, &mut world.rng)
         .unwrap();
 }
 
@@ -267,10 +279,7 @@ fn a_memory_outlives_the_sessions_with_its_sender() {
     start_on_last_resort(&mut world, &mut mallory, &base);
     deliver(&mut world, &mut mallory, &mut bob).unwrap();
     // Bob accepts another identity, and then the first one again. His sessions are gone.
-    let other = *world.register("other").identity();
-    for identity in [other, *mallory.identity()] {
-        bob.accept_identity(&account("mallory"), &identity).unwrap();
-    }
+    lose_sessions(&mut world, &mut bob, &account("mallory"));
     assert!(!bob.has_session(&account("mallory")).unwrap());
     let mut bob = Client::open(bob.into_store()).unwrap();
     let refused = deliver(&mut world, &mut mallory, &mut bob).unwrap_err();

@@ -245,7 +245,8 @@ fn a_delivery_key_that_one_process_confirmed_is_used_by_the_other() {
     // A call that only reads uses the key, and one that changes something caches it.
     let waiting = extension.outbox(None, 1, NOW).unwrap().items;
     let (delivery, receipt) = world.relay(&extension, &bob, &waiting[0].envelope);
-    assert_eq!(text_of(bob.receive(&delivery).unwrap()), "waits");
+    let received = world.receive(&mut bob, &delivery);
+    assert_eq!(text_of(received.unwrap()), "waits");
     extension.confirm(&account("bob"), &receipt).unwrap();
     assert!(extension.delivery_key().is_same(&next));
     world.exchange(&mut bob, &mut extension, "answer");

@@ -335,14 +335,14 @@ fn set_back_twice_to_the_first_and_to_a_later_backup_no_number_comes_twice() {
 fn prekeys_of_the_backup_open_nothing_any_more() {
     let mut net = Network::of(&["alice", "bob", "carol"]);
     net.converse(ALICE, BOB);
-    let (base, one_time) = net.world.bundle(&account("alice"));
+    let bundles = net.world.bundles(&account("alice"));
     let backup = snapshot(&net.clients[ALICE]);
     net.send(ALICE, BOB, "lost with the store");
     restore(&mut net, &backup).unwrap();
     // Carol has a bundle of before: her message is asked for, on prekeys that are there.
-    let rng = &mut net.world.rng;
+    let (now, rng) = (net.world.now, &mut net.world.rng);
     net.clients[2]
-        .start(&account("alice"), &base, one_time.as_deref(), rng)
+        .start(&account("alice"), &bundles, now, rng)
         .unwrap();
     net.send(2, ALICE, "to the old prekeys");
     net.run();

@@ -17,17 +17,17 @@ use waxseal::{Client, Content, Draft, MemoryStore, Outgoing};
 use waxseal_world::{NOW, Provider, Records, account, find, snapshot};
 use zeroize::Zeroizing;
 
-/// The store, as if an earlier version had left these messages in the outbox: its envelopes begin
-/// with another version byte.
+/// The store, as if the version before had left these messages in the outbox: its envelopes are for
+/// one device, and begin with another version byte.
 fn as_left_by_an_earlier_version(client: &Client<MemoryStore>, sent: &[Outgoing]) -> Records {
     let mut records = snapshot(client);
     for (key, value) in &mut records {
         for sent in sent {
-            let stored = [&[2], &sent.id.as_bytes()[..]].concat();
+            let stored = [&[3], &sent.id.as_bytes()[..]].concat();
             let is_entry = key.table.as_bytes() == b"o";
             if is_entry && value.windows(33).any(|bytes| bytes == stored) {
                 let place = find(value, &stored);
-                value[place] = 1;
+                value[place] = 2;
             }
         }
     }
@@ -107,14 +107,14 @@ fn messages_are_sealed_again_once_whichever_commit_fails() {
             applies,
         })
         .unwrap();
-        let error = stopped.seal_waiting(&bob_id, rng).unwrap_err();
+        let error = stopped.seal_waiting(&bob_id, NOW, rng).unwrap_err();
         assert!(matches!(error, SendError::State(StateError::Store(Failed))));
 
         let mut alice = Client::open(stopped.into_store().inner).unwrap();
         let done = commits_left + usize::from(applies);
         assert_eq!(alice.outbox(None, 10, NOW).unwrap().items.len(), done);
         assert_eq!(alice.waiting(None, 10).unwrap().items.len(), 3 - done);
-        assert_eq!(alice.seal_waiting(&bob_id, rng).unwrap(), 3 - done);
+        assert_eq!(alice.seal_waiting(&bob_id, NOW, rng).unwrap(), 3 - done);
         assert!(alice.waiting(None, 10).unwrap().items.is_empty());
         let outbox = alice.outbox(None, 10, NOW).unwrap().items;
         assert_eq!(outbox.len(), 3);
@@ -133,30 +133,30 @@ fn messages_are_sealed_again_once_whichever_commit_fails() {
             };
             assert_eq!(text, texts[sequence]);
         }
-        // Their references name present tags, though the first was sealed before the failure.
+        // They keep their tags, so that their references hold.
+        assert!(
+            outbox
+                .iter()
+                .zip(&sent)
+                .all(|(now, before)| now.id == before.id)
+        );
         assert_eq!(messages[1].header().reply_to, Some(outbox[0].id));
         assert_eq!(messages[2].content().refers_to(), Some(&outbox[0].id));
     }
 }
 
 #[test]
-fn a_message_that_was_sealed_again_is_deleted_by_either_tag() {
-    for by_earlier in [true, false] {
-        let (mut provider, mut alice, _bob) = Provider::of_two();
-        let bob_id = account("bob");
-        let sent = [alice
-            .send(&bob_id, "oh no", NOW, &mut provider.rng)
-            .unwrap()];
-        let records = as_left_by_an_earlier_version(&alice, &sent);
-        let mut alice = Client::open(MemoryStore::from_records(records)).unwrap();
-        assert_eq!(alice.seal_waiting(&bob_id, &mut provider.rng).unwrap(), 1);
-        let present = alice.outbox(None, 10, NOW).unwrap().items[0].id;
-        let id = if by_earlier { sent[0].id } else { present };
-        alice.delete_message(&bob_id, &id).unwrap();
-        assert!(alice.outbox(None, 10, NOW).unwrap().items.is_empty());
-        assert!(alice.messages(&bob_id, None, 10).unwrap().items.is_empty());
-        assert!(alice.message(&bob_id, &present).unwrap().is_none());
-    }
+fn a_message_that_is_sealed_again_keeps_its_tag_and_is_sent_once() {
+    let (mut provider, mut alice, _bob) = Provider::of_two();
+    let (bob_id, rng) = (account("bob"), &mut provider.rng);
+    let sent = alice.send(&bob_id, "oh no", NOW, rng).unwrap();
+    let again = alice.send_again(&bob_id, &sent.id, NOW, rng).unwrap();
+    assert_eq!(again, Some(sent.id));
+    let outbox = alice.outbox(None, 10, NOW).unwrap().items;
+    assert_eq!((outbox.len(), outbox[0].id), (1, sent.id));
+    alice.delete_message(&bob_id, &sent.id).unwrap();
+    assert!(alice.outbox(None, 10, NOW).unwrap().items.is_empty());
+    assert!(alice.message(&bob_id, &sent.id).unwrap().is_none());
 }
 
 #[test]
@@ -178,7 +178,10 @@ fn a_damaged_message_does_not_keep_others_from_being_sealed_again() {
     }
     let mut alice = Client::open(MemoryStore::from_records(records)).unwrap();
     // A message whose place is damaged is found by looking through the history.
-    assert_eq!(alice.seal_waiting(&bob_id, &mut provider.rng).unwrap(), 2);
+    assert_eq!(
+        alice.seal_waiting(&bob_id, NOW, &mut provider.rng).unwrap(),
+        2
+    );
     let outbox = alice.outbox(None, 10, NOW).unwrap().items;
     assert_eq!(outbox.len(), 2);
     for (sent, text) in outbox.iter().zip(["indexed badly", "whole"]) {
@@ -187,5 +190,8 @@ fn a_damaged_message_does_not_keep_others_from_being_sealed_again() {
     }
     // The damaged one goes on waiting, and nothing is sealed twice.
     assert_eq!(alice.waiting(None, 10).unwrap().items.len(), 1);
-    assert_eq!(alice.seal_waiting(&bob_id, &mut provider.rng).unwrap(), 0);
+    assert_eq!(
+        alice.seal_waiting(&bob_id, NOW, &mut provider.rng).unwrap(),
+        0
+    );
 }

@@ -8,8 +8,10 @@ mod client;
 mod decode;
 mod desk;
 mod edit;
+mod linking;
 pub(crate) mod log;
 mod report;
+pub(crate) mod roster;
 mod sqlite;
 mod store;
 mod sync;
@@ -22,8 +24,11 @@ pub(crate) use decode::{Clear, accepted_id};
 pub use decode::{core_decode, reporting_decode};
 pub use desk::desk;
 pub(crate) use desk::desk_seeds;
+pub use linking::linking;
+pub(crate) use linking::linking_seeds;
 pub use log::log;
 pub use report::report;
+pub use roster::roster;
 pub use sqlite::sqlite;
 pub use store::store;
 pub use sync::sync;
@@ -32,19 +37,21 @@ pub use sync::sync;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets, by their names in `fuzz/`.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 14] = [
     ("core_decode", core_decode),
     ("reporting_decode", reporting_decode),
     ("sessions", sessions),
     ("braid", braid),
     ("world", world),
     ("client", client),
+    ("linking", linking),
     ("report", report),
     ("desk", desk),
     ("store", store),
     ("sqlite", sqlite),
     ("log", log),
     ("sync", sync),
+    ("roster", roster),
 ];
 
 /// Runs a script with two devices (see [`Pair`]). Asserts that in the end a device's state opens no

@@ -3,16 +3,16 @@
 
 #![allow(clippy::restriction, reason = "tests")]
 
-use waxseal::core::{IdentityKeyPair, PreKeyBundle, SessionSet};
+use waxseal::core::SessionSet;
 use waxseal::reporting::Audience;
 use waxseal::reporting::message::Attachment;
 use waxseal::reporting::reviewer::{LastSeen, VerifiedPart};
 use waxseal::reporting::sender::SentMessage;
 use waxseal::{
     Client, Content, DeviceAddress, Disclosure, Draft, FrankingTag, Message, Reason, Received,
-    SessionSealer, SqliteStore, StoreKey, Timestamp,
+    SqliteStore, StoreKey, Timestamp,
 };
-use waxseal_world::{NOW, Provider, account, address};
+use waxseal_world::{BareDevice, NOW, Provider, account, address};
 
 /// Maximum length of the body of a message with this header alone: 65,536 bytes for the payload
 /// hold the number of parts, two lengths, the header and the kind.
@@ -100,33 +100,33 @@ fn file() -> Vec<u8> {
 
 /// A peer whose client has a later version.
 struct Peer {
-    me: DeviceAddress,
+    device: BareDevice,
     sessions: SessionSet,
     sent: u64,
 }
 
 impl Peer {
     fn new(provider: &mut Provider) -> Self {
-        let me = provider.register_only("later");
-        let (base, one_time) = provider.bundle(&account("bob"));
-        let bundle = PreKeyBundle::decode(&base, one_time.as_deref()).unwrap();
-        let identity = IdentityKeyPair::generate(&mut provider.rng);
-        let sessions = SessionSet::initiate(&identity, bundle, &mut provider.rng);
+        let device = BareDevice::new(provider, "later");
         Self {
-            me,
-            sessions: sessions.unwrap(),
+            sessions: device.initiate(provider, "bob"),
+            device,
             sent: 0,
         }
+    }
+
+    fn me(&self) -> &DeviceAddress {
+        &self.device.me
     }
 
     /// A sent message of these parts:
     /// `02 || sender || conversation 32 || K_f 32 || n u8 || n x (len be32 || part)`.
     fn message(&self, parts: &[Vec<u8>]) -> Option<SentMessage> {
-        let conversation = Audience::Direct(account("bob")).conversation(&self.me.account);
-        let name = self.me.account.as_str();
+        let conversation = Audience::Direct(account("bob")).conversation(&self.me().account);
+        let name = self.me().account.as_str();
         let mut bytes = vec![2, u8::try_from(name.len()).unwrap()];
         bytes.extend(name.as_bytes());
-        bytes.extend(self.me.device.0.to_be_bytes());
+        bytes.extend(self.me().device.0.to_be_bytes());
         bytes.extend(conversation.as_bytes());
         bytes.extend([u8::try_from(self.sent).unwrap(); 32]);
         bytes.extend(encoded(parts));
@@ -139,9 +139,9 @@ impl Peer {
         let parts = message.parts(self.sent, provider.now);
         let sent = self.message(&parts).unwrap();
         self.sent += 1;
-        let mut channel = SessionSealer::new(&mut self.sessions);
+        let mut channel = self.device.channel(&mut self.sessions);
         let envelope = sent.seal_for(&mut channel, &mut provider.rng).unwrap();
-        let (delivery, _) = provider.stamp_as(&self.me, &address("bob"), &envelope);
+        let (delivery, _) = provider.stamp_as(&self.device.me, &address("bob"), &envelope);
         Sent {
             delivery,
             id: *sent.tag(),
@@ -262,7 +262,7 @@ fn a_client_receives_stores_lists_and_reports_what_a_later_version_wrote() {
     let mut peer = Peer::new(&mut provider);
     let from = account("later");
     let about = peer.send(&mut provider, &written("a poll", b"\x06poll").unknown());
-    bob.receive(&about.delivery).unwrap();
+    provider.receive(&mut bob, &about.delivery).unwrap();
 
     let messages = messages(&about.id);
     let mut sent = Vec::new();
@@ -333,7 +333,7 @@ fn a_client_answers_and_reports_in_part_what_it_cannot_show() {
     let from = account("later");
     let poll = written("a poll", b"\x06poll").unknown().with(&file(), None);
     let poll = peer.send(&mut provider, &poll);
-    bob.receive(&poll.delivery).unwrap();
+    provider.receive(&mut bob, &poll.delivery).unwrap();
     let critical = written("critical", b"\x01text").extended(0x8001, b"new");
     let critical = peer.send(&mut provider, &critical.unknown());
     bob.receive(&critical.delivery).unwrap();
@@ -353,7 +353,7 @@ fn a_client_answers_and_reports_in_part_what_it_cannot_show() {
     for draft in drafts {
         let sent = bob.send(&from, draft, provider.now, &mut provider.rng);
         let sent = sent.unwrap();
-        let (_, receipt) = provider.relay_as(bob.me(), &peer.me, &sent.envelope);
+        let (_, receipt) = provider.relay_as(bob.me(), peer.me(), &sent.envelope);
         bob.confirm(&from, &receipt).unwrap();
         shown.push((sent.id, Disclosure::Whole));
     }

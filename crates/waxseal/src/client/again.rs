@@ -1,6 +1,8 @@
 //! Sealing again: this device takes a refusal, and seals the same message again, under the same
 //! tag, from its own store.
 
+use std::collections::BTreeSet;
+
 use rand_core::CryptoRng;
 use waxseal_core::SessionId;
 use waxseal_reporting::recipient::{AuthenticDelivery, Evidence, Refusal, refusal_associated_data};
@@ -32,6 +34,16 @@ const MAX_AGE_MS: u64 = 14 * 24 * 3_600_000;
 /// Maximum number of messages that are sealed again in an hour, for all peers together.
 const MAX_AGAIN_AN_HOUR: u32 = 200;
 const HOUR_MS: u64 = 3_600_000;
+
+/// With what to go on after a message that was asked for.
+enum Next {
+    /// The next message.
+    Message,
+    /// The next message for another device: there is no session with this one.
+    Device,
+    /// Nothing now.
+    Nothing,
+}
 
 impl<S: Store> Client<S> {
     /// Takes a refusal of a device that is in the known roster: notes which messages are to be
@@ -229,7 +241,11 @@ impl<S: Store> Client<S> {
             ordered.push((index.ordinal.unwrap_or_default(), with, id, asked));
         }
         ordered.sort_by_key(|(ordinal, ..)| *ordinal);
+        let mut without_session = BTreeSet::new();
         for (_, with, id, asked) in ordered {
+            if without_session.contains(&asked.device) {
+                continue;
+            }
             if upkeep.is_full() {
                 // The next call begins with another account.
                 upkeep.again_at(now.as_millis());
@@ -241,15 +257,20 @@ impl<S: Store> Client<S> {
                 self.commit(transaction)?;
                 continue;
             };
-            if !self.seal_one(account, &with, asked, message, now, rng, upkeep)? {
-                break;
+            let device = asked.device;
+            match self.seal_one(account, &with, asked, message, now, rng, upkeep)? {
+                Next::Message => {}
+                Next::Device => {
+                    without_session.insert(device);
+                }
+                Next::Nothing => break,
             }
         }
         Ok(is_done)
     }
 
     /// Seals a message to `with` again for a device of an account, the same or the own one. Returns
-    /// whether to go on with the next one.
+    /// with what to go on.
     #[expect(clippy::too_many_arguments, reason = "one step of `seal_asked`")]
     fn seal_one(
         &mut self,
@@ -260,11 +281,11 @@ impl<S: Store> Client<S> {
         now: Timestamp,
         rng: &mut impl CryptoRng,
         upkeep: &mut Upkeep,
-    ) -> Result<bool, StateError<S::Error>> {
+    ) -> Result<Next, StateError<S::Error>> {
         let device = DeviceId(asked.device);
         // Without the receipt, the message is still in the outbox. It waits for the receipt.
         let Some(MessageState::Stamped(evidence)) = &message.state else {
-            return Ok(true);
+            return Ok(Next::Message);
         };
         let evidence = Evidence::decode(evidence).ok();
         let sent = evidence.as_ref().and_then(|evidence| {
@@ -272,12 +293,12 @@ impl<S: Store> Client<S> {
             Some((sent, evidence.claim().clone()))
         });
         let Some((sent, claim)) = sent else {
-            return Ok(true);
+            return Ok(Next::Message);
         };
         let id = *sent.tag();
         let index = self.index(with, &id)?.unwrap_or_default();
         if self.is_in_outbox(&index)? {
-            return Ok(true); // it is sealed again, and waits for its receipt
+            return Ok(Next::Message); // it is sealed again, and waits for its receipt
         }
         let mut counters = self.counters()?;
         match since(counters.again_since_ms, now) {
@@ -286,17 +307,17 @@ impl<S: Store> Client<S> {
         }
         if counters.again >= MAX_AGAIN_AN_HOUR {
             upkeep.again_at(counters.again_since_ms.saturating_add(HOUR_MS));
-            return Ok(false);
+            return Ok(Next::Nothing);
         }
         let own_roster = self.own_claim()?;
         let Some(mut peer) = self.take_peer(account)? else {
-            return Ok(false);
+            return Ok(Next::Nothing);
         };
         // Without a pinned account key, this is left to the user: the next one that the provider
         // names would be pinned.
         if peer.is_unpinned() || peer.roster().is_none() {
             self.keep_peer(account, peer);
-            return Ok(false);
+            return Ok(Next::Nothing);
         }
         // CHK-327: only a current device of the account gets a message again.
         if peer.entry(device).is_none() {
@@ -304,7 +325,7 @@ impl<S: Store> Client<S> {
             let mut transaction = Transaction::default();
             transaction.delete(keys::asked(account, device, &id));
             self.commit(transaction)?;
-            return Ok(true);
+            return Ok(Next::Message);
         }
         let preamble = Preamble {
             sender: own_roster,
@@ -319,7 +340,7 @@ impl<S: Store> Client<S> {
                 None => upkeep.want_bundles(account, Some(device)),
             }
             self.keep_peer(account, peer);
-            return Ok(true); // another device may have a session
+            return Ok(Next::Device); // another one may have a session
         };
         let sessions = peer.device_mut(device).sessions.as_mut();
         let sealed = sessions.map(|sessions| {
@@ -327,11 +348,11 @@ impl<S: Store> Client<S> {
             sent.seal_for(&mut channel, rng)
         });
         let Some(Ok(envelope)) = sealed else {
-            return Ok(true); // the session cannot send: it starts over with the next message
+            return Ok(Next::Message); // the session cannot send: it starts over with the next message
         };
         let number = counters.next_outbox;
         let Some(next) = number.checked_add(1) else {
-            return Ok(false);
+            return Ok(Next::Nothing);
         };
         counters.next_outbox = next;
         counters.again = counters.again.saturating_add(1);
@@ -364,7 +385,7 @@ impl<S: Store> Client<S> {
             again_for: Some(target),
             without: Vec::new(),
         });
-        Ok(true)
+        Ok(Next::Message)
     }
 
     /// Gives up a sent message: it is [not delivered](super::Status::NotDelivered), with this

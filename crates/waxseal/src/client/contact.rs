@@ -101,6 +101,7 @@ impl<S: Store> Client<S> {
         self.run(|client| {
             let roster = SignedRoster::decode(&bundles.roster)?.verify(peer.as_str())?;
             let known = client.take_peer(peer)?;
+            // CHK-315: the provider's word pins no roster of the own account.
             if known.is_none() && *peer == client.me.account {
                 return Err(StartError::NoAccountKey);
             }

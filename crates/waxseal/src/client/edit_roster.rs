@@ -16,8 +16,8 @@ use crate::records::{SignedRecord, SigningRecord};
 use crate::roster_edit::{EditError, RosterEdit, Signer};
 use crate::store::{Store, Transaction};
 
-/// How many versions count as signed if the record of them is damaged or lost: more than are ever signed
-/// without a confirmation in between.
+/// How many versions count as signed if the record of them is damaged or lost: more than are ever
+/// signed without a confirmation in between.
 const SIGNED_UNSEEN: u32 = 100;
 
 /// How old a signed roster may be that is posted again. A provider refuses one that was signed more

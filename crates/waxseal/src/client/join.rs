@@ -185,7 +185,7 @@ impl<S: Store> Client<S> {
         };
         transaction.put_record(keys::layout(), &layout);
         let account = &client.me.account;
-        let mut own = Peer::new(account);
+        let mut own = Peer::own(account);
         // Nothing is pinned yet, so this pins the roster.
         let _ = own.take_roster(account, roster, 0, &mut transaction);
         own.put(account, &mut transaction);
@@ -214,3 +214,6 @@ impl<S: Store> Client<S> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -259,3 +259,6 @@ fn put_link(transaction: &mut Transaction, step: LinkStep) {
     let record = LinkRecord { step: Some(step) };
     transaction.put_record(keys::link(), &record);
 }
+
+#[cfg(test)]
+mod tests;

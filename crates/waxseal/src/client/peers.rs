@@ -53,6 +53,8 @@ pub(super) struct Peer {
     stored_conversation: Option<ConversationRecord>,
     /// The devices with which there are sessions, or were.
     pub(super) devices: BTreeMap<DeviceId, Device>,
+    /// Whether this is the own account, which needs no conversation.
+    is_own: bool,
     /// How often the store was set back, as the device noticed.
     restarts: u64,
     /// Whether the other devices of the own account are told the account key once it is pinned.
@@ -87,9 +89,18 @@ impl Peer {
             },
             stored_conversation: None,
             devices: BTreeMap::new(),
+            is_own: false,
             restarts: 0,
             tells_pin: false,
         }
+    }
+
+    /// The own account before its first roster.
+    pub(super) fn own(account: &AccountId) -> Self {
+        let mut own = Self::new(account);
+        own.stored_conversation = Some(own.conversation.clone());
+        own.is_own = true;
+        own
     }
 
     /// Bytes that the peer takes in the store, about.
@@ -253,6 +264,9 @@ impl<S: Store> Client<S> {
     /// A peer before the first contact, with the roster that the provider named for it, if there is
     /// one.
     pub(super) fn new_peer(&self, account: &AccountId) -> Result<Peer, StateError<S::Error>> {
+        if *account == self.me.account {
+            return Ok(Peer::own(account));
+        }
         let mut peer = Peer::new(account);
         self.offer_roster(account, &mut peer)?;
         let counters = self.counters()?;
@@ -315,7 +329,10 @@ impl<S: Store> Client<S> {
         }
         // A peer whose contact is gone must not look like a stranger, whose account key is pinned
         // without a warning, and whose messages are numbered from 0.
-        let is_left = self.get(&keys::conversation(account))?.is_some()
+        let is_own = *account == self.me.account;
+        let has_key = is_own && !self.account_record()?.account_key.is_empty();
+        let is_left = has_key
+            || !is_own && self.get(&keys::conversation(account))?.is_some()
             || self.has_earlier && self.get(&keys::earlier_peer(account))?.is_some()
             || self.has_history(account)?;
         match is_left {
@@ -339,18 +356,20 @@ impl<S: Store> Client<S> {
             [] => None,
             pinned => Some(Pinned::decode(pinned).map_err(|_| damaged(account))?),
         };
-        let mut peer = Peer::new(account);
+        let mut peer = match *account == self.me.account {
+            true => Peer::own(account),
+            false => Peer::new(account),
+        };
         let has_key = pinned.is_some() || !contact.account_key.is_empty();
-        peer.tells_pin = !has_key && *account != self.me.account && self.has_other_devices()?;
-        let conversation = self.get_record(&keys::conversation(account))?;
-        // The own account needs no conversation.
-        let is_own = *account == self.me.account;
-        match &conversation {
-            None if !is_own => return Err(damaged(account)),
-            None => {}
-            Some(conversation) => {
-                ConversationRecord::clone_into(conversation, &mut peer.conversation)
-            }
+        peer.tells_pin = !has_key && !peer.is_own && self.has_other_devices()?;
+        if !peer.is_own {
+            let conversation = self.get_record(&keys::conversation(account))?;
+            let conversation: ConversationRecord = conversation.ok_or_else(|| damaged(account))?;
+            peer.stored_conversation = Some(conversation.clone());
+            peer.conversation = conversation;
+        } else if let Some(conversation) = self.readable(&keys::conversation(account))? {
+            peer.stored_conversation = Some(ConversationRecord::clone(&conversation));
+            peer.conversation = conversation;
         }
         peer.restarts = self.counters()?.restarts();
         let mut after = None;
@@ -373,7 +392,6 @@ impl<S: Store> Client<S> {
             contact: contact.clone(),
             stored_contact: Some(contact),
             pinned,
-            stored_conversation: conversation,
             ..peer
         };
         self.offer_roster(account, &mut peer)?;

@@ -159,6 +159,7 @@ impl<S: Store> Client<S> {
         let conversation = batch.conversation(with);
         let is_blocked = conversation.is_some_and(|conversation| conversation.is_blocked);
         let skips = batch.skips || is_blocked && !arrival.is_own;
+        // CHK-321: a delivery without a key is only noted, so that its author can be asked.
         if delivery.is_empty() {
             if skips {
                 return self.skip_unopened(batch, &arrival);
@@ -280,13 +281,16 @@ impl<S: Store> Client<S> {
 
         *is_changed = true;
         batch.received.insert(name);
-        peer.confirm_offer();
+        let is_pinned_now = peer.confirm_offer();
         let device = peer.device_mut(arrival.sender.device);
         if none.is_some() {
             device.sessions = none;
         }
         device.record.identity = identity.to_vec();
         let is_removed = device.record.removed_ms != 0;
+        if is_pinned_now {
+            self.upkeep_in(batch, from)?.offered.clear(); // it is in the contact now
+        }
         self.note_opened(batch, &arrival);
         self.forget_unopened(batch, &arrival)?;
         if !is_removed {

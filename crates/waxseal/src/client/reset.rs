@@ -73,8 +73,11 @@ impl<S: Store> Client<S> {
                 client.delete_rows(&keys::skipped_keys(peer, *number))?;
             }
             client.delete_rows(&keys::devices(peer))?;
-            let mut reset = Peer::new(peer);
             let is_own = *peer == client.me.account;
+            let mut reset = match is_own {
+                true => Peer::own(peer),
+                false => Peer::new(peer),
+            };
             match contact {
                 Some(contact) if is_readable(&contact) => reset.set_contact(contact),
                 contact => {
@@ -94,7 +97,9 @@ impl<S: Store> Client<S> {
                     }
                 }
             }
-            reset.conversation = numbering.unwrap_or_default();
+            if !is_own {
+                reset.conversation = numbering.unwrap_or_default();
+            }
             peer.as_str().clone_into(&mut reset.conversation.account);
             let held = client.first_rows(&keys::all_held(peer), 1)?;
             reset.conversation.has_held = !held.is_empty();
@@ -135,14 +140,18 @@ impl<S: Store> Client<S> {
     /// Names the peers that need [`reset_peer`](Self::reset_peer).
     ///
     /// Reads the records of all peers: call it after [`Client::peers`] listed damaged rows. A peer
-    /// whose contact and numbering are both damaged cannot be named.
+    /// whose contact and numbering are both damaged cannot be named. The own account is named too.
     pub fn damaged_peers(&self) -> Result<Vec<AccountId>, StateError<S::Error>> {
         self.look(|client| {
             let mut found = Vec::new();
+            let me = &client.me.account;
+            if client.is_damaged(me)? {
+                found.push(me.clone());
+            }
             let contact =
                 |bytes: &[u8]| records::decode(bytes).map(|one: ContactRecord| one.account);
             client.each_account(&keys::contacts(), contact, |peer| {
-                if client.is_damaged(&peer)? {
+                if peer != *me && client.is_damaged(&peer)? {
                     found.push(peer);
                 }
                 Ok(())

@@ -109,7 +109,7 @@ impl<S: Store> Client<S> {
         self.run(|client| {
             let me = client.me.account.clone();
             let own = client.take_peer(&me)?;
-            let mut own = own.unwrap_or_else(|| Peer::new(&me));
+            let mut own = own.unwrap_or_else(|| Peer::own(&me));
             if own.account_key().is_some() {
                 return Err(AccountKeyError::AlreadyExists);
             }
@@ -159,12 +159,13 @@ impl<S: Store> Client<S> {
             let mut transaction = Transaction::default();
             let known = client.take_peer(account)?;
             let Some(mut known) = known.filter(|known| !known.is_unpinned()) else {
-                // Of the own account, the key is known from the start.
+                // CHK-315: the provider's word pins no roster of the own account.
                 if *account == client.me.account {
                     return Err(TakeRosterError::Refused(PinError::OtherAccountKey));
                 }
                 return client.keep_offered(account, &roster, now);
             };
+            // Also if the roster is refused, none is fetched soon.
             let mut upkeep = client.upkeep_or_new(account)?;
             upkeep.fetched_ms = now.as_millis().max(1);
             transaction.put_record(keys::upkeep(account), &upkeep);
@@ -172,6 +173,9 @@ impl<S: Store> Client<S> {
             let taken =
                 client.take_in_call(&mut known, account, &roster, learnt_ms, &mut transaction)?;
             upkeep.wants_roster = false;
+            if taken != Taken::Known {
+                upkeep.fetched_ms = 0;
+            }
             transaction.put_record(keys::upkeep(account), &upkeep);
             known.put(account, &mut transaction);
             client.commit(transaction)?;
@@ -199,9 +203,14 @@ impl<S: Store> Client<S> {
             return Err(TakeRosterError::NoRoom);
         }
         let mut upkeep = self.upkeep_or_new(account)?;
-        upkeep.offered = roster.signed().encode();
+        let offered = roster.signed().encode();
+        upkeep.fetched_ms = match upkeep.offered == offered {
+            true => now.as_millis().max(1),
+            false => 0,
+        };
+        upkeep.offered = offered;
+        upkeep.offered_ms = now.as_millis().max(1);
         upkeep.wants_roster = false;
-        upkeep.fetched_ms = now.as_millis().max(1);
         let mut transaction = Transaction::default();
         transaction.put_record(keys::upkeep(account), &upkeep);
         self.commit(transaction)?;

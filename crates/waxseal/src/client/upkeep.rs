@@ -18,8 +18,8 @@ const MAX_OUTGOING: usize = 64;
 /// Number of accounts that are read at once.
 const ACCOUNTS_AT_ONCE: usize = 64;
 
-/// How long after a roster was fetched, or told, it is not again: one hour. So false claims of a
-/// peer cost one fetch an hour.
+/// How long after a fetch of a roster that brought nothing newer none is fetched: one hour. So false
+/// claims of a peer cost one fetch an hour. The own roster is told to an account once an hour, too.
 const ROSTER_PAUSE_MS: u64 = 3_600_000;
 
 /// How long the roster of an account without a contact is kept for its first message: one day.
@@ -263,15 +263,11 @@ impl<S: Store> Client<S> {
         now: Timestamp,
         upkeep: &mut Upkeep,
     ) -> Result<bool, StateError<S::Error>> {
-        let pause = match record.offered.is_empty() {
-            true => ROSTER_PAUSE_MS,
-            false => OFFERED_MS,
-        };
         // A time that is still to come counts as never.
         let age = |at_ms: u64| since(at_ms, now).filter(|_| at_ms != 0);
         let is_recent = age(record.fetched_ms).is_some_and(|age| age < ROSTER_PAUSE_MS);
         if record.wants_roster {
-            // CHK-319: one fetch of a roster for each account and hour.
+            // CHK-319: after a fetch that brought nothing newer, none for an hour.
             match is_recent {
                 true => upkeep.again_at(record.fetched_ms.saturating_add(ROSTER_PAUSE_MS)),
                 false => upkeep.rosters.push(account.clone()),
@@ -280,8 +276,8 @@ impl<S: Store> Client<S> {
         }
         // The record stays, so that the pauses are kept.
         let is_told = age(record.told_ms).is_some_and(|age| age < ROSTER_PAUSE_MS);
-        let is_kept = age(record.fetched_ms).is_some_and(|age| age < pause);
-        Ok(!is_told && !is_kept)
+        let is_kept = age(record.offered_ms).is_some_and(|age| age < OFFERED_MS);
+        Ok(!is_told && !is_kept && !is_recent)
     }
 
     /// Destroys the sessions with devices that were removed seven days ago. Returns whether there

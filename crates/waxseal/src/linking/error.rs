@@ -3,8 +3,8 @@
 use waxseal_core::errors::{BundleError, DecryptError, EncryptError, HandshakeError};
 use waxseal_roster::{LinkError, RosterError};
 
-/// Why a step of a link failed. Each call says which errors end the link; after any other error, the
-/// link is as it was.
+/// Why a step of a link failed. Each call says which errors end the link. After any other, the link
+/// is as it was.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LinkingError {

@@ -27,8 +27,8 @@ mod export;
 ///                   a dishonest reveal, a wrong answer -> over, without
 /// ```
 ///
-/// A message that does not open leaves the offer as it was. Anything else that is wrong ends it: the
-/// new device starts over with a new code.
+/// A message that does not open leaves the offer as it was. Anything else that is wrong ends it,
+/// and the new device starts over with a new code.
 ///
 /// # Security
 /// Export and store the offer after each call: before its message leaves, before its digits are
@@ -176,8 +176,8 @@ impl Offer {
     /// Takes what the new device had committed to, and draws the digits to show.
     ///
     /// # Errors
-    /// [`LinkingError::Commitment`] or [`LinkingError::Malformed`] ends the offer. Any other error leaves
-    /// it as it was.
+    /// [`LinkingError::Commitment`] or [`LinkingError::Malformed`] ends the offer. Any other error
+    /// leaves it as it was.
     pub fn take_reveal(
         &mut self,
         identity: &IdentityKeyPair,
@@ -208,8 +208,8 @@ impl Offer {
     /// Takes the new device's answer. Returns its entry for the roster.
     ///
     /// # Errors
-    /// [`LinkingError::WrongDigits`], [`LinkingError::Proof`] or [`LinkingError::Malformed`] ends the offer:
-    /// there is one attempt. Any other error leaves it as it was.
+    /// [`LinkingError::WrongDigits`], [`LinkingError::Proof`] or [`LinkingError::Malformed`] ends
+    /// the offer: there is one attempt. Any other error leaves it as it was.
     pub fn take_answer(
         &mut self,
         identity: &IdentityKeyPair,

@@ -233,7 +233,7 @@ impl NewDevice {
             return Err(self.wrong_step());
         };
         check_time(self.made_at_ms, now)?;
-        // CHK-353: the first digits are those of this session and this device's reveal. One attempt.
+        // CHK-353: the first digits are those of this session and of the reveal. One attempt.
         if !typed.first_is(first_digits(sessions, opening)?) {
             self.stage = Stage::Over;
             return Err(LinkingError::WrongDigits);

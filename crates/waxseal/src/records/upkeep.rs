@@ -16,9 +16,12 @@ pub(crate) struct UpkeepRecord {
     /// Whether a newer roster of the account is needed.
     #[prost(bool, tag = "7")]
     pub(crate) wants_roster: bool,
-    /// When a roster of the account was last taken from the provider, in milliseconds. 0 if none
-    /// was.
+    /// When `offered` was taken from the provider, in milliseconds.
     #[prost(uint64, tag = "8")]
+    pub(crate) offered_ms: u64,
+    /// When the provider last handed out a roster that was not newer than the known one, in
+    /// milliseconds. 0 if it did not since a newer one came.
+    #[prost(uint64, tag = "11")]
     pub(crate) fetched_ms: u64,
     /// Whether the account is to be told the own roster.
     #[prost(bool, tag = "9")]

@@ -38,16 +38,19 @@ pub(crate) fn run(disks: &[Disk; 2]) {
     }
 }
 
-/// Bob accepts another identity for Alice, and then her own again.
+/// Bob accepts another account key for Alice, and then her own again.
 fn lose_sessions(script: &mut Script<'_>) {
-    let other = *Provider::new(8).register("other").identity();
-    let own = *script.disks[0].client().identity();
-    for identity in [other, own] {
-        let accept = |bob: &mut waxseal::Client<Disk>| {
-            bob.accept_identity(&account("alice"), &identity).ok()
-        };
+    let mut elsewhere = Provider::new(8);
+    elsewhere.register("other");
+    let other = elsewhere.account_key(&account("other"));
+    let own = script.world.account_key(&account("alice"));
+    for key in [other, own] {
+        let accept =
+            |bob: &mut waxseal::Client<Disk>| bob.accept_identity(&account("alice"), &key).ok();
         script.disks[1].until_done(accept);
     }
+    let roster = script.world.roster(&account("alice"));
+    script.disks[1].until_done(|bob| bob.take_roster(&account("alice"), &roster, NOW).ok());
 }
 
 /// Does what a device's upkeep asks for, and sends what is in its outbox.
@@ -56,14 +59,14 @@ fn attend(script: &mut Script<'_>, who: usize) {
     let disk = &script.disks[who];
     let rng = &mut script.world.rng;
     let upkeep = disk.until_done(|client| client.upkeep(NOW, rng).ok());
-    assert!(upkeep.identities.is_empty());
+    assert!(upkeep.rosters.is_empty());
     if !upkeep.bundles.is_empty() {
-        let (base, one_time) = script.world.bundle(&peer);
+        let bundles = script.world.bundles(&peer);
         let rng = &mut script.world.rng;
         disk.until_done(|client| {
-            match client.restart(&peer, &base, one_time.as_deref(), NOW, rng) {
+            match client.restart(&peer, &bundles, NOW, rng) {
                 // The session was stored before the stop.
-                Ok(()) | Err(StartError::TooSoon { .. }) => Some(()),
+                Ok(_) | Err(StartError::TooSoon { .. }) => Some(()),
                 Err(StartError::State(_)) => None,
                 Err(error) => panic!("{error}"),
             }
@@ -74,7 +77,7 @@ fn attend(script: &mut Script<'_>, who: usize) {
     let waiting = disk.client().outbox(None, 10, NOW).unwrap().items;
     for outgoing in waiting {
         let (sender, recipient) = (address(NAMES[who]), address(NAMES[1 - who]));
-        let (delivery, receipt) = match outgoing.is_again {
+        let (delivery, receipt) = match outgoing.again_for.is_some() {
             true => {
                 let accepted = script.world.post_again(&sender, &outgoing.envelope);
                 let (stamped, receipt) = accepted.unwrap();

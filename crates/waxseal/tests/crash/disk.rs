@@ -91,7 +91,8 @@ impl Disk {
     /// Counts the pages of skipped keys that are stored for a peer.
     pub(crate) fn pages_of(&self, peer: &str) -> usize {
         let len = u8::try_from(peer.len()).unwrap();
-        let table = Table::new([&[b's', len], peer.as_bytes()].concat());
+        let device = [0, 0, 0, 1];
+        let table = Table::new([&[b's', len], peer.as_bytes(), &device].concat());
         self.medium.borrow().list(&table, None, 10).len()
     }
 
@@ -121,7 +122,8 @@ fn memory_of(client: &mut Client<Disk>) -> impl PartialEq + std::fmt::Debug + us
         .iter()
         .map(|peer| {
             (
-                client.peer_identity(peer).unwrap(),
+                client.peer_account_key(peer).unwrap(),
+                client.devices(peer).unwrap(),
                 client.has_session(peer).unwrap(),
                 client.next_ordinal(peer).unwrap(),
                 client.conversation_health(peer).unwrap(),

@@ -4,12 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use waxseal::core::PreKeyUpload;
-use waxseal::errors::{OpenAccountError, ReceiveError};
+use waxseal::errors::{OpenAccountError, ReceiveError, TakeRosterError};
 use waxseal::log::entry::Day;
 use waxseal::log::receipt::Role;
 use waxseal::{
-    Client, Disclosure, Draft, FrankingTag, MemoryStore, OutgoingReport, PromiseState, Reason,
-    Received, Timestamp,
+    AccountId, Client, DeviceId, Disclosure, Draft, FrankingTag, OutgoingReport, PromiseState,
+    Reason, Received, Timestamp,
 };
 
 use crate::disk::{Disk, until_done};
@@ -85,13 +85,14 @@ impl<'a> Script<'a> {
                     Some(())
                 }
                 Err(OpenAccountError::NoAccount) => {
-                    Client::create(disk, me.clone(), key.clone(), &mut self.world.rng)
+                    Client::create(disk, me.clone(), key.clone(), NOW, &mut self.world.rng)
                         .is_ok()
                         .then_some(())
                 }
                 Err(error) => panic!("{error}"),
             }
         });
+        self.world.take_own_roster(&self.disks[who].client());
         let upload = self.disks[who].until_done(|client| {
             client
                 .publish_prekeys(AT_PROVIDER, &mut self.world.rng)
@@ -109,15 +110,10 @@ impl<'a> Script<'a> {
     }
 
     pub(crate) fn start(&mut self) {
-        let (base, one_time) = self.world.bundle(&account("bob"));
+        let bundles = self.world.bundles(&account("bob"));
         self.disks[0].until_done(|alice| {
             alice
-                .start(
-                    &account("bob"),
-                    &base,
-                    one_time.as_deref(),
-                    &mut self.world.rng,
-                )
+                .start(&account("bob"), &bundles, NOW, &mut self.world.rng)
                 .ok()
         });
     }
@@ -202,6 +198,7 @@ impl<'a> Script<'a> {
     /// Receives a delivery until it is acknowledged, and asserts that its message is shown once.
     pub(crate) fn receive(&mut self, who: usize, delivery: &[u8]) {
         let shown = &mut self.shown[who];
+        let mut unknown = None;
         self.disks[who].until_done(|client| match client.receive(delivery) {
             Ok(Received::Message { message, .. }) => {
                 let is_new = shown.iter().all(|(id, _)| id != message.id());
@@ -217,23 +214,39 @@ impl<'a> Script<'a> {
                 }
                 Some(())
             }
-            Err(ReceiveError::IdentityChanged { new }) => {
-                // After a stop this call is made again. The second time it changes nothing.
-                let _ = client.accept_identity(&account("carol"), &new);
-                None
+            Err(ReceiveError::UnknownDevice { device }) => {
+                unknown = Some(device.account);
+                Some(())
             }
             Err(ReceiveError::State(_)) => None,
             other => panic!("a message key was used twice, or a message was lost: {other:?}"),
         });
+        if let Some(from) = unknown {
+            self.learn(who, &from);
+            self.receive(who, delivery);
+        }
+    }
+
+    /// Gives a device the roster of an account, and accepts another account key.
+    fn learn(&mut self, who: usize, from: &AccountId) {
+        let roster = self.world.roster(from);
+        let disk = &self.disks[who];
+        // After a stop these calls are made again. The second time they change nothing.
+        let changed = disk.until_done(|client| match client.take_roster(from, &roster, NOW) {
+            Ok(_) => Some(None),
+            Err(TakeRosterError::IdentityChanged { new }) => Some(Some(new)),
+            Err(_) => None,
+        });
+        if let Some(new) = changed {
+            disk.until_done(|client| client.accept_identity(from, &new).ok());
+            disk.until_done(|client| client.take_roster(from, &roster, NOW).ok());
+        }
     }
 
     /// Lets Carol write to Bob. Each call gives Carol a new identity, so the second call changes
     /// hers.
     fn carol_writes(&mut self, text: &str) {
-        let me = self.world.register_only("carol");
-        let key = self.world.key(&me);
-        let carol = Client::create(MemoryStore::new(), me, key, &mut self.world.rng);
-        let mut carol = carol.unwrap();
+        let mut carol = self.world.register("carol");
         self.world.start(&mut carol, &account("bob"));
         // Only the second of two messages arrives, so that Bob stores the skipped key of the first.
         let sent = [(); 2].map(|()| {
@@ -244,8 +257,8 @@ impl<'a> Script<'a> {
             .world
             .relay_as(carol.me(), &address("bob"), &sent[1].envelope);
         self.receive(1, &delivery);
-        let pinned = self.disks[1].client().peer_identity(&account("carol"));
-        assert_eq!(pinned.unwrap(), *carol.identity());
+        let known = self.disks[1].client().devices(&account("carol"));
+        assert_eq!(known.unwrap(), [(DeviceId(1), *carol.identity())]);
         assert_eq!(self.disks[1].pages_of("carol"), 1);
     }
 
@@ -257,6 +270,8 @@ impl<'a> Script<'a> {
         let liar = self.world.register_only("liar");
         let (delivery, _) = self.world.stamp_as(&liar, &address("bob"), &envelope);
         for _ in 0..2 {
+            let roster = self.world.roster(&liar.account);
+            self.disks[1].until_done(|bob| bob.take_roster(&liar.account, &roster, NOW).ok());
             self.disks[1].until_done(|bob| match bob.receive(&delivery) {
                 Err(ReceiveError::Withheld) | Ok(Received::Duplicate { .. }) => Some(()),
                 Err(ReceiveError::State(_)) => None,
@@ -302,6 +317,8 @@ impl<'a> Script<'a> {
         assert_eq!(bob.pages_of("liar"), 0);
         let peers = bob.client().peers(None, 10).unwrap().items;
         assert!(!peers.contains(&liar));
+        let roster = self.world.roster(&liar);
+        bob.until_done(|bob| bob.take_roster(&liar, &roster, NOW).ok());
         bob.until_done(|bob| match bob.receive(withheld) {
             Ok(Received::Duplicate { .. }) => Some(()),
             other => panic!("{other:?}"),

@@ -46,9 +46,10 @@ pub(crate) fn run(disks: &[Disk; 2]) {
 /// Alice gets a first message without a one-time prekey, so that a set-back has a memory to delete.
 fn remember_a_first_message(script: &mut Script<'_>) {
     let mut carol = script.world.register("carol");
-    let (base, _) = script.world.bundle(&account("alice"));
+    let mut bundles = script.world.bundles(&account("alice"));
+    bundles.devices[0].one_time = None;
     let rng = &mut script.world.rng;
-    carol.start(&account("alice"), &base, None, rng).unwrap();
+    carol.start(&account("alice"), &bundles, NOW, rng).unwrap();
     let sent = carol.send(&account("alice"), "remembered", NOW, rng);
     let envelope = sent.unwrap().envelope;
     let (delivery, _) = script

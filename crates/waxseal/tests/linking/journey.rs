@@ -41,35 +41,6 @@ fn a_linked_device_is_a_client_of_the_account_with_its_own_number() {
 }
 
 #[test]
-fn chk357_one_link_is_under_way_at_a_time() {
-    let rng = &mut seeded(2);
-    let mut phone = alice(rng);
-    let [one, other] = [(); 2].map(|()| NewDevice::generate(NOW, rng).unwrap());
-    let offer = phone
-        .offer_link(&one.code(), one.bundle(), NOW, rng)
-        .unwrap();
-    let again = phone
-        .offer_link(&one.code(), one.bundle(), NOW, rng)
-        .unwrap();
-    assert_eq!(offer, again, "the same code gets the same offer");
-    let before = snapshot(&phone);
-    let refused = phone.offer_link(&other.code(), other.bundle(), NOW, rng);
-    assert!(matches!(refused, Err(LinkDeviceError::UnderWay)));
-    assert!(before == snapshot(&phone));
-    // After ten minutes, or once it is cancelled, another can begin.
-    let late = after(LINK_LIFETIME_MS + 1);
-    assert!(phone.link_under_way(late).unwrap().is_none());
-    phone.cancel_link().unwrap();
-    assert!(phone.link_under_way(NOW).unwrap().is_none());
-    phone
-        .offer_link(&other.code(), other.bundle(), NOW, rng)
-        .unwrap();
-    phone
-        .offer_link(&one.code(), one.bundle(), late, rng)
-        .unwrap();
-}
-
-#[test]
 fn wrong_digits_end_the_link_and_sign_nothing() {
     let rng = &mut seeded(3);
     let mut phone = alice(rng);

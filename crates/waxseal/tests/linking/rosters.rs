@@ -68,7 +68,7 @@ fn what_a_device_may_not_remove_is_refused_and_nothing_changes() {
 }
 
 #[test]
-fn chk359_a_pending_roster_is_posted_with_the_same_bytes_and_no_other_is_signed() {
+fn a_pending_roster_is_posted_with_the_same_bytes_and_no_other_is_signed() {
     let (mut phone, _, mut relay) = two(3);
     let signed = phone.remove_device(DeviceId(2), NOW).unwrap();
     let before = snapshot(&phone);

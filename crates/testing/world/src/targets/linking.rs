@@ -69,7 +69,11 @@ static PREPARED: LazyLock<Prepared> = LazyLock::new(|| {
     }
 });
 
-fn roster_of(account: &str, manager: &IdentityKeyPair, rng: &mut impl rand_core::CryptoRng) -> Roster {
+fn roster_of(
+    account: &str,
+    manager: &IdentityKeyPair,
+    rng: &mut impl rand_core::CryptoRng,
+) -> Roster {
     let key = AccountKeyPair::generate(rng);
     let identity = manager.public().to_bytes();
     let delegation = key.delegate(account, 1, &[identity]).unwrap();
@@ -241,7 +245,9 @@ fn dishonest_device(content: &[u8], slot: u8) {
     let mut prekeys = PreKeys::generate(&identity, rng);
     let opening = [5; 16];
     let base = prekeys.upload(&identity).unwrap().base;
-    let bundle = LinkBundle::new(base, Vec::new(), &opening).unwrap().encode();
+    let bundle = LinkBundle::new(base, Vec::new(), &opening)
+        .unwrap()
+        .encode();
     let (prepared, code) = (&*PREPARED, LinkCode::new(&bundle, &[6; 16]));
     let (manager, roster) = (&prepared.manager, &prepared.roster);
     let mut offer = Offer::make(manager, roster, 2, (&code, &bundle), NOW, rng).unwrap();
@@ -254,7 +260,11 @@ fn dishonest_device(content: &[u8], slot: u8) {
         let message = seal(&mut sessions, code.secret(), 2, content);
         let taken = offer.take_reveal(manager, &message, NOW, rng);
         assert_eq!(taken.is_ok(), content == opening);
-        assert_eq!(taken.is_ok(), offer.waits(NOW), "a dishonest reveal ends the link");
+        assert_eq!(
+            taken.is_ok(),
+            offer.waits(NOW),
+            "a dishonest reveal ends the link"
+        );
         return;
     }
     let reveal = seal(&mut sessions, code.secret(), 2, &opening);
@@ -262,7 +272,10 @@ fn dishonest_device(content: &[u8], slot: u8) {
     let message = seal(&mut sessions, code.secret(), 3, content);
     if offer.take_answer(manager, &message, NOW).is_ok() {
         let last = u16::from_be_bytes([content[0], content[1]]);
-        assert!(digits.shown().ends_with(&format!(" {last:04}")), "wrong digits link a device");
+        assert!(
+            digits.shown().ends_with(&format!(" {last:04}")),
+            "wrong digits link a device"
+        );
     }
     assert!(!offer.waits(NOW), "there is one attempt");
 }
@@ -277,4 +290,39 @@ fn code(bytes: &[u8]) {
     if let Ok(code) = LinkCode::decode(bytes) {
         assert_eq!(&code.encode()[..], bytes, "the code has a second encoding");
     }
+}
+
+/// Inputs for each kind: a genuine message, or a content that comes close to one.
+pub(crate) fn linking_seeds() -> Vec<(&'static str, Vec<u8>)> {
+    let prepared = &*PREPARED;
+    let flip = [0, 0, 40, 3, 0];
+    let account = [&[5_u8][..], b"alice"].concat();
+    let roster = prepared.roster.signed().encode();
+    let len = u16::try_from(roster.len()).unwrap().to_be_bytes();
+    let offered = [&account[..], &2_u32.to_be_bytes(), &len, &roster].concat();
+    let seed = |kind: u8, rest: &[u8]| [&[kind][..], rest].concat();
+    vec![
+        ("offer", seed(0, &[])),
+        ("offer-altered", seed(0, &flip)),
+        ("reveal", seed(1, &[])),
+        ("reveal-altered", seed(1, &flip)),
+        ("answer", seed(2, &[])),
+        ("answer-altered", seed(2, &flip)),
+        ("welcome", seed(3, &[])),
+        ("welcome-altered", seed(3, &flip)),
+        ("bundle", seed(4, &[])),
+        ("bundle-altered", seed(4, &flip)),
+        ("digits", seed(5, prepared.digits.as_bytes())),
+        ("digits-wrong", seed(5, b"1234-5678")),
+        ("export", seed(6, &[])),
+        ("export-altered", seed(6, &flip)),
+        ("content-of-an-offer", seed(7, &offered)),
+        ("content-of-a-reveal", seed(8, &[5; 16])),
+        (
+            "content-of-an-answer",
+            seed(9, &[&[0, 7][..], &[1; 64]].concat()),
+        ),
+        ("code", seed(10, &prepared.code.encode())),
+        ("code-as-text", seed(10, prepared.code.to_text().as_bytes())),
+    ]
 }

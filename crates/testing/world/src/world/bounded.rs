@@ -32,16 +32,16 @@ impl World {
                 family.is_some_and(|family| families.contains(family))
             })
         };
-        // The store has one record each for the account, the layout, the prekeys, the upload and
-        // the counters. Then it has three for each peer, two for each message (the message and its
+        // The store has one record each for the account, its secret and its roster, the layout, the
+        // prekeys, the upload and the counters. Then it has three for each peer, two for each message (the message and its
         // index), one for each message in the outbox, and one for each page of skipped keys. There
         // are at most as many pages as messages that were not shown. One-time prekeys and replay
         // memories follow, and what is still to be said. A refusal or receipt leaves an index.
         let messages = 2 * self.memories[who].messages + self.notes;
-        let most = 5 + 3 * peers + messages + waiting + unseen;
+        let most = 7 + 3 * peers + messages + waiting + unseen;
         let (prekeys, memories) = (of_family(b"1").count(), of_family(b"h").count());
-        let upkeep = of_family(b"jqtwyz").count();
-        assert!(upkeep <= 2 * peers + 3 * self.sent.len() + self.notes);
+        let upkeep = of_family(b"jqtwyz4").count();
+        assert!(upkeep <= 4 * peers + 3 * self.sent.len() + self.notes);
         let count = client.store().records().count() - prekeys - memories - upkeep;
         assert!(
             count <= most,
@@ -50,7 +50,7 @@ impl World {
         // A peer that lost its store has a new identity, and so another memory.
         let identities = peers + self.started_over.iter().sum::<u32>() as usize;
         assert!(prekeys <= MAX_KEPT_ONE_TIME_PREKEYS && memories <= identities);
-        let most = peers * (512 + MAX_SESSIONS * 4_300) + (45 + 76) * unseen;
+        let most = 1_024 + peers * (1_024 + MAX_SESSIONS * 4_300) + (45 + 76) * unseen;
         let len: usize = of_family(b"ndvs").map(|(_, value)| value.len()).sum();
         assert!(
             len <= most,

@@ -19,7 +19,11 @@ struct Upgraded {
 
 impl Upgraded {
     fn new() -> Self {
-        let golden = Golden::of("01");
+        Self::of("01")
+    }
+
+    fn of(format: &str) -> Self {
+        let golden = Golden::of(format);
         let mut provider = Provider::new(34);
         provider.now = golden.now();
         let (home, mut alice) = golden.client("alice");
@@ -64,7 +68,7 @@ impl Upgraded {
         assert_eq!(after.content(), before.content());
 
         let (delivery, receipt) = self.provider.relay(&self.alice, &self.bob, &sent.envelope);
-        let received = self.bob.receive(&delivery).unwrap();
+        let received = self.provider.receive(&mut self.bob, &delivery).unwrap();
         assert_eq!(text_of(received), "waits");
         assert_eq!(self.alice.confirm(&bob_id, &receipt).unwrap(), sent.id);
         let outbox = self.alice.outbox(None, 10, now).unwrap().items;
@@ -103,7 +107,7 @@ fn an_outbox_of_format_01_waits_for_a_session_and_loses_nothing() {
         assert_eq!(recipients, ["bob", "carol"]);
         assert_eq!(world.alice.waiting(None, 1).unwrap().items, waiting[..1]);
         assert!(world.alice.outbox(None, 10, now).unwrap().items.is_empty());
-        assert_eq!(world.alice.seal_waiting(&bob_id, rng).unwrap(), 0);
+        assert_eq!(world.alice.seal_waiting(&bob_id, now, rng).unwrap(), 0);
         let refused = world.alice.send(&bob_id, "new", now, rng);
         assert!(matches!(refused, Err(SendError::NoSession)));
     }
@@ -113,6 +117,22 @@ fn an_outbox_of_format_01_waits_for_a_session_and_loses_nothing() {
     assert_eq!(world.alice.waiting(None, 10).unwrap().items.len(), 1);
     world.provider.start(&mut world.alice, &bob_id);
     assert!(world.alice.outbox(None, 10, now).unwrap().items.is_empty());
+}
+
+#[test]
+fn an_outbox_of_formats_02_and_03_is_sealed_again_once_the_roster_is_there() {
+    for format in ["02", "03"] {
+        let mut world = Upgraded::of(format);
+        let (now, bob_id) = (world.provider.now, account("bob"));
+        assert!(world.alice.outbox(None, 10, now).unwrap().items.is_empty());
+        assert_eq!(world.alice.waiting(None, 10).unwrap().items.len(), 2);
+        let before = world.before();
+        world.provider.show_roster(&mut world.alice, &bob_id);
+        let rng = &mut world.provider.rng;
+        let sealed = world.alice.seal_waiting(&bob_id, now, rng).unwrap();
+        assert_eq!(sealed, 1);
+        world.assert_sealed_again(&before);
+    }
 }
 
 #[test]
@@ -140,9 +160,9 @@ fn an_outbox_of_format_01_is_sealed_again_after_the_peer_wrote() {
             assert_eq!(outbox[1], sent.unwrap(), "the older message goes first");
             assert_eq!(world.alice.outbox(None, 1, now).unwrap().items, outbox[..1]);
         } else {
-            let sealed = world.alice.seal_waiting(&bob_id, &mut provider.rng);
+            let sealed = world.alice.seal_waiting(&bob_id, now, &mut provider.rng);
             assert_eq!(sealed.unwrap(), 1);
-            let again = world.alice.seal_waiting(&bob_id, &mut provider.rng);
+            let again = world.alice.seal_waiting(&bob_id, now, &mut provider.rng);
             assert_eq!(again.unwrap(), 0);
         }
         world.assert_sealed_again(&before);

@@ -55,12 +55,13 @@ impl Peer {
         }
     }
 
-    /// Pins the roster by which a message opened.
-    pub(in crate::client) fn confirm_offer(&mut self) {
-        if let (true, Some(pinned)) = (self.is_offered, &self.pinned) {
+    /// Pins the roster by which a message opened. Returns whether nothing was pinned before.
+    pub(in crate::client) fn confirm_offer(&mut self) -> bool {
+        let is_new = std::mem::take(&mut self.is_offered);
+        if let (true, Some(pinned)) = (is_new, &self.pinned) {
             self.contact.pinned = pinned.encode();
-            self.is_offered = false;
         }
+        is_new
     }
 
     /// A current device of the account.

@@ -61,7 +61,11 @@ impl<S: Store> Client<S> {
         };
         let known = match batch.peer(account) {
             Some(peer) => look(peer),
-            None => self.look_at_peer(account, look)?.flatten(),
+            // The message opened, so damage elsewhere must not lose it.
+            None => match self.look_at_peer(account, look) {
+                Err(StateError::Damaged(_)) => None,
+                known => known?.flatten(),
+            },
         };
         let Some((known, other)) = known else {
             return Ok(None);
