@@ -2,11 +2,11 @@
 //! needs and commits the records that it changed.
 
 use waxseal::store::Key;
-use waxseal::{AccountId, Client, MemoryStore, Received};
+use waxseal::{Bundles, Client, MemoryStore, Received};
 use waxseal_world::{NOW, Provider, account, address};
 
 use super::franked::text;
-use super::ratchet::{Bundle, altered, bundle_len};
+use super::ratchet::altered;
 use super::{Pair, Strangers, exchange};
 
 const NAMES: [&str; 2] = ["alice", "bob"];
@@ -17,27 +17,26 @@ pub(super) fn strangers() -> Box<dyn Strangers> {
 
 fn unmet(seed: u64) -> Unmet {
     let mut provider = Provider::new(seed);
-    let clients = NAMES.map(|name| provider.register_with(name, 1));
-    let bundle = provider.bundle(&account(NAMES[1]));
+    let mut clients = NAMES.map(|name| provider.register_with(name, 1));
+    let bundles = provider.bundles(&account(NAMES[1]));
+    provider.show_roster(&mut clients[1], &account(NAMES[0]));
     Unmet {
         clients: Clients { clients, provider },
-        bundle,
+        bundles,
     }
 }
 
 struct Unmet {
     clients: Clients,
-    bundle: Bundle,
+    bundles: Bundles,
 }
 
 impl Unmet {
     fn start(&mut self) {
         let Clients { clients, provider } = &mut self.clients;
         let client = &mut clients[0];
-        let (base, one_time) = &self.bundle;
-        let peer = account(NAMES[1]);
         client
-            .start(&peer, base, one_time.as_deref(), &mut provider.rng)
+            .start(&account(NAMES[1]), &self.bundles, NOW, &mut provider.rng)
             .expect("a good bundle");
     }
 }
@@ -54,7 +53,7 @@ impl Strangers for Unmet {
     fn first_message(mut self: Box<Self>, plaintext: &[u8]) -> (usize, usize) {
         self.start();
         let first = self.clients.seal(0, plaintext).len();
-        (first, bundle_len(&self.bundle))
+        (first, bundle_len(&self.bundles))
     }
 }
 
@@ -83,14 +82,13 @@ impl Clients {
     /// Lets one of the clients start sessions with `count` other peers and seal one message to
     /// each. The peers never answer.
     pub fn befriend(&mut self, side: usize, count: usize) {
-        let (bundle, _) = unmet(8).bundle;
         let Self { clients, provider } = self;
         let client = &mut clients[side];
         for other in 0..count {
-            let peer = AccountId::new(&format!("peer {other}")).expect("a valid name");
-            client
-                .start(&peer, &bundle, None, &mut provider.rng)
-                .expect("a good bundle");
+            let name = format!("peer {other}");
+            provider.register_with(&name, 0);
+            let peer = account(&name);
+            provider.start(client, &peer);
             client
                 .send(&peer, "hello", NOW, &mut provider.rng)
                 .expect("seals");
@@ -144,4 +142,12 @@ impl Pair for Clients {
     fn forge(&mut self, genuine: &[u8], _: u64) -> Vec<u8> {
         altered(genuine, genuine.len() / 2)
     }
+}
+
+/// Length of what a provider hands out to start a conversation: the roster, and the prekeys of each
+/// device.
+fn bundle_len(bundles: &Bundles) -> usize {
+    let devices = bundles.devices.iter();
+    let prekeys = devices.map(|one| one.base.len() + one.one_time.as_ref().map_or(0, Vec::len));
+    bundles.roster.len() + prekeys.sum::<usize>()
 }

@@ -100,9 +100,7 @@ impl Franked {
     pub fn receive(&mut self, to: usize, delivery: &[u8]) -> Option<Evidence> {
         let delivery = Delivery::decode(delivery).ok()?;
         let key = &self.delivery_keys[to];
-        let delivery = delivery
-            .authenticate(key, &self.addresses[to].account)
-            .ok()?;
+        let delivery = delivery.authenticate(key, &self.addresses[to]).ok()?;
         let device = &mut self.ratchet.devices[to];
         let mut channel = SessionOpener::new(
             &device.identity,

@@ -54,7 +54,12 @@ mod send;
 mod set_back;
 mod state;
 mod status;
+<<<<<<< HEAD
 mod times;
+=======
+mod sync;
+mod synced;
+>>>>>>> dv-sync
 mod told;
 mod unopened;
 mod upkeep;
@@ -88,6 +93,8 @@ pub use self::rosters::RosterChange;
 pub use self::send::{Draft, Outgoing};
 pub use self::set_back::SetBack;
 pub use self::status::{NotDelivered, Status};
+pub use self::sync::{HistoryChunk, HistoryExport, HistoryImport, HistoryProgress};
+pub use self::synced::Synced;
 pub use self::upkeep::Upkeep;
 use crate::error::{Damage, OpenAccountError, StateError};
 use crate::records::{self, AccountRecord};
@@ -298,6 +305,7 @@ impl<S: Store> Client<S> {
         client.run(|client| client.convert())?;
         client.run(|client| client.delete_earlier_sessions())?;
         client.finish_deletions()?;
+        client.apply_synced()?;
         Ok(client)
     }
 

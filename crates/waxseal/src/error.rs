@@ -9,6 +9,7 @@ mod link;
 mod promise;
 mod roster;
 mod state;
+mod sync;
 
 use waxseal_core::errors::{
     DecodeError as CoreDecodeError, DecryptError, EncryptError, HandshakeError, PreKeyError,
@@ -25,6 +26,7 @@ pub use self::promise::{KeepPromiseError, VerifyReceiptError};
 pub use self::roster::{AccountKeyError, BundleProblem, RetargetError, TakeRosterError};
 pub(crate) use self::state::OfStore;
 pub use self::state::{Damage, StateError};
+pub use self::sync::{HistoryError, SettingError};
 
 /// What an application does after a failed call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,5 +16,12 @@ pub(crate) const STORE_NAMES: &[u8] = b"waxseal/1/store/names";
 #[cfg(feature = "sqlite")]
 pub(crate) const STORE_KEY_CHECK: &[u8] = b"waxseal/1/store/key-check";
 
+/// HKDF info of the key and the nonce of one history chunk.
+pub(crate) const HISTORY_CHUNK: &[u8] = b"waxseal/1/history-chunk";
+/// Associated data of a history chunk: comes before the request, the number and the last flag.
+pub(crate) const HISTORY_PLACE: &[u8] = b"waxseal/1/history-place";
+/// HKDF info of the mailboxes of a history.
+pub(crate) const HISTORY_MAILBOX: &[u8] = b"waxseal/1/history-mailbox";
+
 #[cfg(test)]
 mod tests;

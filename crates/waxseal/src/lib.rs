@@ -220,17 +220,18 @@ mod roster_edit;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 pub mod store;
+pub mod sync;
 #[cfg(feature = "transport")]
 pub mod transport;
 
 pub use channel::{SessionOpener, SessionSealer};
 pub use client::{
     Bundles, Client, ConversationHealth, DamagedRow, DeviceBundle, Direction, Draft, Due,
-    KeptPromise, KeptReceipt, MAX_RECEIVED_AT_ONCE, Message, Mismatch, NotDelivered, Notice,
-    Outgoing, OutgoingReport, Page, PeerState, PromiseState, Received, ReportId, RosterChange,
-    SetBack, Started, Status, Upkeep, Waiting, WantedBundles,
+    HistoryChunk, HistoryExport, HistoryImport, HistoryProgress, KeptPromise, KeptReceipt,
+    LinkUnderWay, MAX_RECEIVED_AT_ONCE, Message, Mismatch, NotDelivered, Notice, Outgoing,
+    OutgoingReport, Page, PeerState, PromiseState, Rebased, Received, ReportId, RosterChange,
+    SetBack, Started, Status, Synced, Upkeep, Waiting, WantedBundles, Welcome,
 };
-pub use client::{LinkUnderWay, Rebased, Welcome};
 #[cfg(feature = "courier")]
 pub use courier::Courier;
 pub use error::Advice;
@@ -257,11 +258,11 @@ pub use roster_edit::EditError;
 /// [`Advice`].
 pub mod errors {
     pub use crate::error::{
-        AccountKeyError, BundleProblem, ConfirmError, Damage, KeepPromiseError, OpenAccountError,
-        PeerError, PublishError, ReceiveError, ReportError, RetargetError, SendError, StartError,
-        StateError, TakeRosterError, VerifyReceiptError,
+        AccountKeyError, BundleProblem, ConfirmError, Damage, EditRosterError, HistoryError,
+        JoinError, KeepPromiseError, LinkDeviceError, OpenAccountError, PeerError, PublishError,
+        ReceiveError, ReportError, RetargetError, SendError, SettingError, StartError, StateError,
+        TakeRosterError, VerifyReceiptError,
     };
-    pub use crate::error::{EditRosterError, JoinError, LinkDeviceError};
 }
 
 /// The encrypted sessions on which [`Client`] is built, for applications that bring their own

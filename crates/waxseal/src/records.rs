@@ -29,6 +29,7 @@ mod peer;
 mod promise;
 mod report;
 mod roster;
+mod sync;
 mod upkeep;
 
 #[cfg(feature = "courier")]
@@ -44,6 +45,10 @@ pub(crate) use self::peer::{
 pub(crate) use self::promise::{LastReceiptRecord, PromiseRecord};
 pub(crate) use self::report::{DraftRecord, ReportRecord, ShownRecord};
 pub(crate) use self::roster::{NoticeRecord, OwnSentRecord, SecretRecord};
+pub(crate) use self::sync::{
+    ExportRecord, ImportRecord, ItemRecord, OwnDeviceRecord, PositionRecord, SubjectRecord,
+    SyncRecord,
+};
 pub(crate) use self::upkeep::{
     AskedRecord, AwaitedRecord, HeldRecord, ReceiptRecord, UnopenedRecord, UpkeepRecord,
 };
@@ -259,6 +264,13 @@ impl NoteRecord {
     pub(crate) fn of_refusal(content: Vec<u8>) -> Self {
         let mut note = Self::default();
         note.refusal = content;
+        note
+    }
+
+    /// A note with a sync record, to the own devices.
+    pub(crate) fn of_sync(mut record: Zeroizing<Vec<u8>>) -> Self {
+        let mut note = Self::default();
+        note.sync = std::mem::take(&mut *record);
         note
     }
 }

@@ -272,7 +272,7 @@ fn clients_and_stores_print_public_keys_and_counts() {
     let mut rng = ChaCha20Rng::seed_from_u64(4);
     let me = DeviceAddress::new(AccountId::new("alice").unwrap(), DeviceId(1));
     let key = DeliveryKey::generate(&mut rng);
-    let client = Client::create(MemoryStore::new(), me, key, &mut rng).unwrap();
+    let client = Client::create(MemoryStore::new(), me, key, NOW, &mut rng).unwrap();
     assert_prints(
         &client,
         &format!(

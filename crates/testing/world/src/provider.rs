@@ -23,6 +23,7 @@ use waxseal_roster::Pinned;
 pub use self::intake::Refusal;
 use self::lies::Lies;
 pub use self::messages::PostRefused;
+pub use self::prekeys::HiddenPreKeys;
 use self::prekeys::Published;
 pub use self::rosters::RosterRefused;
 use crate::{NOW, account, address, rng};

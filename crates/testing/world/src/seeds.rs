@@ -3,6 +3,7 @@
 mod log;
 mod roster;
 mod scripts;
+mod sync;
 
 use waxseal::core::{IdentityKeyPair, PreKeyBundle, PreKeys, SessionSet};
 use waxseal::reporting::intake::{AcceptanceKey, examine};
@@ -28,6 +29,7 @@ pub fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
     core(&mut seeds);
     reporting(&mut seeds);
     log::log(&mut seeds);
+    sync::sync(&mut seeds);
     roster::roster(&mut seeds);
     scripts::scripts(&mut seeds);
     scripts::edits(&mut seeds);

@@ -14,6 +14,7 @@ mod report;
 pub(crate) mod roster;
 mod sqlite;
 mod store;
+mod sync;
 
 use crate::{Pair, Script, World};
 
@@ -30,12 +31,13 @@ pub use report::report;
 pub use roster::roster;
 pub use sqlite::sqlite;
 pub use store::store;
+pub use sync::sync;
 
 /// A target: its name and the function that takes an input.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets, by their names in `fuzz/`.
-pub const TARGETS: [Target; 13] = [
+pub const TARGETS: [Target; 14] = [
     ("core_decode", core_decode),
     ("reporting_decode", reporting_decode),
     ("sessions", sessions),
@@ -48,6 +50,7 @@ pub const TARGETS: [Target; 13] = [
     ("store", store),
     ("sqlite", sqlite),
     ("log", log),
+    ("sync", sync),
     ("roster", roster),
 ];
 

@@ -68,6 +68,7 @@ impl<S: Store> Client<S> {
         let refusal = Refusal::decode(&refusal.content).ok_or(ReceiveError::Refusal)?;
         self.take_claims(batch, arrival, &claims)?;
         let (mut again, mut not_delivered) = (Vec::new(), Vec::new());
+        let mut is_note = false;
         let mut room = MAX_ASKED.saturating_sub(self.count(&keys::all_asked(from), MAX_ASKED)?);
         let peer = batch.peer(from);
         let known = peer.and_then(|peer| peer.devices.get(&device));
@@ -84,6 +85,8 @@ impl<S: Store> Client<S> {
                 continue; // named twice
             }
             let Some(with) = self.refused_of(arrival, tag)? else {
+                // It may be one of the notes to the own devices, which are not sealed again.
+                is_note |= arrival.is_own;
                 continue;
             };
             let Some(mut message) = self.own_message(&with, tag)? else {
@@ -140,6 +143,11 @@ impl<S: Store> Client<S> {
             }
             batch.transaction.put_record(key, &asked);
             again.push(*tag);
+        }
+        if is_note {
+            let mut sync = self.sync_record()?;
+            sync.note_lacking(device);
+            batch.transaction.put_record(keys::sync(), &sync);
         }
         if !again.is_empty() {
             self.upkeep_in(batch, from)?;

@@ -12,6 +12,7 @@ use super::times::since;
 use crate::error::{BundleProblem, PeerError, StartError, StateError};
 use crate::records::DeviceRecord;
 use crate::store::{Store, Transaction};
+use crate::sync::Fact;
 
 /// Minimum time between two sessions with one device that are started because it refused
 /// messages: one hour. So a peer or a relay that makes everything fail costs one prekey an hour.
@@ -214,6 +215,12 @@ impl<S: Store> Client<S> {
                 known.conversation.first_told_ms = 0;
                 known.conversation.last_delivered_ms = 0;
                 known.put(peer, &mut transaction);
+                let fact = Fact::Trust {
+                    account: peer.clone(),
+                    account_key: key,
+                    is_verified: false,
+                };
+                client.put_fact(&mut transaction, fact)?;
                 client.commit(transaction)?;
             }
             client.keep_peer(peer, known);
@@ -222,7 +229,8 @@ impl<S: Store> Client<S> {
     }
 
     /// Records whether the users compared the [safety number](Self::safety_number) and it was the
-    /// same. The mark belongs to the account key: accepting another one ends it.
+    /// same. The mark belongs to the account key: accepting another one ends it. The other devices
+    /// of the account are told.
     ///
     /// # Errors
     /// [`PeerError::UnknownPeer`] before the first contact.
@@ -237,6 +245,14 @@ impl<S: Store> Client<S> {
             known.contact.is_verified = is_verified;
             let mut transaction = Transaction::default();
             known.put(peer, &mut transaction);
+            if let Some(account_key) = known.account_key() {
+                let fact = Fact::Trust {
+                    account: peer.clone(),
+                    account_key,
+                    is_verified,
+                };
+                client.put_fact(&mut transaction, fact)?;
+            }
             client.commit(transaction)?;
             client.keep_peer(peer, known);
             Ok(())

@@ -17,6 +17,7 @@ use crate::records::{
     self, ConversationRecord, DeletionRecord, IndexRecord, MessageRecord, OutboxRecord,
 };
 use crate::store::{Cursor, Listed, Store, Table, Transaction};
+use crate::sync::subjects;
 
 /// Rows that one transaction deletes, whose values are short.
 const ROWS_AT_ONCE: usize = 256;
@@ -41,14 +42,11 @@ impl<S: Store> Client<S> {
         self.run(|client| {
             // The application may still know a message that was sealed again by its earlier tag.
             let id = client.present_tag(peer, id)?;
-            let Some(index) = client.search(peer, &id)? else {
-                return Ok(());
-            };
             let mut transaction = Transaction::default();
-            delete_indexed(&mut transaction, peer, &index);
-            transaction.delete(keys::own_sent(&id));
-            client.put_index(&mut transaction, peer, id, &IndexRecord::default());
-            client.commit(transaction)
+            match client.delete_message_in(&mut transaction, peer, &id)? {
+                true => client.commit(transaction),
+                false => Ok(()),
+            }
         })
     }
 
@@ -99,6 +97,15 @@ impl<S: Store> Client<S> {
     /// # Security
     /// See [`Client::forget_contact`] for what a deletion does not erase.
     pub fn delete_conversation(&mut self, peer: &AccountId) -> Result<(), StateError<S::Error>> {
+        self.delete_conversation_and(peer, |_, _| Ok(()))
+    }
+
+    /// Deletes a conversation, and writes something else in the first transaction.
+    pub(super) fn delete_conversation_and(
+        &mut self,
+        peer: &AccountId,
+        also: impl Fn(&Self, &mut Transaction) -> Result<(), StateError<S::Error>>,
+    ) -> Result<(), StateError<S::Error>> {
         self.run(|client| {
             if client.is_deleting(peer)? {
                 return Ok(());
@@ -110,9 +117,10 @@ impl<S: Store> Client<S> {
                 };
             };
             let recent = client.recent_of(peer, &conversation)?;
+            let mut transaction = Transaction::default();
+            also(client, &mut transaction)?;
             drop(client.peers.take(peer));
             conversation.deleted_before_ms = time_after_last(&conversation);
-            let mut transaction = Transaction::default();
             mark(&mut transaction, peer);
             transaction.put_record(keys::recent(peer), &recent);
             transaction.put_record(keys::conversation(peer), &conversation);
@@ -190,6 +198,7 @@ impl<S: Store> Client<S> {
             transaction.delete(keys::conversation(peer));
             transaction.delete(keys::earlier_peer(peer));
             transaction.delete(keys::recent(peer));
+            transaction.delete(keys::item_to_tell(&subjects::trust(peer)));
             for device in client.device_numbers(peer)? {
                 client.delete_each(&keys::skipped_keys(peer, device), &mut transaction)?;
             }
@@ -313,6 +322,9 @@ impl<S: Store> Client<S> {
         if transaction.changes().is_empty() {
             self.delete_upkeep(peer, &mut transaction)?;
         }
+        if transaction.changes().is_empty() && !self.is_contact_of(peer)? {
+            self.forget_items(peer, &mut transaction)?;
+        }
         let is_left = !transaction.changes().is_empty();
         if !is_left {
             transaction.delete(keys::deletion(peer));
@@ -403,7 +415,7 @@ fn mark(transaction: &mut Transaction, peer: &AccountId) {
 }
 
 /// Deletes a message with its place in the outbox and in the list of due messages.
-fn delete_indexed(transaction: &mut Transaction, peer: &AccountId, index: &IndexRecord) {
+pub(super) fn delete_indexed(transaction: &mut Transaction, peer: &AccountId, index: &IndexRecord) {
     if let Some(ordinal) = index.ordinal {
         transaction.delete(keys::message(peer, ordinal));
         transaction.delete(keys::held(peer, ordinal));

@@ -34,6 +34,13 @@
 //! | to whom a message was sent that own devices have | `5` | tag, 32 bytes |
 //! | link under way, on either side | `L` | only |
 //! | newest roster that this device signed | `S` | only |
+//! | numbers of the sync, and what own devices lack | `A` | only |
+//! | item that own devices share | `B` | kind, subject: at most 162 bytes |
+//! | item that own devices are still to be told | `C` | as before |
+//! | item of another own device that is still to be carried out | `D` | as before |
+//! | history that is given to an own device | `F` | only |
+//! | where a chunk of it begins | `G` | number |
+//! | history that is taken from an own device | `H` | only |
 //! | what the courier knows of the provider | `b` | only |
 //! | delivery that the courier left with the provider | `l` | number |
 //! | in layout 1: peer | `p` | `account` |
@@ -267,6 +274,50 @@ pub(super) fn all_held(peer: &AccountId) -> Table {
 
 pub(super) fn held(peer: &AccountId, ordinal: u64) -> Key {
     Key::new(all_held(peer), Row::Number(ordinal))
+}
+
+pub(super) fn sync() -> Key {
+    only(b"A")
+}
+
+pub(super) fn items() -> Table {
+    Table::new(b"B")
+}
+
+pub(super) fn item(subject: &[u8]) -> Key {
+    Key::new(items(), Row::Name(subject.to_vec()))
+}
+
+pub(super) fn items_to_tell() -> Table {
+    Table::new(b"C")
+}
+
+pub(super) fn item_to_tell(subject: &[u8]) -> Key {
+    Key::new(items_to_tell(), Row::Name(subject.to_vec()))
+}
+
+pub(super) fn items_to_apply() -> Table {
+    Table::new(b"D")
+}
+
+pub(super) fn item_to_apply(subject: &[u8]) -> Key {
+    Key::new(items_to_apply(), Row::Name(subject.to_vec()))
+}
+
+pub(super) fn export() -> Key {
+    only(b"F")
+}
+
+pub(super) fn chunk_starts() -> Table {
+    Table::new(b"G")
+}
+
+pub(super) fn chunk_start(number: u32) -> Key {
+    Key::new(chunk_starts(), Row::Number(number.into()))
+}
+
+pub(super) fn import() -> Key {
+    only(b"H")
 }
 
 #[cfg(feature = "courier")]

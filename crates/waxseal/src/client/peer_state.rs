@@ -7,6 +7,7 @@ use super::{Client, keys};
 use crate::error::{PeerError, StateError};
 use crate::records::{self, AskedRecord};
 use crate::store::{Store, Transaction};
+use crate::sync::Fact;
 
 /// Number of rows that are read at once.
 const ROWS_AT_ONCE: usize = 256;
@@ -83,7 +84,8 @@ impl<S: Store> Client<S> {
     }
 
     /// Blocks an account, or unblocks it. What a blocked account sends is [skipped](Self::skip): it
-    /// is opened and dropped, and its sender is told nothing. The account can be unknown so far.
+    /// is opened and dropped, and its sender is told nothing. The account can be unknown so far. The
+    /// other devices of the own account are told.
     ///
     /// [`forget_contact`](Self::forget_contact) ends a block, too.
     pub fn block(
@@ -100,6 +102,11 @@ impl<S: Store> Client<S> {
                 known.conversation.is_blocked = is_blocked;
                 let mut transaction = Transaction::default();
                 known.put(account, &mut transaction);
+                let fact = Fact::Blocked {
+                    account: account.clone(),
+                    is_blocked,
+                };
+                client.put_fact(&mut transaction, fact)?;
                 client.commit(transaction)?;
             }
             client.keep_peer(account, known);

@@ -18,8 +18,9 @@ pub(super) use self::roster::Taken;
 use super::page::{Page, number_of};
 use super::{Client, keys};
 use crate::error::{Damage, StateError};
-use crate::records::{self, ContactRecord, ConversationRecord};
+use crate::records::{self, ContactRecord, ConversationRecord, SubjectRecord};
 use crate::store::{Cursor, Store, Transaction};
+use crate::sync::subjects;
 
 /// The version byte of stored sessions that are no longer read: their peers spoke the protocol
 /// before this one. Pages of their skipped keys have it too.
@@ -56,7 +57,13 @@ pub(super) struct Peer {
     is_own: bool,
     /// How often the store was set back, as the device noticed.
     restarts: u64,
+    /// Whether the other devices of the own account are told the account key once it is pinned.
+    pub(super) tells_pin: bool,
 }
+
+/// Where the messages of this device begin in a conversation of an account with several devices.
+/// Below is room for a history that another device gives.
+const FIRST_ORDINAL: u64 = 1 << 40;
 
 /// What each device's record repeats, in case the other records are damaged.
 struct Copies<'a> {
@@ -84,6 +91,7 @@ impl Peer {
             devices: BTreeMap::new(),
             is_own: false,
             restarts: 0,
+            tells_pin: false,
         }
     }
 
@@ -132,6 +140,11 @@ impl Peer {
             self.stored_conversation = Some(self.conversation.clone());
         }
         let account_key = self.account_key();
+        if self.tells_pin && account_key.is_some() {
+            let subject = subjects::trust(account);
+            transaction.put_record(keys::item_to_tell(&subject), &SubjectRecord { subject });
+            self.tells_pin = false;
+        }
         let copies = Copies {
             account_key: account_key.as_ref().map_or(&[], |key| key.as_slice()),
             next_sequence: self.conversation.next_sequence,
@@ -260,6 +273,11 @@ impl<S: Store> Client<S> {
         peer.restarts = counters.restarts();
         // The account may be that of a contact that was forgotten.
         peer.conversation.deleted_before_ms = counters.forgotten_before_ms;
+        if *account != self.me.account && self.has_other_devices()? {
+            peer.conversation.first_ordinal = FIRST_ORDINAL;
+            peer.conversation.next_ordinal = FIRST_ORDINAL;
+            peer.tells_pin = true;
+        }
         Ok(peer)
     }
 
@@ -342,6 +360,8 @@ impl<S: Store> Client<S> {
             true => Peer::own(account),
             false => Peer::new(account),
         };
+        let has_key = pinned.is_some() || !contact.account_key.is_empty();
+        peer.tells_pin = !has_key && !peer.is_own && self.has_other_devices()?;
         if !peer.is_own {
             let conversation = self.get_record(&keys::conversation(account))?;
             let conversation: ConversationRecord = conversation.ok_or_else(|| damaged(account))?;

@@ -107,7 +107,7 @@ impl<S: Store> Client<S> {
         deliveries: &[&[u8]],
         skips: bool,
     ) -> Result<Vec<Result<Received, ReceiveError<S::Error>>>, StateError<S::Error>> {
-        self.run(|client| {
+        let results = self.run(|client| {
             let mut batch = Batch {
                 skips,
                 ..Batch::default()
@@ -127,8 +127,15 @@ impl<S: Store> Client<S> {
                 }
             }
             client.commit_batch(batch)?;
-            Ok(results)
-        })
+            Ok::<_, StateError<S::Error>>(results)
+        })?;
+        let is_synced =
+            |result: &Result<Received, _>| matches!(result, Ok(Received::Synced { .. }));
+        if results.iter().any(is_synced) {
+            // All of it is stored. What fails now is carried out by the next upkeep.
+            let _ = self.apply_synced();
+        }
+        Ok(results)
     }
 
     fn receive_into(

@@ -205,6 +205,16 @@ impl<S: Store> Client<S> {
     ) -> Result<(), StateError<S::Error>> {
         let mut transaction = Transaction::default();
         transaction.delete(keys::envelope(entry.ordinal));
+        if entry
+            .note
+            .as_ref()
+            .is_some_and(|note| !note.sync.is_empty())
+        {
+            // The own devices get it with all the rest.
+            let mut sync = self.sync_record()?;
+            sync.note_all_lacking();
+            transaction.put_record(keys::sync(), &sync);
+        }
         let index = self.search(recipient, id)?;
         if let Some(mut index) = index.filter(|_| !entry.is_note) {
             if let Some(ordinal) = index.ordinal {

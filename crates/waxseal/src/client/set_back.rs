@@ -138,6 +138,7 @@ impl<S: Store> Client<S> {
         transaction.delete(keys::prekey_upload());
         transaction.put_record(keys::account(), &account);
         transaction.put_record(keys::counters(), counters);
+        self.put_state_wanted(&mut transaction)?;
         self.commit(transaction)?;
         self.prekeys = Some(prekeys);
         Ok(())

@@ -96,6 +96,8 @@ of_store!(
     TakeRosterError,
     RetargetError,
     AccountKeyError,
+    HistoryError,
+    SettingError,
     EditRosterError,
     LinkDeviceError,
     JoinError

@@ -137,6 +137,13 @@ pub(crate) struct ConversationRecord {
     /// Whether messages wait for a session with the peer.
     #[prost(bool, tag = "15")]
     pub(crate) has_held: bool,
+    /// The ordinal of the first message record of this device. Those below are for a history that
+    /// another device gives. 0 if there are none below.
+    #[prost(uint64, tag = "24")]
+    pub(crate) first_ordinal: u64,
+    /// The ordinal of the next message record of such a history, below `first_ordinal`.
+    #[prost(uint64, tag = "25")]
+    pub(crate) next_imported: u64,
 }
 
 /// A history that is being deleted. Written by the first transaction of the deletion, deleted by

@@ -3,12 +3,12 @@
 
 use waxseal::core::{PreKeyUpload, SessionSet};
 use waxseal::reporting::Audience;
-use waxseal::reporting::relay::{PostedEnvelope, Receipt, StampKeys, StampedEnvelope};
+use waxseal::reporting::relay::{PostedFanout, Receipt, StampKeys, StampedEnvelope};
 use waxseal::reporting::vault::ModerationKeyPair;
 use waxseal::store::{Key, Row, Table};
 use waxseal::{
-    AccountId, Client, DeliveryKey, DeviceAddress, DeviceId, Disclosure, MemoryStore, Reason,
-    Received, Store as _, Timestamp,
+    AccountId, Bundles, Client, DeliveryKey, DeviceAddress, DeviceBundle, DeviceId, Disclosure,
+    MemoryStore, Reason, Received, Store as _, Timestamp,
 };
 use waxseal_leaks::layout::Fields;
 use waxseal_leaks::secrets::{Recorder, Secrets};
@@ -30,7 +30,7 @@ impl Device {
         let key = DeliveryKey::generate(rng);
         let me = DeviceAddress::new(AccountId::new(name).unwrap(), DeviceId(1));
         rng.call(&format!("identity or first prekeys of {name}"));
-        let client = Client::create(MemoryStore::new(), me, key.clone(), rng);
+        let client = Client::create(MemoryStore::new(), me, key.clone(), NOW, rng);
         let mut client = Box::new(client.unwrap());
         rng.call(&format!("prekeys of {name}"));
         let upload = client.publish_prekeys(95, rng).unwrap();
@@ -56,6 +56,26 @@ impl Device {
     }
 }
 
+/// Alice starts a session with Bob, and Bob learns Alice's roster.
+fn meet(alice: &mut Device, bob: &mut Device, one_time: Option<Vec<u8>>, rng: &mut Recorder) {
+    let roster = |device: &Device| {
+        let roster = device.client.own_roster().unwrap().unwrap();
+        roster.signed().encode()
+    };
+    let bundles = Bundles {
+        roster: roster(bob),
+        devices: vec![DeviceBundle {
+            device: DeviceId(1),
+            base: bob.upload.base.clone(),
+            one_time,
+        }],
+    };
+    let started = alice.client.start(&bob.account(), &bundles, NOW, rng);
+    assert!(started.unwrap().unusable.is_empty());
+    let roster = roster(alice);
+    bob.client.take_roster(&alice.account(), &roster, NOW).unwrap();
+}
+
 fn deliver(from: &mut Device, to: &mut Device, stamp_keys: &StampKeys, rng: &mut Recorder) {
     rng.call(&format!(
         "drawn by {} to send",
@@ -63,14 +83,14 @@ fn deliver(from: &mut Device, to: &mut Device, stamp_keys: &StampKeys, rng: &mut
     ));
     let sent = from.client.send(&to.account(), "hi", NOW, rng).unwrap();
     let audience = Audience::Direct(to.account());
-    let posted = PostedEnvelope::decode(&sent.envelope).unwrap();
+    let posted = PostedFanout::decode(&sent.envelope).unwrap();
     let posted = posted.authenticate(&from.key, from.client.me(), &audience, NOW);
     let posted = posted.unwrap();
     let claim = stamp_keys.stamp(&posted, NOW).unwrap();
     let receipt = Receipt::new(&claim, &from.key).encode();
     from.client.confirm(&to.account(), &receipt).unwrap();
-    let stamped = StampedEnvelope::new(claim, posted).unwrap();
-    let delivery = stamped.deliver(&to.key).encode();
+    let stamped = StampedEnvelope::fan_out(claim, posted).unwrap();
+    let delivery = stamped[0].1.deliver(&to.key).encode();
     let received = to.client.receive(&delivery).unwrap();
     assert!(matches!(received, Received::Message { .. }));
 }
@@ -86,15 +106,7 @@ fn clients_leave_nothing_behind() {
     let mut bob = Device::new("bob", &mut rng);
     rng.call("drawn by alice to start");
     let one_time = bob.upload.one_time.pop();
-    alice
-        .client
-        .start(
-            &bob.account(),
-            &bob.upload.base,
-            one_time.as_deref(),
-            &mut rng,
-        )
-        .unwrap();
+    meet(&mut alice, &mut bob, one_time, &mut rng);
     let mut secrets = Secrets::new();
     for _ in 0..3 {
         deliver(&mut alice, &mut bob, &stamp_keys, &mut rng);
@@ -140,9 +152,7 @@ fn forgotten_contacts_leave_nothing_while_the_clients_live() {
     let stamp_keys = Box::new(StampKeys::generate("eu", NOW, &mut rng).unwrap());
     let mut alice = Device::new("alice", &mut rng);
     let mut bob = Device::new("bob", &mut rng);
-    let base = &bob.upload.base;
-    let started = alice.client.start(&bob.account(), base, None, &mut rng);
-    started.unwrap();
+    meet(&mut alice, &mut bob, None, &mut rng);
     let mut secrets = Secrets::new();
     for _ in 0..3 {
         deliver(&mut alice, &mut bob, &stamp_keys, &mut rng);
@@ -151,7 +161,7 @@ fn forgotten_contacts_leave_nothing_while_the_clients_live() {
     for (device, peer) in [(&alice, "bob"), (&bob, "alice")] {
         // record = 01 || 0a || length, 7 bits in each byte || sessions || ...
         let name = [&[peer.len() as u8], peer.as_bytes()].concat();
-        let key = Key::new(Table::new([b"d", &name[..]].concat()), Row::Number(0));
+        let key = Key::new(Table::new([b"d", &name[..]].concat()), Row::Number(1));
         let record = device.client.store().get(&key).unwrap().unwrap();
         let start = 2
             + record[2..]

@@ -10,6 +10,9 @@ use super::Provider;
 /// What a device published: its base, and the one-time parts that are left to hand out.
 pub(crate) type Published = (Vec<u8>, VecDeque<Vec<u8>>);
 
+/// The prekeys of a device that the provider hides for a while.
+pub struct HiddenPreKeys(Published);
+
 impl Provider {
     /// Stores the prekeys that a device of an account publishes. The identity in them says which
     /// device it is; an unknown one counts as the first. A one-time prekey that was handed out
@@ -69,6 +72,16 @@ impl Provider {
         let one_time = one_time.pop_front();
         self.handed_out.extend(one_time.clone());
         Some((base.clone(), one_time))
+    }
+
+    /// Hands out no prekeys of a device any more. Returns them, to show them again later.
+    pub fn hide_prekeys(&mut self, device: &DeviceAddress) -> HiddenPreKeys {
+        HiddenPreKeys(self.prekeys.remove(device).unwrap_or_default())
+    }
+
+    /// Hands out prekeys again that were hidden.
+    pub fn show_prekeys(&mut self, device: &DeviceAddress, hidden: HiddenPreKeys) {
+        self.prekeys.insert(device.clone(), hidden.0);
     }
 
     /// Hands out the roster of an account with bundles of all its devices that published prekeys.

@@ -61,7 +61,7 @@ impl Arrival {
         }
     }
 
-    pub(super) fn skipped(&self) -> Received {
+    pub(in crate::client) fn skipped(&self) -> Received {
         Received::Skipped {
             from: self.with.clone(),
             id: self.id,

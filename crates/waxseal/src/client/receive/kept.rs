@@ -126,7 +126,10 @@ impl<S: Store> Client<S> {
         }
         // What an own device tells a peer is for the peer.
         if arrival.is_own {
-            return Ok(arrival.skipped());
+            return match &control.sync {
+                Some(sync) => Ok(self.take_sync(batch, arrival, sync)?),
+                None => Ok(arrival.skipped()),
+            };
         }
         let receipts = self.take_receipts(batch, arrival, control)?;
         // They come once: without them, what arrived would count as lost.

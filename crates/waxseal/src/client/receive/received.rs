@@ -1,10 +1,11 @@
 //! What a delivery contained.
 
-use waxseal_reporting::{AccountId, FrankingTag};
+use waxseal_reporting::{AccountId, DeviceId, FrankingTag};
 
 #[cfg(doc)]
 use crate::client::Client;
 use crate::client::history::Message;
+use crate::client::synced::Synced;
 
 /// What a delivery contained. In all cases the delivery may now be acknowledged to the provider.
 #[derive(Clone, Debug)]
@@ -64,6 +65,14 @@ pub enum Received {
         /// The messages that were shown to the peer.
         opened: Vec<FrankingTag>,
     },
+    /// Another device of this account told something that all of them share. It is stored, and
+    /// carried out.
+    Synced {
+        /// The device that told it.
+        device: DeviceId,
+        /// What is new here. Empty if nothing is.
+        changes: Vec<Synced>,
+    },
     /// A message that was opened and dropped: by [`Client::skip`], because the sender is
     /// [blocked](Client::block), or because another device of this account told it to someone else.
     Skipped {
@@ -78,6 +87,9 @@ impl Received {
     /// Whether no further delivery may be received in the same transaction, because what this one
     /// changed is read from the store.
     pub(super) fn ends_batch(&self) -> bool {
-        matches!(self, Self::Refused { .. } | Self::Receipts { .. })
+        matches!(
+            self,
+            Self::Refused { .. } | Self::Receipts { .. } | Self::Synced { .. }
+        )
     }
 }

@@ -1,0 +1,282 @@
+//! Taking the history: messages of another device of the account, verified one by one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rand_core::CryptoRng;
+use waxseal_reporting::{AccountId, DeviceId, Timestamp};
+
+use super::apply::deleted_until;
+use crate::client::peers::Peer;
+use crate::client::{Client, keys, take_secret_bytes};
+use crate::error::{HistoryError, StateError};
+use crate::records::{ConversationRecord, ImportRecord, IndexRecord, MessageRecord, MessageState};
+use crate::store::{Store, Transaction};
+use crate::sync::HistoryKey;
+use crate::sync::history::{ChunkError, HistoryMessage, HistoryRecord, Place, RequestId, records};
+
+/// A history that this device takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HistoryImport {
+    /// The request.
+    pub request: RequestId,
+    /// The device that gives the history. `None` before the offer.
+    pub device: Option<DeviceId>,
+    /// The number of the next chunk.
+    pub next: u32,
+    /// Where to fetch it. `None` before the offer.
+    pub place: Option<Place>,
+}
+
+/// How far a history was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HistoryProgress {
+    /// The number of the next chunk.
+    pub next: u32,
+    /// Messages that were taken so far.
+    pub taken: u64,
+    /// Messages that were here before, or that the user deleted.
+    pub known: u64,
+    /// Messages that are not of this account, or whose evidence does not hold.
+    pub refused: u64,
+    /// Whether that was the last chunk.
+    pub is_done: bool,
+}
+
+impl ImportRecord {
+    fn key(&self) -> Option<HistoryKey> {
+        Some(HistoryKey::from_bytes(self.key.as_slice().try_into().ok()?))
+    }
+
+    fn request(&self) -> Option<RequestId> {
+        Some(RequestId(self.request.as_slice().try_into().ok()?))
+    }
+}
+
+/// The peers and the messages of one chunk.
+#[derive(Default)]
+struct Taking {
+    peers: BTreeMap<AccountId, (Peer, Option<Timestamp>)>,
+    tags: BTreeSet<[u8; 32]>,
+    due: BTreeSet<u64>,
+    transaction: Transaction,
+}
+
+impl<S: Store> Client<S> {
+    /// Asks the other devices of the account for the history, with the next
+    /// [`upkeep`](Self::upkeep). The user agrees on one of them.
+    ///
+    /// If a history is under way, asks for the rest of it: chunks stay with the provider for some
+    /// minutes, so some can be lost.
+    pub fn ask_history(
+        &mut self,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<RequestId, StateError<S::Error>> {
+        self.run(|client| {
+            let record: Option<ImportRecord> = client.readable(&keys::import())?;
+            let under_way = record.filter(|record| !record.is_done && record.request().is_some());
+            let mut record = under_way.unwrap_or_else(|| {
+                let mut request = [0; 16];
+                rng.fill_bytes(&mut request);
+                let mut record = ImportRecord::default();
+                record.request.extend_from_slice(&request);
+                record
+            });
+            let request = record.request().unwrap_or(RequestId([0; 16])); // it is there
+            record.tells = true;
+            record.asked_ms = now.as_millis();
+            let mut transaction = Transaction::default();
+            transaction.put_record(keys::import(), &record);
+            client.commit(transaction)?;
+            Ok(request)
+        })
+    }
+
+    /// The history that this device takes, if it asked for one and does not have all of it.
+    pub fn history_import(&self) -> Result<Option<HistoryImport>, StateError<S::Error>> {
+        self.look(|client| {
+            let record: Option<ImportRecord> = client.readable(&keys::import())?;
+            Ok(record.filter(|record| !record.is_done).and_then(|record| {
+                let key = record.key();
+                Some(HistoryImport {
+                    request: record.request()?,
+                    device: key.is_some().then_some(DeviceId(record.device)),
+                    next: record.next,
+                    place: key.map(|key| key.place(record.round, record.next)),
+                })
+            }))
+        })
+    }
+
+    /// Takes the next chunk of the history, in one transaction.
+    ///
+    /// Each message comes with its evidence, so that it can be reported from this device. The
+    /// evidence is verified: a message that is not what its tag commits to, or not of this account
+    /// and its conversation, is refused alone. Only the provider can verify the stamp, which it does
+    /// when the message is reported. A message that is here already is not taken again, nor is one
+    /// that was deleted.
+    ///
+    /// The messages come before those that this device has seen itself, unless its conversation
+    /// began while the account had no other device: then they come after them. After the last chunk
+    /// the key is destroyed.
+    ///
+    /// # Errors
+    /// [`HistoryError::Chunk`] if it is not the next chunk; [`HistoryError::None`] if no history is
+    /// under way. Nothing changed.
+    pub fn import_history(
+        &mut self,
+        chunk: &[u8],
+    ) -> Result<HistoryProgress, HistoryError<S::Error>> {
+        self.run(|client| {
+            let record: Option<ImportRecord> = client.readable(&keys::import())?;
+            let record = record.filter(|record| !record.is_done);
+            let mut record = record.ok_or(HistoryError::None)?;
+            let (key, request) = record
+                .key()
+                .zip(record.request())
+                .ok_or(HistoryError::None)?;
+            let opened = key.open_chunk(request, record.next, chunk)?;
+            let mut taking = Taking::default();
+            let mut peer = None;
+            for one in records(&opened.body) {
+                match one? {
+                    HistoryRecord::Peer(account) => peer = Some(account),
+                    HistoryRecord::Refused => record.refused = record.refused.saturating_add(1),
+                    HistoryRecord::Message(message) => {
+                        let peer = peer.as_ref().ok_or(ChunkError::Malformed)?;
+                        let count = match client.take_given(&mut taking, peer, *message)? {
+                            Given::Taken => &mut record.taken,
+                            Given::Known => &mut record.known,
+                            Given::Refused => &mut record.refused,
+                        };
+                        *count = count.saturating_add(1);
+                    }
+                }
+            }
+            record.next = record.next.saturating_add(1);
+            record.is_done = opened.is_last;
+            if record.is_done {
+                record.key.clear();
+            }
+            let mut transaction = taking.transaction;
+            transaction.put_record(keys::import(), &record);
+            for (account, (known, _)) in &mut taking.peers {
+                known.put(account, &mut transaction);
+            }
+            client.commit(transaction)?;
+            for (account, (known, _)) in taking.peers {
+                client.keep_peer(&account, known);
+            }
+            Ok(HistoryProgress {
+                next: record.next,
+                taken: record.taken,
+                known: record.known,
+                refused: record.refused,
+                is_done: record.is_done,
+            })
+        })
+    }
+
+    /// Stops taking the history, and destroys its key. What was taken stays.
+    pub fn cancel_history_import(&mut self) -> Result<(), StateError<S::Error>> {
+        self.run(|client| {
+            let record: Option<ImportRecord> = client.readable(&keys::import())?;
+            let Some(mut record) = record else {
+                return Ok(());
+            };
+            let mut transaction = Transaction::default();
+            // The other device is told, so that it stops.
+            (record.is_done, record.tells) = (true, false);
+            record.key.clear();
+            transaction.put_record(keys::import(), &record);
+            client.commit(transaction)
+        })
+    }
+
+    /// Takes one message of the history.
+    fn take_given(
+        &mut self,
+        taking: &mut Taking,
+        peer: &AccountId,
+        message: HistoryMessage,
+    ) -> Result<Given, StateError<S::Error>> {
+        // CHK-346: the message is of this account and this conversation.
+        if !message.belongs(&self.me.account, peer) {
+            return Ok(Given::Refused);
+        }
+        let evidence = &message.evidence;
+        let tag = *evidence.tag();
+        if !taking.peers.contains_key(peer) {
+            let known = match self.peer_or_new(peer) {
+                // The record of a damaged peer costs its messages.
+                Err(StateError::Damaged(_)) => return Ok(Given::Refused),
+                known => known?,
+            };
+            let until = deleted_until(self, peer)?;
+            taking.peers.insert(peer.clone(), (known, until));
+        }
+        let is_known = !taking.tags.insert(*tag.as_bytes()) || self.index(peer, &tag)?.is_some();
+        let Some((known, until)) = taking.peers.get_mut(peer) else {
+            return Ok(Given::Refused); // it was inserted above
+        };
+        let accepted_at = evidence.accepted_at();
+        if is_known || until.is_some_and(|until| accepted_at <= until) {
+            return Ok(Given::Known);
+        }
+        let conversation = &mut known.conversation;
+        let Some(ordinal) = conversation.next_given() else {
+            return Ok(Given::Refused);
+        };
+        let accepted_ms = accepted_at.as_millis();
+        let last = match message.is_sent {
+            true => {
+                conversation.is_accepted = true; // the user wrote to it
+                &mut conversation.last_copied_ms
+            }
+            false => &mut conversation.last_accepted_ms,
+        };
+        *last = (*last).max(accepted_ms);
+        let (transaction, due) = (&mut taking.transaction, &mut taking.due);
+        let due = self.put_due(transaction, due, peer, evidence)?;
+        let index = IndexRecord {
+            ordinal: Some(ordinal),
+            due,
+            ..IndexRecord::default()
+        };
+        self.put_index(transaction, peer, tag, &index);
+        let told = |value: u64| if message.is_sent { value } else { 0 };
+        let record = MessageRecord {
+            ordinal,
+            state: Some(MessageState::Stamped(take_secret_bytes(evidence.encode()))),
+            delivered_ms: told(message.delivered_ms),
+            opened_ms: told(message.opened_ms),
+            not_delivered: u32::try_from(told(message.not_delivered.into())).unwrap_or_default(),
+            ..MessageRecord::default()
+        };
+        transaction.put_message(peer, &record);
+        Ok(Given::Taken)
+    }
+}
+
+/// What became of a message of the history.
+enum Given {
+    Taken,
+    Known,
+    Refused,
+}
+
+impl ConversationRecord {
+    /// The ordinal of the next message of a history: below those of this device while there is
+    /// room, else after them. `None` if the numbers are used up.
+    fn next_given(&mut self) -> Option<u64> {
+        let next = match self.next_imported < self.first_ordinal {
+            true => &mut self.next_imported,
+            false => &mut self.next_ordinal,
+        };
+        let ordinal = *next;
+        *next = ordinal.checked_add(1)?;
+        Some(ordinal)
+    }
+}
