@@ -54,12 +54,9 @@ mod send;
 mod set_back;
 mod state;
 mod status;
-<<<<<<< HEAD
-mod times;
-=======
 mod sync;
 mod synced;
->>>>>>> dv-sync
+mod times;
 mod told;
 mod unopened;
 mod upkeep;
