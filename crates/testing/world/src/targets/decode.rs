@@ -12,16 +12,18 @@ use waxseal_reporting::recipient::{
     Control, Evidence, Opened, OpeningChannel, Refusal, open, open_any, open_unstamped,
 };
 use waxseal_reporting::relay::{
-    Claim, Delivery, DeliveryKey, Envelope, PostedEnvelope, PostedReseal, Receipt, StampKeys,
-    StampedEnvelope,
+    Claim, Delivery, DeliveryKey, Envelope, PostedEnvelope, PostedFanout, PostedReseal, Receipt,
+    StampKeys, StampedEnvelope,
 };
 use waxseal_reporting::reporter::{ModerationPublicKey, Report};
 use waxseal_reporting::reviewer::review;
 use waxseal_reporting::sender::{SealingChannel, SentMessage, seal, seal_control};
 use waxseal_reporting::vault::{ModerationKeyPair, UnsealedReport};
-use waxseal_reporting::{AccountId, Audience, DeviceAddress, FrankingTag};
+use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId, FrankingTag};
 
 use crate::{NOW, Provider, address, rng};
+
+mod fanout;
 
 /// Asserts that a decoded value encodes to the same bytes again.
 macro_rules! one_encoding {
@@ -78,6 +80,9 @@ pub fn core_decode(input: &[u8]) {
             let number = SafetyNumber::new(ends.0, ends.1).unwrap();
             let _ = number.compare_scanned(bytes);
             let _ = SafetyNumber::new((&identity, bytes), ends.1);
+            let ends = ((&[1; 32], "alice"), (&[2; 32], "bob"));
+            let number = SafetyNumber::of_accounts(ends.0, ends.1).unwrap();
+            let _ = number.compare_scanned(bytes);
         }
         8 => parts(bytes),
         9 => prekey_parts(bytes),
@@ -172,7 +177,7 @@ pub fn reporting_decode(input: &[u8]) {
     let Some((kind, bytes)) = input.split_first() else {
         return;
     };
-    match kind % 19 {
+    match kind % 21 {
         0 => one_encoding!(bytes, Envelope::decode(bytes), envelope => envelope.encode()),
         1 => one_encoding!(bytes, Delivery::decode(bytes), delivery => delivery.encode()),
         2 => one_encoding!(bytes, Receipt::decode(bytes), receipt => receipt.encode()),
@@ -217,7 +222,9 @@ pub fn reporting_decode(input: &[u8]) {
             let refusal = Refusal::decode(bytes).ok_or(());
             one_encoding!(bytes, refusal, refusal => refusal.encode().unwrap());
         }
-        _ => control(bytes),
+        18 => control(bytes),
+        19 => drop(PostedFanout::decode(bytes)),
+        _ => fanout::fanout(bytes),
     }
 }
 
