@@ -5,3 +5,4 @@ mod journey;
 mod properties;
 pub(crate) mod raw;
 pub(crate) mod support;
+mod vectors;

@@ -12,6 +12,9 @@ fn debug_shows_nothing_secret() {
 
 #[cfg(feature = "words")]
 mod words {
+    use bip0039::English;
+    use rand::RngExt as _;
+
     use super::super::{RecoverySecret, WordsError};
 
     fn words() -> String {
@@ -31,8 +34,35 @@ mod words {
 
     #[test]
     fn words_are_those_of_bip39() {
-        let zero = RecoverySecret::from_bytes(&[0; 32]).to_words();
-        assert_eq!(*zero, "abandon ".repeat(23) + "art");
+        let legal = "legal winner thank year wave sausage worth useful ".repeat(2)
+            + "legal winner thank year wave sausage worth title";
+        let letter = "letter advice cage absurd amount doctor acoustic avoid ".repeat(2)
+            + "letter advice cage absurd amount doctor acoustic bless";
+        for (byte, words) in [
+            (0, "abandon ".repeat(23) + "art"),
+            (0x7f, legal),
+            (0x80, letter),
+            (0xff, "zoo ".repeat(23) + "vote"),
+        ] {
+            let secret = RecoverySecret::from_bytes(&[byte; 32]);
+            assert_eq!(*secret.to_words(), words);
+        }
+    }
+
+    #[test]
+    fn every_secret_reads_back_from_its_words() {
+        let mut bytes = [0; 32];
+        for _ in 0..200 {
+            rand::rng().fill(&mut bytes);
+            let words = RecoverySecret::from_bytes(&bytes).to_words();
+            assert_eq!(
+                *RecoverySecret::from_words(&words).unwrap().to_bytes(),
+                bytes
+            );
+        }
+        // The list is in alphabetical order, and no word is longer than 8 letters.
+        assert!(English::words().is_sorted());
+        assert!(English::words().iter().all(|word| word.len() <= 8));
     }
 
     #[test]
@@ -52,6 +82,8 @@ mod words {
         let (rest, _) = words.rsplit_once(' ').unwrap();
         assert_eq!(refused(&format!("{rest} waxseal")), WordsError::UnknownWord);
         assert_eq!(refused(&format!("{rest} äpfel")), WordsError::UnknownWord);
+        let long = format!("{rest} abandoned");
+        assert_eq!(refused(&long), WordsError::UnknownWord);
         assert_eq!(refused(&"abandon ".repeat(24)), WordsError::Checksum);
     }
 }

@@ -1,6 +1,7 @@
 //! Small inputs for each fuzz target, made from genuine messages, reports and states.
 
 mod log;
+mod roster;
 mod scripts;
 
 use waxseal::core::{IdentityKeyPair, PreKeyBundle, PreKeys, SessionSet};
@@ -27,6 +28,7 @@ pub fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
     core(&mut seeds);
     reporting(&mut seeds);
     log::log(&mut seeds);
+    roster::roster(&mut seeds);
     scripts::scripts(&mut seeds);
     scripts::edits(&mut seeds);
     let desk = desk_seeds().into_iter();

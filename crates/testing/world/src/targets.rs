@@ -10,6 +10,7 @@ mod desk;
 mod edit;
 pub(crate) mod log;
 mod report;
+pub(crate) mod roster;
 mod sqlite;
 mod store;
 
@@ -23,6 +24,7 @@ pub use desk::desk;
 pub(crate) use desk::desk_seeds;
 pub use log::log;
 pub use report::report;
+pub use roster::roster;
 pub use sqlite::sqlite;
 pub use store::store;
 
@@ -30,7 +32,7 @@ pub use store::store;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets, by their names in `fuzz/`.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 12] = [
     ("core_decode", core_decode),
     ("reporting_decode", reporting_decode),
     ("sessions", sessions),
@@ -42,6 +44,7 @@ pub const TARGETS: [Target; 11] = [
     ("store", store),
     ("sqlite", sqlite),
     ("log", log),
+    ("roster", roster),
 ];
 
 /// Runs a script with two devices (see [`Pair`]). Asserts that in the end a device's state opens no

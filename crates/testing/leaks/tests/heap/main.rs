@@ -14,6 +14,7 @@ mod conversation;
 mod derived;
 mod identity;
 mod reporting;
+mod roster;
 
 use waxseal_core::{IdentityKeyPair, PreKeys, SessionSet};
 use waxseal_leaks::arena::Arena;
