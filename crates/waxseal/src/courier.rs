@@ -288,8 +288,8 @@ impl<S: Store> Courier<S> {
                 self.upkeep_at = Some(now); // asks for the peer's prekeys
                 self.client.hold(recipient, message, now, rng)
             }
-            // Nothing is sent before there is a newer roster.
-            Err(SendError::RosterConflict) => {
+            // Nothing is sent before there is a roster, or a newer one.
+            Err(SendError::RosterConflict | SendError::NoAccountKey) => {
                 let me = self.client.me().account.clone();
                 for account in [recipient, &me] {
                     self.bundles.want_roster(account);

@@ -92,6 +92,18 @@ impl<S: Store> Client<S> {
         Ok(known.collect())
     }
 
+    /// Whether there is a session with a device, of a peer or of the own account, on which this
+    /// device may send.
+    pub fn has_session_with(&self, device: &DeviceAddress) -> Result<bool, StateError<S::Error>> {
+        self.look(|client| {
+            let can_send = client.look_at_peer(&device.account, |peer| {
+                let known = peer.devices.get(&device.device);
+                known.is_some_and(|known| known.can_send())
+            })?;
+            Ok(can_send.unwrap_or_default())
+        })
+    }
+
     /// The devices to which a message to `peer` would not be sealed, because there is no session
     /// with them: devices of the peer, and other ones of the own account.
     ///

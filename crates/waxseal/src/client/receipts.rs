@@ -130,6 +130,9 @@ impl<S: Store> Client<S> {
         self.commit(transaction)?;
         upkeep.outgoing.extend(outgoing);
         self.keep_pair(pair);
+        if page.next.is_some() {
+            upkeep.again_at(now.as_millis());
+        }
         Ok(page.next.is_none() && !upkeep_record.tells_roster)
     }
 

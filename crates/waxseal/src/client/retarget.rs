@@ -45,6 +45,34 @@ impl<S: Store> Client<S> {
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<Outgoing, RetargetError<S::Error>> {
+        self.retarget_as(recipient, id, (mismatch, true), now, rng)
+    }
+
+    /// Seals a message of the outbox for those devices that it leaves
+    /// [without](field@Outgoing::without) a key, and with which there is a session by now. Returns
+    /// the same message, to post in its place. Does not count as a round of
+    /// [`retarget`](Self::retarget).
+    ///
+    /// # Errors
+    /// As for [`retarget`](Self::retarget).
+    pub fn complete(
+        &mut self,
+        recipient: &AccountId,
+        id: &FrankingTag,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Outgoing, RetargetError<S::Error>> {
+        self.retarget_as(recipient, id, (&Mismatch::default(), false), now, rng)
+    }
+
+    fn retarget_as(
+        &mut self,
+        recipient: &AccountId,
+        id: &FrankingTag,
+        (mismatch, is_round): (&Mismatch, bool),
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Outgoing, RetargetError<S::Error>> {
         self.run(|client| {
             let number = client.number_in_outbox(id)?.ok_or(RetargetError::NotSent)?;
             let entry: Option<OutboxRecord> = client.readable(&keys::envelope(number))?;
@@ -53,11 +81,11 @@ impl<S: Store> Client<S> {
             let fanout = Fanout::decode(&entry.envelope);
             let mut fanout = fanout.map_err(|_| RetargetError::NotSent)?;
             // CHK-320: a message is sealed for other devices three times at most.
-            if entry.rounds >= MAX_ROUNDS {
+            if is_round && entry.rounds >= MAX_ROUNDS {
                 client.give_up_targets(recipient, id, &entry)?;
                 return Err(RetargetError::TooManyRounds);
             }
-            entry.rounds = entry.rounds.saturating_add(1);
+            entry.rounds = entry.rounds.saturating_add(is_round.into());
             let mut transaction = Transaction::default();
             let mut pair = client.pair_to(recipient)?;
             let learnt_ms = client.learnt_ms(now)?;

@@ -220,8 +220,6 @@ impl<S: Store> Client<S> {
             let mut transaction = Transaction::default();
             transaction.delete(keys::upkeep(account));
             self.commit(transaction)?;
-        } else if parts.get(4) == Some(&false) {
-            upkeep.again_at(now.as_millis());
         }
         Ok(())
     }

@@ -81,7 +81,7 @@ impl<S: Store> Courier<S> {
         now: Timestamp,
     ) -> Result<(), LinkDeviceError<S::Error>> {
         let code = LinkCode::from_text(code).map_err(|_| LinkingError::Malformed)?;
-        let own = self.client.own_roster()?;
+        let own = self.own_roster()?;
         let identity = self.client.identity().to_bytes();
         let Some(own) = own else {
             return Err(LinkDeviceError::NoAccountKey);
@@ -215,7 +215,7 @@ impl<S: Store> Courier<S> {
         if slot == LinkSlot::Welcome {
             (self.link.is_open, self.link.is_awaited) = (false, false);
             // The device that this version added.
-            let own = self.client.own_roster()?;
+            let own = self.own_roster()?;
             let added = own.as_ref().and_then(|own| {
                 let mut devices = own.devices().iter();
                 devices.find(|entry| entry.since == own.version())

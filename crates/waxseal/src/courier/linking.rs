@@ -346,8 +346,9 @@ impl<S: Store> Linking<S> {
         }
     }
 
+    /// Ends the link, if it is not over.
     fn fail(&mut self, error: LinkingError) {
-        self.failure = Some(error.into());
+        self.failure.get_or_insert(error.into());
     }
 
     /// When to call [`next`](Self::next) again. `None` while an answer is awaited, and if nothing

@@ -38,8 +38,6 @@ pub(super) struct Outbox {
     blocked: BTreeMap<AccountId, Timestamp>,
     /// A message that the client did not know when its receipt came.
     unknown: Option<FrankingTag>,
-    /// A message that waits for prekeys of devices for which it was not sealed.
-    pub(super) incomplete: Option<FrankingTag>,
     has_sealed_earlier: bool,
     has_told_damage: bool,
 }
@@ -51,7 +49,6 @@ impl Default for Outbox {
             after: None,
             blocked: BTreeMap::new(),
             unknown: None,
-            incomplete: None,
             has_sealed_earlier: false,
             has_told_damage: false,
         }

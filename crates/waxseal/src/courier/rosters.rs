@@ -60,13 +60,26 @@ impl<S: Store> Courier<S> {
         self.publish_at = Some(Timestamp::from_millis(0));
     }
 
+    /// The own roster. If its record is damaged, it is reset, and the roster comes from the relay.
+    pub(super) fn own_roster(&mut self) -> Result<Option<Roster>, StateError<S::Error>> {
+        match self.client.own_roster() {
+            Err(StateError::Damaged(_)) => {
+                let me = self.client.me().account.clone();
+                self.client.reset_peer(&me)?;
+                self.bundles.want_roster(&me);
+                self.client.own_roster()
+            }
+            roster => roster,
+        }
+    }
+
     /// Makes the account key of a store that an earlier version of this library wrote.
     pub(super) fn make_account_key(
         &mut self,
         now: Timestamp,
         rng: &mut impl rand_core::CryptoRng,
     ) -> Result<(), StateError<S::Error>> {
-        if self.has_account_key || self.client.own_roster()?.is_some() {
+        if self.has_account_key || self.own_roster()?.is_some() {
             self.has_account_key = true;
             return Ok(());
         }
@@ -86,12 +99,12 @@ impl<S: Store> Courier<S> {
     /// A relay with a newer roster ignores this one. So one that waits is published afterwards, to
     /// learn whether the relay took it.
     pub(super) fn roster_to_register(
-        &self,
+        &mut self,
     ) -> Result<(Option<Vec<u8>>, Option<RosterVersion>), StateError<S::Error>> {
         if let Some(pending) = self.client.pending_roster()? {
             return Ok((Some(pending), None));
         }
-        let own = self.client.own_roster()?;
+        let own = self.own_roster()?;
         let signed = own.as_ref().map(|own| own.signed().encode());
         Ok((signed, own.map(|own| own.stamp())))
     }
@@ -105,8 +118,8 @@ impl<S: Store> Courier<S> {
     }
 
     /// Whether the own roster, as far as this device knows it, does not list this device.
-    pub(super) fn is_not_listed(&self) -> Result<bool, StateError<S::Error>> {
-        let own = self.client.own_roster()?;
+    pub(super) fn is_not_listed(&mut self) -> Result<bool, StateError<S::Error>> {
+        let own = self.own_roster()?;
         let identity = self.client.identity().to_bytes();
         let is_listed = own.is_some_and(|own| own.device_of(&identity).is_some());
         Ok(!is_listed && self.client.pending_roster()?.is_none())
@@ -121,7 +134,7 @@ impl<S: Store> Courier<S> {
             return Ok(None);
         }
         // The roster that waits follows the own one, so the relay must have that first.
-        let own = self.client.own_roster()?;
+        let own = self.own_roster()?;
         let own = own.filter(|own| own.stamp() > self.published());
         let roster = match own {
             Some(own) => Some(own),
@@ -226,7 +239,7 @@ impl<S: Store> Courier<S> {
 
     /// The relay has the roster that this device goes by.
     fn note_published(&mut self) -> Result<(), StateError<S::Error>> {
-        match self.client.own_roster()? {
+        match self.own_roster()? {
             Some(own) => self.note_sent(own.stamp()),
             None => Ok(()),
         }

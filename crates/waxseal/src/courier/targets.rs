@@ -28,28 +28,32 @@ impl<S: Store> Courier<S> {
         };
         let mut missing = missing.into_iter();
         let wanted = missing.find_map(|wanted| self.bundles.askable(wanted, now));
-        Ok(wanted.map(|wanted| {
-            self.outbox.incomplete = Some(outgoing.id);
-            bundles::ask(wanted, true)
-        }))
+        Ok(wanted.map(|wanted| bundles::ask(wanted, true)))
     }
 
     /// Seals a message for the devices with which there is a session since it was written. Returns
-    /// whether it is another one now.
+    /// whether it goes to more devices now.
     pub(super) fn completed(
         &mut self,
         outgoing: &Outgoing,
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<bool, StateError<S::Error>> {
-        if self.outbox.incomplete.take() != Some(outgoing.id) {
+        let mut can_seal = false;
+        for device in &outgoing.without {
+            can_seal |= match self.client.has_session_with(device) {
+                Err(StateError::Damaged(_)) => false,
+                has_session => has_session?,
+            };
+        }
+        if !can_seal {
             return Ok(false);
         }
         let (to, id) = (&outgoing.recipient, &outgoing.id);
-        match self.client.retarget(to, id, &Mismatch::default(), now, rng) {
+        match self.client.complete(to, id, now, rng) {
+            Ok(completed) => Ok(completed.without.len() < outgoing.without.len()),
             Err(RetargetError::State(StateError::Store(error))) => Err(StateError::Store(error)),
-            // The devices that got no key ask for one.
-            sealed => Ok(sealed.is_ok()),
+            Err(_) => Ok(false), // the devices that got no key ask for one
         }
     }
 

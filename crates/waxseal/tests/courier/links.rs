@@ -226,7 +226,10 @@ fn nobody_who_types_nothing_links_anything() {
     town.live(10 * MINUTE_MS);
     newcomer.turn(&mut town.relay);
     let mails = town.relay.asked.iter();
-    assert_eq!(mails.filter(|asked| asked.path.contains("mailbox")).count(), 0);
+    assert_eq!(
+        mails.filter(|asked| asked.path.contains("mailbox")).count(),
+        0
+    );
 }
 
 #[test]
@@ -335,7 +338,10 @@ fn a_full_relay_delays_a_link_and_stops_no_message() {
     }
     town.say(0, "bob", "while it waits");
     town.turn();
-    assert_eq!(town.phones[1].heard("alice").last().unwrap(), "while it waits");
+    assert_eq!(
+        town.phones[1].heard("alice").last().unwrap(),
+        "while it waits"
+    );
     town.relay.max_slots = 100;
     town.until(&mut newcomer, &LinkingState::Digits);
     assert!(newcomer.linking.trouble().is_none());

@@ -65,7 +65,10 @@ fn an_account_is_recovered_and_its_peers_go_on_without_a_warning() {
     town.say(0, "alice", "are you back?");
     town.live(MINUTE_MS);
     for who in [1, 2] {
-        assert_eq!(town.phones[who].heard("bob").last().unwrap(), "are you back?");
+        assert_eq!(
+            town.phones[who].heard("bob").last().unwrap(),
+            "are you back?"
+        );
     }
     town.say(2, "bob", "yes");
     town.live(HOUR_MS);
@@ -94,13 +97,23 @@ fn a_stolen_manager_is_removed_by_a_device_that_takes_over() {
     assert_eq!(town.relay.provider.devices(&account("alice")).len(), 1);
     town.say(1, "alice", "only to the laptop");
     town.live(MINUTE_MS);
-    assert_eq!(town.phones[2].heard("bob").last().unwrap(), "only to the laptop");
-    assert_ne!(town.phones[0].heard("bob").last().unwrap(), "only to the laptop");
+    assert_eq!(
+        town.phones[2].heard("bob").last().unwrap(),
+        "only to the laptop"
+    );
+    assert_ne!(
+        town.phones[0].heard("bob").last().unwrap(),
+        "only to the laptop"
+    );
 }
 
 #[test]
 fn a_recovery_survives_lost_requests_answers_and_a_crash() {
-    for fault in [Fault::RequestLost, Fault::AnswerLost, ErrorCode::Busy.into()] {
+    for fault in [
+        Fault::RequestLost,
+        Fault::AnswerLost,
+        ErrorCode::Busy.into(),
+    ] {
         for number in 0..12 {
             let mut town = Town::of_two();
             let secret = secret_of(&town, 0);
@@ -138,7 +151,11 @@ fn an_account_that_was_recovered_elsewhere_meanwhile_is_told() {
     }
     town.live(HOUR_MS);
     let told = |event: &Event| matches!(event, Event::NotChanged(_) | Event::Removed);
-    assert!(town.phones[2].count(told) >= 1, "{:?}", town.phones[2].events);
+    assert!(
+        town.phones[2].count(told) >= 1,
+        "{:?}",
+        town.phones[2].events
+    );
     assert_eq!(town.relay.provider.devices(&account("alice")).len(), 1);
     let requests = town.relay.asked.len();
     town.live(HOUR_MS);
@@ -158,7 +175,11 @@ fn a_wrong_secret_name_or_roster_is_told_and_nothing_is_asked_any_more() {
         let secret = RecoverySecret::from_bytes(&bobs.to_bytes());
         let mut recovering = Recovering::new(account(name), secret);
         ask(&mut recovering, &mut town.relay);
-        assert_eq!(recovering.state(), RecoveringState::Failed(failure), "{name}");
+        assert_eq!(
+            recovering.state(),
+            RecoveringState::Failed(failure),
+            "{name}"
+        );
         let now = town.now();
         assert!(recovering.next(now, &mut rng(1)).is_none());
         let failed = recovering.into_courier(MemoryStore::new(), &[], now, &mut rng(1));
