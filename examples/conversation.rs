@@ -41,9 +41,9 @@ fn main() -> Outcome<()> {
     let vault = Vault::new(ModerationKeyPair::generate(rng), provider.acceptance_key());
 
     title("1. Two people register, publish prekeys, and agree on keys");
-    let mut alice = register("alice", &mut provider, rng)?;
-    let mut bob = register("bob", &mut provider, rng)?;
-    agree_on_keys(&mut alice, &bob, &mut provider, rng)?;
+    let mut alice = register("alice", &mut provider, now, rng)?;
+    let mut bob = register("bob", &mut provider, now, rng)?;
+    agree_on_keys(&mut alice, &mut bob, &mut provider, now, rng)?;
 
     title("2. They talk; the provider relays what it cannot read");
     let first = exchange(&mut provider, &mut alice, &mut bob, FIRST.into(), now, rng)?;
@@ -115,36 +115,51 @@ fn main() -> Outcome<()> {
     Ok(())
 }
 
-/// Creates a device's account and publishes its prekeys.
-fn register(name: &str, provider: &mut Provider, rng: &mut impl CryptoRng) -> Outcome<Phone> {
+/// Creates an account with one device, and publishes its roster and its prekeys.
+fn register(
+    name: &str,
+    provider: &mut Provider,
+    now: Timestamp,
+    rng: &mut impl CryptoRng,
+) -> Outcome<Phone> {
     let me = DeviceAddress::new(AccountId::new(name)?, DeviceId(1));
     let delivery_key = provider.register(&me, rng);
-    let mut phone = Client::create(MemoryStore::new(), me, delivery_key, rng)?;
+    let mut phone = Client::create(MemoryStore::new(), me.clone(), delivery_key, now, rng)?;
+    let roster = phone.own_roster()?.ok_or("a new account has one")?;
+    provider.put_roster(&me, roster.signed().encode());
     let upload = phone.publish_prekeys(0, rng)?;
     println!(
         "  {name:<6} published {} one-time prekeys",
         upload.one_time.len()
     );
     let PreKeyUpload { base, one_time } = upload.clone();
-    provider.publish(&phone.me().account, base, one_time);
+    provider.publish(&me.account, base, one_time);
     phone.confirm_prekeys(&upload)?; // the provider has them
     Ok(phone)
 }
 
-/// Starts a session from the recipient's prekey bundle. The recipient may be offline.
+/// Starts a session from the recipient's roster and prekey bundle. The recipient may be offline.
+/// It fetches the initiator's roster before it opens the first message.
 fn agree_on_keys(
     initiator: &mut Phone,
-    recipient: &Phone,
+    recipient: &mut Phone,
     provider: &mut Provider,
+    now: Timestamp,
     rng: &mut impl CryptoRng,
 ) -> Outcome<()> {
-    let recipient = &recipient.me().account;
-    let (base, one_time) = provider.bundle(recipient).ok_or("nothing was published")?;
-    let len = base.len() + one_time.as_ref().map_or(0, Vec::len);
-    initiator.start(recipient, &base, one_time.as_deref(), rng)?;
+    let (from, to) = (
+        &initiator.me().account.clone(),
+        recipient.me().account.clone(),
+    );
+    let bundles = provider.bundles(&to).ok_or("nothing was published")?;
+    initiator.start(&to, &bundles, now, rng)?;
+    recipient.take_roster(from, &provider.roster(from), now)?;
+    let bundle = bundles.devices.first().ok_or("one device")?;
     println!(
-        "  bundle of {}: {len} bytes, signatures verified",
-        recipient.as_str()
+        "  {}: roster of {} bytes, prekey bundle of {} bytes, signatures verified",
+        to.as_str(),
+        bundles.roster.len(),
+        bundle.base.len() + bundle.one_time.as_ref().map_or(0, Vec::len)
     );
     println!("  keys agreed by PQXDH (X25519 and ML-KEM-1024) before the first message");
     Ok(())

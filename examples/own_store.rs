@@ -13,7 +13,9 @@ use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
 use waxseal::store::{Change, Cursor, Key, Listed, MAX_VALUE_LEN, Row, Table, Transaction};
-use waxseal::{AccountId, Client, DeliveryKey, DeviceAddress, DeviceId, Store, conformance};
+use waxseal::{
+    AccountId, Client, DeliveryKey, DeviceAddress, DeviceId, Store, Timestamp, conformance,
+};
 use zeroize::Zeroizing;
 
 type Records = BTreeMap<Vec<u8>, Zeroizing<Vec<u8>>>;
@@ -152,7 +154,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let path = folder.join("alice");
     let me = DeviceAddress::new(AccountId::new("alice")?, DeviceId(1));
     let key = DeliveryKey::generate(rng);
-    let client = Client::create(FileStore::open(&path)?, me.clone(), key, rng)?;
+    let now = Timestamp::from_millis(1_800_000_000_000);
+    let client = Client::create(FileStore::open(&path)?, me.clone(), key, now, rng)?;
     let identity = *client.identity();
     drop(client);
     let client = Client::open(FileStore::open(&path)?)?;

@@ -49,7 +49,7 @@ fn reinstalled(net: &mut Lossy) {
 
 fn gone_prekeys(net: &mut Lossy) {
     let bob = net.account(BOB);
-    let (base, _) = net.provider.bundle(&bob).expect("he published some");
+    let bundles = net.provider.bundles(&bob).expect("he published some");
     for _ in 0..3 {
         let upload = net.phones[BOB]
             .rotate_prekeys(&mut net.rng)
@@ -58,7 +58,7 @@ fn gone_prekeys(net: &mut Lossy) {
     }
     let alice = &mut net.phones[ALICE];
     alice
-        .start(&bob, &base, None, &mut net.rng)
+        .start(&bob, &bundles, net.now, &mut net.rng)
         .expect("the bundle is genuine");
     write(net, ALICE, 50);
 }

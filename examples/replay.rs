@@ -204,12 +204,15 @@ fn people<S: Store>(
             DeviceId(1),
         );
         let delivery_key = provider.register(&me, rng);
-        let mut client = Client::create(store(&name)?, me, delivery_key, rng)
+        let mut client = Client::create(store(&name)?, me.clone(), delivery_key, start, rng)
             .map_err(|error| error.to_string())?;
+        let roster = client.own_roster().map_err(|error| error.to_string())?;
+        let roster = roster.ok_or("a new account has one")?;
+        provider.put_roster(&me, roster.signed().encode());
         let upload = client
             .publish_prekeys(0, rng)
             .map_err(|error| error.to_string())?;
-        provider.publish(&client.me().account, upload.base, upload.one_time);
+        provider.publish(&me.account, upload.base, upload.one_time);
         clients.push(client);
     }
     Ok(Network::new(clients, provider, start, seed))

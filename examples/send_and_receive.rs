@@ -9,6 +9,7 @@ mod support {
 use std::error::Error;
 
 use support::provider::Provider;
+use waxseal::errors::ReceiveError;
 use waxseal::{AccountId, Client, DeviceAddress, DeviceId, MemoryStore, Received, Timestamp};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -16,13 +17,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     let now = Timestamp::from_millis(1_800_000_000_000); // an application passes the current time
     let mut provider = Provider::new(now, rng);
 
-    // Each device creates its account once and publishes prekeys, so that others can write to it
-    // while it is offline.
+    // Each device creates its account once. The roster lists the account's devices; with their
+    // prekeys, others can write to them while they are offline.
     let mut clients = Vec::new();
     for name in ["alice", "bob"] {
         let me = DeviceAddress::new(AccountId::new(name)?, DeviceId(1));
         let delivery_key = provider.register(&me, rng);
-        let mut client = Client::create(MemoryStore::new(), me.clone(), delivery_key, rng)?;
+        let mut client = Client::create(MemoryStore::new(), me.clone(), delivery_key, now, rng)?;
+        let roster = client.own_roster()?.ok_or("a new account has one")?;
+        provider.put_roster(&me, roster.signed().encode());
         let upload = client.publish_prekeys(0, rng)?;
         provider.publish(&me.account, upload.base.clone(), upload.one_time.clone());
         client.confirm_prekeys(&upload)?;
@@ -33,9 +36,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let (alice_id, bob_id) = (alice.me().account.clone(), bob.me().account.clone());
 
-    // First contact: Alice fetches a bundle of Bob's prekeys.
-    let (base, one_time) = provider.bundle(&bob_id).ok_or("nothing was published")?;
-    alice.start(&bob_id, &base, one_time.as_deref(), rng)?;
+    // First contact: Alice fetches Bob's roster, with prekeys of each device in it.
+    let bundles = provider.bundles(&bob_id).ok_or("nothing was published")?;
+    alice.start(&bob_id, &bundles, now, rng)?;
 
     // Alice sends. The message is stored before its envelope leaves; the provider's receipt
     // confirms it.
@@ -43,7 +46,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let relayed = provider.relay(alice.me(), bob.me(), &sent.envelope, now)?;
     alice.confirm(&bob_id, &relayed.receipt)?;
 
-    // Bob receives. The message is stored before it is shown; then the delivery is acknowledged.
+    // Bob receives. He does not know Alice's device yet, so he fetches her roster first.
+    let unknown = bob.receive(&relayed.delivery);
+    assert!(matches!(unknown, Err(ReceiveError::UnknownDevice { .. })));
+    bob.take_roster(&alice_id, &provider.roster(&alice_id), now)?;
+
+    // The message is stored before it is shown; then the delivery is acknowledged.
     let Received::Message { from, message, .. } = bob.receive(&relayed.delivery)? else {
         return Err("seen before".into());
     };

@@ -92,7 +92,7 @@ impl People {
                 true => format!("seller-{number}"),
                 false => format!("person-{}", number - spammers),
             };
-            clients.push(register(&name, &mut provider, &mut rng)?);
+            clients.push(register(&name, &mut provider, start, &mut rng)?);
             let circle = if number < spammers { targets } else { FRIENDS };
             let mut others: Vec<usize> = Vec::new();
             while others.len() < circle {
@@ -300,11 +300,18 @@ fn reason(number: usize) -> Reason {
     }
 }
 
-/// Creates an account and publishes its prekeys.
-fn register(name: &str, provider: &mut Provider, rng: &mut Rng) -> Result<Client<MemoryStore>> {
+/// Creates an account, and publishes its roster and its prekeys.
+fn register(
+    name: &str,
+    provider: &mut Provider,
+    now: Timestamp,
+    rng: &mut Rng,
+) -> Result<Client<MemoryStore>> {
     let me = DeviceAddress::new(AccountId::new(name)?, DeviceId(1));
     let delivery_key = provider.register(&me, rng);
-    let mut client = Client::create(MemoryStore::new(), me.clone(), delivery_key, rng)?;
+    let mut client = Client::create(MemoryStore::new(), me.clone(), delivery_key, now, rng)?;
+    let roster = client.own_roster()?.ok_or("a new account has one")?;
+    provider.put_roster(&me, roster.signed().encode());
     let upload = client.publish_prekeys(0, rng)?;
     provider.publish(&me.account, upload.base.clone(), upload.one_time.clone());
     client.confirm_prekeys(&upload)?;

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
-use waxseal::core::PreKeyBundle;
-use waxseal::errors::ReceiveError;
+use waxseal::errors::{ReceiveError, TakeRosterError};
+use waxseal::roster::{AccountKeyPair, SignedRoster};
 use waxseal::{
     AccountId, Advice, Client, DeliveryKey, DeviceAddress, DeviceId, Disclosure, FrankingTag,
     MemoryStore, Outgoing, Reason, Received, Status, Timestamp,
@@ -71,7 +71,7 @@ impl Lossy {
         let moderation = ModerationKeyPair::generate(&mut rng);
         let phones = ["alice", "bob"].map(|name| {
             let key = keys[usize::from(name == "bob")].clone();
-            new_phone(name, key, &mut provider, &mut rng)
+            new_phone(name, key, now, &mut provider, &mut rng)
         });
         let mut net = Self {
             phones,
@@ -104,21 +104,22 @@ impl Lossy {
         self.phones[who].me().account.clone()
     }
 
-    /// One phone loses everything, and registers again with another identity.
+    /// One phone loses everything, and registers its account again, with another account
+    /// key.
     pub fn reinstall(&mut self, who: usize) {
-        let (me, account) = (self.phones[who].me().clone(), self.account(who));
-        self.provider.forget_prekeys(&account);
+        let me = self.phones[who].me().clone();
         let key = self.provider.delivery_key(&me);
-        let name = account.as_str();
-        self.phones[who] = new_phone(name, key, &mut self.provider, &mut self.rng);
+        let name = me.account.as_str();
+        self.phones[who] = new_phone(name, key, self.now, &mut self.provider, &mut self.rng);
     }
 
     /// One phone accepts the peer's identity, as its user does after a warning.
     pub fn accept_identity(&mut self, who: usize) {
         let peer = self.account(1 - who);
-        let (base, _) = self.provider.bundle(&peer).expect("it published prekeys");
-        let bundle = PreKeyBundle::decode(&base, None).expect("a client made it");
-        let accepted = self.phones[who].accept_identity(&peer, bundle.identity());
+        let roster = SignedRoster::decode(&self.provider.roster(&peer));
+        let roster = roster.expect("a client made it").verify(peer.as_str());
+        let key = roster.expect("a client signed it").account_key().clone();
+        let accepted = self.phones[who].accept_identity(&peer, &key);
         accepted.expect("the store is in memory");
     }
 
@@ -126,10 +127,10 @@ impl Lossy {
     /// then the right one again.
     pub fn lose_sessions(&mut self, who: usize) {
         let peer = self.account(1 - who);
-        let identity = self.phones[who].peer_identity(&peer).expect("a contact");
-        let other = waxseal::core::IdentityKeyPair::generate(&mut self.rng);
-        for identity in [*other.public(), identity] {
-            let accepted = self.phones[who].accept_identity(&peer, &identity);
+        let key = self.phones[who].peer_account_key(&peer).expect("a contact");
+        let other = AccountKeyPair::generate(&mut self.rng).public();
+        for key in [other, key] {
+            let accepted = self.phones[who].accept_identity(&peer, &key);
             accepted.expect("the store is in memory");
         }
     }
@@ -139,8 +140,8 @@ impl Lossy {
         let peer = self.account(1 - from);
         let phone = &mut self.phones[from];
         if !phone.has_session(&peer).expect("the store is in memory") {
-            let (base, one_time) = self.provider.bundle(&peer).expect("it published prekeys");
-            let started = phone.start(&peer, &base, one_time.as_deref(), &mut self.rng);
+            let bundles = self.provider.bundles(&peer).expect("it published prekeys");
+            let started = phone.start(&peer, &bundles, self.now, &mut self.rng);
             started.expect("the bundle is genuine");
         }
         let sent = phone.send(&peer, text, self.now, &mut self.rng);
@@ -187,19 +188,16 @@ impl Lossy {
         let now = self.now;
         let upkeep = self.phones[who].upkeep(now, &mut self.rng);
         let upkeep = upkeep.expect("the store is in memory");
-        for peer in &upkeep.identities {
-            let (base, _) = self.provider.bundle(peer).expect("it published prekeys");
-            let bundle = PreKeyBundle::decode(&base, None).expect("a client made it");
-            let learnt = self.phones[who].learn_identity(peer, bundle.identity());
-            learnt.expect("the store is in memory");
+        for account in &upkeep.rosters {
+            self.take_roster(who, account);
         }
-        for peer in &upkeep.bundles {
+        for wanted in &upkeep.bundles {
             if self.is_lost() {
                 continue; // the answer: the next turn asks again
             }
-            let (base, one_time) = self.provider.bundle(peer).expect("it published prekeys");
-            let rng = &mut self.rng;
-            let restarted = self.phones[who].restart(peer, &base, one_time.as_deref(), now, rng);
+            let (peer, rng) = (&wanted.account, &mut self.rng);
+            let bundles = self.provider.bundles(peer).expect("it published prekeys");
+            let restarted = self.phones[who].restart(peer, &bundles, now, rng);
             self.restarts[who] += u32::from(restarted.is_ok());
         }
         self.post(who);
@@ -226,7 +224,7 @@ impl Lossy {
             self.phones[1 - who].me().clone(),
         );
         let (envelope, now) = (&outgoing.envelope, self.now);
-        let relayed = match outgoing.is_again {
+        let relayed = match outgoing.again_for.is_some() {
             true => self.provider.relay_again(&me, envelope, now).ok(),
             false => self.provider.relay(&me, &to, envelope, now).ok(),
         };
@@ -253,6 +251,21 @@ impl Lossy {
         }
     }
 
+    /// One phone fetches a roster, and may accept another account key.
+    fn take_roster(&mut self, who: usize, account: &AccountId) {
+        let (now, phone) = (self.now, &mut self.phones[who]);
+        let roster = self.provider.roster(account);
+        let taken = phone.take_roster(account, &roster, now);
+        if let Err(TakeRosterError::IdentityChanged { new }) = taken
+            && self.accepts_identities
+        {
+            let accepted = phone.accept_identity(account, &new);
+            accepted.expect("the store is in memory");
+            let taken = phone.take_roster(account, &roster, now);
+            taken.expect("its key was accepted");
+        }
+    }
+
     /// Receives a delivery. Returns whether it may be acknowledged.
     fn receive(&mut self, who: usize, delivery: &[u8]) -> bool {
         let received = match self.skips == Some(who) {
@@ -273,13 +286,9 @@ impl Lossy {
                 true
             }
             Ok(_) => true,
-            Err(ReceiveError::IdentityChanged { new }) => {
-                if self.accepts_identities {
-                    let peer = self.account(1 - who);
-                    let accepted = self.phones[who].accept_identity(&peer, &new);
-                    accepted.expect("the store is in memory");
-                }
-                false
+            Err(ReceiveError::UnknownDevice { device }) => {
+                self.take_roster(who, &device.account);
+                false // it opens when it arrives again
             }
             Err(error) => matches!(error.advice(), Advice::AskAgain | Advice::Drop),
         }
@@ -338,16 +347,20 @@ impl Lossy {
     }
 }
 
-/// Makes a phone, and publishes its prekeys.
+/// Makes a phone, and publishes its roster and its prekeys.
 fn new_phone(
     name: &str,
     key: DeliveryKey,
+    now: Timestamp,
     provider: &mut Provider,
     rng: &mut ChaCha20Rng,
 ) -> Phone {
     let me = address(name);
-    let phone = Client::create(MemoryStore::new(), me.clone(), key, rng);
+    let phone = Client::create(MemoryStore::new(), me.clone(), key, now, rng);
     let mut phone = phone.expect("the store is empty");
+    let roster = phone.own_roster().expect("the store is in memory");
+    let roster = roster.expect("a new account has one");
+    provider.put_roster(&me, roster.signed().encode());
     let upload = phone.publish_prekeys(0, rng).expect("numbers are left");
     provider.publish(&me.account, upload.base.clone(), upload.one_time.clone());
     phone

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
+use waxseal::errors::ReceiveError;
 use waxseal::{Client, FrankingTag, Received, Store, Timestamp};
 
 use super::provider::Provider;
@@ -102,9 +103,9 @@ impl<S: Store> Network<S> {
             .has_session(&recipient)
             .map_err(|error| error.to_string())?
         {
-            let (base, one_time) = self.provider.bundle(&recipient).ok_or("no prekeys")?;
+            let bundles = self.provider.bundles(&recipient).ok_or("no prekeys")?;
             sender
-                .start(&recipient, &base, one_time.as_deref(), &mut self.rng)
+                .start(&recipient, &bundles, now, &mut self.rng)
                 .map_err(|error| error.to_string())?;
         }
         let sent = sender
@@ -221,7 +222,14 @@ impl<S: Store> Network<S> {
 
     fn at_recipient(&mut self, flight: usize, delivery: &[u8]) -> Result<(), String> {
         let Flight { from, to, id, .. } = self.flights[flight];
-        match self.clients[to].receive(delivery) {
+        let mut received = self.clients[to].receive(delivery);
+        if let Err(ReceiveError::UnknownDevice { device }) = &received {
+            let roster = self.provider.roster(&device.account);
+            let taken = self.clients[to].take_roster(&device.account, &roster, self.now());
+            taken.map_err(|error| error.to_string())?;
+            received = self.clients[to].receive(delivery);
+        }
+        match received {
             Ok(Received::Message { message, .. }) => {
                 assert_eq!(message.id(), &id);
                 let flown = &mut self.flights[flight];

@@ -22,13 +22,15 @@ pub fn alice_and_bob(rng: &mut impl CryptoRng) -> Result<(Provider, Phone, Phone
     let mut alice = register("alice", &mut provider, rng)?;
     let mut bob = register("bob", &mut provider, rng)?;
     let bob_id = &bob.me().account;
-    let (base, one_time) = provider.bundle(bob_id).ok_or("nothing was published")?;
-    alice.start(bob_id, &base, one_time.as_deref(), rng)?;
+    let bundles = provider.bundles(bob_id).ok_or("nothing was published")?;
+    alice.start(bob_id, &bundles, NOW, rng)?;
+    let alice_id = &alice.me().account;
+    bob.take_roster(alice_id, &provider.roster(alice_id), NOW)?;
     exchange(&mut provider, &mut alice, &mut bob, "hello", rng)?;
     Ok((provider, alice, bob))
 }
 
-/// Creates an account and publishes its prekeys.
+/// Creates an account, and publishes its roster and its prekeys.
 fn register(
     name: &str,
     provider: &mut Provider,
@@ -36,7 +38,9 @@ fn register(
 ) -> Result<Phone, Box<dyn Error>> {
     let me = DeviceAddress::new(AccountId::new(name)?, DeviceId(1));
     let delivery_key = provider.register(&me, rng);
-    let mut phone = Client::create(MemoryStore::new(), me.clone(), delivery_key, rng)?;
+    let mut phone = Client::create(MemoryStore::new(), me.clone(), delivery_key, NOW, rng)?;
+    let roster = phone.own_roster()?.ok_or("a new account has one")?;
+    provider.put_roster(&me, roster.signed().encode());
     let upload = phone.publish_prekeys(0, rng)?;
     provider.publish(&me.account, upload.base.clone(), upload.one_time.clone());
     phone.confirm_prekeys(&upload)?;

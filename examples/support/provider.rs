@@ -1,30 +1,35 @@
 //! Plays the provider in one process: a relay and an intake, without a network or a disk.
 //!
-//! It uses `waxseal-reporting` alone, so nothing here could decrypt a message.
+//! It uses `waxseal-reporting`, so nothing here could decrypt a message. Of `waxseal`, it has only
+//! the form in which rosters and prekeys are handed out.
 
 #![allow(dead_code, reason = "each example uses a part of it")]
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use rand::CryptoRng;
+use waxseal::{Bundles, DeviceBundle};
 use waxseal_reporting::intake::{
     AcceptError, AcceptanceKey, AcceptedReport, Nullifier, ReportId, examine,
 };
 use waxseal_reporting::relay::{
-    DeliveryKey, PostError, PostedEnvelope, PostedReseal, Receipt, ResealError, StampKeys,
+    DeliveryKey, PostError, PostedFanout, PostedReseal, Receipt, ResealError, StampKeys,
     StampedEnvelope, next_accepted_at,
 };
 use waxseal_reporting::reporter::Report;
-use waxseal_reporting::{AccountId, Audience, DecodeError, DeviceAddress, Rejection, Timestamp};
+use waxseal_reporting::{
+    AccountId, Audience, DecodeError, DeviceAddress, DeviceId, Rejection, Timestamp,
+};
 
-/// What the provider keeps: keys, prekeys to hand out, and which messages were reported.
+/// What the provider keeps: keys, rosters and prekeys to hand out, and which messages were
+/// reported.
 ///
 /// It keeps no messages.
 pub struct Provider {
     stamp_keys: StampKeys,
     acceptance_key: AcceptanceKey,
     devices: HashMap<DeviceAddress, Device>,
-    prekeys: HashMap<AccountId, (Vec<u8>, VecDeque<Vec<u8>>)>,
+    published: HashMap<AccountId, Published>,
     reported: HashSet<Nullifier>,
 }
 
@@ -35,7 +40,15 @@ struct Device {
     last_accepted: Option<Timestamp>,
 }
 
-/// What the relay makes from one envelope.
+/// What an account published. Each one here has one device.
+struct Published {
+    roster: Vec<u8>,
+    device: DeviceId,
+    base: Vec<u8>,
+    one_time: VecDeque<Vec<u8>>,
+}
+
+/// What the relay makes from one message.
 pub struct Relayed {
     /// The encoded delivery for the recipient.
     pub delivery: Vec<u8>,
@@ -52,7 +65,7 @@ impl Provider {
             stamp_keys,
             acceptance_key: AcceptanceKey::generate(rng),
             devices: HashMap::new(),
-            prekeys: HashMap::new(),
+            published: HashMap::new(),
             reported: HashSet::new(),
         }
     }
@@ -82,18 +95,45 @@ impl Provider {
         self.devices[device].key.clone()
     }
 
-    /// Stores the prekeys that a client published. To the provider they are opaque bytes.
-    pub fn publish(&mut self, account: &AccountId, base: Vec<u8>, one_time: Vec<Vec<u8>>) {
-        let entry = self.prekeys.entry(account.clone()).or_default();
-        entry.0 = base;
-        entry.1.extend(one_time);
+    /// Stores the roster of an account, in place of an earlier one, whose prekeys are forgotten.
+    ///
+    /// A real provider verifies that it follows the earlier one. Here it is opaque bytes.
+    pub fn put_roster(&mut self, device: &DeviceAddress, roster: Vec<u8>) {
+        let published = Published {
+            roster,
+            device: device.device,
+            base: Vec::new(),
+            one_time: VecDeque::new(),
+        };
+        self.published.insert(device.account.clone(), published);
     }
 
-    /// Hands out a prekey bundle. Each one-time part is handed out once; the bundle has no such
-    /// part when all are used up.
-    pub fn bundle(&mut self, account: &AccountId) -> Option<(Vec<u8>, Option<Vec<u8>>)> {
-        let (base, one_time) = self.prekeys.get_mut(account)?;
-        Some((base.clone(), one_time.pop_front()))
+    /// Hands out the roster of an account, which lists its devices.
+    pub fn roster(&self, account: &AccountId) -> Vec<u8> {
+        self.published[account].roster.clone()
+    }
+
+    /// Stores the prekeys that a client published. To the provider they are opaque bytes.
+    pub fn publish(&mut self, account: &AccountId, base: Vec<u8>, one_time: Vec<Vec<u8>>) {
+        let published = self.published.get_mut(account);
+        let published = published.expect("its roster comes first");
+        published.base = base;
+        published.one_time.extend(one_time);
+    }
+
+    /// Hands out a roster with a prekey bundle of the device. Each one-time part is handed out
+    /// once; the bundle has no such part when all are used up.
+    pub fn bundles(&mut self, account: &AccountId) -> Option<Bundles> {
+        let published = self.published.get_mut(account)?;
+        let bundle = DeviceBundle {
+            device: published.device,
+            base: published.base.clone(),
+            one_time: published.one_time.pop_front(),
+        };
+        Some(Bundles {
+            roster: published.roster.clone(),
+            devices: vec![bundle],
+        })
     }
 
     /// Stamps what an authenticated device posted. Returns the delivery and the receipt.
@@ -107,7 +147,7 @@ impl Provider {
         posted: &[u8],
         now: Timestamp,
     ) -> Result<Relayed, PostError> {
-        let posted = PostedEnvelope::decode(posted).expect("the client encoded it");
+        let posted = PostedFanout::decode(posted).expect("the client encoded it");
         let audience = Audience::Direct(recipient.account.clone());
         let device = self.devices.get_mut(sender).expect("a registered device");
         let posted = posted.authenticate(&device.key, sender, &audience, now)?;
@@ -116,8 +156,13 @@ impl Provider {
         let claim = self.stamp_keys.stamp(&posted, accepted_at);
         let claim = claim.expect("a time in range");
         let receipt = Receipt::new(&claim, &device.key).encode();
-        let stamped =
-            StampedEnvelope::new(claim, posted).expect("the claim was made for this envelope");
+        let stamped = StampedEnvelope::fan_out(claim, posted);
+        let mut stamped = stamped
+            .expect("the claim was made for this message")
+            .into_iter();
+        // A real relay first checks that the message is for exactly the devices of both rosters.
+        let stamped = stamped.find(|(device, _)| device == recipient);
+        let (_, stamped) = stamped.expect("it is for the account's one device");
         Ok(Relayed {
             delivery: stamped.deliver(&self.devices[recipient].key).encode(),
             receipt,
@@ -146,11 +191,6 @@ impl Provider {
             delivery: stamped.deliver(&self.devices[&target].key).encode(),
             receipt,
         })
-    }
-
-    /// Forgets the prekeys of an account, whose device lost them.
-    pub fn forget_prekeys(&mut self, account: &AccountId) {
-        self.prekeys.remove(account);
     }
 
     /// Caches the stamp keys for the present day.
