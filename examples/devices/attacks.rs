@@ -29,7 +29,8 @@ impl World {
         self.settle()?;
         let account = self.people.persons[owner].account.clone();
         let reader = self.people.persons[peer].devices[0];
-        self.provider.show_roster(&mut self.people.devices[reader].client, &account);
+        self.provider
+            .show_roster(&mut self.people.devices[reader].client, &account);
         let rosters = self.provider.rosters(&account).to_vec();
         let (_, older) = rosters.split_last().ok_or("no roster")?;
         for roster in older {
@@ -43,7 +44,10 @@ impl World {
         self.settle()?;
         let account = self.people.persons[owner].account.clone();
         let ghost = self.provider.add_ghost(None, &account);
-        let readers = [self.people.persons[peer].devices[0], self.people.persons[owner].devices[0]];
+        let readers = [
+            self.people.persons[peer].devices[0],
+            self.people.persons[owner].devices[0],
+        ];
         let now = self.provider.now;
         for reader in readers {
             self.outcome.ghosts_tried += 1;
@@ -55,7 +59,13 @@ impl World {
                 false => account.clone(),
             };
             // The relay takes a message only if it is for the ghost as well.
-            let sent = write(client, &to, "Nobody reads along?", &mut self.provider, &mut self.rng)?;
+            let sent = write(
+                client,
+                &to,
+                "Nobody reads along?",
+                &mut self.provider,
+                &mut self.rng,
+            )?;
             let from = client.me().clone();
             let posted = self.provider.fan_out(&from, &to, &sent.envelope);
             if !matches!(posted, Err(PostRefused::Mismatch)) {
@@ -99,7 +109,8 @@ impl World {
         self.remove(owner, laptop)?;
         self.provider.lie(Some(&peer_account), &account, other);
         for device in self.people.persons[peer].devices.clone() {
-            self.provider.show_roster(&mut self.people.devices[device].client, &account);
+            self.provider
+                .show_roster(&mut self.people.devices[device].client, &account);
         }
         self.write(phone, &account, "Are you there?".to_owned())?;
         self.write(manager, &peer_account, "Are you there?".to_owned())?;
@@ -117,7 +128,8 @@ impl World {
         // The next version ends it.
         self.link(owner)?;
         for device in self.people.persons[peer].devices.clone() {
-            self.provider.show_roster(&mut self.people.devices[device].client, &account);
+            self.provider
+                .show_roster(&mut self.people.devices[device].client, &account);
         }
         self.settle()
     }
@@ -129,8 +141,12 @@ impl World {
         self.settle()?;
         let account = self.people.persons[owner].account.clone();
         let peer_account = self.people.persons[peer].account.clone();
-        let (manager, phone) = (self.people.persons[owner].devices[0], self.people.persons[peer].devices[0]);
-        self.provider.show_roster(&mut self.people.devices[phone].client, &account);
+        let (manager, phone) = (
+            self.people.persons[owner].devices[0],
+            self.people.persons[peer].devices[0],
+        );
+        self.provider
+            .show_roster(&mut self.people.devices[phone].client, &account);
         self.provider.freeze(Some(&peer_account), &account);
         self.link(owner)?;
         self.outcome.frozen_tried += 1;
@@ -138,7 +154,12 @@ impl World {
         self.settle()?;
         self.write(manager, &peer_account, "See for yourself.".to_owned())?;
         self.settle()?;
-        let newest = self.provider.rosters(&account).last().cloned().ok_or("no roster")?;
+        let newest = self
+            .provider
+            .rosters(&account)
+            .last()
+            .cloned()
+            .ok_or("no roster")?;
         let known = self.people.devices[phone].client.roster_of(&account)?;
         let known = known.ok_or("no roster")?.signed().encode();
         self.outcome.frozen_noticed += u64::from(known == newest);

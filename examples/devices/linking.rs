@@ -77,7 +77,9 @@ impl World {
             self.gone(device);
         }
         let (now, rng) = (self.provider.now, &mut self.rng);
-        let Person { account, secret, .. } = &self.people.persons[person];
+        let Person {
+            account, secret, ..
+        } = &self.people.persons[person];
         let secret = RecoverySecret::from_bytes(secret);
         let newest = self.provider.roster(account);
         let (store, key) = (MemoryStore::new(), DeliveryKey::generate(rng));

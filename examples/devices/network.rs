@@ -41,7 +41,11 @@ pub enum Packet {
         mismatch: Mismatch,
     },
     /// The relay delivers.
-    Delivery { to: usize, number: u64, bytes: Vec<u8> },
+    Delivery {
+        to: usize,
+        number: u64,
+        bytes: Vec<u8>,
+    },
     /// A device acknowledges a delivery.
     Acknowledgement { from: usize, number: u64 },
     /// It is time for a device to look at what it has to do. Never lost.

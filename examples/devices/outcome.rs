@@ -44,7 +44,10 @@ impl Outcome {
             ("nothing was linked", self.devices_linked > 0),
             ("nothing was removed", self.devices_removed > 0),
             ("no message was accepted", self.deliveries_expected > 0),
-            ("a message is missing", self.delivered == self.deliveries_expected),
+            (
+                "a message is missing",
+                self.delivered == self.deliveries_expected,
+            ),
             ("a removed device read on", self.opened_by_removed == 0),
             ("a removed device wrote on", self.taken_from_removed == 0),
             ("nothing was stolen", self.thefts_tried > 0),
@@ -53,14 +56,23 @@ impl Outcome {
             ("no old roster was tried", self.rollbacks_tried > 0),
             ("an old roster was accepted", self.rollbacks_accepted == 0),
             ("no split view was tried", self.split_views_tried > 0),
-            ("a split view went unnoticed", self.split_views_noticed == self.split_views_tried),
+            (
+                "a split view went unnoticed",
+                self.split_views_noticed == self.split_views_tried,
+            ),
             ("no roster was frozen", self.frozen_tried > 0),
-            ("a frozen roster went unnoticed", self.frozen_noticed == self.frozen_tried),
+            (
+                "a frozen roster went unnoticed",
+                self.frozen_noticed == self.frozen_tried,
+            ),
             ("no account was recovered", self.recovered > 0),
             ("no safety number was compared", self.safety_numbers > 0),
             ("a safety number changed", self.safety_numbers_changed == 0),
             ("nothing was reported", self.reported_from_second_device > 0),
-            ("a report failed", self.verified == self.reported_from_second_device),
+            (
+                "a report failed",
+                self.verified == self.reported_from_second_device,
+            ),
         ];
         let wrong = claims.into_iter().filter(|(_, holds)| !holds);
         self.wrong.extend(wrong.map(|(claim, _)| claim.to_owned()));

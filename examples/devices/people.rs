@@ -61,12 +61,16 @@ pub struct People {
 impl People {
     /// The number of the device with this address. It is the newest one.
     pub fn find(&self, address: &DeviceAddress) -> Option<usize> {
-        self.devices.iter().rposition(|device| device.me() == address)
+        self.devices
+            .iter()
+            .rposition(|device| device.me() == address)
     }
 
     /// The person with this account.
     pub fn person(&self, account: &AccountId) -> Option<usize> {
-        self.persons.iter().position(|person| person.account == *account)
+        self.persons
+            .iter()
+            .position(|person| person.account == *account)
     }
 
     /// Ends a device: it is in no roster any more. What it has not fetched, it never gets.

@@ -121,7 +121,10 @@ impl World {
         let now = time(self.network.now_ms());
         for device in self.people.devices.iter().filter(|one| !one.is_removed) {
             let is_due = device.upkeep_ms.is_some_and(|at| at <= now.as_millis());
-            let is_complete = device.expected.iter().all(|id| device.shown.contains_key(id));
+            let is_complete = device
+                .expected
+                .iter()
+                .all(|id| device.shown.contains_key(id));
             if is_due || !is_complete || !device.client.outbox(None, 1, now)?.items.is_empty() {
                 return Ok(false);
             }
@@ -131,17 +134,28 @@ impl World {
 
     fn arrive(&mut self, packet: Packet) -> Result<()> {
         match packet {
-            Packet::Post { from, to, bytes, again_for, id } => {
-                self.at_relay(from, &to, &bytes, again_for, id)
-            }
-            Packet::Receipt { to, recipient, receipt } => {
+            Packet::Post {
+                from,
+                to,
+                bytes,
+                again_for,
+                id,
+            } => self.at_relay(from, &to, &bytes, again_for, id),
+            Packet::Receipt {
+                to,
+                recipient,
+                receipt,
+            } => {
                 // An entry that is not in the outbox any more was confirmed before.
                 let _ = self.device(to).client.confirm(&recipient, &receipt);
                 Ok(())
             }
-            Packet::Mismatch { to, recipient, id, mismatch } => {
-                self.retarget(to, &recipient, &id, &mismatch)
-            }
+            Packet::Mismatch {
+                to,
+                recipient,
+                id,
+                mismatch,
+            } => self.retarget(to, &recipient, &id, &mismatch),
             Packet::Delivery { to, number, bytes } => self.deliver(to, number, &bytes),
             Packet::Acknowledgement { from, number } => {
                 self.queue.remove(&(from, number));
@@ -172,7 +186,11 @@ impl World {
             if let Ok((stamped, receipt)) = self.provider.post_again(&sender, bytes) {
                 self.push(&target, stamped);
                 let recipient = to.clone();
-                self.network.send(&Packet::Receipt { to: from, recipient, receipt });
+                self.network.send(&Packet::Receipt {
+                    to: from,
+                    recipient,
+                    receipt,
+                });
             }
             return Ok(());
         }
@@ -186,12 +204,21 @@ impl World {
                     self.push(&target, stamped);
                 }
                 let recipient = to.clone();
-                self.network.send(&Packet::Receipt { to: from, recipient, receipt });
+                self.network.send(&Packet::Receipt {
+                    to: from,
+                    recipient,
+                    receipt,
+                });
             }
             Err(PostRefused::Mismatch) => {
                 let mismatch = self.provider.mismatch(&sender, to, bytes);
                 let recipient = to.clone();
-                self.network.send(&Packet::Mismatch { to: from, recipient, id, mismatch });
+                self.network.send(&Packet::Mismatch {
+                    to: from,
+                    recipient,
+                    id,
+                    mismatch,
+                });
             }
             // It was on its way for too long, and is posted again.
             Err(_) => {}
@@ -265,7 +292,8 @@ impl World {
             Err(_) => {}
         }
         self.device(to).upkeep_ms = Some(now_ms);
-        self.network.send(&Packet::Acknowledgement { from: to, number });
+        self.network
+            .send(&Packet::Acknowledgement { from: to, number });
         Ok(())
     }
 
@@ -310,7 +338,9 @@ impl World {
         }
         for wanted in &upkeep.bundles {
             let bundles = provider.bundles_for(Some(&me), &wanted.account, &wanted.devices);
-            let _ = one.client.restart(&wanted.account, &bundles, now, &mut self.rng);
+            let _ = one
+                .client
+                .restart(&wanted.account, &bundles, now, &mut self.rng);
         }
         if !upkeep.rosters.is_empty() || !upkeep.bundles.is_empty() {
             upkeep_ms = Some(now.as_millis() + TICK_MS);

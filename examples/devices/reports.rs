@@ -57,9 +57,7 @@ impl World {
                 let shown = verified.messages().first();
                 let text = shown.and_then(|message| message.content());
                 let text = text.and_then(Content::as_text);
-                let holds = text.is_some()
-                    && text == self.text(&id)
-                    && *verified.reporter() == me;
+                let holds = text.is_some() && text == self.text(&id) && *verified.reporter() == me;
                 self.outcome.verified += u64::from(holds);
             }
             Err(refusal) => self.wrong(format!("a report was refused: {refusal:?}")),

@@ -62,7 +62,9 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     world.report()?;
     let after = numbers(&world)?;
     world.outcome.safety_numbers = before.len() as u64;
-    let changed = before.iter().filter(|(pair, number)| after.get(pair) != Some(number));
+    let changed = before
+        .iter()
+        .filter(|(pair, number)| after.get(pair) != Some(number));
     world.outcome.safety_numbers_changed = changed.count() as u64;
     world.count();
     world.outcome.seconds = began.elapsed().as_secs_f64();
@@ -87,7 +89,11 @@ fn talk(world: &mut World, messages: u64, arguments: &Arguments) -> Result<()> {
         let devices = &world.people.persons[from].devices;
         let device = devices[world.rng.random_range(0..devices.len())];
         let to = world.people.persons[to].account.clone();
-        world.write(device, &to, format!("Message {number} from device {device}."))?;
+        world.write(
+            device,
+            &to,
+            format!("Message {number} from device {device}."),
+        )?;
         world.run(PAUSE_MS)?;
     }
     Ok(())
@@ -113,7 +119,10 @@ fn numbers(world: &World) -> Result<Numbers> {
             if peer.account != person.account
                 && let Ok(number) = client.safety_number(&peer.account)
             {
-                numbers.insert((person.account.clone(), peer.account.clone()), number.digits());
+                numbers.insert(
+                    (person.account.clone(), peer.account.clone()),
+                    number.digits(),
+                );
             }
         }
     }

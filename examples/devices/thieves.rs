@@ -44,9 +44,20 @@ impl World {
         }
         // It writes on, and the relay stamps it.
         self.outcome.thefts_tried += 1;
-        self.provider.register_key(&address, thief.delivery_key().clone());
-        let sent = write(&mut thief, &peer_account, "Hello", &mut self.provider, &mut self.rng)?;
-        if self.provider.fan_out(&address, &peer_account, &sent.envelope).is_ok() {
+        self.provider
+            .register_key(&address, thief.delivery_key().clone());
+        let sent = write(
+            &mut thief,
+            &peer_account,
+            "Hello",
+            &mut self.provider,
+            &mut self.rng,
+        )?;
+        if self
+            .provider
+            .fan_out(&address, &peer_account, &sent.envelope)
+            .is_ok()
+        {
             self.wrong("the relay took a message of a removed device".to_owned());
         }
         let fanout = fanout_of(&sent.envelope);
@@ -62,7 +73,10 @@ impl World {
             let envelope = envelope_in(&fanout, number);
             let (delivery, _) = self.provider.stamp_as(&address, &target, &envelope);
             let received = self.people.devices[to].client.receive(&delivery);
-            if matches!(received, Ok(Received::Message { .. } | Received::Sent { .. })) {
+            if matches!(
+                received,
+                Ok(Received::Message { .. } | Received::Sent { .. })
+            ) {
                 self.outcome.taken_from_removed += 1;
             }
         }
@@ -72,11 +86,17 @@ impl World {
         let client = &mut self.people.devices[phone].client;
         let sent = write(client, &account, &text, &mut self.provider, &mut self.rng)?;
         let from = client.me().clone();
-        let (stamped, _) = self.provider.fan_out(&from, &account, &sent.envelope).map_err(|error| error.to_string())?;
+        let (stamped, _) = self
+            .provider
+            .fan_out(&from, &account, &sent.envelope)
+            .map_err(|error| error.to_string())?;
         client.delete_message(&account, &sent.id)?;
         for (_, stamped) in &stamped {
             let delivery = self.provider.deliver(&address, &stamped.encode());
-            if matches!(thief.receive(&delivery), Ok(Received::Message { .. } | Received::Sent { .. })) {
+            if matches!(
+                thief.receive(&delivery),
+                Ok(Received::Message { .. } | Received::Sent { .. })
+            ) {
                 self.outcome.opened_by_removed += 1;
             }
         }

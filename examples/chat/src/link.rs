@@ -24,14 +24,20 @@ pub fn join(folder: &Path, options: &RelayOptions) -> Outcome<()> {
     let address = options.address(home.memory.relay.as_ref().map(|relay| &relay.address))?;
     let mut transport = address.transport()?;
     let mut linking = Linking::new(store, now(), rng)?;
-    println!("On the device that has the account, run:\n\n  link {}\n", *linking.code());
+    println!(
+        "On the device that has the account, run:\n\n  link {}\n",
+        *linking.code()
+    );
     let mut is_asked = false;
     loop {
         match transport.link(&mut linking, WAIT)? {
             LinkingState::Digits if !is_asked => {
                 let offered = linking.account();
                 let offered = offered.ok_or_else(|| Failure::new("no account was offered"))?;
-                println!("This device joins {}.", printable(offered.me.account.as_str()));
+                println!(
+                    "This device joins {}.",
+                    printable(offered.me.account.as_str())
+                );
                 is_asked = true;
                 let digits = ask_digits()?;
                 linking.type_digits(&digits, now(), rng)?;

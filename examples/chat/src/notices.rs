@@ -134,7 +134,8 @@ impl Chat {
         let message = "THIS DEVICE WAS REMOVED from its account: it neither sends nor receives. \
                        Link it again with another --home";
         self.notice(message);
-        self.failed.get_or_insert(Failure::new("this device was removed from its account"));
+        self.failed
+            .get_or_insert(Failure::new("this device was removed from its account"));
     }
 
     fn tell_damage(&mut self, damage: &Damage) {

@@ -21,10 +21,7 @@ pub fn receive(chat: &mut Chat, follow: bool, json: bool) -> Outcome<()> {
     let mut is_caught_up = false;
     let ended = chat.run(|chat, events| {
         is_caught_up |= has_caught_up(events);
-        if events
-            .iter()
-            .any(is_message)
-        {
+        if events.iter().any(is_message) {
             show_unseen(chat, json)?;
         }
         Ok(is_caught_up)

@@ -167,7 +167,7 @@ impl Chat {
     fn send_again(&mut self, peer: &AccountId, id: &FrankingTag) -> Outcome<()> {
         let (client, rng) = (self.courier.client_mut(), &mut system_rng());
         if client.has_session(peer)? {
-            client.send_again(peer, id, rng)?;
+            client.send_again(peer, id, now(), rng)?;
             return Ok(());
         }
         let message = client.message(peer, id)?;

@@ -68,7 +68,7 @@ pub use liar::{Liar, find};
 pub use log::Log;
 pub use network::{Flight, Network};
 pub use pair::{Pair, SentText};
-pub use provider::{PostRefused, Provider, Refusal, RosterRefused};
+pub use provider::{HiddenPreKeys, PostRefused, Provider, Refusal, RosterRefused};
 pub use relay::{Asked, Fault, Relay, TakenReport};
 pub use script::{Action, Script, SignIn};
 pub use seeds::seeds;

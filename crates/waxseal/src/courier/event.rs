@@ -4,7 +4,7 @@ use waxseal_interface::{ErrorCode, ModerationKeyChange};
 use waxseal_reporting::intake::ReportId as SubmittedId;
 use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, FrankingTag, Timestamp};
 
-use crate::client::{DamagedRow, Message, NotDelivered, Notice, ReportId, SetBack};
+use crate::client::{DamagedRow, Message, NotDelivered, Notice, ReportId, SetBack, Synced};
 use crate::error::Damage;
 use crate::linking::{LinkDigits, LinkingError};
 use crate::roster_edit::EditError;
@@ -48,6 +48,14 @@ pub enum Event {
         to: AccountId,
         /// The message, as it is stored.
         message: Box<Message>,
+    },
+    /// Another device of this account told something that all of them share, such as a setting, or
+    /// that a message was read or deleted. It is stored, and carried out.
+    Synced {
+        /// The device that told it.
+        device: DeviceId,
+        /// What is new here.
+        changes: Vec<Synced>,
     },
     /// The relay accepted a message of this device.
     Accepted {

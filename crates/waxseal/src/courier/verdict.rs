@@ -129,6 +129,11 @@ impl<S: Store> Courier<S> {
                     self.tell(Event::NotDelivered { to, id, reason });
                 }
             }
+            Received::Synced { device, changes } => {
+                if !changes.is_empty() {
+                    self.tell(Event::Synced { device, changes });
+                }
+            }
             Received::Duplicate { .. } | Received::Skipped { .. } => {}
         }
     }

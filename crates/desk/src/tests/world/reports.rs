@@ -82,7 +82,7 @@ impl World {
         let claim = self.stamp_keys.stamp(&posted, self.now).unwrap();
         let stamped = StampedEnvelope::new(claim, posted).unwrap();
         let delivery = stamped.deliver(&self.bob_key);
-        let delivery = delivery.authenticate_in_groups(&self.bob_key, to, |_| true);
+        let delivery = delivery.authenticate_in_groups(&self.bob_key, &to, |_| true);
         let delivery = delivery.unwrap();
         open(&mut Toy, &delivery).unwrap().evidence().clone()
     }

@@ -73,7 +73,9 @@ fn meet(alice: &mut Device, bob: &mut Device, one_time: Option<Vec<u8>>, rng: &m
     let started = alice.client.start(&bob.account(), &bundles, NOW, rng);
     assert!(started.unwrap().unusable.is_empty());
     let roster = roster(alice);
-    bob.client.take_roster(&alice.account(), &roster, NOW).unwrap();
+    bob.client
+        .take_roster(&alice.account(), &roster, NOW)
+        .unwrap();
 }
 
 fn deliver(from: &mut Device, to: &mut Device, stamp_keys: &StampKeys, rng: &mut Recorder) {

@@ -5,7 +5,8 @@ use rand_core::CryptoRng;
 use waxseal_reporting::{AccountId, DeviceId, Timestamp};
 
 use super::{ITEMS_AT_ONCE, cursor_bytes, cursor_of, item_of, put_item, subject_of};
-use crate::client::upkeep::{Upkeep, since};
+use crate::client::times::since;
+use crate::client::upkeep::Upkeep;
 use crate::client::{Client, keys};
 use crate::error::StateError;
 use crate::records::{

@@ -8,7 +8,7 @@ use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, FrankingTag, Timesta
 use waxseal_world::{NOW, Provider, account, address, rng};
 use zeroize::Zeroizing;
 
-use super::Synced;
+use crate::client::Synced;
 use crate::client::{Client, Received};
 use crate::linking::NewDevice;
 use crate::records::NoteRecord;
