@@ -307,6 +307,10 @@ pub(crate) struct CountersRecord {
     /// provider's time allows.
     #[prost(uint64, tag = "8")]
     pub(crate) newest_sent_ms: u64,
+    /// When the user was last told that the own roster is to be signed again, in milliseconds. 0 if
+    /// never.
+    #[prost(uint64, tag = "10")]
+    pub(crate) told_old_ms: u64,
     /// Whether this device's clock is more than a day off the provider's.
     #[prost(bool, tag = "9")]
     pub(crate) is_clock_off: bool,

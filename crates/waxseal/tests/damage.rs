@@ -306,6 +306,7 @@ fn a_damaged_record_costs_itself_and_is_reset() -> Result<(), Box<dyn Error>> {
         ('1', 0), // it counts as spent
         ('2', 1),
         ('3', 1),
+        ('S', 0),
         ('c', 0),
         ('d', 1),
         ('f', 0),

@@ -31,6 +31,9 @@ const OFFERED_MS: u64 = 24 * 3_600_000;
 /// days.
 const REMOVED_MS: u64 = 7 * 24 * 3_600_000;
 
+/// How long after the user was told that the own roster is old it is not told again: seven days.
+const TOLD_OLD_MS: u64 = 7 * 24 * 3_600_000;
+
 /// Number of rows that one transaction deletes.
 const ROWS_AT_ONCE: usize = 256;
 
@@ -316,8 +319,12 @@ impl<S: Store> Client<S> {
             Err(StateError::Damaged(_)) => return Ok(()),
             due => due?.flatten() == Some(true),
         };
-        if due {
+        let mut counters = self.counters()?;
+        let told = since(counters.told_old_ms, now).filter(|_| counters.told_old_ms != 0);
+        if due && told.is_none_or(|age| age >= TOLD_OLD_MS) {
+            counters.told_old_ms = now.as_millis().max(1);
             let mut transaction = Transaction::default();
+            transaction.put_record(keys::counters(), &counters);
             self.put_notice(&mut transaction, Kind::RosterOld, &me, &[], &[]);
             self.commit(transaction)?;
         }
