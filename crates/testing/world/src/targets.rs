@@ -15,7 +15,7 @@ pub(crate) mod roster;
 mod sqlite;
 mod store;
 
-use crate::{Pair, Script, World};
+use crate::{Household, Pair, Script, Step, World};
 
 pub use braid::braid;
 pub use client::client;
@@ -35,12 +35,13 @@ pub use store::store;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets, by their names in `fuzz/`.
-pub const TARGETS: [Target; 13] = [
+pub const TARGETS: [Target; 14] = [
     ("core_decode", core_decode),
     ("reporting_decode", reporting_decode),
     ("sessions", sessions),
     ("braid", braid),
     ("world", world),
+    ("household", household),
     ("client", client),
     ("linking", linking),
     ("report", report),
@@ -60,6 +61,16 @@ pub fn sessions(script: &[u8]) {
     }
     pair.assert_forward_secret();
     pair.settle();
+}
+
+/// Runs a script with two accounts that have several devices each (see [`Household`]). Asserts that
+/// in the end every message is on all devices that it is for, and on no other.
+pub fn household(script: &[u8]) {
+    let mut household = Household::new(1);
+    for step in Step::script(script) {
+        household.step(step);
+    }
+    household.settle();
 }
 
 /// Runs a script with three clients and their provider (see [`World`]). Asserts that in the end

@@ -46,4 +46,3 @@ fn chk357_one_link_is_under_way_at_a_time() {
         .offer_link(&one.code(), one.bundle(), late, rng)
         .unwrap();
 }
-
