@@ -171,18 +171,15 @@
 //!
 //! ## Compare safety numbers
 //!
-//! Two people compare the number over a channel on which they recognise each other. The number
-//! differs if someone sits between their devices.
+//! Two people compare the number over a channel on which they recognise each other. It is computed
+//! from the account key of each, and differs if someone gave them another one. `waxseal-roster`
+//! makes account keys, and says which devices belong to them.
 //!
 //! ```
 //! use waxseal_core::{SafetyNumber, Scan};
-//! # use waxseal_core::{IdentityKeyPair, PreKeyBundle, PreKeys, SessionSet};
-//! # let mut rng = rand::rng();
-//! # let (alice, bob) = (IdentityKeyPair::generate(&mut rng), IdentityKeyPair::generate(&mut rng));
-//! # let base = PreKeys::generate(&bob, &mut rng).upload(&bob)?.base;
-//! # let to_bob = SessionSet::initiate(&alice, PreKeyBundle::decode(&base, None)?, &mut rng)?;
-//! let on_alices = SafetyNumber::new((alice.public(), b"alice"), (to_bob.peer(), b"bob"))?;
-//! let on_bobs = SafetyNumber::new((bob.public(), b"bob"), (alice.public(), b"alice"))?;
+//! # let (alices_key, bobs_key) = ([1; 32], [2; 32]);
+//! let on_alices = SafetyNumber::of_accounts((&alices_key, "alice"), (&bobs_key, "bob"))?;
+//! let on_bobs = SafetyNumber::of_accounts((&bobs_key, "bob"), (&alices_key, "alice"))?;
 //!
 //! assert_eq!(on_alices.digits(), on_bobs.digits()); // sixty digits to read aloud
 //! assert_eq!(on_alices.compare_scanned(&on_bobs.scannable())?, Scan::Match); // or a code to scan

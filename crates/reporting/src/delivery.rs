@@ -125,8 +125,8 @@ impl Delivery {
     ///
     /// # Errors
     /// [`DeliveryError::NotAuthentic`] if the MAC is not the relay's MAC over tag, context, stamp
-    /// and ciphertext; [`DeliveryError::OtherRecipient`] if the message is neither addressed to this
-    /// account nor the copy of a message that another device of it sent.
+    /// and ciphertext; [`DeliveryError::OtherRecipient`] if the message is neither addressed to
+    /// this account nor the copy of a message that another device of it sent.
     pub fn authenticate(
         self,
         key: &DeliveryKey,

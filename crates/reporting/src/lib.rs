@@ -59,6 +59,8 @@
 //! | [`sender`] | [`Envelope::post`] | an [`Envelope`] | a [`PostedEnvelope`] |
 //! | [`relay`] | [`StampKeys::stamp`] | an [`AuthenticEnvelope`] | a [`Claim`] |
 //! | [`relay`] | [`StampedEnvelope::deliver`] | a [`StampedEnvelope`] | a [`Delivery`] |
+//! | [`sender`] | [`Fanout::post`] | an [`Envelope`] per device | a [`PostedFanout`] |
+//! | [`relay`] | [`StampedEnvelope::fan_out`] | an [`AuthenticFanout`] | [`StampedEnvelope`]s |
 //! | [`recipient`] | [`open`](recipient::open) | a [`Delivery`] | [`Evidence`] |
 //! | [`reporter`] | [`ReportDraft::seal`] | [`Evidence`] | a [`Report`] |
 //! | [`intake`] | [`examine`](intake::examine) | a [`Report`] | an [`AcceptedReport`] |
@@ -72,6 +74,10 @@
 //! [`AuthenticEnvelope`]: relay::AuthenticEnvelope
 //! [`StampKeys::stamp`]: relay::StampKeys::stamp
 //! [`Claim`]: relay::Claim
+//! [`Fanout::post`]: sender::Fanout::post
+//! [`PostedFanout`]: relay::PostedFanout
+//! [`AuthenticFanout`]: relay::AuthenticFanout
+//! [`StampedEnvelope::fan_out`]: relay::StampedEnvelope::fan_out
 //! [`StampedEnvelope`]: relay::StampedEnvelope
 //! [`StampedEnvelope::deliver`]: relay::StampedEnvelope::deliver
 //! [`Delivery`]: relay::Delivery
@@ -124,6 +130,7 @@ mod receipt;
 mod refusal;
 mod rejection;
 mod report;
+mod request;
 mod reseal;
 mod review;
 mod seal;
@@ -171,8 +178,9 @@ pub mod relay {
     pub use crate::delivery::{Delivery, DeliveryKey};
     pub use crate::envelope::Envelope;
     pub use crate::fanout::{AuthenticFanout, PostedFanout};
-    pub use crate::post::{AuthenticEnvelope, AuthenticRequest, PostError, PostedEnvelope};
+    pub use crate::post::{AuthenticEnvelope, PostError, PostedEnvelope};
     pub use crate::receipt::Receipt;
+    pub use crate::request::AuthenticRequest;
     pub use crate::reseal::{AuthenticReseal, PostedReseal, ResealError};
     pub use crate::stamp::{Claim, EPOCH_MS, Stamp, StampContext};
     pub use crate::stamp_keys::{StampError, StampKeys, StampKeysError};

@@ -15,6 +15,7 @@ use crate::envelope::{Envelope, MAX_CIPHERTEXT_LEN, check_ciphertext};
 use crate::franking::FrankingTag;
 use crate::labels;
 use crate::mac;
+use crate::request::{AuthenticRequest, Sealed};
 use crate::timestamp::Timestamp;
 use crate::wire::{self, DecodeError};
 
@@ -199,29 +200,6 @@ pub(crate) fn check_posted_at(posted_at: Timestamp, now: Timestamp) -> Result<()
     Ok(())
 }
 
-/// What a device asked the relay to stamp, with the device's MAC checked.
-///
-/// Only this crate implements it. [`StampKeys::stamp`](crate::relay::StampKeys::stamp) takes it.
-#[expect(private_bounds, reason = "no other crate may implement it")]
-pub trait AuthenticRequest: sealed::Sealed {
-    /// The franking tag to stamp.
-    fn tag(&self) -> &FrankingTag;
-
-    /// The sending device.
-    fn sender(&self) -> &DeviceAddress;
-
-    /// Whom the message is for.
-    fn audience(&self) -> &Audience;
-}
-
-mod sealed {
-    /// Keeps other crates from implementing a trait.
-    pub(crate) trait Sealed {}
-
-    impl Sealed for super::AuthenticEnvelope {}
-    impl Sealed for crate::fanout::AuthenticFanout {}
-}
-
 /// An envelope of which the relay knows that its sender's device asks for the stamp, for this
 /// audience.
 ///
@@ -260,6 +238,8 @@ impl AuthenticEnvelope {
         self.envelope.into_ciphertext()
     }
 }
+
+impl Sealed for AuthenticEnvelope {}
 
 impl AuthenticRequest for AuthenticEnvelope {
     fn tag(&self) -> &FrankingTag {

@@ -185,8 +185,8 @@ impl PostedReseal {
         if claim.context.sender != *sender {
             return Err(ResealError::NotStamped);
         }
-        // CHK-106: the target is a device of the account that the message was for, or another device
-        // of the author's account.
+        // CHK-106: the target is a device of the account that the message was for, or another
+        // device of the author's account.
         let Audience::Direct(recipient) = &claim.context.audience else {
             return Err(ResealError::OtherTarget);
         };

@@ -11,7 +11,7 @@ use crate::conversation::Audience;
 use crate::franking::FrankingTag;
 use crate::labels;
 use crate::mac;
-use crate::post::AuthenticRequest;
+use crate::request::AuthenticRequest;
 use crate::secret::Secret;
 use crate::stamp::{Claim, Stamp, StampContext, epoch_of};
 use crate::timestamp::Timestamp;

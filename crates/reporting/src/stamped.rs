@@ -7,7 +7,8 @@ use crate::codec::Reader;
 use crate::delivery::{Delivery, DeliveryError, DeliveryKey};
 use crate::envelope::{MAX_CIPHERTEXT_LEN, check_ciphertext_len};
 use crate::fanout::AuthenticFanout;
-use crate::post::{AuthenticEnvelope, AuthenticRequest};
+use crate::post::AuthenticEnvelope;
+use crate::request::AuthenticRequest;
 use crate::reseal::AuthenticReseal;
 use crate::stamp::{Claim, MAX_CLAIM_LEN};
 use crate::wire::{self, DecodeError, VERSION_2};
@@ -46,9 +47,9 @@ impl StampedEnvelope {
     }
 
     /// Joins a message for several devices with the claim that
-    /// [`StampKeys::stamp`](crate::relay::StampKeys::stamp) made of it. Returns one stamped envelope
-    /// for each device's queue, in the order of [`AuthenticFanout::targets`]. All have the same
-    /// claim.
+    /// [`StampKeys::stamp`](crate::relay::StampKeys::stamp) made of it. Returns one stamped
+    /// envelope for each device's queue, in the order of [`AuthenticFanout::targets`]. All have the
+    /// same claim.
     ///
     /// # Errors
     /// [`DeliveryError::OtherMessage`] if the claim is not for this message: the relay mixed them

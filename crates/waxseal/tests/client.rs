@@ -218,7 +218,7 @@ fn a_changed_identity_is_reported_and_works_once_accepted() {
         // The application accepts the new identity once for each refused delivery. The second time
         // must not destroy the new session.
         bob.accept_identity(&account("alice"), &new).unwrap();
-        assert_eq!(text_of(bob.receive(&delivery).unwrap()), text);
+        assert_eq!(text_of(world.receive(&mut bob, &delivery).unwrap()), text);
     }
     assert_ne!(
         bob.safety_number(&account("alice")).unwrap().digits(),

@@ -174,12 +174,21 @@ fn a_text_of_62_bytes_takes_the_bytes_that_the_readme_lists() {
 
     // The wire: the envelope's fields and, in its ciphertext, those of the session's message.
     let rest = &mut &sent.envelope[..];
-    assert_eq!(take(rest, "version of the envelope", 1), [2]);
+    assert_eq!(take(rest, "version of the message", 1), [3]);
     let tag = take(rest, "franking tag", 2 + 32);
     assert_eq!(tag, [&[0x0a, 32], &sent.id.as_bytes()[..]].concat());
     assert_eq!(take(rest, "time of posting", 2 + 8)[..2], [0x12, 8]);
     assert_eq!(take(rest, "device MAC", 2 + 32)[..2], [0x1a, 32]);
-    assert_eq!(take(rest, "length of the ciphertext", 1 + 2)[0], 0x22);
+    assert_eq!(take(rest, "length of the slots", 1 + 2)[0], 0x22);
+    let versions = take(rest, "versions of both rosters", 2 * (4 + 4));
+    assert_eq!(versions, [0, 0, 0, 1, 0, 0, 0, 1].repeat(2));
+    assert_eq!(take(rest, "number of slots", 1), [1]);
+    let slot = take(rest, "side, device and length of the slot", 1 + 4 + 4);
+    assert_eq!(slot[..5], [0, 0, 0, 0, 1]);
+    assert_eq!(slot[5..], u32::try_from(rest.len()).unwrap().to_be_bytes());
+    let slot_len = slot.len() + rest.len();
+    let preamble = "preamble: which rosters Alice's device knows";
+    assert_eq!(take(rest, preamble, 1 + 2 * (4 + 4 + 16))[0], 1);
     assert_eq!(take(rest, "version of the session's message", 1), [2]);
     let header = "encrypted header: ratchet, counters, post-quantum part, MAC";
     assert_eq!(take(rest, header, 2 + 83 + 16)[..2], [0x12, 99]);
@@ -210,8 +219,9 @@ fn a_text_of_62_bytes_takes_the_bytes_that_the_readme_lists() {
     assert_eq!(stated("**posted by Alice's device**"), sent.envelope.len());
     let readme = include_str!("../README.md");
     let over = sent.envelope.len() - text.len();
-    assert!(over <= 365, "{over}");
+    assert!(over <= 333 + 100, "{over}"); // at most 100 more than to an account with one device
     assert!(readme.contains(&format!("That is {over} bytes over the text.")));
-    let received = format!("Bob's device receives {} bytes", delivery.len());
+    assert!(readme.contains(&format!("slot of {slot_len} bytes.")));
+    let received = format!("Each device receives {} bytes", delivery.len());
     assert!(readme.contains(&received), "{received}");
 }

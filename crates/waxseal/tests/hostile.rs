@@ -35,11 +35,11 @@ fn an_envelope_replayed_under_another_account_does_not_open() {
     let (as_alice, _) = world.relay(&alice, &bob, &sent.envelope);
     world.show_roster(&mut bob, &account("mallory"));
     let before = without_unopened(snapshot(&bob));
+    // Mallory's roster does not list the identity that the message names.
     assert!(matches!(
         bob.receive(&as_mallory),
-        Err(ReceiveError::Session(_))
+        Err(ReceiveError::UnknownDevice { .. })
     ));
-    // It is noted, to ask Mallory for it.
     assert_eq!(
         without_unopened(snapshot(&bob)),
         before,

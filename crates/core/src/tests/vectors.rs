@@ -86,6 +86,8 @@ pub(crate) fn run(operation: &str, input: Input<'_>) -> Outcome {
         "identity" => keys::identity(input),
         "verify_identity" => keys::verify_identity(input),
         "prove_account" => keys::prove_account(input),
+        "prove_device" => keys::prove_device(input),
+        "sign_roster" => keys::sign_roster(input),
         "verify_account_proof" => keys::verify_account_proof(input),
         "mark" => keys::mark(input),
         "verify_mark" => keys::verify_mark(input),
@@ -110,6 +112,7 @@ pub(crate) fn run(operation: &str, input: Input<'_>) -> Outcome {
         "seal_refusal" => refusal::seal_refusal(input),
         "open_refusal" => refusal::open_refusal(input),
         "session_id" => refusal::session_id(input),
+        "session_digest" => refusal::session_digest(input),
         "safety_number" => safety_number::safety_number(input),
         "compare_scanned" => safety_number::compare_scanned(input),
         _ => post_quantum::tests::vectors::run(operation, input),
@@ -121,6 +124,8 @@ fn labels_of(operation: &str) -> Vec<&'static [u8]> {
     match operation {
         "identity" => vec![labels::IDENTITY_CERTIFICATE],
         "prove_account" => vec![labels::ACCOUNT_PROOF],
+        "prove_device" => vec![labels::DEVICE_PROOF],
+        "sign_roster" => vec![labels::ROSTER],
         "mark" => vec![labels::MARK],
         "signed_prekeys" => vec![labels::SIGNED_PREKEYS],
         "one_time_prekeys" => vec![labels::ONE_TIME_PREKEYS],
@@ -144,7 +149,13 @@ fn labels_of(operation: &str) -> Vec<&'static [u8]> {
         "ciphertext_mac" => vec![labels::PQ_CIPHERTEXT_MAC],
         "seal_refusal" => vec![labels::REFUSAL],
         "session_id" => vec![labels::SESSION_ID],
-        "safety_number" => vec![labels::FINGERPRINT_START, labels::FINGERPRINT_STEP],
+        "session_digest" => vec![labels::SESSION_DIGEST],
+        "safety_number" => vec![
+            labels::FINGERPRINT_START,
+            labels::FINGERPRINT_STEP,
+            labels::ACCOUNT_FINGERPRINT_START,
+            labels::ACCOUNT_FINGERPRINT_STEP,
+        ],
         _ => vec![],
     }
 }

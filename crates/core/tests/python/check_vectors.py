@@ -216,6 +216,16 @@ def prove_account(given):
     return {"proof": ed25519.sign(account_proof_input(given["context"]))}
 
 
+def prove_device(given):
+    ed25519, *_ = identity_of(given["identity"])
+    return {"proof": ed25519.sign(label2("device-proof") + given["context"])}
+
+
+def sign_roster(given):
+    ed25519, *_ = identity_of(given["identity"])
+    return {"signature": ed25519.sign(label2("roster") + given["roster"])}
+
+
 def verify_account_proof(given):
     check_identity(given["identity"])
     verify(given["identity"][:32], account_proof_input(given["context"]), given["proof"], 46)
@@ -986,6 +996,10 @@ def open_refusal(given):
     return {"sender": sender, "salt": refusal["salt"], "content": content}
 
 
+def session_digest(given):
+    return {"session_digest": SHA256(label2("session-digest") + given["session_associated_data"])}
+
+
 def session_id(given):
     check_x25519(given["base_key"])
     name = SHA256(label2("session-id") + given["session_associated_data"] + given["base_key"])
@@ -995,12 +1009,18 @@ def session_id(given):
 # ------------------------------------------------------------------------------------ safety number
 
 
+def number_version(given):
+    """2 for a number of account keys, 1 for the form before it."""
+    return 2 if "account_key" in given["ours"] else 1
+
+
 def fingerprint(party):
-    account, public = party["account"], party["identity"]
+    account, of_account = party["account"], "account_key" in party
+    public, labelled = (party["account_key"], label2) if of_account else (party["identity"], label)
     require(1 <= len(account) <= 256, 38)
-    digest = SHA256(label("fingerprint-start") + public + be16(len(account)) + account)
+    digest = SHA256(labelled("fingerprint-start") + public + be16(len(account)) + account)
     for _ in range(2, 1_025):
-        digest = SHA256(label("fingerprint-step") + digest + public)
+        digest = SHA256(labelled("fingerprint-step") + digest + public)
     return digest
 
 
@@ -1011,14 +1031,15 @@ def half(digest):
 
 def safety_number(given):
     ours, theirs = fingerprint(given["ours"]), fingerprint(given["theirs"])
-    return {"digits": "".join(sorted([half(ours), half(theirs)])), "scannable": b"\x01" + ours + theirs}
+    digits = "".join(sorted([half(ours), half(theirs)]))
+    return {"digits": digits, "scannable": bytes([number_version(given)]) + ours + theirs}
 
 
 def compare_scanned(given):
     scanned = given["scanned"]
     require(len(scanned) <= 65, 1)
     require(scanned, 3)
-    require(scanned[0] == 1, 2)
+    require(scanned[0] == number_version(given), 2)
     require(len(scanned) == 65, 3)
     ours, theirs = fingerprint(given["ours"]), fingerprint(given["theirs"])
     require(scanned[1:] == theirs + ours, 37)

@@ -7,7 +7,8 @@ use crate::address::{AccountId, DeviceAddress};
 use crate::conversation::Audience;
 use crate::delivery::DeliveryKey;
 use crate::franking::FrankingTag;
-use crate::post::{AuthenticRequest, PostError, check_posted_at};
+use crate::post::{PostError, check_posted_at};
+use crate::request::{AuthenticRequest, Sealed};
 use crate::timestamp::Timestamp;
 use crate::wire::{self, DecodeError, VERSION_3};
 use crate::{labels, mac};
@@ -223,6 +224,8 @@ impl AuthenticFanout {
         slot.address(&self.sender.account, &self.peer)
     }
 }
+
+impl Sealed for AuthenticFanout {}
 
 impl AuthenticRequest for AuthenticFanout {
     fn tag(&self) -> &FrankingTag {

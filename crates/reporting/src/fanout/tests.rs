@@ -19,8 +19,8 @@ fn envelope(tag: u8, ciphertext: &[u8]) -> Envelope {
     Envelope::new(FrankingTag::from_bytes([tag; 32]), ciphertext.to_vec())
 }
 
-/// A message of `alice`, device 1: for Bob's devices 1 and 3, of which the latter has an empty slot,
-/// and for Alice's device 2.
+/// A message of `alice`, device 1: for Bob's devices 1 and 3 and for Alice's device 2. The slot of
+/// Bob's device 3 is empty.
 fn fanout() -> Fanout {
     let mut fanout = Fanout::new(FrankingTag::from_bytes([9; 32]), OWN, PEER);
     let own = envelope(9, b"to alice/2");
@@ -67,7 +67,7 @@ fn a_fanout_that_its_device_posts_is_authentic() {
 }
 
 #[test]
-fn a_fanout_is_stored_as_it_is() {
+fn chk115_stored_fanout_out_of_form_is_refused() {
     let bytes = fanout().encode();
     let read = Fanout::decode(&bytes).unwrap();
     assert!(read == fanout());
@@ -148,7 +148,7 @@ fn chk292_fanout_of_another_sender_audience_tag_time_or_slots_is_refused() {
 }
 
 #[test]
-fn chk111_fanout_that_someone_kept_is_refused_after_ten_minutes() {
+fn chk111_fanout_posted_more_than_ten_minutes_before_or_after_is_refused() {
     let (alice, bob) = (device("alice", 1), to_bob());
     let at = |ms: u64| {
         let now = Timestamp::from_millis(ms);

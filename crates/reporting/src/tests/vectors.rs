@@ -22,6 +22,8 @@ mod control;
 #[rustfmt::skip]
 mod delivery;
 #[rustfmt::skip]
+mod fanout;
+#[rustfmt::skip]
 mod formats;
 #[rustfmt::skip]
 mod franking;
@@ -54,23 +56,25 @@ fn checks_of(variant: &str) -> &'static [u16] {
         "TooLong" => &[51],
         "UnknownVersion" => &[52],
         "Malformed" => &[
-            53, 54, 55, 56, 57, 58, 59, 60, 72, 73, 75, 91, 92, 94, 102, 107, 115, 116,
+            53, 54, 55, 56, 57, 58, 59, 60, 72, 73, 75, 91, 92, 94, 102, 107, 115, 116, 291,
         ],
         "AccountIdError" => &[55],
         "OtherTag" => &[61, 86, 101],
         "OtherConversation" => &[89],
         "MissingStamp" => &[63],
-        "NotAuthentic" => &[64, 66, 103, 110],
+        "NotAuthentic" => &[64, 66, 103, 110, 292],
         "TooOld" => &[104],
         "NotStamped" => &[104, 105],
         "OtherTarget" => &[106],
+        "OtherTargets" => &[293],
+        "MissingKey" => &[294],
         "ClockDiffers" => &[111],
         "AnswerError" => &[112],
         "NotAccepted" => &[81],
         "OtherReport" => &[113],
         "GroupIsDirect" => &[114],
         "OwnAccount" => &[117],
-        "OtherRecipient" => &[65],
+        "OtherRecipient" => &[65, 290],
         "OtherMessage" => &[67],
         "OtherEpoch" => &[68],
         "EpochUnknown" | "EpochOutOfReach" => &[69],
@@ -108,6 +112,9 @@ fn run(operation: &str, input: Input<'_>) -> Outcome {
         "open_control" => control::open_control(input),
         "refusal_data" => control::refusal_data(input),
         "read_refusal" => control::read_refusal(input),
+        "post_fanout" => fanout::post_fanout(input),
+        "accept_fanout" => fanout::accept_fanout(input),
+        "import_fanout" => fanout::import_fanout(input),
         "post_again" => reseal::post_again(input),
         "accept_again" => reseal::accept_again(input),
         "stamp" => stamp::stamp(input),
@@ -158,6 +165,7 @@ fn labels_of(operation: &str) -> Vec<&'static [u8]> {
         "seal_control" => vec![labels::CONTROL_KEY, labels::CONTROL_TAG],
         "refusal_data" => vec![labels::REFUSAL],
         "post_again" => vec![labels::RESEAL],
+        "post_fanout" => vec![labels::FANOUT],
         "post" => vec![labels::DEVICE, labels::TARGETS],
         "answer" => vec![labels::ANSWER],
         "deliver" => vec![labels::DELIVERY],
@@ -191,7 +199,11 @@ fn vectors_cover_every_label_and_every_check_that_bytes_can_break() {
         (98, "it refuses what a caller hands over, not bytes"),
     ];
     // CHK-62 is retired.
-    let checks = (51..=61).chain(63..=98).chain(101..=107).chain(110..=117);
+    let checks = (51..=61)
+        .chain(63..=98)
+        .chain(101..=107)
+        .chain(110..=117)
+        .chain(290..=294);
     harness::assert_coverage(CRATE.folder, checks, &without, &labels, labels_of);
 }
 

@@ -14,8 +14,8 @@ pub struct PostedEnvelope {
     #[prost(bytes = "vec", tag = "4")]
     pub ciphertext: ::prost::alloc::vec::Vec<u8>,
 }
-/// Sending device -> relay: a message for several devices, with the device's request for a stamp. Its
-/// version byte is 0x03.
+/// Sending device -> relay: a message for several devices, with the device's request for a stamp.
+/// Its version byte is 0x03.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PostedFanout {
     /// 32 bytes

@@ -28,12 +28,14 @@ OTHERS = {"moderation_key_pair", "moderation_public_key", "unseal"}
 DAY_MS = 86_400_000
 MAX_PAYLOAD, MAX_PLAINTEXT, MAX_CIPHERTEXT = 65_536, 67_584, 75_776
 MAX_WIRE = {"PostedEnvelope": 75_859, "Delivery": 76_217, "Receipt": 441, "Report": 2_075_981}
-MAX_WIRE |= {"PostedReseal": 76_307}
+MAX_WIRE |= {"PostedReseal": 76_307, "PostedFanout": 1_212_660}
 MAX_EVIDENCE, MAX_SENT, MAX_ACCEPTED, MAX_STAMP_KEYS = 65_910, 65_734, 2_076_046, 102
 MAX_ENVELOPE, MAX_STAMPED, MAX_CLAIM, MAX_UNSEALED = 75_809, 76_118, 342, 2_074_782
+MAX_FANOUT, MAX_SLOTS = 1_212_610, 16
 MAX_OPENINGS = 2_064_384
 MAX_EXTENSIONS = 1_024
 MAX_CONTROL, MAX_CONTROL_TAGS = 4_096, 64
+MAX_CONTROL_ROSTER, MAX_CONTROL_SYNC = 2_048, 3_072
 MAX_REFUSAL, MAX_REFUSED_MESSAGES, MAX_REFUSED_SESSIONS = 2_688, 64, 5
 MAX_CLOCK_SKEW_MS = 300_000
 MAX_POST_SKEW_MS = 600_000
@@ -125,13 +127,14 @@ class Reader:
 
 FIELDS = {
     "PostedEnvelope": ("franking_tag", "posted_at", "device_mac", "ciphertext"),
+    "PostedFanout": ("franking_tag", "posted_at", "fanout_mac", "slots"),
     "PostedReseal": ("franking_tag", "stamp_context", "stamp", "target", "posted_at", "reseal_mac", "ciphertext"),
     "Delivery": ("franking_tag", "stamp_context", "stamp", "delivery_mac", "ciphertext"),
     "Receipt": ("franking_tag", "stamp_context", "stamp", "receipt_mac"),
     "Report": ("claims", "moderation_key_fingerprint", "encapsulated_key", "sealed_openings", "reporter_mac"),
 }
 LENGTHS = {"franking_tag": 32, "stamp": 32, "delivery_mac": 32, "receipt_mac": 32, "reporter_mac": 32}
-LENGTHS |= {"posted_at": 8, "device_mac": 32, "reseal_mac": 32}
+LENGTHS |= {"posted_at": 8, "device_mac": 32, "reseal_mac": 32, "fanout_mac": 32}
 LENGTHS |= {"moderation_key_fingerprint": 32, "encapsulated_key": 1_120}
 
 
@@ -143,9 +146,13 @@ def varint(number):
     return out + bytes([number])
 
 
+def version_of(kind):
+    return 3 if kind == "PostedFanout" else 2
+
+
 def encode(kind, **values):
     """Encodes the version, then the key, length and bytes of each field that is present."""
-    out = bytes([values.get("version", 2)])
+    out = bytes([values.get("version", version_of(kind))])
     for number, name in enumerate(FIELDS[kind], 1):
         if values.get(name):
             out += bytes([number << 3 | 2]) + varint(len(values[name])) + values[name]
@@ -167,7 +174,7 @@ def decode(kind, data):
     require(len(data) <= MAX_WIRE[kind], 51)
     reader = Reader(data, 53)
     version = data[0] if reader.data else reader.number(1)
-    require(version == 2 or (version == 1 and kind == "Report"), 52)
+    require(version == version_of(kind) or (version == 1 and kind == "Report"), 52)
     reader.take(1)
     found = {"version": version}  # fields by name
     while reader.data:
@@ -178,6 +185,8 @@ def decode(kind, data):
     require(encode(kind, **found) == data, 53)
     if kind in ("Delivery", "Receipt"):
         require("stamp" in found and ("delivery_mac" in found or "receipt_mac" in found), 63)
+    if kind == "Delivery":
+        found.setdefault("ciphertext", b"")  # the message was not sealed for this device
     for name in FIELDS[kind]:
         require(name in found and len(found[name]) == LENGTHS.get(name, len(found[name])), 54)
     require(len(found.get("ciphertext", b"")) <= MAX_CIPHERTEXT, 54)
@@ -411,7 +420,9 @@ def control_tag(key, sender, conversation, control):
 
 def seal_control(given):
     records = [(1, given["delivered"]), (2, given["opened"])]
-    control = b"".join(be16(kind) + medium(b"".join(tags)) for kind, tags in records if tags)
+    values = [(kind, b"".join(tags)) for kind, tags in records]
+    values += [(3, given["roster"]), (4, given["sync"])]
+    control = b"".join(be16(kind) + medium(value) for kind, value in values if value)
     key = given["franking_key"]
     tag = control_tag(key, given["sender"], given["conversation"], control)
     return {"franking_tag": tag, "plaintext": pad(key + b"\0" + control)}
@@ -434,7 +445,10 @@ def read_control(reader):
         require(all(kind > earlier for earlier in records), 107)
         records[kind] = reader.prefixed(2)
     tags = {kind: read_tags(records[kind]) for kind in (1, 2) if kind in records}
-    return {"delivered": tags.get(1, []), "opened": tags.get(2, [])}
+    for kind, longest in (3, MAX_CONTROL_ROSTER), (4, MAX_CONTROL_SYNC):
+        require(1 <= len(records.get(kind, b"-")) <= longest, 107)
+    others = {"roster": records.get(3), "sync": records.get(4)}
+    return {"delivered": tags.get(1, []), "opened": tags.get(2, [])} | others
 
 
 def read_tags(value):
@@ -633,6 +647,71 @@ def accept_posted(given):
     return fields
 
 
+def write_roster(roster):
+    return be32(roster["epoch"]) + be32(roster["version"])
+
+
+def write_slots(given):
+    slots = [bytes([s["side"]]) + be32(s["device"]) + long(s["ciphertext"]) for s in given["slots"]]
+    return write_roster(given["own"]) + write_roster(given["peer"]) + bytes([len(slots)]) + b"".join(slots)
+
+
+def read_slots(data):
+    reader = Reader(data, 291)
+    own, peer = ({"epoch": reader.number(4), "version": reader.number(4)} for _ in range(2))
+    count = reader.number(1)
+    require(1 <= count <= MAX_SLOTS, 291)
+    slots = []
+    for _ in range(count):
+        slot = {"side": reader.number(1), "device": reader.number(4), "ciphertext": reader.prefixed(4)}
+        require(slot["side"] in (0, 1) and len(slot["ciphertext"]) <= MAX_CIPHERTEXT, 291)
+        slots.append(slot)
+    reader.finish()
+    devices = [(slot["side"], slot["device"]) for slot in slots]
+    require(all(one < other for one, other in zip(devices, devices[1:])), 291)
+    return {"own": own, "peer": peer, "slots": slots}
+
+
+def fanout_message(sender, audience, tag, posted_at, slots):
+    addressed = write_sender(sender) + write_audience(audience)
+    return b"waxseal/2/fanout-mac" + addressed + tag + posted_at + SHA256(slots)
+
+
+def post_fanout(given):
+    tag, posted_at, slots = given["franking_tag"], be64(given["posted_ms"]), write_slots(given)
+    message = fanout_message(given["sender"], given["audience"], tag, posted_at, slots)
+    mac = HMAC(given["delivery_key"], message)
+    posted = encode("PostedFanout", franking_tag=tag, posted_at=posted_at, fanout_mac=mac, slots=slots)
+    return {"fanout_mac": mac, "posted": posted, "stored": b"\x03" + tag + slots}
+
+
+def accept_fanout(given):
+    fields = decode("PostedFanout", given["posted"])
+    tag, posted_at, slots = fields["franking_tag"], fields["posted_at"], fields["slots"]
+    read = read_slots(slots)
+    sender, audience = given["sender"], given["audience"]
+    message = fanout_message(sender, audience, tag, posted_at, slots)
+    mac_is(given["delivery_key"], message, fields["fanout_mac"], 292)
+    require(abs(int.from_bytes(posted_at, "big") - given["now_ms"]) <= MAX_POST_SKEW_MS, 111)
+    require("direct" in audience, 293)
+    accounts = audience["direct"], sender["account"]
+    targets = [
+        {"account": accounts[slot["side"]], "device": slot["device"], "empty": not slot["ciphertext"]}
+        for slot in read["slots"]
+    ]
+    if accounts[0] == accounts[1]:
+        require(all(slot["side"] == 1 for slot in read["slots"]), 293)
+        require(read["peer"] == {"epoch": 0, "version": 0}, 293)
+    for slot in read["slots"]:
+        require((slot["side"], slot["device"]) != (1, sender["device"]), 293)
+    return read | {"franking_tag": tag, "targets": targets, "slots_digest": SHA256(slots)}
+
+
+def import_fanout(given):
+    reader = stored(given["stored"], MAX_FANOUT, 115, (3,))
+    return {"franking_tag": reader.take(32)} | read_slots(reader.data)
+
+
 def reseal_message(sender, target, claim, posted_at, ciphertext):
     claimed = claim["franking_tag"] + claim["context"] + claim["stamp"]
     return b"waxseal/2/reseal-mac" + write_sender(sender) + target + claimed + posted_at + SHA256(ciphertext)
@@ -671,7 +750,9 @@ def accept_again(given):
     except Refused:
         raise Refused("CHK-104") from None
     require(context["sender"] == given["sender"], 105)
-    require(context["audience"] == {"direct": target["account"]}, 106)
+    require("direct" in context["audience"] and target != given["sender"], 106)
+    accounts = context["audience"]["direct"], given["sender"]["account"]
+    require(target["account"] in accounts, 106)
     return {
         "franking_tag": claim["franking_tag"],
         "target": target,
@@ -691,7 +772,7 @@ def import_stamped(given):
     reader = stored(given["stamped"], MAX_STAMPED, 115, (2,))
     claim = read_claim(reader)
     read_context(claim["context"], 115)
-    require(1 <= len(reader.data) <= MAX_CIPHERTEXT, 115)
+    require(len(reader.data) <= MAX_CIPHERTEXT, 115)
     return claim | {"ciphertext": reader.data}
 
 
@@ -757,8 +838,10 @@ def open_delivery(given):
     context = read_context(claim["context"])
     mac_is(given["delivery_key"], delivery_message(claim, fields["ciphertext"]), fields["delivery_mac"], 64)
     audience = context["audience"]
+    own_copy = context["sender"]["account"] == given["account"]
+    require(not own_copy or context["sender"]["device"] != given["device"], 290)
     if "direct" in audience:
-        require(audience["direct"] == given["account"], 65)
+        require(own_copy or audience["direct"] == given["account"], 65)
     else:
         require(audience["group"] in given["groups"], 65)
         sender, me = context["sender"]["account"], given["account"]
@@ -770,6 +853,7 @@ def open_delivery(given):
         "conversation": conversation_of(context),
         "accepted_ms": context["accepted_ms"],
         "ciphertext": fields["ciphertext"],
+        "own_copy": own_copy,
     }
 
 
@@ -821,6 +905,7 @@ def open_channel(given):
 
     That is enough to show what the associated data binds.
     """
+    require(given["ciphertext"], 294)
     ad = channel_associated_data(given["sender"], given["conversation"], given["franking_tag"])
     try:
         opened = ChaCha20Poly1305(given["channel_key"]).decrypt(bytes(12), given["ciphertext"], ad)

@@ -18,11 +18,11 @@ use waxseal_reporting::message::{
 };
 use waxseal_reporting::recipient::{Control, Opened, Refusal, open, open_unstamped};
 use waxseal_reporting::relay::{
-    DeliveryKey, PostedEnvelope, PostedReseal, Receipt, StampKeys, StampedEnvelope,
+    DeliveryKey, PostedEnvelope, PostedFanout, PostedReseal, Receipt, StampKeys, StampedEnvelope,
 };
 use waxseal_reporting::reporter::{Disclosure, Reason, ReportDraft};
 use waxseal_reporting::reviewer::review;
-use waxseal_reporting::sender::seal;
+use waxseal_reporting::sender::{Fanout, RosterStamp, seal};
 use waxseal_reporting::vault::{ModerationKeyPair, Unseal, Vault};
 use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId, Timestamp};
 
@@ -190,6 +190,21 @@ fn messages_and_reports_print_neither_texts_nor_keys_nor_names() {
         sessions: vec![[1; 16]],
     };
     assert_prints(&refusal, "Refusal { messages: 1, sessions: 1 }");
+    let (own, peer) = (RosterStamp::new(1, 2), RosterStamp::default());
+    let mut fanout = Fanout::new(*sealed.envelope.tag(), own, peer);
+    let ciphertext = Some(sealed.envelope.clone());
+    fanout.insert(false, DeviceId(3), ciphertext).unwrap();
+    let slot = "Slot { own: false, device: DeviceId(3), ciphertext_len: 192 }";
+    let versions = format!("own: {own:?}, peer: {peer:?}");
+    let fields = format!("Fanout {{ {versions}, slots: [{slot}], .. }}");
+    assert_prints(&fanout, &fields);
+    let posted = PostedFanout::decode(&fanout.post(&key, &alice, &to, NOW)).unwrap();
+    assert_prints(&posted, &format!("PostedFanout {{ fanout: {fields}, .. }}"));
+    let posted = posted.authenticate(&key, &alice, &to, NOW).unwrap();
+    assert_prints(
+        &posted,
+        &format!("AuthenticFanout {{ fanout: {fields}, .. }}"),
+    );
     let again = sealed.envelope.post_again(&claim, &key, &alice, &bob, NOW);
     let again = PostedReseal::decode(&again).unwrap();
     assert_prints(&again, "PostedReseal { ciphertext_len: 192, .. }");

@@ -18,17 +18,24 @@ struct Sources {
     specification: String,
     /// Text of each file under `src`, by its path relative to `src`.
     files: BTreeMap<String, String>,
+    /// Text of each file under `tests`, if there is such a folder.
+    integration_tests: BTreeMap<String, String>,
 }
 
 impl Sources {
     /// Reads the crate in the folder `root`.
     fn read(root: &Path) -> Self {
-        let mut files = BTreeMap::new();
+        let (mut files, mut integration_tests) = (BTreeMap::new(), BTreeMap::new());
         collect(&root.join("src"), "", &mut files);
+        let folder = root.join("tests");
+        if folder.is_dir() {
+            collect(&folder, "", &mut integration_tests);
+        }
         let specification = fs::read_to_string(root.join("SPEC.md")).unwrap();
         Self {
             specification,
             files,
+            integration_tests,
         }
     }
 
@@ -69,10 +76,10 @@ impl Sources {
         places
     }
 
-    /// Names of all `#[test]` functions in the files under `src`.
+    /// Names of all `#[test]` functions in the files under `src` and `tests`.
     fn tests(&self) -> Vec<String> {
         let mut found = Vec::new();
-        for text in self.files.values() {
+        for text in self.files.values().chain(self.integration_tests.values()) {
             let mut is_test = false;
             for line in text.lines().map(str::trim) {
                 if let Some(rest) = line.strip_prefix("fn ").filter(|_| is_test) {

@@ -137,10 +137,10 @@ pub fn snapshot(client: &Client<MemoryStore>) -> Records {
         .collect()
 }
 
-/// The records, without those of deliveries that did not open.
+/// The records, without those of deliveries that did not open, and without notices.
 #[must_use]
 pub fn without_unopened(mut records: Records) -> Records {
-    records.retain(|(key, _)| !matches!(key.table.as_bytes().first(), Some(b'q' | b'z')));
+    records.retain(|(key, _)| !matches!(key.table.as_bytes().first(), Some(b'q' | b'z' | b'4')));
     records
 }
 

@@ -6,16 +6,18 @@ mod roster;
 mod scripts;
 
 use waxseal::core::{IdentityKeyPair, PreKeyBundle, PreKeys, SessionSet};
-use waxseal::reporting::Audience;
 use waxseal::reporting::intake::{AcceptanceKey, examine};
 use waxseal::reporting::message::{Extensions, Payload};
 use waxseal::reporting::recipient::Refusal;
+use waxseal::reporting::relay::{DeliveryKey, Envelope};
 use waxseal::reporting::reporter::Report;
-use waxseal::reporting::sender::{Control, seal, seal_control};
+use waxseal::reporting::sender::{Control, Fanout, RosterStamp, seal, seal_control};
 use waxseal::reporting::vault::{ModerationKeyPair, Unseal, Vault};
+use waxseal::reporting::{Audience, DeviceId};
 use waxseal::{
     Attachment, AttachmentKey, Content, Disclosure, FrankingTag, PayloadHeader, Reason, WholeFile,
 };
+use zeroize::Zeroizing;
 
 use crate::targets::{Clear, accepted_id, desk_seeds, linking_seeds};
 use crate::{Device, NOW, Provider, account, address, envelope_of, fanout_of, rng};
@@ -110,6 +112,9 @@ fn core(seeds: &mut Seeds) {
     let ends = ((&own, &b"bob"[..]), (&own, &b"alice"[..]));
     let number = waxseal::SafetyNumber::new(ends.0, ends.1).unwrap();
     decode("scannable", 7, &number.scannable());
+    let ends = ((&[2; 32], "bob"), (&[1; 32], "alice"));
+    let number = waxseal::SafetyNumber::of_accounts(ends.0, ends.1).unwrap();
+    decode("scannable-accounts", 7, &number.scannable());
     for (name, lost) in [("parts", 0), ("parts-more", 70)] {
         for _ in 0..lost {
             alice.encrypt(b"lost", rng);
@@ -182,19 +187,31 @@ fn reporting(seeds: &mut Seeds) {
     decode("unsealed", 15, &unsealed.unwrap().encode());
     decode("account", 10, "älice@example".as_bytes());
     let conversation = Audience::Direct(bob_id.clone()).conversation(&account("alice"));
-    for (name, delivered, opened) in [
-        ("control", vec![id], vec![]),
-        ("controls", vec![id], vec![id]),
-    ] {
-        let control = Control {
-            delivered,
-            opened,
-            ..Control::default()
-        };
+    let (delivered, roster) = (vec![id], Some(b"roster".to_vec()));
+    let sync = Some(Zeroizing::new(b"sync".to_vec()));
+    let control = Control {
+        delivered: delivered.clone(),
+        ..Control::default()
+    };
+    let all = Control {
+        opened: delivered.clone(),
+        roster,
+        sync,
+        delivered,
+    };
+    for (name, control) in [("control", control), ("controls", all)] {
         let rng = &mut rng(3);
         let sealed = seal_control(&mut Clear, &address("alice"), &conversation, &control, rng);
         decode(name, 18, sealed.unwrap().ciphertext());
     }
+    let (mut fanout, note) = fanouts();
+    decode("fanout", 20, &fanout.encode());
+    decode("fanout-note", 20, &note.encode());
+    fanout.retain(|slot| !slot.own);
+    decode("fanout-peer", 20, &fanout.encode());
+    let key = DeliveryKey::from_bytes([7; 32]);
+    let posted = fanout.post(&key, &address("alice"), &Audience::Direct(bob_id), NOW);
+    decode("posted-fanout", 19, &posted);
     let refusal = Refusal {
         messages: vec![(id, NOW), (FrankingTag::from_bytes([9; 32]), NOW)],
         sessions: vec![[5; 16]],
@@ -224,6 +241,25 @@ fn reporting(seeds: &mut Seeds) {
             decode("payload-scheme", 11, &unknown);
         }
     }
+}
+
+/// A message of Alice's for Bob's devices and another one of hers, and a note to her own.
+fn fanouts() -> (Fanout, Fanout) {
+    let tag = FrankingTag::from_bytes([9; 32]);
+    let envelope = || Envelope::of_refusal(tag, b"ciphertext".to_vec()).ok();
+    let (own, peer) = (RosterStamp::new(1, 7), RosterStamp::new(2, 3));
+    let mut message = Fanout::new(tag, own, peer);
+    let mut note = Fanout::new(tag, own, RosterStamp::default());
+    for (number, envelope) in [(2, envelope()), (3, None)] {
+        message
+            .insert(false, DeviceId(number), envelope.clone())
+            .unwrap();
+        message
+            .insert(true, DeviceId(number), envelope.clone())
+            .unwrap();
+        note.insert(true, DeviceId(number), envelope).unwrap();
+    }
+    (message, note)
 }
 
 fn contents() -> [(&'static str, Content, Vec<Attachment>); 9] {

@@ -144,11 +144,13 @@ impl<S: Store> Client<S> {
         })
     }
 
-    /// Seals a sent message again whose entry in the outbox was damaged. Returns its new
-    /// identifier, under which it is then in the [outbox](Client::outbox).
+    /// Seals a sent message again whose entry in the outbox was damaged, or that was taken out
+    /// because the relay named [other devices](super::NotDelivered::Targets) again and again.
+    /// Returns its identifier, under which it is then in the [outbox](Client::outbox): another one
+    /// only if the first version of this crate wrote the message.
     ///
     /// A message that has no [evidence](super::Message::evidence) and is not in the outbox was not
-    /// sent, as far as this device knows. If the relay had taken it, the recipient gets it twice.
+    /// sent, as far as this device knows. If the relay had taken it, the recipient recognises it.
     /// `None` if the message is not stored, is damaged, or was confirmed: then nothing changes.
     pub fn send_again(
         &mut self,
@@ -188,9 +190,9 @@ impl<S: Store> Client<S> {
         };
         let present = |tag: &FrankingTag| self.present_tag(recipient, tag);
         let conversation = Audience::Direct(recipient.clone()).conversation(&self.me.account);
-        let sent = match (number, waiting_sent(&record)) {
-            // It never left for other devices, so it keeps its identifier.
-            (Some(_), Some(sent)) if sent.tag_names_sender() => sent,
+        let sent = match waiting_sent(&record) {
+            // It keeps its identifier, so that whoever has it already recognises it.
+            Some(sent) if sent.tag_names_sender() => sent,
             _ => match payload_of(&record, present)? {
                 Some(payload) => SentMessage::commit(&self.me, &conversation, &payload, rng),
                 None => return Ok(None),

@@ -152,6 +152,7 @@ impl<S: Store> Client<S> {
         let conversation = batch.conversation(with);
         let is_blocked = conversation.is_some_and(|conversation| conversation.is_blocked);
         let skips = batch.skips || is_blocked && !arrival.is_own;
+        // CHK-321: a delivery without a key is only noted, so that its author can be asked.
         if delivery.is_empty() {
             if skips {
                 return self.skip_unopened(batch, &arrival);

@@ -159,7 +159,7 @@ impl<S: Store> Client<S> {
             let mut transaction = Transaction::default();
             let known = client.take_peer(account)?;
             let Some(mut known) = known.filter(|known| !known.is_unpinned()) else {
-                // Of the own account, the key is known from the start.
+                // CHK-315: the provider's word pins no roster of the own account.
                 if *account == client.me.account {
                     return Err(TakeRosterError::Refused(PinError::OtherAccountKey));
                 }

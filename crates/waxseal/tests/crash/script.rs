@@ -8,8 +8,8 @@ use waxseal::errors::{OpenAccountError, ReceiveError, TakeRosterError};
 use waxseal::log::entry::Day;
 use waxseal::log::receipt::Role;
 use waxseal::{
-    Client, DeviceId, Disclosure, Draft, FrankingTag, OutgoingReport, PromiseState, Reason,
-    Received, Timestamp,
+    AccountId, Client, DeviceId, Disclosure, Draft, FrankingTag, OutgoingReport, PromiseState,
+    Reason, Received, Timestamp,
 };
 
 use crate::disk::{Disk, until_done};
@@ -198,6 +198,7 @@ impl<'a> Script<'a> {
     /// Receives a delivery until it is acknowledged, and asserts that its message is shown once.
     pub(crate) fn receive(&mut self, who: usize, delivery: &[u8]) {
         let shown = &mut self.shown[who];
+        let mut unknown = None;
         self.disks[who].until_done(|client| match client.receive(delivery) {
             Ok(Received::Message { message, .. }) => {
                 let is_new = shown.iter().all(|(id, _)| id != message.id());
@@ -214,18 +215,32 @@ impl<'a> Script<'a> {
                 Some(())
             }
             Err(ReceiveError::UnknownDevice { device }) => {
-                // After a stop these calls are made again. The second time they change nothing.
-                let (from, roster) = (&device.account, self.world.roster(&device.account));
-                if let Err(TakeRosterError::IdentityChanged { new }) =
-                    client.take_roster(from, &roster, NOW)
-                {
-                    let _ = client.accept_identity(from, &new);
-                }
-                None
+                unknown = Some(device.account);
+                Some(())
             }
             Err(ReceiveError::State(_)) => None,
             other => panic!("a message key was used twice, or a message was lost: {other:?}"),
         });
+        if let Some(from) = unknown {
+            self.learn(who, &from);
+            self.receive(who, delivery);
+        }
+    }
+
+    /// Gives a device the roster of an account, and accepts another account key.
+    fn learn(&mut self, who: usize, from: &AccountId) {
+        let roster = self.world.roster(from);
+        let disk = &self.disks[who];
+        // After a stop these calls are made again. The second time they change nothing.
+        let changed = disk.until_done(|client| match client.take_roster(from, &roster, NOW) {
+            Ok(_) => Some(None),
+            Err(TakeRosterError::IdentityChanged { new }) => Some(Some(new)),
+            Err(_) => None,
+        });
+        if let Some(new) = changed {
+            disk.until_done(|client| client.accept_identity(from, &new).ok());
+            disk.until_done(|client| client.take_roster(from, &roster, NOW).ok());
+        }
     }
 
     /// Lets Carol write to Bob. Each call gives Carol a new identity, so the second call changes
@@ -255,6 +270,8 @@ impl<'a> Script<'a> {
         let liar = self.world.register_only("liar");
         let (delivery, _) = self.world.stamp_as(&liar, &address("bob"), &envelope);
         for _ in 0..2 {
+            let roster = self.world.roster(&liar.account);
+            self.disks[1].until_done(|bob| bob.take_roster(&liar.account, &roster, NOW).ok());
             self.disks[1].until_done(|bob| match bob.receive(&delivery) {
                 Err(ReceiveError::Withheld) | Ok(Received::Duplicate { .. }) => Some(()),
                 Err(ReceiveError::State(_)) => None,
@@ -300,6 +317,8 @@ impl<'a> Script<'a> {
         assert_eq!(bob.pages_of("liar"), 0);
         let peers = bob.client().peers(None, 10).unwrap().items;
         assert!(!peers.contains(&liar));
+        let roster = self.world.roster(&liar);
+        bob.until_done(|bob| bob.take_roster(&liar, &roster, NOW).ok());
         bob.until_done(|bob| match bob.receive(withheld) {
             Ok(Received::Duplicate { .. }) => Some(()),
             other => panic!("{other:?}"),

@@ -207,7 +207,7 @@ fn forms(file: &mut Vectors, message: &Value) {
     fails("header-98", "a header of 98 bytes", 3, json!({ "message": edit(&ordinary["message"], |m| { m.header.pop(); }) }));
     fails("header-100", "a header of 100 bytes", 3, json!({ "message": edit(&ordinary["message"], |m| m.header.push(0)) }));
     fails("header-none", "no header", 3, json!({ "message": edit(&ordinary["message"], |m| m.header.clear()) }));
-    let edits: [(&str, &str, u8, fn(&mut wire::Handshake)); 13] = [
+    let edits: [(&str, &str, u16, fn(&mut wire::Handshake)); 13] = [
         ("identity-63", "an identity of 63 bytes", 3, |h| { h.identity.pop(); }),
         ("identity-none", "no identity", 3, |h| h.identity.clear()),
         ("certificate-65", "a certificate of 65 bytes", 3, |h| h.certificate.push(0)),

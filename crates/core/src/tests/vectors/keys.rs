@@ -49,6 +49,16 @@ pub(super) fn prove_account(input: Input<'_>) -> Outcome {
     Ok(json!({ "proof": hex(proof) }))
 }
 
+pub(super) fn prove_device(input: Input<'_>) -> Outcome {
+    let proof = identity_of(input.get("identity")).prove_device(&input.get("context").bytes());
+    Ok(json!({ "proof": hex(proof) }))
+}
+
+pub(super) fn sign_roster(input: Input<'_>) -> Outcome {
+    let signature = identity_of(input.get("identity")).sign_roster(&input.get("roster").bytes());
+    Ok(json!({ "signature": hex(signature) }))
+}
+
 pub(super) fn verify_account_proof(input: Input<'_>) -> Outcome {
     let identity = IdentityKey::from_bytes(&input.get("identity").bytes()).map_err(refused)?;
     let proof = input.get("proof").array();
@@ -206,9 +216,13 @@ fn account_proofs(file: &mut Vectors) {
     let good = json!({ "identity": identity_of(alice())["identity"], "context": context, "proof": proof["proof"] });
     file.passes("account-proof", "the proof", "verify_account_proof", good.clone());
     let empty = file.passes("prove-account-empty", "a proof for an empty context", "prove_account", json!({ "identity": alice(), "context": "" }));
+    let device = file.passes("prove-device", "a device's consent to be in an account", "prove_device", json!({ "identity": alice(), "context": context }));
+    let roster = file.passes("sign-roster", "a manager's signature of a roster", "sign_roster", json!({ "identity": alice(), "roster": context }));
     let mut fails = |id: &str, comment: &str, input: Value| {
         file.fails(id, comment, "verify_account_proof", input, 46);
     };
+    fails("account-proof-device", "a device proof for the same context", with(&good, "proof", device["proof"].clone()));
+    fails("account-proof-roster", "the signature of a roster of the same bytes", with(&good, "proof", roster["signature"].clone()));
     fails("account-proof-other-context", "for a context that is a byte longer", with(&good, "context", hex("an application's contexts")));
     fails("account-proof-no-context", "for an empty context", with(&good, "context", ""));
     fails("account-proof-of-empty", "the proof for the empty context", with(&good, "proof", empty["proof"].clone()));

@@ -27,6 +27,11 @@ pub(super) fn session_id(input: Input<'_>) -> Outcome {
     Ok(json!({ "session_id": hex(SessionId::of(&ad, &base_key).as_bytes()) }))
 }
 
+pub(super) fn session_digest(input: Input<'_>) -> Outcome {
+    let ad = SessionAd(input.get("session_associated_data").array());
+    Ok(json!({ "session_digest": hex(ad.session_digest()) }))
+}
+
 /// Input of `seal_refusal` for a refusal of Bob's for Alice.
 fn to_seal(content: &[u8]) -> Value {
     let to = identity_of(Input::of(&alice())).public().to_bytes();
@@ -53,6 +58,7 @@ fn refusals() {
     );
     let name = json!({ "session_associated_data": hex([0x05; 32]), "base_key": hex(DhKeyPair::from_secret_bytes(&[0xa3; 32]).public().as_bytes()) });
     file.passes("session-id", "the name of a session", "session_id", name.clone());
+    file.passes("session-digest", "the digest of the same session", "session_digest", json!({ "session_associated_data": hex([0x05; 32]) }));
     file.fails("session-id-zero", "a base key u = 0", "session_id", with(&name, "base_key", hex([0; 32])), 6);
     let to_open = |refusal: &Value| json!({ "identity": alice(), "refusal": refusal["refusal"], "associated_data": hex("ad") });
     for (id, comment, content) in [("empty", "no content", vec![]), ("longest", "4,096 bytes, the most", vec![0xc7; 4_096])] {

@@ -1,5 +1,7 @@
 //! Makes `control.json`: control messages, and refusals.
 
+use zeroize::Zeroizing;
+
 use super::neighbours::{Fields, all_fail, version_1};
 use super::*;
 use crate::franking::FrankingKey;
@@ -19,7 +21,11 @@ fn tags_json(tags: &[FrankingTag]) -> Value {
 }
 
 pub(super) fn seal_control(input: Input<'_>) -> Outcome {
-    let control = Control { delivered: tags_of(input, "delivered"), opened: tags_of(input, "opened"), ..Control::default() };
+    let bytes = |name: &str| input.optional(name).map(|value| value.bytes());
+    let control = Control {
+        delivered: tags_of(input, "delivered"), opened: tags_of(input, "opened"),
+        roster: bytes("roster"), sync: bytes("sync").map(Zeroizing::new),
+    };
     let key = FrankingKey::from_bytes(input.get("franking_key").array());
     let sender = sender_of(input.get("sender"));
     let (tag, plaintext) = control.commit(&key, &sender, &conversation_of(input)).unwrap();
@@ -30,7 +36,10 @@ pub(super) fn open_control(input: Input<'_>) -> Outcome {
     let (plaintext, sender) = (input.get("plaintext").bytes(), sender_of(input.get("sender")));
     let opened = Control::open(&plaintext, &tag_of(input), &sender, &conversation_of(input));
     let opened = opened.map_err(refused)?;
-    Ok(json!({ "delivered": tags_json(&opened.delivered), "opened": tags_json(&opened.opened) }))
+    Ok(json!({
+        "delivered": tags_json(&opened.delivered), "opened": tags_json(&opened.opened),
+        "roster": opened.roster.map(hex), "sync": opened.sync.map(|sync| hex(&*sync)),
+    }))
 }
 
 pub(super) fn refusal_data(input: Input<'_>) -> Outcome {
@@ -97,12 +106,21 @@ fn controls(file: &mut Vectors) {
     let input = |delivered: Value, opened: Value| json!({
         "franking_key": hex(KEY), "sender": { "account": "alice", "device": 1 },
         "conversation": hex(franking::conversation().as_bytes()), "delivered": delivered, "opened": opened,
+        "roster": null, "sync": null,
     });
     let most = |count: u8| -> Value { (1..=count).map(tag).collect() };
     let sealed = file.passes("control", "one message arrived", "seal_control", input(json!([tag(9)]), json!([])));
     file.passes("control-both", "two messages arrived, and one of them was shown", "seal_control", input(json!([tag(9), tag(10)]), json!([tag(9)])));
     file.passes("control-empty", "no record", "seal_control", input(json!([]), json!([])));
     file.passes("control-most", "64 messages arrived and 63 were shown, the most", "seal_control", input(most(64), most(63)));
+
+    let records = |roster: Value, sync: Value| with(&with(&input(json!([]), json!([])), "roster", roster), "sync", sync);
+    file.passes("control-roster", "a signed roster", "seal_control", records(hex("roster").into(), Value::Null));
+    file.passes("control-sync", "a sync record", "seal_control", records(Value::Null, hex("sync").into()));
+    file.passes("control-all", "all records", "seal_control", {
+        let all = input(json!([tag(9)]), json!([tag(10)]));
+        with(&with(&all, "roster", hex("roster")), "sync", hex("sync"))
+    });
 
     let one = |kind| record(kind, &[9; 32]);
     let good = to_open(&one(1));
@@ -114,7 +132,12 @@ fn controls(file: &mut Vectors) {
         ("both", "both records", [one(1), one(2)].concat()),
         ("empty", "no record", vec![]),
         ("64", "a record of 64 tags, the most", record(1, &[9; 64 * 32])),
-        ("unknown", "records of unknown types, which are ignored", [record(0, b""), one(1), record(3, b"later"), record(0xffff, b"")].concat()),
+        ("unknown", "records of unknown types, which are ignored", [record(0, b""), one(1), record(5, b"later"), record(0xffff, b"")].concat()),
+        ("roster", "a roster of one byte, the least", record(3, b"r")),
+        ("roster-longest", "a roster of 2,048 bytes, the most", record(3, &[9; 2_048])),
+        ("sync", "a sync record of one byte, the least", record(4, b"s")),
+        ("sync-longest", "a sync record of 3,072 bytes, the most", record(4, &[9; 3_072])),
+        ("all", "all four records", [one(1), one(2), record(3, b"r"), record(4, b"s")].concat()),
         ("longest", "4,096 bytes, the most, in a record of an unknown type", record(7, &[0; 4_092])),
     ] {
         file.passes(&format!("open-control-{id}"), comment, "open_control", to_open(&control));
@@ -122,13 +145,19 @@ fn controls(file: &mut Vectors) {
     for (id, comment, control) in [
         ("descending", "the types descend", [one(2), one(1)].concat()),
         ("repeated", "a type twice", [one(1), one(1)].concat()),
-        ("unknown-repeated", "an unknown type twice", [record(3, b""), record(3, b"")].concat()),
-        ("unknown-first", "an unknown type before a lower one", [record(3, b""), one(2)].concat()),
+        ("unknown-repeated", "an unknown type twice", [record(5, b""), record(5, b"")].concat()),
+        ("unknown-first", "an unknown type before a lower one", [record(5, b""), one(2)].concat()),
         ("delivered-none", "a record without a tag", record(1, b"")),
         ("opened-none", "the other record without a tag", record(2, b"")),
         ("tag-31", "a tag of 31 bytes", record(1, &[9; 31])),
         ("tag-33", "a tag of 33 bytes", record(1, &[9; 33])),
         ("65", "a record of 65 tags, one past the most", record(2, &[9; 65 * 32])),
+        ("roster-none", "a roster of no bytes", record(3, b"")),
+        ("roster-long", "a roster of 2,049 bytes, one past the most", record(3, &[9; 2_049])),
+        ("roster-twice", "two rosters", [record(3, b"r"), record(3, b"r")].concat()),
+        ("sync-none", "a sync record of no bytes", record(4, b"")),
+        ("sync-long", "a sync record of 3,073 bytes, one past the most", record(4, &[9; 3_073])),
+        ("sync-before-roster", "the sync record before the roster", [record(4, b"s"), record(3, b"r")].concat()),
         ("cut-in-type", "cut within a type", [one(1), vec![0]].concat()),
         ("cut-in-length", "cut within a length", [one(1), vec![0, 2, 0]].concat()),
         ("cut", "the last byte is missing", one(1)[..35].to_vec()),

@@ -36,7 +36,7 @@ pub(super) fn deliver(input: Input<'_>) -> Outcome {
 pub(super) fn open_delivery(input: Input<'_>) -> Outcome {
     let delivery = Delivery::decode(&input.get("delivery").bytes()).map_err(refused)?;
     let groups: Vec<[u8; 32]> = input.list("groups").iter().map(|group| group.array()).collect();
-    let me = DeviceAddress::new(account_of(input.get("account")), DeviceId(1));
+    let me = sender_of(input);
     let opened = delivery
         .authenticate_in_groups(&key(input), &me, |group| groups.contains(group.as_bytes()))
         .map_err(refused)?;
@@ -46,7 +46,7 @@ pub(super) fn open_delivery(input: Input<'_>) -> Outcome {
         "sender": sender_json(&claim.context.sender),
         "conversation": hex(claim.conversation().as_bytes()),
         "accepted_ms": claim.context.accepted_at.as_millis(),
-        "ciphertext": hex(opened.ciphertext()),
+        "ciphertext": hex(opened.ciphertext()), "own_copy": opened.is_own_copy(),
     }))
 }
 
@@ -187,7 +187,7 @@ fn envelopes(file: &mut Vectors) {
 
 /// The input of `open_delivery` for Bob.
 fn to_open(delivery: &Value) -> Value {
-    json!({ "delivery_key": hex(DELIVERY_KEY), "account": "bob", "groups": [], "delivery": delivery })
+    json!({ "delivery_key": hex(DELIVERY_KEY), "account": "bob", "device": 7, "groups": [], "delivery": delivery })
 }
 
 fn edit(delivery: &Value, change: impl FnOnce(&mut wire::Delivery)) -> String {
@@ -223,7 +223,7 @@ fn deliveries(file: &mut Vectors) {
         ("context-missing", "no context", |d| d.stamp_context.clear(), 54),
         ("context-extended", "a byte behind the context", |d| d.stamp_context.push(0), 54),
         ("context-control", "a control character in the sender", |d| d.stamp_context[1] = 1, 55),
-        ("ciphertext-missing", "no ciphertext", |d| d.ciphertext.clear(), 54),
+        ("ciphertext-missing", "no ciphertext, under the MAC of one", |d| d.ciphertext.clear(), 64),
         ("tag-bit", "one bit of the tag", |d| d.franking_tag[0] ^= 1, 64),
         ("device-bit", "one bit of the sender's device", |d| d.stamp_context[9] ^= 2, 64),
         ("time-bit", "one bit of the accepted time", |d| d.stamp_context[22] ^= 1, 64),
@@ -364,5 +364,9 @@ fn channel(file: &mut Vectors) {
     fails("channel-sender", "another sender", with(&good, "sender", json!({ "account": "alicf", "device": 1 })));
     fails("channel-device", "another device of the sender", with(&good, "sender", json!({ "account": "alice", "device": 2 })));
     fails("channel-conversation", "one bit of the conversation", flipped(&good, "conversation", 31, 1));
+    file.fails("channel-nothing", "no ciphertext: the message was not sealed for this device", "open_channel", with(&good, "ciphertext", ""), 294);
+    let mut fails = |id: &str, comment: &str, input: Value| {
+        file.fails(id, comment, "open_channel", input, 93);
+    };
     fails("channel-ciphertext", "one bit of the ciphertext", flipped(&good, "ciphertext", -1, 1));
 }

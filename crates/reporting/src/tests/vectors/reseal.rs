@@ -70,6 +70,7 @@ fn reseals() {
         ("accept-again-late", "ten minutes after the relay's clock, the most", with(&good, "now_ms", NOON.as_millis() + 3_000_000)),
         ("accept-again-oldest", "the key of the stamp is the oldest", with(&good, "stamp_keys", stamp_keys_at(20_000))),
         ("accept-again-device-0", "another device of Bob's", to_accept(&with(&input, "target", json!({ "account": "bob", "device": 0 })))),
+        ("accept-again-own", "another device of Alice's", to_accept(&with(&input, "target", json!({ "account": "alice", "device": 2 })))),
         ("accept-again-longest", "a ciphertext of 75,776 bytes, the most", to_accept(&with(&input, "ciphertext", hex(vec![0xc7; MAX_CIPHERTEXT_LEN])))),
     ] {
         file.passes(id, comment, "accept_again", input);
@@ -165,15 +166,19 @@ fn checks(file: &mut Vectors, good: &Value, input: &Value) {
     let hour = NOON.as_millis() + 3_600_000;
     let posted = |name: &str, value: Value| to_accept(&with(input, name, value));
     // A genuine stamp over another context, which the author's device posts under its MAC.
-    let claimed = |sender: Value, audience: Value, at: u64| {
+    let claim = |sender: Value, audience: Value, at: u64| {
         let keys = StampKeys::new(&[0x52; 32], 19_990, "eu").unwrap().export();
         let mut stamp = stamp::to_stamp(&keys, audience, Timestamp::from_millis(at));
         stamp["franking_tag"] = input["franking_tag"].clone();
         stamp["sender"] = sender;
         let stamped = stamp::stamp(Input::of(&stamp)).unwrap();
-        to_accept(&with(&with(input, "context", stamped["context"].clone()), "stamp", stamped["stamp"].clone()))
+        with(&with(input, "context", stamped["context"].clone()), "stamp", stamped["stamp"].clone())
     };
+    let claimed = |sender: Value, audience: Value, at: u64| to_accept(&claim(sender, audience, at));
     let alice = json!({ "account": "alice", "device": 1 });
+    let claimed_for = |audience: Value, target: Value| {
+        to_accept(&with(&claim(json!({ "account": "alice", "device": 1 }), audience, NOON.as_millis()), "target", target))
+    };
     let (bob, noon) = (json!({ "direct": "bob" }), NOON.as_millis());
     let direct = hex(franking::conversation().as_bytes());
     let club = hex(ConversationId::group(b"chess club").as_bytes());
@@ -191,7 +196,10 @@ fn checks(file: &mut Vectors, good: &Value, input: &Value) {
         ("again-of-another-device", "a message of another device of the account", claimed(json!({ "account": "alice", "device": 2 }), bob.clone(), noon), 105),
         ("again-of-another-account", "a message of another account", claimed(json!({ "account": "mallory", "device": 1 }), bob, noon), 105),
         ("again-to-another-account", "a target of another account", posted("target", json!({ "account": "carol", "device": 8 })), 106),
-        ("again-to-oneself", "a target of the author's own account", posted("target", json!({ "account": "alice", "device": 2 })), 106),
+        ("again-to-oneself", "the author's own device", posted("target", json!({ "account": "alice", "device": 1 })), 106),
+        ("again-own-to-oneself", "the author's own device, for a note to the own account", claimed_for(json!({ "direct": "alice" }), json!({ "account": "alice", "device": 1 })), 106),
+        ("again-group-own", "another device of the author's, for a message to a group", claimed_for(json!({ "group": club }), json!({ "account": "alice", "device": 2 })), 106),
+        ("again-to-a-longer-own", "a target whose account begins like the author's", posted("target", json!({ "account": "alicea", "device": 2 })), 106),
         ("again-to-a-prefix", "a target whose account begins alike", posted("target", json!({ "account": "bo", "device": 8 })), 106),
         ("again-group", "a message to a group", claimed(alice.clone(), json!({ "group": club }), noon), 106),
         ("again-group-direct", "a group with the id of the direct conversation", claimed(alice, json!({ "group": direct }), noon), 106),

@@ -16,7 +16,7 @@ use waxseal_reporting::relay::{
 };
 use waxseal_reporting::reporter::{Disclosure, Reason, Report, ReportDraft};
 use waxseal_reporting::reviewer::review;
-use waxseal_reporting::sender::{Control, Sealed, SealingChannel, SentMessage, seal, seal_control};
+use waxseal_reporting::sender::{Control, Sealed, SealingChannel, SentControl, SentMessage, seal};
 use waxseal_reporting::vault::{ModerationKeyPair, Unseal, UnsealedReport, Vault};
 use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId, Timestamp};
 use zeroize::{Zeroize, Zeroizing};
@@ -220,10 +220,13 @@ fn a_message_leaves_no_key_and_no_text_from_seal_to_review() {
     let mut franking = Recorder::new("franking key of a control message", 25);
     let control = Control {
         delivered: vec![*opened.tag()],
-        opened: vec![],
+        sync: Some(Zeroizing::new(text(4).as_bytes().to_vec())),
         ..Control::default()
     };
-    let envelope = seal_control(&mut Masked, &alice, &conversation, &control, &mut franking);
+    secrets.add("sync record", text(4).as_bytes());
+    let told = SentControl::commit(&alice, &conversation, &control, &mut franking).unwrap();
+    let envelope = told.seal_for(&mut Masked, &mut franking);
+    drop(told);
     secrets.extend(&franking.drawn());
     let control_posted = envelope.unwrap().post(&key, &alice, &to, NOW);
     let control_posted = PostedEnvelope::decode(&control_posted).unwrap();
@@ -234,6 +237,7 @@ fn a_message_leaves_no_key_and_no_text_from_seal_to_review() {
     let told = told.deliver(&key).authenticate(&key, &bob);
     let read = open_any(&mut Masked, &told.unwrap()).unwrap();
     assert!(matches!(read, Opened::Control(read) if read == control));
+    drop(control);
     let nonce = RequestNonce::generate(&mut rng);
     let request = AnsweredRequest::new("GET", "/bundles/bob", b"", &nonce).unwrap();
     let answered = Box::new(AnswerMac::new(&key, &request, 200, b"a bundle"));

@@ -26,6 +26,8 @@ use waxseal_reporting::{AccountId, Audience, DeviceAddress, FrankingTag};
 
 use crate::{NOW, Provider, address, rng};
 
+mod fanout;
+
 /// Asserts that a decoded value encodes to the same bytes again.
 macro_rules! one_encoding {
     ($bytes:ident, $decoded:expr, $value:ident => $encoded:expr) => {
@@ -81,6 +83,9 @@ pub fn core_decode(input: &[u8]) {
             let number = SafetyNumber::new(ends.0, ends.1).unwrap();
             let _ = number.compare_scanned(bytes);
             let _ = SafetyNumber::new((&identity, bytes), ends.1);
+            let ends = ((&[1; 32], "alice"), (&[2; 32], "bob"));
+            let number = SafetyNumber::of_accounts(ends.0, ends.1).unwrap();
+            let _ = number.compare_scanned(bytes);
         }
         8 => parts(bytes),
         9 => prekey_parts(bytes),
@@ -175,7 +180,7 @@ pub fn reporting_decode(input: &[u8]) {
     let Some((kind, bytes)) = input.split_first() else {
         return;
     };
-    match kind % 20 {
+    match kind % 21 {
         0 => one_encoding!(bytes, Envelope::decode(bytes), envelope => envelope.encode()),
         1 => one_encoding!(bytes, Delivery::decode(bytes), delivery => delivery.encode()),
         2 => one_encoding!(bytes, Receipt::decode(bytes), receipt => receipt.encode()),
@@ -221,7 +226,8 @@ pub fn reporting_decode(input: &[u8]) {
             one_encoding!(bytes, refusal, refusal => refusal.encode().unwrap());
         }
         18 => control(bytes),
-        _ => one_encoding!(bytes, Fanout::decode(bytes), fanout => fanout.encode()),
+        19 => drop(PostedFanout::decode(bytes)),
+        _ => fanout::fanout(bytes),
     }
 }
 

@@ -148,6 +148,7 @@ impl<S: Store> Client<S> {
         let Ok(signed) = SignedRoster::decode(roster) else {
             return Ok(());
         };
+        // CHK-322: a device tells the roster of its own account, which verifies like any other.
         let Ok(roster) = signed.verify(from.as_str()) else {
             return Ok(());
         };

@@ -70,6 +70,7 @@ pub(crate) const ALLOWED: &[Allowed] = &[
     everywhere(Place::In("Receipt::authenticate"), ANSWER),
     everywhere(Place::In("waxseal_reporting::intake::examine"), ANSWER),
     everywhere(Place::In("PostedEnvelope::authenticate"), ANSWER),
+    everywhere(Place::In("PostedFanout::authenticate"), ANSWER),
     everywhere(Place::In("AcceptedReport::decode"), ANSWER),
     everywhere(Place::In("evidence.rs"), ANSWER),
     only_in(

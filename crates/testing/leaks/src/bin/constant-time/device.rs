@@ -10,10 +10,10 @@ use waxseal_reporting::message::{Payload, PayloadHeader};
 use waxseal_reporting::recipient::{Evidence, OpeningChannel, open};
 use waxseal_reporting::relay::{
     AnswerMac, AnsweredRequest, AuthenticEnvelope, Claim, Delivery, DeliveryKey, Envelope,
-    PostedEnvelope, Receipt, RequestNonce, Stamp, StampKeys, StampedEnvelope,
+    PostedEnvelope, PostedFanout, Receipt, RequestNonce, Stamp, StampKeys, StampedEnvelope,
 };
 use waxseal_reporting::reporter::{Disclosure, Reason, Report, ReportDraft};
-use waxseal_reporting::sender::{SealingChannel, SentMessage, seal};
+use waxseal_reporting::sender::{Fanout, RosterStamp, SealingChannel, SentMessage, seal};
 use waxseal_reporting::vault::ModerationKeyPair;
 use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId, FrankingTag, Timestamp};
 use zeroize::Zeroizing;
@@ -32,6 +32,11 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             name: "post",
             secrets: "delivery key; genuine and altered MACs",
             run: posting,
+        },
+        Scenario {
+            name: "fanout",
+            secrets: "delivery key; genuine and altered MACs",
+            run: posting_to_devices,
         },
         Scenario {
             name: "delivery",
@@ -181,6 +186,34 @@ fn posting() {
     for at in [3, 1 + 34 + 10 + 2, 1 + 34 + 10 + 33, bytes.len() - 1] {
         bytes[at] ^= 1;
         let altered = PostedEnvelope::decode(&bytes).expect("valid");
+        let taken = altered.authenticate(&delivery_key(), &alice, &to, NOW);
+        assert!(answer(taken.is_err()));
+        bytes[at] ^= 1;
+    }
+}
+
+fn posting_to_devices() {
+    let (alice, to, _) = payload();
+    let (envelope, _) = sealed();
+    let (own, peer) = (RosterStamp::new(1, 1), RosterStamp::new(1, 2));
+    let mut fanout = Fanout::new(*envelope.tag(), own, peer);
+    let inserted = fanout.insert(false, DeviceId(1), Some(envelope));
+    inserted.expect("the envelope has the fanout's tag");
+    fanout.insert(true, DeviceId(2), None).expect("two slots");
+    let mut bytes = fanout.post(&delivery_key(), &alice, &to, NOW);
+    taint::public(&bytes);
+    let genuine = PostedFanout::decode(&bytes).expect("valid");
+    let taken = genuine.authenticate(&delivery_key(), &alice, &to, NOW);
+    assert!(answer(taken.is_ok()));
+    // Alters the tag, the first and the last byte of the MAC, and a version of a roster.
+    for at in [
+        3,
+        1 + 34 + 10 + 2,
+        1 + 34 + 10 + 33,
+        1 + 34 + 10 + 34 + 3 + 4,
+    ] {
+        bytes[at] ^= 1;
+        let altered = PostedFanout::decode(&bytes).expect("valid");
         let taken = altered.authenticate(&delivery_key(), &alice, &to, NOW);
         assert!(answer(taken.is_err()));
         bytes[at] ^= 1;

@@ -1,0 +1,18 @@
+//! Accounts with several devices, and what a relay, peers and stolen devices try against them. The
+//! numbers of rows are those of the design's table of attacks.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests"
+)]
+
+mod attacks;
+mod before;
+mod crash;
+mod journey;
+mod removed;
+mod rosters;
+mod support;
