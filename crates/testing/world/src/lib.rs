@@ -21,6 +21,7 @@
 //! |---|---|---|
 //! | [`Pair`] | two [`Device`]s, each with its sessions | `waxseal-core` alone |
 //! | [`World`] | clients with their stores, and one [`Provider`] | all crates |
+//! | [`Household`] | accounts with several devices, and one [`Provider`] | devices that come and go |
 //! | [`Relay`] | a [`Provider`] with the provider interface, on a bad network | couriers |
 //! | [`Network`] | packets on their way: late, lost, repeated, out of order | |
 //! | [`Script`] | a list of [`Action`]s, read from any bytes | |
@@ -44,6 +45,7 @@ mod device;
 mod forgery;
 #[cfg(feature = "targets")]
 pub mod golden;
+mod household;
 mod liar;
 mod log;
 mod network;
@@ -67,6 +69,7 @@ use waxseal::{AccountId, Client, DeviceAddress, DeviceId, MemoryStore, Received,
 pub use bare::{BareChannel, BareDevice};
 pub use device::{AD, Device};
 pub use forgery::{ForgedClaim, ForgedOpening, Forgery};
+pub use household::{Fate, Household, Member, Step, Written};
 pub use liar::{Liar, find};
 pub use log::Log;
 pub use network::{Flight, Network};

@@ -3,6 +3,7 @@
 
 mod intake;
 mod lies;
+mod linking;
 mod marks;
 mod messages;
 mod prekeys;

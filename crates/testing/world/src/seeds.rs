@@ -1,5 +1,6 @@
 //! Small inputs for each fuzz target, made from genuine messages, reports and states.
 
+mod household;
 mod log;
 mod roster;
 mod scripts;
@@ -32,6 +33,7 @@ pub fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
     sync::sync(&mut seeds);
     roster::roster(&mut seeds);
     scripts::scripts(&mut seeds);
+    household::household(&mut seeds);
     scripts::edits(&mut seeds);
     let linking = linking_seeds().into_iter();
     seeds.extend(linking.map(|(name, bytes)| ("linking", name.to_owned(), bytes)));

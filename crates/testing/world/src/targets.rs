@@ -16,7 +16,7 @@ mod sqlite;
 mod store;
 mod sync;
 
-use crate::{Pair, Script, World};
+use crate::{Household, Pair, Script, Step, World};
 
 pub use braid::braid;
 pub use client::client;
@@ -43,6 +43,7 @@ pub const TARGETS: [Target; 14] = [
     ("sessions", sessions),
     ("braid", braid),
     ("world", world),
+    ("household", household),
     ("client", client),
     ("linking", linking),
     ("report", report),
@@ -63,6 +64,16 @@ pub fn sessions(script: &[u8]) {
     }
     pair.assert_forward_secret();
     pair.settle();
+}
+
+/// Runs a script with two accounts that have several devices each (see [`Household`]). Asserts that
+/// in the end every message is on all devices that it is for, and on no other.
+pub fn household(script: &[u8]) {
+    let mut household = Household::new(1);
+    for step in Step::script(script) {
+        household.step(step);
+    }
+    household.settle();
 }
 
 /// Runs a script with three clients and their provider (see [`World`]). Asserts that in the end

@@ -107,10 +107,11 @@ impl Provider {
         to: &AccountId,
         posted: &[u8],
     ) -> Result<(Vec<(DeviceAddress, StampedEnvelope)>, Vec<u8>), PostRefused> {
-        let fanout = self.authenticate(from, to, posted)?;
+        // The delivery key of a removed device is forgotten.
         if !self.is_listed(from) {
             return Err(PostRefused::Removed);
         }
+        let fanout = self.authenticate(from, to, posted)?;
         if !self.is_exact(&fanout) {
             return Err(PostRefused::Mismatch);
         }
