@@ -58,6 +58,11 @@
 //! | many deliveries waited | [`receive_many`] | as for each delivery |
 //! | all deliveries were received | [`upkeep`] | do what it returns |
 //! | a message was shown | [`opened`], if others may know | |
+//! | the user reads a conversation | [`mark_read`] | the user's other devices know |
+//! | the user changes a setting | [`set_setting`] | the same |
+//! | this device was linked | [`ask_history`] | [`import_history`] for each chunk |
+//! | a linked device asks for the history | [`offer_history`], if the user agrees | post each [`history_chunk`] |
+//! | the provider dropped deliveries | [`want_shared`] | |
 //! | the user blocks an account | [`block`] | what it sends is opened and dropped |
 //! | each sign-in | [`check_mark`] with the relay's mark | if the store was set back: new prekeys |
 //! | each sign-in | [`check_clock`] with the relay's time | |
@@ -99,6 +104,13 @@
 //! [`receive_many`]: Client::receive_many
 //! [`upkeep`]: Client::upkeep
 //! [`opened`]: Client::opened
+//! [`mark_read`]: Client::mark_read
+//! [`set_setting`]: Client::set_setting
+//! [`ask_history`]: Client::ask_history
+//! [`import_history`]: Client::import_history
+//! [`offer_history`]: Client::offer_history
+//! [`history_chunk`]: Client::history_chunk
+//! [`want_shared`]: Client::want_shared
 //! [`block`]: Client::block
 //! [`check_mark`]: Client::check_mark
 //! [`mark`]: Client::mark

@@ -54,6 +54,9 @@ pub(crate) struct OwnDeviceRecord {
     /// When it was last told all of them, in milliseconds. 0 if it was not.
     #[prost(uint64, tag = "5")]
     pub(crate) passed_ms: u64,
+    /// When a session with it was last asked for, in milliseconds. 0 if none was.
+    #[prost(uint64, tag = "6")]
+    pub(crate) wanted_ms: u64,
 }
 
 /// An item that the own devices share, in the form in which it is told.

@@ -215,17 +215,18 @@ impl Net {
         for account in &upkeep.rosters {
             self.provider.show_roster(client, account);
         }
+        let mut started = 0;
         for wanted in &upkeep.bundles {
-            let bundles = self
-                .provider
-                .bundles_for(Some(&me), &wanted.account, &wanted.devices);
-            let _ = client.restart(&wanted.account, &bundles, now, &mut self.provider.rng);
+            let (account, devices) = (&wanted.account, &wanted.devices);
+            let bundles = self.provider.bundles_for(Some(&me), account, devices);
+            let restarted = client.restart(account, &bundles, now, &mut self.provider.rng);
+            started += restarted.map_or(0, |started| started.devices.len());
         }
         let posted = upkeep.outgoing.len();
         for outgoing in upkeep.outgoing {
             self.post(client, outgoing);
         }
-        posted + usize::from(!upkeep.bundles.is_empty() || !upkeep.rosters.is_empty())
+        posted + started + upkeep.rosters.len()
     }
 
     /// Lets all devices talk until nothing is left to say. Returns what each of them received.

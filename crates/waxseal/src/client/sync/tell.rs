@@ -30,6 +30,10 @@ const ASK_PAUSE_MS: u64 = 3_600_000;
 /// older messages, it asks for.
 const DELETED_MS: u64 = 90 * 24 * 3_600_000;
 
+/// How long after a session with a device was asked for it is not asked for again: one minute. The
+/// device may have no prekeys.
+const WANT_PAUSE_MS: u64 = 60_000;
+
 /// How long after the last request a history is not given any more: one day.
 const EXPORT_MS: u64 = 24 * 3_600_000;
 
@@ -108,6 +112,8 @@ impl<S: Store> Client<S> {
             return self.tell_nobody(sync);
         }
         sync.note_devices(&others, is_manager);
+        self.want_sessions(&mut sync, &others, now, upkeep)?;
+        let mut noted = sync.clone();
         if sync.devices.iter().any(|device| device.lacks) && !sync.has_listed {
             self.list_contacts(&mut sync)?;
             return Ok(true);
@@ -149,10 +155,16 @@ impl<S: Store> Client<S> {
         let note = NoteRecord::of_sync(record);
         let sealed = self.seal_note(&mut pair, &me, &note, now, rng)?;
         let Some(fanout) = sealed else {
-            // There is a session with none of them.
+            // There is a session with none of them. What is to be told stays.
             self.keep_pair(pair);
-            self.want_sessions(&others, now, upkeep)?;
-            return Ok(false);
+            noted.note_all_lacking();
+            let is_new = noted != before;
+            if is_new {
+                let mut transaction = Transaction::default();
+                transaction.put_record(keys::sync(), &noted);
+                self.commit(transaction)?;
+            }
+            return Ok(is_new);
         };
         let empty = fanout.slots().iter().filter(|slot| slot.is_empty());
         let missed: Vec<_> = empty.map(|slot| slot.device).collect();
@@ -166,7 +178,6 @@ impl<S: Store> Client<S> {
         self.commit(transaction)?;
         self.keep_pair(pair);
         upkeep.outgoing.push(outgoing);
-        self.want_sessions(&others, now, upkeep)?;
         Ok(true)
     }
 
@@ -199,19 +210,34 @@ impl<S: Store> Client<S> {
         }
     }
 
-    /// Names the devices with which a session is needed.
+    /// Names the devices with which a session is needed, to tell them what they lack.
     fn want_sessions(
         &self,
+        sync: &mut SyncRecord,
         others: &[Other],
         now: Timestamp,
         upkeep: &mut Upkeep,
     ) -> Result<(), StateError<S::Error>> {
-        if others.iter().all(|other| other.can_send) {
+        let lacks = |other: &Other| {
+            let mut devices = sync.devices.iter();
+            !other.can_send && devices.any(|device| device.id == other.id.0 && device.lacks)
+        };
+        if !others.iter().any(lacks) {
             return Ok(());
         }
         for wanted in self.missing(&self.me.account, now)? {
-            for device in wanted.devices {
-                upkeep.want_bundles(&wanted.account, Some(device));
+            for id in wanted.devices {
+                let mut devices = sync.devices.iter_mut();
+                let Some(device) = devices.find(|device| device.id == id.0) else {
+                    continue;
+                };
+                let age = since(device.wanted_ms, now).filter(|_| device.wanted_ms != 0);
+                if age.is_some_and(|age| age < WANT_PAUSE_MS) {
+                    upkeep.again_at(device.wanted_ms.saturating_add(WANT_PAUSE_MS));
+                    continue;
+                }
+                device.wanted_ms = now.as_millis().max(1);
+                upkeep.want_bundles(&wanted.account, Some(id));
             }
         }
         Ok(())
@@ -430,10 +456,15 @@ impl SyncRecord {
     fn note_devices(&mut self, others: &[Other], is_manager: bool) {
         self.devices.retain(|known| {
             let mut others = others.iter();
-            others.any(|other| other.id.0 == known.id && other.identity == *known.identity)
+            let is_new = known.identity.is_empty(); // it asked before it was noted
+            others.any(|other| {
+                other.id.0 == known.id && (is_new || other.identity == *known.identity)
+            })
         });
         for other in others {
-            if !self.devices.iter().any(|known| known.id == other.id.0) {
+            if let Some(known) = self.devices.iter_mut().find(|one| one.id == other.id.0) {
+                known.identity = other.identity.to_vec();
+            } else {
                 self.devices.push(OwnDeviceRecord {
                     id: other.id.0,
                     identity: other.identity.to_vec(),
@@ -466,8 +497,13 @@ impl SyncRecord {
 
     /// Notes that a device may lack items.
     pub(in crate::client) fn note_lacking(&mut self, device: DeviceId) {
-        if let Some(known) = self.devices.iter_mut().find(|known| known.id == device.0) {
-            known.lacks = true;
+        match self.devices.iter_mut().find(|known| known.id == device.0) {
+            Some(known) => known.lacks = true,
+            None => self.devices.push(OwnDeviceRecord {
+                id: device.0,
+                lacks: true,
+                ..OwnDeviceRecord::default()
+            }),
         }
     }
 
