@@ -180,7 +180,10 @@ fn chk345_chunks_are_taken_in_their_order_and_the_rest_can_be_asked_for() {
         Err(HistoryError::NoSuchChunk)
     ));
     let second = phone.history_chunk(1, &mut rand::rng()).unwrap().bytes;
-    let last = phone.history_chunk(count - 1, &mut rand::rng()).unwrap().bytes;
+    let last = phone
+        .history_chunk(count - 1, &mut rand::rng())
+        .unwrap()
+        .bytes;
     let before = snapshot(&laptop);
     for chunk in [&second, &last] {
         let error = laptop.import_history(chunk).unwrap_err();

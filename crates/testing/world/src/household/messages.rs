@@ -71,7 +71,13 @@ impl Household {
         if let Some(target) = &outgoing.again_for {
             return self.post_again(who, outgoing, target, fate);
         }
-        if std::env::var_os("TRACE").is_some() { println!("{who} posts {:?} without {:?}", self.number_of(who, outgoing), outgoing.without); }
+        if std::env::var_os("TRACE").is_some() {
+            println!(
+                "{who} posts {:?} without {:?}",
+                self.number_of(who, outgoing),
+                outgoing.without
+            );
+        }
         match self.fan_out(who, outgoing) {
             Ok((stamped, receipt)) => {
                 self.accept(who, outgoing, stamped);
@@ -111,7 +117,12 @@ impl Household {
     /// A device posts a message that it sealed again for one device.
     fn post_again(&mut self, who: usize, outgoing: &Outgoing, target: &DeviceAddress, fate: Fate) {
         let me = self.address(who);
-        if std::env::var_os("TRACE").is_some() { println!("{who} posts again {:?} for {target:?}", self.number_of(who, outgoing)); }
+        if std::env::var_os("TRACE").is_some() {
+            println!(
+                "{who} posts again {:?} for {target:?}",
+                self.number_of(who, outgoing)
+            );
+        }
         if !self.provider.is_listed(target) {
             // The relay refuses: the target was removed. It stays in the outbox.
             return;
@@ -216,7 +227,13 @@ impl Household {
             self.fetch(who, of);
             received = self.members[who].client.receive(&delivery);
         }
-        if std::env::var_os("TRACE").is_some() && received.is_ok() { println!("{who} takes {:?}: {}", item.number, format!("{received:?}").chars().take(60).collect::<String>()); }
+        if std::env::var_os("TRACE").is_some() && received.is_ok() {
+            println!(
+                "{who} takes {:?}: {}",
+                item.number,
+                format!("{received:?}").chars().take(60).collect::<String>()
+            );
+        }
         match received {
             Ok(Received::Message { from, message, .. }) => {
                 let number = item.number.expect("a message");
@@ -246,20 +263,25 @@ impl Household {
                 assert_eq!(item.number, None, "a message was not shown");
                 true
             }
-            Err(error) => { if std::env::var_os("TRACE").is_some() { println!("{who} refuses {:?}: {error}", item.number); } match error.advice() {
-                // Its author is asked for it.
-                Advice::AskAgain => true,
-                // The sending device was removed, before this device learnt of it or after that.
-                Advice::Drop => {
-                    assert!(self.has_removed_author(item), "refused: {error}");
-                    true
+            Err(error) => {
+                if std::env::var_os("TRACE").is_some() {
+                    println!("{who} refuses {:?}: {error}", item.number);
                 }
-                Advice::FetchRoster => {
-                    assert!(self.has_removed_author(item), "unknown: {error}");
-                    self.is_fair
+                match error.advice() {
+                    // Its author is asked for it.
+                    Advice::AskAgain => true,
+                    // The sending device was removed, before this device learnt of it or after that.
+                    Advice::Drop => {
+                        assert!(self.has_removed_author(item), "refused: {error}");
+                        true
+                    }
+                    Advice::FetchRoster => {
+                        assert!(self.has_removed_author(item), "unknown: {error}");
+                        self.is_fair
+                    }
+                    advice => panic!("a delivery was refused: {error}, {advice:?}"),
                 }
-                advice => panic!("a delivery was refused: {error}, {advice:?}"),
-            } },
+            }
         }
     }
 
