@@ -14,7 +14,6 @@ mod support {
 
 use std::process::ExitCode;
 
-use lexopt::{Arg, ValueExt};
 use serde_json::json;
 use support::lossy::{DAY_MS, HOUR_MS, Lossy, MINUTE_MS};
 use waxseal::{Client, MemoryStore, Timestamp};
@@ -139,12 +138,12 @@ fn write(net: &mut Lossy, from: usize, count: usize) {
 
 fn main() -> ExitCode {
     let (mut seed, mut is_json) = (1, false);
-    let mut parser = lexopt::Parser::from_env();
-    while let Ok(Some(argument)) = parser.next() {
-        match argument {
-            Arg::Long("json") => is_json = true,
-            Arg::Long("seed") => {
-                let value = parser.value().ok().and_then(|value| value.parse().ok());
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--json" => is_json = true,
+            "--seed" => {
+                let value = words.next().and_then(|value| value.parse().ok());
                 seed = value.expect("--seed takes a number");
             }
             _ => {

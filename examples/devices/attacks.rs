@@ -92,7 +92,8 @@ impl World {
     }
 
     /// Someone who copied a manager signs another roster of the next version. The relay shows that
-    /// one to a peer, and the genuine one to everyone else. Both sides notice with the next message.
+    /// one to a peer, and the genuine one to everyone else. Both sides notice with the next
+    /// message.
     pub fn split_view(&mut self, owner: usize, peer: usize) -> Result<()> {
         let laptop = self.link(owner)?;
         let account = self.people.persons[owner].account.clone();

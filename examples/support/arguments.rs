@@ -1,8 +1,7 @@
 //! Reads the command line of `replay`.
 
+use std::env;
 use std::path::PathBuf;
-
-use lexopt::{Arg, ValueExt};
 
 /// What `--help` prints.
 pub const USAGE: &str = "\
@@ -29,25 +28,31 @@ pub struct Arguments {
 }
 
 /// Reads the command line. Prints the usage and returns `None` if `--help` was given.
-pub fn read() -> Result<Option<Arguments>, lexopt::Error> {
+pub fn read() -> Result<Option<Arguments>, String> {
     let mut arguments = Arguments {
         file: None,
         seed: 1,
         store: None,
         json: false,
     };
-    let mut parser = lexopt::Parser::from_env();
-    while let Some(argument) = parser.next()? {
-        match argument {
-            Arg::Long("seed") => arguments.seed = parser.value()?.parse()?,
-            Arg::Long("store") => arguments.store = Some(parser.value()?.into()),
-            Arg::Long("json") => arguments.json = true,
-            Arg::Long("help") | Arg::Short('h') => {
+    let mut words = env::args_os().skip(1);
+    while let Some(word) = words.next() {
+        let mut value = || words.next().ok_or("a value is missing");
+        match word.to_str() {
+            Some("--seed") => {
+                let seed = value()?.into_string().ok();
+                let seed = seed.and_then(|seed| seed.parse().ok());
+                arguments.seed = seed.ok_or("--seed takes a number")?;
+            }
+            Some("--store") => arguments.store = Some(value()?.into()),
+            Some("--json") => arguments.json = true,
+            Some("--help" | "-h") => {
                 println!("{USAGE}");
                 return Ok(None);
             }
-            Arg::Value(file) if arguments.file.is_none() => arguments.file = Some(file.into()),
-            other => return Err(other.unexpected()),
+            Some(other) if other.starts_with('-') => return Err(format!("no option {other}")),
+            _ if arguments.file.is_none() => arguments.file = Some(word.into()),
+            _ => return Err("more than one file".to_owned()),
         }
     }
     Ok(Some(arguments))

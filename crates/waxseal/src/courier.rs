@@ -258,8 +258,8 @@ impl<S: Store> Courier<S> {
         self.client
     }
 
-    /// Writes a message to all devices of `recipient`, and returns its identifier. The other devices
-    /// of this account get copies. It is stored when this returns, and posted by
+    /// Writes a message to all devices of `recipient`, and returns its identifier. The other
+    /// devices of this account get copies. It is stored when this returns, and posted by
     /// [`next`](Self::next). Without a session it [waits](Client::hold) for one, which the courier
     /// starts. It also waits before the first sign-in of this process: only then
     /// the courier knows that the store was not set back. If it was, the message gets another

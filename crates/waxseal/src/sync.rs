@@ -2,8 +2,8 @@
 //! contacts, settings, and read and deleted messages.
 //!
 //! An [`Item`] is one fact, with the number and the device of the write that made it. Devices send
-//! items in [`Record`]s, in control messages to their own account. Whatever the order in which items
-//! arrive, and however often, all devices end up with the same facts.
+//! items in [`Record`]s, in control messages to their own account. Whatever the order in which
+//! items arrive, and however often, all devices end up with the same facts.
 //!
 //! A newly linked device can also ask for the history. It travels as a stream of sealed chunks: see
 //! [`history`].

@@ -1,4 +1,5 @@
-//! Linking: a new device joins an account. A terminal has no camera, so the code is typed or pasted.
+//! Linking: a new device joins an account. A terminal has no camera, so the code is typed or
+//! pasted.
 
 use std::io::{self, Write};
 use std::path::Path;

@@ -42,6 +42,7 @@
 mod bare;
 mod device;
 mod forgery;
+#[cfg(feature = "targets")]
 pub mod golden;
 mod liar;
 mod log;
@@ -50,7 +51,9 @@ mod pair;
 mod provider;
 mod relay;
 mod script;
+#[cfg(feature = "targets")]
 mod seeds;
+#[cfg(feature = "targets")]
 pub mod targets;
 mod world;
 
@@ -71,6 +74,7 @@ pub use pair::{Pair, SentText};
 pub use provider::{HiddenPreKeys, PostRefused, Provider, Refusal, RosterRefused};
 pub use relay::{Asked, Fault, Relay, TakenReport};
 pub use script::{Action, Script, SignIn};
+#[cfg(feature = "targets")]
 pub use seeds::seeds;
 pub use world::{Sent, World};
 

@@ -1,5 +1,5 @@
-//! An in-memory provider that runs the real library. It keeps rosters, hands out prekeys, stamps and
-//! delivers messages, accepts reports and reviews them.
+//! An in-memory provider that runs the real library. It keeps rosters, hands out prekeys, stamps
+//! and delivers messages, accepts reports and reviews them.
 
 mod intake;
 mod lies;

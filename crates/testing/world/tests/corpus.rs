@@ -3,8 +3,8 @@
 //!
 //! `WAXSEAL_MUTATIONS=1000000` sets how many mutations are tried: a half of this number for each
 //! decoder, for `log` and for `roster`, a sixteenth for each other target. `WAXSEAL_TARGET=world`
-//! runs this target alone. `WAXSEAL_REGENERATE=1` writes the seeds that `waxseal_world::seeds` makes
-//! into the folder of committed seeds.
+//! runs this target alone. `WAXSEAL_REGENERATE=1` writes the seeds that `waxseal_world::seeds`
+//! makes into the folder of committed seeds.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

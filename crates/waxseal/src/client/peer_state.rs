@@ -84,8 +84,8 @@ impl<S: Store> Client<S> {
     }
 
     /// Blocks an account, or unblocks it. What a blocked account sends is [skipped](Self::skip): it
-    /// is opened and dropped, and its sender is told nothing. The account can be unknown so far. The
-    /// other devices of the own account are told.
+    /// is opened and dropped, and its sender is told nothing. The account can be unknown so far.
+    /// The other devices of the own account are told.
     ///
     /// [`forget_contact`](Self::forget_contact) ends a block, too.
     pub fn block(

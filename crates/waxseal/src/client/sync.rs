@@ -1,8 +1,8 @@
 //! Sync: what this device and the other devices of its account share.
 //!
 //! A call that changes something shared writes an item in its own transaction, and notes that the
-//! item is to be told. [`Client::upkeep`] tells it, in notes to the own devices. What another device
-//! tells is stored with the transaction that receives it, and carried out afterwards; if the
+//! item is to be told. [`Client::upkeep`] tells it, in notes to the own devices. What another
+//! device tells is stored with the transaction that receives it, and carried out afterwards; if the
 //! application stops in between, when the store is opened.
 //!
 //! | step | file |
@@ -133,7 +133,8 @@ impl<S: Store> Client<S> {
     /// Sets a setting of the application, on all devices of the account. The names are the
     /// application's. An empty value removes the setting.
     ///
-    /// If two devices set it at once, one of the two values wins, and it is the same on all devices.
+    /// If two devices set it at once, one of the two values wins, and it is the same on all
+    /// devices.
     ///
     /// # Errors
     /// [`SettingError::TooLong`](crate::errors::SettingError::TooLong) if the value has more than
@@ -282,8 +283,8 @@ impl<S: Store> Client<S> {
         Item { fact, written }
     }
 
-    /// Forgets what is shared about an account that is no contact any more, in a transaction: a batch
-    /// of it.
+    /// Forgets what is shared about an account that is no contact any more, in a transaction: a
+    /// batch of it.
     pub(super) fn forget_items(
         &self,
         account: &AccountId,

@@ -90,8 +90,8 @@ impl<S: Store> Client<S> {
     /// Does what keeps messages from being lost, and returns what the application has to do for it.
     ///
     /// The client asks authors for messages that did not open, seals messages again that their
-    /// recipients could not open, tells peers what arrived, and tells the other devices of the account
-    /// what they share. Call this when the relay has
+    /// recipients could not open, tells peers what arrived, and tells the other devices of the
+    /// account what they share. Call this when the relay has
     /// delivered everything, after each call of [`take_roster`](Self::take_roster) or
     /// [`restart`](Self::restart), and at the time that it names. One call seals some 64 envelopes;
     /// [`again_at`](field@Upkeep::again_at) is then `now`.

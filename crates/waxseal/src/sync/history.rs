@@ -80,8 +80,8 @@ impl HistoryKey {
     /// Where a chunk is posted in one round: the mailbox and the slot in it.
     ///
     /// ```text
-    /// mailbox = HKDF(salt none, key, "waxseal/1/history-mailbox" || round be32 || number / 256 be32, 16)
-    /// slot    = number % 256
+    /// mailbox = HKDF(salt none, key, "waxseal/1/history-mailbox" || round be32 || number / 256
+    /// be32, 16) slot    = number % 256
     /// ```
     ///
     /// A mailbox slot is never written twice. So a chunk that was lost is posted in another round.

@@ -1,4 +1,5 @@
-//! What a long history costs. `cargo test --release -p waxseal --test sync -- --ignored --nocapture`
+//! What a long history costs. `cargo test --release -p waxseal --test sync -- --ignored
+//! --nocapture`
 
 use std::time::Instant;
 

@@ -114,9 +114,9 @@ impl<S: Store> Client<S> {
     ///
     /// Each message comes with its evidence, so that it can be reported from this device. The
     /// evidence is verified: a message that is not what its tag commits to, or not of this account
-    /// and its conversation, is refused alone. Only the provider can verify the stamp, which it does
-    /// when the message is reported. A message that is here already is not taken again, nor is one
-    /// that was deleted.
+    /// and its conversation, is refused alone. Only the provider can verify the stamp, which it
+    /// does when the message is reported. A message that is here already is not taken again, nor is
+    /// one that was deleted.
     ///
     /// The messages come before those that this device has seen itself, unless its conversation
     /// began while the account had no other device: then they come after them. After the last chunk

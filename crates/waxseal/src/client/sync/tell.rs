@@ -170,8 +170,8 @@ impl<S: Store> Client<S> {
         Ok(true)
     }
 
-    /// The other devices of the own roster, and whether this one is a manager. `None` if there is no
-    /// roster, or if it does not list this device.
+    /// The other devices of the own roster, and whether this one is a manager. `None` if there is
+    /// no roster, or if it does not list this device.
     fn other_devices(
         &self,
         now: Timestamp,

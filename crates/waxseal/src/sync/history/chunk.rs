@@ -67,7 +67,8 @@ impl HistoryKey {
     /// ```text
     /// key 32 || nonce 12 = HKDF(salt, history key, "waxseal/1/history-chunk", 44)
     /// ad    = "waxseal/1/history-place" || request 16 || number be32 || last u8
-    /// chunk = 01 || number be32 || last u8 || salt 32 || ChaCha20-Poly1305(key, nonce, ad, records)
+    /// chunk = 01 || number be32 || last u8 || salt 32 || ChaCha20-Poly1305(key, nonce, ad,
+    /// records)
     /// ```
     ///
     /// Each chunk has a fresh salt, and so a key of its own: a chunk that is sealed again, when a
