@@ -224,8 +224,8 @@ impl<S: Store> Network<S> {
         let Flight { from, to, id, .. } = self.flights[flight];
         let mut received = self.clients[to].receive(delivery);
         if let Err(ReceiveError::UnknownDevice { device }) = &received {
-            let roster = self.provider.roster(&device.account);
-            let taken = self.clients[to].take_roster(&device.account, &roster, self.now());
+            let (roster, now) = (self.provider.roster(&device.account), self.now());
+            let taken = self.clients[to].take_roster(&device.account, &roster, now);
             taken.map_err(|error| error.to_string())?;
             received = self.clients[to].receive(delivery);
         }
