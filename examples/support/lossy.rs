@@ -118,7 +118,7 @@ impl Lossy {
         let peer = self.account(1 - who);
         let roster = SignedRoster::decode(&self.provider.roster(&peer));
         let roster = roster.expect("a client made it").verify(peer.as_str());
-        let key = roster.expect("a client signed it").account_key().clone();
+        let key = *roster.expect("a client signed it").account_key();
         let accepted = self.phones[who].accept_identity(&peer, &key);
         accepted.expect("the store is in memory");
     }

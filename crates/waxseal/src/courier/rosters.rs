@@ -98,6 +98,10 @@ impl<S: Store> Courier<S> {
     ///
     /// A relay with a newer roster ignores this one. So one that waits is published afterwards, to
     /// learn whether the relay took it.
+    #[expect(
+        clippy::type_complexity,
+        reason = "two values, either of which may be absent"
+    )]
     pub(super) fn roster_to_register(
         &mut self,
     ) -> Result<(Option<Vec<u8>>, Option<RosterVersion>), StateError<S::Error>> {

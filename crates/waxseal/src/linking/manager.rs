@@ -290,11 +290,12 @@ pub(super) fn first_digits(sessions: &SessionSet, opening: &[u8; 16]) -> Result<
 
 /// Draws four digits, each of them equally likely.
 fn draw(rng: &mut impl CryptoRng) -> u16 {
-    let bound = u32::MAX.saturating_sub(u32::MAX % u32::from(HALF));
     loop {
-        let drawn = rng.next_u32();
-        if drawn < bound {
-            return u16::try_from(drawn % u32::from(HALF)).unwrap_or_default();
+        // Of the 16,384 numbers, those from 10,000 on are drawn again.
+        let [high, low] = [rng.next_u32(), rng.next_u32()].map(|drawn| drawn.to_be_bytes()[3]);
+        let drawn = u16::from_be_bytes([high & 0x3f, low]);
+        if drawn < HALF {
+            return drawn;
         }
     }
 }

@@ -68,12 +68,12 @@ impl<S: Store> Client<S> {
                         account,
                         is_blocked,
                     }) => return client.apply_block(account, *is_blocked, transaction),
-                    Some(Fact::MessageDeleted { peer, id, .. }) => {
-                        if !client.delete_message_in(&mut transaction, peer, id)? {
-                            // When it comes, it is known as one that was deleted.
-                            let nowhere = IndexRecord::default();
-                            client.put_index(&mut transaction, peer, *id, &nowhere);
-                        }
+                    Some(Fact::MessageDeleted { peer, id, .. })
+                        if !client.delete_message_in(&mut transaction, peer, id)? =>
+                    {
+                        // When it comes, it is known as one that was deleted.
+                        let nowhere = IndexRecord::default();
+                        client.put_index(&mut transaction, peer, *id, &nowhere);
                     }
                     _ => {}
                 }
@@ -172,7 +172,10 @@ impl<S: Store> Client<S> {
             self.delete_conversation(peer)?;
         }
         let mut after = None;
-        while !is_whole {
+        loop {
+            if is_whole {
+                break;
+            }
             after = self.run(|client| {
                 let page = client.read_messages(peer, after, MESSAGES_AT_ONCE)?;
                 let mut transaction = Transaction::default();

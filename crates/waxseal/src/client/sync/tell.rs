@@ -183,6 +183,10 @@ impl<S: Store> Client<S> {
 
     /// The other devices of the own roster, and whether this one is a manager. `None` if there is
     /// no roster, or if it does not list this device.
+    #[expect(
+        clippy::type_complexity,
+        reason = "two values, none of a device outside"
+    )]
     fn other_devices(
         &self,
         now: Timestamp,
