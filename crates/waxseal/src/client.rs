@@ -54,6 +54,7 @@ mod send;
 mod set_back;
 mod state;
 mod status;
+mod times;
 mod told;
 mod unopened;
 mod upkeep;
@@ -114,16 +115,16 @@ use crate::store::{Store, Transaction};
 /// | prekeys | [`publish_prekeys`], upload, [`confirm_prekeys`]; weekly [`rotate_prekeys`] |
 /// | sign-in | [`check_mark`]; if the store was set back, prekeys as above |
 /// | contact | [`start`]; after a warning [`accept_identity`] |
-/// | send | [`send`], upload with the [`mark`], [`confirm`] |
+/// | send | [`missing`], [`send`], upload with the [`mark`], [`confirm`]; [`retarget`] |
 /// | receive | [`receive`], show, acknowledge |
-/// | keep up | [`upkeep`]; [`learn_identity`], [`restart`] as it says; post the [`outbox`] |
+/// | keep up | [`upkeep`]; [`take_roster`], [`restart`] as it says; post the [`outbox`] |
 /// | delete | [`due`], [`delete_message`]; [`delete_conversation`], [`forget_contact`] |
 /// | report | [`draft_report`], show the preview, [`report`], upload, [`confirm_report`] |
 /// | report an account | [`draft_account_report`], then as above |
 /// | answer | [`keep_promise`]; [`verify_receipt`]; at last [`forget_promise`] |
 ///
-/// Each step may change what the calls in its row return, and nothing else. Accepting an identity
-/// also sets [`conversation_health`] back.
+/// Each step may change what the calls in its row return, and nothing else. Accepting an account
+/// key also sets [`conversation_health`] back.
 ///
 /// | step | changes |
 /// |---|---|
@@ -131,7 +132,7 @@ use crate::store::{Store, Transaction};
 /// | key | [`delivery_key`], [`outbox`], [`pending_reports`] |
 /// | prekeys | [`one_time_prekeys_left`] |
 /// | sign-in, if the store was set back | [`one_time_prekeys_left`], [`has_session`], [`mark`] |
-/// | contact | [`peers`], [`has_session`], [`peer_identity`], [`safety_number`], [`waiting`] |
+/// | contact | [`peers`], [`devices`], [`has_session`], [`peer_account_key`], [`safety_number`] |
 /// | send | [`messages`], [`next_ordinal`], [`outbox`], [`waiting`], [`conversation_health`] |
 /// | receive | [`messages`], [`next_ordinal`], [`conversation_health`], [`due`] |
 /// | receive, if the message begins a session | also what a contact and a prekey step change |
@@ -158,7 +159,9 @@ use crate::store::{Store, Transaction};
 /// [`check_mark`]: Self::check_mark
 /// [`receive`]: Self::receive
 /// [`upkeep`]: Self::upkeep
-/// [`learn_identity`]: Self::learn_identity
+/// [`take_roster`]: Self::take_roster
+/// [`retarget`]: Self::retarget
+/// [`missing`]: Self::missing
 /// [`restart`]: Self::restart
 /// [`peer_state`]: Self::peer_state
 /// [`due`]: Self::due
@@ -177,7 +180,8 @@ use crate::store::{Store, Transaction};
 /// [`one_time_prekeys_left`]: Self::one_time_prekeys_left
 /// [`peers`]: Self::peers
 /// [`has_session`]: Self::has_session
-/// [`peer_identity`]: Self::peer_identity
+/// [`peer_account_key`]: Self::peer_account_key
+/// [`devices`]: Self::devices
 /// [`safety_number`]: Self::safety_number
 /// [`messages`]: Self::messages
 /// [`next_ordinal`]: Self::next_ordinal

@@ -11,10 +11,11 @@
 //! # let (rng, mut provider) = (&mut rand::rng(), Provider::new(7));
 //! # let (mut alice, mut bob) = (provider.register("alice"), provider.register("bob"));
 //! # let (bob_id, devices) = (bob.me().account.clone(), [alice.me().clone(), bob.me().clone()]);
-//! # let (base, one_time) = provider.bundle(&bob_id);
+//! # provider.show_roster(&mut bob, &devices[0].account);
+//! # let bobs = provider.bundles(&bob_id);
 //! # let relay = |envelope: &[u8]| provider.relay_as(&devices[0], &devices[1], envelope).0;
 //! # let reviewers = provider.moderation.public_key();
-//! alice.start(&bob_id, &base, one_time.as_deref(), rng)?; // once, with Bob's prekeys
+//! alice.start(&bob_id, &bobs, now, rng)?; // once, with Bob's devices and their prekeys
 //! let sent = alice.send(&bob_id, "I know where you live.", now, rng)?;
 //! let delivery = relay(&sent.envelope); // the provider stamps the sealed envelope
 //!
@@ -42,19 +43,24 @@
 //!
 //! | when | call | then |
 //! |---|---|---|
-//! | first start | [`create`], [`publish_prekeys`] | upload the prekeys, [`confirm_prekeys`] |
+//! | first start | [`create`], [`publish_prekeys`] | upload roster, prekeys; [`confirm_prekeys`] |
 //! | every start | [`open`], [`outbox`], [`pending_reports`] | send again what these return |
 //! | an upload was lost | [`publish_prekeys`] | upload what it returns |
 //! | after an update | [`waiting`] | [`start`], or [`seal_waiting`] if there is a session |
 //! | a message to a new peer, without a network | [`hold`] | [`upkeep`] |
-//! | a new peer | [`start`], with the bundle the provider hands out | |
+//! | a new peer | [`start`], with the roster and prekeys the provider hands out | |
+//! | before writing | [`missing`] | [`start`] with the devices that it names |
 //! | writing | [`send`], [`mark`] | upload the envelope, [`confirm`] the relay's receipt |
+//! | the relay names other devices | [`retarget`] | upload what it returns |
 //! | a delivery arrives | [`receive`] | show the message, acknowledge the delivery |
+//! | the provider hands out a roster | [`take_roster`] | |
+//! | a roster was taken, a message received | [`notices`] | show them, [`dismiss`] |
 //! | many deliveries waited | [`receive_many`] | as for each delivery |
 //! | all deliveries were received | [`upkeep`] | do what it returns |
 //! | a message was shown | [`opened`], if others may know | |
 //! | the user blocks an account | [`block`] | what it sends is opened and dropped |
 //! | each sign-in | [`check_mark`] with the relay's mark | if the store was set back: new prekeys |
+//! | each sign-in | [`check_clock`] with the relay's time | |
 //! | a record is damaged | [`reset_peer`], [`reset_prekeys`], [`delete_damaged`] | |
 //! | once in a while | [`due`] | [`delete_message`] for each |
 //! | the user deletes a conversation | [`delete_conversation`] | [`compact`], now or later |
@@ -81,6 +87,12 @@
 //! [`pending_reports`]: Client::pending_reports
 //! [`start`]: Client::start
 //! [`hold`]: Client::hold
+//! [`missing`]: Client::missing
+//! [`retarget`]: Client::retarget
+//! [`take_roster`]: Client::take_roster
+//! [`notices`]: Client::notices
+//! [`dismiss`]: Client::dismiss
+//! [`check_clock`]: Client::check_clock
 //! [`send`]: Client::send
 //! [`confirm`]: Client::confirm
 //! [`receive`]: Client::receive
@@ -116,6 +128,15 @@
 //!
 //! Every error has an `advice()` that tells what to do next: fetch a bundle, ask again, warn of an
 //! identity change, drop, keep or retry ([`Advice`]).
+//!
+//! # Several devices
+//!
+//! An account has up to eight devices, each with an identity and a store of its own. Its *account
+//! key* names *managers* among them, and a manager signs the [roster](Roster): the list of devices.
+//! Peers pin the account key, so a new device changes no safety number. A provider can add none.
+//! A message goes to every device of the peer and to the other devices of the own account, under
+//! one identifier. Each of them stores it and can report it. [`linking`] adds a device. The
+//! [specification](spec) says what each device checks.
 //!
 //! # What the provider answers for
 //!

@@ -73,8 +73,8 @@ pub(crate) struct AccountRecord {
     /// it from here if they are damaged.
     #[prost(uint64, tag = "7")]
     pub(crate) restarts: u64,
-    /// The own account key, 32 bytes. It replaces the pinned one if that record is damaged. Empty in
-    /// a store of an earlier version.
+    /// The own account key, 32 bytes. It replaces the pinned one if that record is damaged. Empty
+    /// in a store of an earlier version.
     #[prost(bytes = "vec", tag = "8")]
     pub(crate) account_key: Vec<u8>,
 }
@@ -295,6 +295,10 @@ pub(crate) struct CountersRecord {
     /// provider's time allows.
     #[prost(uint64, tag = "8")]
     pub(crate) newest_sent_ms: u64,
+    /// When the user was last told that the own roster is to be signed again, in milliseconds. 0 if
+    /// never.
+    #[prost(uint64, tag = "10")]
+    pub(crate) told_old_ms: u64,
     /// Whether this device's clock is more than a day off the provider's.
     #[prost(bool, tag = "9")]
     pub(crate) is_clock_off: bool,

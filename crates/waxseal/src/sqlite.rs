@@ -30,11 +30,12 @@ use self::seal::{Seal, SealError};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let home = tempfile::tempdir()?;
-/// # let path = home.path().join("alice.waxseal");
+/// # let (path, now) = (home.path().join("alice.waxseal"), waxseal_world::NOW);
 /// let rng = &mut rand::rng();
 /// let key = StoreKey::generate(rng); // once; the platform's key store keeps it
 /// let alice = DeviceAddress::new(AccountId::new("alice")?, DeviceId(1));
-/// Client::create(SqliteStore::open(&path, &key)?, alice, DeliveryKey::generate(rng), rng)?;
+/// let store = SqliteStore::open(&path, &key)?;
+/// Client::create(store, alice, DeliveryKey::generate(rng), now, rng)?;
 ///
 /// let alice = Client::open(SqliteStore::open(&path, &key)?)?; // the next start
 /// assert_eq!(alice.me().account.as_str(), "alice");

@@ -221,7 +221,7 @@ fn a_text_of_62_bytes_takes_the_bytes_that_the_readme_lists() {
     let over = sent.envelope.len() - text.len();
     assert!(over <= 333 + 100, "{over}"); // at most 100 more than to an account with one device
     assert!(readme.contains(&format!("That is {over} bytes over the text.")));
-    assert!(readme.contains(&format!("of {slot_len} bytes.")));
+    assert!(readme.contains(&format!("slot of {slot_len} bytes.")));
     let received = format!("Each device receives {} bytes", delivery.len());
     assert!(readme.contains(&received), "{received}");
 }

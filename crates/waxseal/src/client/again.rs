@@ -13,7 +13,8 @@ use super::contact::next_restart;
 use super::peers::Device;
 use super::receive::{Arrival, Batch, Received};
 use super::status::NotDelivered;
-use super::upkeep::{Upkeep, since};
+use super::times::since;
+use super::upkeep::Upkeep;
 use super::{Client, Outgoing, keys, tag_of};
 use crate::channel::{Preamble, RosterClaim, SessionSealer, with_preamble};
 use crate::error::{ReceiveError, StateError};
@@ -340,7 +341,7 @@ impl<S: Store> Client<S> {
             sent.seal_for(&mut channel, rng)
         });
         let Some(Ok(envelope)) = sealed else {
-            return Ok(Next::Message); // the session cannot send: it starts over with the next message
+            return Ok(Next::Message); // the session cannot send: the next message begins another
         };
         let number = counters.next_outbox;
         let Some(next) = number.checked_add(1) else {

@@ -3,7 +3,8 @@
 use waxseal_reporting::{AccountId, DeviceId, FrankingTag, Timestamp};
 
 use super::status::NotDelivered;
-use super::upkeep::{Upkeep, since};
+use super::times::since;
+use super::upkeep::Upkeep;
 use super::{Client, keys, tag_of};
 use crate::error::StateError;
 use crate::records::{self, AskedRecord, AwaitedRecord};

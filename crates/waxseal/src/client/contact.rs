@@ -8,7 +8,7 @@ use waxseal_roster::{AccountKey, SignedRoster};
 use super::Client;
 use super::devices::{Bundles, DeviceBundle, Started};
 use super::peers::{Peer, damaged};
-use super::upkeep::since;
+use super::times::since;
 use crate::error::{BundleProblem, PeerError, StartError, StateError};
 use crate::records::DeviceRecord;
 use crate::store::{Store, Transaction};
@@ -194,12 +194,16 @@ impl<S: Store> Client<S> {
     ///
     /// The sessions with all devices under the old key are destroyed; the messages stay. To send
     /// again, call [`Client::start`]. Accepting the key that is already pinned changes nothing,
-    /// because several deliveries may have asked for the same change.
+    /// because several deliveries may have asked for the same change. The own account keeps its
+    /// key, whatever is passed.
     pub fn accept_identity(
         &mut self,
         peer: &AccountId,
         key: &AccountKey,
     ) -> Result<(), StateError<S::Error>> {
+        if *peer == self.me.account {
+            return Ok(());
+        }
         self.run(|client| {
             let mut known = match client.take_peer(peer)? {
                 Some(known) => known,
@@ -233,6 +237,7 @@ impl<S: Store> Client<S> {
     ) -> Result<(), PeerError<S::Error>> {
         self.run(|client| {
             let known = client.take_peer(peer)?;
+            let known = known.filter(|known| known.account_key().is_some());
             let mut known = known.ok_or(PeerError::UnknownPeer)?;
             known.contact.is_verified = is_verified;
             let mut transaction = Transaction::default();

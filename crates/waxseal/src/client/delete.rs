@@ -122,8 +122,8 @@ impl<S: Store> Client<S> {
     }
 
     /// Forgets a contact: [its conversation](Client::delete_conversation), its pinned account key,
-    /// all sessions with its devices, and the numbering. `peer` is then unknown, as before the first
-    /// contact. The own account cannot be forgotten: then nothing happens.
+    /// all sessions with its devices, and the numbering. `peer` is then unknown, as before the
+    /// first contact. The own account cannot be forgotten: then nothing happens.
     ///
     /// This works for a damaged contact too. A new first message from the peer is a first contact,
     /// and pins its account key without a warning: forget nobody whose change of account key you

@@ -7,7 +7,7 @@ use waxseal_roster::Roster;
 
 use super::Client;
 use super::peers::Peer;
-use super::upkeep::since;
+use super::times::since;
 use crate::error::StateError;
 use crate::store::Store;
 

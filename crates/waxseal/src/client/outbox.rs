@@ -144,10 +144,10 @@ impl<S: Store> Client<S> {
         })
     }
 
-    /// Seals a sent message again whose entry in the outbox was damaged, or that was taken out after
-    /// the relay named [other devices](super::NotDelivered::Targets) again and again. Returns its
-    /// identifier, under which it is then in the [outbox](Client::outbox): another one only if the
-    /// first version of this crate wrote the message.
+    /// Seals a sent message again whose entry in the outbox was damaged, or that was taken out
+    /// because the relay named [other devices](super::NotDelivered::Targets) again and again.
+    /// Returns its identifier, under which it is then in the [outbox](Client::outbox): another one
+    /// only if the first version of this crate wrote the message.
     ///
     /// A message that has no [evidence](super::Message::evidence) and is not in the outbox was not
     /// sent, as far as this device knows. If the relay had taken it, the recipient recognises it.

@@ -7,8 +7,9 @@ use waxseal_reporting::sender::Control;
 use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
 
 use super::receive::{Arrival, Batch, Received};
+use super::times::since;
 use super::unopened::is_accepted;
-use super::upkeep::{Upkeep, since};
+use super::upkeep::Upkeep;
 use super::{Client, keys, tag_of};
 use crate::error::StateError;
 use crate::records::{

@@ -1,15 +1,17 @@
 //! Refusing: this device asks the author of what did not open to seal it again.
 //!
 //! A refusal is sealed to the identities of the author's devices, without a session. Each device
-//! ignores what it did not send. The relay sees a tag and a length, and cannot make one up. A peer that the user accepted is asked at once, and again while
-//! the message does not come. A stranger gets one refusal, after some minutes.
+//! ignores what it did not send. The relay sees a tag and a length, and cannot make one up. A peer
+//! that the user accepted is asked at once, and again while the message does not come. A stranger
+//! gets one refusal, after some minutes.
 
 use rand_core::CryptoRng;
 use waxseal_reporting::recipient::Refusal;
 use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
 
+use super::times::since;
 use super::unopened::MAX_UNOPENED;
-use super::upkeep::{Upkeep, since};
+use super::upkeep::Upkeep;
 use super::{Client, Outgoing, keys, tag_of, take_secret_bytes};
 use crate::error::StateError;
 use crate::records::{self, NoteRecord, UnopenedRecord, UpkeepRecord};

@@ -32,10 +32,10 @@ impl<S: Store> Client<S> {
     /// Repairs the records of a peer after [`Damage::Peer`](crate::errors::Damage::Peer). Returns
     /// the account key that stays pinned. The peer can be the own account.
     ///
-    /// The sessions with all devices of the peer are over: call [`Client::start`] to write again. The history, its
-    /// evidence, the outbox and reports stay. The numbering goes on after every number that was
-    /// used. If the record of the numbering was the damaged one, it is taken from the history,
-    /// which this call then reads once.
+    /// The sessions with all devices of the peer are over: call [`Client::start`] to write again.
+    /// The history, its evidence, the outbox and reports stay. The numbering goes on after every
+    /// number that was used. If the record of the numbering was the damaged one, it is taken from
+    /// the history, which this call then reads once.
     ///
     /// If the roster is lost, fetch it and call [`Client::take_roster`].
     ///

@@ -13,7 +13,7 @@ use super::rosters::NotTaken;
 use super::send::Outgoing;
 use super::status::NotDelivered;
 use super::{Client, keys};
-use crate::error::{RetargetError, SendError, StateError, TakeRosterError};
+use crate::error::{RetargetError, SendError, StateError};
 use crate::records::{MessageRecord, OutboxRecord};
 use crate::store::{Store, Transaction};
 
@@ -90,13 +90,13 @@ impl<S: Store> Client<S> {
             let mut pair = client.pair_to(recipient)?;
             let learnt_ms = client.learnt_ms(now)?;
             let before = pair.rosters();
-            let taken = client.take_news(&mut pair, mismatch, learnt_ms, &mut transaction)?;
-            if let Err(not_taken) = taken {
+            let refused = client.take_news(&mut pair, mismatch, learnt_ms, &mut transaction)?;
+            if let Some(not_taken) = refused {
                 // The round counts, and what is to be told stays.
                 pair.put_stored(&client.me, &mut transaction);
                 transaction.put_record(keys::envelope(number), &entry);
                 client.commit(transaction)?;
-                return Err(RetargetError::Roster(not_taken));
+                return Err(RetargetError::Roster(not_taken.into()));
             }
             pair.forget_replaced(&mut fanout, &before);
             client.start_named(&mut pair, mismatch, now, rng);
@@ -126,14 +126,15 @@ impl<S: Store> Client<S> {
         }
     }
 
-    /// Takes the rosters of an answer: of the recipient, and of the own account.
+    /// Takes the rosters of an answer: of the recipient, and of the own account. Returns the first
+    /// one that is refused, if any.
     fn take_news(
         &self,
         pair: &mut Pair,
         mismatch: &Mismatch,
         learnt_ms: u64,
         transaction: &mut Transaction,
-    ) -> Result<Result<(), TakeRosterError<S::Error>>, StateError<S::Error>> {
+    ) -> Result<Option<NotTaken>, StateError<S::Error>> {
         for bytes in mismatch.rosters.iter().take(MAX_NEWS) {
             let Ok(signed) = SignedRoster::decode(bytes) else {
                 continue;
@@ -153,12 +154,12 @@ impl<S: Store> Client<S> {
                 }
                 let taken = self.take_verified(known, &account, &roster, learnt_ms, transaction)?;
                 if let Err(not_taken) = taken {
-                    return Ok(Err(NotTaken::into(not_taken)));
+                    return Ok(Some(not_taken));
                 }
                 break;
             }
         }
-        Ok(Ok(()))
+        Ok(None)
     }
 
     /// Starts sessions with the devices that the message left out. Those with which there is one go

@@ -137,8 +137,8 @@ impl std::fmt::Debug for Outgoing {
 }
 
 impl<S: Store> Client<S> {
-    /// Seals a message for each device of `recipient`, and for each other device of the own account.
-    /// Returns the bytes for the provider's relay.
+    /// Seals a message for each device of `recipient`, and for each other device of the own
+    /// account. Returns the bytes for the provider's relay.
     ///
     /// The relay takes the returned bytes within ten minutes of `now`, so pass the present time.
     /// The message stays in the [outbox](Client::outbox) until the relay's receipt is

@@ -133,8 +133,8 @@ impl<S: Store> Client<S> {
         Ok(())
     }
 
-    /// Notes that a newer roster of an account is needed. Of a stranger it is noted only while there
-    /// is room.
+    /// Notes that a newer roster of an account is needed. Of a stranger it is noted only while
+    /// there is room.
     pub(super) fn note_roster_wanted(
         &self,
         batch: &mut Batch,

@@ -7,6 +7,7 @@ use waxseal_reporting::{AccountId, DeviceId, FrankingTag, Timestamp};
 
 use super::devices::WantedBundles;
 use super::notices::Kind;
+use super::times::since;
 use super::{Client, Outgoing, keys};
 use crate::error::StateError;
 use crate::records::{self, ContactRecord, UpkeepRecord};
@@ -18,8 +19,9 @@ const MAX_OUTGOING: usize = 64;
 /// Number of accounts that are read at once.
 const ACCOUNTS_AT_ONCE: usize = 64;
 
-/// How long after a fetch of a roster that brought nothing newer none is fetched: one hour. So false
-/// claims of a peer cost one fetch an hour. The own roster is told to an account once an hour, too.
+/// How long after a fetch of a roster that brought nothing newer none is fetched: one hour. So
+/// false claims of a peer cost one fetch an hour. The own roster is told to an account once an
+/// hour, too.
 const ROSTER_PAUSE_MS: u64 = 3_600_000;
 
 /// How long the roster of an account without a contact is kept for its first message: one day.
@@ -28,6 +30,9 @@ const OFFERED_MS: u64 = 24 * 3_600_000;
 /// How long after this device learnt that a device was removed its last messages still open: seven
 /// days.
 const REMOVED_MS: u64 = 7 * 24 * 3_600_000;
+
+/// How long after the user was told that the own roster is old it is not told again: seven days.
+const TOLD_OLD_MS: u64 = 7 * 24 * 3_600_000;
 
 /// Number of rows that one transaction deletes.
 const ROWS_AT_ONCE: usize = 256;
@@ -82,12 +87,6 @@ impl std::fmt::Debug for Upkeep {
             .field("again_at", &self.again_at)
             .finish()
     }
-}
-
-/// How long ago a stored time is. `None` if it is still to come: it then counts as never, because
-/// the clock was wrong when it was stored, or is now.
-pub(super) fn since(at_ms: u64, now: Timestamp) -> Option<u64> {
-    now.as_millis().checked_sub(at_ms)
 }
 
 impl<S: Store> Client<S> {
@@ -250,8 +249,8 @@ impl<S: Store> Client<S> {
         Ok(())
     }
 
-    /// Lists the account if a newer roster of it is needed. Returns whether nothing is to be kept in
-    /// mind about its roster.
+    /// Lists the account if a newer roster of it is needed. Returns whether nothing is to be kept
+    /// in mind about its roster.
     fn want_roster(
         &mut self,
         account: &AccountId,
@@ -318,8 +317,12 @@ impl<S: Store> Client<S> {
             Err(StateError::Damaged(_)) => return Ok(()),
             due => due?.flatten() == Some(true),
         };
-        if due {
+        let mut counters = self.counters()?;
+        let told = since(counters.told_old_ms, now).filter(|_| counters.told_old_ms != 0);
+        if due && told.is_none_or(|age| age >= TOLD_OLD_MS) {
+            counters.told_old_ms = now.as_millis().max(1);
             let mut transaction = Transaction::default();
+            transaction.put_record(keys::counters(), &counters);
             self.put_notice(&mut transaction, Kind::RosterOld, &me, &[], &[]);
             self.commit(transaction)?;
         }

@@ -94,7 +94,7 @@ fn a_stop_in_any_commit_of_a_repair_breaks_no_promise() {
 }
 
 /// How many commits the script of a set-back makes on each device.
-const SET_BACK_COMMITS: [u32; 2] = [25, 12];
+const SET_BACK_COMMITS: [u32; 2] = [25, 14];
 
 #[test]
 fn a_stop_in_any_commit_of_a_set_back_breaks_no_promise() {

@@ -379,7 +379,7 @@ fn chk328_an_own_device_gets_nothing_again_that_was_not_for_it() {
     unopened.extend([rest as u8, 0x30, 1]);
     let key = waxseal::store::Key::new;
     records.push((key(table(vec![b'z']), row(&name)), upkeep));
-    let asked = [&[b'q'], name.as_slice()].concat();
+    let asked = [b"q", name.as_slice()].concat();
     records.push((key(table(asked), row(id.as_bytes())), unopened));
     let laptop = Client::open(MemoryStore::from_records(records)).unwrap();
     net.clients.insert(at("alice", 2), laptop);

@@ -112,7 +112,7 @@ fn peers_learn_of_a_new_device_by_the_next_message_and_are_told() {
         added: vec![at("alice", 2).device],
         removed: Vec::new(),
     };
-    assert_eq!(net.notices(&at("bob", 1)), [changed.clone()]);
+    assert_eq!(net.notices(&at("bob", 1)), std::slice::from_ref(&changed));
     net.client(&at("bob", 1)).dismiss(&changed).unwrap();
     assert!(net.notices(&at("bob", 1)).is_empty());
     let message = net.client(&at("bob", 1));

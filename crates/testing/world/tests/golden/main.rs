@@ -163,7 +163,10 @@ fn a_message_of_formats_02_and_03_on_its_way_does_not_open() {
         let (_home, mut bob) = golden.client("bob");
         let before = describe(&bob);
         let received = bob.receive(&golden.bytes("reporting-delivery"));
-        assert!(matches!(received, Err(ReceiveError::Preamble)), "{received:?}");
+        assert!(
+            matches!(received, Err(ReceiveError::Preamble)),
+            "{received:?}"
+        );
         assert_eq!(describe(&bob), before);
     }
 }
@@ -308,7 +311,10 @@ fn a_peer_whose_identity_changed_since_format_01_is_still_noticed() {
     assert!(matches!(received, Err(ReceiveError::UnknownDevice { .. })));
     let roster = provider.roster(&alice_id);
     let taken = bob.take_roster(&alice_id, &roster, provider.now);
-    assert!(matches!(taken, Err(TakeRosterError::IdentityChanged { .. })));
+    assert!(matches!(
+        taken,
+        Err(TakeRosterError::IdentityChanged { .. })
+    ));
     let received = bob.receive(&delivery);
     assert!(matches!(received, Err(ReceiveError::UnknownDevice { .. })));
     assert!(!bob.has_session(&alice_id).unwrap());

@@ -5,7 +5,6 @@ use waxseal_core::{SessionId, SessionSet};
 use waxseal_reporting::{AccountId, DeviceId};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::sending::left_of;
 use super::{Copies, EARLIER_VERSION, damaged};
 use crate::client::{Client, keys, take_secret_bytes};
 use crate::error::StateError;
@@ -111,6 +110,17 @@ impl Device {
         self.left.clear();
         self.is_changed = true;
     }
+}
+
+/// The sessions of a stored device on which nothing is sealed any more.
+fn left_of(sessions: Option<&SessionSet>, device: &DeviceRecord, restarts: u64) -> Vec<SessionId> {
+    let is_current = device.restarts == restarts;
+    if is_current && device.left.is_empty() {
+        return Vec::new();
+    }
+    let ids = sessions.into_iter().flat_map(SessionSet::ids);
+    let was_left = |id: &SessionId| device.left.iter().any(|left| left == id.as_bytes());
+    ids.filter(|id| !is_current || was_left(id)).collect()
 }
 
 /// Returns the ids of pages of skipped keys, or `None` if one of them does not have the earlier

@@ -7,7 +7,7 @@
 use waxseal_core::{SessionId, SessionSet};
 
 use super::{Device, Peer};
-use crate::records::{DeviceRecord, NUMBERS};
+use crate::records::NUMBERS;
 
 impl Device {
     /// The sessions, if this device may send on the one that is chosen.
@@ -69,19 +69,4 @@ impl Peer {
         let next = &mut self.conversation.next_sequence;
         *next = (*next).max(self.restarts.saturating_mul(NUMBERS));
     }
-}
-
-/// The sessions of a stored device on which nothing is sealed any more.
-pub(super) fn left_of(
-    sessions: Option<&SessionSet>,
-    device: &DeviceRecord,
-    restarts: u64,
-) -> Vec<SessionId> {
-    let is_current = device.restarts == restarts;
-    if is_current && device.left.is_empty() {
-        return Vec::new();
-    }
-    let ids = sessions.into_iter().flat_map(SessionSet::ids);
-    let was_left = |id: &SessionId| device.left.iter().any(|left| left == id.as_bytes());
-    ids.filter(|id| !is_current || was_left(id)).collect()
 }
