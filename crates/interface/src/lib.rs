@@ -33,8 +33,6 @@
 //! | `POST /v1/sessions` | anyone | [`SignIn`], [`Session`] |
 //! | `GET /v1/prekeys` | device | [`PreKeysLeft`] |
 //! | `PUT /v1/prekeys` | device | [`PreKeys`] |
-//! | `GET /v1/accounts/{name}/identity` | device | [`Identity`] |
-//! | `GET /v1/accounts/{name}/bundle` | device | [`Bundle`] |
 //! | `PUT /v1/roster` | device | binary: signed roster |
 //! | `GET /v1/accounts/{name}/roster` | device | binary: signed roster |
 //! | `POST /v1/bundles` | device | [`AskBundles`], [`Bundles`] |
@@ -89,8 +87,7 @@ pub use frame::{Answer, Event, FrameMacs, MAX_FRAME_LEN, QUEUE_EXPIRED_ID};
 pub use mailbox::{MAX_MAILBOX_LEN, mailbox_text, parse_mailbox};
 pub use mark::{MARK_HEADER, MARK_LEN, decode_mark, encode_mark};
 pub use message::{
-    Bundle, Challenge, Identity, PreKeys, PreKeysLeft, Register, ReportState, ReportTaken, Session,
-    SignIn,
+    Challenge, PreKeys, PreKeysLeft, Register, ReportState, ReportTaken, Session, SignIn,
 };
 pub use name::{BadName, account_name, name_skeleton, new_account_name};
 pub use proof::{account_proof_input, length_prefixed, register_context, session_context};

@@ -85,7 +85,7 @@ impl std::fmt::Debug for Session {
     }
 }
 
-/// `GET /v1/prekeys`: the number of prekeys that the relay has of this account.
+/// `GET /v1/prekeys`: the number of prekeys that the relay has of this device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PreKeysLeft {
     /// One-time parts that were not handed out yet.
@@ -108,35 +108,6 @@ pub struct PreKeys {
     /// cannot open messages to them any more.
     #[serde(default)]
     pub replace: bool,
-}
-
-/// `GET /v1/accounts/{name}/identity`: the public identity that an account registered. It needs no
-/// prekeys, and takes none.
-///
-/// # Security
-/// It is unverified, as is the identity in a [`Bundle`]: the relay could name another one. A client
-/// that knows the account compares it with the pinned one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Identity {
-    /// The public identity of the account's device.
-    #[serde(with = "b64")]
-    pub identity: [u8; 64],
-}
-
-/// `GET /v1/accounts/{name}/bundle`: the prekeys that start a conversation with an account.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Bundle {
-    /// The base bundle that the account uploaded last.
-    #[serde(with = "b64")]
-    pub base: Vec<u8>,
-    /// A one-time part that no one else gets. `None` if there are none left, or if the relay holds
-    /// them back.
-    #[serde(with = "b64_option")]
-    pub one_time: Option<Vec<u8>>,
-    /// Whether the account has one-time parts and the relay holds them back: the caller has taken
-    /// too many of them, or all callers together have.
-    #[serde(default)]
-    pub held_back: bool,
 }
 
 /// `POST /v1/reports`: the relay has stored the report for the reviewer.

@@ -51,10 +51,6 @@ pub enum Request {
     PreKeysLeft,
     /// Publishes prekeys.
     PutPreKeys(PreKeys),
-    /// Fetches the identity that an account registered.
-    Identity(AccountId),
-    /// Fetches the prekeys that start a conversation with an account.
-    Bundle(AccountId),
     /// Publishes the next roster of this device's account, an encoded signed roster.
     PutRoster(Vec<u8>),
     /// Fetches the newest roster of an account.
@@ -111,8 +107,6 @@ impl Request {
         match self {
             Self::Card
             | Self::PreKeysLeft
-            | Self::Identity(_)
-            | Self::Bundle(_)
             | Self::Roster(_)
             | Self::ReportState(_)
             | Self::Deliveries
@@ -145,8 +139,6 @@ impl Request {
             Self::Register(_) => "/v1/accounts",
             Self::SignIn(_) => "/v1/sessions",
             Self::PreKeysLeft | Self::PutPreKeys(_) => "/v1/prekeys",
-            Self::Identity(peer) => return of_account("/v1/accounts/", peer, "/identity"),
-            Self::Bundle(peer) => return of_account("/v1/accounts/", peer, "/bundle"),
             Self::PutRoster(_) => "/v1/roster",
             Self::Roster(peer) => return of_account("/v1/accounts/", peer, "/roster"),
             Self::Bundles(_) => "/v1/bundles",
@@ -176,8 +168,6 @@ impl Request {
             Self::Card
             | Self::Challenge
             | Self::PreKeysLeft
-            | Self::Identity(_)
-            | Self::Bundle(_)
             | Self::Roster(_)
             | Self::ReportState(_)
             | Self::Deliveries
@@ -199,8 +189,6 @@ impl Request {
             Self::Card
             | Self::Challenge
             | Self::PreKeysLeft
-            | Self::Identity(_)
-            | Self::Bundle(_)
             | Self::Roster(_)
             | Self::ReportState(_)
             | Self::Deliveries
@@ -262,8 +250,6 @@ impl fmt::Debug for Request {
             Self::PutPreKeys(prekeys) => {
                 return write!(f, "PutPreKeys({} one-time parts)", prekeys.one_time.len());
             }
-            Self::Identity(_) => "Identity",
-            Self::Bundle(_) => "Bundle",
             Self::PutRoster(_) => "PutRoster",
             Self::Roster(_) => "Roster",
             Self::Bundles(_) => "Bundles",

@@ -211,8 +211,8 @@ impl RelayClient {
     /// pinned relay key of a device that has none.
     ///
     /// # Errors
-    /// [`ClientError`]; [`SlotTaken`](waxseal_interface::ErrorCode::SlotTaken) if the slot has other
-    /// content.
+    /// [`ClientError`]; [`SlotTaken`](waxseal_interface::ErrorCode::SlotTaken) if the slot has
+    /// other content.
     pub fn put_mailbox<'a>(
         &self,
         caller: impl Into<MailboxCaller<'a>>,

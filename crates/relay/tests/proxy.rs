@@ -10,7 +10,7 @@ use std::sync::Arc;
 use waxseal_interface::{ErrorCode, MAC_HEADER, SIGNATURE_HEADER};
 use waxseal_relay::{ClientError, RelayClient};
 use waxseal_reporting::DeviceAddress;
-use waxseal_reporting::limits::MAX_POSTED_FANOUT_LEN;
+use waxseal_reporting::limits::MAX_POSTED_RESEAL_LEN;
 use world::proxy::{Change, through_proxy, unchanged};
 use world::{Device, World, code};
 
@@ -122,8 +122,8 @@ fn an_error_or_a_status_that_a_proxy_made_up_is_refused() {
     broken(client.card());
 
     // The relay refuses a large body before it reads it. This answer is authenticated too.
-    let large = vec![0; MAX_POSTED_FANOUT_LEN + 1];
-    let refused = alice.client.send(session, &bob.me.account, &large);
+    let large = vec![0; MAX_POSTED_RESEAL_LEN + 1];
+    let refused = alice.client.send_again(session, &bob.me.account, &large);
     assert_eq!(code(refused), ErrorCode::TooLarge);
     // A body that was changed on the way is refused, and the answer says nothing about the one that
     // was sent: else a proxy could make a client give up a message as malformed.

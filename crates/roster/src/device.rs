@@ -81,7 +81,7 @@ impl DeviceEntry {
         key: &AccountKey,
     ) -> Result<bool, InvalidKey> {
         let identity = verifying_key(signing_half(&self.identity))?;
-        let context = context(account, key, self.id);
+        let context = proof_context(account.as_str(), key, self.id);
         Ok(signed(
             &identity,
             labels::DEVICE_PROOF,
@@ -107,19 +107,12 @@ impl fmt::Debug for DeviceEntry {
 /// len u8 || account || account key 32 || id be32
 /// ```
 ///
-/// A proof for one account, account key or id is none for another.
+/// A proof for one account, account key or id does not count for another. No roster accepts a proof
+/// for a name that no account can have.
 #[must_use]
 pub fn proof_context(account: &str, key: &AccountKey, id: u32) -> Vec<u8> {
-    of_name(account.as_bytes(), key, id)
-}
-
-fn context(account: &AccountName, key: &AccountKey, id: u32) -> Vec<u8> {
-    of_name(account.as_bytes(), key, id)
-}
-
-fn of_name(account: &[u8], key: &AccountKey, id: u32) -> Vec<u8> {
     let mut out = Vec::new();
-    put_short(&mut out, account);
+    put_short(&mut out, account.as_bytes());
     out.extend_from_slice(key.as_bytes());
     out.extend_from_slice(&id.to_be_bytes());
     out

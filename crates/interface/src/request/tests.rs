@@ -37,8 +37,6 @@ fn one_of_each() -> Vec<Request> {
             one_time: vec![vec![7; 8]; 3],
             replace: true,
         }),
-        Request::Identity(alice()),
-        Request::Bundle(alice()),
         Request::Post {
             recipient: alice(),
             posted: b"posted".to_vec(),
@@ -77,8 +75,6 @@ fn one_of_each() -> Vec<Request> {
             | Request::SignIn(_)
             | Request::PreKeysLeft
             | Request::PutPreKeys(_)
-            | Request::Identity(_)
-            | Request::Bundle(_)
             | Request::Post { .. }
             | Request::Reseal { .. }
             | Request::Report(_)
@@ -185,8 +181,6 @@ fn a_name_that_a_relay_does_not_accept_reaches_no_path() {
     for bad in ["..", ".", "a/b", "a?b", "a#b", "a%2e", "a b", "é", "@a"] {
         let bad = || AccountId::new(bad).unwrap();
         for request in [
-            Request::Identity(bad()),
-            Request::Bundle(bad()),
             Request::Roster(bad()),
             Request::Post {
                 recipient: bad(),
@@ -256,8 +250,8 @@ fn debug_shows_no_name_no_token_and_no_content() {
         all[5],
         "PutPreKeys(3 one-time parts) HttpRequest(PUT, 96 bytes)"
     );
-    assert_eq!(all[6], "Identity HttpRequest(GET, 0 bytes)");
-    assert_eq!(all[8], "Post(6 bytes) HttpRequest(POST, 6 bytes)");
+    assert_eq!(all[6], "Post(6 bytes) HttpRequest(POST, 6 bytes)");
+    assert_eq!(all[12], "Roster HttpRequest(GET, 0 bytes)");
     for shown in all {
         assert!(
             !shown.contains("token") && !shown.contains("alice"),

@@ -23,6 +23,22 @@ fn an_answer_in_an_unknown_format_still_says_whether_to_try_again() {
 }
 
 #[test]
+fn what_the_caller_lacks_is_read_from_a_refusal() {
+    let body = br#"{"error":"mismatch","message":"","mismatch":{"rosters":["BQ=="],
+        "bundles":[{"name":"bob","device":2,"base":"Bg==","one_time":null}]}}"#;
+    let refused = ClientError::refused(409, body);
+    let mismatch = refused.mismatch().unwrap();
+    assert_eq!(mismatch.rosters, [[5]]);
+    let target = &mismatch.bundles[0];
+    assert_eq!((target.name.as_str(), target.bundle.device), ("bob", 2));
+    assert_eq!(refused.newest_roster(), None);
+    let body = br#"{"error":"roster_conflict","message":"","conflict":{"roster":"BQ=="}}"#;
+    let refused = ClientError::refused(409, body);
+    assert_eq!(refused.newest_roster(), Some([5].as_slice()));
+    assert!(refused.mismatch().is_none() && !refused.is_transient());
+}
+
+#[test]
 fn a_report_is_kept_after_a_refusal_that_can_lift() {
     for (code, lifts) in [
         ("report_too_early", true),

@@ -291,10 +291,21 @@ fn chk105_claim_to_a_message_of_another_device_is_refused() {
 fn chk106_target_of_another_account_or_of_a_group_is_refused() {
     let again = Again::new(9);
     let good = again.first.claim.clone();
-    for target in [device("bob", 0), device("bob", u32::MAX)] {
+    for target in [
+        device("bob", 0),
+        device("bob", u32::MAX),
+        device("alice", 0),
+        device("alice", 2),
+    ] {
         assert_eq!(again.with(&good, &target), Ok(()));
     }
-    for target in [device("carol", 8), device("alice", 1), device("bo", 8)] {
+    // The author's own device gets no copy.
+    for target in [
+        device("carol", 8),
+        device("alice", 1),
+        device("bo", 8),
+        device("alicea", 2),
+    ] {
         let refused = again.with(&good, &target);
         assert_eq!(refused, Err(ResealError::OtherTarget));
     }
@@ -304,8 +315,10 @@ fn chk106_target_of_another_account_or_of_a_group_is_refused() {
         ConversationId::group(b"chess club"),
     ] {
         let claim = again.stamp(alice, &Audience::Group(group), now);
-        let refused = again.with(&claim, &again.target);
-        assert_eq!(refused, Err(ResealError::OtherTarget));
+        for target in [&again.target, &device("alice", 2)] {
+            let refused = again.with(&claim, target);
+            assert_eq!(refused, Err(ResealError::OtherTarget));
+        }
     }
 }
 

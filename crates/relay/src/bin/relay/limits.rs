@@ -15,7 +15,6 @@ use waxseal_reporting::limits::{MAX_POSTED_FANOUT_LEN, MAX_REPORT_LEN};
 
 use crate::errors::Refusal;
 use crate::limits::takers::Takers;
-use crate::state::Device;
 
 /// Maximum length in bytes of a small JSON body. The largest, a registration with a roster, has
 /// about 5 KB.
@@ -161,11 +160,11 @@ impl Limits {
         self.reviewer.take(&(), 1.0, Instant::now())
     }
 
-    /// Whether a device may see the roster of the account `of`. Its own account's costs nothing.
-    pub fn roster(&self, to: &Device, of: i64) -> Result<(), Refusal> {
-        match to.account == of {
+    /// Whether the account `to` may see the roster of the account `of`. Its own costs nothing.
+    pub fn roster(&self, to: i64, of: i64) -> Result<(), Refusal> {
+        match to == of {
             true => Ok(()),
-            false => self.rosters.take(&to.account, 1.0, Instant::now()),
+            false => self.rosters.take(&to, 1.0, Instant::now()),
         }
     }
 

@@ -1,7 +1,8 @@
 //! A relay. It accepts sealed messages, stamps them without reading them, and delivers them. It
 //! also accepts reports for the reviewer.
 //!
-//! Read `messages.rs` first, then `targets.rs`, `rosters.rs`, `deliveries.rs`, `reports.rs` and `reviewer.rs`.
+//! Read `messages.rs` first, then `targets.rs`, `rosters.rs`, `deliveries.rs`, `reports.rs` and
+//! `reviewer.rs`.
 
 #![allow(
     unreachable_pub,
@@ -32,6 +33,7 @@ mod reviewer;
 mod rosters;
 mod routes;
 mod serve;
+mod slots;
 mod state;
 mod targets;
 mod time;

@@ -46,7 +46,7 @@ pub async fn send(
         // CHK-307: the message names the newest rosters of both accounts, and goes to exactly their
         // devices.
         if !targets.are_those_of(&authentic, shared.now()) {
-            let mismatch = targets.mismatch(db, &shared, &from, &authentic)?;
+            let mismatch = targets.mismatch(db, &shared, &authentic)?;
             return Ok(Accepted::Mismatch(mismatch));
         }
         fan_out(db, keys, &from, &targets, authentic, accepted_at)

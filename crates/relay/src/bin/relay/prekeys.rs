@@ -98,7 +98,7 @@ pub async fn bundles(
         return Err(ErrorCode::Malformed.into());
     }
     let account = relay.account(&name).ok_or(ErrorCode::NoSuchAccount)?;
-    relay.limits.roster(&caller.device, account.id)?;
+    relay.limits.roster(caller.device.account, account.id)?;
     let (database, relay, to) = (&relay.database, relay.clone(), caller.device);
     let bundles = database.run(move |db| {
         devices::check_present(db, to.id)?;

@@ -46,7 +46,7 @@ pub async fn newest(
     AccountName(name): AccountName,
 ) -> Result<impl IntoResponse, Refusal> {
     let account = relay.account(&name).ok_or(ErrorCode::NoSuchAccount)?;
-    relay.limits.roster(&caller.device, account.id)?;
+    relay.limits.roster(caller.device.account, account.id)?;
     let pinned = relay.database.run(move |db| {
         let pinned = devices::pinned(db, account.id)?;
         pinned.ok_or_else(|| ErrorCode::NoRoster.into())

@@ -87,7 +87,7 @@ mod tests {
             include_str!("../../../../interface/SPEC.md"),
             include_str!("../../../README.md"),
         ];
-        let routes = include_str!("routes.rs").split("        .route(").skip(1);
+        let routes = include_str!("routes.rs").split("\n        .route(").skip(1);
         let routes: Vec<_> = routes.filter_map(|rest| rest.split('"').nth(1)).collect();
         assert!(routes.len() > 15);
         for route in routes {

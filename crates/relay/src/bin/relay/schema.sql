@@ -79,8 +79,8 @@ CREATE TRIGGER queue_shrinks AFTER DELETE ON queue BEGIN
         WHERE recipient = old.recipient AND sender IN (old.sender, 0) AND messages = 0;
 END;
 
--- What is in the slots of mailboxes, for ten minutes. `owner` is "a:" and an address, or "d:" and an
--- account.
+-- What is in the slots of mailboxes, for ten minutes. `owner` is "a:" and an address, or "d:" and
+-- an account.
 CREATE TABLE mailbox (
     mailbox BLOB NOT NULL,
     slot INTEGER NOT NULL,

@@ -18,7 +18,7 @@ use crate::limits::{Limits, MAX_ACCOUNTS};
 use crate::serve::Stopping;
 use crate::time::{Proven, Reading, Time};
 use crate::tokens::{Holder, Tokens};
-use crate::{mailboxes, queue};
+use crate::{queue, slots};
 
 /// Everything a handler uses. It lives until the last request has been answered.
 pub struct Relay {
@@ -223,7 +223,7 @@ impl Relay {
         let proven = self.time.advance(kept_from);
         let now_ms = i64::try_from(self.now().as_millis()).unwrap_or(i64::MAX);
         let save = self.database.run(move |db| {
-            mailboxes::expire(db, now_ms)?;
+            slots::expire(db, now_ms)?;
             proven.save(db)
         });
         save.await.map_err(failed)?;

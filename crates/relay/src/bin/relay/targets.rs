@@ -71,11 +71,10 @@ impl Targets {
         &self,
         db: &Connection,
         relay: &Relay,
-        sender: &Device,
         message: &AuthenticFanout,
     ) -> Result<Mismatch, Refusal> {
         if let Some(peer) = &self.peer {
-            relay.limits.roster(sender, peer.account)?;
+            relay.limits.roster(self.own.account, peer.account)?;
         }
         let mut mismatch = Mismatch::default();
         for (side, version) in self.sides(message) {

@@ -19,7 +19,7 @@ async fn bytes_are_bounded_per_owner_and_in_all_and_get_less_while_the_space_fil
     let world = World::at(NOW);
     let relay = world.open().await;
     let checked = relay.database.run(|db| {
-        let stranger = Owner::of_address(IpAddr::from([192, 0, 2, 1]));
+        let stranger = Owner::address(IpAddr::from([192, 0, 2, 1]));
         let fits = |len: i64| {
             let len = usize::try_from(len - SLOT_BYTES).unwrap();
             stranger.check_room(db, len).is_ok()

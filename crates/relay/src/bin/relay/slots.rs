@@ -1,0 +1,114 @@
+//! The slots of mailboxes, in the database.
+
+use std::net::IpAddr;
+
+use rusqlite::{Connection, OptionalExtension, params};
+use waxseal_interface::ErrorCode;
+use waxseal_reporting::AccountId;
+
+use crate::errors::Refusal;
+use crate::limits::{
+    MAILBOX_MS, MAX_LODGED_BYTES_OF_ACCOUNT, MAX_LODGED_BYTES_OF_ACCOUNTS,
+    MAX_LODGED_BYTES_OF_ADDRESS, MAX_LODGED_BYTES_OF_ADDRESSES, MAX_LODGED_OF_ACCOUNT,
+    MAX_LODGED_OF_ADDRESS, MIN_LODGERS, network,
+};
+
+/// What a slot counts for besides its content.
+const SLOT_BYTES: i64 = 256;
+
+/// How long is waited when there is no room.
+const FULL_RETRY_SECS: u64 = 60;
+
+/// Deletes the content whose time is over. Content from a time when the clock was ahead goes too.
+pub fn expire(db: &Connection, now_ms: i64) -> Result<(), Refusal> {
+    let kept_ms = i64::try_from(MAILBOX_MS).unwrap_or(i64::MAX);
+    db.prepare("DELETE FROM mailbox WHERE put_at_ms <= ?1 - ?2 OR put_at_ms > ?1 + ?2")?
+        .execute(params![now_ms, kept_ms])?;
+    Ok(())
+}
+
+/// What is in a slot.
+pub fn read(db: &Connection, mailbox: [u8; 16], slot: u8) -> Result<Option<Vec<u8>>, Refusal> {
+    let content = db
+        .prepare("SELECT content FROM mailbox WHERE mailbox = ? AND slot = ?")?
+        .query_row(params![mailbox, slot], |row| row.get(0))
+        .optional()?;
+    Ok(content)
+}
+
+/// Fills an empty slot, unless one of the limits is reached.
+pub fn fill_slot(
+    db: &Connection,
+    mailbox: [u8; 16],
+    slot: u8,
+    owner: &Owner,
+    now_ms: i64,
+    content: &[u8],
+) -> Result<(), Refusal> {
+    owner.check_room(db, content.len())?;
+    db.prepare(
+        "INSERT INTO mailbox (mailbox, slot, owner, put_at_ms, content) VALUES (?, ?, ?, ?, ?)",
+    )?
+    .execute(params![mailbox, slot, owner.name, now_ms, content])?;
+    Ok(())
+}
+
+/// Whoever fills slots, and how much it may put there.
+pub struct Owner {
+    name: String,
+    /// The name of all owners of its kind.
+    kind: &'static str,
+    max_slots: i64,
+    max_bytes: i64,
+    max_bytes_of_all: i64,
+}
+
+impl Owner {
+    pub fn account(account: &AccountId) -> Self {
+        Self {
+            name: format!("d:{}", account.as_str()),
+            kind: "d:",
+            max_slots: MAX_LODGED_OF_ACCOUNT,
+            max_bytes: MAX_LODGED_BYTES_OF_ACCOUNT,
+            max_bytes_of_all: MAX_LODGED_BYTES_OF_ACCOUNTS,
+        }
+    }
+
+    pub fn address(address: IpAddr) -> Self {
+        Self {
+            name: format!("a:{}", network(address)),
+            kind: "a:",
+            max_slots: MAX_LODGED_OF_ADDRESS,
+            max_bytes: MAX_LODGED_BYTES_OF_ADDRESS,
+            max_bytes_of_all: MAX_LODGED_BYTES_OF_ADDRESSES,
+        }
+    }
+
+    /// Checks the limits: no one can fill the space alone, and strangers cannot fill that of
+    /// accounts.
+    fn check_room(&self, db: &Connection, len: usize) -> Result<(), Refusal> {
+        let lodged = |owner: &str| {
+            let row = db
+                .prepare("SELECT slots, bytes FROM lodged WHERE owner = ?")?
+                .query_row([owner], |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()?;
+            Ok::<(i64, i64), rusqlite::Error>(row.unwrap_or_default())
+        };
+        let len = i64::try_from(len).unwrap_or(i64::MAX);
+        let len = len.saturating_add(SLOT_BYTES);
+        let (_, all_bytes) = lodged(self.kind)?;
+        let (slots, bytes) = lodged(&self.name)?;
+        let free = self.max_bytes_of_all.saturating_sub(all_bytes);
+        let max_bytes = self.max_bytes.min(free / MIN_LODGERS);
+        if len > free || slots >= self.max_slots || bytes.saturating_add(len) > max_bytes {
+            return Err(Refusal::retry_after(
+                ErrorCode::MailboxFull,
+                FULL_RETRY_SECS,
+            ));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
