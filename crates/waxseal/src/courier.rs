@@ -1,11 +1,16 @@
 //! The courier: what every application does between its [`Client`] and the provider, without I/O.
 //!
-//! Each file of `courier/` is one thing that it tends: `pinned`, `session`, `prekeys`, `bundles`,
-//! `outbox`, `stream`, `reports`, `expiry`. `next` chooses what is asked, `answer` takes what came
-//! back, and `pause` is how long to wait after a failure.
+//! Each file of `courier/` is one thing that it tends: `pinned`, `session`, `rosters`, `prekeys`,
+//! `bundles`, `outbox`, `targets`, `stream`, `verdict`, `expired`, `link`, `reports`, `expiry`.
+//! `next` chooses what is asked, `answer` takes what came back, and `pause` is how long to wait
+//! after a failure.
+//!
+//! A device that has no account yet has two other types with the same calls: [`Linking`] joins an
+//! account, and [`Recovering`] gets one back. `stranger` is what both of them need.
 
 mod answer;
 mod bundles;
+mod create;
 mod event;
 mod expired;
 mod expiry;
@@ -28,10 +33,9 @@ mod verdict;
 use std::collections::VecDeque;
 
 use rand_core::CryptoRng;
-use waxseal_interface::{PinnedKeys, RelayCard};
-use waxseal_reporting::relay::DeliveryKey;
+use waxseal_interface::RelayCard;
 use waxseal_reporting::reporter::ReportDraft;
-use waxseal_reporting::{AccountId, DeviceAddress, FrankingTag, Timestamp};
+use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
 use waxseal_roster::AccountKey;
 
 use self::bundles::Bundles;
@@ -47,7 +51,7 @@ use self::reports::Reports;
 use self::session::Token;
 use self::stream::Stream;
 use crate::client::{Client, Draft, Notice, ReportId};
-use crate::error::{OpenAccountError, ReportError, SendError, StateError};
+use crate::error::{ReportError, SendError, StateError};
 use crate::records::CourierRecord;
 use crate::store::Store;
 
@@ -94,6 +98,26 @@ const SET_BACK_MS: u64 = 60_000;
 /// for what did not open, seals again what others could not open, tells peers what arrived, submits
 /// reports and seals them again when the moderation key changes, and deletes what is due. It waits
 /// longer after each failure, and never longer than the provider asks for plus some minutes.
+///
+/// # Several devices
+///
+/// A message goes to every device of the recipient, and the other devices of this account get
+/// copies. The courier fetches the rosters that say which devices these are, starts sessions with
+/// devices that are new, and seals a message again for exactly the devices that the relay names.
+/// What an unknown device sent waits until the newer roster is there. It publishes the own roster,
+/// makes a change again when another device was faster, and signs the roster again when it is old.
+///
+/// | to | call | then |
+/// |---|---|---|
+/// | add a device | [`link_device`](Self::link_device), on a manager | [`Event::LinkDigits`], then [`Event::Linked`] or [`Event::LinkFailed`] |
+/// | be the device that is added | [`Linking::new`] | [`Linking::into_courier`] |
+/// | remove a device | [`remove_device`](Self::remove_device) | a [`Notice`] that the devices changed |
+/// | get an account back | [`Recovering::new`] | [`Recovering::into_courier`] |
+/// | remove a stolen manager | [`take_over`](Self::take_over) | the same notice |
+/// | see the own devices | [`ask_roster`](Self::ask_roster), then [`Client::devices`] | |
+///
+/// [`Event::Notice`] tells what the user has to know of the devices of an account, and
+/// [`Event::Removed`] that this device lost its account.
 ///
 /// # What survives a crash
 ///
@@ -154,92 +178,6 @@ pub struct Courier<S: Store> {
 }
 
 impl<S: Store> Courier<S> {
-    /// Creates an account with its first device in an empty store. [`next`](Self::next) registers
-    /// it with the provider. For a further device of an account, see [`Linking`].
-    ///
-    /// # Errors
-    /// As for [`Client::create`].
-    ///
-    /// # Security
-    /// Pass the system's generator as `rng`, as for [`Client::create`].
-    pub fn create(
-        store: S,
-        me: DeviceAddress,
-        now: Timestamp,
-        rng: &mut impl CryptoRng,
-    ) -> Result<Self, OpenAccountError<S::Error>> {
-        // This key is replaced when the device is registered.
-        let client = Client::create(store, me, DeliveryKey::generate(rng), now, rng)?;
-        Ok(Self::of(client)?)
-    }
-
-    /// Opens the account of this device, or creates it in an empty store.
-    ///
-    /// # Errors
-    /// As for [`create`](Self::create) and [`open`](Self::open);
-    /// [`OpenAccountError::AlreadyExists`] if the store holds another account.
-    pub fn open_or_create(
-        store: S,
-        me: DeviceAddress,
-        now: Timestamp,
-        rng: &mut impl CryptoRng,
-    ) -> Result<Self, OpenAccountError<S::Error>> {
-        if !Client::has_account(&store)? {
-            return Self::create(store, me, now, rng);
-        }
-        let courier = Self::open(store)?;
-        match *courier.client.me() == me {
-            true => Ok(courier),
-            false => Err(OpenAccountError::AlreadyExists),
-        }
-    }
-
-    /// Opens the account that a store holds, whether a courier or a [`Client`] created it.
-    ///
-    /// # Errors
-    /// As for [`Client::open`].
-    pub fn open(store: S) -> Result<Self, OpenAccountError<S::Error>> {
-        Ok(Self::of(Client::open(store)?)?)
-    }
-
-    fn of(client: Client<S>) -> Result<Self, StateError<S::Error>> {
-        let now = Some(Timestamp::from_millis(0));
-        Ok(Self {
-            record: client.courier_record()?,
-            client,
-            is_listening: true,
-            card: None,
-            token: None,
-            challenge: None,
-            must_register: false,
-            is_removed: false,
-            has_account_key: false,
-            in_flight: None,
-            is_compared: false,
-            next_id: 0,
-            pause: Pause::default(),
-            unauthentic: 0,
-            relay_ahead_ms: 0,
-            seen_at: Timestamp::from_millis(0),
-            stream: Stream::default(),
-            reconnect: Pause::default(),
-            prekeys_at: now,
-            are_prekeys_in_doubt: false,
-            doubted_at: None,
-            left: None,
-            away_since: None,
-            upkeep_at: now,
-            due_at: now,
-            publish_at: now,
-            conflicts: 0,
-            link: Link::default(),
-            bundles: Bundles::default(),
-            outbox: Outbox::default(),
-            reports: Reports::default(),
-            events: VecDeque::new(),
-        })
-    }
-
     /// The client, for reading: messages, peers, safety numbers, drafts of reports.
     pub fn client(&self) -> &Client<S> {
         &self.client
@@ -388,21 +326,6 @@ impl<S: Store> Courier<S> {
     /// Until when a message accepted now can be reported, in days. `None` before the first contact.
     pub fn verify_days(&self) -> Option<u32> {
         Some(self.record.verify_days).filter(|days| *days > 0)
-    }
-
-    /// A courier for a device that joined its account, or recovered it, with what was learnt of the
-    /// relay.
-    fn after_contact(
-        client: Client<S>,
-        pinned: Option<&PinnedKeys>,
-        events: Vec<Event>,
-    ) -> Result<Self, StateError<S::Error>> {
-        let mut courier = Self::of(client)?;
-        if let Some(pinned) = pinned {
-            courier.pin(pinned)?;
-        }
-        courier.events.extend(events);
-        Ok(courier)
     }
 
     fn tell(&mut self, event: Event) {
