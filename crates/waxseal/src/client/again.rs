@@ -99,13 +99,13 @@ impl<S: Store> Client<S> {
             if is_delivered || is_given_up {
                 continue;
             }
-            // The message was sealed again since, and the device had not received that.
-            let index = self.index(&with, tag)?.unwrap_or_default();
-            if self.is_sealed_since(&message, &index, *refused_at)? {
-                continue;
-            }
             let key = keys::asked(from, device, tag);
             let asked: Option<AskedRecord> = self.readable(&key)?;
+            // The message was sealed again for this device since, which had not received that.
+            let index = self.index(&with, tag)?.unwrap_or_default();
+            if self.is_sealed_since(&message, &index, asked.as_ref(), (device, *refused_at))? {
+                continue;
+            }
             if asked.is_none() && room == 0 {
                 continue;
             }
@@ -175,20 +175,64 @@ impl<S: Store> Client<S> {
         Ok(record.and_then(|record| AccountId::new(&record.account).ok()))
     }
 
-    /// Whether a message was sealed again after the delivery that was accepted at this time, which
-    /// the peer could not open.
+    /// Whether a message was sealed again for a device after the delivery that was accepted at this
+    /// time, which the device could not open. What was sealed again for another device does not
+    /// count: several may not have been able to open the same message.
     fn is_sealed_since(
         &self,
         message: &MessageRecord,
         index: &IndexRecord,
-        refused_at: Timestamp,
+        asked: Option<&AskedRecord>,
+        (device, refused_at): (DeviceId, Timestamp),
     ) -> Result<bool, StateError<S::Error>> {
         let Some(MessageState::Stamped(evidence)) = &message.state else {
             return Ok(false);
         };
-        let accepted_at = Evidence::decode(evidence).map(|evidence| evidence.accepted_at());
-        let is_later = accepted_at.is_ok_and(|accepted_at| accepted_at > refused_at);
-        Ok(is_later || self.is_in_outbox(index)?)
+        let again_ms = match asked {
+            Some(asked) if asked.again_ms != 0 => asked.again_ms,
+            // An earlier version sealed it again, for the only device.
+            Some(asked) if asked.tries != 0 => {
+                let evidence = Evidence::decode(evidence);
+                evidence.map_or(0, |evidence| evidence.accepted_at().as_millis())
+            }
+            _ => 0,
+        };
+        if again_ms > refused_at.as_millis() {
+            return Ok(true);
+        }
+        let Some(number) = index.outbox else {
+            return Ok(false);
+        };
+        // It is still to be posted, for all devices or for this one.
+        let entry: Option<OutboxRecord> = self.readable(&keys::envelope(number))?;
+        Ok(entry.is_some_and(|entry| entry.again_for.is_none_or(|again| again == device.0)))
+    }
+
+    /// Notes when the provider accepted a message that this entry of the outbox sealed again for a
+    /// device.
+    pub(super) fn note_accepted_again(
+        &self,
+        transaction: &mut Transaction,
+        recipient: &AccountId,
+        id: &FrankingTag,
+        (number, accepted_at): (u64, Timestamp),
+    ) -> Result<(), StateError<S::Error>> {
+        let entry: Option<OutboxRecord> = self.readable(&keys::envelope(number))?;
+        let Some((entry, device)) = entry.and_then(|entry| Some((entry.clone(), entry.again_for?)))
+        else {
+            return Ok(());
+        };
+        let account = match entry.is_again_own {
+            true => &self.me.account,
+            false => recipient,
+        };
+        let key = keys::asked(account, DeviceId(device), id);
+        let asked: Option<AskedRecord> = self.readable(&key)?;
+        if let Some(mut asked) = asked {
+            asked.again_ms = accepted_at.as_millis();
+            transaction.put_record(key, &asked);
+        }
+        Ok(())
     }
 
     /// Whether a message is in the outbox, in an entry that can be read. From one that cannot, it

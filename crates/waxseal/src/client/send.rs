@@ -297,8 +297,10 @@ impl<S: Store> Client<S> {
             }
             transaction.put_message(recipient, &message);
             client.put_index(&mut transaction, recipient, id, &confirmed);
-            if let Some(ordinal) = index.outbox {
-                transaction.delete(keys::envelope(ordinal));
+            if let Some(number) = index.outbox {
+                let accepted = (number, evidence.accepted_at());
+                client.note_accepted_again(&mut transaction, recipient, &id, accepted)?;
+                transaction.delete(keys::envelope(number));
             }
             client.commit(transaction)?;
             Ok(id)

@@ -103,6 +103,10 @@ pub(crate) struct AskedRecord {
     /// The peer of the message's conversation, if the device is one of the own account. Else empty.
     #[prost(string, tag = "8")]
     pub(crate) peer: String,
+    /// When the provider accepted what was last sealed again for the device, in milliseconds. Zero
+    /// before its receipt, and in records of an earlier version.
+    #[prost(uint64, tag = "9")]
+    pub(crate) again_ms: u64,
 }
 
 /// A message that the relay accepted, until the peer says that it arrived.
