@@ -71,13 +71,6 @@ impl Household {
         if let Some(target) = &outgoing.again_for {
             return self.post_again(who, outgoing, target, fate);
         }
-        if std::env::var_os("TRACE").is_some() {
-            println!(
-                "{who} posts {:?} without {:?}",
-                self.number_of(who, outgoing),
-                outgoing.without
-            );
-        }
         match self.fan_out(who, outgoing) {
             Ok((stamped, receipt)) => {
                 self.accept(who, outgoing, stamped);
@@ -117,12 +110,6 @@ impl Household {
     /// A device posts a message that it sealed again for one device.
     fn post_again(&mut self, who: usize, outgoing: &Outgoing, target: &DeviceAddress, fate: Fate) {
         let me = self.address(who);
-        if std::env::var_os("TRACE").is_some() {
-            println!(
-                "{who} posts again {:?} for {target:?}",
-                self.number_of(who, outgoing)
-            );
-        }
         if !self.provider.is_listed(target) {
             // The relay refuses: the target was removed. It stays in the outbox.
             return;
@@ -227,13 +214,6 @@ impl Household {
             self.fetch(who, of);
             received = self.members[who].client.receive(&delivery);
         }
-        if std::env::var_os("TRACE").is_some() && received.is_ok() {
-            println!(
-                "{who} takes {:?}: {}",
-                item.number,
-                format!("{received:?}").chars().take(60).collect::<String>()
-            );
-        }
         match received {
             Ok(Received::Message { from, message, .. }) => {
                 let number = item.number.expect("a message");
@@ -264,46 +244,4 @@ impl Household {
                 true
             }
             Err(error) => {
-                if std::env::var_os("TRACE").is_some() {
-                    println!("{who} refuses {:?}: {error}", item.number);
-                }
-                match error.advice() {
-                    // Its author is asked for it.
-                    Advice::AskAgain => true,
-                    // The sending device was removed, before this device learnt of it or after that.
-                    Advice::Drop => {
-                        assert!(self.has_removed_author(item), "refused: {error}");
-                        true
-                    }
-                    Advice::FetchRoster => {
-                        assert!(self.has_removed_author(item), "unknown: {error}");
-                        self.is_fair
-                    }
-                    advice => panic!("a delivery was refused: {error}, {advice:?}"),
-                }
-            }
-        }
-    }
-
-    /// Whether the device that wrote a message was removed.
-    fn has_removed_author(&self, item: &Item) -> bool {
-        let stamped = StampedEnvelope::decode(&item.stamped).unwrap();
-        !self.provider.is_listed(&stamped.claim().context().sender)
-    }
-
-    /// A device shows a message, for the first time and with what is true of it.
-    fn show(&mut self, number: usize, on: &DeviceAddress, message: &Message) {
-        let sender = self.address(self.written[number].from);
-        let written = &mut self.written[number];
-        assert_eq!(message.text(), Some(number.to_string().as_str()));
-        assert_eq!(message.id(), &written.id);
-        assert_eq!(message.sender(), &sender);
-        assert!(written.accepted.contains(&message.accepted_at().unwrap()));
-        let was_listed = written.targets.contains(on);
-        assert!(was_listed, "shown on a device that no roster listed then");
-        assert!(
-            written.shown.insert(on.clone()),
-            "shown twice on one device"
-        );
-    }
 }

@@ -101,6 +101,10 @@ impl Provider {
     ///
     /// # Panics
     /// If the bytes are not a posted message.
+    #[expect(
+        clippy::type_complexity,
+        reason = "an envelope for each device, and the receipt"
+    )]
     pub fn fan_out(
         &self,
         from: &DeviceAddress,

@@ -137,7 +137,7 @@ impl Provider {
     /// If the account has no roster.
     #[must_use]
     pub fn account_key(&self, account: &AccountId) -> AccountKey {
-        self.rosters[account].account_key().clone()
+        *self.rosters[account].account_key()
     }
 
     /// Whether the newest roster of its account lists a device. Also for accounts without a roster.
