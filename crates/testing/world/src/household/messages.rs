@@ -243,5 +243,42 @@ impl Household {
                 assert_eq!(item.number, None, "a message was not shown");
                 true
             }
-            Err(error) => {
+            Err(error) => match error.advice() {
+                // Its author is asked for it.
+                Advice::AskAgain => true,
+                // The sending device was removed, before this device learnt of it or after that.
+                Advice::Drop => {
+                    assert!(self.has_removed_author(item), "refused: {error}");
+                    true
+                }
+                Advice::FetchRoster => {
+                    assert!(self.has_removed_author(item), "unknown: {error}");
+                    self.is_fair
+                }
+                advice => panic!("a delivery was refused: {error}, {advice:?}"),
+            },
+        }
+    }
+
+    /// Whether the device that wrote a message was removed.
+    fn has_removed_author(&self, item: &Item) -> bool {
+        let stamped = StampedEnvelope::decode(&item.stamped).unwrap();
+        !self.provider.is_listed(&stamped.claim().context().sender)
+    }
+
+    /// A device shows a message, for the first time and with what is true of it.
+    fn show(&mut self, number: usize, on: &DeviceAddress, message: &Message) {
+        let sender = self.address(self.written[number].from);
+        let written = &mut self.written[number];
+        assert_eq!(message.text(), Some(number.to_string().as_str()));
+        assert_eq!(message.id(), &written.id);
+        assert_eq!(message.sender(), &sender);
+        assert!(written.accepted.contains(&message.accepted_at().unwrap()));
+        let was_listed = written.targets.contains(on);
+        assert!(was_listed, "shown on a device that no roster listed then");
+        assert!(
+            written.shown.insert(on.clone()),
+            "shown twice on one device"
+        );
+    }
 }
