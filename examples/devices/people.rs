@@ -66,13 +66,6 @@ impl People {
             .rposition(|device| device.me() == address)
     }
 
-    /// The person with this account.
-    pub fn person(&self, account: &AccountId) -> Option<usize> {
-        self.persons
-            .iter()
-            .position(|person| person.account == *account)
-    }
-
     /// Ends a device: it is in no roster any more. What it has not fetched, it never gets.
     pub fn remove(&mut self, device: usize) {
         let account = self.devices[device].me().account.clone();

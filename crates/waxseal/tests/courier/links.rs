@@ -19,7 +19,7 @@ fn failure(town: &Town, who: usize) -> LinkFailure {
         Event::LinkFailed(failure) => Some(failure.clone()),
         _ => None,
     });
-    failure.expect("it failed")
+    failure.unwrap()
 }
 
 fn code_of(newcomer: &Newcomer) -> LinkCode {

@@ -81,9 +81,9 @@ impl Newcomer {
 
     /// The user types the digits.
     pub(crate) fn type_digits(&mut self, digits: &LinkDigits, now: Timestamp) {
-        match self.linking.type_digits(digits, now, &mut self.rng) {
-            Err(JoinError::State(_)) => self.restart(now),
-            Ok(()) | Err(_) => {}
+        let typed = self.linking.type_digits(digits, now, &mut self.rng);
+        if let Err(JoinError::State(_)) = typed {
+            self.restart(now);
         }
     }
 

@@ -228,7 +228,10 @@ fn run(commit: usize, is_done: bool, is_phone: bool) -> bool {
         None => Ok(()),
         Some(_) => match laptop.import_history(&next) {
             Err(waxseal::errors::HistoryError::State(error)) => Err(error),
-            taken => Ok(drop(taken.unwrap())),
+            taken => {
+                taken.unwrap();
+                Ok(())
+            }
         },
     });
     net.pass(3_600_000);

@@ -236,19 +236,14 @@ fn chk344_another_account_key_than_the_pinned_one_is_not_taken_and_the_user_is_t
     let known = laptop.peer_account_key(&bob()).unwrap();
     // The phone's user accepts another key for Bob, who started anew.
     let stranger = net.provider.register("bob");
-    let new = stranger
-        .own_roster()
-        .unwrap()
-        .unwrap()
-        .account_key()
-        .clone();
+    let new = *stranger.own_roster().unwrap().unwrap().account_key();
     phone.accept_identity(&bob(), &new).unwrap();
     net.settle(&mut [&mut phone, &mut laptop]);
     assert_eq!(laptop.peer_account_key(&bob()).unwrap(), known);
     let notices = laptop.notices(None, 10).unwrap().items;
     let told = Notice::IdentityChanged {
         account: bob(),
-        new: new.clone(),
+        new,
     };
     assert!(notices.contains(&told));
     // The user accepts it here, too.

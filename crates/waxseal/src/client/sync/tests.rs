@@ -77,8 +77,8 @@ impl Net {
         self.register(client, key)
     }
 
-    /// Lets a device tell `record` to the devices of `to`, as one does that was broken into.
-    fn tell(&mut self, from: &mut Device, to: &AccountId, record: &[u8]) {
+    /// Starts sessions with the devices of an account.
+    fn start(&mut self, from: &mut Device, to: &AccountId) {
         let bundles = self.provider.bundles_for(Some(from.me()), to, &[]);
         let devices = bundles.devices.into_iter().map(|bundle| DeviceBundle {
             device: bundle.device,
@@ -90,6 +90,11 @@ impl Net {
             devices: devices.collect(),
         };
         from.start(to, &bundles, NOW, &mut self.rng).unwrap();
+    }
+
+    /// Lets a device tell `record` to the devices of `to`, as one does that was broken into.
+    fn tell(&mut self, from: &mut Device, to: &AccountId, record: &[u8]) {
+        self.start(from, to);
         let note = NoteRecord::of_sync(Zeroizing::new(record.to_vec()));
         let mut pair = from.take_pair(to).unwrap().unwrap();
         let fanout = from.seal_note(&mut pair, to, &note, NOW, &mut self.rng);
