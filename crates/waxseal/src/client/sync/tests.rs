@@ -216,11 +216,7 @@ fn row_20_chk341_a_sync_record_of_a_peer_is_not_heard() {
 #[test]
 fn row_20_chk341_a_sync_record_in_a_message_to_a_peer_is_not_heard() {
     let (mut net, mut phone, mut laptop) = phone_and_laptop();
-    let own = net
-        .provider
-        .bundles_for(Some(laptop.me()), &account("alice"), &[]);
-    let alice = account("alice");
-    laptop.start(&alice, &own, NOW, &mut net.rng).unwrap();
+    net.start(&mut laptop, &account("alice"));
     net.tell(
         &mut laptop,
         &account("bob"),
