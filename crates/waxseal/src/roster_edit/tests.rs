@@ -25,7 +25,7 @@ impl Bob {
         let devices: Vec<_> = (0..9).map(|_| IdentityKeyPair::generate(rng)).collect();
         let managers = [0, 1].map(|index: usize| devices[index].public().to_bytes());
         let delegation = key.delegate(BOB, 1, &managers).unwrap();
-        let entry = |index: usize| entry(&key, &devices[index], u32::try_from(index).unwrap() + 1);
+        let entry = |index: usize| entry(&key, &devices[index], [1, 2, 3][index]);
         let mut draft = RosterDraft::first(BOB, delegation, entry(0), NOW).unwrap();
         draft.add(entry(1)).unwrap();
         draft.add(entry(2)).unwrap();
@@ -45,7 +45,7 @@ impl Bob {
     }
 
     fn device(&self, id: u32) -> &IdentityKeyPair {
-        &self.devices[usize::try_from(id).unwrap() - 1]
+        &self.devices[usize::try_from(id).unwrap().saturating_sub(1)]
     }
 
     fn sign(&self, edit: &RosterEdit, device: u32) -> Result<Option<Roster>, EditError> {
@@ -272,12 +272,12 @@ proptest! {
                 1 => bob.remove(bob.pinned.roster().devices().last().unwrap().id),
                 _ => RosterEdit::Renew,
             };
-            let device = 1 + u32::from(is_tablet);
+            let device = if is_tablet { 2 } else { 1 };
             let mine = &mut signed[usize::from(is_tablet)];
             let newest = mine.last().map_or_else(RosterVersion::default, Roster::stamp);
             if let Ok(Some(roster)) = bob.sign_after(&edit, device, newest) {
                 // Every second roster is lost on the way to the provider.
-                if mine.len() % 2 == 0 {
+                if mine.len().is_multiple_of(2) {
                     prop_assert!(bob.pinned.take(roster.clone()).is_ok());
                 }
                 mine.push(roster);

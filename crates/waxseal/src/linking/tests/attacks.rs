@@ -6,7 +6,7 @@ use crate::linking::{LINK_LIFETIME_MS, LinkSlot, LinkingError, NewDevice, Offer}
 /// The last four digits, with one added.
 fn other_last(digits: &str) -> String {
     let (first, last) = digits.split_at(4);
-    let last = (last.trim().parse::<u16>().unwrap() + 1) % 10_000;
+    let last = last.trim().parse::<u16>().unwrap().wrapping_add(1) % 10_000;
     format!("{first}{last:04}")
 }
 

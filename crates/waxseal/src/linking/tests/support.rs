@@ -14,7 +14,7 @@ pub(super) const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
 /// Some milliseconds after [`NOW`].
 pub(super) fn after(ms: u64) -> Timestamp {
-    Timestamp::from_millis(NOW.as_millis() + ms)
+    Timestamp::from_millis(NOW.as_millis().saturating_add(ms))
 }
 
 pub(super) fn rng(seed: u64) -> ChaCha20Rng {

@@ -78,12 +78,6 @@ impl BodyWriter {
         Self { body }
     }
 
-    /// Whether there is room for a peer and the longest message.
-    #[cfg(test)]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.body.is_empty()
-    }
-
     /// Begins the conversation with a peer. Returns whether there was room.
     pub(crate) fn peer(&mut self, peer: &AccountId) -> bool {
         let account = peer.as_str().as_bytes();
