@@ -301,7 +301,9 @@ fn whatever_a_hostile_relay_answers_the_courier_comes_to_rest_and_goes_on_later(
         }
         town.relay.work();
         town.wait(2 * HOUR_MS);
-        town.phones[0].courier.try_now(); // it may have been removed
+        for phone in &mut town.phones {
+            phone.courier.try_now(); // the relay may have said that it is removed
+        }
         town.live(3 * HOUR_MS);
         town.say(0, "bob", "at last");
         town.live(2 * HOUR_MS);
