@@ -109,12 +109,17 @@ const SET_BACK_MS: u64 = 60_000;
 ///
 /// | to | call | then |
 /// |---|---|---|
-/// | add a device | [`link_device`](Self::link_device), on a manager | [`Event::LinkDigits`], then [`Event::Linked`] or [`Event::LinkFailed`] |
+/// | add a device | [`link_device`] on a manager | [`Event::LinkDigits`], [`Event::Linked`] |
 /// | be the device that is added | [`Linking::new`] | [`Linking::into_courier`] |
-/// | remove a device | [`remove_device`](Self::remove_device) | a [`Notice`] that the devices changed |
+/// | remove a device | [`remove_device`] | [`Notice::DevicesChanged`] |
 /// | get an account back | [`Recovering::new`] | [`Recovering::into_courier`] |
-/// | remove a stolen manager | [`take_over`](Self::take_over) | the same notice |
-/// | see the own devices | [`ask_roster`](Self::ask_roster), then [`Client::devices`] | |
+/// | remove a stolen manager | [`take_over`] | [`Notice::DevicesChanged`] |
+/// | see the own devices | [`ask_roster`] | [`Client::devices`] |
+///
+/// [`link_device`]: Self::link_device
+/// [`remove_device`]: Self::remove_device
+/// [`take_over`]: Self::take_over
+/// [`ask_roster`]: Self::ask_roster
 ///
 /// [`Event::Notice`] tells what the user has to know of the devices of an account, and
 /// [`Event::Removed`] that this device lost its account.
@@ -199,9 +204,9 @@ impl<S: Store> Courier<S> {
     /// Writes a message to all devices of `recipient`, and returns its identifier. The other
     /// devices of this account get copies. It is stored when this returns, and posted by
     /// [`next`](Self::next). Without a session it [waits](Client::hold) for one, which the courier
-    /// starts. It also waits before the first sign-in of this process: only then
-    /// the courier knows that the store was not set back. If it was, the message gets another
-    /// identifier, which [`Event::Accepted`] names.
+    /// starts. It also waits before the first sign-in of this process: only then the courier knows
+    /// that the store was not set back. If it was, the message gets another identifier, which
+    /// [`Event::Accepted`] names.
     ///
     /// [`Message::status`](crate::Message::status) and the [`Event`]s tell where it is.
     ///

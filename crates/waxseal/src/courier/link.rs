@@ -69,9 +69,10 @@ impl Link {
 
 impl<S: Store> Courier<S> {
     /// Adds a device to this account, whose code the user scanned or typed. This device must manage
-    /// the account. A link that is under way is over.
+    /// the account. A link with another code that is under way is over; one with this code goes on.
     ///
-    /// [`Event::LinkDigits`] follows, then [`Event::Linked`] or [`Event::LinkFailed`].
+    /// [`Event::LinkDigits`] follows, then [`Event::Linked`] or [`Event::LinkFailed`]. If the
+    /// process ends before the digits were told, the user may have to scan the code again.
     ///
     /// # Errors
     /// [`LinkingError::Malformed`] if it is no code, [`LinkingError::NotManager`].
@@ -88,6 +89,15 @@ impl<S: Store> Courier<S> {
         };
         if !own.is_manager(&identity) {
             return Err(LinkingError::NotManager.into());
+        }
+        let under_way = self.client.link_under_way(self.relay_time(now))?;
+        if let Some(LinkUnderWay::Offered { mailbox, .. } | LinkUnderWay::Shown { mailbox, .. }) =
+            under_way
+            && mailbox == code.mailbox()
+        {
+            self.link.is_awaited = true;
+            self.link.go_on();
+            return Ok(());
         }
         self.cancel_link()?;
         self.link = Link {

@@ -11,6 +11,7 @@ use waxseal_world::{Fault, NOW, account, rng};
 
 use crate::copied::Copied;
 use crate::disk::Disk;
+use crate::newcomer::Newcomer;
 use crate::phone::{HOUR_MS, MINUTE_MS, Phone, Town};
 
 const YEAR_MS: i64 = 365 * 24 * HOUR_MS as i64;
@@ -201,7 +202,12 @@ const CODES: &[ErrorCode] = &[
     ErrorCode::TokenExpired,
     ErrorCode::ChallengeRefused,
     ErrorCode::ProofRefused,
+    ErrorCode::Removed,
     ErrorCode::AccountTaken,
+    ErrorCode::BadRoster,
+    ErrorCode::RosterConflict,
+    ErrorCode::NoRoster,
+    ErrorCode::Mismatch,
     ErrorCode::BadDeliveryKey,
     ErrorCode::NoSuchAccount,
     ErrorCode::NoPreKeys,
@@ -222,6 +228,9 @@ const CODES: &[ErrorCode] = &[
     ErrorCode::ReportRefused,
     ErrorCode::ReportTooEarly,
     ErrorCode::NoSuchReport,
+    ErrorCode::NoSuchMailbox,
+    ErrorCode::SlotTaken,
+    ErrorCode::MailboxFull,
     ErrorCode::Internal,
     ErrorCode::Other,
 ];
@@ -277,6 +286,13 @@ fn whatever_a_hostile_relay_answers_the_courier_comes_to_rest_and_goes_on_later(
                 let draft = client.draft_account_report(&carol, Reason::Spam).unwrap();
                 phone.courier.report(&draft, &mut phone.rng).unwrap();
                 phone.courier.ask_roster(&account("bob"));
+                let now = phone.now(&town.relay);
+                let code = Newcomer::new(round, now).linking.code();
+                phone.courier.link_device(&code, now).unwrap();
+            }
+            if round % 5 == 0 {
+                // A hostile relay can say this once for each attempt of the user.
+                town.phones[0].courier.try_now();
             }
             let requests = town.turn_of(0);
             assert!(requests < 60, "{seed} {round}: {requests}");
@@ -285,6 +301,9 @@ fn whatever_a_hostile_relay_answers_the_courier_comes_to_rest_and_goes_on_later(
         }
         town.relay.work();
         town.wait(2 * HOUR_MS);
+        for phone in &mut town.phones {
+            phone.courier.try_now(); // the relay may have said that it is removed
+        }
         town.live(3 * HOUR_MS);
         town.say(0, "bob", "at last");
         town.live(2 * HOUR_MS);

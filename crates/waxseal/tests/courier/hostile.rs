@@ -6,7 +6,7 @@ use waxseal_world::{Asked, Fault};
 
 use crate::phone::{MINUTE_MS, Town};
 
-const CODES: [ErrorCode; 12] = [
+const CODES: [ErrorCode; 18] = [
     ErrorCode::TokenExpired,
     ErrorCode::Unauthorized,
     ErrorCode::NotFromDevice,
@@ -19,6 +19,12 @@ const CODES: [ErrorCode; 12] = [
     ErrorCode::ReportRefused,
     ErrorCode::Other,
     ErrorCode::BadDeliveryKey,
+    ErrorCode::RosterConflict,
+    ErrorCode::AccountTaken,
+    ErrorCode::Mismatch,
+    ErrorCode::NoRoster,
+    ErrorCode::NoSuchMailbox,
+    ErrorCode::SlotTaken,
 ];
 
 /// Bodies that some route or other answers, and some that none does.

@@ -21,6 +21,7 @@ mod forged;
 mod hostile;
 mod links;
 mod newcomer;
+mod old;
 mod pauses;
 mod peers;
 mod phone;

@@ -165,8 +165,11 @@ impl Town {
     /// Links a new device with the phone of a manager, as a user does. Returns its place among the
     /// phones.
     pub(crate) fn link(&mut self, who: usize, mut newcomer: Newcomer) -> usize {
-        self.scan(who, &newcomer);
-        for _ in 0..400 {
+        for step in 0..400 {
+            // A user scans again if nothing happens.
+            if step % 30 == 0 && newcomer.linking.state() == LinkingState::Code {
+                self.scan(who, &newcomer);
+            }
             let digits = self.digits(who);
             match newcomer.linking.state() {
                 LinkingState::Welcome => {

@@ -213,7 +213,7 @@ impl Phone {
             .iter()
             .filter(|message| message.direction() == Direction::Received);
         received
-            .map(|message| message.text().unwrap().to_owned())
+            .map(|message| message.text().unwrap_or_default().to_owned())
             .collect()
     }
 
