@@ -61,7 +61,7 @@
 //! | the user reads a conversation | [`mark_read`] | the user's other devices know |
 //! | the user changes a setting | [`set_setting`] | the same |
 //! | this device was linked | [`ask_history`] | [`import_history`] for each chunk |
-//! | a linked device asks for the history | [`offer_history`], if the user agrees | post each [`history_chunk`] |
+//! | a linked device asks for the history | [`offer_history`], if agreed | each [`history_chunk`] |
 //! | the provider dropped deliveries | [`want_shared`] | |
 //! | the user blocks an account | [`block`] | what it sends is opened and dropped |
 //! | each sign-in | [`check_mark`] with the relay's mark | if the store was set back: new prekeys |

@@ -14,7 +14,10 @@ use crate::disk::{Disk, Medium};
 use crate::phone::{HOUR_MS, Phone, Town};
 
 /// A copy of a store that an earlier version wrote, in a folder of its own.
-struct Sqlite(SqliteStore, #[allow(dead_code, reason = "dropped last")] tempfile::TempDir);
+struct Sqlite(
+    SqliteStore,
+    #[allow(dead_code, reason = "dropped last")] tempfile::TempDir,
+);
 
 impl Sqlite {
     fn of(format: &str, name: &str) -> Self {
@@ -58,8 +61,15 @@ fn stores_of_earlier_versions_get_an_account_key_and_go_on() {
         for phone in &town.phones {
             let own = phone.courier.client().own_roster().unwrap().unwrap();
             let name = phone.name();
-            assert_eq!(town.relay.provider.account_key(&account(name)), *own.account_key());
-            assert!(phone.troubles().is_empty(), "{name}: {:?}", phone.troubles());
+            assert_eq!(
+                town.relay.provider.account_key(&account(name)),
+                *own.account_key()
+            );
+            assert!(
+                phone.troubles().is_empty(),
+                "{name}: {:?}",
+                phone.troubles()
+            );
         }
         town.say(0, "bob", "with several devices");
         town.say(1, "alice", "me too");
@@ -68,9 +78,8 @@ fn stores_of_earlier_versions_get_an_account_key_and_go_on() {
         assert_eq!(heard(1, "alice").last().unwrap(), "with several devices");
         assert_eq!(heard(0, "bob").last().unwrap(), "me too");
         for phone in &town.phones {
-            let warned = phone.count(|event| {
-                matches!(event, Event::Notice(Notice::IdentityChanged { .. }))
-            });
+            let warned =
+                phone.count(|event| matches!(event, Event::Notice(Notice::IdentityChanged { .. })));
             assert_eq!(warned, 0, "{format} {}", phone.name());
         }
         // A restart makes no other key.
