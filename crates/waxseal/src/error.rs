@@ -7,22 +7,23 @@
 
 mod link;
 mod promise;
+mod receive;
 mod roster;
 mod state;
 mod sync;
 
-use waxseal_core::errors::{
-    DecodeError as CoreDecodeError, DecryptError, EncryptError, HandshakeError, PreKeyError,
-};
+use waxseal_core::errors::{EncryptError, HandshakeError, PreKeyError};
 use waxseal_reporting::message::PayloadError;
 use waxseal_reporting::recipient::DeliveryError;
 use waxseal_reporting::reporter::DraftError;
 use waxseal_reporting::sender::SealError;
-use waxseal_reporting::{DecodeError, DeviceAddress, Timestamp};
+use waxseal_reporting::{DecodeError, Timestamp};
 use waxseal_roster::{AccountKey, DraftError as RosterDraftError, RosterError};
 
 pub use self::link::{EditRosterError, JoinError, LinkDeviceError};
 pub use self::promise::{KeepPromiseError, VerifyReceiptError};
+pub use self::receive::ReceiveError;
+pub(crate) use self::receive::can_be_asked;
 pub use self::roster::{AccountKeyError, BundleProblem, RetargetError, TakeRosterError};
 pub(crate) use self::state::OfStore;
 pub use self::state::{Damage, StateError};
@@ -253,54 +254,6 @@ pub enum ConfirmError<E: std::error::Error + 'static> {
     State(#[from] StateError<E>),
 }
 
-/// Why a delivery yielded no message.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ReceiveError<E: std::error::Error + 'static> {
-    /// The bytes are not a delivery. Let the relay deliver it again.
-    #[error("not a delivery")]
-    Malformed(#[from] DecodeError),
-    /// The provider does not vouch for the delivery: its stamp is missing, altered, or meant for
-    /// another recipient. [`advice`](Self::advice) tells whether to drop it or have it delivered
-    /// again.
-    #[error("the delivery does not authenticate")]
-    Delivery(#[from] DeliveryError),
-    /// The message comes from a device that is not in the newest known roster of its account, or
-    /// has another identity there. Keep the delivery: it opens when the newer roster is there.
-    #[error("the sending device is not in the known roster of its account")]
-    UnknownDevice {
-        /// The device that the provider names.
-        device: DeviceAddress,
-    },
-    /// The message comes from a device that had been removed from its account. Drop the delivery.
-    #[error("the sending device was removed from its account")]
-    RemovedDevice,
-    /// The ciphertext does not begin with a preamble that this version reads. Let the relay deliver
-    /// it again.
-    #[error("the ciphertext has no preamble")]
-    Preamble,
-    /// The sender had no session with this device, so it only said that there is a message. It is
-    /// noted, so that the sender can be asked for it.
-    #[error("the message was not sealed for this device")]
-    NotSealed,
-    /// No session opens the message. Unless the message is forged, the sender or this device lost
-    /// state: follow [`advice`](Self::advice). If that is [`Advice::AskAgain`], the store may
-    /// keep that the delivery did not open, so that the sender can be asked for it.
-    #[error("no session opens the message")]
-    Session(#[source] DecryptError),
-    /// A refusal does not authenticate, or is malformed. Drop the delivery.
-    #[error("the refusal does not authenticate")]
-    Refusal,
-    /// The message opened, but the sender's commitment to its content does not hold, so it could
-    /// not be reported. Its content is withheld, and its message key is spent. Acknowledge the
-    /// delivery.
-    #[error("the sender's commitment does not hold; the content is withheld")]
-    Withheld,
-    /// The conversation could not be read or written.
-    #[error(transparent)]
-    State(#[from] StateError<E>),
-}
-
 /// Why a report could not be made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -396,33 +349,6 @@ impl<E: std::error::Error + 'static> ConfirmError<E> {
     }
 }
 
-impl<E: std::error::Error + 'static> ReceiveError<E> {
-    /// What to do next.
-    pub fn advice(&self) -> Advice {
-        match self {
-            Self::Malformed(_) | Self::Delivery(DeliveryError::NotAuthentic) => {
-                Advice::DeliverAgain
-            }
-            Self::Delivery(_) | Self::Refusal | Self::RemovedDevice | Self::Withheld => {
-                Advice::Drop
-            }
-            Self::UnknownDevice { .. } => Advice::FetchRoster,
-            Self::Preamble => Advice::DeliverAgain,
-            Self::NotSealed => Advice::AskAgain,
-            Self::Session(DecryptError::Malformed(CoreDecodeError::UnknownVersion {
-                version: 2..,
-            })) => Advice::KeepAndRetry,
-            // The client recognises honest repeats by their tag, before it opens anything. Such an
-            // error shows that the two devices are out of step.
-            Self::Session(error) if can_be_asked(error) => Advice::AskAgain,
-            // The relay vouches for tag and sender, not for the ciphertext, which may have been
-            // altered after the relay had stamped the message.
-            Self::Session(_) => Advice::DeliverAgain,
-            Self::State(error) => error.advice(),
-        }
-    }
-}
-
 impl<E: std::error::Error + 'static> ReportError<E> {
     /// What to do next.
     pub fn advice(&self) -> Advice {
@@ -432,20 +358,4 @@ impl<E: std::error::Error + 'static> ReportError<E> {
             Self::State(error) => error.advice(),
         }
     }
-}
-
-/// Whether the author may be able to seal again what did not open with this error.
-pub(crate) fn can_be_asked(error: &DecryptError) -> bool {
-    matches!(
-        error,
-        DecryptError::NoHandshake
-            | DecryptError::UnknownPreKey
-            | DecryptError::Unauthenticated
-            | DecryptError::AlreadyReceived
-            | DecryptError::Misplaced
-            | DecryptError::ReplayedInitialMessage
-            | DecryptError::ReplayMemoryFull
-            | DecryptError::JumpTooFar { .. }
-            | DecryptError::Malformed(CoreDecodeError::UnknownVersion { version: 0..=1 })
-    )
 }

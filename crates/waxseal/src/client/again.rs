@@ -1,33 +1,29 @@
-//! Sealing again: this device takes a refusal, and seals the same message again, under the same
-//! tag, from its own store.
+//! Sealing again: after a refusal, this device seals the same message again, under the same tag,
+//! from its own store.
 
 use std::collections::BTreeSet;
 
 use rand_core::CryptoRng;
-use waxseal_core::SessionId;
-use waxseal_reporting::recipient::{AuthenticDelivery, Evidence, Refusal, refusal_associated_data};
+use waxseal_reporting::recipient::Evidence;
 use waxseal_reporting::relay::Claim;
 use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, FrankingTag, Timestamp};
 
 use super::contact::next_restart;
 use super::peers::Device;
-use super::receive::{Arrival, Batch, Received};
 use super::status::NotDelivered;
 use super::times::since;
 use super::upkeep::Upkeep;
 use super::{Client, Outgoing, keys, tag_of};
-use crate::channel::{Preamble, RosterClaim, SessionSealer, with_preamble};
-use crate::error::{ReceiveError, StateError};
-use crate::records::{
-    self, AskedRecord, IndexRecord, MessageRecord, MessageState, OutboxRecord, OwnSentRecord,
-};
+use crate::channel::{Preamble, RosterClaim, SessionSealer};
+use crate::error::StateError;
+use crate::records::{self, AskedRecord, IndexRecord, MessageRecord, MessageState, OutboxRecord};
 use crate::store::{Store, Transaction};
 
 /// How often one message is sealed again. After that it counts as not delivered.
-const MAX_TRIES: u32 = 3;
+pub(super) const MAX_TRIES: u32 = 3;
 
 /// Maximum number of messages that wait to be sealed again for the devices of one account.
-const MAX_ASKED: usize = 2_000;
+pub(super) const MAX_ASKED: usize = 2_000;
 
 /// How long a message that was asked for is kept in mind: two weeks.
 const MAX_AGE_MS: u64 = 14 * 24 * 3_600_000;
@@ -47,194 +43,6 @@ enum Next {
 }
 
 impl<S: Store> Client<S> {
-    /// Takes a refusal of a device that is in the known roster: notes which messages are to be
-    /// sealed again for it.
-    pub(super) fn take_refusal(
-        &mut self,
-        batch: &mut Batch,
-        delivery: &AuthenticDelivery,
-        arrival: &Arrival,
-    ) -> Result<Received, ReceiveError<S::Error>> {
-        let (from, device) = (&arrival.sender.account, arrival.sender.device);
-        let id = arrival.id;
-        let at = Timestamp::from_millis(arrival.accepted_ms);
-        let (claims, preamble, message) =
-            Preamble::split(delivery.ciphertext()).ok_or(ReceiveError::Preamble)?;
-        let of_refusal = refusal_associated_data(&id, &arrival.sender, &self.me.account);
-        let refusal = self
-            .identity
-            .open_refusal(message, &with_preamble(&of_refusal, preamble))
-            .map_err(|_| ReceiveError::Refusal)?;
-        let refusal = Refusal::decode(&refusal.content).ok_or(ReceiveError::Refusal)?;
-        self.take_claims(batch, arrival, &claims)?;
-        let (mut again, mut not_delivered) = (Vec::new(), Vec::new());
-        let mut is_note = false;
-        let mut room = MAX_ASKED.saturating_sub(self.count(&keys::all_asked(from), MAX_ASKED)?);
-        let peer = batch.peer(from);
-        let known = peer.and_then(|peer| peer.devices.get(&device));
-        let sessions = known.and_then(|device| device.sessions.as_ref());
-        let sending = known.and_then(Device::sending_id);
-        // A session that the device's refusals made necessary and that it has not answered is too
-        // new to be in every refusal.
-        let new = known.map(|device| device.record.restarted_on.clone());
-        let new = new.filter(|_| sessions.is_some_and(|sessions| !sessions.is_established()));
-        let roster = peer.and_then(|peer| peer.roster());
-        let is_only = roster.is_some_and(|roster| roster.devices().len() == 1);
-        for (tag, refused_at) in &refusal.messages {
-            if again.contains(tag) || not_delivered.contains(tag) {
-                continue; // named twice
-            }
-            let Some(with) = self.refused_of(arrival, tag)? else {
-                // It may be one of the notes to the own devices, which are not sealed again.
-                is_note |= arrival.is_own;
-                continue;
-            };
-            let Some(mut message) = self.own_message(&with, tag)? else {
-                continue;
-            };
-            // The only device said that the message arrived, or the message was given up. One that
-            // counts as lost is not: this device has a delivery of it.
-            let is_given_up = ![0, NotDelivered::Lost.number()].contains(&message.not_delivered);
-            let is_delivered = message.delivered_ms != 0 && is_only && !arrival.is_own;
-            if is_delivered || is_given_up {
-                continue;
-            }
-            let key = keys::asked(from, device, tag);
-            let asked: Option<AskedRecord> = self.readable(&key)?;
-            // The message was sealed again for this device since, which had not received that.
-            let index = self.index(&with, tag)?.unwrap_or_default();
-            if self.is_sealed_since(&message, &index, asked.as_ref(), (device, *refused_at))? {
-                continue;
-            }
-            if asked.is_none() && room == 0 {
-                continue;
-            }
-            let mut asked = asked.unwrap_or_else(|| {
-                room = room.saturating_sub(1);
-                AskedRecord::default()
-            });
-            if !asked.waits && asked.tries >= MAX_TRIES {
-                batch.transaction.delete(key);
-                // Another device may have it.
-                if !arrival.is_own && message.delivered_ms == 0 {
-                    message.not_delivered = NotDelivered::Refused.number();
-                    batch.transaction.put_message(&with, &message);
-                    not_delivered.push(*tag);
-                }
-                continue;
-            }
-            asked.not_on = match &sending {
-                Some(sending) if !may_seal_on(sending, &refusal, &asked, new.as_deref()) => {
-                    sending.as_bytes().to_vec()
-                }
-                _ => Vec::new(),
-            };
-            asked.id = tag.as_bytes().to_vec();
-            asked.device = device.0;
-            asked.peer = match arrival.is_own {
-                true => with.as_str().to_owned(),
-                false => String::new(),
-            };
-            asked.asked_ms = at.as_millis();
-            asked.waits = true;
-            if message.not_delivered != 0 {
-                message.not_delivered = 0;
-                batch.transaction.put_message(&with, &message);
-            }
-            batch.transaction.put_record(key, &asked);
-            again.push(*tag);
-        }
-        if is_note {
-            let mut sync = self.sync_record()?;
-            sync.note_lacking(device);
-            batch.transaction.put_record(keys::sync(), &sync);
-        }
-        if !again.is_empty() {
-            self.upkeep_in(batch, from)?;
-        }
-        // So that the relay cannot deliver the refusal a second time.
-        self.put_index(&mut batch.transaction, from, id, &IndexRecord::default());
-        Ok(Received::Refused {
-            from: from.clone(),
-            again,
-            not_delivered,
-        })
-    }
-
-    /// The peer of the conversation of a message that a device refuses.
-    fn refused_of(
-        &self,
-        arrival: &Arrival,
-        tag: &FrankingTag,
-    ) -> Result<Option<AccountId>, StateError<S::Error>> {
-        if !arrival.is_own {
-            return Ok(Some(arrival.with.clone()));
-        }
-        // CHK-328: an own device gets only what this device sent it a copy of.
-        let record: Option<OwnSentRecord> = self.readable(&keys::own_sent(tag))?;
-        Ok(record.and_then(|record| AccountId::new(&record.account).ok()))
-    }
-
-    /// Whether a message was sealed again for a device after the delivery that was accepted at this
-    /// time, which the device could not open. What was sealed again for another device does not
-    /// count: several may not have been able to open the same message.
-    fn is_sealed_since(
-        &self,
-        message: &MessageRecord,
-        index: &IndexRecord,
-        asked: Option<&AskedRecord>,
-        (device, refused_at): (DeviceId, Timestamp),
-    ) -> Result<bool, StateError<S::Error>> {
-        let Some(MessageState::Stamped(evidence)) = &message.state else {
-            return Ok(false);
-        };
-        let again_ms = match asked {
-            Some(asked) if asked.again_ms != 0 => asked.again_ms,
-            // An earlier version sealed it again, for the only device.
-            Some(asked) if asked.tries != 0 => {
-                let evidence = Evidence::decode(evidence);
-                evidence.map_or(0, |evidence| evidence.accepted_at().as_millis())
-            }
-            _ => 0,
-        };
-        if again_ms > refused_at.as_millis() {
-            return Ok(true);
-        }
-        let Some(number) = index.outbox else {
-            return Ok(false);
-        };
-        // It is still to be posted, for all devices or for this one.
-        let entry: Option<OutboxRecord> = self.readable(&keys::envelope(number))?;
-        Ok(entry.is_some_and(|entry| entry.again_for.is_none_or(|again| again == device.0)))
-    }
-
-    /// Notes when the provider accepted a message that this entry of the outbox sealed again for a
-    /// device.
-    pub(super) fn note_accepted_again(
-        &self,
-        transaction: &mut Transaction,
-        recipient: &AccountId,
-        id: &FrankingTag,
-        (number, accepted_at): (u64, Timestamp),
-    ) -> Result<(), StateError<S::Error>> {
-        let entry: Option<OutboxRecord> = self.readable(&keys::envelope(number))?;
-        let Some((entry, device)) = entry.and_then(|entry| Some((entry.clone(), entry.again_for?)))
-        else {
-            return Ok(());
-        };
-        let account = match entry.is_again_own {
-            true => &self.me.account,
-            false => recipient,
-        };
-        let key = keys::asked(account, DeviceId(device), id);
-        let asked: Option<AskedRecord> = self.readable(&key)?;
-        if let Some(mut asked) = asked {
-            asked.again_ms = accepted_at.as_millis();
-            transaction.put_record(key, &asked);
-        }
-        Ok(())
-    }
-
     /// Whether a message is in the outbox, in an entry that can be read. From one that cannot, it
     /// is never posted.
     pub(super) fn is_in_outbox(&self, index: &IndexRecord) -> Result<bool, StateError<S::Error>> {
@@ -494,20 +302,6 @@ impl<S: Store> Client<S> {
         let claim = self.look_at_peer(&self.me.account, |own| own.roster().map(RosterClaim::of))?;
         Ok(claim.flatten())
     }
-}
-
-/// Whether a message may be sealed again on the session on which this device sends: the other
-/// device holds it, or it is too `new` for that device to name it, and the message was not refused
-/// on it before.
-fn may_seal_on(
-    sending: &SessionId,
-    refusal: &Refusal,
-    asked: &AskedRecord,
-    new: Option<&[u8]>,
-) -> bool {
-    let sending = sending.as_bytes();
-    let is_held = refusal.sessions.contains(sending) || new == Some(sending.as_slice());
-    is_held && asked.sealed_on != sending
 }
 
 /// The claim of an entry of a message that was sealed again, with the device that it is for.

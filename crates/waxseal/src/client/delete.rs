@@ -5,8 +5,6 @@
 //! deletes the mark. If they are interrupted, they go on when the store is opened, and before the
 //! next call that reads the peer's sessions.
 
-use std::collections::BTreeSet;
-
 use waxseal_reporting::{AccountId, DeviceId, FrankingTag};
 
 use super::page::number_of;
@@ -16,7 +14,7 @@ use crate::error::StateError;
 use crate::records::{
     self, ConversationRecord, DeletionRecord, IndexRecord, MessageRecord, OutboxRecord,
 };
-use crate::store::{Cursor, Listed, Store, Table, Transaction};
+use crate::store::{Cursor, Listed, Store, Transaction};
 use crate::sync::subjects;
 
 /// Rows that one transaction deletes, whose values are short.
@@ -232,26 +230,6 @@ impl<S: Store> Client<S> {
         Ok(!self.first_rows(&pages, 1)?.is_empty())
     }
 
-    /// The numbers of the devices of a peer that have a record, damaged or not, and of the device
-    /// of which an earlier version kept skipped keys.
-    pub(super) fn device_numbers(
-        &self,
-        peer: &AccountId,
-    ) -> Result<BTreeSet<DeviceId>, StateError<S::Error>> {
-        let (table, mut after) = (keys::devices(peer), None::<Cursor>);
-        let mut found = BTreeSet::from([DeviceId(0)]);
-        loop {
-            let rows = self.store.list(&table, after.as_ref(), LONG_ROWS_AT_ONCE);
-            let rows = rows.map_err(StateError::Store)?;
-            let numbers = rows.iter().filter_map(|row| number_of(&row.cursor));
-            found.extend(numbers.filter_map(|number| Some(DeviceId(number.try_into().ok()?))));
-            match rows.last() {
-                Some(last) => after = Some(last.cursor.clone()),
-                None => return Ok(found),
-            }
-        }
-    }
-
     /// Whether the history with this peer is being deleted, so that nothing of it may be shown.
     pub(super) fn is_deleting(&self, peer: &AccountId) -> Result<bool, StateError<S::Error>> {
         // A peer is cached only while there is no mark.
@@ -394,15 +372,6 @@ impl<S: Store> Client<S> {
             }
         }
         Ok(())
-    }
-
-    pub(super) fn first_rows(
-        &self,
-        table: &Table,
-        limit: usize,
-    ) -> Result<Vec<Listed>, StateError<S::Error>> {
-        let rows = self.store.list(table, None, limit);
-        rows.map_err(StateError::Store)
     }
 }
 

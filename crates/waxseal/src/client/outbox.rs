@@ -1,12 +1,15 @@
 //! Outbox: what was sealed and waits for the relay's receipt, and what an earlier version left
 //! there.
 
+mod payload;
+
 use rand_core::CryptoRng;
-use waxseal_reporting::message::{Content, Payload};
 use waxseal_reporting::relay::{DeliveryKey, Envelope};
 use waxseal_reporting::sender::{Fanout, SentMessage};
 use waxseal_reporting::{AccountId, Audience, FrankingTag, Timestamp};
 
+use self::payload::payload_of;
+pub(super) use self::payload::waiting_sent;
 use super::again::again_of;
 use super::fanout::{Sealing, empty_slots};
 use super::page::{Page, number_of};
@@ -379,40 +382,9 @@ fn is_earlier(record: &OutboxRecord) -> bool {
     record.again_for.is_none() && record.envelope.first() != Some(&PRESENT_VERSION)
 }
 
-/// A message that was not confirmed.
-pub(super) fn waiting_sent(record: &MessageRecord) -> Option<SentMessage> {
-    match &record.state {
-        Some(MessageState::Sent(sent)) => SentMessage::decode(sent).ok(),
-        _ => None,
-    }
-}
-
 fn waiting_of(record: &OutboxRecord) -> Option<Waiting> {
     Some(Waiting {
         id: tag_of(&record.id)?,
         recipient: AccountId::new(&record.recipient).ok()?,
     })
-}
-
-/// The payload of a message that was not confirmed. Its references to messages that were sealed
-/// again name the tags that these have at present.
-fn payload_of<E>(
-    record: &MessageRecord,
-    present: impl Fn(&FrankingTag) -> Result<FrankingTag, E>,
-) -> Result<Option<Payload>, E> {
-    let Some(payload) = waiting_sent(record).and_then(|sent| sent.payload()) else {
-        return Ok(None);
-    };
-    let mut header = payload.header().clone();
-    let mut content = payload.content().clone();
-    if let Some(tag) = &mut header.reply_to {
-        *tag = present(tag)?;
-    }
-    match &mut content {
-        Content::Edit { of: tag, .. }
-        | Content::Deletion { of: tag }
-        | Content::Reaction { to: tag, .. } => *tag = present(tag)?,
-        _ => {}
-    }
-    Ok(Payload::with_attachments(header, content, payload.attachments().to_vec()).ok())
 }

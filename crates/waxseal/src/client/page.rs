@@ -120,4 +120,14 @@ impl<S: Store> Client<S> {
         }
         Ok(page)
     }
+
+    /// The first rows of a table.
+    pub(super) fn first_rows(
+        &self,
+        table: &Table,
+        limit: usize,
+    ) -> Result<Vec<Listed>, StateError<S::Error>> {
+        let rows = self.store.list(table, None, limit);
+        rows.map_err(StateError::Store)
+    }
 }

@@ -11,6 +11,7 @@
 
 mod attacks;
 mod before;
+mod copies;
 mod crash;
 mod journey;
 mod removed;

@@ -1,15 +1,18 @@
 //! A device of a peer: its sessions ready for use, and the rest of its record.
 
+use std::collections::BTreeSet;
+
 use waxseal_core::export::{PageChange, PageId};
 use waxseal_core::{SessionId, SessionSet};
 use waxseal_reporting::{AccountId, DeviceId};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{Copies, EARLIER_VERSION, damaged};
+use super::{Copies, DEVICES_AT_ONCE, EARLIER_VERSION, damaged};
+use crate::client::page::number_of;
 use crate::client::{Client, keys, take_secret_bytes};
 use crate::error::StateError;
 use crate::records::{self, DeviceRecord};
-use crate::store::{Store, Transaction};
+use crate::store::{Cursor, Store, Transaction};
 
 /// One device of a peer, with the sessions that this device has with it.
 pub(in crate::client) struct Device {
@@ -134,6 +137,26 @@ fn ids_of_earlier(pages: &[Zeroizing<Vec<u8>>]) -> Option<Vec<PageId>> {
 }
 
 impl<S: Store> Client<S> {
+    /// The numbers of the devices of a peer that have a record, damaged or not, and of the device
+    /// of which an earlier version kept skipped keys.
+    pub(in crate::client) fn device_numbers(
+        &self,
+        peer: &AccountId,
+    ) -> Result<BTreeSet<DeviceId>, StateError<S::Error>> {
+        let (table, mut after) = (keys::devices(peer), None::<Cursor>);
+        let mut found = BTreeSet::from([DeviceId(0)]);
+        loop {
+            let rows = self.store.list(&table, after.as_ref(), DEVICES_AT_ONCE);
+            let rows = rows.map_err(StateError::Store)?;
+            let numbers = rows.iter().filter_map(|row| number_of(&row.cursor));
+            found.extend(numbers.filter_map(|number| Some(DeviceId(number.try_into().ok()?))));
+            match rows.last() {
+                Some(last) => after = Some(last.cursor.clone()),
+                None => return Ok(found),
+            }
+        }
+    }
+
     /// Makes a device of its stored record and pages.
     pub(super) fn device_of(
         &self,
