@@ -1,5 +1,6 @@
 //! What several devices do for their users, without anyone in between.
 
+use waxseal::store::{Key, Row};
 use waxseal::{Disclosure, Notice, Reason, Status};
 use waxseal_world::account;
 
@@ -165,6 +166,45 @@ fn chk321_a_device_that_got_no_key_asks_for_the_message_and_gets_it() {
             net.shown(&at("bob", device))
                 .contains(&"alice: who gets this?")
         );
+    }
+}
+
+#[test]
+fn what_was_sealed_again_for_one_device_is_sealed_again_for_another_that_asks_later() {
+    let mut net = Net::of(&["alice", "bob"]);
+    for _ in 0..2 {
+        net.link("bob");
+    }
+    net.send(&at("alice", 1), "bob", "hello");
+    net.run();
+    for device in [1, 2, 3] {
+        net.send(&at("bob", device), "alice", "hello yourself");
+        net.run();
+    }
+    // Alice loses her sessions with two of the three.
+    let alice = net.clients.get_mut(&at("alice", 1)).unwrap();
+    let mut records = waxseal_world::snapshot(alice);
+    let sessions = |key: &Key| key.table.as_bytes() == b"d\x03bob";
+    records.retain(|(key, _)| !sessions(key) || key.row == Row::Number(1));
+    *alice = waxseal::Client::open(waxseal::MemoryStore::from_records(records)).unwrap();
+    let (now, rng) = (net.world.now, &mut net.world.rng);
+    let sent = alice.send(&account("bob"), "who gets this?", now, rng);
+    let sent = sent.unwrap();
+    assert_eq!(sent.without, [at("bob", 2), at("bob", 3)]);
+    net.post(&at("alice", 1), &sent);
+    for device in [1, 2, 3] {
+        // The next one asks after the last one was answered.
+        for _ in 0..4 {
+            for device in [at("bob", device), at("alice", 1)] {
+                net.deliver(&device);
+                net.attend(&device);
+            }
+        }
+        let shown = net.shown(&at("bob", device));
+        let count = shown
+            .iter()
+            .filter(|text| **text == "alice: who gets this?");
+        assert_eq!(count.count(), 1, "{device}: {shown:?}");
     }
 }
 
