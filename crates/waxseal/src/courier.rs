@@ -1,7 +1,8 @@
 //! The courier: what every application does between its [`Client`] and the provider, without I/O.
 //!
 //! Each file of `courier/` is one thing that it tends: `pinned`, `session`, `rosters`, `prekeys`,
-//! `bundles`, `outbox`, `targets`, `stream`, `verdict`, `expired`, `link`, `reports`, `expiry`.
+//! `bundles`, `outbox`, `targets`, `stream`, `verdict`, `expired`, `link`, `history`, `reports`,
+//! `expiry`.
 //! `next` chooses what is asked, `answer` takes what came back, and `pause` is how long to wait
 //! after a failure.
 //!
@@ -14,6 +15,7 @@ mod create;
 mod event;
 mod expired;
 mod expiry;
+mod history;
 mod link;
 mod linking;
 mod next;
@@ -40,6 +42,7 @@ use waxseal_roster::AccountKey;
 
 use self::bundles::Bundles;
 pub use self::event::{Event, LinkFailure, Trouble};
+use self::history::Histories;
 use self::link::Link;
 pub use self::linking::{Linking, LinkingState};
 use self::next::InFlight;
@@ -115,11 +118,14 @@ const SET_BACK_MS: u64 = 60_000;
 /// | get an account back | [`Recovering::new`] | [`Recovering::into_courier`] |
 /// | remove a stolen manager | [`take_over`] | [`Notice::DevicesChanged`] |
 /// | see the own devices | [`ask_roster`] | [`Client::devices`] |
+/// | get the history | [`ask_history`], then [`give_history`] elsewhere | [`Event::History`] |
 ///
 /// [`link_device`]: Self::link_device
 /// [`remove_device`]: Self::remove_device
 /// [`take_over`]: Self::take_over
 /// [`ask_roster`]: Self::ask_roster
+/// [`ask_history`]: Self::ask_history
+/// [`give_history`]: Self::give_history
 ///
 /// [`Event::Notice`] tells what the user has to know of the devices of an account, and
 /// [`Event::Removed`] that this device lost its account.
@@ -176,6 +182,7 @@ pub struct Courier<S: Store> {
     /// Number of times in a row that the relay had another roster.
     conflicts: u32,
     link: Link,
+    histories: Histories,
     bundles: Bundles,
     outbox: Outbox,
     reports: Reports,

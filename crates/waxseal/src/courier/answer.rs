@@ -150,6 +150,8 @@ impl<S: Store> Courier<S> {
             Aim::PutRoster(sent) => self.take_published(sent, now)?,
             Aim::Mail(slot) => self.take_mail(slot, &answer.body, now, rng)?,
             Aim::PutMail(slot) => self.take_put(slot)?,
+            Aim::PutChunk(number) => self.take_put_chunk(number),
+            Aim::Chunk => self.take_chunk(&answer.body, now)?,
             Aim::Post { to, id, is_again } => {
                 return self.take_receipt(&to, id, is_again, &answer.body, now);
             }
@@ -223,6 +225,9 @@ impl<S: Store> Courier<S> {
             }
             (code, Aim::Bundles { wanted, is_extra }) if !is_general(code) => {
                 self.bundles_refused((&wanted, is_extra), code, now)?;
+            }
+            (code, aim @ (Aim::Chunk | Aim::PutChunk(_))) if !is_general(code) => {
+                self.chunk_refused(&aim, body, now);
             }
             (code, aim @ (Aim::Mail(_) | Aim::PutMail(_))) if !is_general(code) => {
                 self.mail_refused(&aim, body, now)?;
@@ -301,7 +306,9 @@ impl<S: Store> Courier<S> {
             | Aim::SignIn
             | Aim::Deliveries
             | Aim::Mail(_)
-            | Aim::PutMail(_) => {}
+            | Aim::PutMail(_)
+            | Aim::Chunk
+            | Aim::PutChunk(_) => {}
         }
     }
 }

@@ -11,6 +11,7 @@ use waxseal_reporting::{DeviceAddress, Timestamp};
 #[cfg(doc)]
 use super::Linking;
 use super::bundles::Bundles;
+use super::history::Histories;
 use super::link::Link;
 use super::outbox::Outbox;
 use super::pause::Pause;
@@ -101,6 +102,7 @@ impl<S: Store> Courier<S> {
             publish_at: now,
             conflicts: 0,
             link: Link::default(),
+            histories: Histories::default(),
             bundles: Bundles::default(),
             outbox: Outbox::default(),
             reports: Reports::default(),

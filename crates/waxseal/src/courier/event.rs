@@ -4,7 +4,9 @@ use waxseal_interface::{ErrorCode, ModerationKeyChange};
 use waxseal_reporting::intake::ReportId as SubmittedId;
 use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, FrankingTag, Timestamp};
 
-use crate::client::{DamagedRow, Message, NotDelivered, Notice, ReportId, SetBack, Synced};
+use crate::client::{
+    DamagedRow, HistoryProgress, Message, NotDelivered, Notice, ReportId, SetBack, Synced,
+};
 use crate::error::Damage;
 use crate::linking::{LinkDigits, LinkingError};
 use crate::roster_edit::EditError;
@@ -49,14 +51,18 @@ pub enum Event {
         /// The message, as it is stored.
         message: Box<Message>,
     },
-    /// Another device of this account told something that all of them share, such as a setting, or
-    /// that a message was read or deleted. It is stored, and carried out.
+    /// Another device of this account told something that all of them share, such as what was read.
+    /// It is stored and carried out. Of [`Synced::HistoryWanted`], ask the user, and call
+    /// [`Courier::give_history`](super::Courier::give_history).
     Synced {
         /// The device that told it.
         device: DeviceId,
         /// What is new here.
         changes: Vec<Synced>,
     },
+    /// A part of the history came for which [`Courier::ask_history`](super::Courier::ask_history)
+    /// asked.
+    History(HistoryProgress),
     /// The relay accepted a message of this device.
     Accepted {
         /// The message's recipient.

@@ -97,6 +97,9 @@ pub(super) enum Aim {
     Deliveries,
     PutMail(LinkSlot),
     Mail(LinkSlot),
+    /// With the number of the chunk.
+    PutChunk(u32),
+    Chunk,
 }
 
 impl Aim {
@@ -112,7 +115,10 @@ impl Aim {
 impl Aim {
     /// Whether it is about a mailbox.
     pub(super) fn is_mail(&self) -> bool {
-        matches!(self, Self::PutMail(_) | Self::Mail(_))
+        matches!(
+            self,
+            Self::PutMail(_) | Self::Mail(_) | Self::PutChunk(_) | Self::Chunk
+        )
     }
 }
 
@@ -214,7 +220,10 @@ impl<S: Store> Courier<S> {
         if report.is_err() {
             self.reports.look_again();
         }
-        report
+        match report? {
+            Some(chosen) => Ok(Some(chosen)),
+            None => self.choose_chunk(now, rng),
+        }
     }
 
     /// When to call [`next`](Self::next) again if nothing happens before. `None` while an answer is
@@ -241,6 +250,7 @@ impl<S: Store> Courier<S> {
             self.prekeys_at,
             self.upkeep_time(),
             self.link.next(now),
+            self.histories.next(now),
             self.due_at,
             self.bundles.next(),
             self.outbox.next(),

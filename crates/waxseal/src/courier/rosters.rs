@@ -19,6 +19,14 @@ const REFUSED_MS: u64 = 3_600_000;
 /// is twice as long.
 const FIRST_WAIT_MS: u64 = 250;
 
+/// The roster with which a device registers.
+pub(super) struct ToRegister {
+    pub(super) signed: Option<Vec<u8>>,
+    /// The version of the own roster, if it is that one. A relay with a newer roster ignores this
+    /// one. So one that waits is published afterwards, to learn whether the relay took it.
+    pub(super) own: Option<RosterVersion>,
+}
+
 impl<S: Store> Courier<S> {
     /// Removes another device from this account. Peers stop sending to it once the relay has the
     /// roster: [`Notice::DevicesChanged`](crate::Notice::DevicesChanged) tells.
@@ -94,23 +102,19 @@ impl<S: Store> Courier<S> {
     }
 
     /// The signed roster that the relay gets when this device registers: the one that waits, or the
-    /// own one. Also returns the version of the own one.
-    ///
-    /// A relay with a newer roster ignores this one. So one that waits is published afterwards, to
-    /// learn whether the relay took it.
-    #[expect(
-        clippy::type_complexity,
-        reason = "two values, either of which may be absent"
-    )]
-    pub(super) fn roster_to_register(
-        &mut self,
-    ) -> Result<(Option<Vec<u8>>, Option<RosterVersion>), StateError<S::Error>> {
+    /// own one.
+    pub(super) fn roster_to_register(&mut self) -> Result<ToRegister, StateError<S::Error>> {
         if let Some(pending) = self.client.pending_roster()? {
-            return Ok((Some(pending), None));
+            return Ok(ToRegister {
+                signed: Some(pending),
+                own: None,
+            });
         }
         let own = self.own_roster()?;
-        let signed = own.as_ref().map(|own| own.signed().encode());
-        Ok((signed, own.map(|own| own.stamp())))
+        Ok(ToRegister {
+            signed: own.as_ref().map(|own| own.signed().encode()),
+            own: own.map(|own| own.stamp()),
+        })
     }
 
     /// The roster that this device signed and the relay has not confirmed.

@@ -9,6 +9,7 @@ use waxseal_reporting::Timestamp;
 use waxseal_roster::RosterVersion;
 
 use super::next::Aim;
+use super::rosters::ToRegister;
 use super::{Courier, Event};
 use crate::error::StateError;
 use crate::records::CourierRecord;
@@ -79,7 +80,7 @@ impl<S: Store> Courier<S> {
             self.pause.lengthen(now, 0, rng);
             return Ok(None);
         };
-        let (roster, own) = self.roster_to_register()?;
+        let ToRegister { signed, own } = self.roster_to_register()?;
         let identity = self.client.identity().to_bytes();
         let context = register_context(
             &card.relay_key,
@@ -95,7 +96,7 @@ impl<S: Store> Courier<S> {
             proof: self.client.prove_account(&context),
             sealed_delivery_key,
             challenge,
-            roster,
+            roster: signed,
         };
         Ok(Some((Aim::Register(key, own), Call::Register(register))))
     }

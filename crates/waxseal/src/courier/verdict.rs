@@ -130,6 +130,7 @@ impl<S: Store> Courier<S> {
                 }
             }
             Received::Synced { device, changes } => {
+                self.histories_go_on(&changes);
                 if !changes.is_empty() {
                     self.tell(Event::Synced { device, changes });
                 }

@@ -18,6 +18,7 @@ mod expiry;
 mod faults;
 mod first;
 mod forged;
+mod history;
 mod hostile;
 mod links;
 mod newcomer;

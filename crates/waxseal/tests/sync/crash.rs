@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use waxseal::errors::ConfirmError;
 use waxseal::store::{Cursor, Key, Listed, Table, Transaction};
 use waxseal::sync::SettingName;
 use waxseal::{Client, MemoryStore, Store};
@@ -123,7 +124,12 @@ impl Mortal {
             posted += 1;
             match net.relay(&me, &outgoing) {
                 Ok(receipt) => {
-                    self.done(|client| client.confirm(&outgoing.recipient, &receipt));
+                    // After a crash at the commit, it is out of the outbox.
+                    let to = &outgoing.recipient;
+                    self.done(|client| match client.confirm(to, &receipt) {
+                        Err(ConfirmError::NotSent) => Ok(()),
+                        confirmed => confirmed.map(drop),
+                    });
                 }
                 Err(mismatch) => {
                     let (to, id) = (&outgoing.recipient, &outgoing.id);

@@ -141,6 +141,7 @@ fn the_history_comes_before_what_the_new_device_saw_itself() {
     let (mut net, [mut phone, mut laptop, mut other]) = with_history(3);
     let before = texts(&phone, &bob());
     net.send(&mut other, &account("alice"), "Live.");
+    net.settle(&mut [&mut phone, &mut laptop, &mut other]);
     net.send(&mut laptop, &bob(), "Also live.");
     net.settle(&mut [&mut phone, &mut laptop, &mut other]);
     assert_eq!(texts(&laptop, &bob()), ["Live.", "Also live."]);

@@ -1,0 +1,173 @@
+//! What the devices of one account share: facts, and the history.
+
+use waxseal::Synced;
+use waxseal::courier::Event;
+use waxseal_interface::ErrorCode;
+use waxseal_world::{Fault, account};
+
+use crate::devices::said;
+use crate::phone::{HOUR_MS, MINUTE_MS, Town};
+
+/// Alice and Bob, who wrote this many times to each other, and a new laptop of Alice.
+fn with_laptop(messages: usize) -> Town {
+    let mut town = Town::of_two();
+    for number in 0..messages {
+        town.say(0, "bob", &format!("to bob {number}"));
+        town.say(1, "alice", &format!("to alice {number}"));
+    }
+    town.live(10 * MINUTE_MS);
+    town.link_new(0, 50);
+    town.live(MINUTE_MS);
+    town
+}
+
+/// The laptop asks for the history, and the user of the phone agrees when asked.
+fn ask(town: &mut Town) {
+    let (now, laptop) = (town.now(), &mut town.phones[2]);
+    laptop.courier.ask_history(now, &mut laptop.rng).unwrap();
+}
+
+fn agree(town: &mut Town) -> bool {
+    let now = town.now();
+    let phone = &mut town.phones[0];
+    let wanted = phone.events.iter().find_map(|event| match event {
+        Event::Synced { changes, .. } => changes.iter().find_map(|change| match change {
+            Synced::HistoryWanted { device, request } => Some((*device, *request)),
+            _ => None,
+        }),
+        _ => None,
+    });
+    let Some((device, request)) = wanted else {
+        return false;
+    };
+    phone.events.clear();
+    let given = phone
+        .courier
+        .give_history(device, request, now, &mut phone.rng);
+    given.is_ok()
+}
+
+fn has_all(town: &Town) -> bool {
+    let [phone, _, laptop] = &town.phones[..] else {
+        panic!()
+    };
+    phone.heard("bob") == laptop.heard("bob") && said(phone, "bob") == said(laptop, "bob")
+}
+
+fn done(town: &Town) -> usize {
+    town.phones[2].count(|event| matches!(event, Event::History(progress) if progress.is_done))
+}
+
+#[test]
+fn a_new_device_gets_the_history_and_can_report_it() {
+    let mut town = with_laptop(60);
+    assert!(town.phones[2].heard("bob").is_empty());
+    ask(&mut town);
+    town.live(MINUTE_MS);
+    assert!(agree(&mut town));
+    town.live(10 * MINUTE_MS);
+    assert_eq!(done(&town), 1);
+    assert!(has_all(&town));
+    assert_eq!(town.phones[2].heard("bob").len(), 61);
+    let relay = &town.relay;
+    town.phones[2].assert_all_can_be_reported("bob", relay);
+    // Nobody asks for anything any more.
+    town.relay.asked.clear();
+    town.live(HOUR_MS);
+    let mails = town.relay.asked.iter();
+    assert_eq!(
+        mails.filter(|asked| asked.path.contains("mailbox")).count(),
+        0
+    );
+}
+
+#[test]
+fn a_history_survives_lost_requests_lost_answers_and_restarts() {
+    for fault in [
+        Fault::RequestLost,
+        Fault::AnswerLost,
+        ErrorCode::Busy.into(),
+    ] {
+        for number in 0..12 {
+            let mut town = with_laptop(3);
+            let (fault, first) = (fault.clone(), town.relay.asked.len());
+            town.relay
+                .fail(move |asked| (asked.number == first + number).then(|| fault.clone()));
+            ask(&mut town);
+            town.live(10 * MINUTE_MS);
+            assert!(agree(&mut town), "{number}");
+            town.turn();
+            town.phones[0].restart();
+            town.turn();
+            town.phones[2].restart();
+            town.live(HOUR_MS);
+            assert_eq!(done(&town), 1, "{number}");
+            assert!(has_all(&town), "{number}");
+        }
+    }
+}
+
+#[test]
+fn chunks_that_the_relay_dropped_are_asked_for_again() {
+    let mut town = with_laptop(3);
+    ask(&mut town);
+    town.live(MINUTE_MS);
+    // The laptop is away until the mailboxes are empty.
+    town.relay.disconnect(town.phones[2].connection.unwrap());
+    let mut laptop = town.phones.pop().unwrap();
+    assert!(agree(&mut town));
+    town.live(20 * MINUTE_MS);
+    laptop.courier.disconnected();
+    laptop.connection = None;
+    town.phones.push(laptop);
+    town.live(HOUR_MS);
+    assert_eq!(done(&town), 1);
+    assert!(has_all(&town));
+}
+
+#[test]
+fn a_device_that_gets_no_history_asks_a_few_times_and_not_without_end() {
+    let mut town = with_laptop(3);
+    ask(&mut town);
+    town.live(MINUTE_MS);
+    assert!(agree(&mut town));
+    town.relay.fail(|asked| {
+        let is_chunk = asked.is("PUT", "/v1/mailboxes");
+        is_chunk.then(|| ErrorCode::MailboxFull.into())
+    });
+    town.live(6 * HOUR_MS);
+    assert_eq!(done(&town), 0);
+    town.relay.asked.clear();
+    town.live(6 * HOUR_MS);
+    let looks = town.relay.asked.iter();
+    let looks = looks
+        .filter(|asked| asked.is("GET", "/v1/mailboxes"))
+        .count();
+    assert_eq!(looks, 0);
+    // The user asks again.
+    town.relay.work();
+    ask(&mut town);
+    town.live(HOUR_MS);
+    agree(&mut town);
+    town.live(HOUR_MS);
+    assert_eq!(done(&town), 1);
+    assert!(has_all(&town));
+}
+
+#[test]
+fn what_the_user_read_on_one_device_is_read_on_the_other() {
+    let mut town = with_laptop(3);
+    let bob = account("bob");
+    town.say(1, "alice", "read me");
+    town.live(MINUTE_MS);
+    let last = town.phones[0].messages(&bob).last().unwrap().clone();
+    let client = town.phones[0].courier.client_mut();
+    client.mark_read(&bob, last.id()).unwrap();
+    town.live(10 * MINUTE_MS);
+    let told =
+        |event: &Event| matches!(event, Event::Synced { changes, .. } if !changes.is_empty());
+    assert!(town.phones[2].count(told) > 0);
+    let read = |who: usize| town.phones[who].courier.client().read_up_to(&bob).unwrap();
+    assert_eq!(read(0), read(2));
+    assert!(read(2).is_some());
+}
