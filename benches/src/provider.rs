@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use waxseal_reporting::intake::{AcceptanceKey, AcceptedReport, ReportId, examine};
 use waxseal_reporting::recipient::Evidence;
-use waxseal_reporting::relay::{AuthenticEnvelope, Claim, PostedEnvelope};
+use waxseal_reporting::relay::{AuthenticFanout, Claim, PostedFanout};
 use waxseal_reporting::reporter::{Disclosure, Reason, Report, ReportDraft};
 use waxseal_reporting::reviewer::review;
 use waxseal_reporting::vault::{ModerationKeyPair, Unseal, Vault};
@@ -85,7 +85,7 @@ pub struct Relay {
     provider: Provider,
     addresses: [DeviceAddress; 2],
     envelope: Vec<u8>,
-    authentic: AuthenticEnvelope,
+    authentic: AuthenticFanout,
 }
 
 impl Relay {
@@ -96,7 +96,7 @@ impl Relay {
         let envelope = franked.seal(0, &[7; 64]);
         let [alice, bob] = &franked.addresses;
         let audience = Audience::Direct(bob.account.clone());
-        let posted = PostedEnvelope::decode(&envelope).expect("an envelope");
+        let posted = PostedFanout::decode(&envelope).expect("an envelope");
         let authentic = posted.authenticate(&franked.delivery_keys[0], alice, &audience, NOW);
         Self {
             authentic: authentic.expect("Alice posted it"),

@@ -1,12 +1,12 @@
 //! The variant "franked": franked messages in sessions of `waxseal-core`. The sender commits, pads
 //! and encrypts; the relay stamps; the recipient authenticates, opens and checks.
 
-use waxseal::{DeliveryKey, DeviceAddress, SessionOpener, SessionSealer};
+use waxseal::{DeliveryKey, DeviceAddress, DeviceId, SessionOpener, SessionSealer};
 use waxseal_reporting::Audience;
 use waxseal_reporting::message::{Payload, PayloadHeader};
 use waxseal_reporting::recipient::{Evidence, open};
 use waxseal_reporting::relay::Delivery;
-use waxseal_reporting::sender::seal;
+use waxseal_reporting::sender::{Fanout, RosterStamp, seal};
 use waxseal_world::{NOW, Provider};
 
 use super::ratchet::{Bundle, Ratchet, altered, bundle_len};
@@ -124,7 +124,11 @@ impl Pair for Franked {
         let mut channel = SessionSealer::new(sessions);
         let sealed = seal(&mut channel, sender, &conversation, &payload, rng);
         let envelope = sealed.expect("seals").envelope;
-        envelope.post(key, sender, &audience, NOW)
+        let roster = RosterStamp::new(1, 1);
+        let mut fanout = Fanout::new(*envelope.tag(), roster, roster);
+        let slot = fanout.insert(false, DeviceId(1), Some(envelope));
+        slot.expect("the first slot");
+        fanout.post(key, sender, &audience, NOW)
     }
 
     fn relay(&mut self, from: usize, sealed: Vec<u8>) -> Vec<u8> {

@@ -6,7 +6,7 @@ use waxseal::errors::{ReceiveError, RetargetError, SendError};
 use waxseal::reporting::relay::StampedEnvelope;
 use waxseal::{Advice, DeviceAddress, Message, Outgoing, Received, WantedBundles};
 
-use super::{Fate, Household, Item, Written};
+use super::{Fate, Household, Item, MOST_DEVICES, Written};
 use crate::PostRefused;
 
 impl Household {
@@ -25,10 +25,15 @@ impl Household {
             };
             self.start(who, &all, false);
         }
-        if fetches && !self.is_removed(who) {
+        // Prekeys come with a roster, which may list further devices.
+        for _ in 0..MOST_DEVICES {
             let now = self.provider.now;
-            for wanted in self.members[who].client.missing(&peer, now).unwrap() {
-                self.start(who, &wanted, false);
+            let missing = self.members[who].client.missing(&peer, now).unwrap();
+            if !fetches || self.is_removed(who) || missing.is_empty() {
+                break;
+            }
+            for wanted in &missing {
+                self.start(who, wanted, false);
             }
         }
         let number = self.written.len();
@@ -89,7 +94,8 @@ impl Household {
                             self.written[number].given_up = true;
                         }
                     }
-                    // The mismatch told the device that it was removed.
+                    // A note is for devices that have published no prekeys yet. It waits.
+                    Err(RetargetError::Send(SendError::NoSession)) => {}
                     Err(error) => panic!("a message was not sealed for others: {error}"),
                 }
             }

@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 
+use waxseal::core::{IdentityKeyPair, PreKeys};
 use waxseal::reporting::sender::RosterStamp;
 use waxseal::{AccountId, DeviceAddress, DeviceId};
+use waxseal_roster::{DeviceEntry, proof_context};
 
 use super::Provider;
 
@@ -51,14 +53,23 @@ impl Provider {
         self.lie(viewer, account, roster);
     }
 
-    /// From now on, the provider lists one more device in the roster of an account, with the
-    /// identity of another one. It cannot sign for the device. Returns its address.
+    /// From now on, the provider lists one more device in the roster of an account: a device of its
+    /// own, with prekeys and a device proof. All that it cannot make is the manager's signature.
+    /// Returns the device's address.
+    ///
+    /// # Panics
+    /// If the account has no roster.
     pub fn add_ghost(&mut self, viewer: Option<&AccountId>, account: &AccountId) -> DeviceAddress {
-        let roster = self.roster_for(viewer, account);
-        let (roster, device) = with_ghost(&roster);
-        self.lie(viewer, account, roster);
-        let ghost = DeviceAddress::new(account.clone(), DeviceId(device));
+        let (roster, key) = (self.roster_for(viewer, account), self.account_key(account));
+        let identity = IdentityKeyPair::generate(&mut self.rng);
+        let id = read(&roster).unwrap().devices.into_iter().max().unwrap() + 1;
+        let proof = identity.prove_device(&proof_context(account.as_str(), &key, id));
+        let entry = DeviceEntry::new(id, identity.public().to_bytes(), proof);
+        self.lie(viewer, account, with_ghost(&roster, &entry));
+        let ghost = DeviceAddress::new(account.clone(), DeviceId(id));
         self.register_device(&ghost);
+        let prekeys = PreKeys::generate(&identity, &mut self.rng);
+        self.publish_of(&ghost, &prekeys.upload(&identity).unwrap());
         ghost
     }
 
@@ -119,23 +130,23 @@ fn read(bytes: &[u8]) -> Option<Shown> {
     })
 }
 
-/// A signed roster with one more device, in the next version, under the old signature. Returns it
-/// with the number of the device.
-fn with_ghost(bytes: &[u8]) -> (Vec<u8>, u32) {
+/// A signed roster with one more device, in the next version, under the old signature.
+fn with_ghost(bytes: &[u8], ghost: &DeviceEntry) -> Vec<u8> {
     let mut shown = read(bytes).unwrap();
     let name = usize::from(bytes[4]);
     let version = 3 + 2 + name + 32 + 4;
     let count = version + 4 + 32 + 8 + 4;
-    let first = count + 1;
-    let end = first + ENTRY_LEN * shown.devices.len();
-    let id = shown.devices.iter().max().unwrap() + 1;
+    let end = count + 1 + ENTRY_LEN * shown.devices.len();
     let bytes = &mut shown.bytes;
-    let mut entry = bytes[first..first + ENTRY_LEN].to_vec();
-    entry[..4].copy_from_slice(&id.to_be_bytes());
+    let mut entry = ghost.id.to_be_bytes().to_vec();
+    entry.extend(ghost.identity);
+    entry.push(0);
+    entry.extend((shown.stamp.version + 1).to_be_bytes());
+    entry.extend(ghost.proof);
     bytes.splice(end..end, entry);
     bytes[count] += 1;
     bytes[version..version + 4].copy_from_slice(&(shown.stamp.version + 1).to_be_bytes());
     let len = u16::from_be_bytes([bytes[1], bytes[2]]) + u16::try_from(ENTRY_LEN).unwrap();
     bytes[1..3].copy_from_slice(&len.to_be_bytes());
-    (shown.bytes, id)
+    shown.bytes
 }
