@@ -2,12 +2,12 @@
 //!
 //! Each file of `client/` is one step of a message's journey: `delivery_key`, `prekeys`, `contact`,
 //! `send`, `outbox`, `receive`, `history`, `due`, `delete`, `report`. A message that does not open
-//! goes on: `unopened` notes it, `refuse` asks its author for it, the author's `refused` notes that,
-//! and `again` seals it again. `receipts` tells what arrived, `awaited` waits for that, and `upkeep` does all of it.
-//! After a report, `promise` keeps what the provider promised, and `told` verifies its receipts and
-//! compares them with the `kept_receipt`.
-//! `set_back` notices that the store is an older copy. The steps share four files: `peers` caches
-//! recently used peers, `state` reads and writes records, `page` lists them, `keys` names them.
+//! goes on: `unopened` notes it, `refuse` asks its author for it, the author's `refused` notes
+//! that, and `again` seals it again. `receipts` tells what arrived, `awaited` waits for that, and
+//! `upkeep` does all of it. After a report, `promise` keeps what the provider promised, and `told`
+//! verifies its receipts and compares them with the `kept_receipt`. `set_back` notices that the
+//! store is an older copy. The steps share four files: `peers` caches recently used peers, `state`
+//! reads and writes records, `page` lists them, `keys` names them.
 //!
 //! An account has several devices: `rosters` says which, `devices` has what the provider hands out
 //! of them, `fanout` seals for each, `retarget` follows the provider when they changed, and
@@ -69,7 +69,6 @@ use waxseal_core::limits::ACCOUNT_PROOF_LEN;
 use waxseal_core::{IdentityKey, IdentityKeyPair, PreKeys};
 use waxseal_reporting::relay::DeliveryKey;
 use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, FrankingTag, Timestamp};
-use zeroize::Zeroizing;
 
 pub use self::contact::ConversationHealth;
 use self::delivery_key::DeliveryKeys;
@@ -393,11 +392,6 @@ fn parse(record: &AccountRecord) -> Option<(DeviceAddress, IdentityKeyPair, Deli
         identity,
         DeliveryKeys::of(record)?,
     ))
-}
-
-/// Takes the bytes of an exported secret without copying them, for a record that wipes itself.
-fn take_secret_bytes(mut secret: Zeroizing<Vec<u8>>) -> Vec<u8> {
-    std::mem::take(&mut *secret)
 }
 
 fn tag_of(bytes: &[u8]) -> Option<FrankingTag> {

@@ -346,6 +346,11 @@ quiet_debug!(
     UploadRecord,
 );
 
+/// Takes the bytes of an exported secret without copying them, for a record that wipes itself.
+pub(crate) fn take_secret_bytes(mut secret: Zeroizing<Vec<u8>>) -> Vec<u8> {
+    std::mem::take(&mut *secret)
+}
+
 /// Encodes a record: the version byte, then protobuf.
 pub(crate) fn encode(record: &impl prost::Message) -> Zeroizing<Vec<u8>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(record.encoded_len().saturating_add(1)));

@@ -3,17 +3,17 @@
 //! A signed roster is stored before it leaves, and posted always with the same bytes. If the
 //! provider has another one meanwhile, the same change is made again on top of that.
 
-use waxseal_core::IdentityKeyPair;
-use waxseal_reporting::{DeviceAddress, DeviceId, Timestamp};
-use waxseal_roster::limits::MAX_MANAGERS;
-use waxseal_roster::{
-    DeviceEntry, Pinned, RecoverySecret, Roster, RosterVersion, SignedRoster, proof_context,
-};
+mod signing;
 
+use waxseal_reporting::{DeviceId, Timestamp};
+use waxseal_roster::limits::MAX_MANAGERS;
+use waxseal_roster::{DeviceEntry, RecoverySecret, Roster, SignedRoster, proof_context};
+
+pub(super) use self::signing::{Signing, first_pending, nothing_pending};
 use super::peers::Peer;
 use super::{Client, keys};
 use crate::error::{EditRosterError, StateError};
-use crate::records::{SignedRecord, SigningRecord};
+use crate::records::SigningRecord;
 use crate::roster_edit::{EditError, RosterEdit, Signer};
 use crate::store::{Store, Transaction};
 
@@ -24,12 +24,6 @@ const SIGNED_UNSEEN: u32 = 100;
 /// How old a signed roster may be that is posted again. A provider refuses one that was signed more
 /// than a day ago by its own clock, so an older one is signed again, with a higher version.
 const MAX_PENDING_AGE_MS: u64 = 12 * 3_600_000;
-
-const ADD: u32 = 1;
-const REMOVE: u32 = 2;
-const RENEW: u32 = 3;
-const TAKE_OVER: u32 = 4;
-const DATE: u32 = 5;
 
 /// What became of a change of the roster that the provider did not take.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,12 +43,6 @@ pub struct Welcome {
     pub mailbox: [u8; 16],
     /// The signed roster.
     pub roster: Vec<u8>,
-}
-
-/// What this device signed, and its account.
-pub(super) struct Signing {
-    pub(super) record: SigningRecord,
-    pub(super) own: Peer,
 }
 
 impl<S: Store> Client<S> {
@@ -341,11 +329,7 @@ impl<S: Store> Client<S> {
         let me = self.me.account.clone();
         let learnt_ms = self.learnt_ms(now)?;
         self.take_in_call(&mut signing.own, &me, roster, learnt_ms, transaction)?;
-        let is_add = signing
-            .record
-            .pending
-            .as_ref()
-            .is_some_and(|pending| pending.kind == ADD);
+        let is_add = signing.is_add();
         signing.record.pending = None;
         transaction.put_record(keys::signing(), &signing.record);
         let welcome = match is_add {
@@ -381,105 +365,5 @@ impl<S: Store> Client<S> {
             pending: None,
         });
         Ok(Signing { record, own })
-    }
-}
-
-impl Signing {
-    /// The newest roster that is known.
-    pub(super) fn newest<E: std::error::Error>(&self) -> Result<&Roster, EditRosterError<E>> {
-        self.own.roster().ok_or(EditRosterError::NoAccountKey)
-    }
-
-    pub(super) fn pinned<E: std::error::Error>(&self) -> Result<&Pinned, EditRosterError<E>> {
-        self.own.pinned().ok_or(EditRosterError::NoAccountKey)
-    }
-
-    fn version(&self) -> RosterVersion {
-        RosterVersion {
-            epoch: self.record.epoch,
-            version: self.record.version,
-        }
-    }
-
-    /// The roster that waits for the provider.
-    fn pending<E: std::error::Error>(&self) -> Result<Roster, EditRosterError<E>> {
-        let pending = self.record.pending.as_ref();
-        let pending = pending.ok_or(EditRosterError::NothingPending)?;
-        let signed = SignedRoster::decode(&pending.signed)?;
-        Ok(signed.verify(self.newest()?.account())?)
-    }
-
-    /// The change that the pending roster makes.
-    fn edit<E: std::error::Error>(
-        &self,
-        roster: &Roster,
-    ) -> Result<RosterEdit, EditRosterError<E>> {
-        let pending = self.record.pending.as_ref();
-        let pending = pending.ok_or(EditRosterError::NothingPending)?;
-        let removed = pending.identity.as_slice().try_into();
-        let edit = match (pending.kind, removed) {
-            (ADD, _) => roster.device(pending.device).cloned().map(RosterEdit::Add),
-            (REMOVE, Ok(identity)) => Some(RosterEdit::Remove(pending.device, identity)),
-            (RENEW, _) => Some(RosterEdit::Renew),
-            (DATE, _) => Some(RosterEdit::Date),
-            (TAKE_OVER, _) => Some(RosterEdit::TakeOver {
-                delegation: roster.delegation().clone(),
-                keep: roster.devices().to_vec(),
-            }),
-            _ => None,
-        };
-        edit.ok_or(EditRosterError::NothingPending)
-    }
-
-    fn put_pending(&mut self, roster: &Roster, edit: &RosterEdit, transaction: &mut Transaction) {
-        self.record = record_of(roster, edit);
-        transaction.put_record(keys::signing(), &self.record);
-    }
-}
-
-/// Signs the first roster of a device that takes over an account with its recovery secret.
-pub(super) fn first_pending(
-    me: &DeviceAddress,
-    identity: &IdentityKeyPair,
-    newest: &Roster,
-    edit: &RosterEdit,
-    now: Timestamp,
-) -> Result<SigningRecord, EditError> {
-    let signer = Signer {
-        identity,
-        device: me.device.0,
-        signed: RosterVersion::default(),
-    };
-    let base = Pinned::first(newest.clone());
-    let signed = edit.sign(&base, &signer, now.as_millis())?;
-    Ok(record_of(&signed.ok_or(EditError::Superseded)?, edit))
-}
-
-/// What a device signed that is about to have its first roster: at most that one.
-pub(super) fn nothing_pending(roster: &Roster) -> SigningRecord {
-    SigningRecord {
-        epoch: roster.epoch(),
-        version: roster.version(),
-        pending: None,
-    }
-}
-
-fn record_of(roster: &Roster, edit: &RosterEdit) -> SigningRecord {
-    let (kind, device, identity) = match edit {
-        RosterEdit::Add(entry) => (ADD, entry.id, Vec::new()),
-        RosterEdit::Remove(id, identity) => (REMOVE, *id, identity.to_vec()),
-        RosterEdit::Renew => (RENEW, 0, Vec::new()),
-        RosterEdit::Date => (DATE, 0, Vec::new()),
-        RosterEdit::TakeOver { .. } => (TAKE_OVER, 0, Vec::new()),
-    };
-    SigningRecord {
-        epoch: roster.epoch(),
-        version: roster.version(),
-        pending: Some(SignedRecord {
-            signed: roster.signed().encode(),
-            kind,
-            device,
-            identity,
-        }),
     }
 }

@@ -9,9 +9,11 @@ use super::fanout::Sealing;
 use super::page::{DamagedRow, number_of};
 use super::peers::Peer;
 use super::upkeep::Upkeep;
-use super::{Client, Draft, keys, tag_of, take_secret_bytes};
+use super::{Client, Draft, keys, tag_of};
 use crate::error::{SendError, StateError};
-use crate::records::{self, HeldRecord, IndexRecord, MessageRecord, MessageState, OutboxRecord};
+use crate::records::{
+    self, HeldRecord, IndexRecord, MessageRecord, MessageState, OutboxRecord, take_secret_bytes,
+};
 use crate::store::{Cursor, Store, Transaction};
 
 /// Held messages that are read at once.

@@ -11,12 +11,12 @@ use zeroize::Zeroizing;
 use super::delivery_key::DeliveryKeys;
 use super::edit_roster::{first_pending, nothing_pending};
 use super::peers::{OLDEST_SESSIONS, Peer};
-use super::{Client, keys, prekeys, state, take_secret_bytes};
+use super::{Client, keys, prekeys, state};
 use crate::error::{Damage, JoinError, StateError};
 use crate::linking::{LinkingError, NewDevice};
 use crate::records::{
     self, AccountRecord, CountersRecord, LAYOUT, LayoutRecord, LinkRecord, LinkStep, SecretRecord,
-    SigningRecord,
+    SigningRecord, take_secret_bytes,
 };
 use crate::roster_edit::{EditError, RosterEdit};
 use crate::store::{Store, Transaction};

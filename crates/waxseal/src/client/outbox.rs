@@ -15,9 +15,11 @@ use super::fanout::{Sealing, empty_slots};
 use super::page::{Page, number_of};
 use super::peers::Peer;
 use super::send::Outgoing;
-use super::{Client, keys, tag_of, take_secret_bytes};
+use super::{Client, keys, tag_of};
 use crate::error::{SendError, StateError};
-use crate::records::{self, IndexRecord, MessageRecord, MessageState, OutboxRecord};
+use crate::records::{
+    self, IndexRecord, MessageRecord, MessageState, OutboxRecord, take_secret_bytes,
+};
 use crate::store::{Cursor, Store, Transaction};
 
 /// The version byte of what this version posts the first time, for all devices. Earlier versions

@@ -2,6 +2,7 @@
 
 mod cache;
 mod device;
+mod earlier;
 mod pages;
 mod roster;
 mod sending;
@@ -14,6 +15,7 @@ use waxseal_roster::Pinned;
 
 pub(super) use self::cache::Peers;
 pub(super) use self::device::Device;
+pub(super) use self::earlier::OLDEST_SESSIONS;
 pub(super) use self::roster::Taken;
 use super::page::{Page, number_of};
 use super::{Client, keys};
@@ -29,9 +31,6 @@ const EARLIER_VERSION: u8 = 0x01;
 /// Rows of devices that are read at once: as many as an account has devices, and one, so that most
 /// accounts need one call.
 const DEVICES_AT_ONCE: usize = 9;
-
-/// The version byte of the sessions that this version writes, which a new store has from the start.
-pub(super) const OLDEST_SESSIONS: u32 = 2;
 
 /// One peer: its pinned account key with its newest roster, the numbering of its conversation, and
 /// its devices. This device's own account is one too.
@@ -209,41 +208,6 @@ impl<S: Store> Client<S> {
                 return Ok(false);
             }
         }
-    }
-
-    /// Deletes the sessions of an earlier version with every peer. Nothing opens with their keys
-    /// any more, and a thief of the store could still read with them what was recorded on the way.
-    ///
-    /// Looks through the peers once, when this version opens the store for the first time. A peer
-    /// that cannot be read stays as it is.
-    pub(super) fn delete_earlier_sessions(&mut self) -> Result<(), StateError<S::Error>> {
-        const AT_ONCE: usize = 32;
-        let mut counters = self.counters()?;
-        if counters.oldest_sessions >= OLDEST_SESSIONS {
-            return Ok(());
-        }
-        let mut after = None;
-        loop {
-            let peers = self.page(&keys::contacts(), after.as_ref(), AT_ONCE, account_of)?;
-            for account in peers.items {
-                let mut peer = match self.read_peer(&account) {
-                    Ok(Some(peer)) if peer.devices.values().any(|one| one.has_earlier) => peer,
-                    Ok(_) | Err(StateError::Damaged(_)) => continue,
-                    Err(error) => return Err(error),
-                };
-                let mut transaction = Transaction::default();
-                peer.put(&account, &mut transaction);
-                self.commit(transaction)?;
-            }
-            after = peers.next;
-            if after.is_none() {
-                break;
-            }
-        }
-        let mut transaction = Transaction::default();
-        counters.oldest_sessions = OLDEST_SESSIONS;
-        transaction.put_record(keys::counters(), &counters);
-        self.commit(transaction)
     }
 
     /// Takes a peer out of the cache, or reads it from the store. `None` before the first contact.

@@ -12,9 +12,9 @@ use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
 use super::times::since;
 use super::unopened::MAX_UNOPENED;
 use super::upkeep::Upkeep;
-use super::{Client, Outgoing, keys, tag_of, take_secret_bytes};
+use super::{Client, Outgoing, keys, tag_of};
 use crate::error::StateError;
-use crate::records::{self, NoteRecord, UnopenedRecord, UpkeepRecord};
+use crate::records::{self, NoteRecord, UnopenedRecord, UpkeepRecord, take_secret_bytes};
 use crate::store::{Store, Transaction};
 
 /// Maximum number of messages that one refusal names.

@@ -12,9 +12,11 @@ use waxseal_reporting::{AccountId, Audience, DeviceAddress, FrankingTag, Timesta
 
 use super::fanout::{Sealing, empty_slots};
 use super::history::damaged_message;
-use super::{Client, keys, tag_of, take_secret_bytes};
+use super::{Client, keys, tag_of};
 use crate::error::{ConfirmError, SendError, StateError};
-use crate::records::{ConversationRecord, IndexRecord, MessageRecord, MessageState, OutboxRecord};
+use crate::records::{
+    ConversationRecord, IndexRecord, MessageRecord, MessageState, OutboxRecord, take_secret_bytes,
+};
 use crate::store::{Store, Transaction};
 
 /// A message about to be sent: its content, its attachments and its header fields.

@@ -11,12 +11,14 @@
 //! | tell the other devices | `tell.rs` |
 //! | take what another device tells | `take.rs` |
 //! | carry it out | `apply.rs` |
+//! | which devices lack items | `others.rs` |
 //! | give the history | `export.rs` |
 //! | take the history | `import.rs` |
 
 mod apply;
 mod export;
 mod import;
+mod others;
 mod take;
 mod tell;
 

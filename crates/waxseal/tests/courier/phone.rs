@@ -3,6 +3,7 @@
 use rand_chacha::ChaCha20Rng;
 use waxseal::courier::{Courier, Event, Request, Trouble};
 use waxseal::errors::StateError;
+use waxseal::reporting::limits::MAX_REPORTED;
 use waxseal::{
     AccountId, Direction, Disclosure, FrankingTag, MemoryStore, Message, Reason, Status, Timestamp,
 };
@@ -250,16 +251,18 @@ impl Phone {
         if messages.is_empty() {
             return;
         }
-        let chosen = messages
-            .iter()
-            .map(|message| (*message.id(), Disclosure::Whole));
-        let client = self.courier.client_mut();
-        let draft = client.draft_report(&peer, Reason::Spam, chosen).unwrap();
-        let key = relay.provider.moderation.public_key();
-        let report = client.report(&draft, key, &mut self.rng).unwrap();
-        let verified = relay.provider.verify(&report.report).unwrap();
-        assert_eq!(verified.messages().len(), messages.len());
-        client.confirm_report(report.id).unwrap();
+        for messages in messages.chunks(MAX_REPORTED) {
+            let chosen = messages
+                .iter()
+                .map(|message| (*message.id(), Disclosure::Whole));
+            let client = self.courier.client_mut();
+            let draft = client.draft_report(&peer, Reason::Spam, chosen).unwrap();
+            let key = relay.provider.moderation.public_key();
+            let report = client.report(&draft, key, &mut self.rng).unwrap();
+            let verified = relay.provider.verify(&report.report).unwrap();
+            assert_eq!(verified.messages().len(), messages.len());
+            client.confirm_report(report.id).unwrap();
+        }
     }
 }
 

@@ -9,9 +9,9 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::{Copies, DEVICES_AT_ONCE, EARLIER_VERSION, damaged};
 use crate::client::page::number_of;
-use crate::client::{Client, keys, take_secret_bytes};
+use crate::client::{Client, keys};
 use crate::error::StateError;
-use crate::records::{self, DeviceRecord};
+use crate::records::{self, DeviceRecord, take_secret_bytes};
 use crate::store::{Cursor, Store, Transaction};
 
 /// One device of a peer, with the sessions that this device has with it.

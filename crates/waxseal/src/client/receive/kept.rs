@@ -5,11 +5,11 @@ use waxseal_reporting::sender::Control;
 use waxseal_roster::SignedRoster;
 
 use super::{Arrival, Batch, InBatch, Received};
+use crate::client::Client;
 use crate::client::history::Message;
 use crate::client::peers::damaged;
-use crate::client::{Client, take_secret_bytes};
 use crate::error::{ReceiveError, StateError};
-use crate::records::{IndexRecord, MessageRecord, MessageState};
+use crate::records::{IndexRecord, MessageRecord, MessageState, take_secret_bytes};
 use crate::store::Store;
 
 /// How far the newest times of messages are behind what is stored of them: ten minutes. So they are

@@ -7,9 +7,11 @@ use waxseal_reporting::{AccountId, DeviceId, Timestamp};
 
 use super::apply::deleted_until;
 use crate::client::peers::Peer;
-use crate::client::{Client, keys, take_secret_bytes};
+use crate::client::{Client, keys};
 use crate::error::{HistoryError, StateError};
-use crate::records::{ConversationRecord, ImportRecord, IndexRecord, MessageRecord, MessageState};
+use crate::records::{
+    ConversationRecord, ImportRecord, IndexRecord, MessageRecord, MessageState, take_secret_bytes,
+};
 use crate::store::{Store, Transaction};
 use crate::sync::HistoryKey;
 use crate::sync::history::{ChunkError, HistoryMessage, HistoryRecord, Place, RequestId, records};

@@ -1,164 +1,17 @@
 //! Sync records that no honest device makes: sealed on the sessions of a device that was broken
 //! into, or by a peer.
 
-use std::collections::BTreeMap;
+mod net;
 
-use rand_chacha::ChaCha20Rng;
-use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, FrankingTag, Timestamp};
-use waxseal_world::{NOW, Provider, account, address, rng};
+use waxseal_reporting::{DeviceId, FrankingTag, Timestamp};
+use waxseal_world::{NOW, account, rng};
 use zeroize::Zeroizing;
 
+use self::net::{Device, Net, phone_and_laptop};
+use crate::client::Received;
 use crate::client::Synced;
-use crate::client::{Client, Received};
-use crate::linking::NewDevice;
-use crate::records::NoteRecord;
-use crate::store::{MemoryStore, Transaction};
 use crate::sync::history::{Offer, Request};
 use crate::sync::{Entry, Fact, HistoryKey, Item, Packer, Position, Record, SettingName, Written};
-use crate::{Bundles, DeliveryKey, DeviceBundle};
-
-type Device = Client<MemoryStore>;
-
-/// A provider, and what it has not delivered yet.
-struct Net {
-    provider: Provider,
-    rng: ChaCha20Rng,
-    queues: BTreeMap<DeviceAddress, Vec<Vec<u8>>>,
-}
-
-impl Net {
-    fn new() -> Self {
-        Self {
-            provider: Provider::new(7),
-            rng: rng(1),
-            queues: BTreeMap::new(),
-        }
-    }
-
-    fn create(&mut self, name: &str) -> Device {
-        let key = DeliveryKey::generate(&mut self.rng);
-        let me = address(name);
-        let store = MemoryStore::new();
-        let client = Client::create(store, me, key.clone(), NOW, &mut self.rng).unwrap();
-        let roster = client.own_roster().unwrap().unwrap().signed().encode();
-        self.provider.put_roster(&account(name), &roster).unwrap();
-        self.register(client, key)
-    }
-
-    fn register(&mut self, mut client: Device, key: DeliveryKey) -> Device {
-        self.provider.register_key(client.me(), key);
-        let upload = client.publish_prekeys(0, &mut self.rng).unwrap();
-        self.provider.publish(&client.me().account, &upload);
-        client.confirm_prekeys(&upload).unwrap();
-        client
-    }
-
-    fn link(&mut self, manager: &mut Device) -> Device {
-        let rng = &mut self.rng;
-        let mut new = NewDevice::generate(NOW, rng).unwrap();
-        let offer = manager
-            .offer_link(&new.code(), new.bundle(), NOW, rng)
-            .unwrap();
-        new.open_offer(&offer, NOW, rng).unwrap();
-        let reveal = new.message().unwrap().1.to_vec();
-        let digits = manager.link_digits(&reveal, NOW, rng).unwrap();
-        new.accept(&digits, NOW, rng).unwrap();
-        let answer = new.message().unwrap().1.to_vec();
-        let roster = manager.finish_link(&answer, NOW).unwrap();
-        self.provider
-            .put_roster(&manager.me().account, &roster)
-            .unwrap();
-        let welcome = manager.confirm_roster(NOW).unwrap().unwrap();
-        new.take_welcome(&welcome.roster).unwrap();
-        let key = DeliveryKey::generate(rng);
-        let client = new
-            .into_client(MemoryStore::new(), key.clone(), rng)
-            .unwrap();
-        self.register(client, key)
-    }
-
-    /// Starts sessions with the devices of an account.
-    fn start(&mut self, from: &mut Device, to: &AccountId) {
-        let bundles = self.provider.bundles_for(Some(from.me()), to, &[]);
-        let devices = bundles.devices.into_iter().map(|bundle| DeviceBundle {
-            device: bundle.device,
-            base: bundle.base,
-            one_time: bundle.one_time,
-        });
-        let bundles = Bundles {
-            roster: bundles.roster,
-            devices: devices.collect(),
-        };
-        from.start(to, &bundles, NOW, &mut self.rng).unwrap();
-    }
-
-    /// Lets a device tell `record` to the devices of `to`, as one does that was broken into.
-    fn tell(&mut self, from: &mut Device, to: &AccountId, record: &[u8]) {
-        self.start(from, to);
-        let note = NoteRecord::of_sync(Zeroizing::new(record.to_vec()));
-        let mut pair = from.take_pair(to).unwrap().unwrap();
-        let fanout = from.seal_note(&mut pair, to, &note, NOW, &mut self.rng);
-        let fanout = fanout.unwrap().unwrap();
-        let mut transaction = Transaction::default();
-        let outgoing = from.put_note(&mut transaction, to, &fanout, note, NOW);
-        let outgoing = outgoing.unwrap().unwrap();
-        pair.put(&from.me().clone(), &mut transaction);
-        from.commit(transaction).unwrap();
-        from.keep_pair(pair);
-        let (stamped, _) = self
-            .provider
-            .fan_out(from.me(), to, &outgoing.envelope)
-            .unwrap();
-        for (device, stamped) in stamped {
-            let delivery = self.provider.deliver(&device, &stamped.encode());
-            self.queues.entry(device).or_default().push(delivery);
-        }
-    }
-
-    /// What a device makes of the one delivery that waits for it.
-    fn receive(&mut self, to: &mut Device) -> Received {
-        let mut queue = self.queues.remove(to.me()).unwrap();
-        assert_eq!(queue.len(), 1);
-        let roster = self.provider.roster(&account("bob"));
-        let _ = to.take_roster(&account("bob"), &roster, NOW);
-        to.receive(&queue.remove(0)).unwrap()
-    }
-
-    /// Lets an own device tell something to another one.
-    fn told(&mut self, from: &mut Device, to: &mut Device, entries: &[Entry]) -> Vec<Synced> {
-        self.told_bytes(from, to, &record(entries)).unwrap()
-    }
-
-    fn told_bytes(
-        &mut self,
-        from: &mut Device,
-        to: &mut Device,
-        record: &[u8],
-    ) -> Option<Vec<Synced>> {
-        let roster = self.provider.roster(&account("alice"));
-        for device in [&mut *from, &mut *to] {
-            device.take_roster(&account("alice"), &roster, NOW).unwrap();
-        }
-        self.tell(from, &account("alice"), record);
-        match self.receive(to) {
-            Received::Synced { device, changes } => {
-                assert_eq!(device, from.me().device);
-                self.queues.clear();
-                Some(changes)
-            }
-            Received::Skipped { .. } => None,
-            other => panic!("{other:?}"),
-        }
-    }
-}
-
-fn phone_and_laptop() -> (Net, Device, Device) {
-    let mut net = Net::new();
-    let mut phone = net.create("alice");
-    net.create("bob");
-    let laptop = net.link(&mut phone);
-    (net, phone, laptop)
-}
 
 fn record(entries: &[Entry]) -> Vec<u8> {
     let mut packer = Packer::default();
