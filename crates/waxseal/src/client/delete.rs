@@ -294,8 +294,14 @@ impl<S: Store> Client<S> {
         if transaction.changes().is_empty() {
             self.delete_upkeep(peer, &mut transaction)?;
         }
-        if transaction.changes().is_empty() && !self.is_contact_of(peer)? {
-            self.forget_items(peer, &mut transaction)?;
+        if transaction.changes().is_empty() {
+            let is_contact = match self.is_contact_of(peer) {
+                Err(StateError::Damaged(_)) => true, // until it is forgotten
+                is_contact => is_contact?,
+            };
+            if !is_contact {
+                self.forget_items(peer, &mut transaction)?;
+            }
         }
         let is_left = !transaction.changes().is_empty();
         if !is_left {
