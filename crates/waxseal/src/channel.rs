@@ -15,10 +15,17 @@ pub(crate) use self::preamble::{Preamble, RosterClaim, associated_data as with_p
 /// Seals messages on the sessions with one device.
 ///
 /// Borrows the sessions for one message. They change only if the message is sealed.
-#[derive(Debug)]
 pub struct SessionSealer<'a> {
     sessions: &'a mut SessionSet,
     preamble: Option<Vec<u8>>,
+}
+
+impl std::fmt::Debug for SessionSealer<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SessionSealer")
+            .field("sessions", &self.sessions)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'a> SessionSealer<'a> {

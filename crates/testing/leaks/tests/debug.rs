@@ -80,7 +80,7 @@ fn sessions_and_prekeys_print_public_keys_and_numbers() {
     assert_prints(&sessions, &printed);
     assert_prints(
         &SessionSealer::new(&mut sessions),
-        &format!("SessionSealer {{ sessions: {printed} }}"),
+        &format!("SessionSealer {{ sessions: {printed}, .. }}"),
     );
 }
 
@@ -280,7 +280,7 @@ fn clients_and_stores_print_public_keys_and_counts() {
             hex(client.identity())
         ),
     );
-    assert_prints(client.store(), "MemoryStore { records: 4, .. }");
+    assert_prints(client.store(), "MemoryStore { records: 7, .. }");
     assert_prints(&Transaction::default(), "Transaction { changes: 0, .. }");
     let draft = Draft::from("hush");
     assert!(!format!("{draft:?}").contains("hush"));
