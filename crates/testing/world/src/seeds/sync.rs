@@ -80,11 +80,11 @@ fn requests() -> Vec<Entry> {
 /// The records of a chunk with one message each way.
 fn records() -> Vec<u8> {
     let (mut provider, mut alice, mut bob) = Provider::of_two();
-    provider.exchange(&mut bob, &mut alice, "Hello!");
-    provider.exchange(&mut alice, &mut bob, "Hi!");
+    provider.exchange(&mut alice, &mut bob, "Hello!");
+    provider.exchange(&mut bob, &mut alice, "Hi!");
     let page = alice.messages(&account("bob"), None, 2).unwrap();
     let mut records = record(&[&[1], &b"bob"[..]]);
-    for (message, direction) in page.items.iter().zip([2, 1]) {
+    for (message, direction) in page.items.iter().zip([1, 2]) {
         let evidence = message.evidence().unwrap().encode();
         records.extend(record(&[&[2, direction], &[0; 17], &evidence]));
     }
