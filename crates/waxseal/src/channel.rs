@@ -39,9 +39,10 @@ impl<'a> SessionSealer<'a> {
 
     /// Makes a channel that begins each ciphertext with this preamble.
     pub(crate) fn with_preamble(sessions: &'a mut SessionSet, preamble: &Preamble) -> Self {
+        let is_first = !sessions.is_established();
         Self {
             sessions,
-            preamble: Some(preamble.encode()),
+            preamble: Some(preamble.encode(is_first)),
         }
     }
 }

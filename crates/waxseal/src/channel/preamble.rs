@@ -1,24 +1,32 @@
 //! The preamble of each ciphertext: which rosters its sender knows.
 //!
 //! ```text
-//! preamble = 01 || sender's own roster 24 || recipient's roster as the sender knows it 24
+//! preamble = 01 || claims
+//!          | 02 || claims || len be16 || the sender's own signed roster
+//! claims   = sender's own roster 24 || recipient's roster as the sender knows it 24
 //! roster   = epoch be32 || version be32 || first half of the roster's hash 16
-//! slot     = preamble 49 || message of the session, or refusal
+//! slot     = preamble || message of the session, or refusal
 //! associated data = that of the message || "waxseal/1/preamble" || preamble
 //! ```
 //!
 //! Each device thus tells every other one which rosters it goes by, without the relay's help. The
 //! preamble is sent in the clear, because the relay knows the rosters. The session authenticates
 //! it.
+//!
+//! A device that can be removed, which is every one but a manager, carries its signed roster with
+//! the messages that begin a session. Whoever gets them after the device was removed can still tell
+//! whose they are.
 
+use waxseal_roster::limits::MAX_SIGNED_ROSTER_LEN;
 use waxseal_roster::{Roster, RosterVersion};
 
 use crate::labels;
 
-/// Length of a preamble in bytes.
+/// Length of a preamble without a roster in bytes.
 pub(crate) const PREAMBLE_LEN: usize = 1 + 2 * CLAIM_LEN;
 
 const VERSION: u8 = 1;
+const WITH_ROSTER: u8 = 2;
 const CLAIM_LEN: usize = 4 + 4 + 16;
 
 /// Which roster of an account a device goes by.
@@ -60,20 +68,39 @@ impl RosterClaim {
 }
 
 /// Which rosters the sender of a ciphertext knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Preamble {
     /// The newest roster of the sender's own account.
     pub(crate) sender: Option<RosterClaim>,
     /// The newest roster of the recipient's account that the sender knows.
     pub(crate) recipient: Option<RosterClaim>,
+    /// The signed roster of the sender's own account.
+    pub(crate) roster: Option<Vec<u8>>,
 }
 
 impl Preamble {
-    pub(crate) fn encode(&self) -> Vec<u8> {
+    /// The roster that the device with this identity carries. `None` for a manager.
+    pub(crate) fn carried(roster: &Roster, identity: &[u8; 64]) -> Option<Vec<u8>> {
+        let signed = (!roster.is_manager(identity)).then(|| roster.signed().encode());
+        signed.filter(|signed| signed.len() <= MAX_SIGNED_ROSTER_LEN)
+    }
+
+    /// `is_first` says whether the message is one of those that begin a session.
+    pub(crate) fn encode(&self, is_first: bool) -> Vec<u8> {
+        let roster = self.roster.as_deref().filter(|_| is_first);
+        let roster = roster.and_then(|roster| Some((u16::try_from(roster.len()).ok()?, roster)));
         let mut out = Vec::with_capacity(PREAMBLE_LEN);
-        out.push(VERSION);
+        out.push(if roster.is_some() {
+            WITH_ROSTER
+        } else {
+            VERSION
+        });
         RosterClaim::put(self.sender.as_ref(), &mut out);
         RosterClaim::put(self.recipient.as_ref(), &mut out);
+        if let Some((len, roster)) = roster {
+            out.extend_from_slice(&len.to_be_bytes());
+            out.extend_from_slice(roster);
+        }
         out
     }
 
@@ -81,15 +108,26 @@ impl Preamble {
     ///
     /// `None` if there is none, or if it has another version. Nothing is authenticated yet.
     pub(crate) fn split(ciphertext: &[u8]) -> Option<(Self, &[u8], &[u8])> {
-        // CHK-310: a whole preamble of this version comes first.
+        // CHK-310: a whole preamble of a known version comes first.
         let (preamble, rest) = ciphertext.split_at_checked(PREAMBLE_LEN)?;
-        let (&VERSION, claims) = preamble.split_first()? else {
-            return None;
-        };
+        let (version, claims) = preamble.split_first()?;
         let (sender, recipient) = claims.split_first_chunk()?;
+        let roster = match *version {
+            VERSION => None,
+            WITH_ROSTER => {
+                let (len, rest) = rest.split_first_chunk()?;
+                let len = usize::from(u16::from_be_bytes(*len));
+                let is_fit = (1..=MAX_SIGNED_ROSTER_LEN).contains(&len);
+                Some(rest.get(..len).filter(|_| is_fit)?)
+            }
+            _ => return None,
+        };
+        let len = roster.map_or(0, |roster| roster.len().saturating_add(2));
+        let (preamble, rest) = ciphertext.split_at_checked(PREAMBLE_LEN.saturating_add(len))?;
         let claims = Self {
             sender: RosterClaim::read(sender),
             recipient: RosterClaim::read(recipient.try_into().ok()?),
+            roster: roster.map(<[u8]>::to_vec),
         };
         Some((claims, preamble, rest))
     }

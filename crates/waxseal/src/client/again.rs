@@ -42,6 +42,9 @@ enum Next {
     Nothing,
 }
 
+/// The claim of the own roster, and that roster, if this device carries it.
+type OwnClaim = (Option<RosterClaim>, Option<Vec<u8>>);
+
 impl<S: Store> Client<S> {
     /// Whether a message is in the outbox, in an entry that can be read. From one that cannot, it
     /// is never posted.
@@ -162,7 +165,7 @@ impl<S: Store> Client<S> {
             upkeep.again_at(counters.again_since_ms.saturating_add(HOUR_MS));
             return Ok(Next::Nothing);
         }
-        let own_roster = self.own_claim()?;
+        let (sender, roster) = self.own_claim()?;
         let Some(mut peer) = self.take_peer(account)? else {
             return Ok(Next::Nothing);
         };
@@ -181,8 +184,9 @@ impl<S: Store> Client<S> {
             return Ok(Next::Message);
         }
         let preamble = Preamble {
-            sender: own_roster,
+            sender,
             recipient: peer.roster().map(RosterClaim::of),
+            roster,
         };
         let known = peer.devices.get(&device);
         let sending = known.and_then(Device::sending_id);
@@ -297,10 +301,15 @@ impl<S: Store> Client<S> {
         Ok(())
     }
 
-    /// Which own roster this device goes by.
-    pub(super) fn own_claim(&self) -> Result<Option<RosterClaim>, StateError<S::Error>> {
-        let claim = self.look_at_peer(&self.me.account, |own| own.roster().map(RosterClaim::of))?;
-        Ok(claim.flatten())
+    /// Which own roster this device goes by, and the roster that it carries.
+    fn own_claim(&self) -> Result<OwnClaim, StateError<S::Error>> {
+        let identity = self.identity.public().to_bytes();
+        let claim = self.look_at_peer(&self.me.account, |own| {
+            let own = own.roster()?;
+            Some((RosterClaim::of(own), Preamble::carried(own, &identity)))
+        })?;
+        let (claim, roster) = claim.flatten().unzip();
+        Ok((claim, roster.flatten()))
     }
 }
 

@@ -166,6 +166,8 @@ impl Pair {
         });
         let own_roster = self.own.roster();
         let sender = own_roster.map(RosterClaim::of);
+        let mine = identity.public().to_bytes();
+        let roster = own_roster.and_then(|own| Preamble::carried(own, &mine));
         let (own, peer) = (
             stamp_of(own_roster),
             stamp_of(self.peer.as_ref().and_then(Peer::roster)),
@@ -182,6 +184,7 @@ impl Pair {
             let preamble = Preamble {
                 sender,
                 recipient: side.roster().map(RosterClaim::of),
+                roster: roster.clone(),
             };
             let sealed = match sealing {
                 Sealing::Refusal {
@@ -273,7 +276,7 @@ fn seal_refusal(
     rng: &mut impl CryptoRng,
 ) -> Option<Envelope> {
     let to = IdentityKey::from_bytes(&target.identity).ok()?;
-    let preamble = preamble.encode();
+    let preamble = preamble.encode(false);
     let associated_data = refusal_associated_data(tag, me, author);
     let associated_data = with_preamble(&associated_data, &preamble);
     let content = refusal.encode()?;

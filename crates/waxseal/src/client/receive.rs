@@ -194,16 +194,19 @@ impl<S: Store> Client<S> {
                 not_delivered: Vec::new(),
             });
         }
-        let identity = match self.sending_identity(batch, &arrival, claimed)? {
-            Sending::Known(identity) => identity,
-            _ if skips => return self.skip_unopened(batch, &arrival),
-            Sending::Removed => return Err(ReceiveError::RemovedDevice),
-            Sending::Unknown => {
-                self.note_roster_wanted(batch, from)?;
-                let device = arrival.sender.clone();
-                return Err(ReceiveError::UnknownDevice { device });
-            }
-        };
+        let carried = claims.roster.as_deref();
+        let (identity, removed_ms) =
+            match self.sending_identity(batch, &arrival, claimed, carried)? {
+                Sending::Known(identity) => (identity, None),
+                Sending::Former(identity, removed_ms) => (identity, Some(removed_ms)),
+                _ if skips => return self.skip_unopened(batch, &arrival),
+                Sending::Removed => return Err(ReceiveError::RemovedDevice),
+                Sending::Unknown => {
+                    self.note_roster_wanted(batch, from)?;
+                    let device = arrival.sender.clone();
+                    return Err(ReceiveError::UnknownDevice { device });
+                }
+            };
         if is_refusal {
             // One that an own device sent to a peer is for the peer.
             if skips || arrival.is_own && *with != self.me.account {
@@ -287,6 +290,7 @@ impl<S: Store> Client<S> {
             device.sessions = none;
         }
         device.record.identity = identity.to_vec();
+        device.record.removed_ms = removed_ms.unwrap_or(device.record.removed_ms);
         let is_removed = device.record.removed_ms != 0;
         if is_pinned_now {
             self.upkeep_in(batch, from)?.offered.clear(); // it is in the contact now
@@ -298,7 +302,7 @@ impl<S: Store> Client<S> {
         }
         match opened {
             Some(Opened::Message(opened)) if arrival.is_own && *with != self.me.account => {
-                self.store_copy(batch, &arrival, *opened)
+                self.store_copy(batch, &arrival, is_removed, *opened)
             }
             Some(Opened::Message(opened)) if !skips && !arrival.is_own => {
                 self.store_message(batch, &arrival, is_removed, *opened)

@@ -13,6 +13,7 @@ mod attacks;
 mod before;
 mod copies;
 mod crash;
+mod former;
 mod journey;
 mod removed;
 mod rosters;

@@ -223,6 +223,13 @@ impl Peer {
         }
     }
 
+    /// Whether the sessions of one more removed device can be kept.
+    pub(in crate::client) fn has_room_for_removed(&self) -> bool {
+        let devices = self.devices.values();
+        let removed = devices.filter(|device| device.record.removed_ms != 0);
+        removed.count() < MAX_REMOVED
+    }
+
     /// Destroys the sessions with devices that were removed at this time or before. Returns when
     /// the next ones were removed, if any.
     pub(in crate::client) fn expire_removed(

@@ -3,15 +3,21 @@
 use waxseal_core::IdentityKey;
 use waxseal_reporting::recipient::{AuthenticDelivery, DeliveryError};
 use waxseal_reporting::{AccountId, Audience, DeviceAddress, FrankingTag};
+use waxseal_roster::SignedRoster;
 
 use super::{Batch, Received};
 use crate::client::Client;
+use crate::client::peers::Peer;
 use crate::error::StateError;
 use crate::store::Store;
 
 /// How long after this device learnt that a device was removed the provider may have accepted its
 /// last messages: ten minutes.
 const REMOVED_AFTER_MS: u64 = 10 * 60_000;
+
+/// How much older than the known roster one may be that lists a device which was removed since: 37
+/// days. Managers sign every 30 days, and a message waits for a week.
+const MAX_OLDER_MS: u64 = 37 * 24 * 3_600_000;
 
 /// What the provider says of a delivery.
 pub(in crate::client) struct Arrival {
@@ -29,6 +35,9 @@ pub(in crate::client) struct Arrival {
 pub(super) enum Sending {
     /// A device that may send, with its identity.
     Known([u8; 64]),
+    /// A device with this identity that was removed, at this time at the latest, before this device
+    /// knew it.
+    Former([u8; 64], u64),
     /// A device that was removed before the provider accepted the message.
     Removed,
     /// A device that is not in the known roster, or has another identity there.
@@ -71,12 +80,13 @@ impl Arrival {
 
 impl<S: Store> Client<S> {
     /// The identity of the sending device, by the newest known roster of its account. `claimed` is
-    /// the identity that the message names, if it names one.
+    /// the identity that the message names, if it names one, and `carried` the roster.
     pub(super) fn sending_identity(
         &self,
         batch: &Batch,
         arrival: &Arrival,
         claimed: Option<&IdentityKey>,
+        carried: Option<&[u8]>,
     ) -> Result<Sending, StateError<S::Error>> {
         let (id, accepted_ms) = (arrival.sender.device, arrival.accepted_ms);
         let Some(peer) = batch.peer(&arrival.sender.account) else {
@@ -100,8 +110,36 @@ impl<S: Store> Client<S> {
         };
         // CHK-324: a message that names an identity names the one that the roster lists.
         let fits = |identity: &[u8; 64]| claimed.is_none_or(|one| one.to_bytes() == *identity);
-        Ok(identity
-            .filter(fits)
-            .map_or(Sending::Unknown, Sending::Known))
+        if let Some(identity) = identity.filter(fits) {
+            return Ok(Sending::Known(identity));
+        }
+        let former = carried.and_then(|carried| former(peer, arrival, carried));
+        Ok(match former.filter(|(identity, _)| fits(identity)) {
+            Some((identity, removed_ms)) => Sending::Former(identity, removed_ms),
+            None => Sending::Unknown,
+        })
     }
+}
+
+/// A device that the known roster does not list any more, and that was in the older one which the
+/// message carries. Returns its identity, and the time of the known roster.
+///
+/// Its account key and the managers of the epoch vouch for the older roster. Only devices that are
+/// no managers can be removed within an epoch.
+fn former(peer: &Peer, arrival: &Arrival, carried: &[u8]) -> Option<([u8; 64], u64)> {
+    let known = peer.roster()?;
+    let id = arrival.sender.device.0;
+    let older = SignedRoster::decode(carried).ok()?;
+    let older = older.verify(arrival.sender.account.as_str()).ok()?;
+    let entry = older.device(id)?;
+    // CHK-330: a removed device that is new here carries an older roster of the same epoch that
+    // lists it, and the provider accepted its message before the removal.
+    let is_same = older.account_key() == known.account_key()
+        && older.delegation() == known.delegation()
+        && older.stamp() < known.stamp();
+    let is_recent = known.at_ms().saturating_sub(older.at_ms()) <= MAX_OLDER_MS;
+    let is_before = arrival.accepted_ms <= known.at_ms().saturating_add(REMOVED_AFTER_MS);
+    let is_gone = known.device(id).is_none() && known.device_of(&entry.identity).is_none();
+    (is_same && is_recent && is_before && is_gone && peer.has_room_for_removed())
+        .then(|| (entry.identity, known.at_ms().max(1)))
 }

@@ -1,0 +1,150 @@
+//! Devices that were removed from their accounts before a recipient knew them.
+
+use waxseal::errors::ReceiveError;
+use waxseal::{Advice, DeviceAddress, Received};
+use waxseal_world::{account, envelope_of, fanout_of};
+
+use crate::support::{DAY_MS, MINUTE_MS, Net, at};
+
+/// Alice and Bob, who has a laptop that writes to Alice for the first time and is removed before
+/// she comes online. `knows` says whether she knows Bob's phone. Returns the delivery.
+fn first_message(net: &mut Net, knows: bool) -> Vec<u8> {
+    net.link("bob");
+    if knows {
+        net.send(&at("bob", 1), "alice", "Hi from the phone.");
+        net.deliver(&at("alice", 1));
+    }
+    net.queues.clear();
+    net.send(&at("bob", 2), "alice", "Hi from the laptop.");
+    net.take_queue(&at("alice", 1)).pop().unwrap()
+}
+
+/// Alice learns which devices Bob has now, and receives.
+fn receive(
+    net: &mut Net,
+    who: &DeviceAddress,
+    delivery: &[u8],
+) -> Result<Received, ReceiveError<std::convert::Infallible>> {
+    let roster = net.world.roster(&account("bob"));
+    let now = net.world.now;
+    let client = net.client(who);
+    if let Err(ReceiveError::UnknownDevice { .. }) = client.receive(delivery) {
+        client.take_roster(&account("bob"), &roster, now).unwrap();
+    }
+    client.receive(delivery)
+}
+
+#[test]
+fn chk330_a_first_message_opens_although_its_device_was_removed_meanwhile() {
+    for knows in [false, true] {
+        let mut net = Net::of(&["alice", "bob"]);
+        let delivery = first_message(&mut net, knows);
+        net.wait(MINUTE_MS);
+        net.remove("bob", 2);
+        let phone = at("alice", 1);
+        let received = receive(&mut net, &phone, &delivery).unwrap();
+        let Received::Message {
+            message,
+            from_removed_device,
+            ..
+        } = received
+        else {
+            panic!("a message")
+        };
+        assert_eq!(message.text(), Some("Hi from the laptop."));
+        assert_eq!(message.sender(), &at("bob", 2));
+        assert!(from_removed_device && message.is_from_removed_device());
+        // Nothing is sealed for the laptop, and its sessions go after seven days.
+        let sent = net.seal(&phone, "bob", "Hi, Bob.");
+        let slots = fanout_of(&sent.envelope);
+        assert_eq!(slots.slots().len(), 1);
+        net.wait(8 * DAY_MS);
+        let (now, rng) = (net.world.now, &mut net.world.rng);
+        let alice = net.clients.get_mut(&phone).unwrap();
+        alice.upkeep(now, rng).unwrap();
+        let mut records = alice.store().records();
+        assert!(!records.any(|(key, _)| {
+            key.table.as_bytes() == b"d\x03bob" && key.row == waxseal::store::Row::Number(2)
+        }));
+    }
+}
+
+#[test]
+fn chk330_the_copy_of_a_removed_device_opens_on_a_device_that_did_not_know_it() {
+    let mut net = Net::of(&["alice", "bob"]);
+    net.link("bob");
+    net.link("bob");
+    let tablet = at("bob", 3);
+    net.queues.clear();
+    net.fetch(&at("bob", 2), "alice");
+    net.send(&at("bob", 2), "alice", "From the laptop.");
+    let delivery = net.take_queue(&tablet).pop().unwrap();
+    net.remove("bob", 2);
+    let received = receive(&mut net, &tablet, &delivery).unwrap();
+    assert!(matches!(received, Received::Sent { message, .. } if message.is_from_removed_device()));
+}
+
+#[test]
+fn chk330_what_a_removed_device_writes_later_does_not_open() {
+    let mut net = Net::of(&["alice", "bob"]);
+    net.link("bob");
+    net.queues.clear();
+    net.fetch(&at("bob", 2), "alice");
+    let sent = net.seal(&at("bob", 2), "alice", "Send money.");
+    let forged = envelope_of(&sent.envelope);
+    net.remove("bob", 2);
+    // A relay that colludes with the thief stamps it.
+    net.world.register_device(&at("bob", 2));
+    net.wait(11 * MINUTE_MS);
+    let phone = at("alice", 1);
+    let (late, _) = net.world.stamp_as(&at("bob", 2), &phone, &forged);
+    let refused = receive(&mut net, &phone, &late).unwrap_err();
+    assert!(matches!(refused, ReceiveError::UnknownDevice { .. }));
+    assert_eq!(refused.advice(), Advice::FetchRoster);
+}
+
+#[test]
+fn chk330_an_older_roster_counts_for_37_days() {
+    for (days, opens) in [(36, true), (38, false)] {
+        let mut net = Net::of(&["alice", "bob"]);
+        let delivery = first_message(&mut net, false);
+        net.wait(days * DAY_MS);
+        net.remove("bob", 2);
+        let received = receive(&mut net, &at("alice", 1), &delivery);
+        assert_eq!(received.is_ok(), opens, "{days}");
+    }
+}
+
+#[test]
+fn chk330_a_roster_of_an_earlier_epoch_counts_for_nothing() {
+    let mut net = Net::of(&["alice", "bob"]);
+    let delivery = first_message(&mut net, false);
+    net.wait(MINUTE_MS);
+    let now = net.world.now;
+    let phone = net.client(&at("bob", 1));
+    let secret = phone.account_secret().unwrap().unwrap();
+    let lost = [waxseal::DeviceId(2)];
+    phone.take_over(&secret, &lost, now).unwrap();
+    net.post_roster("bob");
+    let refused = receive(&mut net, &at("alice", 1), &delivery).unwrap_err();
+    assert!(matches!(refused, ReceiveError::UnknownDevice { .. }));
+}
+
+#[test]
+fn chk330_a_stolen_list_of_eight_removed_devices_takes_no_more_room() {
+    let mut net = Net::of(&["alice", "bob"]);
+    net.send(&at("bob", 1), "alice", "Hi.");
+    net.deliver(&at("alice", 1));
+    let mut deliveries = Vec::new();
+    for device in 2..=10 {
+        assert_eq!(net.link("bob"), at("bob", device));
+        net.queues.clear();
+        net.send(&at("bob", device), "alice", "Hi from one of many.");
+        deliveries.push(net.take_queue(&at("alice", 1)).pop().unwrap());
+        net.remove("bob", device);
+    }
+    let phone = at("alice", 1);
+    let results = deliveries.iter().map(|one| receive(&mut net, &phone, one));
+    let opened = results.filter(Result::is_ok).count();
+    assert_eq!(opened, 8);
+}
