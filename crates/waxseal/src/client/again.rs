@@ -162,24 +162,35 @@ impl<S: Store> Client<S> {
             upkeep.again_at(counters.again_since_ms.saturating_add(HOUR_MS));
             return Ok(Next::Nothing);
         }
-        let own_roster = self.own_claim()?;
-        let Some(mut peer) = self.take_peer(account)? else {
+        let roster_ms = self.roster_ms(now)?;
+        let Some(mut pair) = self.take_pair(account)? else {
             return Ok(Next::Nothing);
         };
+        let may_send = pair.check(&self.me).is_ok();
+        let own_roster = pair.own.roster().map(RosterClaim::of);
+        let peer = pair.peer();
         // Without a pinned account key, this is left to the user: the next one that the provider
         // names would be pinned.
-        if peer.is_unpinned() || peer.roster().is_none() {
-            self.keep_peer(account, peer);
+        if !may_send || peer.is_unpinned() {
+            self.keep_pair(pair);
             return Ok(Next::Nothing);
         }
         // CHK-327: only a current device of the account gets a message again.
         if peer.entry(device).is_none() {
-            self.keep_peer(account, peer);
+            self.keep_pair(pair);
             let mut transaction = Transaction::default();
             transaction.delete(keys::asked(account, device, &id));
             self.commit(transaction)?;
             return Ok(Next::Message);
         }
+        let roster = peer.roster().into_iter();
+        let mut counting = roster.flat_map(|roster| roster.counting(roster_ms));
+        if !counting.any(|entry| entry.id == device.0) {
+            drop(counting);
+            self.keep_pair(pair);
+            return Ok(Next::Device); // it waits for a roster that is not too old
+        }
+        drop(counting);
         let preamble = Preamble {
             sender: own_roster,
             recipient: peer.roster().map(RosterClaim::of),
@@ -192,7 +203,7 @@ impl<S: Store> Client<S> {
                 Some(at) => upkeep.again_at(at),
                 None => upkeep.want_bundles(account, Some(device)),
             }
-            self.keep_peer(account, peer);
+            self.keep_pair(pair);
             return Ok(Next::Device); // another one may have a session
         };
         let sessions = peer.device_mut(device).sessions.as_mut();
@@ -229,7 +240,7 @@ impl<S: Store> Client<S> {
         transaction.put_record(keys::envelope(number), &entry);
         transaction.put_record(keys::asked(account, device, &id), &asked);
         self.commit(transaction)?;
-        self.keep_peer(account, peer);
+        self.keep_pair(pair);
         let target = DeviceAddress::new(account.clone(), device);
         upkeep.outgoing.push(Outgoing {
             id,
@@ -295,12 +306,6 @@ impl<S: Store> Client<S> {
             transaction.delete(keys::asked(account, device, id));
         }
         Ok(())
-    }
-
-    /// Which own roster this device goes by.
-    pub(super) fn own_claim(&self) -> Result<Option<RosterClaim>, StateError<S::Error>> {
-        let claim = self.look_at_peer(&self.me.account, |own| own.roster().map(RosterClaim::of))?;
-        Ok(claim.flatten())
     }
 }
 

@@ -298,7 +298,7 @@ impl<S: Store> Client<S> {
         }
         match opened {
             Some(Opened::Message(opened)) if arrival.is_own && *with != self.me.account => {
-                self.store_copy(batch, &arrival, *opened)
+                self.store_copy(batch, &arrival, is_removed, *opened)
             }
             Some(Opened::Message(opened)) if !skips && !arrival.is_own => {
                 self.store_message(batch, &arrival, is_removed, *opened)

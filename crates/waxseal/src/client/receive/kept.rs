@@ -59,11 +59,13 @@ impl<S: Store> Client<S> {
         &mut self,
         batch: &mut Batch,
         arrival: &Arrival,
+        from_removed_device: bool,
         opened: OpenedMessage,
     ) -> Result<Received, ReceiveError<S::Error>> {
-        let message = self.store_opened(batch, arrival, false, opened)?;
+        let message = self.store_opened(batch, arrival, from_removed_device, opened)?;
         if let Some(InBatch { peer, .. }) = batch.peers.get_mut(&arrival.with) {
-            peer.conversation.is_accepted = true; // the user wrote to it
+            // The user wrote to it, unless a thief did.
+            peer.conversation.is_accepted |= !from_removed_device;
         }
         Ok(Received::Sent {
             to: arrival.with.clone(),
