@@ -44,6 +44,18 @@ impl RosterClaim {
         }
     }
 
+    /// The claim as it is stored.
+    pub(crate) fn to_bytes(self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(CLAIM_LEN);
+        Self::put(Some(&self), &mut out);
+        out
+    }
+
+    /// A stored claim. `None` if there is none.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        Self::read(bytes.try_into().ok()?)
+    }
+
     fn put(claim: Option<&Self>, out: &mut Vec<u8>) {
         let Some(claim) = claim else {
             out.extend_from_slice(&[0; CLAIM_LEN]);

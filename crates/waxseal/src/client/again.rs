@@ -42,9 +42,6 @@ enum Next {
     Nothing,
 }
 
-/// The claim of the own roster, and that roster, if this device carries it.
-type OwnClaim = (Option<RosterClaim>, Option<Vec<u8>>);
-
 impl<S: Store> Client<S> {
     /// Whether a message is in the outbox, in an entry that can be read. From one that cannot, it
     /// is never posted.
@@ -165,28 +162,42 @@ impl<S: Store> Client<S> {
             upkeep.again_at(counters.again_since_ms.saturating_add(HOUR_MS));
             return Ok(Next::Nothing);
         }
-        let (sender, roster) = self.own_claim()?;
-        let Some(mut peer) = self.take_peer(account)? else {
+        let roster_ms = self.roster_ms(now)?;
+        let Some(mut pair) = self.take_pair(account)? else {
             return Ok(Next::Nothing);
         };
+        let may_send = pair.check(&self.me).is_ok();
+        let sender = pair.own.roster().map(RosterClaim::of);
+        let identity = self.identity.public().to_bytes();
+        let own = pair.own.roster();
+        let carried = own.and_then(|own| Preamble::carried(own, &identity));
+        let peer = pair.peer();
         // Without a pinned account key, this is left to the user: the next one that the provider
         // names would be pinned.
-        if peer.is_unpinned() || peer.roster().is_none() {
-            self.keep_peer(account, peer);
+        if !may_send || peer.is_unpinned() {
+            self.keep_pair(pair);
             return Ok(Next::Nothing);
         }
         // CHK-327: only a current device of the account gets a message again.
         if peer.entry(device).is_none() {
-            self.keep_peer(account, peer);
+            self.keep_pair(pair);
             let mut transaction = Transaction::default();
             transaction.delete(keys::asked(account, device, &id));
             self.commit(transaction)?;
             return Ok(Next::Message);
         }
+        let roster = peer.roster().into_iter();
+        let mut counting = roster.flat_map(|roster| roster.counting(roster_ms));
+        if !counting.any(|entry| entry.id == device.0) {
+            drop(counting);
+            self.keep_pair(pair);
+            return Ok(Next::Device); // it waits for a roster that is not too old
+        }
+        drop(counting);
         let preamble = Preamble {
             sender,
             recipient: peer.roster().map(RosterClaim::of),
-            roster,
+            roster: carried,
         };
         let known = peer.devices.get(&device);
         let sending = known.and_then(Device::sending_id);
@@ -196,7 +207,7 @@ impl<S: Store> Client<S> {
                 Some(at) => upkeep.again_at(at),
                 None => upkeep.want_bundles(account, Some(device)),
             }
-            self.keep_peer(account, peer);
+            self.keep_pair(pair);
             return Ok(Next::Device); // another one may have a session
         };
         let sessions = peer.device_mut(device).sessions.as_mut();
@@ -233,7 +244,7 @@ impl<S: Store> Client<S> {
         transaction.put_record(keys::envelope(number), &entry);
         transaction.put_record(keys::asked(account, device, &id), &asked);
         self.commit(transaction)?;
-        self.keep_peer(account, peer);
+        self.keep_pair(pair);
         let target = DeviceAddress::new(account.clone(), device);
         upkeep.outgoing.push(Outgoing {
             id,
@@ -299,17 +310,6 @@ impl<S: Store> Client<S> {
             transaction.delete(keys::asked(account, device, id));
         }
         Ok(())
-    }
-
-    /// Which own roster this device goes by, and the roster that it carries.
-    fn own_claim(&self) -> Result<OwnClaim, StateError<S::Error>> {
-        let identity = self.identity.public().to_bytes();
-        let claim = self.look_at_peer(&self.me.account, |own| {
-            let own = own.roster()?;
-            Some((RosterClaim::of(own), Preamble::carried(own, &identity)))
-        })?;
-        let (claim, roster) = claim.flatten().unzip();
-        Ok((claim, roster.flatten()))
     }
 }
 

@@ -102,7 +102,8 @@ impl<S: Store> Client<S> {
             let roster = SignedRoster::decode(&bundles.roster)?.verify(peer.as_str())?;
             let known = client.take_peer(peer)?;
             // CHK-315: the provider's word pins no roster of the own account.
-            if known.is_none() && *peer == client.me.account {
+            let has_key = known.as_ref().and_then(Peer::account_key).is_some();
+            if !has_key && *peer == client.me.account {
                 return Err(StartError::NoAccountKey);
             }
             let mut known = match known {

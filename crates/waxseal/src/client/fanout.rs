@@ -375,10 +375,11 @@ impl<S: Store> Client<S> {
         fanout: &Fanout,
         recipient: &AccountId,
     ) {
-        if fanout.slots().iter().any(|slot| slot.own) {
-            let record = OwnSentRecord {
-                account: recipient.as_str().to_owned(),
-            };
+        let own = fanout.slots().iter().filter(|slot| slot.own);
+        let devices: Vec<_> = own.map(|slot| slot.device.0).collect();
+        if !devices.is_empty() {
+            let account = recipient.as_str().to_owned();
+            let record = OwnSentRecord { account, devices };
             transaction.put_record(keys::own_sent(fanout.tag()), &record);
         }
     }

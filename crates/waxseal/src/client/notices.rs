@@ -27,8 +27,9 @@ pub enum Notice {
         /// Devices that were removed.
         removed: Vec<DeviceId>,
     },
-    /// A device goes by another roster of the same version than this device: someone shows
-    /// different rosters to different devices. Warn the user.
+    /// A device goes by another roster of the same version than this device, or by a newer roster
+    /// of the own account that the provider does not hand out: someone shows different rosters to
+    /// different devices. Warn the user.
     SplitView {
         /// The account of the rosters.
         account: AccountId,

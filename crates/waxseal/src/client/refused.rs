@@ -36,6 +36,16 @@ impl<S: Store> Client<S> {
             .open_refusal(message, &with_preamble(&of_refusal, preamble))
             .map_err(|_| ReceiveError::Refusal)?;
         let refusal = Refusal::decode(&refusal.content).ok_or(ReceiveError::Refusal)?;
+        let known = batch.peer(from).and_then(|peer| peer.devices.get(&device));
+        if known.is_some_and(|device| device.record.removed_ms != 0) {
+            // A removed device gets nothing again, and its claims do not count.
+            self.put_index(&mut batch.transaction, from, id, &IndexRecord::default());
+            return Ok(Received::Refused {
+                from: from.clone(),
+                again: Vec::new(),
+                not_delivered: Vec::new(),
+            });
+        }
         self.take_claims(batch, arrival, &claims)?;
         let (mut again, mut not_delivered) = (Vec::new(), Vec::new());
         let mut is_note = false;
@@ -140,8 +150,11 @@ impl<S: Store> Client<S> {
         if !arrival.is_own {
             return Ok(Some(arrival.with.clone()));
         }
-        // CHK-328: an own device gets only what this device sent it a copy of.
+        // CHK-328: an own device gets only what this device sent it a copy of. To one that was
+        // linked later, the user gives the history.
         let record: Option<OwnSentRecord> = self.readable(&keys::own_sent(tag))?;
+        let device = arrival.sender.device.0;
+        let record = record.filter(|record| record.devices.contains(&device));
         Ok(record.and_then(|record| AccountId::new(&record.account).ok()))
     }
 

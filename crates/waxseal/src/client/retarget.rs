@@ -100,18 +100,24 @@ impl<S: Store> Client<S> {
             }
             pair.forget_replaced(&mut fanout, &before);
             client.start_named(&mut pair, mismatch, now, rng);
-            let outgoing = client.fill_again(
+            let filled = client.fill_again(
                 &mut pair,
                 recipient,
                 (&mut entry, fanout),
                 now,
                 &mut transaction,
                 rng,
-            )?;
+            );
+            if let Err(RetargetError::Send(_)) = filled {
+                // The round counts: otherwise each one would cost prekeys, for ever.
+                transaction.put_record(keys::envelope(number), &entry);
+            } else if filled.is_err() {
+                return filled;
+            }
             pair.put_stored(&client.me, &mut transaction);
             client.commit(transaction)?;
             client.keep_pair(pair);
-            Ok(outgoing)
+            filled
         })
     }
 
@@ -148,7 +154,7 @@ impl<S: Store> Client<S> {
                     continue;
                 };
                 let known = pair.side(is_own);
-                if !is_own && known.is_unpinned() {
+                if account != self.me.account && known.is_unpinned() {
                     known.offer(roster);
                     break;
                 }

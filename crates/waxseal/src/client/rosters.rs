@@ -14,8 +14,9 @@ use super::edit_roster::nothing_pending;
 use super::notices::Kind;
 use super::peers::{Peer, Taken};
 use super::{Client, keys};
+use crate::channel::RosterClaim;
 use crate::error::{AccountKeyError, StartError, StateError, TakeRosterError};
-use crate::records::SecretRecord;
+use crate::records::{SecretRecord, UpkeepRecord};
 use crate::store::{Store, Transaction};
 
 /// How far this device's clock may be off the provider's for rosters to age by it: one day.
@@ -176,6 +177,7 @@ impl<S: Store> Client<S> {
             if taken != Taken::Known {
                 upkeep.fetched_ms = 0;
             }
+            client.judge_claimed(&known, &mut upkeep, &mut transaction);
             transaction.put_record(keys::upkeep(account), &upkeep);
             known.put(account, &mut transaction);
             client.commit(transaction)?;
@@ -190,6 +192,37 @@ impl<S: Store> Client<S> {
                 },
             })
         })
+    }
+
+    /// Compares the own roster that the provider handed out with the newest one that others go by.
+    ///
+    /// Whoever has a manager's key can sign a roster with one more device and show it to peers
+    /// alone. It has another version, so nothing but their claims tells of it.
+    fn judge_claimed(&self, own: &Peer, upkeep: &mut UpkeepRecord, transaction: &mut Transaction) {
+        let claimed = RosterClaim::from_bytes(&upkeep.claimed);
+        let Some((claimed, roster)) = claimed.zip(own.roster()) else {
+            return;
+        };
+        let known = RosterClaim::of(roster);
+        // CHK-330: the provider hands out the own roster that others go by. The first fetch may
+        // have been on its way before the claim came.
+        let is_missing = claimed.stamp > known.stamp;
+        if is_missing && !upkeep.is_claim_missed {
+            (upkeep.is_claim_missed, upkeep.wants_roster) = (true, true);
+            return;
+        }
+        if is_missing || claimed.stamp == known.stamp && claimed.hash != known.hash {
+            let (me, kind) = (&self.me.account, Kind::SplitView);
+            self.put_notice(
+                transaction,
+                kind,
+                me,
+                &roster.signed().encode(),
+                &claimed.hash,
+            );
+        }
+        upkeep.claimed.clear();
+        upkeep.is_claim_missed = false;
     }
 
     /// Keeps the roster of an account without a contact for its first message.
@@ -249,6 +282,11 @@ impl<S: Store> Client<S> {
         learnt_ms: u64,
         transaction: &mut Transaction,
     ) -> Result<Result<Taken, NotTaken>, StateError<S::Error>> {
+        // CHK-315: the provider's word pins no roster of the own account, whatever brings it.
+        if *account == self.me.account && known.account_key().is_none() {
+            let (error, roster) = (PinError::OtherAccountKey, roster.clone());
+            return Ok(Err(NotTaken { error, roster }));
+        }
         let before = known.roster().map(|roster| roster.signed().encode());
         let taken = match known.take_roster(account, roster, learnt_ms, transaction) {
             Ok(taken) => taken,

@@ -20,6 +20,9 @@ pub(crate) struct SecretRecord {
 pub(crate) struct OwnSentRecord {
     #[prost(string, tag = "1")]
     pub(crate) account: String,
+    /// The devices that have a copy, or were told that there is one.
+    #[prost(uint32, repeated, tag = "2")]
+    pub(crate) devices: Vec<u32>,
 }
 
 /// Something that the user is to be told about an account. Deleted when the application says that

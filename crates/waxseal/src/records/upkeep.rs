@@ -29,6 +29,13 @@ pub(crate) struct UpkeepRecord {
     /// When the account was last told the own roster, in milliseconds. 0 if it was not.
     #[prost(uint64, tag = "10")]
     pub(crate) told_ms: u64,
+    /// The newest claim of the own roster that the provider did not hand out: epoch, version and
+    /// half of the hash, 24 bytes. Empty if there is none, and for other accounts.
+    #[prost(bytes = "vec", tag = "12")]
+    pub(crate) claimed: Vec<u8>,
+    /// Whether a fetch did not bring the roster that was claimed.
+    #[prost(bool, tag = "13")]
+    pub(crate) is_claim_missed: bool,
     /// When the one refusal to a stranger goes out, in milliseconds. 0 if no time was chosen.
     #[prost(uint64, tag = "3")]
     pub(crate) refuse_at_ms: u64,

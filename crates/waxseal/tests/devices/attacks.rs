@@ -2,11 +2,12 @@
 
 use waxseal::errors::{BundleProblem, ReceiveError, RetargetError, SendError, StartError};
 use waxseal::{
-    Bundles, Client, DeviceBundle, MemoryStore, Mismatch, NotDelivered, Received, Status,
+    Bundles, Client, DeviceBundle, MemoryStore, Mismatch, NotDelivered, Notice, Received, Status,
 };
-use waxseal_world::{account, envelope_in, fanout_of, snapshot, without_unopened};
+use waxseal_world::{Provider, account, envelope_in, fanout_of, snapshot, without_unopened};
 
-use crate::support::{Net, at, shown_of};
+use crate::rosters::{copy_of, half_of, next_of};
+use crate::support::{MINUTE_MS, Net, at, shown_of};
 
 #[test]
 fn chk314_row_8_prekeys_of_another_device_of_the_account_are_refused() {
@@ -273,6 +274,106 @@ fn nothing_goes_to_a_ghost_that_the_relay_adds() {
     let bob = net.clients.get_mut(&from).unwrap();
     let started = bob.start(&account("alice"), &bundles, now, rng);
     assert!(matches!(started, Err(StartError::Roster(_))));
+}
+
+#[test]
+fn chk320_a_round_in_which_nothing_can_be_sealed_counts() {
+    let mut net = Net::of(&["alice", "bob"]);
+    let (peer, from) = (account("bob"), at("alice", 1));
+    let sent = net.seal(&from, "bob", "to whom?");
+    // Bob has another device, whose prekeys nobody can use, and no other.
+    let secret = net.client(&at("bob", 1)).account_secret().unwrap().unwrap();
+    let other = net.link("bob");
+    let now = net.world.now;
+    let laptop = net.client(&other);
+    let lost = [at("bob", 1).device];
+    let roster = laptop.take_over(&secret, &lost, now).unwrap();
+    let mut bundle = net.world.bundles(&peer).devices.remove(1);
+    assert_eq!(bundle.device, other.device);
+    bundle.base.truncate(99);
+    let mismatch = Mismatch {
+        rosters: vec![roster],
+        bundles: vec![(peer.clone(), bundle)],
+    };
+    let (now, rng) = (net.world.now, &mut net.world.rng);
+    let alice = net.clients.get_mut(&from).unwrap();
+    for _ in 0..3 {
+        let refused = alice.retarget(&peer, &sent.id, &mismatch, now, rng);
+        assert!(matches!(refused, Err(RetargetError::Send(_))));
+    }
+    // The roster was taken, and the bundle is not fetched again and again.
+    let devices = alice.devices(&peer).unwrap();
+    assert_eq!(devices[0].0, other.device);
+    assert!(alice.missing(&peer, now).unwrap().is_empty());
+    let stopped = alice.retarget(&peer, &sent.id, &mismatch, now, rng);
+    assert!(matches!(stopped, Err(RetargetError::TooManyRounds)));
+}
+
+#[test]
+fn chk344_a_key_that_an_own_device_told_is_not_replaced_by_a_roster_that_was_only_named() {
+    let mut net = Net::of(&["alice", "bob"]);
+    let laptop = net.link("alice");
+    // The relay names another Bob to the laptop, which has no contact with him.
+    let mut elsewhere = Provider::new(9);
+    let mut ghost = elsewhere.register("bob");
+    let (peer, forged) = (account("bob"), elsewhere.roster(&account("bob")));
+    let now = net.world.now;
+    net.client(&laptop)
+        .take_roster(&peer, &forged, now)
+        .unwrap();
+    // The phone knows the right one, and tells it.
+    net.world
+        .start(net.clients.get_mut(&at("alice", 1)).unwrap(), &peer);
+    net.client(&at("alice", 1))
+        .mark_verified(&peer, true)
+        .unwrap();
+    net.run();
+    let genuine = net.world.account_key(&peer);
+    let pinned = net.client(&laptop).peer_account_key(&peer);
+    assert_eq!(pinned.unwrap(), genuine);
+    // The other Bob writes.
+    let bundles = net.world.bundles(&account("alice"));
+    let (now, rng) = (net.world.now, &mut net.world.rng);
+    ghost.start(&account("alice"), &bundles, now, rng).unwrap();
+    let sent = ghost.send(&account("alice"), "it is me", now, rng).unwrap();
+    let envelope = envelope_in(&fanout_of(&sent.envelope), 1);
+    let (delivery, _) = net.world.stamp_as(&at("bob", 1), &laptop, &envelope);
+    let laptop = net.client(&laptop);
+    let refused = laptop.receive(&delivery);
+    assert!(matches!(refused, Err(ReceiveError::UnknownDevice { .. })));
+    assert_eq!(laptop.peer_account_key(&peer).unwrap(), genuine);
+}
+
+#[test]
+fn chk330_row_3_a_newer_roster_that_only_peers_see_is_told_when_the_provider_does_not_have_it() {
+    let mut net = Net::of_four();
+    net.clients.remove(&at("bob", 2)); // it is not in what Alice sees
+    let now = net.world.now;
+    // Bob's stolen manager signs a next roster for Alice alone. It could list one more device.
+    let mut thief = copy_of(net.client(&at("bob", 1)));
+    let forged = next_of(&mut thief, now);
+    let alice = net.clients.get_mut(&at("alice", 1)).unwrap();
+    alice.take_roster(&account("bob"), &forged, now).unwrap();
+    let lie = (Some(&account("alice")), &account("bob"), forged.clone());
+    net.world.lie(lie.0, lie.1, lie.2);
+    net.send(&at("alice", 1), "bob", "all of you?");
+    net.run();
+    let is_split = |notice: &Notice| matches!(notice, Notice::SplitView { .. });
+    assert!(!net.notices(&at("bob", 1)).iter().any(is_split), "not yet");
+    // The provider shows him the roster of before, an hour later too.
+    net.wait(61 * MINUTE_MS);
+    net.run();
+    let split = Notice::SplitView {
+        account: account("bob"),
+        known: net.world.roster(&account("bob")),
+        other: half_of(&forged),
+    };
+    assert!(net.notices(&at("bob", 1)).contains(&split));
+    // That is all: nothing is fetched for it any more.
+    net.wait(61 * MINUTE_MS);
+    let (now, rng) = (net.world.now, &mut net.world.rng);
+    let bob = net.clients.get_mut(&at("bob", 1)).unwrap();
+    assert!(bob.upkeep(now, rng).unwrap().rosters.is_empty());
 }
 
 #[test]

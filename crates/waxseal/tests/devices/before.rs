@@ -119,6 +119,13 @@ fn chk315_the_roster_of_the_own_account_is_never_pinned_by_the_providers_word() 
     let refused = alice.start(&me, &bundles, now, &mut world.rng);
     assert!(matches!(refused, Err(StartError::NoAccountKey)));
     assert!(alice.own_roster().unwrap().is_none());
+    // Nor after a reset, which leaves a record of the own account without a key.
+    assert!(alice.reset_peer(&me).unwrap().is_none());
+    let refused = alice.start(&me, &bundles, now, &mut world.rng);
+    assert!(matches!(refused, Err(StartError::NoAccountKey)));
+    let refused = alice.take_roster(&me, &roster, now);
+    assert!(matches!(refused, Err(TakeRosterError::Refused(_))));
+    assert!(alice.own_roster().unwrap().is_none());
     alice.create_account_key(now, &mut world.rng).unwrap();
     let refused = alice.take_roster(&me, &roster, now);
     assert!(matches!(

@@ -84,18 +84,28 @@ fn row_11_an_own_copy_of_another_account_or_of_this_device_is_refused() {
 
 #[test]
 fn chk328_an_own_device_gets_nothing_again_that_was_not_for_it() {
+    for has_other in [false, true] {
+        asks_for_what_was_before(has_other);
+    }
+}
+
+/// A laptop is linked after a message, of which another device may have a copy, and asks for it.
+fn asks_for_what_was_before(has_other: bool) {
     let mut net = Net::of(&["alice", "bob"]);
+    if has_other {
+        net.link("alice");
+    }
     net.send(&at("alice", 1), "bob", "before the laptop");
     net.run();
     let id = net.send(&at("alice", 1), "bob", "also before");
     net.run();
-    net.link("alice");
+    let newest = net.link("alice");
     net.send(&at("alice", 1), "bob", "after");
     net.run();
     // The laptop asks for what it has no copy of, as if it had been told the tag.
     let phone = net.clients.get_mut(&at("alice", 1)).unwrap();
     let identity = *phone.identity();
-    let mut records = snapshot(net.clients.get(&at("alice", 2)).unwrap());
+    let mut records = snapshot(net.clients.get(&newest).unwrap());
     // `z`: something is to be said to the own account; `q`: this did not open.
     let name = [&[5], &b"alice"[..]].concat();
     let upkeep = [&[1, 0x0a], name.as_slice()].concat();
@@ -113,8 +123,8 @@ fn chk328_an_own_device_gets_nothing_again_that_was_not_for_it() {
     let asked = [b"q", name.as_slice()].concat();
     records.push((key(table(asked), row(id.as_bytes())), unopened));
     let laptop = Client::open(MemoryStore::from_records(records)).unwrap();
-    net.clients.insert(at("alice", 2), laptop);
-    assert!(net.attend(&at("alice", 2)), "it asks");
+    net.clients.insert(newest.clone(), laptop);
+    assert!(net.attend(&newest), "it asks");
     let deliveries = net.take_queue(&at("alice", 1));
     let phone = net.clients.get_mut(&at("alice", 1)).unwrap();
     for delivery in deliveries {
@@ -123,6 +133,6 @@ fn chk328_an_own_device_gets_nothing_again_that_was_not_for_it() {
     }
     assert_eq!(*phone.identity(), identity);
     net.run();
-    let shown = net.shown(&at("alice", 2));
+    let shown = net.shown(&newest);
     assert!(!shown.contains(&">bob: also before"), "{shown:?}");
 }

@@ -35,7 +35,7 @@ fn receive(
 }
 
 #[test]
-fn chk330_a_first_message_opens_although_its_device_was_removed_meanwhile() {
+fn chk331_a_first_message_opens_although_its_device_was_removed_meanwhile() {
     for knows in [false, true] {
         let mut net = Net::of(&["alice", "bob"]);
         let delivery = first_message(&mut net, knows);
@@ -70,7 +70,7 @@ fn chk330_a_first_message_opens_although_its_device_was_removed_meanwhile() {
 }
 
 #[test]
-fn chk330_the_copy_of_a_removed_device_opens_on_a_device_that_did_not_know_it() {
+fn chk331_the_copy_of_a_removed_device_opens_on_a_device_that_did_not_know_it() {
     let mut net = Net::of(&["alice", "bob"]);
     net.link("bob");
     net.link("bob");
@@ -85,7 +85,7 @@ fn chk330_the_copy_of_a_removed_device_opens_on_a_device_that_did_not_know_it() 
 }
 
 #[test]
-fn chk330_what_a_removed_device_writes_later_does_not_open() {
+fn chk331_what_a_removed_device_writes_later_does_not_open() {
     let mut net = Net::of(&["alice", "bob"]);
     net.link("bob");
     net.queues.clear();
@@ -104,7 +104,7 @@ fn chk330_what_a_removed_device_writes_later_does_not_open() {
 }
 
 #[test]
-fn chk330_an_older_roster_counts_for_37_days() {
+fn chk331_an_older_roster_counts_for_37_days() {
     for (days, opens) in [(36, true), (38, false)] {
         let mut net = Net::of(&["alice", "bob"]);
         let delivery = first_message(&mut net, false);
@@ -116,7 +116,7 @@ fn chk330_an_older_roster_counts_for_37_days() {
 }
 
 #[test]
-fn chk330_a_roster_of_an_earlier_epoch_counts_for_nothing() {
+fn chk331_a_roster_of_an_earlier_epoch_counts_for_nothing() {
     let mut net = Net::of(&["alice", "bob"]);
     let delivery = first_message(&mut net, false);
     net.wait(MINUTE_MS);
@@ -131,7 +131,7 @@ fn chk330_a_roster_of_an_earlier_epoch_counts_for_nothing() {
 }
 
 #[test]
-fn chk330_a_stolen_list_of_eight_removed_devices_takes_no_more_room() {
+fn chk331_a_stolen_list_of_eight_removed_devices_takes_no_more_room() {
     let mut net = Net::of(&["alice", "bob"]);
     net.send(&at("bob", 1), "alice", "Hi.");
     net.deliver(&at("alice", 1));

@@ -1,7 +1,7 @@
 //! Devices that were removed from their accounts.
 
 use waxseal::errors::{ReceiveError, SendError};
-use waxseal::{Advice, Client, MemoryStore, Notice, Received, Timestamp};
+use waxseal::{Advice, Client, FrankingTag, MemoryStore, Notice, Received, Timestamp};
 use waxseal_world::{PostRefused, account, envelope_of, fanout_of, snapshot};
 
 use crate::support::{DAY_MS, MINUTE_MS, Net, at, ids};
@@ -161,10 +161,8 @@ fn row_15_a_message_sealed_before_a_removal_has_no_slot_for_the_device_after_it(
     assert!(!net.shown(&at("bob", 2)).contains(&"alice: to both of you"));
 }
 
-#[test]
-fn chk327_a_removed_device_gets_nothing_again() {
-    let mut net = Net::of_four();
-    // The laptop asks for a message that did not open, and is removed before it gets it.
+/// Bob's laptop cannot open a message of Alice's phone, and asks for it.
+fn asked(net: &mut Net) -> FrankingTag {
     let id = net.send(&at("alice", 1), "bob", "a secret");
     net.queues.remove(&at("bob", 1));
     let laptop = net.clients.get_mut(&at("bob", 2)).unwrap();
@@ -173,6 +171,107 @@ fn chk327_a_removed_device_gets_nothing_again() {
     *laptop = Client::open(MemoryStore::from_records(records)).unwrap();
     net.deliver(&at("bob", 2));
     assert!(net.attend(&at("bob", 2)), "it asks");
+    id
+}
+
+/// Whether Alice's phone seals a message again now.
+fn seals(net: &mut Net, id: FrankingTag) -> bool {
+    let (now, rng) = (net.world.now, &mut net.world.rng);
+    let alice = net.clients.get_mut(&at("alice", 1)).unwrap();
+    let upkeep = alice.upkeep(now, rng).unwrap();
+    upkeep.outgoing.iter().any(|one| one.id == id)
+}
+
+/// A message that was asked for, with a session on which it can be sealed again.
+fn asked_with_session(net: &mut Net) -> FrankingTag {
+    let id = asked(net);
+    net.deliver(&at("alice", 1));
+    assert!(net.attend(&at("alice", 1)), "she starts a session");
+    id
+}
+
+#[test]
+fn chk317_nothing_is_sealed_again_while_there_are_two_rosters_of_one_version() {
+    let mut net = Net::of_four();
+    net.wait(31 * DAY_MS);
+    let id = asked_with_session(&mut net);
+    // A thief with a copy of Bob's manager signs another roster of the same version.
+    let (peer, now) = (account("bob"), net.world.now);
+    let phone = net.client(&at("bob", 1));
+    let mut thief = Client::open(MemoryStore::from_records(snapshot(phone))).unwrap();
+    let genuine = phone.renew_roster(now).unwrap().unwrap();
+    let later = Timestamp::from_millis(now.as_millis() + 1);
+    let forged = thief.renew_roster(later).unwrap().unwrap();
+    let alice = net.client(&at("alice", 1));
+    alice.take_roster(&peer, &genuine, now).unwrap();
+    alice.take_roster(&peer, &forged, now).unwrap_err();
+    assert!(!seals(&mut net, id));
+    net.post_roster("bob");
+    net.link("bob");
+    let roster = net.world.roster(&peer);
+    let alice = net.client(&at("alice", 1));
+    alice.take_roster(&peer, &roster, now).unwrap();
+    assert!(seals(&mut net, id));
+}
+
+#[test]
+fn chk327_row_5_a_device_that_counts_no_more_after_60_days_gets_nothing_again() {
+    let mut net = Net::of_four();
+    net.wait(55 * DAY_MS);
+    let id = asked_with_session(&mut net);
+    net.wait(6 * DAY_MS);
+    assert!(!seals(&mut net, id));
+    // The manager signs again.
+    let now = net.world.now;
+    let phone = net.client(&at("bob", 1));
+    let roster = phone.renew_roster(now).unwrap().unwrap();
+    let alice = net.client(&at("alice", 1));
+    alice.take_roster(&account("bob"), &roster, now).unwrap();
+    assert!(seals(&mut net, id));
+}
+
+#[test]
+fn chk325_the_refusal_of_a_removed_device_is_ignored_and_what_its_preamble_claims() {
+    let mut net = Net::of_four();
+    let id = asked(&mut net);
+    net.remove("bob", 2);
+    let roster = net.world.roster(&account("bob"));
+    let now = net.world.now;
+    let alice = net.client(&at("alice", 1));
+    alice.take_roster(&account("bob"), &roster, now).unwrap();
+    for delivery in net.take_queue(&at("alice", 1)) {
+        let received = net.client(&at("alice", 1)).receive(&delivery).unwrap();
+        assert!(matches!(received, Received::Refused { again, .. } if again.is_empty()));
+    }
+    assert!(!seals(&mut net, id));
+}
+
+#[test]
+fn chk325_the_copy_of_a_removed_own_device_is_marked_and_accepts_nobody() {
+    let mut net = Net::of(&["alice", "carol"]);
+    let laptop = net.link("alice");
+    net.fetch(&at("alice", 1), "alice");
+    net.send(&laptop, "carol", "hello, stranger");
+    let copies = net.take_queue(&at("alice", 1));
+    net.remove("alice", 2);
+    for (number, copy) in copies.iter().enumerate() {
+        let phone = net.client(&at("alice", 1));
+        let Received::Sent { to, message } = phone.receive(copy).unwrap() else {
+            panic!("a copy, {number}")
+        };
+        assert!(message.is_from_removed_device());
+        let stored = phone.message(&to, message.id()).unwrap().unwrap();
+        assert!(stored.is_from_removed_device());
+        assert!(!phone.peer_state(&to).unwrap().is_accepted);
+    }
+    assert_eq!(copies.len(), 1);
+}
+
+#[test]
+fn chk327_a_removed_device_gets_nothing_again() {
+    let mut net = Net::of_four();
+    // The laptop asks for a message that did not open, and is removed before it gets it.
+    let id = asked(&mut net);
     net.deliver(&at("alice", 1));
     net.remove("bob", 2);
     let roster = net.world.roster(&account("bob"));

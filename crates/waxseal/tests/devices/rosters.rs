@@ -10,12 +10,12 @@ use waxseal_world::{BareDevice, Provider, account, fanout_of, snapshot};
 use crate::support::{DAY_MS, Device, MINUTE_MS, Net, at, ids};
 
 /// A copy of a device, with the same keys: what a thief has.
-fn copy_of(client: &Device) -> Device {
+pub(crate) fn copy_of(client: &Device) -> Device {
     Client::open(MemoryStore::from_records(snapshot(client))).unwrap()
 }
 
 /// The next roster of an account, signed by its first device, which only adds nothing.
-fn next_of(manager: &mut Device, now: Timestamp) -> Vec<u8> {
+pub(crate) fn next_of(manager: &mut Device, now: Timestamp) -> Vec<u8> {
     let own = manager.me().device;
     let devices = ids(manager, &manager.me().account.clone());
     let other = devices.into_iter().find(|id| *id != own.0).unwrap();
@@ -239,7 +239,7 @@ fn chk329_row_3_two_devices_with_other_rosters_of_one_version_notice_by_the_firs
 }
 
 /// The first half of a roster's hash.
-fn half_of(signed: &[u8]) -> Vec<u8> {
+pub(crate) fn half_of(signed: &[u8]) -> Vec<u8> {
     let roster: Roster = SignedRoster::decode(signed).unwrap().verify("bob").unwrap();
     roster.short_hash().to_vec()
 }

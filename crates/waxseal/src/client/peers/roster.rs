@@ -119,6 +119,14 @@ impl Peer {
         self.contact.has_conflict = false;
     }
 
+    /// Pins an account key that another own device told, and no roster. The one that the provider
+    /// named may be of another key.
+    pub(in crate::client) fn pin_told_key(&mut self, key: &[u8; 32]) {
+        self.pinned = self.pinned.take().filter(|_| !self.is_offered);
+        self.is_offered = false;
+        self.contact.account_key = key.to_vec();
+    }
+
     /// Pins an account key that the user accepted, and no roster. Everything that belonged to the
     /// key before goes.
     pub(in crate::client) fn accept_key(

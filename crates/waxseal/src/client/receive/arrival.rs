@@ -132,7 +132,7 @@ fn former(peer: &Peer, arrival: &Arrival, carried: &[u8]) -> Option<([u8; 64], u
     let older = SignedRoster::decode(carried).ok()?;
     let older = older.verify(arrival.sender.account.as_str()).ok()?;
     let entry = older.device(id)?;
-    // CHK-330: a removed device that is new here carries an older roster of the same epoch that
+    // CHK-331: a removed device that is new here carries an older roster of the same epoch that
     // lists it, and the provider accepted its message before the removal.
     let is_same = older.account_key() == known.account_key()
         && older.delegation() == known.delegation()

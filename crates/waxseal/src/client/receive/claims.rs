@@ -28,20 +28,38 @@ impl<S: Store> Client<S> {
         if let Some(claim) = &claims.sender
             && self.compare(batch, from, claim)? == Some(Ordering::Greater)
         {
-            self.note_roster_wanted(batch, from)?;
+            self.note_newer(batch, from, claim)?;
         }
         let Some(claim) = &claims.recipient else {
             return Ok(());
         };
         let me = self.me.account.clone();
         match self.compare(batch, &me, claim)? {
-            Some(Ordering::Greater) => self.note_roster_wanted(batch, &me),
+            Some(Ordering::Greater) => self.note_newer(batch, &me, claim),
             Some(Ordering::Less) => {
                 self.upkeep_in(batch, from)?.tells_roster = true;
                 Ok(())
             }
             _ => Ok(()),
         }
+    }
+
+    /// Notes that a newer roster is needed, and of the own account which one others go by.
+    fn note_newer(
+        &self,
+        batch: &mut Batch,
+        account: &AccountId,
+        claim: &RosterClaim,
+    ) -> Result<(), StateError<S::Error>> {
+        self.note_roster_wanted(batch, account)?;
+        if *account == self.me.account {
+            let upkeep = self.upkeep_in(batch, account)?;
+            let before = RosterClaim::from_bytes(&upkeep.claimed);
+            if before.is_none_or(|before| claim.stamp > before.stamp) {
+                upkeep.claimed = claim.to_bytes();
+            }
+        }
+        Ok(())
     }
 
     /// Compares a claim with the known roster of an account. `None` if there is none. One of the

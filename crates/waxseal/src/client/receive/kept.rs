@@ -63,10 +63,9 @@ impl<S: Store> Client<S> {
         opened: OpenedMessage,
     ) -> Result<Received, ReceiveError<S::Error>> {
         let message = self.store_opened(batch, arrival, from_removed_device, opened)?;
-        if let Some(InBatch { peer, .. }) = batch.peers.get_mut(&arrival.with)
-            && !from_removed_device
-        {
-            peer.conversation.is_accepted = true; // the user wrote to it
+        if let Some(InBatch { peer, .. }) = batch.peers.get_mut(&arrival.with) {
+            // The user wrote to it, unless a thief did.
+            peer.conversation.is_accepted |= !from_removed_device;
         }
         Ok(Received::Sent {
             to: arrival.with.clone(),

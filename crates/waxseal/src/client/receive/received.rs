@@ -25,7 +25,8 @@ pub enum Received {
         from_removed_device: bool,
     },
     /// The copy of a message that another device of this account sent. It is stored, with the
-    /// evidence for a report.
+    /// evidence for a report. If that device was [removed](Message::is_from_removed_device), a
+    /// thief may have written it.
     Sent {
         /// The account that the message was sent to.
         to: AccountId,

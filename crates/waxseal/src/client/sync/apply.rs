@@ -104,7 +104,7 @@ impl<S: Store> Client<S> {
             // Nor does it take the place of an identity that an earlier version pinned.
             None if !known.contact.identity_before.is_empty() => {}
             None => {
-                known.contact.account_key = key.to_vec();
+                known.pin_told_key(key);
                 known.contact.is_verified = is_verified;
                 known.tells_pin = false;
             }
