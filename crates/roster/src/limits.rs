@@ -21,6 +21,10 @@ pub const MAX_ID_STEP: u32 = 100;
 /// Age in milliseconds up to which a roster counts for all its devices: 60 days. Bounds how long a
 /// relay can hide that a device was removed.
 pub const MAX_ROSTER_AGE_MS: u64 = 5_184_000_000;
+/// How far in milliseconds a roster may be dated ahead and still count for all its devices: one
+/// week. A relay that makes a manager date a roster far ahead could otherwise hide for as long that
+/// a device was removed.
+pub const MAX_ROSTER_AHEAD_MS: u64 = 604_800_000;
 /// Age in milliseconds from which on a manager signs a roster again: 30 days. The other 30 days are
 /// time for a manager that is offline.
 pub const RENEW_AFTER_MS: u64 = 2_592_000_000;

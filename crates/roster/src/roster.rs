@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::account_key::AccountKey;
 use crate::device::DeviceEntry;
 use crate::labels;
-use crate::limits::{MAX_ROSTER_AGE_MS, RENEW_AFTER_MS};
+use crate::limits::{MAX_ROSTER_AGE_MS, MAX_ROSTER_AHEAD_MS, RENEW_AFTER_MS};
 use crate::signed::SignedRoster;
 
 #[cfg(test)]
@@ -136,16 +136,22 @@ impl Roster {
     ///
     /// A relay can hold back the news that a device was removed, but not for longer.
     pub fn counting(&self, now_ms: u64) -> impl Iterator<Item = &DeviceEntry> {
-        // CHK-280: a roster older than 60 days counts for its managers alone.
+        // CHK-280: a roster older than 60 days, or dated more than a week ahead, counts for its
+        // managers alone.
         let old = now_ms.saturating_sub(self.at_ms()) > MAX_ROSTER_AGE_MS;
+        let is_off = old || self.is_ahead(now_ms);
         let devices = self.devices().iter();
-        devices.filter(move |device| !old || self.is_manager(&device.identity))
+        devices.filter(move |device| !is_off || self.is_manager(&device.identity))
     }
 
     /// Whether a manager should sign the roster again, with a new time.
     #[must_use]
     pub fn is_due(&self, now_ms: u64) -> bool {
-        now_ms.saturating_sub(self.at_ms()) >= RENEW_AFTER_MS
+        now_ms.saturating_sub(self.at_ms()) >= RENEW_AFTER_MS || self.is_ahead(now_ms)
+    }
+
+    fn is_ahead(&self, now_ms: u64) -> bool {
+        self.at_ms().saturating_sub(now_ms) > MAX_ROSTER_AHEAD_MS
     }
 
     /// The delegation that names the managers.

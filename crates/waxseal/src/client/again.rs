@@ -162,7 +162,7 @@ impl<S: Store> Client<S> {
             upkeep.again_at(counters.again_since_ms.saturating_add(HOUR_MS));
             return Ok(Next::Nothing);
         }
-        let roster_ms = self.roster_ms(now)?;
+        let time = self.roster_time(now)?;
         let Some(mut pair) = self.take_pair(account)? else {
             return Ok(Next::Nothing);
         };
@@ -187,7 +187,7 @@ impl<S: Store> Client<S> {
             return Ok(Next::Message);
         }
         let roster = peer.roster().into_iter();
-        let mut counting = roster.flat_map(|roster| roster.counting(roster_ms));
+        let mut counting = roster.flat_map(|roster| time.counting(roster));
         if !counting.any(|entry| entry.id == device.0) {
             drop(counting);
             self.keep_pair(pair);

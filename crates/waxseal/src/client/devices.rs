@@ -7,7 +7,7 @@ use waxseal_roster::Roster;
 
 use super::Client;
 use super::peers::Peer;
-use super::times::since;
+use super::times::{RosterTime, since};
 use crate::error::StateError;
 use crate::store::Store;
 
@@ -117,7 +117,7 @@ impl<S: Store> Client<S> {
     ) -> Result<Vec<WantedBundles>, StateError<S::Error>> {
         self.look(|client| {
             let me = &client.me;
-            let roster_ms = client.roster_ms(now)?;
+            let time = client.roster_time(now)?;
             let mut all = Vec::new();
             let accounts = match *peer == me.account {
                 true => vec![peer],
@@ -125,7 +125,7 @@ impl<S: Store> Client<S> {
             };
             for account in accounts {
                 let found = client.look_at_peer(account, |known| {
-                    let devices = known.missing(roster_ms, now);
+                    let devices = known.missing(time, now);
                     let others = devices
                         .into_iter()
                         .filter(|device| DeviceAddress::new(account.clone(), *device) != *me);
@@ -145,9 +145,9 @@ impl<S: Store> Client<S> {
 }
 
 impl Peer {
-    fn missing(&self, roster_ms: u64, now: Timestamp) -> Vec<DeviceId> {
+    fn missing(&self, time: RosterTime, now: Timestamp) -> Vec<DeviceId> {
         let roster = self.roster().into_iter();
-        let counting = roster.flat_map(|roster| roster.counting(roster_ms));
+        let counting = roster.flat_map(|roster| time.counting(roster));
         let missing = counting.map(|entry| DeviceId(entry.id)).filter(|id| {
             self.devices.get(id).is_none_or(|device| {
                 let unusable_ms = device.record.unusable_ms;

@@ -11,6 +11,7 @@ use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, FrankingTag, Timesta
 use waxseal_roster::{DeviceEntry, Roster};
 
 use super::peers::Peer;
+use super::times::RosterTime;
 use super::{Client, keys};
 use crate::channel::{Preamble, RosterClaim, SessionSealer, with_preamble};
 use crate::error::{SendError, StateError};
@@ -129,10 +130,10 @@ impl Pair {
     }
 
     /// The devices that a message is for now, those of the peer first.
-    fn targets(&self, me: &DeviceAddress, roster_ms: u64) -> Vec<Target> {
+    fn targets(&self, me: &DeviceAddress, time: RosterTime) -> Vec<Target> {
         let counting = |peer: &Peer, is_own| -> Vec<Target> {
             let roster = peer.roster().into_iter();
-            let devices = roster.flat_map(|roster| roster.counting(roster_ms));
+            let devices = roster.flat_map(|roster| time.counting(roster));
             devices.map(|entry| Target::of(entry, is_own)).collect()
         };
         let mut targets = match &self.peer {
@@ -153,12 +154,12 @@ impl Pair {
         fanout: &mut Fanout,
         by: (&DeviceAddress, &IdentityKeyPair),
         sealing: &Sealing<'_>,
-        roster_ms: u64,
+        time: RosterTime,
         rng: &mut impl CryptoRng,
     ) -> Result<(), Unsealed> {
         let (me, identity) = by;
         self.check(me)?;
-        let targets = self.targets(me, roster_ms);
+        let targets = self.targets(me, time);
         // CHK-318: the slots are those of the devices of both rosters, and no others.
         fanout.retain(|slot| {
             let mut targets = targets.iter();
@@ -361,10 +362,10 @@ impl<S: Store> Client<S> {
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<Result<Fanout, Unsealed>, StateError<S::Error>> {
-        let roster_ms = self.roster_ms(now)?;
+        let time = self.roster_time(now)?;
         let mut fanout = Fanout::new(tag, RosterStamp::default(), RosterStamp::default());
         let by = (&self.me, &self.identity);
-        let filled = pair.fill(&mut fanout, by, sealing, roster_ms, rng);
+        let filled = pair.fill(&mut fanout, by, sealing, time, rng);
         Ok(filled.map(|()| fanout))
     }
 
@@ -386,11 +387,13 @@ impl<S: Store> Client<S> {
 
     /// The time by which the age of rosters counts: by this device's clock, unless it is more than
     /// a day off the provider's.
-    pub(super) fn roster_ms(&self, now: Timestamp) -> Result<u64, StateError<S::Error>> {
+    pub(super) fn roster_time(&self, now: Timestamp) -> Result<RosterTime, StateError<S::Error>> {
         let counters = self.counters()?;
-        Ok(match counters.is_clock_off {
-            true => counters.newest_sent_ms,
-            false => now.as_millis(),
-        })
+        let is_clock = !counters.is_clock_off;
+        let ms = match is_clock {
+            true => now.as_millis(),
+            false => counters.newest_sent_ms,
+        };
+        Ok(RosterTime { ms, is_clock })
     }
 }

@@ -219,8 +219,8 @@ impl<S: Store> Client<S> {
             let sent = sent.filter(|sent| *sent.tag() == id);
             let sent = sent.ok_or(RetargetError::NotSent)?;
             let (by, sealing) = ((&self.me, &self.identity), Sealing::Message(&sent));
-            let roster_ms = self.roster_ms(now)?;
-            let filled = pair.fill(&mut fanout, by, &sealing, roster_ms, rng);
+            let time = self.roster_time(now)?;
+            let filled = pair.fill(&mut fanout, by, &sealing, time, rng);
             filled.map_err(SendError::from)?;
             self.note_own_sent(transaction, &fanout, recipient);
         }

@@ -313,9 +313,8 @@ impl<S: Store> Client<S> {
     /// Tells the user when the own roster is to be signed again.
     fn watch_own_roster(&mut self, now: Timestamp) -> Result<(), StateError<S::Error>> {
         let me = self.me.account.clone();
-        let roster_ms = self.roster_ms(now)?;
-        let due = match self.look_at_peer(&me, |own| own.roster().map(|one| one.is_due(roster_ms)))
-        {
+        let time = self.roster_time(now)?;
+        let due = match self.look_at_peer(&me, |own| own.roster().map(|one| time.is_due(one))) {
             Err(StateError::Damaged(_)) => return Ok(()),
             due => due?.flatten() == Some(true),
         };

@@ -27,7 +27,7 @@ const MAX_ASKED: u32 = 6;
 pub(super) struct Histories {
     /// Whether there may be a chunk to put.
     is_giving: bool,
-    /// The next chunk to put. `None` for the first of the round.
+    /// The next chunk to put. `None` for the one where the round goes on.
     next: Option<u32>,
     put_at: Timestamp,
     /// Whether there may be a chunk to fetch.
@@ -64,7 +64,7 @@ impl Histories {
         put_at.into_iter().chain(look_at).min()
     }
 
-    /// Goes on with the history that this device gives, from the first chunk of the round.
+    /// Goes on with the history that this device gives, where its round is in the store.
     fn give(&mut self) {
         (self.is_giving, self.next) = (true, None);
         self.put_at = Timestamp::from_millis(0);
@@ -114,16 +114,24 @@ impl<S: Store> Courier<S> {
         rng: &mut impl CryptoRng,
     ) -> Result<(), HistoryError<S::Error>> {
         self.client.offer_history(device, request, now, rng)?;
-        self.histories.give();
+        self.give_chunks();
         self.upkeep_at = Some(now);
         Ok(())
+    }
+
+    /// Begins to put chunks. Ignores what the relay answers to one on its way: it is of another
+    /// round, and says nothing of this one.
+    fn give_chunks(&mut self) {
+        let is_chunk = |aim: &Aim| matches!(aim, Aim::PutChunk(_));
+        self.in_flight.take_if(|flight| is_chunk(&flight.aim));
+        self.histories.give();
     }
 
     /// Goes on with a history after what another device told.
     pub(super) fn histories_go_on(&mut self, changes: &[Synced]) {
         for change in changes {
             match change {
-                Synced::HistoryResumed => self.histories.give(),
+                Synced::HistoryResumed => self.give_chunks(),
                 Synced::HistoryOffered => self.histories.take(),
                 _ => {}
             }
@@ -153,7 +161,7 @@ impl<S: Store> Courier<S> {
             self.histories.is_giving = false;
             return Ok(None);
         };
-        let number = self.histories.next.unwrap_or(export.first);
+        let number = self.histories.next.unwrap_or(export.at);
         let chunk = match self.client.history_chunk(number, rng) {
             Ok(chunk) => chunk,
             Err(HistoryError::State(StateError::Store(error))) => {

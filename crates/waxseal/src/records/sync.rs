@@ -107,6 +107,12 @@ pub(crate) struct ExportRecord {
     /// When the user agreed, in milliseconds.
     #[prost(uint64, tag = "9")]
     pub(crate) offered_ms: u64,
+    /// The chunk of this round that was made last: those before it were posted.
+    #[prost(uint32, tag = "10")]
+    pub(crate) at: u32,
+    /// The identity of the device that asked.
+    #[prost(bytes = "vec", tag = "11")]
+    pub(crate) identity: Vec<u8>,
 }
 
 /// Where a chunk of a history begins.
@@ -160,6 +166,12 @@ pub(crate) struct ImportRecord {
     /// When this device last asked, in milliseconds.
     #[prost(uint64, tag = "11")]
     pub(crate) asked_ms: u64,
+    /// The identity of the device that gives the history.
+    #[prost(bytes = "vec", tag = "12")]
+    pub(crate) identity: Vec<u8>,
+    /// When the provider accepted the last offer, in milliseconds.
+    #[prost(uint64, tag = "13")]
+    pub(crate) offered_ms: u64,
 }
 
 quiet_debug!(

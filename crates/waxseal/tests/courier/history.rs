@@ -1,7 +1,7 @@
 //! What the devices of one account share: facts, and the history.
 
 use waxseal::Synced;
-use waxseal::courier::Event;
+use waxseal::courier::{Event, Request};
 use waxseal_interface::ErrorCode;
 use waxseal_world::{Fault, account};
 
@@ -170,4 +170,88 @@ fn what_the_user_read_on_one_device_is_read_on_the_other() {
     let read = |who: usize| town.phones[who].courier.client().read_up_to(&bob).unwrap();
     assert_eq!(read(0), read(2));
     assert!(read(2).is_some());
+}
+
+/// A town whose history has several chunks, of which the phone is about to put the first.
+fn with_long_history() -> Town {
+    let mut town = Town::of_two();
+    for number in 0..4 {
+        town.say(0, "bob", &format!("{number} {}", "long ".repeat(8_000)));
+        town.turn();
+    }
+    town.live(10 * MINUTE_MS);
+    town.link_new(0, 50);
+    town.live(MINUTE_MS);
+    ask(&mut town);
+    town.live(MINUTE_MS);
+    town.relay.asked.clear();
+    town
+}
+
+fn puts(town: &Town) -> usize {
+    let asked = town.relay.asked.iter();
+    asked
+        .filter(|asked| asked.is("PUT", "/v1/mailboxes"))
+        .count()
+}
+
+#[test]
+fn a_device_that_gives_a_history_does_not_put_it_again_at_each_start() {
+    let mut town = with_long_history();
+    town.relay.disconnect(town.phones[2].connection.unwrap());
+    town.phones.truncate(2); // the laptop is away
+    assert!(agree(&mut town));
+    town.live(20 * MINUTE_MS);
+    let chunks = puts(&town);
+    assert!(chunks > 1);
+    for _ in 0..3 {
+        town.phones[0].restart();
+        town.live(11 * MINUTE_MS);
+    }
+    assert_eq!(
+        puts(&town),
+        chunks + 3,
+        "the last one, of which it is not sure"
+    );
+}
+
+#[test]
+fn an_answer_about_an_earlier_round_skips_no_chunk_of_the_next_one() {
+    let mut town = with_long_history();
+    assert!(agree(&mut town));
+    let export = |town: &Town| town.phones[0].courier.client().history_export().unwrap();
+    let first = export(&town).unwrap();
+    let now = town.now();
+    let (late, http) = loop {
+        let phone = &mut town.phones[0];
+        match phone.courier.next(now, &mut phone.rng).unwrap() {
+            Some(Request::Call { id, http, .. }) if http.path.contains("mailboxes") => {
+                break (id, http);
+            }
+            Some(Request::Call { id, http, .. }) => {
+                let answer = town.relay.send(&http);
+                let phone = &mut town.phones[0];
+                let answered = phone.courier.answer(id, answer, now, &mut phone.rng);
+                answered.unwrap();
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    // Meanwhile the user agrees once more.
+    let phone = &mut town.phones[0];
+    phone
+        .courier
+        .give_history(first.device, first.request, now, &mut phone.rng)
+        .unwrap();
+    let answer = town.relay.send(&http);
+    let phone = &mut town.phones[0];
+    phone
+        .courier
+        .answer(late, answer, now, &mut phone.rng)
+        .unwrap();
+    town.relay.asked.clear();
+    town.phones[0].turn(&mut town.relay);
+    let mut asked = town.relay.asked.iter();
+    let put = asked.find(|asked| asked.is("PUT", "/v1/mailboxes"));
+    assert!(put.unwrap().path.ends_with("/0"));
 }

@@ -9,6 +9,7 @@
     reason = "tests"
 )]
 
+mod ahead;
 mod attacks;
 mod before;
 mod copies;

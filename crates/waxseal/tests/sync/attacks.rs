@@ -7,7 +7,7 @@ use waxseal::{Client, DeviceId, MemoryStore, Received, Store};
 use waxseal_world::account;
 
 use super::history::{Mailboxes, agree};
-use super::support::{Net, bob, shared, synced};
+use super::support::{Net, bob, shared, synced, texts};
 
 fn name(name: &str) -> SettingName {
     SettingName::new(name).unwrap()
@@ -82,10 +82,14 @@ fn chk346_messages_of_another_account_in_a_history_are_refused_one_by_one() {
     // The phone was broken into: it gives what Bob has, under the key of its offer.
     let key = |letter: &[u8], row| Key::new(Table::new(letter), row);
     let mut transaction = Transaction::default();
-    for one in [key(b"F", Row::Only), key(b"G", Row::Number(0))] {
-        let value = phone.store().get(&one).unwrap().unwrap();
-        transaction.put(one, value);
-    }
+    let (export, start) = (key(b"F", Row::Only), key(b"G", Row::Number(0)));
+    let [mut value, begin] =
+        [&export, &start].map(|one| phone.store().get(one).unwrap().unwrap().to_vec());
+    // To a device of the roster that Bob's store has. The last value of a field counts.
+    value.extend([0x10, 1, 0x5a, 64]);
+    value.extend(other.identity().to_bytes());
+    transaction.put(export, value.into());
+    transaction.put(start, begin.into());
     let mut store = other.into_store();
     store.commit(transaction).unwrap();
     let mut forger = Client::open(store).unwrap();
@@ -97,4 +101,24 @@ fn chk346_messages_of_another_account_in_a_history_are_refused_one_by_one() {
     // Bob's conversation with Alice is no conversation of hers with Bob, as Bob has it.
     assert_eq!((progress.taken, progress.refused), (0, 3));
     assert!(laptop.peers(None, 10).unwrap().items.is_empty());
+}
+
+#[test]
+fn chk346_a_message_that_the_provider_accepted_after_the_offer_is_refused() {
+    let (mut net, [mut phone, mut laptop, mut other]) = Net::of_three();
+    net.settle(&mut [&mut phone, &mut laptop, &mut other]);
+    agree(&mut net, &mut phone, &mut laptop);
+    net.pass(9 * 60_000);
+    net.send(&mut other, &account("alice"), "Soon after.");
+    net.pass(2 * 60_000);
+    net.send(&mut other, &account("alice"), "Later.");
+    net.settle(&mut [&mut phone, &mut other]);
+    let mut mailboxes = Mailboxes::default();
+    mailboxes.post_all(&mut phone);
+    let chunk = mailboxes.next(&laptop).unwrap();
+    let progress = laptop.import_history(&chunk).unwrap();
+    assert_eq!((progress.taken, progress.refused), (1, 1));
+    // The relay has it for this device, too.
+    net.settle(&mut [&mut laptop]);
+    assert_eq!(texts(&laptop, &bob()), ["Soon after.", "Later."]);
 }

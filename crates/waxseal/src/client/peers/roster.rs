@@ -75,8 +75,10 @@ impl Peer {
         id: DeviceId,
         accepted_ms: u64,
     ) -> Option<&DeviceEntry> {
+        let roster = self.roster()?;
         let now_ms = accepted_ms.saturating_sub(AGE_TOLERANCE_MS);
-        let mut counting = self.roster()?.counting(now_ms);
+        // It may have waited since before the roster was signed.
+        let mut counting = roster.counting(now_ms.max(roster.at_ms()));
         counting.find(|entry| entry.id == id.0)
     }
 

@@ -35,6 +35,8 @@ pub struct HistoryExport {
     pub round: u32,
     /// The first chunk to post in this round.
     pub first: u32,
+    /// Where to go on in this round: the chunk that was made last.
+    pub at: u32,
     /// How many chunks there are. `None` until the last one was made.
     pub count: Option<u32>,
 }
@@ -93,10 +95,11 @@ impl<S: Store> Client<S> {
         self.end_history_export()?;
         self.run(|client| {
             let me = &client.me;
-            let is_listed = client.look_at_peer(&me.account, |own| own.entry(device).is_some())?;
-            if is_listed != Some(true) || device == me.device {
-                return Err(HistoryError::OtherDevice);
-            }
+            let identity = client.look_at_peer(&me.account, |own| {
+                own.entry(device).map(|entry| entry.identity.to_vec())
+            })?;
+            let identity = identity.flatten().filter(|_| device != me.device);
+            let identity = identity.ok_or(HistoryError::OtherDevice)?;
             let record = ExportRecord {
                 request: request.0.to_vec(),
                 device: device.0,
@@ -107,6 +110,8 @@ impl<S: Store> Client<S> {
                 count: 0,
                 tells: true,
                 offered_ms: now.as_millis(),
+                at: 0,
+                identity,
             };
             let mut transaction = Transaction::default();
             transaction.put_record(keys::export(), &record);
@@ -127,6 +132,7 @@ impl<S: Store> Client<S> {
                     request: record.request()?,
                     round: record.round,
                     first: record.first,
+                    at: record.at.max(record.first),
                     count: (record.count != 0).then_some(record.count),
                 })
             }))
@@ -141,7 +147,8 @@ impl<S: Store> Client<S> {
     ///
     /// # Errors
     /// [`HistoryError::None`] if no history is given. [`HistoryError::NoSuchChunk`] after the last
-    /// chunk, and before the one before was made.
+    /// chunk, and before the one before was made. [`HistoryError::OtherDevice`] if the device was
+    /// removed from the account meanwhile.
     pub fn history_chunk(
         &mut self,
         number: u32,
@@ -154,6 +161,10 @@ impl<S: Store> Client<S> {
                 .key()
                 .zip(record.request())
                 .ok_or(HistoryError::None)?;
+            // CHK-347: a device that was removed has the key, and gets nothing more.
+            if !client.is_own_device(record.device, &record.identity)? {
+                return Err(HistoryError::OtherDevice);
+            }
             let is_known = record.count != 0;
             if number > record.next || is_known && number >= record.count || number >= MAX_CHUNKS {
                 return Err(HistoryError::NoSuchChunk);
@@ -169,13 +180,17 @@ impl<S: Store> Client<S> {
                 true => follower == record.count,
                 false => end.is_none(),
             };
-            if record.next < follower {
-                let mut transaction = Transaction::default();
+            let mut transaction = Transaction::default();
+            let is_new = record.next < follower;
+            if is_new {
                 record.next = follower;
                 match end {
                     Some(end) => transaction.put_record(keys::chunk_start(follower), &end),
                     None => record.count = follower,
                 }
+            }
+            if is_new || record.at < number {
+                record.at = record.at.max(number);
                 transaction.put_record(keys::export(), &record);
                 client.commit(transaction)?;
             }
@@ -212,6 +227,19 @@ impl<S: Store> Client<S> {
                 return Ok(());
             }
         }
+    }
+
+    /// Whether a device with this identity is in the own roster.
+    pub(super) fn is_own_device(
+        &self,
+        device: u32,
+        identity: &[u8],
+    ) -> Result<bool, StateError<S::Error>> {
+        let is_own = self.look_at_peer(&self.me.account, |own| {
+            let entry = own.entry(DeviceId(device));
+            entry.is_some_and(|entry| entry.identity == identity)
+        })?;
+        Ok(is_own == Some(true))
     }
 
     fn chunk_start(&self, number: u32) -> Result<Option<PositionRecord>, StateError<S::Error>> {

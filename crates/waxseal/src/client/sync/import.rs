@@ -6,6 +6,7 @@ use rand_core::CryptoRng;
 use waxseal_reporting::{AccountId, DeviceId, Timestamp};
 
 use super::apply::deleted_until;
+use super::take::AHEAD_MS;
 use crate::client::peers::Peer;
 use crate::client::{Client, keys};
 use crate::error::{HistoryError, StateError};
@@ -62,6 +63,8 @@ struct Taking {
     peers: BTreeMap<AccountId, (Peer, Option<Timestamp>)>,
     tags: BTreeSet<[u8; 32]>,
     due: BTreeSet<u64>,
+    /// No message that the provider accepted later is taken.
+    until_ms: u64,
     transaction: Transaction,
 }
 
@@ -126,7 +129,8 @@ impl<S: Store> Client<S> {
     ///
     /// # Errors
     /// [`HistoryError::Chunk`] if it is not the next chunk; [`HistoryError::None`] if no history is
-    /// under way. Nothing changed.
+    /// under way; [`HistoryError::OtherDevice`] if the device that gives it was removed from the
+    /// account. Nothing changed.
     pub fn import_history(
         &mut self,
         chunk: &[u8],
@@ -139,8 +143,15 @@ impl<S: Store> Client<S> {
                 .key()
                 .zip(record.request())
                 .ok_or(HistoryError::None)?;
+            // CHK-347: a device that was removed has the key, and is not heard.
+            if !client.is_own_device(record.device, &record.identity)? {
+                return Err(HistoryError::OtherDevice);
+            }
             let opened = key.open_chunk(request, record.next, chunk)?;
-            let mut taking = Taking::default();
+            let mut taking = Taking {
+                until_ms: record.offered_ms.saturating_add(AHEAD_MS),
+                ..Taking::default()
+            };
             let mut peer = None;
             for one in records(&opened.body) {
                 match one? {
@@ -226,6 +237,11 @@ impl<S: Store> Client<S> {
         let accepted_at = evidence.accepted_at();
         if is_known || until.is_some_and(|until| accepted_at <= until) {
             return Ok(Given::Known);
+        }
+        // CHK-346: the provider accepted the message before the offer. This device gets later ones
+        // itself, and a false time would outlive the device that gave it.
+        if accepted_at.as_millis() > taking.until_ms {
+            return Ok(Given::Refused);
         }
         let conversation = &mut known.conversation;
         let Some(ordinal) = conversation.next_given() else {

@@ -40,11 +40,11 @@ impl<S: Store> Client<S> {
         &self,
         now: Timestamp,
     ) -> Result<Option<(Vec<Other>, bool)>, StateError<S::Error>> {
-        let roster_ms = self.roster_ms(now)?;
+        let time = self.roster_time(now)?;
         let found = self.look_at_peer(&self.me.account, |own| {
             let roster = own.roster()?;
             let mine = roster.device(self.me.device.0)?;
-            let counting = roster.counting(roster_ms);
+            let counting = time.counting(roster);
             let others = counting.filter(|entry| entry.id != self.me.device.0);
             let others = others.map(|entry| {
                 let id = DeviceId(entry.id);

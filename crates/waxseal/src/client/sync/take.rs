@@ -16,7 +16,7 @@ use crate::sync::{Entry, Fact, Item, Record};
 
 /// How much later than a sync record the provider may have accepted the messages that it speaks of:
 /// ten minutes, since its times are not the same for all senders.
-const AHEAD_MS: u64 = 10 * 60_000;
+pub(super) const AHEAD_MS: u64 = 10 * 60_000;
 
 /// How often the rest of one history is given.
 const MAX_ROUNDS: u32 = 1_000;
@@ -37,10 +37,10 @@ impl<S: Store> Client<S> {
         // was removed is not, even for what it told before.
         let me = &self.me.account;
         let is_own = arrival.is_own && arrival.with == *me && arrival.sender.account == *me;
-        let own = batch.peer(me);
-        if !is_own || own.is_none_or(|own| own.entry(device).is_none()) {
+        let entry = batch.peer(me).and_then(|own| own.entry(device));
+        let Some(identity) = entry.filter(|_| is_own).map(|entry| entry.identity) else {
             return Ok(arrival.skipped());
-        }
+        };
         let Ok(record) = Record::decode(bytes) else {
             return Ok(arrival.skipped());
         };
@@ -57,7 +57,8 @@ impl<S: Store> Client<S> {
                     changes.extend(self.take_request(batch, device, request)?);
                 }
                 Entry::HistoryOffered(offer) => {
-                    changes.extend(self.take_offer(batch, device, offer)?);
+                    let by = (device, &identity, arrival.accepted_ms);
+                    changes.extend(self.take_offer(batch, by, offer)?);
                 }
                 Entry::HistoryEnded(request) => {
                     changes.extend(self.take_end(batch, device, request)?);
@@ -87,8 +88,11 @@ impl<S: Store> Client<S> {
         accepted_ms: u64,
     ) -> Result<(), StateError<S::Error>> {
         // CHK-342: the number is not far above the highest known one, and the item speaks of no
-        // messages that came after it. A removed device could otherwise have the last word.
-        if !item.written.follows(highest) || item.fact.is_after(accepted_ms, AHEAD_MS) {
+        // messages that came after it. A removed device could otherwise have the last word. Nothing
+        // is shared about the own account, with which there is no conversation.
+        let is_of_own = item.fact.account() == Some(&self.me.account);
+        if is_of_own || !item.written.follows(highest) || item.fact.is_after(accepted_ms, AHEAD_MS)
+        {
             return Ok(());
         }
         sync.clock = sync.clock.max(item.written.number);
@@ -121,7 +125,7 @@ impl<S: Store> Client<S> {
             return Ok(None);
         }
         export.round = export.round.saturating_add(1);
-        (export.first, export.tells) = (request.first, true);
+        (export.first, export.at, export.tells) = (request.first, request.first, true);
         batch.transaction.put_record(keys::export(), &export);
         Ok(Some(Synced::HistoryResumed))
     }
@@ -130,7 +134,7 @@ impl<S: Store> Client<S> {
     fn take_offer(
         &self,
         batch: &mut Batch,
-        device: DeviceId,
+        (device, identity, accepted_ms): (DeviceId, &[u8; 64], u64),
         offer: Offer,
     ) -> Result<Option<Synced>, StateError<S::Error>> {
         let import: Option<ImportRecord> = self.readable(&keys::import())?;
@@ -138,15 +142,20 @@ impl<S: Store> Client<S> {
             return Ok(None);
         };
         // CHK-347: an offer answers the request of this device. The first one that comes counts,
-        // and after it only those of the same device, for the rest.
+        // and after it only those of the same device, for the rest. One that comes late does not
+        // lead back to an earlier round.
         let is_first = import.key.is_empty();
-        let is_same = import.device == device.0 && import.key == offer.key.as_bytes();
+        let is_same = import.device == device.0
+            && import.identity == identity
+            && import.key == offer.key.as_bytes()
+            && import.round <= offer.round;
         let is_answer = import.request == offer.request.0 && !import.is_done;
         if !is_answer || !is_first && !is_same || offer.first > import.next {
             return Ok(None);
         }
         import.key = offer.key.as_bytes().to_vec();
-        (import.device, import.round) = (device.0, offer.round);
+        (import.device, import.identity) = (device.0, identity.to_vec());
+        (import.round, import.offered_ms) = (offer.round, accepted_ms);
         batch.transaction.put_record(keys::import(), &import);
         Ok(Some(Synced::HistoryOffered))
     }

@@ -357,13 +357,28 @@ impl<S: Store> Client<S> {
     fn expire_histories(&mut self, now: Timestamp) -> Result<(), StateError<S::Error>> {
         let is_old = |at_ms: u64, max: u64| since(at_ms, now).is_some_and(|age| age > max);
         let export: Option<ExportRecord> = self.look(|client| client.readable(&keys::export()))?;
-        if export.is_some_and(|export| is_old(export.offered_ms, EXPORT_MS)) {
+        if let Some(export) = export
+            && (is_old(export.offered_ms, EXPORT_MS)
+                || self.was_removed(export.device, &export.identity)?)
+        {
             self.end_history_export()?;
         }
         let import: Option<ImportRecord> = self.look(|client| client.readable(&keys::import()))?;
-        if import.is_some_and(|import| !import.is_done && is_old(import.asked_ms, IMPORT_MS)) {
+        if let Some(import) = import.filter(|import| !import.is_done)
+            && (is_old(import.asked_ms, IMPORT_MS)
+                || !import.key.is_empty() && self.was_removed(import.device, &import.identity)?)
+        {
             self.cancel_history_import()?;
         }
         Ok(())
+    }
+
+    /// Whether a device of a history is not in the own roster any more. A damaged roster says
+    /// nothing.
+    fn was_removed(&self, device: u32, identity: &[u8]) -> Result<bool, StateError<S::Error>> {
+        match self.look(|client| client.is_own_device(device, identity)) {
+            Err(StateError::Damaged(_)) => Ok(false),
+            is_own => Ok(!is_own?),
+        }
     }
 }

@@ -271,3 +271,5 @@ fn chk344_another_account_key_than_the_pinned_one_is_not_taken() {
     net.told(&mut laptop, &mut phone, &[item(5, own)]);
     assert_eq!(phone.own_roster().unwrap(), laptop.own_roster().unwrap(),);
 }
+
+mod histories;
