@@ -7,6 +7,7 @@ use waxseal_interface::ErrorCode;
 use waxseal_reporting::{AccountId, DeviceAddress, DeviceId};
 use waxseal_roster::{Pinned, Roster};
 
+use crate::database::Database;
 use crate::errors::Refusal;
 use crate::keys::Keys;
 use crate::state::{Account, Device, Relay};
@@ -24,7 +25,11 @@ type Row = (
 );
 
 const SELECT: &str = "SELECT a.id, name, pinned IS NOT NULL, d.id, number, identity, delivery_key
-     FROM account a LEFT JOIN device d ON d.account = a.id";
+     FROM account a LEFT JOIN device d ON d.account = a.id AND number >= 0";
+
+/// Maximum number of messages that one job deletes with a removed device. A queue can hold so many
+/// that all requests would wait until they are gone.
+const BATCH: usize = 1_000;
 
 /// Reads every account into the cache. Called once, when the relay starts.
 pub async fn load(relay: &Relay) -> Result<(), Box<dyn std::error::Error>> {
@@ -92,8 +97,8 @@ pub fn pinned(db: &Connection, account: i64) -> Result<Option<Pinned>, Refusal> 
         .map_err(|error| Refusal::internal(&error))
 }
 
-/// Stores the newest roster of an account. Adds a row for each device that it lists, and deletes
-/// all that the relay has of the others.
+/// Stores the newest roster of an account. Adds a row for each device that it lists, and removes
+/// the others with all that the relay has of them.
 pub fn store(db: &Connection, account: i64, pinned: &Pinned) -> Result<(), Refusal> {
     db.prepare("UPDATE account SET pinned = ? WHERE id = ?")?
         .execute(params![pinned.encode(), account])?;
@@ -109,7 +114,8 @@ pub fn store(db: &Connection, account: i64, pinned: &Pinned) -> Result<(), Refus
 }
 
 fn remove_unlisted(db: &Connection, account: i64, roster: &Roster) -> Result<(), Refusal> {
-    let mut rows = db.prepare("SELECT id, number, identity FROM device WHERE account = ?")?;
+    let mut rows =
+        db.prepare("SELECT id, number, identity FROM device WHERE account = ? AND number >= 0")?;
     let rows = rows.query_map([account], |row| row.try_into())?;
     let rows: Vec<(i64, u32, [u8; 64])> = rows.collect::<Result<_, _>>()?;
     for (id, number, identity) in rows {
@@ -117,15 +123,54 @@ fn remove_unlisted(db: &Connection, account: i64, roster: &Roster) -> Result<(),
         if listed.is_some_and(|listed| listed.identity == identity) {
             continue;
         }
-        for delete in [
-            "DELETE FROM queue WHERE recipient = ?",
-            "DELETE FROM inbox WHERE recipient = ?",
-            "DELETE FROM one_time WHERE device = ?",
-            "DELETE FROM device WHERE id = ?",
-        ] {
-            db.prepare(delete)?.execute([id])?;
+        db.prepare("DELETE FROM one_time WHERE device = ?")?
+            .execute([id])?;
+        if !delete_batch(db, id)? {
+            // Nothing finds a row with a negative number but `delete_removed`.
+            db.prepare(
+                "UPDATE device SET number = -id, identity = x'', delivery_key = NULL, base = NULL,
+                     mark = NULL WHERE id = ?",
+            )?
+            .execute([id])?;
         }
     }
+    Ok(())
+}
+
+/// Deletes some messages of a removed device and, if these were all, the device. Returns whether
+/// they were.
+fn delete_batch(db: &Connection, device: i64) -> Result<bool, Refusal> {
+    let deleted = db
+        .prepare(
+            "DELETE FROM queue WHERE rowid IN
+                 (SELECT rowid FROM queue WHERE recipient = ? LIMIT ?)",
+        )?
+        .execute(params![device, BATCH])?;
+    if deleted == BATCH {
+        return Ok(false);
+    }
+    for delete in [
+        "DELETE FROM inbox WHERE recipient = ?",
+        "DELETE FROM device WHERE id = ?",
+    ] {
+        db.prepare(delete)?.execute([device])?;
+    }
+    Ok(true)
+}
+
+/// Deletes what is left of removed devices, a batch at a time.
+pub async fn delete_removed(database: &Database) -> Result<(), Refusal> {
+    let batch = |db: &Connection| {
+        let removed = db
+            .prepare("SELECT id FROM device WHERE number < 0 LIMIT 1")?
+            .query_row([], |row| row.get(0))
+            .optional()?;
+        match removed {
+            Some(device) => delete_batch(db, device).map(|_| true),
+            None => Ok(false),
+        }
+    };
+    while database.run(batch).await? {}
     Ok(())
 }
 
@@ -140,9 +185,12 @@ pub fn find(db: &Connection, account: i64, number: DeviceId) -> Result<Option<i6
 
 /// Refuses what a device asks that was removed since its token was looked at.
 pub fn check_present(db: &Connection, device: i64) -> Result<(), Refusal> {
-    let mut row = db.prepare("SELECT 1 FROM device WHERE id = ?")?;
+    let mut row = db.prepare("SELECT 1 FROM device WHERE id = ? AND number >= 0")?;
     match row.exists([device])? {
         true => Ok(()),
         false => Err(ErrorCode::Removed.into()),
     }
 }
+
+#[cfg(test)]
+mod tests;

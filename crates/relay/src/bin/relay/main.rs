@@ -230,6 +230,8 @@ async fn keep_time(relay: Arc<Relay>, mut stopping: Stopping) {
         if let Err(error) = relay.keep_time().await {
             tracing::error!(%error, "time could not be recorded");
         }
+        // A failure is in the log already, and the next turn goes on.
+        let _ = relay.clean_up().await;
     }
 }
 

@@ -23,7 +23,7 @@ pub fn next_accepted_at(
     clock: Timestamp,
 ) -> Result<Timestamp, Refusal> {
     let last: Option<Option<u64>> = db
-        .prepare("SELECT accepted_at_ms FROM device WHERE id = ?")?
+        .prepare("SELECT accepted_at_ms FROM device WHERE id = ? AND number >= 0")?
         .query_row([sender], |row| row.get(0))
         .optional()?;
     // The device may have been removed since its token was looked at.
@@ -119,7 +119,7 @@ pub struct Queued {
 }
 
 /// Reads a device's messages with numbers above `after`. Stops at `max` messages, or once they
-/// add up to 256 KiB.
+/// add up to 256 KiB. A removed device has none.
 pub async fn read_after(
     database: &Database,
     recipient: i64,
@@ -130,8 +130,9 @@ pub async fn read_after(
     database
         .run(move |db| {
             let mut next = db.prepare(
-                "SELECT number, stamped FROM queue WHERE recipient = ? AND number > ?
-                 ORDER BY number LIMIT ?",
+                "SELECT number, stamped FROM queue WHERE recipient = ?1 AND number > ?2
+                     AND EXISTS (SELECT 1 FROM device d WHERE d.id = ?1 AND d.number >= 0)
+                 ORDER BY number LIMIT ?3",
             )?;
             let mut rows = next.query(params![recipient, after, max])?;
             let mut queued = Queued {
