@@ -133,6 +133,13 @@ impl Limits {
         self.accounts.take(account, cost, Instant::now())
     }
 
+    /// What a message costs besides its request: it goes to several devices, and each further one
+    /// is as much work as another message.
+    pub fn targets(&self, account: &AccountId, count: usize) -> Result<(), Refusal> {
+        let cost = count.saturating_sub(1) as f64;
+        self.accounts.take(account, cost, Instant::now())
+    }
+
     pub fn websocket(&self, account: &AccountId) -> Result<(), Refusal> {
         let now = Instant::now();
         self.accounts.take(account, REQUESTS_PER_WEBSOCKET, now)
