@@ -48,6 +48,9 @@ pub const MAX_QUEUED_OF_ONE: i64 = 10_000;
 pub const MAX_QUEUED_BYTES_OF_ONE: i64 = 16 << 20;
 /// Maximum number of bytes in all queues together.
 pub const MAX_QUEUED_IN_ALL: i64 = 8 << 30;
+/// One device gets at most the free space divided by this. While the space fills, each further
+/// queue gets less, so that the devices of a few accounts cannot fill it.
+pub const MIN_RECIPIENTS: i64 = 64;
 
 /// Time for which the content of a mailbox is kept.
 pub const MAILBOX_MS: u64 = 600_000;

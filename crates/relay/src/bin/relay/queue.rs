@@ -9,6 +9,7 @@ use crate::database::Database;
 use crate::errors::Refusal;
 use crate::limits::{
     MAX_QUEUED, MAX_QUEUED_BYTES, MAX_QUEUED_BYTES_OF_ONE, MAX_QUEUED_IN_ALL, MAX_QUEUED_OF_ONE,
+    MIN_RECIPIENTS,
 };
 
 /// How long a refused sender is told to wait before it tries again.
@@ -74,10 +75,14 @@ fn check_room(db: &Connection, from: i64, to: i64, len: usize) -> Result<(), Ref
     let fits = |(messages, bytes): (i64, i64), max: i64, max_bytes: i64| {
         messages < max && bytes.saturating_add(len) <= max_bytes
     };
-    if !fits(queued(0, 0)?, i64::MAX, MAX_QUEUED_IN_ALL) {
+    let (_, all_bytes) = queued(0, 0)?;
+    let free = MAX_QUEUED_IN_ALL.saturating_sub(all_bytes);
+    if len > free {
         return Err(Refusal::retry_after(ErrorCode::RelayFull, FULL_RETRY_SECS));
     }
-    if !fits(queued(to, 0)?, MAX_QUEUED, MAX_QUEUED_BYTES)
+    // Few accounts can have many devices that never fetch anything.
+    let max_bytes = MAX_QUEUED_BYTES.min(free / MIN_RECIPIENTS);
+    if !fits(queued(to, 0)?, MAX_QUEUED, max_bytes)
         || !fits(
             queued(to, from)?,
             MAX_QUEUED_OF_ONE,
