@@ -7,9 +7,9 @@ use waxseal_interface::ErrorCode;
 use waxseal_reporting::{AccountId, DeviceAddress, DeviceId};
 use waxseal_roster::{Pinned, Roster};
 
-use crate::database::Database;
 use crate::errors::Refusal;
 use crate::keys::Keys;
+use crate::removed;
 use crate::state::{Account, Device, Relay};
 
 /// A row of an account and one of its devices: the account's id, name and whether it has a roster,
@@ -26,10 +26,6 @@ type Row = (
 
 const SELECT: &str = "SELECT a.id, name, pinned IS NOT NULL, d.id, number, identity, delivery_key
      FROM account a LEFT JOIN device d ON d.account = a.id AND number >= 0";
-
-/// Maximum number of messages that one job deletes with a removed device. A queue can hold so many
-/// that all requests would wait until they are gone.
-const BATCH: usize = 1_000;
 
 /// Reads every account into the cache. Called once, when the relay starts.
 pub async fn load(relay: &Relay) -> Result<(), Box<dyn std::error::Error>> {
@@ -125,8 +121,8 @@ fn remove_unlisted(db: &Connection, account: i64, roster: &Roster) -> Result<(),
         }
         db.prepare("DELETE FROM one_time WHERE device = ?")?
             .execute([id])?;
-        if !delete_batch(db, id)? {
-            // Nothing finds a row with a negative number but `delete_removed`.
+        if !removed::delete_batch(db, id)? {
+            // Nothing finds a row with a negative number but `removed::delete_all`.
             db.prepare(
                 "UPDATE device SET number = -id, identity = x'', delivery_key = NULL, base = NULL,
                      mark = NULL WHERE id = ?",
@@ -134,43 +130,6 @@ fn remove_unlisted(db: &Connection, account: i64, roster: &Roster) -> Result<(),
             .execute([id])?;
         }
     }
-    Ok(())
-}
-
-/// Deletes some messages of a removed device and, if these were all, the device. Returns whether
-/// they were.
-fn delete_batch(db: &Connection, device: i64) -> Result<bool, Refusal> {
-    let deleted = db
-        .prepare(
-            "DELETE FROM queue WHERE rowid IN
-                 (SELECT rowid FROM queue WHERE recipient = ? LIMIT ?)",
-        )?
-        .execute(params![device, BATCH])?;
-    if deleted == BATCH {
-        return Ok(false);
-    }
-    for delete in [
-        "DELETE FROM inbox WHERE recipient = ?",
-        "DELETE FROM device WHERE id = ?",
-    ] {
-        db.prepare(delete)?.execute([device])?;
-    }
-    Ok(true)
-}
-
-/// Deletes what is left of removed devices, a batch at a time.
-pub async fn delete_removed(database: &Database) -> Result<(), Refusal> {
-    let batch = |db: &Connection| {
-        let removed = db
-            .prepare("SELECT id FROM device WHERE number < 0 LIMIT 1")?
-            .query_row([], |row| row.get(0))
-            .optional()?;
-        match removed {
-            Some(device) => delete_batch(db, device).map(|_| true),
-            None => Ok(false),
-        }
-    };
-    while database.run(batch).await? {}
     Ok(())
 }
 

@@ -27,6 +27,7 @@ mod mailboxes;
 mod messages;
 mod prekeys;
 mod queue;
+mod removed;
 mod reports;
 mod reseals;
 mod reviewer;

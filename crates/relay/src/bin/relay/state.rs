@@ -20,7 +20,7 @@ use crate::limits::{Limits, MAX_ACCOUNTS};
 use crate::serve::Stopping;
 use crate::time::{Proven, Reading, Time};
 use crate::tokens::{Holder, Tokens};
-use crate::{devices, queue, slots};
+use crate::{queue, removed, slots};
 
 /// Everything a handler uses. It lives until the last request has been answered.
 pub struct Relay {
@@ -220,7 +220,7 @@ impl Relay {
         let now_ms = i64::try_from(self.now().as_millis()).unwrap_or(i64::MAX);
         let expire = move |db: &Connection| slots::expire(db, now_ms);
         while self.database.run(expire).await? {}
-        devices::delete_removed(&self.database).await
+        removed::delete_all(&self.database).await
     }
 
     /// Advances proven time. Destroys the stamp keys that are more than thirty days older, and

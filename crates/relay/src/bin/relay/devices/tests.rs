@@ -5,6 +5,7 @@ use super::*;
 use crate::fixture::owner::Owner;
 use crate::fixture::{World, device, send};
 use crate::queue;
+use crate::removed::BATCH;
 
 const NOW: u64 = 21_000 * EPOCH_MS;
 
