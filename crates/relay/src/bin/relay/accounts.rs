@@ -94,7 +94,7 @@ async fn session_of(relay: &Relay, device: &Device) -> Result<Session, Refusal> 
     let id = device.id;
     let read = relay.database.run(move |db| {
         let mark = db
-            .prepare("SELECT mark FROM device WHERE id = ?")?
+            .prepare("SELECT mark FROM device WHERE id = ? AND number >= 0")?
             .query_row([id], |row| row.get(0))
             .optional()?;
         Ok(mark.ok_or(ErrorCode::Removed)?)
@@ -126,7 +126,8 @@ struct Registration {
     roster: Option<Roster>,
 }
 
-/// Stores a device and, if it is new, its account. Returns the device as it is cached then.
+/// Stores a device and, if it is new, its account. Returns the device as it was stored: by now its
+/// number may belong to another one.
 async fn store(relay: &Arc<Relay>, request: Registration) -> Result<Arc<Device>, Refusal> {
     let me = request.me.clone();
     let (database, changed, reader) = (&relay.database, relay.clone(), relay.clone());
@@ -135,8 +136,9 @@ async fn store(relay: &Arc<Relay>, request: Registration) -> Result<Arc<Device>,
         devices::read(db, &reader.keys, account)
     };
     let then = move |account: &Account| changed.cache_account(account);
-    database.run_then(job, then).await?;
-    relay.device(&me).ok_or_else(|| ErrorCode::Removed.into())
+    let account = database.run_then(job, then).await?;
+    let device = account.device(me.device).cloned();
+    device.ok_or_else(|| ErrorCode::Removed.into())
 }
 
 impl Registration {

@@ -9,6 +9,7 @@ use waxseal_roster::{Pinned, Roster};
 
 use crate::errors::Refusal;
 use crate::keys::Keys;
+use crate::removed;
 use crate::state::{Account, Device, Relay};
 
 /// A row of an account and one of its devices: the account's id, name and whether it has a roster,
@@ -24,7 +25,7 @@ type Row = (
 );
 
 const SELECT: &str = "SELECT a.id, name, pinned IS NOT NULL, d.id, number, identity, delivery_key
-     FROM account a LEFT JOIN device d ON d.account = a.id";
+     FROM account a LEFT JOIN device d ON d.account = a.id AND number >= 0";
 
 /// Reads every account into the cache. Called once, when the relay starts.
 pub async fn load(relay: &Relay) -> Result<(), Box<dyn std::error::Error>> {
@@ -92,8 +93,8 @@ pub fn pinned(db: &Connection, account: i64) -> Result<Option<Pinned>, Refusal> 
         .map_err(|error| Refusal::internal(&error))
 }
 
-/// Stores the newest roster of an account. Adds a row for each device that it lists, and deletes
-/// all that the relay has of the others.
+/// Stores the newest roster of an account. Adds a row for each device that it lists, and removes
+/// the others with all that the relay has of them.
 pub fn store(db: &Connection, account: i64, pinned: &Pinned) -> Result<(), Refusal> {
     db.prepare("UPDATE account SET pinned = ? WHERE id = ?")?
         .execute(params![pinned.encode(), account])?;
@@ -109,7 +110,8 @@ pub fn store(db: &Connection, account: i64, pinned: &Pinned) -> Result<(), Refus
 }
 
 fn remove_unlisted(db: &Connection, account: i64, roster: &Roster) -> Result<(), Refusal> {
-    let mut rows = db.prepare("SELECT id, number, identity FROM device WHERE account = ?")?;
+    let mut rows =
+        db.prepare("SELECT id, number, identity FROM device WHERE account = ? AND number >= 0")?;
     let rows = rows.query_map([account], |row| row.try_into())?;
     let rows: Vec<(i64, u32, [u8; 64])> = rows.collect::<Result<_, _>>()?;
     for (id, number, identity) in rows {
@@ -117,13 +119,15 @@ fn remove_unlisted(db: &Connection, account: i64, roster: &Roster) -> Result<(),
         if listed.is_some_and(|listed| listed.identity == identity) {
             continue;
         }
-        for delete in [
-            "DELETE FROM queue WHERE recipient = ?",
-            "DELETE FROM inbox WHERE recipient = ?",
-            "DELETE FROM one_time WHERE device = ?",
-            "DELETE FROM device WHERE id = ?",
-        ] {
-            db.prepare(delete)?.execute([id])?;
+        db.prepare("DELETE FROM one_time WHERE device = ?")?
+            .execute([id])?;
+        if !removed::delete_batch(db, id)? {
+            // Nothing finds a row with a negative number but `removed::delete_all`.
+            db.prepare(
+                "UPDATE device SET number = -id, identity = x'', delivery_key = NULL, base = NULL,
+                     mark = NULL WHERE id = ?",
+            )?
+            .execute([id])?;
         }
     }
     Ok(())
@@ -140,9 +144,12 @@ pub fn find(db: &Connection, account: i64, number: DeviceId) -> Result<Option<i6
 
 /// Refuses what a device asks that was removed since its token was looked at.
 pub fn check_present(db: &Connection, device: i64) -> Result<(), Refusal> {
-    let mut row = db.prepare("SELECT 1 FROM device WHERE id = ?")?;
+    let mut row = db.prepare("SELECT 1 FROM device WHERE id = ? AND number >= 0")?;
     match row.exists([device])? {
         true => Ok(()),
         false => Err(ErrorCode::Removed.into()),
     }
 }
+
+#[cfg(test)]
+mod tests;

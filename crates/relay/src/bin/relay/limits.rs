@@ -48,6 +48,9 @@ pub const MAX_QUEUED_OF_ONE: i64 = 10_000;
 pub const MAX_QUEUED_BYTES_OF_ONE: i64 = 16 << 20;
 /// Maximum number of bytes in all queues together.
 pub const MAX_QUEUED_IN_ALL: i64 = 8 << 30;
+/// One device gets at most the free space divided by this. While the space fills, each further
+/// queue gets less, so that the devices of a few accounts cannot fill it.
+pub const MIN_RECIPIENTS: i64 = 64;
 
 /// Time for which the content of a mailbox is kept.
 pub const MAILBOX_MS: u64 = 600_000;
@@ -130,6 +133,13 @@ impl Limits {
 
     pub fn account(&self, account: &AccountId, body_len: usize) -> Result<(), Refusal> {
         let cost = 1.0 + (body_len / BYTES_PER_REQUEST) as f64;
+        self.accounts.take(account, cost, Instant::now())
+    }
+
+    /// What a message costs besides its request: it goes to several devices, and each further one
+    /// is as much work as another message.
+    pub fn targets(&self, account: &AccountId, count: usize) -> Result<(), Refusal> {
+        let cost = count.saturating_sub(1) as f64;
         self.accounts.take(account, cost, Instant::now())
     }
 

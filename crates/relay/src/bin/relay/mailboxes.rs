@@ -29,33 +29,38 @@ pub async fn fill(
     let now_ms = millis(&relay);
     let job = move |db: &Connection| {
         expire(db, now_ms)?;
-        if let Some(known) = read(db, mailbox, slot)? {
+        if let Some(known) = read(db, mailbox, slot, now_ms)? {
             // CHK-309: what is in a slot is never replaced.
-            return match known == content {
+            return Ok(match known == content {
                 true => Ok(()),
                 false => Err(ErrorCode::SlotTaken.into()),
-            };
+            });
         }
-        fill_slot(db, mailbox, slot, &owner, now_ms, &content)
+        Ok(fill_slot(db, mailbox, slot, &owner, now_ms, &content))
     };
-    relay.database.run(job).await?;
+    // An error of the job would undo what was deleted, and a refusal must not.
+    relay.database.run(job).await??;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Hands out what is in a slot.
 pub async fn fetch(
     State(relay): State<Arc<Relay>>,
-    _: Visitor,
+    visitor: Visitor,
     path: Path<(String, String)>,
 ) -> Result<impl IntoResponse, Refusal> {
     let (mailbox, slot) = slot_in(&path)?;
     let now_ms = millis(&relay);
     let content = relay.database.run(move |db| {
         expire(db, now_ms)?;
-        read(db, mailbox, slot)
+        read(db, mailbox, slot, now_ms)
     });
-    // An error within the job would undo what was deleted.
     let content = content.await?.ok_or(ErrorCode::NoSuchMailbox)?;
+    // Anyone can ask, and what is read is long: it costs as much as what is put.
+    match &visitor {
+        Visitor::Device(device) => relay.limits.account(&device.me.account, content.len())?,
+        Visitor::Address(address) => relay.limits.address(*address, content.len())?,
+    }
     let octets = [(header::CONTENT_TYPE, "application/octet-stream")];
     Ok((octets, content))
 }
@@ -72,3 +77,6 @@ fn slot_in(Path((mailbox, slot)): &Path<(String, String)>) -> Result<([u8; 16], 
 fn millis(relay: &Relay) -> i64 {
     i64::try_from(relay.now().as_millis()).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

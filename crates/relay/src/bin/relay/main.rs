@@ -27,6 +27,7 @@ mod mailboxes;
 mod messages;
 mod prekeys;
 mod queue;
+mod removed;
 mod reports;
 mod reseals;
 mod reviewer;
@@ -229,6 +230,11 @@ async fn keep_time(relay: Arc<Relay>, mut stopping: Stopping) {
         }
         if let Err(error) = relay.keep_time().await {
             tracing::error!(%error, "time could not be recorded");
+        }
+        // A failure is in the log already, and the next turn goes on. So does a later start.
+        tokio::select! {
+            _ = relay.clean_up() => {}
+            () = stopping.wait() => return,
         }
     }
 }

@@ -40,6 +40,8 @@ pub async fn send(
         _ => ErrorCode::NotFromDevice.into(),
     })?;
     let peer = relay.account(&recipient).ok_or(ErrorCode::NoSuchAccount)?;
+    let count = authentic.targets().len();
+    relay.limits.targets(&sender.me.account, count)?;
     let (from, shared) = (sender.clone(), relay.clone());
     accept(&relay, &sender, mark, move |db, keys, accepted_at| {
         let targets = Targets::read(db, &from, &peer)?;
@@ -148,3 +150,6 @@ pub async fn accept(
         }),
     }
 }
+
+#[cfg(test)]
+mod tests;

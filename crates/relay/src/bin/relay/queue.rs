@@ -9,6 +9,7 @@ use crate::database::Database;
 use crate::errors::Refusal;
 use crate::limits::{
     MAX_QUEUED, MAX_QUEUED_BYTES, MAX_QUEUED_BYTES_OF_ONE, MAX_QUEUED_IN_ALL, MAX_QUEUED_OF_ONE,
+    MIN_RECIPIENTS,
 };
 
 /// How long a refused sender is told to wait before it tries again.
@@ -23,7 +24,7 @@ pub fn next_accepted_at(
     clock: Timestamp,
 ) -> Result<Timestamp, Refusal> {
     let last: Option<Option<u64>> = db
-        .prepare("SELECT accepted_at_ms FROM device WHERE id = ?")?
+        .prepare("SELECT accepted_at_ms FROM device WHERE id = ? AND number >= 0")?
         .query_row([sender], |row| row.get(0))
         .optional()?;
     // The device may have been removed since its token was looked at.
@@ -74,10 +75,14 @@ fn check_room(db: &Connection, from: i64, to: i64, len: usize) -> Result<(), Ref
     let fits = |(messages, bytes): (i64, i64), max: i64, max_bytes: i64| {
         messages < max && bytes.saturating_add(len) <= max_bytes
     };
-    if !fits(queued(0, 0)?, i64::MAX, MAX_QUEUED_IN_ALL) {
+    let (_, all_bytes) = queued(0, 0)?;
+    let free = MAX_QUEUED_IN_ALL.saturating_sub(all_bytes);
+    if len > free {
         return Err(Refusal::retry_after(ErrorCode::RelayFull, FULL_RETRY_SECS));
     }
-    if !fits(queued(to, 0)?, MAX_QUEUED, MAX_QUEUED_BYTES)
+    // Few accounts can have many devices that never fetch anything.
+    let max_bytes = MAX_QUEUED_BYTES.min(free / MIN_RECIPIENTS);
+    if !fits(queued(to, 0)?, MAX_QUEUED, max_bytes)
         || !fits(
             queued(to, from)?,
             MAX_QUEUED_OF_ONE,
@@ -119,7 +124,7 @@ pub struct Queued {
 }
 
 /// Reads a device's messages with numbers above `after`. Stops at `max` messages, or once they
-/// add up to 256 KiB.
+/// add up to 256 KiB. A removed device has none.
 pub async fn read_after(
     database: &Database,
     recipient: i64,
@@ -130,8 +135,9 @@ pub async fn read_after(
     database
         .run(move |db| {
             let mut next = db.prepare(
-                "SELECT number, stamped FROM queue WHERE recipient = ? AND number > ?
-                 ORDER BY number LIMIT ?",
+                "SELECT number, stamped FROM queue WHERE recipient = ?1 AND number > ?2
+                     AND EXISTS (SELECT 1 FROM device d WHERE d.id = ?1 AND d.number >= 0)
+                 ORDER BY number LIMIT ?3",
             )?;
             let mut rows = next.query(params![recipient, after, max])?;
             let mut queued = Queued {

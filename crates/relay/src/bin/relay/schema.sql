@@ -26,6 +26,8 @@ CREATE TABLE device (
     lost_to_ms INTEGER,
     UNIQUE (account, number)
 ) STRICT;
+-- Removed devices whose queue is not deleted yet have a negative number.
+CREATE INDEX device_removed ON device (number) WHERE number < 0;
 
 -- A row stays after its part was handed out, so that a part uploaded twice is not handed out twice.
 CREATE TABLE one_time (

@@ -19,16 +19,36 @@ const SLOT_BYTES: i64 = 256;
 /// How long is waited when there is no room.
 const FULL_RETRY_SECS: u64 = 60;
 
-/// Deletes the content whose time is over. Content from a time when the clock was ahead goes too.
-pub fn expire(db: &Connection, now_ms: i64) -> Result<(), Refusal> {
+/// Maximum number of slots that one job empties, so that other requests do not wait for long. Each
+/// request fills one slot at most.
+const BATCH: usize = 100;
+
+/// Deletes content whose time is over, a batch of it. Content from a time when the clock was ahead
+/// goes too. Returns whether there may be more.
+pub fn expire(db: &Connection, now_ms: i64) -> Result<bool, Refusal> {
     let kept_ms = i64::try_from(MAILBOX_MS).unwrap_or(i64::MAX);
-    db.prepare("DELETE FROM mailbox WHERE put_at_ms <= ?1 - ?2 OR put_at_ms > ?1 + ?2")?
-        .execute(params![now_ms, kept_ms])?;
-    Ok(())
+    let deleted = db
+        .prepare(
+            "DELETE FROM mailbox WHERE rowid IN (SELECT rowid FROM mailbox
+                 WHERE put_at_ms <= ?1 - ?2 OR put_at_ms > ?1 + ?2 LIMIT ?3)",
+        )?
+        .execute(params![now_ms, kept_ms, BATCH])?;
+    Ok(deleted == BATCH)
 }
 
-/// What is in a slot.
-pub fn read(db: &Connection, mailbox: [u8; 16], slot: u8) -> Result<Option<Vec<u8>>, Refusal> {
+/// What is in a slot. If its time is over, the slot is emptied.
+pub fn read(
+    db: &Connection,
+    mailbox: [u8; 16],
+    slot: u8,
+    now_ms: i64,
+) -> Result<Option<Vec<u8>>, Refusal> {
+    let kept_ms = i64::try_from(MAILBOX_MS).unwrap_or(i64::MAX);
+    db.prepare(
+        "DELETE FROM mailbox WHERE mailbox = ?1 AND slot = ?2
+             AND (put_at_ms <= ?3 - ?4 OR put_at_ms > ?3 + ?4)",
+    )?
+    .execute(params![mailbox, slot, now_ms, kept_ms])?;
     let content = db
         .prepare("SELECT content FROM mailbox WHERE mailbox = ? AND slot = ?")?
         .query_row(params![mailbox, slot], |row| row.get(0))

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use rusqlite::Connection;
 use tokio::sync::{Semaphore, mpsc};
 use waxseal_interface::{RelayCard, SealingPublicKey};
 use waxseal_relay::{ReviewerPublicKey, VaultPublicKeys};
@@ -13,12 +14,13 @@ use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, Timestamp};
 
 use crate::connected::ConnectedDevices;
 use crate::database::Database;
+use crate::errors::Refusal;
 use crate::keys::{DATABASE, Keys, REGION, VERIFY_DAYS};
 use crate::limits::{Limits, MAX_ACCOUNTS};
 use crate::serve::Stopping;
 use crate::time::{Proven, Reading, Time};
 use crate::tokens::{Holder, Tokens};
-use crate::{queue, slots};
+use crate::{queue, removed, slots};
 
 /// Everything a handler uses. It lives until the last request has been answered.
 pub struct Relay {
@@ -212,6 +214,15 @@ impl Relay {
         self.keys.reach_back_to(now)
     }
 
+    /// Deletes what nobody can get any more: the content of mailboxes whose time is over, and the
+    /// queues of removed devices.
+    pub async fn clean_up(&self) -> Result<(), Refusal> {
+        let now_ms = i64::try_from(self.now().as_millis()).unwrap_or(i64::MAX);
+        let expire = move |db: &Connection| slots::expire(db, now_ms);
+        while self.database.run(expire).await? {}
+        removed::delete_all(&self.database).await
+    }
+
     /// Advances proven time. Destroys the stamp keys that are more than thirty days older, and
     /// prepares those of today and tomorrow.
     ///
@@ -221,11 +232,7 @@ impl Relay {
         let failed = |_| "the database failed";
         let kept_from = self.keys.stamp().oldest_epoch();
         let proven = self.time.advance(kept_from);
-        let now_ms = i64::try_from(self.now().as_millis()).unwrap_or(i64::MAX);
-        let save = self.database.run(move |db| {
-            slots::expire(db, now_ms)?;
-            proven.save(db)
-        });
+        let save = self.database.run(move |db| proven.save(db));
         save.await.map_err(failed)?;
 
         let oldest = proven.oldest_epoch();

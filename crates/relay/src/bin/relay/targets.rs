@@ -138,7 +138,8 @@ impl Targets {
 impl Side {
     fn read(db: &Connection, account: i64, name: &str) -> Result<Self, Refusal> {
         let newest = devices::pinned(db, account)?.ok_or(ErrorCode::NoRoster)?;
-        let mut rows = db.prepare("SELECT number, id FROM device WHERE account = ?")?;
+        let mut rows =
+            db.prepare("SELECT number, id FROM device WHERE account = ? AND number >= 0")?;
         let rows = rows.query_map([account], |row| Ok((DeviceId(row.get(0)?), row.get(1)?)))?;
         Ok(Self {
             account,

@@ -1,9 +1,11 @@
 use std::net::IpAddr;
 
-use ed25519_dalek::Signer;
-use waxseal_reporting::relay::EPOCH_MS;
+use ed25519_dalek::{Signer, SigningKey};
+use waxseal_reporting::AccountId;
+use waxseal_reporting::relay::{DeliveryKey, EPOCH_MS};
 
 use super::*;
+use crate::fixture::owner::{Owner, identity_of};
 use crate::fixture::{World, device, key_of};
 
 const NOW: u64 = 21_000 * EPOCH_MS;
@@ -75,4 +77,46 @@ async fn one_account_cannot_answer_all_the_challenges_that_the_relay_remembers()
     assert!(answered >= 100);
     let challenge = challenged(&relay).await;
     answer(&relay, &bob.me, &challenge).await.unwrap();
+}
+
+/// Stores a device of Alice's, whose identity is made of this seed, and the roster.
+async fn registered(relay: &Arc<Relay>, number: u32, seed: u8, roster: Roster) -> Arc<Device> {
+    let key = SigningKey::from_bytes(&[seed; 32]);
+    let me = DeviceAddress::new(AccountId::new("alice").unwrap(), DeviceId(number));
+    let delivery_key = relay.keys.seal(&DeliveryKey::from_bytes([seed; 32]), &me);
+    let request = Registration {
+        me,
+        identity: identity_of(&key),
+        delivery_key,
+        roster: Some(roster),
+    };
+    store(relay, request).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_device_whose_number_gets_another_identity_gets_no_token_of_that_one() {
+    let world = World::at(NOW);
+    let relay = world.open().await;
+    let owner = Owner::new("alice");
+    let keys = [1, 2, 3].map(|seed| SigningKey::from_bytes(&[seed; 32]));
+    let first = owner.first(1, &keys[0], NOW);
+    let second = owner.recovered(&first, (3, &keys[2]), NOW, |draft| {
+        draft.remove(1).unwrap();
+        draft.add(owner.entry(1, &keys[1])).unwrap();
+        draft.add(owner.entry(3, &keys[2])).unwrap();
+    });
+    // The answer to the first registration is on its way while the account is recovered.
+    let mut early = std::pin::pin!(registered(&relay, 1, 1, first));
+    let waker = std::task::Waker::noop();
+    let polled = early
+        .as_mut()
+        .poll(&mut std::task::Context::from_waker(waker));
+    assert!(polled.is_pending());
+    let late = registered(&relay, 1, 2, second).await;
+    let early = early.await;
+    assert_eq!(late.identity, identity_of(&keys[1]));
+    assert_eq!(early.identity, identity_of(&keys[0]));
+    let refused = session_of(&relay, &early).await.unwrap_err();
+    assert_eq!(refused.code, ErrorCode::Removed);
+    session_of(&relay, &late).await.unwrap();
 }

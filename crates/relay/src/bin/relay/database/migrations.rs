@@ -2,7 +2,7 @@
 
 /// The changes from each version of the schema to the next, from version 1 on. `schema.sql` is the
 /// newest version.
-pub const MIGRATIONS: [&str; 9] = [
+pub const MIGRATIONS: [&str; 10] = [
     // Messages of format 01 in the queue are dropped: no recipient accepts them any more.
     "DELETE FROM queue;
      ALTER TABLE queue RENAME COLUMN delivery TO stamped;
@@ -207,4 +207,6 @@ pub const MIGRATIONS: [&str; 9] = [
              WHERE owner IN (old.owner, substr(old.owner, 1, 2));
          DELETE FROM lodged WHERE owner = old.owner AND slots = 0;
      END;",
+    // The queue of a removed device is deleted little by little.
+    "CREATE INDEX device_removed ON device (number) WHERE number < 0;",
 ];

@@ -211,3 +211,32 @@ async fn a_reader_that_pages_by_number_misses_nothing_of_several_writers() {
     assert_eq!(all.len(), seen);
     assert!(seen > EACH);
 }
+
+#[tokio::test]
+async fn while_the_relay_fills_each_queue_gets_less_and_none_gets_all_that_is_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = database(&dir);
+    let checked = database.run(|db| {
+        let (alice, bob) = (insert(db, "alice"), insert(db, "bob"));
+        let set = |of: i64, bytes: i64| {
+            let set = "INSERT INTO share VALUES (?1, 0, 1, ?2)
+                 ON CONFLICT DO UPDATE SET bytes = ?2";
+            db.execute(set, [of, bytes]).unwrap();
+        };
+        let room = |len: usize| check_room(db, alice, bob, len).map_err(|refusal| refusal.code);
+        // An empty relay has room for the longest queue.
+        set(bob, MAX_QUEUED_BYTES - 100);
+        assert_eq!(room(100), Ok(()));
+        assert_eq!(room(101), Err(ErrorCode::QueueFull));
+        let left = 64_000;
+        set(0, MAX_QUEUED_IN_ALL - left);
+        assert_eq!(room(1), Err(ErrorCode::QueueFull));
+        set(bob, 400);
+        assert_eq!(room(600), Ok(()));
+        assert_eq!(room(601), Err(ErrorCode::QueueFull));
+        set(0, MAX_QUEUED_IN_ALL);
+        assert_eq!(room(1), Err(ErrorCode::RelayFull));
+        Ok(())
+    });
+    checked.await.unwrap();
+}

@@ -25,9 +25,8 @@ async fn settle(relay: &Relay) {
 }
 
 async fn queued(relay: &Relay) -> i64 {
-    let count = |db: &rusqlite::Connection| {
-        Ok(db.query_row("SELECT count(*) FROM queue", [], |row| row.get(0))?)
-    };
+    let count =
+        |db: &Connection| Ok(db.query_row("SELECT count(*) FROM queue", [], |row| row.get(0))?);
     relay.database.run(count).await.unwrap()
 }
 
@@ -216,7 +215,7 @@ async fn without_a_record_of_proven_time_a_clock_years_ahead_destroys_no_key() {
         let relay = world.open().await;
         let oldest = relay.keys.stamp().oldest_epoch();
         assert_eq!(oldest, 21_000 - 30);
-        let forget = |db: &rusqlite::Connection| Ok(db.execute("DELETE FROM proven", [])?);
+        let forget = |db: &Connection| Ok(db.execute("DELETE FROM proven", [])?);
         relay.database.run(forget).await.unwrap();
         drop(relay);
         if lost {

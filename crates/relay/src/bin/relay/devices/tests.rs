@@ -1,0 +1,65 @@
+use ed25519_dalek::SigningKey;
+use waxseal_reporting::relay::EPOCH_MS;
+
+use super::*;
+use crate::fixture::owner::Owner;
+use crate::fixture::{World, device, send};
+use crate::queue;
+use crate::removed::BATCH;
+
+const NOW: u64 = 21_000 * EPOCH_MS;
+
+#[tokio::test]
+async fn a_long_queue_of_a_removed_device_is_out_of_reach_at_once_and_deleted_little_by_little() {
+    let world = World::at(NOW);
+    let relay = world.open().await;
+    let (alice, bob) = (device(&relay, "alice").await, device(&relay, "bob").await);
+    send(&relay, &alice, &bob, "first").await.unwrap();
+    let (row, account) = (bob.id, bob.account);
+    let fill = relay.database.run(move |db| {
+        db.prepare(
+            "INSERT INTO queue WITH RECURSIVE n(i) AS
+                 (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)
+             SELECT ?1, i, sender, epoch, stamped FROM queue, n WHERE recipient = ?1",
+        )?
+        .execute(params![row, 3 * BATCH])?;
+        Ok(())
+    });
+    fill.await.unwrap();
+    let count = async |table: &'static str| {
+        let query = format!("SELECT count(*) FROM {table}");
+        let count = relay.database.run(move |db| {
+            let count: usize = db.query_row(&query, [], |row| row.get(0))?;
+            Ok(count)
+        });
+        count.await.unwrap()
+    };
+    let queued = async || queue::read_after(&relay.database, row, 0, 9).await;
+    assert_eq!(queued().await.unwrap().messages.len(), 9);
+
+    let other = SigningKey::from_bytes(&[7; 32]);
+    let without = Pinned::first(Owner::new("bob").first(2, &other, NOW));
+    let reader = relay.clone();
+    let store = relay.database.run(move |db| {
+        store(db, account, &without)?;
+        let read = read(db, &reader.keys, account)?;
+        assert!(read.devices.is_empty());
+        assert_eq!(read.unregistered, [2]);
+        // Whatever the device still asks, it is removed.
+        let removed = |result: Result<(), Refusal>| result.unwrap_err().code == ErrorCode::Removed;
+        assert!(removed(check_present(db, row)));
+        let now = waxseal_reporting::Timestamp::from_millis(NOW);
+        assert!(removed(queue::next_accepted_at(db, row, now).map(drop)));
+        assert_eq!(find(db, account, DeviceId(1))?, None);
+        Ok(())
+    });
+    store.await.unwrap();
+    assert!(queued().await.unwrap().messages.is_empty());
+    assert_eq!(count("queue").await, 2 * BATCH);
+
+    relay.clean_up().await.unwrap();
+    assert_eq!(count("queue").await, 0);
+    assert_eq!(count("inbox").await, 0);
+    assert_eq!(count("device").await, 2);
+    assert_eq!(count("share WHERE messages != 0").await, 0);
+}

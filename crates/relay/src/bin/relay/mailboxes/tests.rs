@@ -1,0 +1,77 @@
+use std::net::IpAddr;
+
+use waxseal_reporting::relay::EPOCH_MS;
+
+use super::*;
+use crate::fixture::World;
+
+const NOW: u64 = 21_000 * EPOCH_MS;
+const MAILBOX: [u8; 16] = [0xab; 16];
+
+fn path(slot: u8) -> Path<(String, String)> {
+    Path(("ab".repeat(16), slot.to_string()))
+}
+
+fn visitor() -> Visitor {
+    Visitor::Address(IpAddr::from([192, 0, 2, 1]))
+}
+
+async fn put(relay: &Arc<Relay>, slot: u8, content: &[u8]) -> Result<(), ErrorCode> {
+    let body = BinaryBody(content.to_vec().into());
+    let filled = fill(State(relay.clone()), visitor(), path(slot), body);
+    filled.await.map(drop).map_err(|refusal| refusal.code)
+}
+
+async fn get(relay: &Arc<Relay>, slot: u8) -> Result<(), ErrorCode> {
+    let fetched = fetch(State(relay.clone()), visitor(), path(slot));
+    fetched.await.map(drop).map_err(|refusal| refusal.code)
+}
+
+#[tokio::test]
+async fn much_content_whose_time_is_over_is_deleted_little_by_little_and_never_read() {
+    let world = World::at(NOW);
+    let relay = world.open().await;
+    let old = relay.database.run(|db| {
+        for slot in 0..250 {
+            let at = i64::try_from(NOW).unwrap() - 700_000 - i64::from(slot);
+            db.execute(
+                "INSERT INTO mailbox VALUES (?, ?, 'a:192.0.2.1', ?, x'00')",
+                (MAILBOX, 249 - slot, at),
+            )?;
+        }
+        Ok(())
+    });
+    old.await.unwrap();
+    let left = async || {
+        let count = |db: &Connection| {
+            let left: i64 = db.query_row("SELECT count(*) FROM mailbox", [], |row| row.get(0))?;
+            Ok(left)
+        };
+        relay.database.run(count).await.unwrap()
+    };
+    // A refusal keeps what was deleted, so the room comes back.
+    assert_eq!(put(&relay, 250, b"x").await, Err(ErrorCode::MailboxFull));
+    assert_eq!(left().await, 150);
+    // The rest is not there for anyone.
+    assert_eq!(get(&relay, 249).await, Err(ErrorCode::NoSuchMailbox));
+    assert_eq!(left().await, 49);
+    put(&relay, 248, b"x").await.unwrap();
+    assert_eq!(left().await, 1);
+    world.clocks.pass(700_000);
+    relay.clean_up().await.unwrap();
+    assert_eq!(left().await, 0);
+}
+
+#[tokio::test]
+async fn what_is_read_costs_as_much_as_what_is_put() {
+    let world = World::at(NOW);
+    let relay = world.open().await;
+    put(&relay, 0, &[7; MAX_MAILBOX_LEN]).await.unwrap();
+    let mut read = 0;
+    while get(&relay, 0).await.is_ok() {
+        read += 1;
+        assert!(read < 1_000);
+    }
+    assert!(read >= 140, "{read}");
+    assert_eq!(get(&relay, 0).await, Err(ErrorCode::TooManyRequests));
+}
