@@ -6,7 +6,9 @@
 //! claims   = sender's own roster 24 || recipient's roster as the sender knows it 24
 //! roster   = epoch be32 || version be32 || first half of the roster's hash 16
 //! slot     = preamble || message of the session, or refusal
-//! associated data = that of the message || "waxseal/1/preamble" || preamble
+//! associated data = that of the message || "waxseal/1/preamble" || 01 || claims
+//!                 | that of the message || "waxseal/1/preamble" || 02 || claims
+//!                       || SHA-256(len || roster)
 //! ```
 //!
 //! Each device thus tells every other one which rosters it goes by, without the relay's help. The
@@ -17,6 +19,7 @@
 //! the messages that begin a session. Whoever gets them after the device was removed can still tell
 //! whose they are.
 
+use sha2::{Digest, Sha256};
 use waxseal_roster::limits::MAX_SIGNED_ROSTER_LEN;
 use waxseal_roster::{Roster, RosterVersion};
 
@@ -148,7 +151,12 @@ impl Preamble {
 /// The associated data of a ciphertext with a preamble.
 pub(crate) fn associated_data(of_message: &[u8], preamble: &[u8]) -> Vec<u8> {
     // CHK-311: the session authenticates the preamble.
-    [of_message, labels::PREAMBLE, preamble].concat()
+    let (claims, roster) = preamble
+        .split_at_checked(PREAMBLE_LEN)
+        .unwrap_or((preamble, &[]));
+    let digest = (!roster.is_empty()).then(|| Sha256::digest(roster));
+    let digest = digest.as_deref().unwrap_or_default();
+    [of_message, labels::PREAMBLE, claims, digest].concat()
 }
 
 #[cfg(test)]

@@ -76,3 +76,21 @@ fn chk310_a_ciphertext_without_a_whole_preamble_of_this_version_is_refused() {
         assert!(Preamble::split(&carried).is_none(), "{len}");
     }
 }
+
+#[test]
+fn chk311_the_session_authenticates_claims_and_roster_in_few_bytes() {
+    let whole = Preamble {
+        sender: Some(claim(7)),
+        recipient: None,
+        roster: Some(vec![5; MAX_SIGNED_ROSTER_LEN]),
+    };
+    let of = |preamble: &[u8]| associated_data(b"message", preamble);
+    let bytes = whole.encode(true);
+    assert!(of(&bytes).len() < 200);
+    for place in [0, 1, PREAMBLE_LEN, PREAMBLE_LEN + 2, bytes.len() - 1] {
+        let mut altered = bytes.clone();
+        altered[place] ^= 1;
+        assert_ne!(of(&altered), of(&bytes), "{place}");
+    }
+    assert_ne!(of(&bytes), of(&whole.encode(false)));
+}
