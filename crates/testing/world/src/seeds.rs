@@ -6,7 +6,7 @@ mod roster;
 mod scripts;
 mod sync;
 
-use waxseal::core::{IdentityKeyPair, PreKeyBundle, PreKeys, SessionSet};
+use waxseal::core::{PreKeyBundle, PreKeys, SessionSet};
 use waxseal::reporting::intake::{AcceptanceKey, examine};
 use waxseal::reporting::message::{Extensions, Payload};
 use waxseal::reporting::recipient::Refusal;
