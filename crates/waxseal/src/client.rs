@@ -2,10 +2,10 @@
 //!
 //! Each file of `client/` is one step of a message's journey: `delivery_key`, `prekeys`, `contact`,
 //! `send`, `outbox`, `receive`, `history`, `due`, `delete`, `report`. A message that does not open
-//! goes on: `unopened` notes it, `refuse` asks its author for it, the author's `refused` notes that,
-//! and `again` seals it again. `receipts` tells what arrived, `awaited` waits for that, and `upkeep` does all of it.
-//! After a report, `promise` keeps what the provider promised, and `told` verifies its receipts and
-//! compares them with the `kept_receipt`.
+//! goes on: `unopened` notes it, `refuse` asks its author for it, the author's `refused` notes
+//! that, and `again` seals it again. `receipts` tells what arrived, `awaited` waits for that, and
+//! `upkeep` does all of it. After a report, `promise` keeps what the provider promised, and `told`
+//! verifies its receipts and compares them with the `kept_receipt`.
 //! `set_back` notices that the store is an older copy. The steps share four files: `peers` caches
 //! recently used peers, `state` reads and writes records, `page` lists them, `keys` names them.
 //!

@@ -157,8 +157,8 @@ impl fmt::Debug for PostedFanout {
     }
 }
 
-/// A message for one or several devices, of which the relay knows that its sender's device asks for the
-/// stamp, for this audience.
+/// A message for one or several devices, of which the relay knows that its sender's device asks for
+/// the stamp, for this audience.
 ///
 /// Only [`PostedFanout::authenticate`] makes one. Stamp it once, with
 /// [`StampKeys::stamp`](crate::relay::StampKeys::stamp), after you compared its devices with the
