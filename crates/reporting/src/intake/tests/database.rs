@@ -145,7 +145,7 @@ impl Provider {
         let conversation = audience.conversation(&alice.account);
         let mut draft = ReportDraft::new(self.bob.clone(), Reason::Spam);
         for sequence in 0..2 {
-            let now = Timestamp::from_millis(NOW.as_millis() + sequence);
+            let now = Timestamp::from_millis(NOW.as_millis().saturating_add(sequence));
             let payload = Payload::text(PayloadHeader::new(sequence, NOW), "spam").unwrap();
             let rng = &mut rand::rng();
             let sealed = seal(&mut Clear, &alice, &conversation, &payload, rng).unwrap();
