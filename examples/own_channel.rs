@@ -15,10 +15,10 @@ use sha2::{Digest, Sha256};
 use waxseal_reporting::intake::{AcceptanceKey, ReportId, examine};
 use waxseal_reporting::message::{Payload, PayloadHeader};
 use waxseal_reporting::recipient::{OpeningChannel, open};
-use waxseal_reporting::relay::{DeliveryKey, PostedEnvelope, StampKeys, StampedEnvelope};
+use waxseal_reporting::relay::{DeliveryKey, PostedFanout, StampKeys, StampedEnvelope};
 use waxseal_reporting::reporter::{Disclosure, Reason, ReportDraft};
 use waxseal_reporting::reviewer::review;
-use waxseal_reporting::sender::{SealingChannel, seal};
+use waxseal_reporting::sender::{Fanout, RosterStamp, SealingChannel, seal};
 use waxseal_reporting::vault::{ModerationKeyPair, Unseal, Vault};
 use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId, Timestamp};
 use zeroize::Zeroizing;
@@ -98,15 +98,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     let secret = [7; 32]; // a handshake agrees on it
     let (mut to_bob, mut from_alice) = (Chain::new(secret), Chain::new(secret));
 
-    // Alice seals, the relay stamps, Bob opens.
+    // Alice seals for each device, here for one. The relay stamps, Bob opens.
     let to = Audience::Direct(bob.account.clone());
     let conversation = to.conversation(&alice.account);
     let payload = Payload::text(PayloadHeader::new(0, now), "You have won!")?;
     let sealed = seal(&mut to_bob, &alice, &conversation, &payload, rng)?;
-    let posted = sealed.envelope.post(&alice_key, &alice, &to, now);
-    let posted = PostedEnvelope::decode(&posted)?.authenticate(&alice_key, &alice, &to, now)?;
+    let no_rosters = RosterStamp::default(); // each account has one device
+    let mut fanout = Fanout::new(*sealed.sent.tag(), no_rosters, no_rosters);
+    fanout.insert(false, bob.device, Some(sealed.envelope))?;
+    let posted = fanout.post(&alice_key, &alice, &to, now);
+    let posted = PostedFanout::decode(&posted)?.authenticate(&alice_key, &alice, &to, now)?;
     let claim = stamp_keys.stamp(&posted, now)?;
-    let delivery = StampedEnvelope::new(claim, posted)?.deliver(&bob_key);
+    let queued = StampedEnvelope::fan_out(claim, posted)?; // one for each device
+    let delivery = queued[0].1.deliver(&bob_key);
     let delivery = delivery.authenticate(&bob_key, &bob)?;
     let opened = open(&mut from_alice, &delivery)?;
     println!("bob reads {:?}", opened.content().as_text());

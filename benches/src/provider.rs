@@ -123,7 +123,7 @@ impl Relay {
         keys.verify(claim, NOW).expect("a genuine stamp");
     }
 
-    /// Does all that a relay does with a message: decodes it, checks the device MAC, stamps it, and
+    /// Does all that a relay does with a message: decodes it, checks the fanout MAC, stamps it, and
     /// makes the delivery and the receipt with their MACs. Returns (delivery, receipt).
     #[must_use]
     pub fn relay(&self) -> (Vec<u8>, Vec<u8>) {

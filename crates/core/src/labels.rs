@@ -60,14 +60,10 @@ pub(crate) const DEVICE_PROOF: &[u8] = b"waxseal/2/core/device-proof";
 pub(crate) const ROSTER: &[u8] = b"waxseal/2/core/roster";
 /// Hash of the whole handshake, which people compare in part when they link a device.
 pub(crate) const SESSION_DIGEST: &[u8] = b"waxseal/2/core/session-digest";
-/// First hash of a fingerprint in a safety number of two account keys.
-pub(crate) const ACCOUNT_FINGERPRINT_START: &[u8] = b"waxseal/2/core/fingerprint-start";
-/// Each later hash of a fingerprint in a safety number of two account keys.
-pub(crate) const ACCOUNT_FINGERPRINT_STEP: &[u8] = b"waxseal/2/core/fingerprint-step";
-/// First hash of a fingerprint in a safety number.
-pub(crate) const FINGERPRINT_START: &[u8] = b"waxseal/1/core/fingerprint-start";
-/// Each later hash of a fingerprint in a safety number.
-pub(crate) const FINGERPRINT_STEP: &[u8] = b"waxseal/1/core/fingerprint-step";
+/// First hash of an account key's fingerprint in a safety number.
+pub(crate) const FINGERPRINT_START: &[u8] = b"waxseal/2/core/fingerprint-start";
+/// Each later hash of an account key's fingerprint in a safety number.
+pub(crate) const FINGERPRINT_STEP: &[u8] = b"waxseal/2/core/fingerprint-step";
 
 /// All labels of this file, for tests.
 #[cfg(test)]
@@ -98,8 +94,6 @@ pub(crate) const ALL: &[&[u8]] = &[
     DEVICE_PROOF,
     ROSTER,
     SESSION_DIGEST,
-    ACCOUNT_FINGERPRINT_START,
-    ACCOUNT_FINGERPRINT_STEP,
     FINGERPRINT_START,
     FINGERPRINT_STEP,
 ];

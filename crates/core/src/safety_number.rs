@@ -7,7 +7,6 @@ use subtle::ConstantTimeEq;
 use thiserror::Error;
 
 use crate::error::DecodeError;
-use crate::identity::IdentityKey;
 use crate::labels;
 
 /// Maximum length of an account identifier in a safety number, in bytes. Bounds the input that is
@@ -20,11 +19,9 @@ pub const MAX_ACCOUNT_ID_LEN: usize = 256;
 /// bits. A device spends half a millisecond on these hashes.
 const ITERATIONS: usize = 1_024;
 
-/// Version byte of the scannable form of a number of two identities.
-const SCANNABLE_VERSION: u8 = 0x01;
-/// Version byte of the scannable form of a number of two account keys.
-const SCANNABLE_VERSION_2: u8 = 0x02;
-/// Length of the scannable form: version, fingerprint of the device that shows it, fingerprint of
+/// Version byte of the scannable form.
+const SCANNABLE_VERSION: u8 = 0x02;
+/// Length of the scannable form: version, fingerprint of the account that shows it, fingerprint of
 /// its peer.
 const SCANNABLE_LEN: usize = 1 + 32 + 32;
 
@@ -38,8 +35,8 @@ pub struct InvalidAccountId {
     pub max: usize,
 }
 
-/// A number computed from the identities and accounts of both parties. Both devices show the same
-/// number, unless someone sits in between.
+/// A number computed from the account keys and accounts of both parties. All their devices show the
+/// same number, unless someone sits in between.
 ///
 /// It is public, but comparing it is only worthwhile over a channel on which the parties recognise
 /// each other.
@@ -50,8 +47,6 @@ pub struct InvalidAccountId {
 /// | scannable | 65 bytes | version, our fingerprint (32), the peer's fingerprint (32) |
 #[derive(Clone)]
 pub struct SafetyNumber {
-    /// Version byte of the scannable form.
-    version: u8,
     ours: [u8; 32],
     theirs: [u8; 32],
 }
@@ -60,32 +55,13 @@ pub struct SafetyNumber {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Scan {
-    /// Both devices see the same two identities and accounts.
+    /// Both devices see the same two account keys and accounts.
     Match,
-    /// The devices see different identities or accounts. Do not mark the peer as verified.
+    /// The devices see different account keys or accounts. Do not mark the peer as verified.
     Mismatch,
 }
 
 impl SafetyNumber {
-    /// Computes the number from the identity and account identifier of each party. An identifier
-    /// has 1 to [`MAX_ACCOUNT_ID_LEN`] bytes.
-    ///
-    /// # Errors
-    /// [`InvalidAccountId`].
-    pub fn new(
-        ours: (&IdentityKey, &[u8]),
-        theirs: (&IdentityKey, &[u8]),
-    ) -> Result<Self, InvalidAccountId> {
-        let fingerprint = |(identity, account): (&IdentityKey, &[u8])| {
-            fingerprint(&LABELS_1, &identity.to_bytes(), account)
-        };
-        Ok(Self {
-            version: SCANNABLE_VERSION,
-            ours: fingerprint(ours)?,
-            theirs: fingerprint(theirs)?,
-        })
-    }
-
     /// Computes the number from the account key and account identifier of each party. An identifier
     /// has 1 to [`MAX_ACCOUNT_ID_LEN`] bytes.
     ///
@@ -97,13 +73,9 @@ impl SafetyNumber {
         ours: (&[u8; 32], &str),
         theirs: (&[u8; 32], &str),
     ) -> Result<Self, InvalidAccountId> {
-        let fingerprint = |(key, account): (&[u8; 32], &str)| {
-            fingerprint(&LABELS_2, key.as_slice(), account.as_bytes())
-        };
         Ok(Self {
-            version: SCANNABLE_VERSION_2,
-            ours: fingerprint(ours)?,
-            theirs: fingerprint(theirs)?,
+            ours: fingerprint(ours.0, ours.1.as_bytes())?,
+            theirs: fingerprint(theirs.0, theirs.1.as_bytes())?,
         })
     }
 
@@ -121,7 +93,7 @@ impl SafetyNumber {
     /// The bytes to show as a code that the peer scans.
     #[must_use]
     pub fn scannable(&self) -> Vec<u8> {
-        [&[self.version], self.ours.as_slice(), &self.theirs].concat()
+        [&[SCANNABLE_VERSION], self.ours.as_slice(), &self.theirs].concat()
     }
 
     /// Compares bytes that were scanned from the peer's device, which has the two parties the other
@@ -139,7 +111,7 @@ impl SafetyNumber {
             });
         }
         let (version, fingerprints) = scanned.split_first().ok_or(DecodeError::Malformed)?;
-        if *version != self.version {
+        if *version != SCANNABLE_VERSION {
             return Err(DecodeError::UnknownVersion { version: *version });
         }
         let (shown_own, shown_other) = fingerprints
@@ -157,26 +129,8 @@ impl SafetyNumber {
     }
 }
 
-/// The labels of the first and of each later hash of a fingerprint.
-struct Labels {
-    start: &'static [u8],
-    step: &'static [u8],
-}
-
-/// Labels of a fingerprint of an identity.
-const LABELS_1: Labels = Labels {
-    start: labels::FINGERPRINT_START,
-    step: labels::FINGERPRINT_STEP,
-};
-
-/// Labels of a fingerprint of an account key.
-const LABELS_2: Labels = Labels {
-    start: labels::ACCOUNT_FINGERPRINT_START,
-    step: labels::ACCOUNT_FINGERPRINT_STEP,
-};
-
 /// Computes the fingerprint of one party: 32 bytes.
-fn fingerprint(labels: &Labels, key: &[u8], account: &[u8]) -> Result<[u8; 32], InvalidAccountId> {
+fn fingerprint(key: &[u8; 32], account: &[u8]) -> Result<[u8; 32], InvalidAccountId> {
     let invalid = InvalidAccountId {
         len: account.len(),
         max: MAX_ACCOUNT_ID_LEN,
@@ -188,7 +142,7 @@ fn fingerprint(labels: &Labels, key: &[u8], account: &[u8]) -> Result<[u8; 32], 
     let len = u16::try_from(account.len()).map_err(|_| invalid)?;
     // The first hash takes in key and account:
     // h_1 = SHA-256(start label || key || account length || account)
-    let start = Sha256::new_with_prefix(labels.start);
+    let start = Sha256::new_with_prefix(labels::FINGERPRINT_START);
     let mut hash: [u8; 32] = start
         .chain_update(key)
         .chain_update(len.to_be_bytes())
@@ -197,7 +151,7 @@ fn fingerprint(labels: &Labels, key: &[u8], account: &[u8]) -> Result<[u8; 32], 
         .into();
     // Each later hash takes in the hash before it, and the key again:
     // h_i = SHA-256(step label || h_(i-1) || key)
-    let step = Sha256::new_with_prefix(labels.step);
+    let step = Sha256::new_with_prefix(labels::FINGERPRINT_STEP);
     for _ in 1..ITERATIONS {
         hash = step
             .clone()

@@ -132,7 +132,7 @@ pub enum ErrorCode {
     RelayFull,
     /// 503: the relay is overloaded or shutting down. Try again.
     Busy,
-    /// 403: the posted envelope or reseal has no MAC of the device that the token names, over this
+    /// 403: the posted fanout or reseal has no MAC of the device that the token names, over this
     /// message and this recipient. Nothing was stamped.
     NotFromDevice,
     /// 422: the message or reseal was posted at a time that is more than ten minutes from the

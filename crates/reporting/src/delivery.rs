@@ -32,7 +32,7 @@ pub(crate) const MAX_FIELDS_LEN: usize = 3 * 34 + MAX_CONTEXT_LEN + 64;
 /// The key that the relay shares with one device, agreed when the device registers. 32 bytes.
 ///
 /// It authenticates the relay to the device (deliveries, receipts, answers), and the device to the
-/// relay (posted envelopes) and to the intake (reports), each under a label of its own.
+/// relay (posted messages) and to the intake (reports), each under a label of its own.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct DeliveryKey(Secret);
 

@@ -18,12 +18,12 @@ pub const MAX_CIPHERTEXT_LEN: usize = MAX_PLAINTEXT_LEN + MAX_CHANNEL_OVERHEAD;
 /// Maximum length of a stored envelope, in bytes: version, tag and ciphertext.
 pub const MAX_ENVELOPE_LEN: usize = 1 + 32 + MAX_CIPHERTEXT_LEN;
 
-/// A sealed message as it waits in the sender's outbox: its franking tag in clear, and the
-/// channel's ciphertext.
+/// A message that is sealed for one device: its franking tag in clear, and the channel's
+/// ciphertext.
 ///
-/// [`post`](Self::post) turns it into the bytes for the relay. Each posting makes them again, since
-/// they carry the time. The relay stamps the tag. Apart from it, the relay learns only the padded
-/// size of the ciphertext.
+/// [`Fanout::insert`](crate::sender::Fanout::insert) takes it, and [`post_again`](Self::post_again)
+/// posts it when the message is sealed again for one device. The relay stamps the tag. Apart from
+/// it, the relay learns only the padded size of the ciphertext.
 ///
 /// [`encode`](Self::encode) makes the form for storage, which no relay accepts:
 ///

@@ -1,8 +1,13 @@
-//! Sends one message to several devices: one tag, one stamp, and a ciphertext for each device.
+//! Posts a sealed message for one or several devices: one tag, one stamp, and a ciphertext for each
+//! device.
 //!
 //! A message goes to every device of the peer's account and to every other device of the sender's
 //! own. Each device has a channel of its own, so each gets a ciphertext of its own. The relay
 //! stamps the tag once, and every device can report the message.
+//!
+//! A session token alone stamps nothing. The sending device makes a MAC under its delivery key over
+//! everything that the stamp will say, all ciphertexts, and the time of posting. A message that
+//! someone kept is therefore worthless a few minutes later, even together with a stolen token.
 
 use core::fmt;
 
@@ -19,7 +24,9 @@ use crate::{labels, mac};
 mod posted;
 mod slots;
 
-pub use posted::{AuthenticFanout, MAX_POSTED_FANOUT_LEN, PostedFanout};
+pub use posted::{
+    AuthenticFanout, MAX_POST_SKEW_MS, MAX_POSTED_FANOUT_LEN, PostError, PostedFanout,
+};
 pub use slots::{MAX_SLOTS, MAX_SLOTS_LEN};
 
 /// Maximum length of a stored fanout, in bytes: version, tag and slots. Longer input is refused
@@ -83,7 +90,7 @@ impl fmt::Debug for Slot {
     }
 }
 
-/// A message that is sealed for several devices, as it waits in the sender's outbox. 1 to
+/// A message that is sealed for one or several devices, as it waits in the sender's outbox. 1 to
 /// [`MAX_SLOTS`] slots.
 ///
 /// [`insert`](Self::insert) adds the ciphertext for each device, and [`post`](Self::post) makes the
@@ -116,7 +123,7 @@ pub struct Fanout {
 impl Fanout {
     /// A message with this tag, sealed for the devices of these rosters. It has no slots yet.
     ///
-    /// For a note to one's own devices, `peer` is zero.
+    /// For a note to one's own devices, `peer` is zero. If the provider has no rosters, both are.
     pub fn new(tag: FrankingTag, own: RosterStamp, peer: RosterStamp) -> Self {
         Self {
             tag,
@@ -225,8 +232,15 @@ impl Fanout {
     /// The sending device's step: the fanout as bytes for the relay, with a request for a stamp
     /// that holds for ten minutes.
     ///
-    /// Call it again at each posting. `key` is the delivery key of `sender`, and `now` the device's
-    /// clock; see [`Envelope::post`].
+    /// Call it again at each posting, also when nothing else changed. `key` is the delivery key of
+    /// `sender`, and `now` the device's clock. If the relay answers that the clock is off
+    /// ([`PostError::ClockDiffers`]), post again with the relay's time.
+    ///
+    /// # Security
+    /// Take the relay's time only from an answer with the relay's MAC
+    /// ([`AnswerMac::verify`](crate::relay::AnswerMac::verify)). Otherwise, someone who changes
+    /// answers names a later time, keeps the message that is posted with it, and has it stamped at
+    /// that time if they get a session token.
     pub fn post(
         &self,
         key: &DeliveryKey,

@@ -31,14 +31,10 @@ pub(crate) const STAMP_EPOCH_KEY: &[u8] = b"waxseal/1/stamp-epoch-key";
 pub(crate) const STAMP_NEXT_ROOT: &[u8] = b"waxseal/1/stamp-next-root";
 /// The stamp, which is the relay's MAC over a tag and its context.
 pub(crate) const STAMP: &[u8] = b"waxseal/1/stamp-mac";
-/// The device's MAC for the relay, over an envelope as posted.
-pub(crate) const DEVICE: &[u8] = b"waxseal/2/device-mac";
 /// The device's MAC for the relay, over a message that was sealed again.
 pub(crate) const RESEAL: &[u8] = b"waxseal/2/reseal-mac";
-/// The device's MAC for the relay, over a message for several devices as posted.
+/// The device's MAC for the relay, over a message as posted, with all its slots.
 pub(crate) const FANOUT: &[u8] = b"waxseal/2/fanout-mac";
-/// Digest of the devices that a posted envelope is for.
-pub(crate) const TARGETS: &[u8] = b"waxseal/2/targets";
 /// The relay's MAC for a recipient device.
 pub(crate) const DELIVERY: &[u8] = b"waxseal/2/delivery-mac";
 /// The relay's MAC for the sending device.

@@ -26,16 +26,20 @@
 //! # let acceptance_key = AcceptanceKey::generate(&mut rng);
 //! # let vault = Vault::new(ModerationKeyPair::generate(&mut rng), acceptance_key.clone());
 //! # let audience = Audience::Direct(bob.account.clone());
+//! # let (hers, his) = (RosterStamp::new(1, 1), RosterStamp::new(1, 1));
 //! # let conversation = audience.conversation(&alice.account);
 //! # let payload = Payload::text(PayloadHeader::new(0, now), "You have won!")?;
 //! // Alice seals a message and posts it.
 //! let sealed = seal(&mut to_bob, &alice, &conversation, &payload, &mut rng)?;
-//! let posted = sealed.envelope.post(&alice_key, &alice, &audience, now);
+//! let mut fanout = Fanout::new(*sealed.sent.tag(), hers, his); // the two rosters
+//! fanout.insert(false, bob.device, Some(sealed.envelope))?; // one slot for each device
+//! let posted = fanout.post(&alice_key, &alice, &audience, now);
 //! // The relay stamps what it cannot read, and Bob opens it.
-//! let posted = PostedEnvelope::decode(&posted)?;
+//! let posted = PostedFanout::decode(&posted)?;
 //! let posted = posted.authenticate(&alice_key, &alice, &audience, now)?;
 //! let claim = stamp_keys.stamp(&posted, now)?;
-//! let delivery = StampedEnvelope::new(claim, posted)?.deliver(&bob_key);
+//! let queued = StampedEnvelope::fan_out(claim, posted)?; // one for each device's queue
+//! let delivery = queued[0].1.deliver(&bob_key);
 //! let opened = open(&mut from_alice, &delivery.authenticate(&bob_key, &bob)?)?;
 //!
 //! // Bob reports it to the provider.
@@ -56,11 +60,10 @@
 //! | role | step | takes | gives |
 //! |---|---|---|---|
 //! | [`sender`] | [`seal`](sender::seal) | a [`Payload`] | an [`Envelope`] |
-//! | [`sender`] | [`Envelope::post`] | an [`Envelope`] | a [`PostedEnvelope`] |
-//! | [`relay`] | [`StampKeys::stamp`] | an [`AuthenticEnvelope`] | a [`Claim`] |
-//! | [`relay`] | [`StampedEnvelope::deliver`] | a [`StampedEnvelope`] | a [`Delivery`] |
 //! | [`sender`] | [`Fanout::post`] | an [`Envelope`] per device | a [`PostedFanout`] |
+//! | [`relay`] | [`StampKeys::stamp`] | an [`AuthenticFanout`] | a [`Claim`] |
 //! | [`relay`] | [`StampedEnvelope::fan_out`] | an [`AuthenticFanout`] | [`StampedEnvelope`]s |
+//! | [`relay`] | [`StampedEnvelope::deliver`] | a [`StampedEnvelope`] | a [`Delivery`] |
 //! | [`recipient`] | [`open`](recipient::open) | a [`Delivery`] | [`Evidence`] |
 //! | [`reporter`] | [`ReportDraft::seal`] | [`Evidence`] | a [`Report`] |
 //! | [`intake`] | [`examine`](intake::examine) | a [`Report`] | an [`AcceptedReport`] |
@@ -69,9 +72,6 @@
 //!
 //! [`Payload`]: message::Payload
 //! [`Envelope`]: relay::Envelope
-//! [`Envelope::post`]: relay::Envelope::post
-//! [`PostedEnvelope`]: relay::PostedEnvelope
-//! [`AuthenticEnvelope`]: relay::AuthenticEnvelope
 //! [`StampKeys::stamp`]: relay::StampKeys::stamp
 //! [`Claim`]: relay::Claim
 //! [`Fanout::post`]: sender::Fanout::post
@@ -123,14 +123,12 @@ mod openings;
 mod padding;
 mod parts;
 mod payload;
-mod post;
 mod preview;
 mod reason;
 mod receipt;
 mod refusal;
 mod rejection;
 mod report;
-mod request;
 mod reseal;
 mod review;
 mod seal;
@@ -177,10 +175,8 @@ pub mod relay {
     pub use crate::answer::{AnswerError, AnswerMac, AnsweredRequest, RequestNonce};
     pub use crate::delivery::{Delivery, DeliveryKey};
     pub use crate::envelope::Envelope;
-    pub use crate::fanout::{AuthenticFanout, PostedFanout};
-    pub use crate::post::{AuthenticEnvelope, PostError, PostedEnvelope};
+    pub use crate::fanout::{AuthenticFanout, PostError, PostedFanout};
     pub use crate::receipt::Receipt;
-    pub use crate::request::AuthenticRequest;
     pub use crate::reseal::{AuthenticReseal, PostedReseal, ResealError};
     pub use crate::stamp::{Claim, EPOCH_MS, Stamp, StampContext};
     pub use crate::stamp_keys::{StampError, StampKeys, StampKeysError};
@@ -236,11 +232,12 @@ pub mod limits {
     pub use crate::envelope::{MAX_CHANNEL_OVERHEAD, MAX_CIPHERTEXT_LEN, MAX_ENVELOPE_LEN};
     pub use crate::evidence::MAX_EVIDENCE_LEN;
     pub use crate::extensions::MAX_EXTENSIONS_LEN;
-    pub use crate::fanout::{MAX_FANOUT_LEN, MAX_POSTED_FANOUT_LEN, MAX_SLOTS, MAX_SLOTS_LEN};
+    pub use crate::fanout::{
+        MAX_FANOUT_LEN, MAX_POST_SKEW_MS, MAX_POSTED_FANOUT_LEN, MAX_SLOTS, MAX_SLOTS_LEN,
+    };
     pub use crate::open::{MAX_SENT_AHEAD_MS, MAX_SENT_BEFORE_MS};
     pub use crate::openings::{MAX_NOTE_LEN, MAX_REPORTED};
     pub use crate::parts::{MAX_PARTS, MAX_PAYLOAD_LEN, MIN_PARTS};
-    pub use crate::post::{MAX_POST_SKEW_MS, MAX_POSTED_LEN};
     pub use crate::receipt::MAX_RECEIPT_LEN;
     pub use crate::refusal::{MAX_REFUSAL_LEN, MAX_REFUSED_MESSAGES, MAX_REFUSED_SESSIONS};
     pub use crate::report::MAX_REPORT_LEN;

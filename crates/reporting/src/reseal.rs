@@ -13,8 +13,8 @@ use crate::codec::Reader;
 use crate::conversation::Audience;
 use crate::delivery::DeliveryKey;
 use crate::envelope::{Envelope, MAX_CIPHERTEXT_LEN, check_ciphertext};
+use crate::fanout::MAX_POST_SKEW_MS;
 use crate::franking::FrankingTag;
-use crate::post::MAX_POST_SKEW_MS;
 use crate::stamp::{Claim, MAX_CONTEXT_LEN, Stamp, StampContext};
 use crate::stamp_keys::{StampError, StampKeys, StampKeysError};
 use crate::timestamp::Timestamp;
@@ -59,7 +59,7 @@ impl Envelope {
     /// the message's tag. `first` is a claim to that message that the relay made for this device:
     /// that of the own [`Evidence`](crate::recipient::Evidence). Call it again at each posting.
     /// `key` is the delivery key of `sender`, and `now` the device's clock; see
-    /// [`post`](Self::post).
+    /// [`Fanout::post`](crate::sender::Fanout::post).
     ///
     /// If `first` is a claim to another message, the relay refuses the bytes.
     pub fn post_again(

@@ -8,10 +8,10 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 use crate::address::DeviceAddress;
 use crate::codec::{Reader, len8, put_short};
 use crate::conversation::Audience;
+use crate::fanout::AuthenticFanout;
 use crate::franking::FrankingTag;
 use crate::labels;
 use crate::mac;
-use crate::request::AuthenticRequest;
 use crate::secret::Secret;
 use crate::stamp::{Claim, Stamp, StampContext, epoch_of};
 use crate::timestamp::Timestamp;
@@ -167,11 +167,11 @@ impl StampKeys {
     /// no key has been destroyed for [`MAX_EPOCHS_KEPT`] days.
     pub fn stamp(
         &self,
-        request: &impl AuthenticRequest,
+        fanout: &AuthenticFanout,
         accepted_at: Timestamp,
     ) -> Result<Claim, StampKeysError> {
-        let (tag, sender) = (request.tag(), request.sender());
-        self.stamp_tag(tag, sender, request.audience(), accepted_at)
+        let (tag, sender) = (fanout.tag(), fanout.sender());
+        self.stamp_tag(tag, sender, fanout.audience(), accepted_at)
     }
 
     /// Stamps a bare tag. Not public: a relay stamps only what a device asked for.

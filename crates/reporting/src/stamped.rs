@@ -7,8 +7,6 @@ use crate::codec::Reader;
 use crate::delivery::{Delivery, DeliveryError, DeliveryKey};
 use crate::envelope::{MAX_CIPHERTEXT_LEN, check_ciphertext_len};
 use crate::fanout::AuthenticFanout;
-use crate::post::AuthenticEnvelope;
-use crate::request::AuthenticRequest;
 use crate::reseal::AuthenticReseal;
 use crate::stamp::{Claim, MAX_CLAIM_LEN};
 use crate::wire::{self, DecodeError, VERSION_2};
@@ -32,21 +30,7 @@ pub struct StampedEnvelope {
 }
 
 impl StampedEnvelope {
-    /// Joins an envelope with the claim that [`StampKeys::stamp`](crate::relay::StampKeys::stamp)
-    /// made of it.
-    ///
-    /// # Errors
-    /// [`DeliveryError::OtherMessage`] if the claim is not for this envelope: the relay mixed them
-    /// up.
-    pub fn new(claim: Claim, envelope: AuthenticEnvelope) -> Result<Self, DeliveryError> {
-        check_claim(&claim, &envelope)?;
-        Ok(Self {
-            claim,
-            ciphertext: envelope.into_ciphertext(),
-        })
-    }
-
-    /// Joins a message for several devices with the claim that
+    /// Joins a message with the claim that
     /// [`StampKeys::stamp`](crate::relay::StampKeys::stamp) made of it. Returns one stamped
     /// envelope for each device's queue, in the order of [`AuthenticFanout::targets`]. All have the
     /// same claim.
@@ -58,7 +42,13 @@ impl StampedEnvelope {
         claim: Claim,
         fanout: AuthenticFanout,
     ) -> Result<Vec<(DeviceAddress, Self)>, DeliveryError> {
-        check_claim(&claim, &fanout)?;
+        let context = claim.context();
+        if !claim.tag.matches(fanout.tag())
+            || context.sender != *fanout.sender()
+            || context.audience != *fanout.audience()
+        {
+            return Err(DeliveryError::OtherMessage);
+        }
         let stamped = |(device, ciphertext)| {
             let claim = claim.clone();
             (device, Self { claim, ciphertext })
@@ -137,18 +127,6 @@ impl StampedEnvelope {
             ciphertext: ciphertext.to_vec(),
         })
     }
-}
-
-/// Checks that a claim is for the message of this request.
-fn check_claim(claim: &Claim, request: &impl AuthenticRequest) -> Result<(), DeliveryError> {
-    let context = claim.context();
-    if !claim.tag.matches(request.tag())
-        || context.sender != *request.sender()
-        || context.audience != *request.audience()
-    {
-        return Err(DeliveryError::OtherMessage);
-    }
-    Ok(())
 }
 
 impl fmt::Debug for StampedEnvelope {

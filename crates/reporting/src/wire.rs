@@ -13,7 +13,7 @@ use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, k
 #[rustfmt::skip]
 mod generated;
 
-pub(crate) use generated::{Delivery, PostedEnvelope, PostedFanout, PostedReseal, Receipt, Report};
+pub(crate) use generated::{Delivery, PostedFanout, PostedReseal, Receipt, Report};
 
 /// The version byte of formats that are as they were first: stored keys, and reports and accepted
 /// reports that wait from before.

@@ -46,7 +46,7 @@ fn each_posting_has_the_present_time_and_nothing_else_changes() {
     }
     assert_eq!(snapshot(&alice), stored, "the outbox only reads");
 
-    // The device MAC names the audience: the relay stamps the message for no one else.
+    // The fanout MAC names the audience: the relay stamps the message for no one else.
     let carol = provider.register("carol");
     let elsewhere = provider.post(alice.me(), carol.me(), &sent.envelope);
     provider.now = NOW;
@@ -178,7 +178,7 @@ fn a_text_of_62_bytes_takes_the_bytes_that_the_readme_lists() {
     let tag = take(rest, "franking tag", 2 + 32);
     assert_eq!(tag, [&[0x0a, 32], &sent.id.as_bytes()[..]].concat());
     assert_eq!(take(rest, "time of posting", 2 + 8)[..2], [0x12, 8]);
-    assert_eq!(take(rest, "device MAC", 2 + 32)[..2], [0x1a, 32]);
+    assert_eq!(take(rest, "fanout MAC", 2 + 32)[..2], [0x1a, 32]);
     assert_eq!(take(rest, "length of the slots", 1 + 2)[0], 0x22);
     let versions = take(rest, "versions of both rosters", 2 * (4 + 4));
     assert_eq!(versions, [0, 0, 0, 1, 0, 0, 0, 1].repeat(2));

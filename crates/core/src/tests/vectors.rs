@@ -150,12 +150,7 @@ fn labels_of(operation: &str) -> Vec<&'static [u8]> {
         "seal_refusal" => vec![labels::REFUSAL],
         "session_id" => vec![labels::SESSION_ID],
         "session_digest" => vec![labels::SESSION_DIGEST],
-        "safety_number" => vec![
-            labels::FINGERPRINT_START,
-            labels::FINGERPRINT_STEP,
-            labels::ACCOUNT_FINGERPRINT_START,
-            labels::ACCOUNT_FINGERPRINT_STEP,
-        ],
+        "safety_number" => vec![labels::FINGERPRINT_START, labels::FINGERPRINT_STEP],
         _ => vec![],
     }
 }

@@ -1009,18 +1009,12 @@ def session_id(given):
 # ------------------------------------------------------------------------------------ safety number
 
 
-def number_version(given):
-    """2 for a number of account keys, 1 for the form before it."""
-    return 2 if "account_key" in given["ours"] else 1
-
-
 def fingerprint(party):
-    account, of_account = party["account"], "account_key" in party
-    public, labelled = (party["account_key"], label2) if of_account else (party["identity"], label)
+    account, public = party["account"], party["account_key"]
     require(1 <= len(account) <= 256, 38)
-    digest = SHA256(labelled("fingerprint-start") + public + be16(len(account)) + account)
+    digest = SHA256(label2("fingerprint-start") + public + be16(len(account)) + account)
     for _ in range(2, 1_025):
-        digest = SHA256(labelled("fingerprint-step") + digest + public)
+        digest = SHA256(label2("fingerprint-step") + digest + public)
     return digest
 
 
@@ -1032,14 +1026,14 @@ def half(digest):
 def safety_number(given):
     ours, theirs = fingerprint(given["ours"]), fingerprint(given["theirs"])
     digits = "".join(sorted([half(ours), half(theirs)]))
-    return {"digits": digits, "scannable": bytes([number_version(given)]) + ours + theirs}
+    return {"digits": digits, "scannable": bytes([2]) + ours + theirs}
 
 
 def compare_scanned(given):
     scanned = given["scanned"]
     require(len(scanned) <= 65, 1)
     require(scanned, 3)
-    require(scanned[0] == number_version(given), 2)
+    require(scanned[0] == 2, 2)
     require(len(scanned) == 65, 3)
     ours, theirs = fingerprint(given["ours"]), fingerprint(given["theirs"])
     require(scanned[1:] == theirs + ours, 37)

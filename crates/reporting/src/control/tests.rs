@@ -58,15 +58,10 @@ fn open_control(world: &mut World, control: &[u8]) -> Result<Control, Withheld> 
 
 /// Delivers an envelope of Alice's to Bob as the relay does.
 fn delivered(world: &World, envelope: Envelope) -> AuthenticDelivery {
-    let to = Audience::Direct(world.bob.account.clone());
-    let posted = envelope.post(&world.alice_key, &world.alice, &to, world.now);
-    let posted = PostedEnvelope::decode(&posted).unwrap();
-    let posted = posted.authenticate(&world.alice_key, &world.alice, &to, world.now);
-    let posted = posted.unwrap();
-    let claim = world.stamp_keys.stamp(&posted, world.now).unwrap();
-    let delivery = StampedEnvelope::new(claim, posted).unwrap();
-    let delivery = delivery.deliver(&world.bob_key);
     let me = &world.bob;
+    let posted = authentic(envelope, &world.alice_key, &world.alice, me, world.now);
+    let claim = world.stamp_keys.stamp(&posted, world.now).unwrap();
+    let delivery = queued(claim, posted).deliver(&world.bob_key);
     delivery.authenticate(&world.bob_key, me).unwrap()
 }
 

@@ -7,8 +7,6 @@ use crate::address::{AccountId, DeviceAddress};
 use crate::conversation::Audience;
 use crate::delivery::DeliveryKey;
 use crate::franking::FrankingTag;
-use crate::post::{PostError, check_posted_at};
-use crate::request::{AuthenticRequest, Sealed};
 use crate::timestamp::Timestamp;
 use crate::wire::{self, DecodeError, VERSION_3};
 use crate::{labels, mac};
@@ -16,6 +14,11 @@ use crate::{labels, mac};
 /// Maximum length of a posted fanout, in bytes: version, tag, time, MAC, and the slots after their
 /// field header. A relay may take less. Longer input is refused before it is parsed.
 pub const MAX_POSTED_FANOUT_LEN: usize = 1 + 34 + 10 + 34 + 4 + MAX_SLOTS_LEN;
+
+/// How far the time of posting may be from the relay's clock, before or after: ten minutes. Clocks
+/// of devices differ, and a slow network takes a while. In this time a kept message can be posted
+/// again by someone who has the device's token.
+pub const MAX_POST_SKEW_MS: u64 = 600_000;
 
 /// What a fanout MAC covers, after its label:
 ///
@@ -41,7 +44,7 @@ pub(super) fn mac_input(
     out
 }
 
-/// A message for several devices on its way from the sending device to the relay.
+/// A message for one or several devices on its way from the sending device to the relay.
 ///
 /// As long as it is a `PostedFanout`, nothing in it is verified.
 /// [`authenticate`](Self::authenticate) checks that the device asks for the stamp now, and turns it
@@ -95,7 +98,10 @@ impl PostedFanout {
     /// relay.
     ///
     /// # Errors
-    /// [`PostError`] for the first check that fails.
+    /// [`PostError`] for the first check that fails: [`PostError::NotAuthentic`] if the MAC is not
+    /// this device's MAC over exactly this; [`PostError::ClockDiffers`] if the time of posting is
+    /// more than [`MAX_POST_SKEW_MS`] from `now`; [`PostError::OtherTargets`] if the slots do not
+    /// fit sender and audience.
     pub fn authenticate(
         self,
         key: &DeliveryKey,
@@ -116,7 +122,9 @@ impl PostedFanout {
             return Err(PostError::NotAuthentic);
         }
         // CHK-111: the time of posting is at most ten minutes from the relay's clock.
-        check_posted_at(self.posted_at, now)?;
+        if self.posted_at.as_millis().abs_diff(now.as_millis()) > MAX_POST_SKEW_MS {
+            return Err(PostError::ClockDiffers);
+        }
         // CHK-293: the message is for an account, and no slot is for the sending device. In a note
         // to the own account, all slots are for own devices, and no roster of a peer is named.
         let Audience::Direct(peer) = audience else {
@@ -149,8 +157,8 @@ impl fmt::Debug for PostedFanout {
     }
 }
 
-/// A message for several devices, of which the relay knows that its sender's device asks for the
-/// stamp, for this audience.
+/// A message for one or several devices, of which the relay knows that its sender's device asks for
+/// the stamp, for this audience.
 ///
 /// Only [`PostedFanout::authenticate`] makes one. Stamp it once, with
 /// [`StampKeys::stamp`](crate::relay::StampKeys::stamp), after you compared its devices with the
@@ -225,26 +233,29 @@ impl AuthenticFanout {
     }
 }
 
-impl Sealed for AuthenticFanout {}
-
-impl AuthenticRequest for AuthenticFanout {
-    fn tag(&self) -> &FrankingTag {
-        self.tag()
-    }
-
-    fn sender(&self) -> &DeviceAddress {
-        self.sender()
-    }
-
-    fn audience(&self) -> &Audience {
-        self.audience()
-    }
-}
-
 impl fmt::Debug for AuthenticFanout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuthenticFanout")
             .field("fanout", &self.fanout)
             .finish_non_exhaustive()
     }
+}
+
+/// Why the relay did not take a posted message. Nothing was stamped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PostError {
+    /// This device did not make the MAC for this message, this audience and these devices. Refuse
+    /// it.
+    #[error("not authenticated by the sending device")]
+    NotAuthentic,
+    /// The device made the MAC, but at a time that is more than ten minutes from the relay's
+    /// clock. Answer with the relay's time, so that the device posts again.
+    #[error("the time of posting is more than ten minutes from the relay's clock")]
+    ClockDiffers,
+    /// The device made the MAC, but the slots do not fit sender and audience: one is for the
+    /// sending device, a note to the own account has a slot or roster of a peer, or the message is
+    /// for a group. Refuse it.
+    #[error("the slots do not fit sender and audience")]
+    OtherTargets,
 }

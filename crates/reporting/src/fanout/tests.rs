@@ -2,9 +2,10 @@
 
 use super::*;
 use crate::conversation::ConversationId;
+use crate::delivery::Delivery;
 use crate::envelope::MAX_CIPHERTEXT_LEN;
-use crate::post::{MAX_POST_SKEW_MS, PostError};
-use crate::tests::world::*;
+use crate::tests::all::{Receipt, StampedEnvelope};
+use crate::tests::world::{DAY, NOON, World, account, device};
 
 const OWN: RosterStamp = RosterStamp {
     epoch: 1,
@@ -114,15 +115,18 @@ fn chk292_fanout_of_another_sender_audience_tag_time_or_slots_is_refused() {
     assert!(posted().authenticate(&key(), &alice, &bob, NOON).is_ok());
     let thief = DeliveryKey::from_bytes([5; 32]);
     let carol = Audience::Direct(account("carol"));
+    let direct = ConversationId::direct(&account("alice"), &account("bob"));
+    let group = Audience::Group(direct);
     for refused in [
         posted().authenticate(&thief, &alice, &bob, NOON),
         posted().authenticate(&key(), &device("alice", 4), &bob, NOON),
         posted().authenticate(&key(), &device("alicf", 1), &bob, NOON),
         posted().authenticate(&key(), &alice, &carol, NOON),
+        posted().authenticate(&key(), &alice, &group, NOON),
     ] {
         assert_eq!(refused.unwrap_err(), PostError::NotAuthentic);
     }
-    // Alters each byte: what can still be read is not authentic.
+    // A cut message cannot be read. Of one with an altered byte, what can be read is not authentic.
     let bytes = fanout().post(&key(), &alice, &bob, NOON);
     for at in 0..bytes.len() {
         let mut altered = bytes.clone();
@@ -131,6 +135,9 @@ fn chk292_fanout_of_another_sender_audience_tag_time_or_slots_is_refused() {
             let refused = altered.authenticate(&key(), &alice, &bob, NOON);
             assert_eq!(refused.unwrap_err(), PostError::NotAuthentic, "byte {at}");
         }
+    }
+    for cut in 0..bytes.len() {
+        assert!(PostedFanout::decode(&bytes[..cut]).is_err());
     }
     // Slots of other rosters, and slots without one of the devices.
     let mut versions = fanout();
@@ -147,6 +154,8 @@ fn chk292_fanout_of_another_sender_audience_tag_time_or_slots_is_refused() {
     }
 }
 
+/// Someone who kept a posted message and later steals a token cannot have it stamped as new. Its
+/// sender posts the same message again at any time.
 #[test]
 fn chk111_fanout_posted_more_than_ten_minutes_before_or_after_is_refused() {
     let (alice, bob) = (device("alice", 1), to_bob());
@@ -159,8 +168,36 @@ fn chk111_fanout_posted_more_than_ten_minutes_before_or_after_is_refused() {
     let noon = NOON.as_millis();
     assert_eq!(at(noon + MAX_POST_SKEW_MS), Ok(()));
     assert_eq!(at(noon - MAX_POST_SKEW_MS), Ok(()));
-    for ms in [noon + MAX_POST_SKEW_MS + 1, noon - MAX_POST_SKEW_MS - 1] {
+    let past = [noon + MAX_POST_SKEW_MS + 1, noon - MAX_POST_SKEW_MS - 1];
+    for ms in past.into_iter().chain([0, u64::MAX]) {
         assert_eq!(at(ms), Err(PostError::ClockDiffers));
+    }
+    let later = Timestamp::from_millis(noon + 30 * DAY);
+    let again = fanout().post(&key(), &alice, &bob, later);
+    let again = PostedFanout::decode(&again).unwrap();
+    assert!(again.authenticate(&key(), &alice, &bob, later).is_ok());
+}
+
+#[test]
+fn no_delivery_or_receipt_contains_the_time_of_posting_or_the_fanout_mac() {
+    let (alice, bob) = (device("alice", 1), to_bob());
+    let time = Timestamp::from_millis(0x0102_0304_0506_0708);
+    let bytes = fanout().post(&key(), &alice, &bob, time);
+    let posted = PostedFanout::decode(&bytes).unwrap();
+    let authentic = posted.authenticate(&key(), &alice, &bob, time).unwrap();
+    let claim = World::new(1).stamp_keys.stamp(&authentic, NOON).unwrap();
+    let receiving = DeliveryKey::from_bytes([6; 32]);
+    let mut outputs = vec![claim.encode(), Receipt::new(&claim, &receiving).encode()];
+    for (_, stamped) in StampedEnvelope::fan_out(claim, authentic).unwrap() {
+        let delivery = stamped.deliver(&receiving).encode();
+        assert!(Delivery::decode(&delivery).is_ok());
+        outputs.extend([stamped.encode(), delivery]);
+    }
+    let (time, mac) = (&bytes[37..45], &bytes[47..79]);
+    assert_eq!(time, [1, 2, 3, 4, 5, 6, 7, 8]);
+    for bytes in outputs {
+        let contains = |field: &[u8]| bytes.windows(field.len()).any(|window| window == field);
+        assert!(!contains(time) && !contains(mac));
     }
 }
 

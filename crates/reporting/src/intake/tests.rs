@@ -5,6 +5,7 @@ use crate::report::tests::{forge, reseal, reseal_as, sections};
 use crate::tests::all::*;
 use crate::tests::world::*;
 
+mod database;
 mod order;
 
 /// MIMI weakness 4: nothing authenticates the report itself. Here, each altered byte is refused.

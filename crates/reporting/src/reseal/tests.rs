@@ -161,18 +161,21 @@ fn chk103_every_altered_byte_of_a_posted_reseal_is_refused() {
     }
 }
 
-/// The MACs for the same message are no reseal MAC.
+/// The MAC with which the same message was posted is no reseal MAC.
 #[test]
-fn chk103_device_mac_of_a_posted_envelope_is_refused() {
+fn chk103_fanout_mac_of_the_same_message_is_refused() {
     let again = Again::new(4);
     let (world, to) = (&again.world, Audience::Direct(account("bob")));
-    let posted = again
-        .envelope
-        .post(&world.alice_key, &world.alice, &to, world.now);
+    let none = RosterStamp::default();
+    let mut fanout = Fanout::new(*again.envelope.tag(), none, none);
+    let envelope = Some(again.envelope.clone());
+    fanout.insert(false, DeviceId(7), envelope).unwrap();
+    let posted = fanout.post(&world.alice_key, &world.alice, &to, world.now);
     assert!(PostedReseal::decode(&posted).is_err());
-    let posted: wire::PostedEnvelope = wire::decode(&posted, MAX_POSTED_LEN).unwrap();
+    let (_, posted): (_, wire::PostedFanout) =
+        wire::decode_as(&posted, usize::MAX, &[VERSION_3]).unwrap();
     let mut reseal = again.posted();
-    reseal.mac = posted.device_mac.try_into().unwrap();
+    reseal.mac = posted.fanout_mac.try_into().unwrap();
     let refused = again.authenticate(reseal).unwrap_err();
     assert_eq!(refused, ResealError::NotAuthentic);
 }

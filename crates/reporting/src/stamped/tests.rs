@@ -5,27 +5,14 @@ use crate::tests::all::*;
 use crate::tests::world::*;
 
 /// A posted message of Alice to Bob, and its claim.
-fn stamped(world: &mut World) -> (Claim, AuthenticEnvelope) {
+fn stamped(world: &mut World) -> (Claim, AuthenticFanout) {
     let (_, envelope, _) = world.stamped("hi");
-    let audience = Audience::Direct(world.bob.account.clone());
-    let authentic = authentic(world, &envelope, &world.alice, &audience);
+    let (key, alice, bob) = (&world.alice_key, &world.alice, &world.bob);
+    let authentic = authentic(envelope, key, alice, bob, world.now);
     (
         world.stamp_keys.stamp(&authentic, world.now).unwrap(),
         authentic,
     )
-}
-
-fn authentic(
-    world: &World,
-    envelope: &Envelope,
-    sender: &DeviceAddress,
-    audience: &Audience,
-) -> AuthenticEnvelope {
-    let posted = envelope.post(&world.alice_key, sender, audience, world.now);
-    PostedEnvelope::decode(&posted)
-        .unwrap()
-        .authenticate(&world.alice_key, sender, audience, world.now)
-        .unwrap()
 }
 
 /// The delivery MAC is made when a message is handed out, so a device that registered again, under
@@ -33,8 +20,8 @@ fn authentic(
 #[test]
 fn a_message_that_waited_is_delivered_under_the_devices_present_key() {
     let mut world = World::new(1);
-    let (claim, envelope) = stamped(&mut world);
-    let queued = StampedEnvelope::new(claim, envelope).unwrap().encode();
+    let (claim, fanout) = stamped(&mut world);
+    let queued = queued(claim, fanout).encode();
     let before = world.bob_key.clone();
     world.bob_key = DeliveryKey::generate(&mut world.rng);
     let delivery = StampedEnvelope::decode(&queued)
@@ -48,26 +35,26 @@ fn a_message_that_waited_is_delivered_under_the_devices_present_key() {
 }
 
 #[test]
-fn a_claim_for_another_message_sender_or_audience_is_not_joined_with_an_envelope() {
+fn a_claim_for_another_message_sender_or_audience_is_not_joined_with_a_fanout() {
     let mut world = World::new(2);
-    let (claim, envelope) = stamped(&mut world);
+    let (claim, fanout) = stamped(&mut world);
     let (other, _) = stamped(&mut world);
     let mut wrong = [other, claim.clone(), claim.clone()];
     wrong[1].context.sender = device("alice", 2);
     wrong[2].context.audience = Audience::Direct(account("carol"));
     for claim in wrong {
-        let refused = StampedEnvelope::new(claim, envelope.clone()).unwrap_err();
+        let refused = StampedEnvelope::fan_out(claim, fanout.clone()).unwrap_err();
         assert_eq!(refused, DeliveryError::OtherMessage);
     }
-    assert!(StampedEnvelope::new(claim, envelope).is_ok());
+    assert!(StampedEnvelope::fan_out(claim, fanout).is_ok());
 }
 
 #[test]
 fn chk115_stored_stamped_envelope_and_claim_out_of_form_are_refused() {
     let mut world = World::new(3);
-    let (claim, envelope) = stamped(&mut world);
+    let (claim, fanout) = stamped(&mut world);
     let claim_bytes = claim.encode();
-    let bytes = StampedEnvelope::new(claim, envelope).unwrap().encode();
+    let bytes = queued(claim, fanout).encode();
     for cut in 0..claim_bytes.len() {
         assert!(StampedEnvelope::decode(&bytes[..cut]).is_err(), "{cut}");
     }

@@ -185,7 +185,7 @@ fn what_was_on_its_way_in_format_01_is_an_unknown_version() {
     let delivery = include_bytes!("../../tests/golden/01/delivery.bin");
     let receipt = include_bytes!("../../tests/golden/01/receipt.bin");
     assert_eq!(Envelope::decode(envelope).err(), unknown);
-    assert_eq!(PostedEnvelope::decode(envelope).err(), unknown);
+    assert_eq!(PostedFanout::decode(envelope).err(), unknown);
     assert_eq!(Delivery::decode(delivery).err(), unknown);
     assert_eq!(Receipt::decode(receipt).err(), unknown);
 }

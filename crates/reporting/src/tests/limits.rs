@@ -60,12 +60,18 @@ fn ciphertexts_end_at_their_limit() {
     let of_len = |len| Envelope::new(*claim.tag(), vec![1; len]);
     let delivery = |len| deliver(&claim, of_len(len), &key).encode();
     let (sender, audience) = (&claim.context().sender, &claim.context().audience);
-    let posted = |len| of_len(len).post(&key, sender, audience, NOON);
+    let posted = |len| {
+        let none = RosterStamp::default();
+        let mut fanout = Fanout::new(*claim.tag(), none, none);
+        fanout
+            .insert(false, DeviceId(1), Some(of_len(len)))
+            .unwrap();
+        fanout.post(&key, sender, audience, NOON)
+    };
     let stamped = |len| [&[2], claim.encode().split_at(1).1, &vec![1; len]].concat();
     let target = longest("b");
     let again = |len| of_len(len).post_again(&claim, &key, sender, &target, NOON);
     assert_eq!(again(MAX_CIPHERTEXT_LEN).len(), MAX_POSTED_RESEAL_LEN);
-    assert_eq!(posted(MAX_CIPHERTEXT_LEN).len(), MAX_POSTED_LEN);
     assert_eq!(stamped(MAX_CIPHERTEXT_LEN).len(), MAX_STAMPED_LEN);
     assert_eq!(of_len(MAX_CIPHERTEXT_LEN).encode().len(), MAX_ENVELOPE_LEN);
     assert_eq!(claim.encode().len(), MAX_STORED_CLAIM_LEN);
@@ -73,9 +79,8 @@ fn ciphertexts_end_at_their_limit() {
     for len in [1, MAX_CIPHERTEXT_LEN] {
         let envelope = of_len(len).encode();
         assert!(envelope.len() <= MAX_ENVELOPE_LEN);
-        assert!(PostedEnvelope::decode(&posted(len)).is_ok());
+        assert!(PostedFanout::decode(&posted(len)).is_ok());
         assert!(PostedReseal::decode(&again(len)).is_ok());
-        assert!(posted(len).len() <= MAX_POSTED_LEN);
         assert!(StampedEnvelope::decode(&stamped(len)).is_ok());
         assert!(stamped(len).len() <= MAX_STAMPED_LEN);
         assert!(Envelope::decode(&envelope).is_ok());
@@ -90,8 +95,8 @@ fn ciphertexts_end_at_their_limit() {
         };
         let envelope = Envelope::decode(&of_len(len).encode());
         assert_eq!(envelope.unwrap_err(), too_long(MAX_ENVELOPE_LEN));
-        let posted = PostedEnvelope::decode(&posted(len));
-        assert_eq!(posted.unwrap_err(), too_long(MAX_POSTED_LEN));
+        let posted = PostedFanout::decode(&posted(len));
+        assert_eq!(posted.unwrap_err(), DecodeError::Malformed);
         let again = PostedReseal::decode(&again(len));
         assert_eq!(again.unwrap_err(), too_long(MAX_POSTED_RESEAL_LEN));
         let stamped = StampedEnvelope::decode(&stamped(len));
@@ -110,7 +115,7 @@ fn limits_are_what_the_specification_adds_up_to() {
     assert_eq!(MAX_PLAINTEXT_LEN, 67_584);
     assert_eq!(MAX_CIPHERTEXT_LEN, 75_776);
     assert_eq!(MAX_ENVELOPE_LEN, 75_809);
-    assert_eq!(MAX_POSTED_LEN, 75_859);
+    assert_eq!(MAX_POSTED_FANOUT_LEN, 1_212_660);
     assert_eq!(MAX_POSTED_RESEAL_LEN, 76_307);
     assert_eq!(MAX_CONTROL_LEN, 4_096);
     assert_eq!(MAX_REFUSAL_LEN, 2_688);

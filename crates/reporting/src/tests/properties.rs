@@ -179,7 +179,9 @@ proptest! {
             bytes[0] = version;
         }
         let _ = Envelope::decode(&bytes);
-        let _ = PostedEnvelope::decode(&bytes);
+        let _ = Fanout::decode(&bytes);
+        let _ = PostedFanout::decode(&bytes);
+        let _ = PostedReseal::decode(&bytes);
         let _ = StampedEnvelope::decode(&bytes);
         let _ = Claim::decode(&bytes);
         let _ = UnsealedReport::decode(&bytes);

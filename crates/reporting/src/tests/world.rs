@@ -128,6 +128,31 @@ pub(crate) fn deliver(claim: &Claim, envelope: Envelope, key: &DeliveryKey) -> D
     Delivery::new(claim, envelope.ciphertext(), key)
 }
 
+/// A message for one device of another account, as its sender posts it and the relay takes it.
+pub(crate) fn authentic(
+    envelope: Envelope,
+    key: &DeliveryKey,
+    sender: &DeviceAddress,
+    to: &DeviceAddress,
+    now: Timestamp,
+) -> AuthenticFanout {
+    let rosters = (RosterStamp::new(1, 1), RosterStamp::new(1, 1));
+    let mut fanout = Fanout::new(*envelope.tag(), rosters.0, rosters.1);
+    fanout.insert(false, to.device, Some(envelope)).unwrap();
+    let audience = Audience::Direct(to.account.clone());
+    PostedFanout::decode(&fanout.post(key, sender, &audience, now))
+        .unwrap()
+        .authenticate(key, sender, &audience, now)
+        .unwrap()
+}
+
+/// The message for the queue of the only device.
+pub(crate) fn queued(claim: Claim, fanout: AuthenticFanout) -> StampedEnvelope {
+    let mut queues = StampedEnvelope::fan_out(claim, fanout).unwrap();
+    assert_eq!(queues.len(), 1);
+    queues.pop().unwrap().1
+}
+
 /// Accepts a report as an intake without records: no message is known, no one is in a group.
 pub(crate) fn accept(
     report: Report,
@@ -223,15 +248,10 @@ impl World {
         self.now = Timestamp::from_millis(self.now.as_millis() + 1_000);
         let (envelope, sent) = self.seal(from_alice, payload);
         let (sender, recipient) = self.ends(from_alice);
-        let audience = Audience::Direct(recipient.account.clone());
         let (sender_key, key) = self.keys(from_alice);
-        let posted = envelope.post(&sender_key, &sender, &audience, self.now);
-        let posted = PostedEnvelope::decode(&posted)
-            .unwrap()
-            .authenticate(&sender_key, &sender, &audience, self.now)
-            .unwrap();
+        let posted = authentic(envelope, &sender_key, &sender, &recipient, self.now);
         let claim = self.stamp_keys.stamp(&posted, self.now).unwrap();
-        let stamped = StampedEnvelope::new(claim.clone(), posted).unwrap();
+        let stamped = queued(claim.clone(), posted);
         let stamped = StampedEnvelope::decode(&stamped.encode()).unwrap();
         let delivery = stamped.deliver(&key).encode();
         let receipt = Receipt::new(&claim, &sender_key).encode();

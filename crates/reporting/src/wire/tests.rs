@@ -5,12 +5,15 @@ use std::path::Path;
 use super::*;
 use crate::envelope::MAX_CIPHERTEXT_LEN;
 
+/// A stamp context of a message of `al` to `bo`.
+const CONTEXT: &[u8] = b"\x02al\0\0\0\x01\x01\x02bo\0\0\0\0\x05\x26\x5c\x01\0\0\0\x01";
+
 /// A message of two fields.
-fn posted() -> Vec<u8> {
-    encode(&PostedEnvelope {
+fn receipt() -> Vec<u8> {
+    encode(&Receipt {
         franking_tag: vec![0xaa; 32],
-        ciphertext: vec![0xbb; 2],
-        ..PostedEnvelope::default()
+        receipt_mac: vec![0xbb; 2],
+        ..Receipt::default()
     })
 }
 
@@ -39,9 +42,9 @@ fn generated_structs_are_those_of_the_proto_file() {
 
 #[test]
 fn chk51_longer_than_its_kind_can_be_is_refused_unparsed() {
-    let bytes = posted();
-    assert!(decode::<PostedEnvelope>(&bytes, bytes.len()).is_ok());
-    let error = decode::<PostedEnvelope>(&bytes, bytes.len() - 1).unwrap_err();
+    let bytes = receipt();
+    assert!(decode::<Receipt>(&bytes, bytes.len()).is_ok());
+    let error = decode::<Receipt>(&bytes, bytes.len() - 1).unwrap_err();
     assert_eq!(
         error,
         DecodeError::TooLong {
@@ -53,23 +56,23 @@ fn chk51_longer_than_its_kind_can_be_is_refused_unparsed() {
 
 #[test]
 fn chk52_unknown_version_is_its_own_error() {
-    let mut bytes = posted();
+    let mut bytes = receipt();
     for version in [0, 1, 3, 0xff] {
         bytes[0] = version;
         assert_eq!(
-            decode::<PostedEnvelope>(&bytes, 99).unwrap_err(),
+            decode::<Receipt>(&bytes, 99).unwrap_err(),
             DecodeError::UnknownVersion { version }
         );
     }
     assert_eq!(
-        decode::<PostedEnvelope>(&[], 99).unwrap_err(),
+        decode::<Receipt>(&[], 99).unwrap_err(),
         DecodeError::Malformed
     );
 }
 
 #[test]
 fn chk53_other_encodings_of_the_same_message_are_refused() {
-    let bytes = posted();
+    let bytes = receipt();
     let variants: [(&str, Vec<u8>); 6] = [
         ("trailing byte", [bytes.as_slice(), &[0]].concat()),
         ("unknown field", [bytes.as_slice(), &[0x7a, 0]].concat()),
@@ -89,13 +92,13 @@ fn chk53_other_encodings_of_the_same_message_are_refused() {
     ];
     for (what, variant) in variants {
         assert_eq!(
-            decode::<PostedEnvelope>(&variant, 99).unwrap_err(),
+            decode::<Receipt>(&variant, 99).unwrap_err(),
             DecodeError::Malformed,
             "{what}"
         );
     }
     for len in 1..bytes.len() {
-        let cut = decode::<PostedEnvelope>(&bytes[..len], 99);
+        let cut = decode::<Receipt>(&bytes[..len], 99);
         assert!(cut.is_err() || len == 1 || len == 35, "{len}");
     }
 }
@@ -103,19 +106,20 @@ fn chk53_other_encodings_of_the_same_message_are_refused() {
 /// A published token truncated its 32-byte tag to 8 bytes, a deployed one to 16.
 #[test]
 fn chk54_broken_artefact_truncated_tag_every_prefix_is_refused() {
+    let decode = |len: usize| {
+        let bytes = encode(&Receipt {
+            franking_tag: vec![0xaa; len],
+            stamp_context: CONTEXT.to_vec(),
+            stamp: vec![0; 32],
+            receipt_mac: vec![0; 32],
+        });
+        crate::relay::Receipt::decode(&bytes).map(|_| ())
+    };
+    assert_eq!(decode(32), Ok(()));
     for len in (0..32).chain([33]) {
         let tag = vec![0xaa; len];
         assert_eq!(array::<32>(&tag), Err(DecodeError::Malformed), "{len}");
-        let bytes = encode(&PostedEnvelope {
-            franking_tag: tag,
-            posted_at: vec![0; 8],
-            device_mac: vec![0; 32],
-            ciphertext: vec![1],
-        });
-        assert_eq!(
-            crate::relay::PostedEnvelope::decode(&bytes).unwrap_err(),
-            DecodeError::Malformed
-        );
+        assert_eq!(decode(len), Err(DecodeError::Malformed), "{len}");
     }
 }
 
@@ -123,7 +127,7 @@ fn chk54_broken_artefact_truncated_tag_every_prefix_is_refused() {
 fn chk54_fields_of_a_posted_reseal_that_are_not_whole_are_refused() {
     let whole = PostedReseal {
         franking_tag: vec![0xaa; 32],
-        stamp_context: b"\x02al\0\0\0\x01\x01\x02bo\0\0\0\0\x05\x26\x5c\x01\0\0\0\x01".to_vec(),
+        stamp_context: CONTEXT.to_vec(),
         stamp: vec![0; 32],
         target: b"\x02bo\0\0\0\x07".to_vec(),
         posted_at: vec![0; 8],
@@ -159,16 +163,16 @@ fn chk54_fields_of_a_posted_reseal_that_are_not_whole_are_refused() {
 #[test]
 fn a_last_field_given_apart_is_encoded_as_in_the_message() {
     for len in [1, 127, 128, 70_000] {
-        let whole = PostedEnvelope {
+        let whole = Receipt {
             franking_tag: vec![0xaa; 32],
-            ciphertext: vec![0xbb; len],
-            ..PostedEnvelope::default()
+            receipt_mac: vec![0xbb; len],
+            ..Receipt::default()
         };
-        let head = PostedEnvelope {
-            ciphertext: vec![],
+        let head = Receipt {
+            receipt_mac: vec![],
             ..whole.clone()
         };
-        let apart = encode_with_last(&head, 4, &whole.ciphertext);
+        let apart = encode_with_last(&head, 4, &whole.receipt_mac);
         assert_eq!(apart, encode(&whole));
         assert_eq!(apart.len(), apart.capacity());
     }

@@ -27,7 +27,7 @@ OTHERS = {"moderation_key_pair", "moderation_public_key", "unseal"}
 
 DAY_MS = 86_400_000
 MAX_PAYLOAD, MAX_PLAINTEXT, MAX_CIPHERTEXT = 65_536, 67_584, 75_776
-MAX_WIRE = {"PostedEnvelope": 75_859, "Delivery": 76_217, "Receipt": 441, "Report": 2_075_981}
+MAX_WIRE = {"Delivery": 76_217, "Receipt": 441, "Report": 2_075_981}
 MAX_WIRE |= {"PostedReseal": 76_307, "PostedFanout": 1_212_660}
 MAX_EVIDENCE, MAX_SENT, MAX_ACCEPTED, MAX_STAMP_KEYS = 65_910, 65_734, 2_076_046, 102
 MAX_ENVELOPE, MAX_STAMPED, MAX_CLAIM, MAX_UNSEALED = 75_809, 76_118, 342, 2_074_782
@@ -126,7 +126,6 @@ class Reader:
 # ------------------------------------------------------------------------------------ wire messages
 
 FIELDS = {
-    "PostedEnvelope": ("franking_tag", "posted_at", "device_mac", "ciphertext"),
     "PostedFanout": ("franking_tag", "posted_at", "fanout_mac", "slots"),
     "PostedReseal": ("franking_tag", "stamp_context", "stamp", "target", "posted_at", "reseal_mac", "ciphertext"),
     "Delivery": ("franking_tag", "stamp_context", "stamp", "delivery_mac", "ciphertext"),
@@ -134,7 +133,7 @@ FIELDS = {
     "Report": ("claims", "moderation_key_fingerprint", "encapsulated_key", "sealed_openings", "reporter_mac"),
 }
 LENGTHS = {"franking_tag": 32, "stamp": 32, "delivery_mac": 32, "receipt_mac": 32, "reporter_mac": 32}
-LENGTHS |= {"posted_at": 8, "device_mac": 32, "reseal_mac": 32, "fanout_mac": 32}
+LENGTHS |= {"posted_at": 8, "reseal_mac": 32, "fanout_mac": 32}
 LENGTHS |= {"moderation_key_fingerprint": 32, "encapsulated_key": 1_120}
 
 
@@ -614,37 +613,6 @@ def verify_stamp(given):
 
 
 # ----------------------------------------------------------------------------- deliveries, receipts
-
-
-def device_message(given, posted_at, ciphertext):
-    targets = SHA256(b"waxseal/2/targets" + be32(0))
-    versions = be32(0) + be32(0) + be64(0)  # roster epoch and version, group version
-    addressed = write_sender(given["sender"]) + write_audience(given["audience"])
-    asked = given["franking_tag"] + posted_at + versions + targets + SHA256(ciphertext)
-    return b"waxseal/2/device-mac" + addressed + asked
-
-
-def post(given):
-    posted_at = be64(given["posted_ms"])
-    mac = HMAC(given["delivery_key"], device_message(given, posted_at, given["ciphertext"]))
-    posted = encode(
-        "PostedEnvelope",
-        franking_tag=given["franking_tag"],
-        posted_at=posted_at,
-        device_mac=mac,
-        ciphertext=given["ciphertext"],
-    )
-    return {"device_mac": mac, "posted": posted}
-
-
-def accept_posted(given):
-    fields = decode("PostedEnvelope", given["posted"])
-    asked = {"sender": given["sender"], "audience": given["audience"], "franking_tag": fields["franking_tag"]}
-    message = device_message(asked, fields["posted_at"], fields["ciphertext"])
-    mac_is(given["delivery_key"], message, fields["device_mac"], 110)
-    posted_ms = int.from_bytes(fields["posted_at"], "big")
-    require(abs(posted_ms - given["now_ms"]) <= MAX_POST_SKEW_MS, 111)
-    return fields
 
 
 def write_roster(roster):

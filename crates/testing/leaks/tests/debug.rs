@@ -18,7 +18,7 @@ use waxseal_reporting::message::{
 };
 use waxseal_reporting::recipient::{Control, Opened, Refusal, open, open_unstamped};
 use waxseal_reporting::relay::{
-    DeliveryKey, PostedEnvelope, PostedFanout, PostedReseal, Receipt, StampKeys, StampedEnvelope,
+    DeliveryKey, PostedFanout, PostedReseal, Receipt, StampKeys, StampedEnvelope,
 };
 use waxseal_reporting::reporter::{Disclosure, Reason, ReportDraft};
 use waxseal_reporting::reviewer::review;
@@ -151,17 +151,27 @@ fn messages_and_reports_print_neither_texts_nor_keys_nor_names() {
         &sealed.envelope,
     );
     assert_prints(&unstamped.unwrap(), "UnstampedMessage { .. }");
-    let posted = sealed.envelope.post(&key, &alice, &to, NOW);
-    let posted = PostedEnvelope::decode(&posted).unwrap();
-    let envelope = "envelope: Envelope { ciphertext_len: 192, .. }";
-    assert_prints(&posted, &format!("PostedEnvelope {{ {envelope}, .. }}"));
+    let (own, peer) = (RosterStamp::new(1, 2), RosterStamp::default());
+    let mut fanout = Fanout::new(*sealed.envelope.tag(), own, peer);
+    let ciphertext = Some(sealed.envelope.clone());
+    fanout.insert(false, DeviceId(3), ciphertext).unwrap();
+    let slot = "Slot { own: false, device: DeviceId(3), ciphertext_len: 192 }";
+    let versions = format!("own: {own:?}, peer: {peer:?}");
+    let fields = format!("Fanout {{ {versions}, slots: [{slot}], .. }}");
+    assert_prints(&fanout, &fields);
+    let posted = PostedFanout::decode(&fanout.post(&key, &alice, &to, NOW)).unwrap();
+    assert_prints(&posted, &format!("PostedFanout {{ fanout: {fields}, .. }}"));
     let posted = posted.authenticate(&key, &alice, &to, NOW).unwrap();
-    assert_prints(&posted, &format!("AuthenticEnvelope {{ {envelope}, .. }}"));
+    assert_prints(
+        &posted,
+        &format!("AuthenticFanout {{ fanout: {fields}, .. }}"),
+    );
     let claim = stamp_keys.stamp(&posted, NOW).unwrap();
     assert_prints(claim.tag(), "FrankingTag(..)");
     assert_prints(claim.stamp(), "Stamp(..)");
     assert_prints(&Receipt::new(&claim, &key), "Receipt { .. }");
-    let stamped = StampedEnvelope::new(claim.clone(), posted).unwrap();
+    let mut queues = StampedEnvelope::fan_out(claim.clone(), posted).unwrap();
+    let (_, stamped) = queues.pop().unwrap();
     let delivery = stamped.deliver(&key);
     assert_prints(&delivery, "Delivery { ciphertext_len: 192, .. }");
     let delivery = delivery.authenticate(&key, &bob).unwrap();
@@ -190,21 +200,6 @@ fn messages_and_reports_print_neither_texts_nor_keys_nor_names() {
         sessions: vec![[1; 16]],
     };
     assert_prints(&refusal, "Refusal { messages: 1, sessions: 1 }");
-    let (own, peer) = (RosterStamp::new(1, 2), RosterStamp::default());
-    let mut fanout = Fanout::new(*sealed.envelope.tag(), own, peer);
-    let ciphertext = Some(sealed.envelope.clone());
-    fanout.insert(false, DeviceId(3), ciphertext).unwrap();
-    let slot = "Slot { own: false, device: DeviceId(3), ciphertext_len: 192 }";
-    let versions = format!("own: {own:?}, peer: {peer:?}");
-    let fields = format!("Fanout {{ {versions}, slots: [{slot}], .. }}");
-    assert_prints(&fanout, &fields);
-    let posted = PostedFanout::decode(&fanout.post(&key, &alice, &to, NOW)).unwrap();
-    assert_prints(&posted, &format!("PostedFanout {{ fanout: {fields}, .. }}"));
-    let posted = posted.authenticate(&key, &alice, &to, NOW).unwrap();
-    assert_prints(
-        &posted,
-        &format!("AuthenticFanout {{ fanout: {fields}, .. }}"),
-    );
     let again = sealed.envelope.post_again(&claim, &key, &alice, &bob, NOW);
     let again = PostedReseal::decode(&again).unwrap();
     assert_prints(&again, "PostedReseal { ciphertext_len: 192, .. }");

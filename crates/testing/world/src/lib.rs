@@ -106,7 +106,7 @@ pub fn address(name: &str) -> DeviceAddress {
     DeviceAddress::new(account(name), DeviceId(1))
 }
 
-/// The message in the bytes that a device posts, without the time and the device MAC.
+/// The message in the bytes that a device posts, without the time and the fanout MAC.
 #[must_use]
 pub fn fanout_of(posted: &[u8]) -> Fanout {
     // posted = 03 || 0a 20 || tag 32 || 12 08 || time 8 || 1a 20 || MAC 32

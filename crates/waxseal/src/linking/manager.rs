@@ -82,11 +82,7 @@ impl Offer {
         rng: &mut impl CryptoRng,
     ) -> Result<Self, LinkingError> {
         let account = AccountId::new(roster.account()).map_err(|_| LinkingError::Malformed)?;
-        // CHK-348: the prekeys are those to which the scanned code commits.
-        if !code.fits(bundle) {
-            return Err(LinkingError::OtherBundle);
-        }
-        let bundle = LinkBundle::decode(bundle)?;
+        let bundle = fetched(code, bundle)?;
         let one_time = Some(bundle.one_time()).filter(|one_time| !one_time.is_empty());
         let prekeys = PreKeyBundle::decode(bundle.base(), one_time)?;
         let new = *prekeys.identity();
@@ -194,12 +190,8 @@ impl Offer {
         let Stage::Offered(sessions) = std::mem::replace(&mut self.stage, Stage::Over) else {
             return Err(LinkingError::WrongStep);
         };
-        let opening = decode_reveal(&content)?;
-        // CHK-352: no digits before the new device opened what its code commits to.
-        if !self.bundle.commits_to(&opening) {
-            return Err(LinkingError::Commitment);
-        }
-        let first = first_digits(&sessions, &opening)?;
+        let opening = revealed(&self.bundle, &content)?;
+        let first = first_digits(&sessions.digest(), &opening)?;
         let digits = LinkDigits::new(first, draw(rng)).ok_or(LinkingError::Malformed)?;
         self.stage = Stage::Shown(sessions, digits.clone());
         Ok(digits)
@@ -224,17 +216,9 @@ impl Offer {
         let Stage::Shown(_, digits) = std::mem::replace(&mut self.stage, Stage::Over) else {
             return Err(LinkingError::WrongStep);
         };
-        let answer = AnswerContent::decode(&content)?;
-        // CHK-354: the answer has the digits that only this device's screen showed. One attempt.
-        if !digits.last_is(answer.last) {
-            return Err(LinkingError::WrongDigits);
-        }
-        let entry = DeviceEntry::new(self.device, self.identity.to_bytes(), answer.proof);
-        // CHK-355: the new device consents to this number in this account.
-        if !entry.agrees(self.account.as_str(), &self.account_key) {
-            return Err(LinkingError::Proof);
-        }
-        Ok(entry)
+        let account = (self.account.as_str(), &self.account_key);
+        let device = (self.device, self.identity.to_bytes());
+        answered(&content, &digits, account, device)
     }
 
     fn check_open(&self, now: Timestamp) -> Result<(), LinkingError> {
@@ -252,6 +236,48 @@ impl std::fmt::Debug for Offer {
             .field("identity", &self.identity)
             .finish_non_exhaustive()
     }
+}
+
+/// Reads the prekeys that the mailbox of a scanned code has.
+pub(super) fn fetched(code: &LinkCode, bundle: &[u8]) -> Result<LinkBundle, LinkingError> {
+    // CHK-348: the prekeys are those to which the scanned code commits.
+    if !code.fits(bundle) {
+        return Err(LinkingError::OtherBundle);
+    }
+    Ok(LinkBundle::decode(bundle)?)
+}
+
+/// Reads the content of a reveal.
+pub(super) fn revealed(
+    bundle: &LinkBundle,
+    content: &[u8],
+) -> Result<Zeroizing<[u8; 16]>, LinkingError> {
+    let opening = decode_reveal(content)?;
+    // CHK-352: no digits before the new device opened what its code commits to.
+    if !bundle.commits_to(&opening) {
+        return Err(LinkingError::Commitment);
+    }
+    Ok(opening)
+}
+
+/// Reads the content of an answer to these digits, by a device with this number and identity.
+pub(super) fn answered(
+    content: &[u8],
+    digits: &LinkDigits,
+    (account, account_key): (&str, &AccountKey),
+    (device, identity): (u32, [u8; 64]),
+) -> Result<DeviceEntry, LinkingError> {
+    let answer = AnswerContent::decode(content)?;
+    // CHK-354: the answer has the digits that only this device's screen showed. One attempt.
+    if !digits.last_is(answer.last) {
+        return Err(LinkingError::WrongDigits);
+    }
+    let entry = DeviceEntry::new(device, identity, answer.proof);
+    // CHK-355: the new device consents to this number in this account.
+    if !entry.agrees(account, account_key) {
+        return Err(LinkingError::Proof);
+    }
+    Ok(entry)
 }
 
 /// Seals a message of a link.
@@ -283,8 +309,11 @@ fn open(
 }
 
 /// The four digits that both sides compute.
-pub(super) fn first_digits(sessions: &SessionSet, opening: &[u8; 16]) -> Result<u16, LinkingError> {
-    let digits = waxseal_roster::link_digits(&sessions.digest(), opening);
+pub(super) fn first_digits(
+    session_digest: &[u8; 32],
+    opening: &[u8; 16],
+) -> Result<u16, LinkingError> {
+    let digits = waxseal_roster::link_digits(session_digest, opening);
     digits.parse().map_err(|_| LinkingError::Malformed)
 }
 

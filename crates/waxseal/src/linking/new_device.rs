@@ -3,6 +3,7 @@
 use rand_core::CryptoRng;
 use waxseal_core::{IdentityKey, IdentityKeyPair, PreKeys, ReplayMemory, SessionSet};
 use waxseal_reporting::{DeviceAddress, DeviceId, Timestamp};
+use waxseal_roster::limits::MAX_DEVICES;
 use waxseal_roster::{AccountKey, LinkBundle, LinkCode, Roster, SignedRoster};
 use zeroize::Zeroizing;
 
@@ -179,24 +180,8 @@ impl NewDevice {
             &ad,
         )?;
         let offer = OfferContent::decode(&content)?;
-        // CHK-351: the roster verifies, its manager offers it, and has room for this device.
-        let roster = verified(&offer)?;
-        if !roster.is_manager(&sessions.peer().to_bytes()) {
-            return Err(LinkingError::NotManager);
-        }
-        if roster
-            .device_of(&self.identity.public().to_bytes())
-            .is_some()
-        {
-            return Err(LinkingError::Listed);
-        }
-        if roster
-            .devices()
-            .iter()
-            .any(|device| device.id >= offer.device)
-        {
-            return Err(LinkingError::NumberTaken);
-        }
+        let own = self.identity.public().to_bytes();
+        let roster = check_offer(&offer, &sessions.peer().to_bytes(), &own)?;
         let reveal = seal(
             &mut sessions,
             &self.secret,
@@ -239,10 +224,9 @@ impl NewDevice {
             return Err(self.wrong_step());
         };
         check_time(self.made_at_ms, now)?;
-        // CHK-353: the first digits are those of this session and of the reveal. One attempt.
-        if !typed.first_is(first_digits(sessions, opening)?) {
+        if let Err(error) = check_typed(typed, &sessions.digest(), opening) {
             self.stage = Stage::Over;
-            return Err(LinkingError::WrongDigits);
+            return Err(error);
         }
         let roster = verified(offer)?;
         let context =
@@ -273,18 +257,7 @@ impl NewDevice {
         let Stage::Answered { offer, .. } = &self.stage else {
             return Err(self.wrong_step());
         };
-        let roster = SignedRoster::decode(signed)?.verify(offer.account.as_str())?;
-        let offered = verified(offer)?;
-        let is_listed = roster
-            .device(offer.device)
-            .is_some_and(|device| device.identity == self.identity.public().to_bytes());
-        // CHK-358: the roster is of the account offered, newer, and lists this device as offered.
-        if roster.account_key() != offered.account_key()
-            || roster.stamp() <= offered.stamp()
-            || !is_listed
-        {
-            return Err(LinkingError::NotWelcome);
-        }
+        let roster = check_welcome(offer, signed, &self.identity.public().to_bytes())?;
         self.stage = Stage::Welcome {
             offer: offer.clone(),
             roster: Box::new(roster),
@@ -337,6 +310,64 @@ fn me(offer: &OfferContent) -> DeviceAddress {
 
 fn verified(offer: &OfferContent) -> Result<Roster, LinkingError> {
     Ok(SignedRoster::decode(&offer.roster)?.verify(offer.account.as_str())?)
+}
+
+/// Checks what the device with the identity `manager` offers to the device with the identity `own`.
+pub(super) fn check_offer(
+    offer: &OfferContent,
+    manager: &[u8; 64],
+    own: &[u8; 64],
+) -> Result<Roster, LinkingError> {
+    // CHK-351: the roster verifies, its manager offers it, and has room for this device.
+    let roster = verified(offer)?;
+    if !roster.is_manager(manager) {
+        return Err(LinkingError::NotManager);
+    }
+    if roster.device_of(own).is_some() {
+        return Err(LinkingError::Listed);
+    }
+    if roster.devices().len() >= MAX_DEVICES {
+        return Err(LinkingError::Full);
+    }
+    let mut ids = roster.devices().iter().map(|device| device.id);
+    if ids.any(|id| id >= offer.device) {
+        return Err(LinkingError::NumberTaken);
+    }
+    Ok(roster)
+}
+
+/// Checks what the user typed.
+pub(super) fn check_typed(
+    typed: &LinkDigits,
+    session_digest: &[u8; 32],
+    opening: &[u8; 16],
+) -> Result<(), LinkingError> {
+    // CHK-353: the first digits are those of this session and of the reveal. One attempt.
+    if !typed.first_is(first_digits(session_digest, opening)?) {
+        return Err(LinkingError::WrongDigits);
+    }
+    Ok(())
+}
+
+/// Checks the signed roster that answers for the device with the identity `own`.
+pub(super) fn check_welcome(
+    offer: &OfferContent,
+    signed: &[u8],
+    own: &[u8; 64],
+) -> Result<Roster, LinkingError> {
+    let roster = SignedRoster::decode(signed)?.verify(offer.account.as_str())?;
+    let offered = verified(offer)?;
+    let is_listed = roster
+        .device(offer.device)
+        .is_some_and(|device| device.identity == *own);
+    // CHK-358: the roster is of the account offered, newer, and lists this device as offered.
+    if roster.account_key() != offered.account_key()
+        || roster.stamp() <= offered.stamp()
+        || !is_listed
+    {
+        return Err(LinkingError::NotWelcome);
+    }
+    Ok(roster)
 }
 
 #[cfg(test)]

@@ -4,3 +4,4 @@ mod attacks;
 mod checks;
 mod export;
 mod support;
+mod vectors;

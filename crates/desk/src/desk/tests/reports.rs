@@ -5,9 +5,9 @@ use rand_chacha::ChaCha20Rng;
 use waxseal_reporting::intake::{AcceptanceKey, AcceptedReport, ReportId, examine};
 use waxseal_reporting::message::{Payload, PayloadHeader};
 use waxseal_reporting::recipient::{OpeningChannel, open};
-use waxseal_reporting::relay::{DeliveryKey, PostedEnvelope, StampKeys, StampedEnvelope};
+use waxseal_reporting::relay::{DeliveryKey, PostedFanout, StampKeys, StampedEnvelope};
 use waxseal_reporting::reporter::{Disclosure, Reason, ReportDraft};
-use waxseal_reporting::sender::{SealingChannel, seal};
+use waxseal_reporting::sender::{Fanout, RosterStamp, SealingChannel, seal};
 use waxseal_reporting::vault::ModerationKeyPair;
 use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId, Timestamp};
 use zeroize::Zeroizing;
@@ -79,17 +79,18 @@ impl Intake {
         for (number, text) in (0..).zip(texts) {
             let payload = Payload::text(PayloadHeader::new(number, now), *text).unwrap();
             let sealed = seal(&mut Toy, &sender, &conversation, &payload, rng).unwrap();
-            let posted = sealed
-                .envelope
-                .post(&self.delivery_key, &sender, &audience, now);
-            let posted = PostedEnvelope::decode(&posted).unwrap();
+            let none = RosterStamp::default();
+            let mut fanout = Fanout::new(*sealed.sent.tag(), none, none);
+            let slot = Some(sealed.envelope);
+            fanout.insert(false, reporter.device, slot).unwrap();
+            let posted = fanout.post(&self.delivery_key, &sender, &audience, now);
+            let posted = PostedFanout::decode(&posted).unwrap();
             let posted = posted
                 .authenticate(&self.delivery_key, &sender, &audience, now)
                 .unwrap();
             let claim = self.stamp_keys.stamp(&posted, now).unwrap();
-            let delivery = StampedEnvelope::new(claim, posted)
-                .unwrap()
-                .deliver(&self.delivery_key);
+            let queues = StampedEnvelope::fan_out(claim, posted).unwrap();
+            let delivery = queues[0].1.deliver(&self.delivery_key);
             let delivery = delivery
                 .authenticate(&self.delivery_key, &reporter)
                 .unwrap();

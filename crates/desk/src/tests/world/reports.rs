@@ -5,9 +5,9 @@ use waxseal_reporting::Audience;
 use waxseal_reporting::intake::{AcceptanceKey, ReportId, examine};
 use waxseal_reporting::message::{Payload, PayloadHeader};
 use waxseal_reporting::recipient::{Evidence, OpeningChannel, open};
-use waxseal_reporting::relay::{DeliveryKey, PostedEnvelope, StampKeys, StampedEnvelope};
+use waxseal_reporting::relay::{DeliveryKey, PostedFanout, StampKeys, StampedEnvelope};
 use waxseal_reporting::reporter::{Disclosure, Reason, Report, ReportDraft};
-use waxseal_reporting::sender::{SealingChannel, seal};
+use waxseal_reporting::sender::{Fanout, RosterStamp, SealingChannel, seal};
 use waxseal_reporting::vault::ModerationKeyPair;
 use zeroize::Zeroizing;
 
@@ -59,31 +59,24 @@ impl World {
     }
 
     pub(crate) fn sends(&mut self, from: &str, payload: &Payload) -> Evidence {
-        let audience = Audience::Direct(device(receiver(from)).account);
-        self.sends_to(from, &audience, payload)
-    }
-
-    pub(crate) fn sends_to(
-        &mut self,
-        from: &str,
-        audience: &Audience,
-        payload: &Payload,
-    ) -> Evidence {
         self.pass(1_000);
         let (from, to) = (device(from), device(receiver(from)));
+        let audience = Audience::Direct(to.account.clone());
         let conversation = audience.conversation(&from.account);
         let key = DeliveryKey::from_bytes([7; 32]);
         let sealed = seal(&mut Toy, &from, &conversation, payload, &mut self.rng).unwrap();
-        let posted = sealed.envelope.post(&key, &from, audience, self.now);
-        let posted = PostedEnvelope::decode(&posted).unwrap();
-        let posted = posted
-            .authenticate(&key, &from, audience, self.now)
-            .unwrap();
+        let none = RosterStamp::default();
+        let mut fanout = Fanout::new(*sealed.sent.tag(), none, none);
+        let slot = Some(sealed.envelope);
+        fanout.insert(false, to.device, slot).unwrap();
+        let posted = fanout.post(&key, &from, &audience, self.now);
+        let posted = PostedFanout::decode(&posted).unwrap();
+        let posted = posted.authenticate(&key, &from, &audience, self.now);
+        let posted = posted.unwrap();
         let claim = self.stamp_keys.stamp(&posted, self.now).unwrap();
-        let stamped = StampedEnvelope::new(claim, posted).unwrap();
-        let delivery = stamped.deliver(&self.bob_key);
-        let delivery = delivery.authenticate_in_groups(&self.bob_key, &to, |_| true);
-        let delivery = delivery.unwrap();
+        let queues = StampedEnvelope::fan_out(claim, posted).unwrap();
+        let delivery = queues[0].1.deliver(&self.bob_key);
+        let delivery = delivery.authenticate(&self.bob_key, &to).unwrap();
         open(&mut Toy, &delivery).unwrap().evidence().clone()
     }
 

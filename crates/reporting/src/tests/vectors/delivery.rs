@@ -135,10 +135,9 @@ fn deliveries_and_receipts() {
         "delivery key 32 x 44; the message of `commit-text` in franking.json, stamped as in stamp.json; channel: one ChaCha20-Poly1305 key, 32 x 43, and a nonce of zeros",
     );
     envelopes(&mut file);
-    post::postings(&mut file);
     deliveries(&mut file);
-    post::queue(&mut file);
-    post::answers(&mut file);
+    queue::queue(&mut file);
+    queue::answers(&mut file);
     groups(&mut file);
     receipts(&mut file);
     channel(&mut file);
@@ -245,8 +244,8 @@ fn deliveries(file: &mut Vectors) {
     let mac = harness::unhex(receipt["receipt_mac"].as_str().unwrap());
     let delivery = edit(&delivered["delivery"], |delivery| delivery.delivery_mac = mac);
     fails("delivery-receipt-mac", "the MAC of the receipt for the same message", with(&good, "delivery", delivery), 64);
-    let posted = post::post(Input::of(&post::to_post())).unwrap();
-    neighbours::deliveries(file, &good, &posted["posted"]);
+    let posted = fanout::posted();
+    neighbours::deliveries(file, &good, &posted);
 }
 
 fn groups(file: &mut Vectors) {

@@ -81,6 +81,12 @@ fn to_post(slots: Value) -> Value {
     })
 }
 
+/// The message of Alice's to a device of Bob, as she posts it.
+pub(super) fn posted() -> Value {
+    let input = to_post(json!([slot(0, 7, "ciphertext")]));
+    post_fanout(Input::of(&input)).unwrap()["posted"].clone()
+}
+
 /// The input of `accept_fanout`, at the time of posting.
 fn to_accept(input: &Value) -> Value {
     let posted = post_fanout(Input::of(input)).unwrap();
@@ -95,7 +101,7 @@ fn fanouts() {
     let mut file = Vectors::new(
         CRATE,
         "fanout.json",
-        "Messages for several devices: posted, stored, and the copies that own devices get. SPEC.md, “Several devices”, “Wire messages”, “Stored”.",
+        "Messages for one or several devices: posted, stored, and the copies that own devices get. SPEC.md, “Posting to devices”, “Wire messages”, “Stored”.",
         "delivery key 32 x 44; the message of `commit-text` in franking.json; sender alice, device 1",
     );
     let input = to_post(json!([slot(0, 1, "to bob/1"), slot(0, 3, ""), slot(1, 2, "to alice/2")]));
@@ -190,6 +196,7 @@ fn forms(file: &mut Vectors, good: &Value) {
         ("fanout-mac-31", "a fanout MAC of 31 bytes: never a prefix", change(|p| { p.fanout_mac.pop(); }), 54),
         ("fanout-mac-33", "a fanout MAC of 33 bytes", change(|p| p.fanout_mac.push(0)), 54),
         ("fanout-mac-missing", "no fanout MAC", change(|p| p.fanout_mac.clear()), 54),
+        ("fanout-fields-exchanged", "time and MAC in each other's field", change(|p| core::mem::swap(&mut p.posted_at, &mut p.fanout_mac)), 54),
         ("fanout-slots-missing", "no slots", change(|p| p.slots.clear()), 54),
         ("fanout-slots-versions-only", "two rosters without a count", slots(|s| s.truncate(16)), 291),
         ("fanout-slots-none", "a count of 0", slots(|s| { s.truncate(17); s[16] = 0; }), 291),
@@ -226,20 +233,20 @@ fn macs(file: &mut Vectors, good: &Value, input: &Value) {
     assert_eq!(&under(right.mac()), good);
     let change = |change: fn(&mut wire::PostedFanout)| edit(good, change);
     let ciphertexts = Sha256::digest(b"to bob/1to alice/2");
-    let no_targets = Sha256::digest([labels::TARGETS, &[0; 4]].concat());
-    let single = Fields { key: &DELIVERY_KEY, fields: vec![labels::DEVICE, &alice, b"\x01\x03bob", &message.franking_tag, &message.posted_at, &[0; 16], &no_targets, &digest] };
+    let seconds = (NOON.as_millis() / 1_000).to_be_bytes();
+    let direct = ConversationId::direct(&AccountId::new("alice").unwrap(), &AccountId::new("bob").unwrap());
     all_fail(file, "accept_fanout", [
         ("fanout-label-missing", "the MAC without its label", under(right.put(0, b"")), 292),
         ("fanout-label-version-1", "the MAC under a label of version 1", under(right.put(0, &version_1(labels::FANOUT))), 292),
-        ("fanout-label-device", "the MAC under the label of device MACs", under(right.put(0, labels::DEVICE)), 292),
+        ("fanout-label-delivery", "the MAC under the label of delivery MACs", under(right.put(0, labels::DELIVERY)), 292),
         ("fanout-label-reseal", "the MAC under the label of reseal MACs", under(right.put(0, labels::RESEAL)), 292),
-        ("fanout-device-mac", "the device MAC of a posted envelope, over the slots", under(single.mac()), 292),
         ("fanout-without-sender", "the MAC without the sender", under(right.put(1, b"")), 292),
         ("fanout-without-device", "the MAC over the sender's account without its device", under(right.put(1, b"\x05alice")), 292),
         ("fanout-without-audience", "the MAC without the audience", under(right.put(2, b"")), 292),
         ("fanout-without-kind", "the MAC over the audience without its kind", under(right.put(2, b"\x03bob")), 292),
         ("fanout-without-tag", "the MAC without the tag", under(right.put(3, b"")), 292),
         ("fanout-without-time", "the MAC without the time", under(right.put(4, b"")), 292),
+        ("fanout-seconds", "the MAC over the time in seconds", under(right.put(4, &seconds)), 292),
         ("fanout-without-slots", "the MAC without the slots", under(right.put(5, b"")), 292),
         ("fanout-whole-slots", "the MAC over the slots in place of their digest", under(right.put(5, &message.slots)), 292),
         ("fanout-without-versions", "the MAC over the slots without the rosters", under(right.put(5, &Sha256::digest(&message.slots[16..]))), 292),
@@ -263,6 +270,7 @@ fn macs(file: &mut Vectors, good: &Value, input: &Value) {
         ("fanout-sender", "in the name of another account", with(good, "sender", json!({ "account": "mallory", "device": 1 })), 292),
         ("fanout-device", "in the name of another device of the account", with(good, "sender", json!({ "account": "alice", "device": 9 })), 292),
         ("fanout-audience", "for another account", with(good, "audience", json!({ "direct": "carol" })), 292),
+        ("fanout-audience-group", "for a group with the id of the direct conversation", with(good, "audience", json!({ "group": hex(direct.as_bytes()) })), 292),
         ("fanout-audience-own", "as a note to the own account", with(good, "audience", json!({ "direct": "alice" })), 292),
         ("fanout-too-early", "600,001 ms before the relay's clock, one past the most", with(good, "now_ms", NOON.as_millis() + 600_001), 111),
         ("fanout-too-late", "600,001 ms after the relay's clock, one past the most", with(good, "now_ms", NOON.as_millis() - 600_001), 111),

@@ -57,52 +57,10 @@ pub(super) fn version_1(label: &[u8]) -> Vec<u8> {
     label.replace("/2/", "/1/").into_bytes()
 }
 
-/// Inputs of `accept_posted`. `good` is a message of Alice's for Bob.
-pub(super) fn postings(file: &mut Vectors, good: &Value) {
-    let alice = bytes_of(|out| device("alice", 1).put(out));
-    let (tag, posted) = (*tag().as_bytes(), NOON.as_millis().to_be_bytes());
-    let targets = Sha256::digest([labels::TARGETS, &[0; 4]].concat());
-    let digest = Sha256::digest("ciphertext");
-    let right = Fields {
-        key: &DELIVERY_KEY,
-        fields: vec![labels::DEVICE, &alice, b"\x01\x03bob", &tag, &posted, &[0; 4], &[0; 4], &[0; 8], &targets, &digest],
-    };
-    let under = |mac: Vec<u8>| edit(good, "posted", |posted: &mut wire::PostedEnvelope| posted.device_mac = mac);
-    assert_eq!(&under(right.mac()), good);
-    let change = |change: fn(&mut wire::PostedEnvelope)| edit(good, "posted", change);
-    let one = [0, 0, 0, 0, 0, 0, 0, 1];
-    let bobs = bytes_of(|out| device("bob", 1).put(out));
-    let bobs = Sha256::digest([labels::TARGETS, &one[4..], &bobs].concat());
-    all_fail(file, "accept_posted", [
-        ("posted-label-missing", "the MAC without its label", under(right.put(0, b"")), 110),
-        ("posted-label-version-1", "the MAC under a label of version 1", under(right.put(0, &version_1(labels::DEVICE))), 110),
-        ("posted-label-delivery", "the MAC under the label of delivery MACs", under(right.put(0, labels::DELIVERY)), 110),
-        ("posted-without-device", "the MAC over the sender's account without its device", under(right.put(1, b"\x05alice")), 110),
-        ("posted-without-kind", "the MAC over the audience without its kind", under(right.put(2, b"\x03bob")), 110),
-        ("posted-without-tag", "the MAC without the tag", under(right.put(3, b"")), 110),
-        ("posted-without-time", "the MAC without the time", under(right.put(4, b"")), 110),
-        ("posted-seconds", "the MAC over the time in seconds", under(right.put(4, &(NOON.as_millis() / 1_000).to_be_bytes())), 110),
-        ("posted-roster-epoch", "the MAC over roster epoch 1", under(right.put(5, &one[4..])), 110),
-        ("posted-roster-version", "the MAC over roster version 1", under(right.put(6, &one[4..])), 110),
-        ("posted-group-version", "the MAC over group version 1", under(right.put(7, &one)), 110),
-        ("posted-group-version-4", "the MAC over a group version of 4 bytes", under(right.put(7, &[0; 4])), 110),
-        ("posted-without-targets", "the MAC without the digest of the targets", under(right.put(8, b"")), 110),
-        ("posted-one-target", "the MAC over a list of targets that has Bob's device", under(right.put(8, &bobs)), 110),
-        ("posted-whole-ciphertext", "the MAC over the ciphertext in place of its digest", under(right.put(9, b"ciphertext")), 110),
-        ("posted-audience-first", "the MAC over the audience before the sender", under(right.swap(1, 2)), 110),
-        ("posted-time-first", "the MAC over the time before the tag", under(right.swap(3, 4)), 110),
-        ("posted-digests-swapped", "the MAC over the two digests in the other order", under(right.swap(8, 9)), 110),
-        ("posted-mac-33", "a device MAC of 33 bytes", change(|p| p.device_mac.push(0)), 54),
-        ("posted-mac-16", "half a device MAC", change(|p| p.device_mac.truncate(16)), 54),
-        ("posted-ciphertext-extended", "a byte behind the ciphertext", change(|p| p.ciphertext.push(0)), 110),
-        ("posted-ciphertext-shorter", "the ciphertext without its last byte", change(|p| { p.ciphertext.pop(); }), 110),
-        ("posted-fields-exchanged", "time and MAC in each other's field", change(|p| core::mem::swap(&mut p.posted_at, &mut p.device_mac)), 54),
-    ]);
-}
-
 /// Inputs of `open_delivery`. `good` is a message of Alice's for Bob, which Alice's device posted
 /// as `posted`.
 pub(super) fn deliveries(file: &mut Vectors, good: &Value, posted: &Value) {
+    let posted = with(good, "delivery", posted.clone());
     let change = |change: fn(&mut wire::Delivery)| edit(good, "delivery", change);
     let under = |mac: Vec<u8>| edit(good, "delivery", |delivery: &mut wire::Delivery| delivery.delivery_mac = mac);
     let decoded: wire::Delivery = wire::decode(&harness::unhex(good["delivery"].as_str().unwrap()), usize::MAX).unwrap();
@@ -115,7 +73,7 @@ pub(super) fn deliveries(file: &mut Vectors, good: &Value, posted: &Value) {
     all_fail(file, "open_delivery", [
         ("delivery-label-missing", "the MAC without its label", under(right.put(0, b"")), 64),
         ("delivery-label-version-1", "the MAC under a label of version 1", under(right.put(0, &version_1(labels::DELIVERY))), 64),
-        ("delivery-label-device", "the MAC under the label of device MACs", under(right.put(0, labels::DEVICE)), 64),
+        ("delivery-label-fanout", "the MAC under the label of fanout MACs", under(right.put(0, labels::FANOUT)), 64),
         ("delivery-without-tag", "the MAC without the tag", under(right.put(1, b"")), 64),
         ("delivery-without-context", "the MAC without the context", under(right.put(2, b"")), 64),
         ("delivery-without-stamp", "the MAC without the stamp", under(right.put(3, b"")), 64),
@@ -127,14 +85,9 @@ pub(super) fn deliveries(file: &mut Vectors, good: &Value, posted: &Value) {
         ("delivery-context-cut", "a context without its last byte", change(|d| { d.stamp_context.pop(); }), 54),
         ("delivery-ciphertext-shorter", "the ciphertext without its last byte", change(|d| { d.ciphertext.pop(); }), 64),
         ("delivery-stamp-and-mac-exchanged", "stamp and MAC in each other's field", change(|d| core::mem::swap(&mut d.stamp, &mut d.delivery_mac)), 64),
-        ("delivery-posted", "a posted envelope in place of a delivery", with(good, "delivery", posted.clone()), 54),
+        ("delivery-posted", "a posted fanout in place of a delivery", posted.clone(), 52),
+        ("delivery-posted-version-2", "the same with version 02", changed(&posted, "delivery", |p| p[0] = 2), 54),
     ]);
-    let bytes = good["delivery"].clone();
-    let input = json!({
-        "delivery_key": hex(DELIVERY_KEY), "sender": { "account": "alice", "device": 1 },
-        "audience": { "direct": "bob" }, "now_ms": NOON.as_millis(), "posted": bytes,
-    });
-    file.fails("posted-delivery", "a delivery in place of a posted envelope: a field too many", "accept_posted", input, 53);
 }
 
 /// Inputs of `confirm_receipt`. `good` is the receipt of a message of Alice's for Bob.
@@ -232,7 +185,7 @@ pub(super) fn answers(file: &mut Vectors, good: &Value) {
     all_fail(file, "check_answer", [
         ("answer-label-missing", "the MAC without its label", under(right.put(0, b"")), 112),
         ("answer-label-version-1", "the MAC under a label of version 1", under(right.put(0, &version_1(labels::ANSWER))), 112),
-        ("answer-label-device", "the MAC under the label of device MACs, which go the other way", under(right.put(0, labels::DEVICE)), 112),
+        ("answer-label-fanout", "the MAC under the label of fanout MACs, which go the other way", under(right.put(0, labels::FANOUT)), 112),
         ("answer-method-without-length", "the MAC over the method without its length", under(right.put(1, b"POST")), 112),
         ("answer-path-without-length", "the MAC over the path without its length", under(right.put(2, b"/bundles?of=bob")), 112),
         ("answer-path-without-query", "the MAC over the path without its query", under(right.put(2, b"\x00\x08/bundles")), 112),

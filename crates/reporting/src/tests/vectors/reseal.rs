@@ -137,7 +137,7 @@ fn macs(file: &mut Vectors, good: &Value) {
     all_fail(file, "accept_again", [
         ("again-label-missing", "the MAC without its label", under(right.put(0, b"")), 103),
         ("again-label-version-1", "the MAC under a label of version 1", under(right.put(0, &version_1(labels::RESEAL))), 103),
-        ("again-label-device", "the MAC under the label of device MACs", under(right.put(0, labels::DEVICE)), 103),
+        ("again-label-fanout", "the MAC under the label of fanout MACs", under(right.put(0, labels::FANOUT)), 103),
         ("again-label-delivery", "the MAC under the label of delivery MACs", under(right.put(0, labels::DELIVERY)), 103),
         ("again-without-sender", "the MAC without the sender", under(right.put(1, b"")), 103),
         ("again-without-target", "the MAC without the target", under(right.put(2, b"")), 103),

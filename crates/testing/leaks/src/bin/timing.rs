@@ -15,10 +15,9 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use waxseal_core::{IdentityKeyPair, PreKeyBundle, PreKeys, ReplayMemory, SessionSet};
 use waxseal_leaks::clear::Clear;
-use waxseal_reporting::relay::{
-    Claim, DeliveryKey, Envelope, PostedEnvelope, Receipt, Stamp, StampKeys,
-};
-use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId, Timestamp};
+use waxseal_reporting::relay::{Claim, DeliveryKey, PostedFanout, Receipt, Stamp, StampKeys};
+use waxseal_reporting::sender::{Fanout, RosterStamp};
+use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId, FrankingTag, Timestamp};
 
 /// A |t| of Welch's t-test of this or more shows a difference in running times.
 const LEAK: f64 = 10.0;
@@ -86,9 +85,11 @@ fn claim() -> (StampKeys, Claim) {
         DeviceAddress::new(name("alice"), DeviceId(1)),
         Audience::Direct(name("bob")),
     );
-    let envelope = Envelope::decode(&[&[2][..], &[9; 32], &[1]].concat()).expect("valid");
+    let none = RosterStamp::default();
+    let mut fanout = Fanout::new(FrankingTag::from_bytes([9; 32]), none, none);
+    fanout.insert(false, DeviceId(1), None).expect("one slot");
     let key = DeliveryKey::from_bytes([0x77; 32]);
-    let posted = PostedEnvelope::decode(&envelope.post(&key, &alice, &to, NOW)).expect("valid");
+    let posted = PostedFanout::decode(&fanout.post(&key, &alice, &to, NOW)).expect("valid");
     let posted = posted.authenticate(&key, &alice, &to, NOW);
     let claim = keys.stamp(&posted.expect("posted by Alice"), NOW);
     (keys, claim.expect("an epoch within reach"))

@@ -11,12 +11,14 @@ use waxseal_reporting::intake::{AcceptanceKey, ReportId, examine};
 use waxseal_reporting::message::{AttachmentKey, Content, Payload, PayloadHeader, WholeFile};
 use waxseal_reporting::recipient::{Evidence, Opened, OpeningChannel, open, open_any};
 use waxseal_reporting::relay::{
-    AnswerMac, AnsweredRequest, AuthenticEnvelope, DeliveryKey, PostedEnvelope, Receipt,
+    AnswerMac, AnsweredRequest, AuthenticFanout, DeliveryKey, Envelope, PostedFanout, Receipt,
     RequestNonce, StampKeys, StampedEnvelope,
 };
 use waxseal_reporting::reporter::{Disclosure, Reason, Report, ReportDraft};
 use waxseal_reporting::reviewer::review;
-use waxseal_reporting::sender::{Control, Sealed, SealingChannel, SentControl, SentMessage, seal};
+use waxseal_reporting::sender::{
+    Control, Fanout, RosterStamp, SealingChannel, SentControl, SentMessage, seal,
+};
 use waxseal_reporting::vault::{ModerationKeyPair, Unseal, UnsealedReport, Vault};
 use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId, Timestamp};
 use zeroize::{Zeroize, Zeroizing};
@@ -137,15 +139,18 @@ fn address(name: &str) -> DeviceAddress {
     DeviceAddress::new(AccountId::new(name).unwrap(), DeviceId(1))
 }
 
-/// The device posts an envelope, and the relay authenticates it.
+/// The device posts an envelope for device 1 of its peer, and the relay authenticates it.
 fn posted(
-    sealed: &Sealed,
+    envelope: &Envelope,
     key: &DeliveryKey,
     sender: &DeviceAddress,
     to: &Audience,
-) -> AuthenticEnvelope {
-    let posted = sealed.envelope.post(key, sender, to, NOW);
-    let posted = PostedEnvelope::decode(&posted).unwrap();
+) -> AuthenticFanout {
+    let none = RosterStamp::default();
+    let mut fanout = Fanout::new(*envelope.tag(), none, none);
+    let slot = Some(envelope.clone());
+    fanout.insert(false, DeviceId(1), slot).unwrap();
+    let posted = PostedFanout::decode(&fanout.post(key, sender, to, NOW)).unwrap();
     posted.authenticate(key, sender, to, NOW).unwrap()
 }
 
@@ -208,11 +213,12 @@ fn a_message_leaves_no_key_and_no_text_from_seal_to_review() {
     );
     secrets.extend(&franking.drawn());
 
-    let posted = posted(&sealed, &key, &alice, &to);
-    let claim = stamp_keys.stamp(&posted, NOW).unwrap();
+    let taken = posted(&sealed.envelope, &key, &alice, &to);
+    let claim = stamp_keys.stamp(&taken, NOW).unwrap();
     let receipt = Receipt::new(&claim, &key);
     let own = Box::new(receipt.authenticate(&key, &sent).unwrap());
-    let delivery = StampedEnvelope::new(claim, posted).unwrap().deliver(&key);
+    let queues = StampedEnvelope::fan_out(claim, taken).unwrap();
+    let delivery = queues[0].1.deliver(&key);
     let delivery = delivery.authenticate(&key, &bob).unwrap();
     let opened = Box::new(open(&mut Masked, &delivery).unwrap());
     let evidence = Box::new(Evidence::decode(&opened.evidence().encode()).unwrap());
@@ -228,13 +234,10 @@ fn a_message_leaves_no_key_and_no_text_from_seal_to_review() {
     let envelope = told.seal_for(&mut Masked, &mut franking);
     drop(told);
     secrets.extend(&franking.drawn());
-    let control_posted = envelope.unwrap().post(&key, &alice, &to, NOW);
-    let control_posted = PostedEnvelope::decode(&control_posted).unwrap();
-    let control_posted = control_posted.authenticate(&key, &alice, &to, NOW);
-    let control_posted = control_posted.unwrap();
-    let claim = stamp_keys.stamp(&control_posted, NOW).unwrap();
-    let told = StampedEnvelope::new(claim, control_posted).unwrap();
-    let told = told.deliver(&key).authenticate(&key, &bob);
+    let taken = posted(&envelope.unwrap(), &key, &alice, &to);
+    let claim = stamp_keys.stamp(&taken, NOW).unwrap();
+    let queues = StampedEnvelope::fan_out(claim, taken).unwrap();
+    let told = queues[0].1.deliver(&key).authenticate(&key, &bob);
     let read = open_any(&mut Masked, &told.unwrap()).unwrap();
     assert!(matches!(read, Opened::Control(read) if read == control));
     drop(control);
@@ -299,7 +302,7 @@ fn evidence_and_sent_messages_leave_no_text_when_they_are_stored_and_read() {
     let conversation = to.conversation(&alice.account);
     let sealed = seal(&mut Masked, &alice, &conversation, &payload, &mut rng).unwrap();
     drop(payload);
-    let posted = posted(&sealed, &key, &alice, &to);
+    let posted = posted(&sealed.envelope, &key, &alice, &to);
     let claim = stamp_keys.stamp(&posted, NOW).unwrap();
     let mut evidence = Receipt::new(&claim, &key)
         .authenticate(&key, &sealed.sent)

@@ -17,7 +17,7 @@ use super::Provider;
 /// Why the relay did not stamp a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PostRefused {
-    /// The device MAC, the time of posting or the slots are wrong.
+    /// The fanout MAC, the time of posting or the slots are wrong.
     Post(PostError),
     /// The roster of its account does not list the sending device.
     Removed,
@@ -96,7 +96,7 @@ impl Provider {
     /// receipt.
     ///
     /// # Errors
-    /// [`PostRefused`] if the device MAC or the time of posting is wrong, the sending device was
+    /// [`PostRefused`] if the fanout MAC or the time of posting is wrong, the sending device was
     /// removed, or the message is not for exactly the devices of both accounts.
     ///
     /// # Panics
@@ -206,7 +206,7 @@ impl Provider {
     /// What the relay does with a message that is sealed again. Returns (delivery, receipt).
     ///
     /// # Errors
-    /// [`ResealError`] if the device MAC, the time of posting, the claim or the target is wrong.
+    /// [`ResealError`] if the reseal MAC, the time of posting, the claim or the target is wrong.
     ///
     /// # Panics
     /// If the bytes are not a posted reseal.
@@ -248,7 +248,7 @@ impl Provider {
     }
 
     /// What a lying relay does: it stamps an envelope for one device that `from` never posted. It
-    /// can, because it holds the key with which `from` would make the device MAC. Returns
+    /// can, because it holds the key with which `from` would make the fanout MAC. Returns
     /// (delivery, receipt).
     ///
     /// # Panics

@@ -145,7 +145,7 @@ impl World {
                 let posted = &self.sent[*number].envelope;
                 let envelope = flip(&envelope_of(posted).encode());
                 let (sender, recipient) = (address(NAMES[flight.from]), address(NAMES[to]));
-                // On its way to the relay, the device MAC covers it.
+                // On its way to the relay, the fanout MAC covers it.
                 let on_the_way = flip(posted);
                 assert!(
                     PostedFanout::decode(&on_the_way).is_err()

@@ -21,7 +21,7 @@ impl NewDevice {
         match &self.stage {
             Stage::Offered {
                 sessions, opening, ..
-            } => first_digits(sessions, opening).ok(),
+            } => first_digits(&sessions.digest(), opening).ok(),
             _ => None,
         }
     }

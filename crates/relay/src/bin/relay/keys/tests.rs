@@ -1,6 +1,7 @@
 use super::*;
-use waxseal_reporting::relay::{Envelope, PostedEnvelope};
-use waxseal_reporting::{AccountId, Audience, DeviceId};
+use waxseal_reporting::relay::PostedFanout;
+use waxseal_reporting::sender::{Fanout, RosterStamp};
+use waxseal_reporting::{AccountId, Audience, DeviceId, FrankingTag};
 
 const DAY: u64 = EPOCH_MS;
 const NOW: Timestamp = Timestamp::from_millis(21_000 * DAY);
@@ -93,9 +94,10 @@ fn a_destroyed_epoch_is_gone_from_memory_and_from_the_disk() {
     let keys = Keys::open(dir.path(), NOW).unwrap();
     let stamp = |keys: &Keys, at| {
         let to = Audience::Direct(AccountId::new("bob").unwrap());
-        let (key, envelope) = (DeliveryKey::from_bytes([3; 32]), [&[2], [1; 40].as_slice()]);
-        let envelope = Envelope::decode(&envelope.concat()).unwrap();
-        let posted = PostedEnvelope::decode(&envelope.post(&key, &alice(), &to, at)).unwrap();
+        let (key, none) = (DeliveryKey::from_bytes([3; 32]), RosterStamp::default());
+        let mut fanout = Fanout::new(FrankingTag::from_bytes([1; 32]), none, none);
+        fanout.insert(false, DeviceId(1), None).unwrap();
+        let posted = PostedFanout::decode(&fanout.post(&key, &alice(), &to, at)).unwrap();
         let authentic = posted.authenticate(&key, &alice(), &to, at).unwrap();
         keys.stamp().stamp(&authentic, at)
     };

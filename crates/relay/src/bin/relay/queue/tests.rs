@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-use waxseal_reporting::relay::{DeliveryKey, Envelope, PostedEnvelope};
+use waxseal_reporting::relay::{DeliveryKey, Envelope, PostedFanout};
+use waxseal_reporting::sender::{Fanout, RosterStamp};
 use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId};
 
 use super::*;
@@ -85,11 +86,15 @@ fn stamped() -> StampedEnvelope {
         Audience::Direct(account("bob")),
         DeliveryKey::from_bytes([3; 32]),
     );
+    let none = RosterStamp::default();
     let envelope = Envelope::decode(&[&[2], [1; 40].as_slice()].concat()).unwrap();
-    let posted = PostedEnvelope::decode(&envelope.post(&key, &alice, &to, now)).unwrap();
+    let mut fanout = Fanout::new(*envelope.tag(), none, none);
+    fanout.insert(false, DeviceId(1), Some(envelope)).unwrap();
+    let posted = PostedFanout::decode(&fanout.post(&key, &alice, &to, now)).unwrap();
     let authentic = posted.authenticate(&key, &alice, &to, now).unwrap();
     let claim = keys.stamp().stamp(&authentic, now).unwrap();
-    StampedEnvelope::new(claim, authentic).unwrap()
+    let mut queues = StampedEnvelope::fan_out(claim, authentic).unwrap();
+    queues.pop().unwrap().1
 }
 
 async fn numbers(database: &Database, recipient: i64, after: i64) -> Vec<i64> {

@@ -69,7 +69,6 @@ pub(crate) const ALLOWED: &[Allowed] = &[
     everywhere(Place::In("delivery.rs authenticate_in_groups"), ANSWER),
     everywhere(Place::In("Receipt::authenticate"), ANSWER),
     everywhere(Place::In("waxseal_reporting::intake::examine"), ANSWER),
-    everywhere(Place::In("PostedEnvelope::authenticate"), ANSWER),
     everywhere(Place::In("PostedFanout::authenticate"), ANSWER),
     everywhere(Place::In("AcceptedReport::decode"), ANSWER),
     everywhere(Place::In("evidence.rs"), ANSWER),

@@ -1,13 +1,4 @@
 //! The intake in two steps, with a database that is asked asynchronously and may fail.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    reason = "a test may fail by a panic"
-)]
-
 use std::collections::HashSet;
 use std::convert::Infallible;
 use std::future::Future;
@@ -16,18 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
-use waxseal_reporting::intake::{
-    AcceptError, AcceptedReport, Examined, Membership, Nullifier, ReportId, examine,
-};
-use waxseal_reporting::message::{Payload, PayloadHeader};
-use waxseal_reporting::recipient::Evidence;
-use waxseal_reporting::relay::{DeliveryKey, PostedEnvelope, StampKeys};
-use waxseal_reporting::reporter::{Disclosure, Reason, Report, ReportDraft};
-use waxseal_reporting::sender::{SealingChannel, seal};
-use waxseal_reporting::vault::ModerationKeyPair;
-use waxseal_reporting::{
-    AccountId, Audience, ConversationId, DeviceAddress, DeviceId, Rejection, Timestamp,
-};
+use crate::tests::all::*;
 
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 const ID: ReportId = ReportId::from_bytes([1; 16]);
@@ -161,19 +141,17 @@ impl Provider {
 
     /// Bob's report of two messages of Alice.
     fn report(&self, audience: &Audience) -> Report {
-        let (alice, key) = (device("alice"), DeliveryKey::generate(&mut rand::rng()));
+        let alice = device("alice");
         let conversation = audience.conversation(&alice.account);
         let mut draft = ReportDraft::new(self.bob.clone(), Reason::Spam);
         for sequence in 0..2 {
-            let now = Timestamp::from_millis(NOW.as_millis() + sequence);
+            let now = Timestamp::from_millis(NOW.as_millis().saturating_add(sequence));
             let payload = Payload::text(PayloadHeader::new(sequence, NOW), "spam").unwrap();
             let rng = &mut rand::rng();
             let sealed = seal(&mut Clear, &alice, &conversation, &payload, rng).unwrap();
-            let posted = sealed.envelope.post(&key, &alice, audience, now);
-            let posted = PostedEnvelope::decode(&posted).unwrap();
-            let posted = posted.authenticate(&key, &alice, audience, now).unwrap();
-            let claim = self.stamp_keys.stamp(&posted, now).unwrap();
-            let evidence = Evidence::unverified(claim, sealed.sent);
+            let tag = sealed.sent.tag();
+            let claim = self.stamp_keys.stamp_tag(tag, &alice, audience, now);
+            let evidence = Evidence::unverified(claim.unwrap(), sealed.sent);
             draft.add(&evidence, Disclosure::Whole).unwrap();
         }
         let moderation = ModerationKeyPair::generate(&mut rand::rng());
