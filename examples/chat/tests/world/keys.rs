@@ -63,6 +63,17 @@ impl World {
         self.chat(account, &["register", name]).output();
     }
 
+    /// Makes it look as if the relay had dropped messages for an account's devices.
+    pub fn lose_queue(&self, account: &str) {
+        self.relay.kill();
+        let db = rusqlite::Connection::open(self.folder.join("relay-data/relay.sqlite")).unwrap();
+        let lost = "UPDATE device SET lost_from_ms = 1, lost_to_ms = 2
+            WHERE account = (SELECT id FROM account WHERE name = ?)";
+        assert!(db.execute(lost, [account]).unwrap() > 0);
+        drop(db);
+        self.start_relay();
+    }
+
     /// Makes it look as if the account had not asked about its reports for long.
     pub fn let_a_day_pass(&self, account: usize) {
         // Field 6 of the record is when it asked last. The last value of a field counts.
