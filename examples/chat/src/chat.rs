@@ -122,7 +122,7 @@ impl Chat {
                 heard = Instant::now();
             }
             let is_done = each(self, &mut events)?;
-            self.tell(events);
+            self.tell_and_go_on(events)?;
             wait = Duration::ZERO;
             if self.courier.is_busy(now()) {
                 continue;
@@ -163,21 +163,27 @@ impl Chat {
             is_done |= each(self, &mut events)?;
             let is_away = |one: &Event| matches!(one, Event::Trouble(Trouble::Unreachable));
             let is_away = events.iter().any(is_away);
-            let is_removed = events.iter().any(|one| matches!(one, Event::Removed));
-            self.tell(events);
+            self.tell_and_go_on(events)?;
             if is_away {
                 self.detail(self.why_not().message);
             }
             self.print_notices();
-            if is_removed && let Some(failure) = self.failed.take() {
-                return Err(failure);
-            }
             if began.elapsed() > PATIENCE_WITH_USER {
                 let message = "nothing came from the other device for ten minutes";
                 return Err(Failure::with_code(TRY_LATER, message));
             }
         }
         Ok(())
+    }
+
+    /// Tells what happened. Fails if this device was removed, because then nothing else comes.
+    fn tell_and_go_on(&mut self, events: Vec<Event>) -> Outcome<()> {
+        let is_removed = events.iter().any(|one| matches!(one, Event::Removed));
+        self.tell(events);
+        match self.failed.take_if(|_| is_removed) {
+            Some(failure) => Err(failure),
+            None => Ok(()),
+        }
     }
 
     /// Whether the relay only asks for a short pause.

@@ -111,54 +111,38 @@ fn a_user_is_warned_of_changes_of_devices_and_accounts() {
     world.chat(BOB, &["receive"]).output();
     world.chat(ALICE, &["receive"]).output();
 
-    // Whoever has a device that manages the account adds one. The others hear of it.
+    // Whoever has a device that manages the account adds one. The others hear of it with the first
+    // message of any device that knows.
     world.link(ALICE, TABLET);
-    world.chat(ALICE, &["receive"]).output();
-    let warned = world.chat(LAPTOP, &["receive"]);
-    assert!(
-        warned.stderr.contains("YOUR ACCOUNT HAS A NEW DEVICE: 3"),
-        "{}",
-        warned.stderr
-    );
-    let again = world.chat(LAPTOP, &["receive"]);
-    assert_eq!(again.stderr, "");
     world
         .chat(TABLET, &["send", "bob", "from the tablet"])
         .output();
-    let told = world.chat(BOB, &["receive"]);
-    assert!(
-        told.stderr.contains("alice has a new device: 3"),
-        "{}",
-        told.stderr
-    );
+    let warned = world.chat(LAPTOP, &["receive"]);
+    let is_warned = warned.stderr.contains("YOUR ACCOUNT HAS A NEW DEVICE: 3");
+    assert!(is_warned, "{}", warned.stderr);
+    assert!(warned.output().contains("alice to bob: from the tablet"));
+    assert_eq!(world.chat(LAPTOP, &["receive"]).stderr, "");
+    let told = world.chat(BOB, &["receive"]).stderr;
+    assert!(told.contains("alice has a new device: 3"), "{told}");
 
     // A removed device is told, and so are the others. What it sent before is marked.
     world.chat(TABLET, &["send", "bob", "late"]).output();
-    world.chat(ALICE, &["remove-device", "3", "--yes"]).output();
+    let remove = ["remove-device", "3", "--yes"];
+    assert_eq!(world.chat(ALICE, &remove).output(), "removed device 3\n");
     let removed = world.chat(TABLET, &["receive"]);
     assert_eq!(removed.code(), Some(1));
+    let is_told = removed.stderr.contains("THIS DEVICE WAS REMOVED");
+    assert!(is_told, "{}", removed.stderr);
+    let told = world.chat(LAPTOP, &["send", "bob", "only me"]).stderr;
     assert!(
-        removed.stderr.contains("THIS DEVICE WAS REMOVED"),
-        "{}",
-        removed.stderr
+        told.contains("your account: device 3 was removed"),
+        "{told}"
     );
-    let told = world.chat(LAPTOP, &["receive"]);
-    assert!(
-        told.stderr.contains("your account: device 3 was removed"),
-        "{}",
-        told.stderr
-    );
-    let told = world.chat(BOB, &["send", "alice", "who is there?"]);
-    assert!(
-        told.stderr.contains("alice removed device 3"),
-        "{}",
-        told.stderr
-    );
+    let told = world.chat(BOB, &["send", "alice", "who is there?"]).stderr;
+    assert!(told.contains("alice removed device 3"), "{told}");
     let late = world.chat(BOB, &["receive"]).output();
-    assert!(
-        late.contains("FROM A REMOVED DEVICE: alice: late"),
-        "{late}"
-    );
+    let is_marked = late.contains("FROM A REMOVED DEVICE:  alice: late");
+    assert!(is_marked, "{late}");
     let listed = world.chat(BOB, &["messages", "--json"]).objects();
     let late = listed.iter().find(|one| one["text"] == "late").unwrap();
     assert_eq!(late["from_removed_device"], true);

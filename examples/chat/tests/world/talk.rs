@@ -55,10 +55,10 @@ impl World {
         let code = laptop.word_after("link ");
         let phone = code.as_ref().map(|code| {
             let mut phone = self.talk(old, &["link", code]);
-            if let Some(line) = phone.line_with("Type these digits") {
+            if let Some(line) = phone.line_while("Type these digits", || laptop.is_running()) {
                 laptop.type_line(line.split_once(": ").unwrap().1);
             } else {
-                laptop.kill(); // it would wait for ten minutes
+                (phone.kill(), laptop.kill()); // they would wait for ten minutes
             }
             phone
         });
@@ -92,9 +92,14 @@ impl Talk<'_> {
     /// Waits for a line that contains this, and returns the line. `None` if the process ended
     /// without one.
     pub fn line_with(&mut self, text: &str) -> Option<String> {
+        self.line_while(text, || true)
+    }
+
+    /// Waits for a line as long as this holds.
+    fn line_while(&mut self, text: &str, holds: impl Fn() -> bool) -> Option<String> {
         let started = Instant::now();
         loop {
-            let is_over = !self.is_running();
+            let is_over = !self.is_running() || !holds();
             let printed = self.printed();
             let complete = printed.rsplit_once('\n').map_or("", |(lines, _)| lines);
             if let Some(line) = complete.lines().find(|line| line.contains(text)) {
