@@ -58,7 +58,8 @@ impl World {
             if let Some(line) = phone.line_while("Type these digits", || laptop.is_running()) {
                 laptop.type_line(line.split_once(": ").unwrap().1);
             } else {
-                (phone.kill(), laptop.kill()); // they would wait for ten minutes
+                phone.kill(); // they would wait for ten minutes
+                laptop.kill();
             }
             phone
         });
