@@ -40,16 +40,34 @@ pub fn remove(chat: &mut Chat, device: u32, yes: bool) -> Outcome<()> {
         return Err(Failure::new("nothing was changed"));
     }
     let device = DeviceId(device);
-    chat.courier.remove_device(device, now())?;
     let mut changed = Vec::new();
-    let ran = chat.run(|chat, events| {
-        changed.extend(chat.take_own_changes(events));
-        Ok(chat.client().pending_roster()?.is_none())
-    });
+    let mut ran = Ok(());
+    // What was signed before a stop goes to the relay first. It may be this.
+    let is_signed = chat.client().pending_roster()?.is_some();
+    if is_signed {
+        ran = post_roster(chat, &mut changed);
+    }
+    if ran.is_ok() && (!is_signed || has_device(chat, device)?) {
+        chat.courier.remove_device(device, now())?;
+        ran = post_roster(chat, &mut changed);
+    }
     chat.tell_own_changes(changed, None, Some(device));
     ran?;
     println!("removed device {}", device.0);
     Ok(())
+}
+
+/// Runs until the relay has the devices that this one signed.
+fn post_roster(chat: &mut Chat, changed: &mut Vec<Notice>) -> Outcome<()> {
+    chat.run(|chat, events| {
+        changed.extend(chat.take_own_changes(events));
+        Ok(chat.client().pending_roster()?.is_none())
+    })
+}
+
+fn has_device(chat: &Chat, device: DeviceId) -> Outcome<bool> {
+    let roster = chat.client().own_roster()?;
+    Ok(roster.is_some_and(|roster| roster.device(device.0).is_some()))
 }
 
 impl Chat {

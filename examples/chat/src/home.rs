@@ -33,6 +33,7 @@ pub struct Memory {
     pub unseen_from: BTreeMap<String, u64>,
     /// The request of each device of the account that asked for the history, in hexadecimal. A
     /// request that is lost is made again with `sync`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub history_wanted: BTreeMap<u32, String>,
 }
 
