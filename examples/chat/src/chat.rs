@@ -25,6 +25,8 @@ const SILENCE: Duration = Duration::from_secs(30);
 const PAUSE_MS: u64 = 3_000;
 /// Maximum time that a command spends on pauses.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Maximum time that a command waits for what the user does on another device.
+const PATIENCE_WITH_USER: Duration = Duration::from_secs(600);
 /// Number of records to read at once.
 pub const PAGE: usize = 64;
 
@@ -120,7 +122,7 @@ impl Chat {
                 heard = Instant::now();
             }
             let is_done = each(self, &mut events)?;
-            self.tell(events);
+            self.tell_and_go_on(events)?;
             wait = Duration::ZERO;
             if self.courier.is_busy(now()) {
                 continue;
@@ -145,6 +147,43 @@ impl Chat {
             is_caught_up |= has_caught_up(events);
             Ok(is_caught_up)
         })
+    }
+
+    /// Runs the courier while the user does something on another device. `each` takes what
+    /// happened, keeps the rest for the notices, and says whether that is over.
+    ///
+    /// Fails after ten minutes, and if this device was removed.
+    pub fn wait(
+        &mut self,
+        mut each: impl FnMut(&mut Self, &mut Vec<Event>) -> Outcome<bool>,
+    ) -> Outcome<()> {
+        let (began, mut is_done) = (Instant::now(), false);
+        while !is_done || self.courier.is_busy(now()) {
+            let mut events = self.turn(TURN)?;
+            is_done |= each(self, &mut events)?;
+            let is_away = |one: &Event| matches!(one, Event::Trouble(Trouble::Unreachable));
+            let is_away = events.iter().any(is_away);
+            self.tell_and_go_on(events)?;
+            if is_away {
+                self.detail(self.why_not().message);
+            }
+            self.print_notices();
+            if began.elapsed() > PATIENCE_WITH_USER {
+                let message = "nothing came from the other device for ten minutes";
+                return Err(Failure::with_code(TRY_LATER, message));
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells what happened. Fails if this device was removed, because then nothing else comes.
+    fn tell_and_go_on(&mut self, events: Vec<Event>) -> Outcome<()> {
+        let is_removed = events.iter().any(|one| matches!(one, Event::Removed));
+        self.tell(events);
+        match self.failed.take_if(|_| is_removed) {
+            Some(failure) => Err(failure),
+            None => Ok(()),
+        }
     }
 
     /// Whether the relay only asks for a short pause.

@@ -1,5 +1,6 @@
 //! The devices of an account: listing them, removing one, and what the user is told about them.
 
+use waxseal::courier::Event;
 use waxseal::transport::now;
 use waxseal::{AccountId, DeviceId, Notice};
 
@@ -38,16 +39,68 @@ pub fn remove(chat: &mut Chat, device: u32, yes: bool) -> Outcome<()> {
     if !yes && !ask(&question)? {
         return Err(Failure::new("nothing was changed"));
     }
-    chat.courier.remove_device(DeviceId(device), now())?;
-    chat.catch_up_posts()?;
-    println!("removed device {device}");
+    let device = DeviceId(device);
+    let mut changed = Vec::new();
+    let mut ran = Ok(());
+    // What was signed before a stop goes to the relay first. It may be this.
+    let is_signed = chat.client().pending_roster()?.is_some();
+    if is_signed {
+        ran = post_roster(chat, &mut changed);
+    }
+    if ran.is_ok() && (!is_signed || has_device(chat, device)?) {
+        chat.courier.remove_device(device, now())?;
+        ran = post_roster(chat, &mut changed);
+    }
+    chat.tell_own_changes(changed, None, Some(device));
+    ran?;
+    println!("removed device {}", device.0);
     Ok(())
 }
 
+/// Runs until the relay has the devices that this one signed.
+fn post_roster(chat: &mut Chat, changed: &mut Vec<Notice>) -> Outcome<()> {
+    chat.run(|chat, events| {
+        changed.extend(chat.take_own_changes(events));
+        Ok(chat.client().pending_roster()?.is_none())
+    })
+}
+
+fn has_device(chat: &Chat, device: DeviceId) -> Outcome<bool> {
+    let roster = chat.client().own_roster()?;
+    Ok(roster.is_some_and(|roster| roster.device(device.0).is_some()))
+}
+
 impl Chat {
-    /// Runs until the relay has what this device changed.
-    pub fn catch_up_posts(&mut self) -> Outcome<()> {
-        self.run(|chat, _| Ok(chat.client().pending_roster()?.is_none()))
+    /// Takes the notices of changes of the own account's devices out of what happened.
+    pub fn take_own_changes(&self, events: &mut Vec<Event>) -> Vec<Notice> {
+        let me = &self.client().me().account;
+        let mut taken = Vec::new();
+        events.retain(|event| match event {
+            Event::Notice(notice @ Notice::DevicesChanged { account, .. }) if account == me => {
+                taken.push(notice.clone());
+                false
+            }
+            _ => true,
+        });
+        taken
+    }
+
+    /// Tells the changes of the own account's devices, but not the one that the user just made.
+    pub fn tell_own_changes(
+        &mut self,
+        changed: Vec<Notice>,
+        added_here: Option<DeviceId>,
+        removed_here: Option<DeviceId>,
+    ) {
+        for notice in changed {
+            let is_made_here = matches!(&notice, Notice::DevicesChanged { added, removed, .. }
+                if added.iter().all(|id| Some(*id) == added_here)
+                    && removed.iter().all(|id| Some(*id) == removed_here));
+            match is_made_here {
+                true => self.dismiss(&notice),
+                false => self.tell_devices(&notice),
+            }
+        }
     }
 }
 
@@ -67,14 +120,30 @@ pub fn told(notice: &Notice, me: &AccountId) -> String {
             added,
             removed,
         } => {
-            let mut line = format!("the devices of {} changed:", whose(account));
-            if !added.is_empty() {
-                line.push_str(&format!(" added {}", numbers(added)));
+            let mut lines = Vec::new();
+            let is_mine = account == me;
+            if !added.is_empty() && is_mine {
+                lines.push(format!(
+                    "*** YOUR ACCOUNT HAS A NEW DEVICE: {0} ***\n\
+                     *** If you did not link it, someone else reads your messages. On the device \
+                     that manages\n*** the account, run: remove-device NUMBER",
+                    numbers(added)
+                ));
+            } else if !added.is_empty() {
+                lines.push(format!(
+                    "{} has a new device: {}",
+                    whose(account),
+                    numbers(added)
+                ));
             }
-            if !removed.is_empty() {
-                line.push_str(&format!(" removed {}", numbers(removed)));
+            if !removed.is_empty() && is_mine {
+                let removed = numbers(removed);
+                lines.push(format!("your account: device {removed} was removed"));
+            } else if !removed.is_empty() {
+                let (whose, removed) = (whose(account), numbers(removed));
+                lines.push(format!("{whose} removed device {removed}"));
             }
-            line
+            lines.join("\n")
         }
         Notice::SplitView { account, .. } => format!(
             "*** WARNING: SOMEONE SHOWS DIFFERENT DEVICES OF {0} TO DIFFERENT PEOPLE ***\n\
@@ -96,3 +165,6 @@ pub fn told(notice: &Notice, me: &AccountId) -> String {
         _ => "there is news about an account that this version cannot show".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

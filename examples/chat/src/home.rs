@@ -31,6 +31,10 @@ pub struct Memory {
     /// before a crash is printed at the next start. After a crash between printing and this note,
     /// the message is printed again with the same id. In any case, the store has the message once.
     pub unseen_from: BTreeMap<String, u64>,
+    /// The request of each device of the account that asked for the history, in hexadecimal. A
+    /// request that is lost is made again with `sync`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub history_wanted: BTreeMap<u32, String>,
 }
 
 /// The relay that this home folder uses.

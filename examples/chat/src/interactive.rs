@@ -14,7 +14,7 @@ use waxseal::transport::now;
 use crate::chat::{Chat, TURN};
 use crate::failure::{Failure, Outcome, TRY_LATER};
 use crate::text::short;
-use crate::{Command, perform, send, show};
+use crate::{Command, perform, send, show, sync};
 
 /// How long the account is free between two turns, so that a typed line gets it.
 const BREATH: Duration = Duration::from_millis(5);
@@ -122,6 +122,14 @@ fn run_line(chat: &mut Chat, to: &mut Option<String>, line: &str) -> Outcome<()>
             Ok(SlashCommand {
                 command: Command::Send { peer, text },
             }) => write(chat, &peer, &text),
+            Ok(SlashCommand {
+                command: Command::Sync { give: None },
+            }) => {
+                if let Some(progress) = sync::ask(chat)? {
+                    chat.notice(sync::end(&progress));
+                }
+                Ok(()) // what comes later appears by itself
+            }
             Ok(SlashCommand { command }) => perform(chat, command),
             Err(error) => Ok(error.print()?),
         };
@@ -203,7 +211,8 @@ fn show_unseen(shared: &Shared, printer: &mut Printer<impl ExternalPrinter>) -> 
     }
     let unseen = shared.chat().unseen()?;
     for shown in &unseen {
-        printer.message(&show::line(shown.from.as_str(), &shown.message))?;
+        let line = shared.chat().shown(shown, false)?;
+        printer.message(&line)?;
         shared.chat().seen(shown)?;
     }
     Ok(())

@@ -13,7 +13,8 @@ use crate::chat::Chat;
 use crate::failure::{Failure, Outcome};
 use crate::home::{Home, Relay};
 use crate::reach::RelayOptions;
-use crate::text::printable;
+use crate::register::print_keys;
+use crate::text::{broken, printable};
 
 /// How long the new device waits for news before it looks again.
 const WAIT: Duration = Duration::from_secs(1);
@@ -25,6 +26,8 @@ pub fn join(folder: &Path, options: &RelayOptions) -> Outcome<()> {
     let address = options.address(home.memory.relay.as_ref().map(|relay| &relay.address))?;
     let mut transport = address.transport()?;
     let mut linking = Linking::new(store, now(), rng)?;
+    home.memory.relay = Some(Relay::at(address));
+    home.remember()?;
     println!(
         "On the device that has the account, run:\n\n  link {}\n",
         *linking.code()
@@ -52,8 +55,6 @@ pub fn join(folder: &Path, options: &RelayOptions) -> Outcome<()> {
         }
     }
     let courier = linking.into_courier(rng)?;
-    home.memory.relay = Some(Relay::at(address));
-    home.remember()?;
     let (name, device) = {
         let me = courier.client().me();
         (me.account.as_str().to_owned(), me.device.0)
@@ -63,19 +64,22 @@ pub fn join(folder: &Path, options: &RelayOptions) -> Outcome<()> {
     let mut is_registered = false;
     let ended = chat.run(|_, events| {
         is_registered |= events.iter().any(|one| matches!(one, Event::Registered));
+        // The keys are printed below.
+        events.retain(|one| !matches!(one, Event::Pinned { .. }));
         Ok(is_registered)
     });
     chat.print_notices();
     ended?;
-    chat.close();
     println!("linked as device {device} of {name}");
+    print_keys(&chat)?;
+    chat.close();
     Ok(())
 }
 
 fn ask_digits() -> Outcome<LinkDigits> {
     loop {
-        eprint!("Type the eight digits that the other device shows: ");
-        io::stderr().flush()?;
+        print!("Type the eight digits that the other device shows: ");
+        io::stdout().flush()?;
         let mut typed = String::new();
         if io::stdin().read_line(&mut typed)? == 0 {
             return Err(Failure::new("no digits were typed"));
@@ -83,32 +87,35 @@ fn ask_digits() -> Outcome<LinkDigits> {
         if let Some(digits) = LinkDigits::parse(typed.trim()) {
             return Ok(digits);
         }
-        eprintln!("These are not eight digits.");
+        println!("These are not eight digits.");
     }
 }
 
 /// On a device that has the account: shows digits for the device with this code, and adds it.
 pub fn add(chat: &mut Chat, code: &str) -> Outcome<()> {
     chat.courier.link_device(code, now())?;
-    let mut ended = None;
-    let ran = chat.run(|_, events| {
+    let (mut ended, mut changed) = (None, Vec::new());
+    let ran = chat.wait(|chat, events| {
         for event in &*events {
             match event {
                 Event::LinkDigits(digits) => {
                     println!("Type these digits into the new device: {}", *digits.shown());
-                    println!("{LINK_WARNING}");
+                    println!("{}", broken(LINK_WARNING));
                 }
-                Event::Linked { device } => ended = Some(Ok(device.0)),
+                Event::Linked { device } => ended = Some(Ok(*device)),
                 Event::LinkFailed(failure) => ended = Some(Err(failure.to_string())),
                 _ => {}
             }
         }
+        changed.extend(chat.take_own_changes(events));
         Ok(ended.is_some())
     });
+    let linked = ended.as_ref().and_then(|ended| ended.as_ref().ok());
+    chat.tell_own_changes(changed, linked.copied(), None);
     chat.print_notices();
     match ended {
         Some(Ok(device)) => {
-            println!("added device {device}");
+            println!("added device {}", device.0);
             Ok(())
         }
         Some(Err(why)) => Err(Failure::new(why)),

@@ -28,13 +28,14 @@ mod repair;
 mod report;
 mod send;
 mod show;
+mod sync;
 mod text;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use waxseal::Reason;
+use waxseal::{DeviceId, Reason};
 
 use chat::Chat;
 use failure::Outcome;
@@ -101,6 +102,13 @@ pub enum Command {
         #[arg(long)]
         yes: bool,
     },
+    /// Get earlier messages from another device of your account: without an option on the new
+    /// device, with --give on one that has the messages
+    Sync {
+        /// The number of the device that asked. It must be yours
+        #[arg(long, value_name = "DEVICE")]
+        give: Option<u32>,
+    },
     /// Show the words that bring the account back, or bring it back with them
     Recovery {
         #[command(subcommand)]
@@ -118,7 +126,8 @@ pub enum Command {
         #[arg(long)]
         follow: bool,
         /// Print one JSON object per message: id, from, text, sent_at_ms, accepted_at_ms,
-        /// reportable
+        /// reportable. `to` is there if another device of yours sent it, and `from_removed_device`
+        /// if its sender has removed the device
         #[arg(long)]
         json: bool,
     },
@@ -206,7 +215,10 @@ fn run(arguments: Arguments) -> Outcome<()> {
     let Some(command) = command else {
         return interactive::run(chat);
     };
-    let receives = matches!(command, Command::Receive { .. } | Command::Repair { .. });
+    let receives = matches!(
+        command,
+        Command::Receive { .. } | Command::Repair { .. } | Command::Sync { .. }
+    );
     chat.courier.listen(receives);
     let outcome = perform(&mut chat, command);
     chat.print_notices();
@@ -224,6 +236,8 @@ fn perform(chat: &mut Chat, command: Command) -> Outcome<()> {
         }
         Command::Devices { peer } => devices::list(chat, peer.as_deref()),
         Command::RemoveDevice { device, yes } => devices::remove(chat, device, yes),
+        Command::Sync { give: None } => sync::get(chat),
+        Command::Sync { give: Some(device) } => sync::give(chat, DeviceId(device)),
         Command::Recovery { action } => recovery::perform(chat, &action),
         Command::Send { peer, text } => send::send(chat, &peer, &text),
         Command::Receive { follow, json } => receive::receive(chat, follow, json),

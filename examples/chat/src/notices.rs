@@ -8,7 +8,7 @@ use waxseal_interface::report_id_text;
 use crate::chat::Chat;
 use crate::failure::Failure;
 use crate::text::{printable, short};
-use crate::{devices, report};
+use crate::{devices, report, sync};
 
 impl Chat {
     /// Keeps the notices of what happened, until the caller prints them.
@@ -45,6 +45,8 @@ impl Chat {
             Event::Notice(notice) => self.tell_devices(&notice),
             Event::Removed => self.tell_removed(),
             Event::Sent { .. } => self.has_unseen = true,
+            Event::Synced { changes, .. } => self.tell_synced(&changes),
+            Event::History(progress) if progress.is_done => self.notice(sync::end(&progress)),
             Event::Started {
                 device,
                 has_one_time,
@@ -119,13 +121,20 @@ impl Chat {
     }
 
     /// Tells the user about the devices of an account. Each notice is told once.
-    fn tell_devices(&mut self, notice: &Notice) {
+    pub fn tell_devices(&mut self, notice: &Notice) {
         for line in devices::told(notice, &self.client().me().account).lines() {
             self.notice(line);
         }
-        if let Notice::IdentityChanged { account, .. } = notice {
-            self.changed.insert(account.clone());
-        } else if let Err(error) = self.courier.client_mut().dismiss(notice) {
+        match notice {
+            Notice::IdentityChanged { account, .. } => {
+                self.changed.insert(account.clone());
+            }
+            _ => self.dismiss(notice),
+        }
+    }
+
+    pub fn dismiss(&mut self, notice: &Notice) {
+        if let Err(error) = self.courier.client_mut().dismiss(notice) {
             self.notice(format!("a notice will come again: {error}"));
         }
     }

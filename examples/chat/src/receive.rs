@@ -63,12 +63,7 @@ fn is_message(event: &Event) -> bool {
 fn show_unseen(chat: &mut Chat, json: bool) -> Outcome<()> {
     chat.print_notices();
     for shown in chat.unseen()? {
-        let from = shown.from.as_str();
-        let line = if json {
-            show::json_line(chat, from, None, &shown.message)?
-        } else {
-            show::line(from, &shown.message)
-        };
+        let line = chat.shown(&shown, json)?;
         show::print(&line)?;
         chat.seen(&shown)?;
     }

@@ -48,9 +48,14 @@ pub fn register(folder: &Path, options: &RelayOptions, name: &str) -> Outcome<()
         chat.home.remember()?;
     }
     ended?;
+    println!("registered {name}");
+    print_keys(&chat)
+}
+
+/// Prints the keys of the relay, which the user compares with what the provider publishes.
+pub fn print_keys(chat: &Chat) -> Outcome<()> {
     let pinned = chat.courier.pinned();
     let pinned = pinned.ok_or_else(|| Failure::new("no relay is pinned"))?;
-    println!("registered {name}");
     println!("  relay key       {}", fingerprint(&pinned.relay_key));
     println!("  moderation key  {}", pinned.moderation_fingerprint);
     println!("Compare both with what the provider publishes.");

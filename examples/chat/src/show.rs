@@ -10,48 +10,68 @@ use crate::chat::Chat;
 use crate::failure::Outcome;
 use crate::text::{hex, printable, printable_json, said, short, utc};
 
-/// A received message that was not shown yet.
+/// A message that was not shown yet: a received one, or one that the user sent from another device.
 pub struct Unseen {
-    pub from: AccountId,
+    pub with: AccountId,
     pub message: Message,
 }
 
 impl Chat {
-    /// Reads the received messages that were not shown yet from the store. Each message is there
-    /// before the relay deletes it.
+    /// Reads the messages that were not shown yet from the store: those that others sent, and those
+    /// that other devices of the account sent. Each is there before the relay deletes it. A history
+    /// that another device gave is not new.
     pub fn unseen(&mut self) -> Outcome<Vec<Unseen>> {
+        let this_device = self.client().me().device;
         let mut unseen = Vec::new();
-        for from in self.peers()? {
-            let first = self.home.memory.unseen_from.get(from.as_str()).copied();
+        for with in self.peers()? {
+            let shown = self.home.memory.unseen_from.get(with.as_str()).copied();
+            let first = shown.map_or_else(|| self.client().first_ordinal(&with), Ok)?;
             let known = unseen.len();
-            self.each_message(&from, first.unwrap_or(0), |message| {
-                if message.direction() == Direction::Received && message.text().is_some() {
+            self.each_message(&with, first, |message| {
+                let is_mine = message.direction() == Direction::Sent
+                    && message.sender().device == this_device;
+                if !is_mine && message.text().is_some() {
                     unseen.push(Unseen {
-                        from: from.clone(),
+                        with: with.clone(),
                         message,
                     });
                 }
             })?;
             if unseen.len() == known {
                 // The new messages have no text to show, so they need not be read again.
-                let next = self.client().next_ordinal(&from)?;
+                let next = self.client().next_ordinal(&with)?;
                 self.home
                     .memory
                     .unseen_from
-                    .insert(from.as_str().to_owned(), next);
+                    .insert(with.as_str().to_owned(), next);
             }
         }
         Ok(unseen)
     }
 
-    /// Records that a message was shown.
+    /// Records that a message was shown. The other devices of the account learn how far the user
+    /// read, and the sender learns what was opened.
     pub fn seen(&mut self, shown: &Unseen) -> Outcome<()> {
         let next = shown.message.ordinal().saturating_add(1);
-        let from = shown.from.as_str().to_owned();
-        self.home.memory.unseen_from.insert(from, next);
-        let (from, id) = (&shown.from, shown.message.id());
-        self.courier.client_mut().opened(from, id)?;
+        let with = shown.with.as_str().to_owned();
+        self.home.memory.unseen_from.insert(with, next);
+        let (with, id) = (&shown.with, shown.message.id());
+        let client = self.courier.client_mut();
+        client.mark_read(with, id)?;
+        client.opened(with, id)?;
         self.home.note()
+    }
+
+    /// Formats a message that was not shown yet, for people or for programs.
+    pub fn shown(&self, unseen: &Unseen, json: bool) -> Outcome<String> {
+        let Unseen { with, message } = unseen;
+        let (me, with) = (self.client().me().account.as_str(), with.as_str());
+        Ok(match (message.direction(), json) {
+            (Direction::Received, true) => json_line(self, with, None, message)?,
+            (Direction::Sent, true) => json_line(self, me, Some(with), message)?,
+            (Direction::Received, false) => line(with, message),
+            (Direction::Sent, false) => line(&format!("{me} to {with}"), message),
+        })
     }
 }
 
@@ -115,6 +135,10 @@ pub fn line(from: &str, message: &Message) -> String {
         Some(Status::NotDelivered(_)) => format!("{time} NOT DELIVERED"),
         _ => time,
     };
+    let time = match message.is_from_removed_device() {
+        true => format!("{time}  FROM A REMOVED DEVICE:"),
+        false => time,
+    };
     let text = message.text().unwrap_or_default();
     let (from, id) = (printable(from), short(message.id()));
     let line = said(
@@ -140,6 +164,9 @@ struct Object<'a> {
     /// `None` until the relay has accepted the message.
     accepted_at_ms: Option<u64>,
     reportable: bool,
+    /// Whether the device that sent it was removed from its account before the message arrived.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    from_removed_device: bool,
     /// Where a sent message is.
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<&'static str>,
@@ -155,6 +182,7 @@ pub fn json_line(chat: &Chat, from: &str, to: Option<&str>, message: &Message) -
         sent_at_ms: message.header().sent_at.as_millis(),
         accepted_at_ms: message.accepted_at().map(Timestamp::as_millis),
         reportable: chat.is_reportable(message),
+        from_removed_device: message.is_from_removed_device(),
         status: message.status().map(status),
     };
     Ok(printable_json(&serde_json::to_string(&object)?))

@@ -54,6 +54,23 @@ pub fn said(words: &str, text: &str, indent: &str) -> String {
     out
 }
 
+/// Breaks one of the tool's own texts between words into lines that a terminal shows whole.
+pub fn broken(text: &str) -> String {
+    let (mut out, mut used) = (String::new(), 0_usize);
+    for word in text.split(' ') {
+        let needed = word.len().saturating_add(1);
+        if used.saturating_add(needed) > MAX_COLUMNS {
+            out.push('\n');
+            used = 0;
+        } else if used > 0 {
+            out.push(' ');
+        }
+        out.push_str(word);
+        used = used.saturating_add(needed);
+    }
+    out
+}
+
 /// Escapes control characters, as `printable` does, in JSON on one line. The JSON strings decode to
 /// the same text.
 pub fn printable_json(json: &str) -> String {

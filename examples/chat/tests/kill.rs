@@ -12,6 +12,8 @@
 
 #[path = "kill/counts.rs"]
 mod counts;
+#[path = "kill/devices.rs"]
+mod devices;
 #[path = "kill/identity.rs"]
 mod identity;
 #[path = "kill/review.rs"]

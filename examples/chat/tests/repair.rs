@@ -69,7 +69,7 @@ fn a_damaged_store_is_repaired_and_everything_else_goes_on() {
     let number = sealed(&world);
     world.start_relay();
 
-    let device = Key::new(of_alice(b'd'), Row::Number(0));
+    let device = Key::new(of_alice(b'd'), Row::Number(1));
     let message = Key::new(of_alice(b'm'), Row::Number(0));
     let envelope = Key::new(Table::new(b"o"), Row::Number(number));
     let prekeys = Key::new(Table::new(b"k"), Row::Only);

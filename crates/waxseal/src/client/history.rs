@@ -214,6 +214,16 @@ impl<S: Store> Client<S> {
         })
     }
 
+    /// The ordinal of the first message exchanged with `peer` that this device itself sent or
+    /// received. Messages with smaller ones are from a history that another device of the account
+    /// gave, so they are not new to the user.
+    pub fn first_ordinal(&self, peer: &AccountId) -> Result<u64, StateError<S::Error>> {
+        self.look(|client| {
+            let numbering = client.numbering(peer)?.unwrap_or_default();
+            Ok(numbering.first_ordinal)
+        })
+    }
+
     /// The message with this identifier, if it was exchanged with `peer`, and neither withheld nor
     /// deleted.
     pub fn message(

@@ -47,20 +47,24 @@ impl World {
         // The relay refuses the identity, which is in the new home by then.
         let taken = self.chat(account, &["register", name]);
         assert!(taken.stderr.contains("taken"), "{}", taken.stderr);
-        let identity = self.client(account).identity().to_bytes();
         self.relay.kill();
         let db = rusqlite::Connection::open(self.folder.join("relay-data/relay.sqlite")).unwrap();
-        let changed = db.execute(
-            "UPDATE account SET identity = ?, base = NULL WHERE name = ?",
-            (&identity[..], name),
-        );
-        assert_eq!(changed.unwrap(), 1);
-        let of_account =
-            "DELETE FROM one_time WHERE account = (SELECT id FROM account WHERE name = ?)";
-        db.execute(of_account, [name]).unwrap();
+        let gone = "UPDATE account SET name = name || '.' || id, skeleton = NULL WHERE name = ?";
+        assert_eq!(db.execute(gone, [name]).unwrap(), 1);
         drop(db);
         self.start_relay();
         self.chat(account, &["register", name]).output();
+    }
+
+    /// Makes it look as if the relay had dropped messages for an account's devices.
+    pub fn lose_queue(&self, account: &str) {
+        self.relay.kill();
+        let db = rusqlite::Connection::open(self.folder.join("relay-data/relay.sqlite")).unwrap();
+        let lost = "UPDATE device SET lost_from_ms = 1, lost_to_ms = 2
+            WHERE account = (SELECT id FROM account WHERE name = ?)";
+        assert!(db.execute(lost, [account]).unwrap() > 0);
+        drop(db);
+        self.start_relay();
     }
 
     /// Makes it look as if the account had not asked about its reports for long.

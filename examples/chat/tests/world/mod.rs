@@ -12,6 +12,7 @@
 #![allow(clippy::restriction, reason = "tests")]
 
 mod keys;
+pub mod talk;
 
 use std::fs;
 use std::io::{Read, Write};

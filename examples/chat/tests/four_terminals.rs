@@ -1,43 +1,104 @@
-//! Runs each command of the READMEs as it is written there. For the section "Try it in three
+//! Runs each command of the READMEs as it is written there. For the section "Try it in four
 //! terminals" it also checks that each command prints what the README shows.
 
 #![allow(clippy::restriction, reason = "tests")]
 
+#[path = "four_terminals/compare.rs"]
+mod compare;
 mod world;
 
 use std::collections::HashMap;
 
+use compare::{as_meant, compare};
 use serde_json::Value;
 use world::World;
+use world::talk::Talk;
 
 const README: &str = include_str!("../../../README.md");
 const README_OF_RELAY: &str = include_str!("../../../crates/relay/README.md");
 const README_OF_CHAT: &str = include_str!("../README.md");
+const ALICE: usize = 0;
+const LAPTOP: usize = 2;
 const COMMAND: &str = "$ cargo run --release -p ";
 
 #[test]
 fn the_commands_in_the_readme_print_what_it_shows() {
-    let world = World::new("readme", &["alice", "bob"]);
+    let world = World::new("readme", &["alice", "bob", "laptop"]);
     let mut meant = HashMap::new();
-    let (_, section) = README.split_once("## Try it in three terminals").unwrap();
+    let (_, section) = README.split_once("## Try it in four terminals").unwrap();
     let (section, _) = section.split_once("\n## ").unwrap();
     let mut programs = Vec::new();
+    let mut waiting = None;
     for (command, expected) in commands(section) {
         let (name, words) = split(&command);
         let words = words.iter().map(|word| as_meant(word, &meant));
         let words: Vec<String> = words
             .map(|word| word.replace("127.0.0.1:7600", &world.address()))
             .collect();
-        let printed = run(&world, &name, &words, "");
-        let printed = printed.replace(&world.address(), "127.0.0.1:7600");
-        compare(&expected, &printed, &mut meant);
-        programs.push(name);
+        programs.push(name.clone());
+        match (words.last().map(String::as_str), waiting.take()) {
+            // The laptop waits for what is done on the phone with the next command.
+            (Some("link" | "sync"), None) => {
+                waiting = Some(Laptop::start(&world, &words, expected))
+            }
+            (_, Some(laptop)) => laptop.go_on(&words, &expected, &mut meant),
+            _ => {
+                let printed = run(&world, &name, &words, "");
+                let printed = printed.replace(&world.address(), "127.0.0.1:7600");
+                compare(&expected, &printed, &mut meant);
+            }
+        }
     }
     let count = |name: &str| programs.iter().filter(|program| *program == name).count();
     let counts = ["vault", "review", "relay", "chat"].map(count);
-    assert_eq!(counts, [2, 3, 1, 9], "every command of the section ran");
+    assert_eq!(counts, [2, 3, 1, 16], "every command of the section ran");
     // Every line of a block that is no output is a command which ran.
     assert_eq!(section.matches("\n$ ").count(), programs.len());
+}
+
+/// A command of the laptop that waits for what is done on the phone.
+struct Laptop<'a> {
+    world: &'a World,
+    talk: Talk<'a>,
+    expected: String,
+}
+
+impl<'a> Laptop<'a> {
+    fn start(world: &'a World, words: &[String], expected: String) -> Self {
+        let words: Vec<_> = words.iter().map(String::as_str).collect();
+        let talk = world.talk(LAPTOP, &words[words.len() - 1..]);
+        Self {
+            world,
+            talk,
+            expected,
+        }
+    }
+
+    /// Does on the phone what the laptop asks for. Replaces the code, which the user copies, and
+    /// the digits, which the user types.
+    fn go_on(mut self, words: &[String], expected: &str, meant: &mut HashMap<String, String>) {
+        let mut words: Vec<_> = words[2..].iter().map(String::as_str).collect();
+        let line = self.talk.line_with(words[0]).unwrap();
+        if words[0] == "sync" {
+            assert!(line.ends_with(&words.join(" ")), "{line}");
+            let printed = self.world.chat(ALICE, &words).output();
+            compare(expected, &printed, meant);
+            compare(&self.expected, &self.talk.end().output(), meant);
+            return;
+        }
+        let (_, code) = line.split_once("link ").unwrap();
+        let copied = std::mem::replace(&mut words[1], code);
+        let mut phone = self.world.talk(ALICE, &words);
+        let line = phone.line_with("Type these digits").unwrap();
+        let (_, digits) = line.split_once(": ").unwrap();
+        self.talk.type_line(digits);
+        compare(expected, &phone.end().output(), meant);
+        // The terminal shows what is typed.
+        const ASKS: &str = "that the other device shows: ";
+        let printed = self.talk.end().output().replace(code, copied);
+        let printed = printed.replace(ASKS, &format!("{ASKS}{digits}\n"));
+        compare(&self.expected, &printed, meant);
+    }
 }
 
 #[test]
@@ -330,71 +391,4 @@ fn split(command: &str) -> (String, Vec<String>) {
         other => panic!("{other:?}"),
     };
     (name.to_owned(), words)
-}
-
-/// Compares an output with the README. Keys, ids and times differ in each run, so this records
-/// which value of this run stands for which value of the README.
-fn compare(expected: &str, printed: &str, meant: &mut HashMap<String, String>) {
-    let (lines, printed_lines) = (expected.trim().lines(), printed.trim().lines());
-    assert_eq!(
-        lines.clone().count(),
-        printed_lines.clone().count(),
-        "{expected}\n{printed}"
-    );
-    for (line, printed_line) in lines.zip(printed_lines) {
-        let (words, printed_words) = (words(line), words(printed_line));
-        assert_eq!(words.len(), printed_words.len(), "{line}\n{printed_line}");
-        for (word, printed_word) in words.into_iter().zip(printed_words) {
-            if is_value(word) && is_value(printed_word) && word.len() == printed_word.len() {
-                let known = meant
-                    .entry(word.to_owned())
-                    .or_insert_with(|| printed_word.to_owned());
-                // A group of a fingerprint and an id stand for the same everywhere.
-                assert!(
-                    word.len() < 4 || known == printed_word,
-                    "{line}\n{printed_line}"
-                );
-            } else {
-                assert_eq!(word, printed_word, "{line}\n{printed_line}");
-            }
-        }
-    }
-}
-
-/// Replaces the README's ids in an argument by those of this run.
-fn as_meant(argument: &str, meant: &HashMap<String, String>) -> String {
-    let meaning = |word: &str| {
-        // The README may give only the beginning of an id.
-        let known = meant
-            .iter()
-            .find(|(id, _)| word.len() >= 8 && id.starts_with(word));
-        known
-            .map_or(word, |(_, meant)| &meant[..word.len()])
-            .to_owned()
-    };
-    words(argument).into_iter().map(meaning).collect()
-}
-
-/// Splits a text into runs of letters and digits, and single other characters.
-fn words(text: &str) -> Vec<&str> {
-    let is_word = |c: char| c.is_alphanumeric();
-    let mut words = Vec::new();
-    let mut rest = text;
-    while let Some(first) = rest.chars().next() {
-        let end = if is_word(first) {
-            rest.find(|c| !is_word(c))
-        } else {
-            Some(first.len_utf8())
-        };
-        let (word, remainder) = rest.split_at(end.unwrap_or(rest.len()));
-        words.push(word);
-        rest = remainder;
-    }
-    words
-}
-
-/// Whether a word consists of digits that may belong to a key, an id or a time.
-fn is_value(word: &str) -> bool {
-    let digits = word.len() == 2 && word.bytes().all(|byte| byte.is_ascii_digit());
-    digits || word.len() >= 4 && word.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
