@@ -1,8 +1,8 @@
 //! Makes and checks the vectors in `tests/vectors/*.json`: known answers for other implementations,
 //! passing and failing. `tests/vectors/README.md` says how to read them.
 //!
-//! `WAXSEAL_REGENERATE=1 cargo test -p waxseal --lib vectors` rewrites them from the code. If a byte
-//! changes, the format has changed.
+//! `WAXSEAL_REGENERATE=1 cargo test -p waxseal --lib vectors` rewrites them from the code. If a
+//! byte changes, the format has changed.
 
 use serde_json::{Value, json};
 use waxseal_vectors::harness::{
