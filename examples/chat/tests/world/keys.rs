@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use waxseal::roster::Pinned;
 use waxseal::store::{Key, Row, Table, Transaction};
 use waxseal::{Client, SqliteStore, Store, StoreKey};
 
@@ -47,10 +48,25 @@ impl World {
         // The relay refuses the identity, which is in the new home by then.
         let taken = self.chat(account, &["register", name]);
         assert!(taken.stderr.contains("taken"), "{}", taken.stderr);
+        let client = self.client(account);
+        let identity = client.identity().to_bytes();
+        let pinned = Pinned::first(client.own_roster().unwrap().unwrap()).encode();
+        drop(client);
         self.relay.kill();
         let db = rusqlite::Connection::open(self.folder.join("relay-data/relay.sqlite")).unwrap();
-        let gone = "UPDATE account SET name = name || '.' || id, skeleton = NULL WHERE name = ?";
-        assert_eq!(db.execute(gone, [name]).unwrap(), 1);
+        let id: i64 = db
+            .query_row("SELECT id FROM account WHERE name = ?", [name], |row| {
+                row.get(0)
+            })
+            .unwrap();
+        let pin = "UPDATE account SET pinned = ? WHERE id = ?";
+        assert_eq!(db.execute(pin, (pinned, id)).unwrap(), 1);
+        let spent = "DELETE FROM one_time
+            WHERE device IN (SELECT id FROM device WHERE account = ?)";
+        db.execute(spent, [id]).unwrap();
+        let device = "UPDATE device SET identity = ?, delivery_key = NULL, base = NULL, mark = NULL
+            WHERE account = ?";
+        assert_eq!(db.execute(device, (&identity[..], id)).unwrap(), 1);
         drop(db);
         self.start_relay();
         self.chat(account, &["register", name]).output();
