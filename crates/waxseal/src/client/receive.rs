@@ -292,6 +292,9 @@ impl<S: Store> Client<S> {
         device.record.identity = identity.to_vec();
         device.record.removed_ms = removed_ms.unwrap_or(device.record.removed_ms);
         let is_removed = device.record.removed_ms != 0;
+        if removed_ms.is_some() {
+            peer.keep_few_removed(from, &mut batch.transaction);
+        }
         if is_pinned_now {
             self.upkeep_in(batch, from)?.offered.clear(); // it is in the contact now
         }

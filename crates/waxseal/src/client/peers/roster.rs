@@ -220,6 +220,15 @@ impl Peer {
                 device.is_changed = true;
             }
         }
+        self.keep_few_removed(account, transaction);
+    }
+
+    /// Destroys the sessions with the devices that were removed first, if there are too many.
+    pub(in crate::client) fn keep_few_removed(
+        &mut self,
+        account: &AccountId,
+        transaction: &mut Transaction,
+    ) {
         let mut all: Vec<_> = self
             .devices
             .iter()
@@ -231,13 +240,6 @@ impl Peer {
         for (_, id) in all.into_iter().take(too_many) {
             self.destroy_device(account, id, transaction);
         }
-    }
-
-    /// Whether the sessions of one more removed device can be kept.
-    pub(in crate::client) fn has_room_for_removed(&self) -> bool {
-        let devices = self.devices.values();
-        let removed = devices.filter(|device| device.record.removed_ms != 0);
-        removed.count() < MAX_REMOVED
     }
 
     /// Destroys the sessions with devices that were removed at this time or before. Returns when

@@ -140,6 +140,5 @@ fn former(peer: &Peer, arrival: &Arrival, carried: &[u8]) -> Option<([u8; 64], u
     let is_recent = known.at_ms().saturating_sub(older.at_ms()) <= MAX_OLDER_MS;
     let is_before = arrival.accepted_ms <= known.at_ms().saturating_add(REMOVED_AFTER_MS);
     let is_gone = known.device(id).is_none() && known.device_of(&entry.identity).is_none();
-    (is_same && is_recent && is_before && is_gone && peer.has_room_for_removed())
-        .then(|| (entry.identity, known.at_ms().max(1)))
+    (is_same && is_recent && is_before && is_gone).then(|| (entry.identity, known.at_ms().max(1)))
 }
