@@ -12,7 +12,7 @@ use crate::keys::Keys;
 use crate::state::{Account, Device, Relay};
 
 /// A row of an account and one of its devices: the account's id, name and whether it has a roster,
-/// then the device's id, number, identity and sealed delivery key.
+/// then the device's id, number, identity, sealed delivery key and whether it left.
 type Row = (
     i64,
     String,
@@ -21,9 +21,11 @@ type Row = (
     Option<u32>,
     Option<[u8; 64]>,
     Option<Vec<u8>>,
+    Option<bool>,
 );
 
-const SELECT: &str = "SELECT a.id, name, pinned IS NOT NULL, d.id, number, identity, delivery_key
+const SELECT: &str = "SELECT a.id, name, pinned IS NOT NULL, d.id, number, identity, delivery_key,
+         has_left
      FROM account a LEFT JOIN device d ON d.account = a.id";
 
 /// Reads every account into the cache. Called once, when the relay starts.
@@ -61,10 +63,13 @@ fn account_of(keys: &Keys, rows: &[Row]) -> Option<Account> {
         devices: Vec::new(),
         unregistered: Vec::new(),
     };
-    for (_, _, _, device, number, identity, sealed) in rows {
+    for (_, _, _, device, number, identity, sealed, has_left) in rows {
         let (Some(id), Some(number), Some(identity)) = (device, number, identity) else {
             continue;
         };
+        if *has_left == Some(true) {
+            continue; // all that it asks is refused, as if the roster did not list it
+        }
         let Some(sealed) = sealed else {
             account.unregistered.push(*number);
             continue;
@@ -117,30 +122,50 @@ fn remove_unlisted(db: &Connection, account: i64, roster: &Roster) -> Result<(),
         if listed.is_some_and(|listed| listed.identity == identity) {
             continue;
         }
-        for delete in [
-            "DELETE FROM queue WHERE recipient = ?",
-            "DELETE FROM inbox WHERE recipient = ?",
-            "DELETE FROM one_time WHERE device = ?",
-            "DELETE FROM device WHERE id = ?",
-        ] {
-            db.prepare(delete)?.execute([id])?;
-        }
+        empty(db, id)?;
+        db.prepare("DELETE FROM device WHERE id = ?")?
+            .execute([id])?;
     }
     Ok(())
 }
 
-/// The row of a device that the newest roster of its account lists.
+/// Marks a device as one that left, and deletes all else that the relay has of it. The mark is gone
+/// with the row, once the roster does not list the device.
+pub fn leave(db: &Connection, device: i64) -> Result<(), Refusal> {
+    check_present(db, device)?;
+    empty(db, device)?;
+    db.prepare(
+        "UPDATE device SET has_left = 1, delivery_key = NULL, base = NULL, accepted_at_ms = NULL,
+             mark = NULL, lost_from_ms = NULL, lost_to_ms = NULL WHERE id = ?",
+    )?
+    .execute([device])?;
+    Ok(())
+}
+
+/// Deletes the queue and the one-time parts of a device.
+fn empty(db: &Connection, device: i64) -> Result<(), Refusal> {
+    for delete in [
+        "DELETE FROM queue WHERE recipient = ?",
+        "DELETE FROM inbox WHERE recipient = ?",
+        "DELETE FROM one_time WHERE device = ?",
+    ] {
+        db.prepare(delete)?.execute([device])?;
+    }
+    Ok(())
+}
+
+/// The row of a device that the newest roster of its account lists. `None` also if it left.
 pub fn find(db: &Connection, account: i64, number: DeviceId) -> Result<Option<i64>, Refusal> {
     let id = db
-        .prepare("SELECT id FROM device WHERE account = ? AND number = ?")?
+        .prepare("SELECT id FROM device WHERE account = ? AND number = ? AND NOT has_left")?
         .query_row(params![account, number.0], |row| row.get(0))
         .optional()?;
     Ok(id)
 }
 
-/// Refuses what a device asks that was removed since its token was looked at.
+/// Refuses what a device asks that was removed, or left, since its token was looked at.
 pub fn check_present(db: &Connection, device: i64) -> Result<(), Refusal> {
-    let mut row = db.prepare("SELECT 1 FROM device WHERE id = ?")?;
+    let mut row = db.prepare("SELECT 1 FROM device WHERE id = ? AND NOT has_left")?;
     match row.exists([device])? {
         true => Ok(()),
         false => Err(ErrorCode::Removed.into()),

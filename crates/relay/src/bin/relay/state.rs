@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::{Semaphore, mpsc};
-use waxseal_interface::{RelayCard, SealingPublicKey};
+use waxseal_interface::{ErrorCode, RelayCard, SealingPublicKey};
 use waxseal_relay::{ReviewerPublicKey, VaultPublicKeys};
 use waxseal_reporting::relay::DeliveryKey;
 use waxseal_reporting::reporter::{ModerationKeyId, ModerationPublicKey};
@@ -13,6 +13,7 @@ use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, Timestamp};
 
 use crate::connected::ConnectedDevices;
 use crate::database::Database;
+use crate::errors::Refusal;
 use crate::keys::{DATABASE, Keys, REGION, VERIFY_DAYS};
 use crate::limits::{Limits, MAX_ACCOUNTS};
 use crate::serve::Stopping;
@@ -73,8 +74,8 @@ impl Account {
         devices.find(|device| device.me.device == number)
     }
 
-    /// Whether a device that says to have this number was removed: the account has a roster, which
-    /// does not list it, or lists another identity under this number.
+    /// Whether a device that says to have this number was removed or left: the account has a
+    /// roster, which does not list it, or lists another identity under this number, or it left.
     pub fn has_removed(&self, number: DeviceId) -> bool {
         self.has_roster && !self.unregistered.contains(&number.0)
     }
@@ -163,6 +164,17 @@ impl Relay {
         self.account(&address.account)?
             .device(address.device)
             .cloned()
+    }
+
+    /// The device that proves its identity without a token.
+    pub fn registered(&self, address: &DeviceAddress) -> Result<Arc<Device>, Refusal> {
+        let account = self.account(&address.account);
+        let account = account.ok_or(ErrorCode::ProofRefused)?;
+        match account.device(address.device) {
+            Some(device) => Ok(device.clone()),
+            None if account.has_removed(address.device) => Err(ErrorCode::Removed.into()),
+            None => Err(ErrorCode::ProofRefused.into()),
+        }
     }
 
     /// Caches an account. If it was cached before, the connection of each device ends that is gone,
