@@ -1,6 +1,7 @@
-//! The devices of an account: listing them, removing one, and what the user is told about them.
+//! The devices of an account: listing them, removing one, leaving, and what the user is told.
 
-use waxseal::transport::now;
+use waxseal::courier::Event;
+use waxseal::transport::{now, system_rng};
 use waxseal::{AccountId, DeviceId, Notice};
 
 use crate::chat::Chat;
@@ -41,6 +42,24 @@ pub fn remove(chat: &mut Chat, device: u32, yes: bool) -> Outcome<()> {
     chat.courier.remove_device(DeviceId(device), now())?;
     chat.catch_up_posts()?;
     println!("removed device {device}");
+    Ok(())
+}
+
+/// Takes this device out of its account, and waits until the relay knows it.
+pub fn leave(chat: &mut Chat, yes: bool) -> Outcome<()> {
+    let question =
+        "Leave the account with this device? It cannot come back, and keeps its messages";
+    if !yes && !ask(question)? {
+        return Err(Failure::new("nothing was changed"));
+    }
+    chat.courier.leave(now(), &mut system_rng())?;
+    chat.leaves = true;
+    let mut has_left = false;
+    chat.run(|_, events| {
+        has_left |= events.iter().any(|event| matches!(event, Event::Removed));
+        Ok(has_left)
+    })?;
+    println!("this device has left the account");
     Ok(())
 }
 

@@ -101,6 +101,12 @@ pub enum Command {
         #[arg(long)]
         yes: bool,
     },
+    /// Take this device out of your account: it then neither sends nor receives
+    Leave {
+        /// Leave without asking for confirmation
+        #[arg(long)]
+        yes: bool,
+    },
     /// Show the words that bring the account back, or bring it back with them
     Recovery {
         #[command(subcommand)]
@@ -224,6 +230,7 @@ fn perform(chat: &mut Chat, command: Command) -> Outcome<()> {
         }
         Command::Devices { peer } => devices::list(chat, peer.as_deref()),
         Command::RemoveDevice { device, yes } => devices::remove(chat, device, yes),
+        Command::Leave { yes } => devices::leave(chat, yes),
         Command::Recovery { action } => recovery::perform(chat, &action),
         Command::Send { peer, text } => send::send(chat, &peer, &text),
         Command::Receive { follow, json } => receive::receive(chat, follow, json),
