@@ -84,7 +84,7 @@ pub enum ErrorCode {
     ChallengeRefused,
     /// 401: the proof does not verify, or the account is not registered.
     ProofRefused,
-    /// 401: the account's newest roster does not list this device any more.
+    /// 401: the account's newest roster does not list this device any more, or the device left.
     Removed,
     /// 409: the name looks like a registered name, or belongs to an account under another account
     /// key, or to one whose roster does not list this device: then `conflict` has the roster.
@@ -230,7 +230,7 @@ impl ErrorCode {
                 "the challenge is from another relay, expired or used: get a new one"
             }
             Self::ProofRefused => "the proof does not verify for a registered account",
-            Self::Removed => "this device was removed from its account",
+            Self::Removed => "this device was removed from its account, or left it",
             Self::AccountTaken => "the name is taken, or looks like one that is",
             Self::BadRoster => "the roster does not verify, or does not list this device",
             Self::RosterConflict => "the roster does not follow the newest one",

@@ -31,6 +31,7 @@
 //! | `POST /v1/challenges` | anyone | [`Challenge`] |
 //! | `POST /v1/accounts` | anyone | [`Register`], [`Session`] (201, or 200 if already registered) |
 //! | `POST /v1/sessions` | anyone | [`SignIn`], [`Session`] |
+//! | `POST /v1/leave` | anyone | [`Leave`] |
 //! | `GET /v1/prekeys` | device | [`PreKeysLeft`] |
 //! | `PUT /v1/prekeys` | device | [`PreKeys`] |
 //! | `PUT /v1/roster` | device | binary: signed roster |
@@ -87,10 +88,12 @@ pub use frame::{Answer, Event, FrameMacs, MAX_FRAME_LEN, QUEUE_EXPIRED_ID};
 pub use mailbox::{MAX_MAILBOX_LEN, mailbox_text, parse_mailbox};
 pub use mark::{MARK_HEADER, MARK_LEN, decode_mark, encode_mark};
 pub use message::{
-    Challenge, PreKeys, PreKeysLeft, Register, ReportState, ReportTaken, Session, SignIn,
+    Challenge, Leave, PreKeys, PreKeysLeft, Register, ReportState, ReportTaken, Session, SignIn,
 };
 pub use name::{BadName, account_name, name_skeleton, new_account_name};
-pub use proof::{account_proof_input, length_prefixed, register_context, session_context};
+pub use proof::{
+    account_proof_input, leave_context, length_prefixed, register_context, session_context,
+};
 pub use report_id::{parse_report_id, report_id_text};
 pub use request::Request;
 pub use roster::{

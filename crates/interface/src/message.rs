@@ -60,6 +60,22 @@ pub struct SignIn {
     pub proof: [u8; 64],
 }
 
+/// `POST /v1/leave`: a device that is no manager leaves its account.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Leave {
+    /// The account's name.
+    pub name: String,
+    /// The device's number within the account.
+    pub device: u32,
+    /// The challenge that was signed.
+    #[serde(with = "b64")]
+    pub challenge: Vec<u8>,
+    /// The identity's signature over [`account_proof_input`](crate::account_proof_input) of
+    /// [`leave_context`](crate::leave_context).
+    #[serde(with = "b64")]
+    pub proof: [u8; 64],
+}
+
 /// The relay's answer to a valid proof. It stays valid when the relay restarts.
 ///
 /// # Security

@@ -12,6 +12,7 @@ const ACCOUNT_PROOF: &[u8] = b"waxseal/1/core/account-proof";
 
 const REGISTER: &[u8] = b"waxseal/1/relay/register";
 const SESSION: &[u8] = b"waxseal/1/relay/session";
+const LEAVE: &[u8] = b"waxseal/1/relay/leave";
 
 /// The bytes that a device's identity key signs and the relay verifies:
 /// `"waxseal/1/core/account-proof" || context`.
@@ -43,8 +44,23 @@ pub fn register_context(
 /// The context of the proof that signs a device in: a label, relay key, challenge, account and
 /// device.
 pub fn session_context(relay_key: &[u8; 32], challenge: &[u8], me: &DeviceAddress) -> Vec<u8> {
+    device_context(SESSION, relay_key, challenge, me)
+}
+
+/// The context of the proof with which a device leaves its account: a label, relay key, challenge,
+/// account and device.
+pub fn leave_context(relay_key: &[u8; 32], challenge: &[u8], me: &DeviceAddress) -> Vec<u8> {
+    device_context(LEAVE, relay_key, challenge, me)
+}
+
+fn device_context(
+    label: &[u8],
+    relay_key: &[u8; 32],
+    challenge: &[u8],
+    me: &DeviceAddress,
+) -> Vec<u8> {
     length_prefixed(&[
-        SESSION,
+        label,
         relay_key,
         challenge,
         me.account.as_str().as_bytes(),
@@ -114,6 +130,8 @@ mod tests {
             session_context(relay, b"d", &device("al", 1)),
             session_context(relay, b"ca", &device("l", 1)),
             session_context(relay, b"c", &device("al", 2)),
+            leave_context(relay, b"c", &device("al", 1)),
+            leave_context(relay, b"c", &device("al", 2)),
         ];
         for (i, one) in all.iter().enumerate() {
             assert!(all[..i].iter().all(|earlier| earlier != one), "{i}");

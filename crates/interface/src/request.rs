@@ -12,7 +12,7 @@ use crate::answer::AskedRequest;
 use crate::exchange::{HttpRequest, RequestError};
 use crate::mailbox::mailbox_text;
 use crate::mark::{MARK_HEADER, MARK_LEN, encode_mark};
-use crate::message::{PreKeys, Register, SignIn};
+use crate::message::{Leave, PreKeys, Register, SignIn};
 use crate::name::{BadName, account_name};
 use crate::report_id::report_id_text;
 use crate::roster::AskBundles;
@@ -47,6 +47,8 @@ pub enum Request {
     Register(Register),
     /// Signs a registered device in.
     SignIn(SignIn),
+    /// Has a device leave its account.
+    Leave(Leave),
     /// Asks how many one-time parts the relay has left.
     PreKeysLeft,
     /// Publishes prekeys.
@@ -115,6 +117,7 @@ impl Request {
             Self::Challenge
             | Self::Register(_)
             | Self::SignIn(_)
+            | Self::Leave(_)
             | Self::Bundles(_)
             | Self::Post { .. }
             | Self::Reseal { .. }
@@ -138,6 +141,7 @@ impl Request {
             Self::Challenge => "/v1/challenges",
             Self::Register(_) => "/v1/accounts",
             Self::SignIn(_) => "/v1/sessions",
+            Self::Leave(_) => "/v1/leave",
             Self::PreKeysLeft | Self::PutPreKeys(_) => "/v1/prekeys",
             Self::PutRoster(_) => "/v1/roster",
             Self::Roster(peer) => return of_account("/v1/accounts/", peer, "/roster"),
@@ -157,9 +161,11 @@ impl Request {
     /// The content type, if the request has a body.
     pub fn content_type(&self) -> Option<&'static str> {
         match self {
-            Self::Register(_) | Self::SignIn(_) | Self::PutPreKeys(_) | Self::Bundles(_) => {
-                Some(JSON)
-            }
+            Self::Register(_)
+            | Self::SignIn(_)
+            | Self::Leave(_)
+            | Self::PutPreKeys(_)
+            | Self::Bundles(_) => Some(JSON),
             Self::PutRoster(_)
             | Self::Post { .. }
             | Self::Reseal { .. }
@@ -180,6 +186,7 @@ impl Request {
         match self {
             Self::Register(register) => json(register),
             Self::SignIn(sign_in) => json(sign_in),
+            Self::Leave(leave) => json(leave),
             Self::PutPreKeys(prekeys) => json(prekeys),
             Self::Bundles(asked) => json(asked),
             Self::PutRoster(roster) => roster.into(),
@@ -205,6 +212,7 @@ impl Request {
                 | Self::Challenge
                 | Self::Register(_)
                 | Self::SignIn(_)
+                | Self::Leave(_)
                 | Self::PutMailbox { .. }
                 | Self::Mailbox { .. }
         )
@@ -246,6 +254,7 @@ impl fmt::Debug for Request {
             Self::Challenge => "Challenge",
             Self::Register(_) => "Register",
             Self::SignIn(_) => "SignIn",
+            Self::Leave(_) => "Leave",
             Self::PreKeysLeft => "PreKeysLeft",
             Self::PutPreKeys(prekeys) => {
                 return write!(f, "PutPreKeys({} one-time parts)", prekeys.one_time.len());

@@ -11,7 +11,7 @@ use ed25519_dalek::SigningKey;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use waxseal_interface::{
-    AskBundles, Bundles, Challenge, DeviceBundle, ErrorBody, ErrorCode, Mismatch, PreKeys,
+    AskBundles, Bundles, Challenge, DeviceBundle, ErrorBody, ErrorCode, Leave, Mismatch, PreKeys,
     PreKeysLeft, Register, RelayCard, ReportState, ReportTaken, RosterConflict, SealingKeyPair,
     Session, SignIn, TargetBundle,
 };
@@ -62,6 +62,12 @@ fn every_body_has_the_fields_of_the_specification() {
         roster: Some(vec![6; 600]),
     };
     let sign_in = SignIn {
+        name: name.clone(),
+        device: 1,
+        challenge: challenge.clone(),
+        proof: [5; 64],
+    };
+    let leave = Leave {
         name: name.clone(),
         device: 1,
         challenge: challenge.clone(),
@@ -118,6 +124,7 @@ fn every_body_has_the_fields_of_the_specification() {
     compare("Challenge", Challenge { challenge }, "");
     compare("Register", register, "roster");
     compare("SignIn", sign_in, "");
+    compare("Leave", leave, "");
     compare("Session", session, "mark");
     compare("PreKeysLeft", PreKeysLeft { one_time_left: 1 }, "");
     compare("PreKeys", pre_keys, "replace");

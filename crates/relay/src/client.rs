@@ -4,9 +4,9 @@ use rand_core::CryptoRng;
 use serde::de::DeserializeOwned;
 use waxseal_interface::http::Link;
 use waxseal_interface::{
-    AskedRequest, CardError, Challenge, ErrorCode, HttpAnswer, HttpRequest, Register, RelayCard,
-    ReportState, ReportTaken, Request, SignIn, account_name, parse_report_id, register_context,
-    seal_delivery_key, session_context,
+    AskedRequest, CardError, Challenge, ErrorCode, HttpAnswer, HttpRequest, Leave, Register,
+    RelayCard, ReportState, ReportTaken, Request, SignIn, account_name, leave_context,
+    parse_report_id, register_context, seal_delivery_key, session_context,
 };
 use waxseal_reporting::intake::ReportId;
 use waxseal_reporting::relay::DeliveryKey;
@@ -150,6 +150,30 @@ impl RelayClient {
         let session = self.ask(guest, &Request::SignIn(sign_in))?;
         let key = delivery_key.clone();
         Ok(DeviceSession::new(session, *relay_key, key))
+    }
+
+    /// Has a device leave its account, which is no manager. The relay stops it at once. First post
+    /// what `Client::leave` says, and call this once `Client::leaving` is `Told`. `relay_key` is
+    /// the pinned key, and `prove` is the same as for [`register`](Self::register).
+    ///
+    /// # Errors
+    /// [`ClientError`]; [`Removed`](waxseal_interface::ErrorCode::Removed) if it has left already.
+    pub fn leave(
+        &self,
+        relay_key: &[u8; 32],
+        me: &DeviceAddress,
+        prove: impl FnOnce(&[u8]) -> [u8; 64],
+    ) -> Result<(), ClientError> {
+        let challenge = self.challenge(relay_key)?;
+        let leave = Leave {
+            name: me.account.as_str().to_owned(),
+            device: me.device.0,
+            proof: prove(&leave_context(relay_key, &challenge, me)),
+            challenge,
+        };
+        let guest = Caller::Guest(relay_key);
+        self.request(guest, &Request::Leave(leave))?.into_body()?;
+        Ok(())
     }
 
     /// Sends a posted fan-out. Returns the encoded receipt; pass it to `Client::confirm`.

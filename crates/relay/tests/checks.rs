@@ -8,7 +8,10 @@ use std::path::Path;
 
 /// Every check of the relay itself.
 fn numbers() -> Vec<u16> {
-    std::iter::once(122).chain(300..=309).collect()
+    std::iter::once(122)
+        .chain(300..=309)
+        .chain(363..=364)
+        .collect()
 }
 
 /// The text of each file with this ending in a folder and the folders below.

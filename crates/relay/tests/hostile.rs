@@ -61,6 +61,7 @@ fn malformed_and_oversized_requests_get_their_codes() {
             ("PUT", "/v1/prekeys", token, JSON, b"{\"base\":\"!\",\"one_time\":[]}", 400, "malformed"),
             ("PUT", "/v1/prekeys", token, JSON, b"{\"base\":\"\",\"one_time\":[]}", 422, "too_many_pre_keys"),
             ("POST", "/v1/messages/bob", token, JSON, b"{}", 415, "unsupported_media_type"),
+            ("POST", "/v1/leave", "", JSON, b"{}", 400, "malformed"),
             ("POST", "/v1/sessions", "", OCTETS, b"{}", 415, "unsupported_media_type"),
             ("POST", "/v1/sessions", "", "", b"{}", 415, "unsupported_media_type"),
             // These bodies are larger than the route accepts.

@@ -90,7 +90,7 @@ pub use self::rosters::RosterChange;
 pub use self::send::{Draft, Outgoing};
 pub use self::set_back::SetBack;
 pub use self::status::{NotDelivered, Status};
-pub use self::sync::{HistoryChunk, HistoryExport, HistoryImport, HistoryProgress};
+pub use self::sync::{HistoryChunk, HistoryExport, HistoryImport, HistoryProgress, Leaving};
 pub use self::synced::Synced;
 pub use self::upkeep::Upkeep;
 use crate::error::{Damage, OpenAccountError, StateError};

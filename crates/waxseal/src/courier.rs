@@ -1,8 +1,8 @@
 //! The courier: what every application does between its [`Client`] and the provider, without I/O.
 //!
 //! Each file of `courier/` is one thing that it tends: `pinned`, `session`, `rosters`, `prekeys`,
-//! `bundles`, `outbox`, `targets`, `stream`, `verdict`, `expired`, `link`, `history`, `reports`,
-//! `expiry`.
+//! `bundles`, `outbox`, `targets`, `stream`, `verdict`, `expired`, `link`, `history`, `leave`,
+//! `reports`, `expiry`.
 //! `next` chooses what is asked, `answer` takes what came back, and `pause` is how long to wait
 //! after a failure.
 //!
@@ -16,6 +16,7 @@ mod event;
 mod expired;
 mod expiry;
 mod history;
+mod leave;
 mod link;
 mod linking;
 mod next;
@@ -115,6 +116,7 @@ const SET_BACK_MS: u64 = 60_000;
 /// | add a device | [`link_device`] on a manager | [`Event::LinkDigits`], [`Event::Linked`] |
 /// | be the device that is added | [`Linking::new`] | [`Linking::into_courier`] |
 /// | remove a device | [`remove_device`] | [`Notice::DevicesChanged`] |
+/// | leave with this device | [`leave`](Self::leave) | [`Event::Removed`] |
 /// | get an account back | [`Recovering::new`] | [`Recovering::into_courier`] |
 /// | remove a stolen manager | [`take_over`] | [`Notice::DevicesChanged`] |
 /// | see the own devices | [`ask_roster`] | [`Client::devices`] |
@@ -128,7 +130,7 @@ const SET_BACK_MS: u64 = 60_000;
 /// [`give_history`]: Self::give_history
 ///
 /// [`Event::Notice`] tells what the user has to know of the devices of an account, and
-/// [`Event::Removed`] that this device lost its account.
+/// [`Event::Removed`] that this device is no device of the account any more.
 ///
 /// # What survives a crash
 ///
@@ -183,6 +185,7 @@ pub struct Courier<S: Store> {
     conflicts: u32,
     link: Link,
     histories: Histories,
+    leave: leave::Step,
     bundles: Bundles,
     outbox: Outbox,
     reports: Reports,

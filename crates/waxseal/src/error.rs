@@ -27,7 +27,7 @@ pub(crate) use self::receive::can_be_asked;
 pub use self::roster::{AccountKeyError, BundleProblem, RetargetError, TakeRosterError};
 pub(crate) use self::state::OfStore;
 pub use self::state::{Damage, StateError};
-pub use self::sync::{HistoryError, SettingError};
+pub use self::sync::{HistoryError, LeaveError, SettingError};
 
 /// What an application does after a failed call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -239,7 +239,7 @@ pub mod transport;
 pub use channel::{SessionOpener, SessionSealer};
 pub use client::{
     Bundles, Client, ConversationHealth, DamagedRow, DeviceBundle, Direction, Draft, Due,
-    HistoryChunk, HistoryExport, HistoryImport, HistoryProgress, KeptPromise, KeptReceipt,
+    HistoryChunk, HistoryExport, HistoryImport, HistoryProgress, KeptPromise, KeptReceipt, Leaving,
     LinkUnderWay, MAX_RECEIVED_AT_ONCE, Message, Mismatch, NotDelivered, Notice, Outgoing,
     OutgoingReport, Page, PeerState, PromiseState, Rebased, Received, ReportId, RosterChange,
     SetBack, Started, Status, Synced, Upkeep, Waiting, WantedBundles, Welcome,
@@ -271,9 +271,9 @@ pub use roster_edit::EditError;
 pub mod errors {
     pub use crate::error::{
         AccountKeyError, BundleProblem, ConfirmError, Damage, EditRosterError, HistoryError,
-        JoinError, KeepPromiseError, LinkDeviceError, OpenAccountError, PeerError, PublishError,
-        ReceiveError, ReportError, RetargetError, SendError, SettingError, StartError, StateError,
-        TakeRosterError, VerifyReceiptError,
+        JoinError, KeepPromiseError, LeaveError, LinkDeviceError, OpenAccountError, PeerError,
+        PublishError, ReceiveError, ReportError, RetargetError, SendError, SettingError,
+        StartError, StateError, TakeRosterError, VerifyReceiptError,
     };
 }
 

@@ -46,8 +46,8 @@ pub(crate) use self::promise::{LastReceiptRecord, PromiseRecord};
 pub(crate) use self::report::{DraftRecord, ReportRecord, ShownRecord};
 pub(crate) use self::roster::{NoticeRecord, OwnSentRecord, SecretRecord};
 pub(crate) use self::sync::{
-    ExportRecord, ImportRecord, ItemRecord, OwnDeviceRecord, PositionRecord, SubjectRecord,
-    SyncRecord,
+    ExportRecord, ImportRecord, ItemRecord, LeaverRecord, OwnDeviceRecord, PositionRecord,
+    SubjectRecord, SyncRecord,
 };
 pub(crate) use self::upkeep::{
     AskedRecord, AwaitedRecord, HeldRecord, ReceiptRecord, UnopenedRecord, UpkeepRecord,

@@ -46,6 +46,8 @@ pub struct Chat {
     pub has_unseen: bool,
     /// The first message or report that was given up.
     pub failed: Option<Failure>,
+    /// Whether this device leaves its account, so that its end is no surprise.
+    pub leaves: bool,
     /// Whether the prekeys were found damaged.
     pub prekeys_damaged: bool,
     /// The notices about damage that the user got already.
@@ -91,6 +93,7 @@ impl Chat {
             accepted: Vec::new(),
             has_unseen: true,
             failed: None,
+            leaves: false,
             prekeys_damaged: false,
             told: RefCell::default(),
             notices: RefCell::default(),

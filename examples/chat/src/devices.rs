@@ -1,7 +1,7 @@
-//! The devices of an account: listing them, removing one, and what the user is told about them.
+//! The devices of an account: listing them, removing one, leaving, and what the user is told.
 
 use waxseal::courier::Event;
-use waxseal::transport::now;
+use waxseal::transport::{now, system_rng};
 use waxseal::{AccountId, DeviceId, Notice};
 
 use crate::chat::Chat;
@@ -68,6 +68,24 @@ fn post_roster(chat: &mut Chat, changed: &mut Vec<Notice>) -> Outcome<()> {
 fn has_device(chat: &Chat, device: DeviceId) -> Outcome<bool> {
     let roster = chat.client().own_roster()?;
     Ok(roster.is_some_and(|roster| roster.device(device.0).is_some()))
+}
+
+/// Takes this device out of its account, and waits until the relay knows it.
+pub fn leave(chat: &mut Chat, yes: bool) -> Outcome<()> {
+    let question =
+        "Leave the account with this device? It cannot come back, and keeps its messages";
+    if !yes && !ask(question)? {
+        return Err(Failure::new("nothing was changed"));
+    }
+    chat.courier.leave(now(), &mut system_rng())?;
+    chat.leaves = true;
+    let mut has_left = false;
+    chat.run(|_, events| {
+        has_left |= events.iter().any(|event| matches!(event, Event::Removed));
+        Ok(has_left)
+    })?;
+    println!("this device has left the account");
+    Ok(())
 }
 
 impl Chat {

@@ -109,6 +109,12 @@ pub enum Command {
         #[arg(long, value_name = "DEVICE")]
         give: Option<u32>,
     },
+    /// Take this device out of your account: it then neither sends nor receives
+    Leave {
+        /// Leave without asking for confirmation
+        #[arg(long)]
+        yes: bool,
+    },
     /// Show the words that bring the account back, or bring it back with them
     Recovery {
         #[command(subcommand)]
@@ -238,6 +244,7 @@ fn perform(chat: &mut Chat, command: Command) -> Outcome<()> {
         Command::RemoveDevice { device, yes } => devices::remove(chat, device, yes),
         Command::Sync { give: None } => sync::get(chat),
         Command::Sync { give: Some(device) } => sync::give(chat, DeviceId(device)),
+        Command::Leave { yes } => devices::leave(chat, yes),
         Command::Recovery { action } => recovery::perform(chat, &action),
         Command::Send { peer, text } => send::send(chat, &peer, &text),
         Command::Receive { follow, json } => receive::receive(chat, follow, json),

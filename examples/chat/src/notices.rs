@@ -140,8 +140,11 @@ impl Chat {
     }
 
     fn tell_removed(&mut self) {
-        let message = "THIS DEVICE WAS REMOVED from its account: it neither sends nor receives. \
-                       Link it again with another --home";
+        if self.leaves {
+            return;
+        }
+        let message = "THIS DEVICE WAS REMOVED from its account, or left it: it neither sends nor \
+                       receives. Link it again with another --home";
         self.notice(message);
         self.failed
             .get_or_insert(Failure::new("this device was removed from its account"));

@@ -4,7 +4,7 @@ use waxseal_reporting::AccountId;
 use waxseal_reporting::intake::ReportId;
 
 use super::*;
-use crate::message::{PreKeys, Register, SignIn};
+use crate::message::{Leave, PreKeys, Register, SignIn};
 use crate::roster::AskBundles;
 
 const SPECIFICATION: &str = include_str!("../../SPEC.md");
@@ -65,6 +65,12 @@ fn one_of_each() -> Vec<Request> {
             mailbox: [0xaa; 16],
             slot: 7,
         },
+        Request::Leave(Leave {
+            name: "alice".to_owned(),
+            device: 2,
+            challenge: vec![4; 64],
+            proof: [5; 64],
+        }),
     ];
     for request in &all {
         // If you add a variant, add it to the list, and its route to the specification.
@@ -73,6 +79,7 @@ fn one_of_each() -> Vec<Request> {
             | Request::Challenge
             | Request::Register(_)
             | Request::SignIn(_)
+            | Request::Leave(_)
             | Request::PreKeysLeft
             | Request::PutPreKeys(_)
             | Request::Post { .. }
@@ -110,6 +117,7 @@ fn the_requests_are_the_routes_of_the_specification() {
     let name_of_body = |request: &Request| match request {
         Request::Register(_) => "`Register`",
         Request::SignIn(_) => "`SignIn`",
+        Request::Leave(_) => "`Leave`",
         Request::PutPreKeys(_) => "`PreKeys`",
         Request::Post { .. } => "binary `PostedFanout`",
         Request::Bundles(_) => "`AskBundles`",
@@ -156,6 +164,10 @@ fn the_bodies_are_those_that_the_relay_reads() {
                     (read.name, read.proof),
                     (sign_in.name.clone(), sign_in.proof)
                 );
+            }
+            Request::Leave(leave) => {
+                let read: Leave = serde_json::from_slice(&body).unwrap();
+                assert_eq!((read.device, read.proof), (leave.device, leave.proof));
             }
             Request::PutPreKeys(_) => {
                 let text = r#"{"base":"BgYGBgYGBgYG","one_time":["BwcHBwcHBwc=","BwcHBwcHBwc=","BwcHBwcHBwc="],"replace":true}"#;

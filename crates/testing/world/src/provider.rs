@@ -60,6 +60,8 @@ pub struct Provider {
     pub(crate) reported: HashSet<Nullifier>,
     /// The highest mark that each device posted.
     marks: HashMap<DeviceAddress, [u8; 40]>,
+    /// Devices that left by themselves, and that the newest roster still lists.
+    left: HashSet<DeviceAddress>,
 }
 
 impl Provider {
@@ -83,6 +85,7 @@ impl Provider {
             handed_out: HashSet::new(),
             reported: HashSet::new(),
             marks: HashMap::new(),
+            left: HashSet::new(),
             rng,
         }
     }
@@ -179,6 +182,7 @@ impl Provider {
         self.earlier_rosters.remove(account);
         self.prekeys.retain(|device, _| device.account != *account);
         self.marks.retain(|device, _| device.account != *account);
+        self.left.retain(|device| device.account != *account);
     }
 
     /// Makes a separate random generator for another device, seeded from this one.

@@ -179,6 +179,7 @@ impl Relay {
             ("POST", ["v1", "challenges"]) => return self.challenge(),
             ("POST", ["v1", "accounts"]) => return self.register(&read(body)?),
             ("POST", ["v1", "sessions"]) => return self.sign_in(&read(body)?),
+            ("POST", ["v1", "leave"]) => return self.leave(&read(body)?),
             ("PUT", ["v1", "mailboxes", mailbox, slot]) => {
                 return self.put_mailbox(mailbox, slot, body);
             }

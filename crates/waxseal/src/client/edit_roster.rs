@@ -70,14 +70,14 @@ impl<S: Store> Client<S> {
         device: DeviceId,
         now: Timestamp,
     ) -> Result<Vec<u8>, EditRosterError<S::Error>> {
-        self.edit_roster(now, |roster| {
+        self.edit_roster(now, |_, roster| {
             let listed = roster.device(device.0).ok_or(EditError::NoSuchDevice)?;
             Ok(RosterEdit::Remove(device.0, listed.identity))
         })
     }
 
-    /// Signs the roster again if that is due: a manager does so when the roster is 30 days old.
-    /// Peers go by the managers alone when it is 60 days old.
+    /// Signs the roster again if that is due: a manager does so when a device of the account left,
+    /// and when the roster is 30 days old. Peers go by the managers alone when it is 60 days old.
     ///
     /// `None` if it is not due, or if this device is no manager.
     ///
@@ -87,7 +87,13 @@ impl<S: Store> Client<S> {
         &mut self,
         now: Timestamp,
     ) -> Result<Option<Vec<u8>>, EditRosterError<S::Error>> {
-        match self.edit_roster(now, |_| Ok(RosterEdit::Renew)) {
+        let edit = |client: &Self, roster: &Roster| {
+            let leaver = client.leaver(roster)?;
+            Ok(leaver.map_or(RosterEdit::Renew, |(id, identity)| {
+                RosterEdit::Remove(id, identity)
+            }))
+        };
+        match self.edit_roster(now, edit) {
             Ok(roster) => Ok(Some(roster)),
             Err(EditRosterError::NoChange | EditRosterError::Edit(EditError::NotManager)) => {
                 Ok(None)
@@ -275,11 +281,11 @@ impl<S: Store> Client<S> {
     fn edit_roster(
         &mut self,
         now: Timestamp,
-        edit: impl Fn(&Roster) -> Result<RosterEdit, EditError>,
+        edit: impl Fn(&Self, &Roster) -> Result<RosterEdit, EditRosterError<S::Error>>,
     ) -> Result<Vec<u8>, EditRosterError<S::Error>> {
         self.run(|client| {
             let signing = client.signing()?;
-            let edit = edit(signing.newest()?)?;
+            let edit = edit(client, signing.newest()?)?;
             client.sign_edit(signing, &edit, now, &mut Transaction::default())
         })
     }

@@ -12,12 +12,14 @@
 //! | take what another device tells | `take.rs` |
 //! | carry it out | `apply.rs` |
 //! | which devices lack items | `others.rs` |
+//! | leave the account | `leave.rs` |
 //! | give the history | `export.rs` |
 //! | take the history | `import.rs` |
 
 mod apply;
 mod export;
 mod import;
+mod leave;
 mod others;
 mod take;
 mod tell;
@@ -27,6 +29,7 @@ use zeroize::Zeroizing;
 
 pub use self::export::{HistoryChunk, HistoryExport};
 pub use self::import::{HistoryImport, HistoryProgress};
+pub use self::leave::Leaving;
 use super::page::Page;
 use super::{Client, keys};
 use crate::error::StateError;

@@ -333,7 +333,7 @@ impl<S: Store> Client<S> {
 
 impl Upkeep {
     /// Names each account once: a call that started over named it before.
-    fn once_each(mut self) -> Self {
+    pub(super) fn once_each(mut self) -> Self {
         let rosters: BTreeSet<_> = self.rosters.into_iter().collect();
         self.rosters = rosters.into_iter().collect();
         let mut wanted: BTreeMap<AccountId, BTreeSet<DeviceId>> = BTreeMap::new();

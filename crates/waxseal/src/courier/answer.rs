@@ -137,6 +137,7 @@ impl<S: Store> Courier<S> {
                 let session = read!(Session);
                 self.take_session(session, now, rng)?;
             }
+            Aim::Leave => self.removed(),
             Aim::Left => {
                 let left = read!(PreKeysLeft).one_time_left;
                 self.take_left(left, now);
@@ -194,7 +195,8 @@ impl<S: Store> Courier<S> {
                 self.again(aim);
             }
             // The relay has another delivery key than this device, or does not know the device.
-            (ErrorCode::NotFromDevice, aim) | (ErrorCode::ProofRefused, aim @ Aim::SignIn) => {
+            (ErrorCode::NotFromDevice, aim)
+            | (ErrorCode::ProofRefused, aim @ (Aim::SignIn | Aim::Leave)) => {
                 self.must_register = true;
                 self.pause.lengthen(now, secs, rng);
                 self.again(aim);
@@ -255,7 +257,7 @@ impl<S: Store> Courier<S> {
         Ok(())
     }
 
-    /// The relay says that this device was removed from its account.
+    /// The relay says that this device was removed from its account, or left it.
     fn removed(&mut self) {
         self.token = None;
         self.is_removed = true;
@@ -304,6 +306,7 @@ impl<S: Store> Courier<S> {
             | Aim::Challenge
             | Aim::Register(..)
             | Aim::SignIn
+            | Aim::Leave
             | Aim::Deliveries
             | Aim::Mail(_)
             | Aim::PutMail(_)

@@ -12,6 +12,7 @@ use waxseal_reporting::{DeviceAddress, Timestamp};
 use super::Linking;
 use super::bundles::Bundles;
 use super::history::Histories;
+use super::leave::Step;
 use super::link::Link;
 use super::outbox::Outbox;
 use super::pause::Pause;
@@ -103,6 +104,7 @@ impl<S: Store> Courier<S> {
             conflicts: 0,
             link: Link::default(),
             histories: Histories::default(),
+            leave: Step::Look,
             bundles: Bundles::default(),
             outbox: Outbox::default(),
             reports: Reports::default(),

@@ -111,9 +111,10 @@ pub enum Event {
     /// until [`Courier::accept_identity`](super::Courier::accept_identity). Warn the user, who asks
     /// the peer in another way and compares the safety number.
     Notice(Notice),
-    /// The relay says that this device was removed from its account. The courier asks for nothing
-    /// more, until [`Courier::try_now`](super::Courier::try_now) or the next start. Tell the user:
-    /// the device can be linked again, in an empty store.
+    /// The relay says that this device was removed from its account, or
+    /// [left](super::Courier::leave) it. The courier asks for nothing more, until
+    /// [`Courier::try_now`](super::Courier::try_now) or the next start. Tell the user: the device
+    /// can be linked again, in an empty store.
     Removed,
     /// A session with a device was started.
     Started {

@@ -78,6 +78,7 @@ pub(super) enum Aim {
     /// With the new delivery key, and the version of the own roster if the relay gets that.
     Register(DeliveryKey, Option<RosterVersion>),
     SignIn,
+    Leave,
     Left,
     Upload(PreKeyUpload),
     Roster(AccountId),
@@ -107,7 +108,7 @@ impl Aim {
     pub(super) fn is_of_device(&self) -> bool {
         !matches!(
             self,
-            Self::Card | Self::Challenge | Self::Register(..) | Self::SignIn
+            Self::Card | Self::Challenge | Self::Register(..) | Self::SignIn | Self::Leave
         )
     }
 }
@@ -216,6 +217,9 @@ impl<S: Store> Courier<S> {
         if let Some(chosen) = self.choose_envelope(now, rng)? {
             return Ok(Some(chosen));
         }
+        if let Some(chosen) = self.choose_leave()? {
+            return Ok(Some(chosen));
+        }
         let report = self.choose_report(now, rng);
         if report.is_err() {
             self.reports.look_again();
@@ -249,6 +253,7 @@ impl<S: Store> Courier<S> {
             self.publish_at,
             self.prekeys_at,
             self.upkeep_time(),
+            self.leave_at(),
             self.link.next(now),
             self.histories.next(now),
             self.due_at,

@@ -144,10 +144,14 @@ impl<S: Store> Courier<S> {
         // The roster that waits follows the own one, so the relay must have that first.
         let own = self.own_roster()?;
         let own = own.filter(|own| own.stamp() > self.published());
-        let roster = match own {
+        let mut roster = match own {
             Some(own) => Some(own),
             None => self.pending()?,
         };
+        if roster.is_none() {
+            self.renew_roster(now)?;
+            roster = self.pending()?;
+        }
         let Some(roster) = roster else {
             self.publish_at = None;
             return Ok(None);
@@ -259,14 +263,16 @@ impl<S: Store> Courier<S> {
         self.tell(Event::RosterRefused(code));
     }
 
-    /// Signs the own roster again if it is old and this device manages the account.
+    /// Signs the own roster again if it is old, or if a device left, and this device manages the
+    /// account.
     pub(super) fn renew_roster(&mut self, now: Timestamp) -> Result<(), StateError<S::Error>> {
         match self.client.renew_roster(self.relay_time(now)) {
             Ok(Some(_)) => self.publish(),
             Err(EditRosterError::State(StateError::Store(error))) => {
                 return Err(StateError::Store(error));
             }
-            // Another one waits, or the record is damaged. The next sign-in tries again.
+            // Another one waits, or the record is damaged. This is tried again once the relay has
+            // that, and at the next sign-in.
             Ok(None) | Err(_) => {}
         }
         Ok(())

@@ -131,6 +131,7 @@ impl<S: Store> Courier<S> {
             }
             Received::Synced { device, changes } => {
                 self.histories_go_on(&changes);
+                self.publish(); // the device may have said that it leaves
                 if !changes.is_empty() {
                     self.tell(Event::Synced { device, changes });
                 }

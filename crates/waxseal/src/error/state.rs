@@ -98,6 +98,7 @@ of_store!(
     AccountKeyError,
     HistoryError,
     SettingError,
+    LeaveError,
     EditRosterError,
     LinkDeviceError,
     JoinError

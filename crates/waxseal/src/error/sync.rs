@@ -26,6 +26,40 @@ impl<E: std::error::Error + 'static> SettingError<E> {
     }
 }
 
+/// This device does not leave its account.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LeaveError<E: std::error::Error + 'static> {
+    /// This device is a manager. Only the recovery secret removes one: call
+    /// [`Client::take_over`](crate::Client::take_over) on another device.
+    #[error("this device is a manager, which only the recovery secret removes")]
+    IsManager,
+    /// The account has no other device.
+    #[error("the account has no other device")]
+    OnlyDevice,
+    /// The own roster does not list this device: it was removed already.
+    #[error("this device was removed from its account")]
+    Removed,
+    /// The account has no roster yet. Call
+    /// [`Client::create_account_key`](crate::Client::create_account_key).
+    #[error("the account has no key yet")]
+    NoAccountKey,
+    /// The state could not be read or written.
+    #[error(transparent)]
+    State(#[from] StateError<E>),
+}
+
+impl<E: std::error::Error + 'static> LeaveError<E> {
+    /// What the application does now.
+    pub fn advice(&self) -> Advice {
+        match self {
+            Self::IsManager | Self::OnlyDevice | Self::NoAccountKey => Advice::FixCall,
+            Self::Removed => Advice::ShowRemoved,
+            Self::State(error) => error.advice(),
+        }
+    }
+}
+
 /// A part of a history was not given, or not taken. Nothing changed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

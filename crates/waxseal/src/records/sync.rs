@@ -34,6 +34,26 @@ pub(crate) struct SyncRecord {
     /// When this device last asked for all items, in milliseconds. 0 if it did not.
     #[prost(uint64, tag = "9")]
     pub(crate) asked_ms: u64,
+    /// Whether this device leaves the account.
+    #[prost(bool, tag = "10")]
+    pub(crate) leaves: bool,
+    /// The number in the outbox of the note that tells so. Absent until it is sealed.
+    #[prost(uint64, optional, tag = "11")]
+    pub(crate) leave_note: Option<u64>,
+    /// Other devices that left, and that the own roster listed when they said so.
+    #[prost(message, repeated, tag = "12")]
+    pub(crate) leavers: Vec<LeaverRecord>,
+}
+
+/// A device that left the own account, in a [`SyncRecord`].
+#[derive(Clone, PartialEq, prost::Message)]
+#[prost(skip_debug)]
+pub(crate) struct LeaverRecord {
+    #[prost(uint32, tag = "1")]
+    pub(crate) id: u32,
+    /// The device's identity, 64 bytes.
+    #[prost(bytes = "vec", tag = "2")]
+    pub(crate) identity: Vec<u8>,
 }
 
 /// Another device of the own account, in a [`SyncRecord`].
@@ -177,6 +197,7 @@ pub(crate) struct ImportRecord {
 quiet_debug!(
     SyncRecord,
     OwnDeviceRecord,
+    LeaverRecord,
     ItemRecord,
     SubjectRecord,
     ExportRecord,

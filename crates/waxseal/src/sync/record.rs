@@ -19,6 +19,7 @@ const STATE_WANTED: u8 = 7;
 const HISTORY_WANTED: u8 = 8;
 const HISTORY_OFFERED: u8 = 9;
 const HISTORY_ENDED: u8 = 10;
+const LEAVES: u8 = 11;
 
 /// One entry of a sync record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub enum Entry {
     HistoryOffered(Offer),
     /// The sender has the whole history, or wants no more of it.
     HistoryEnded(RequestId),
+    /// The sender leaves the account.
+    Leaves,
 }
 
 impl Entry {
@@ -44,13 +47,14 @@ impl Entry {
             Self::HistoryWanted(_) => HISTORY_WANTED,
             Self::HistoryOffered(_) => HISTORY_OFFERED,
             Self::HistoryEnded(_) => HISTORY_ENDED,
+            Self::Leaves => LEAVES,
         }
     }
 
     fn body(&self) -> Zeroizing<Vec<u8>> {
         match self {
             Self::Item(item) => item.body(),
-            Self::StateWanted => Zeroizing::default(),
+            Self::StateWanted | Self::Leaves => Zeroizing::default(),
             Self::HistoryWanted(request) => Zeroizing::new(request.encode()),
             Self::HistoryOffered(offer) => offer.encode(),
             Self::HistoryEnded(request) => Zeroizing::new(request.0.to_vec()),
@@ -67,6 +71,7 @@ impl Entry {
                 let id = body.try_into().ok();
                 id.map(|id| Self::HistoryEnded(RequestId(id)))
             }
+            LEAVES => body.is_empty().then_some(Self::Leaves),
             kind if Fact::is_kind(kind) => Item::read(kind, body).map(Self::Item),
             _ => return Ok(None),
         };
@@ -92,6 +97,7 @@ impl Entry {
 /// | 8 history wanted | request 16, first chunk be32 |
 /// | 9 history offered | request 16, key 32, round be32, first chunk be32 |
 /// | 10 history ended | request 16 |
+/// | 11 leaves | empty |
 ///
 /// `written` is `number be64 || device be32`. Accounts and names are preceded by their length, one
 /// byte. Times are in milliseconds. Entries of unknown types are ignored.

@@ -208,6 +208,7 @@ fn requests_and_offers_are_read_again() {
             first: 7,
         }),
         Entry::HistoryEnded(id),
+        Entry::Leaves,
     ];
     let records = pack(&entries);
     assert_eq!(records.len(), 1);

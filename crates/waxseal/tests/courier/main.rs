@@ -20,6 +20,7 @@ mod first;
 mod forged;
 mod history;
 mod hostile;
+mod leave;
 mod links;
 mod newcomer;
 mod old;

@@ -95,7 +95,7 @@ impl Phone {
         });
     }
 
-    fn failed(&mut self) {
+    pub(crate) fn failed(&mut self) {
         if !self.goes_on {
             self.restart();
         }

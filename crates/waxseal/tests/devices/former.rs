@@ -62,9 +62,11 @@ fn chk331_a_first_message_opens_although_its_device_was_removed_meanwhile() {
         let alice = net.clients.get_mut(&phone).unwrap();
         alice.upkeep(now, rng).unwrap();
         let mut records = alice.store().records();
-        assert!(!records.any(|(key, _)| {
-            key.table.as_bytes() == b"d\x03bob" && key.row == waxseal::store::Row::Number(2)
-        }));
+        assert!(
+            !records.any(|(key, _)| {
+                key.table.as_bytes() == b"d\x03bob" && key.row == Row::Number(2)
+            })
+        );
     }
 }
 

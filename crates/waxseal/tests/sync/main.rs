@@ -13,4 +13,5 @@ mod crash;
 mod facts;
 mod figures;
 mod history;
+mod leave;
 mod support;

@@ -94,7 +94,7 @@ async fn session_of(relay: &Relay, device: &Device) -> Result<Session, Refusal> 
     let id = device.id;
     let read = relay.database.run(move |db| {
         let mark = db
-            .prepare("SELECT mark FROM device WHERE id = ? AND number >= 0")?
+            .prepare("SELECT mark FROM device WHERE id = ? AND number >= 0 AND NOT has_left")?
             .query_row([id], |row| row.get(0))
             .optional()?;
         Ok(mark.ok_or(ErrorCode::Removed)?)
@@ -175,9 +175,12 @@ impl Registration {
         let registered = db
             .prepare(
                 "UPDATE device SET delivery_key = ?
-                 WHERE account = ? AND number = ? AND identity = ?",
+                 WHERE account = ? AND number = ? AND identity = ? AND NOT has_left",
             )?
             .execute(params![self.delivery_key, account, number, identity])?;
+        if registered == 0 && is_device(db, account, number, &identity)? {
+            return Err(ErrorCode::Removed.into()); // it left
+        }
         match (registered, devices::pinned(db, account)?) {
             (0, Some(newest)) => Err(rosters::conflict(ErrorCode::AccountTaken, &newest)),
             (0, None) => Err(ErrorCode::AccountTaken.into()),
@@ -229,23 +232,17 @@ pub async fn sign_in(
     relay
         .tokens
         .check_challenge(&request.challenge, uptime_ms)?;
-    let account = relay.account(&me.account).ok_or(ErrorCode::ProofRefused)?;
-    let Some(device) = account.device(me.device) else {
-        return Err(match account.has_removed(me.device) {
-            true => ErrorCode::Removed.into(),
-            false => ErrorCode::ProofRefused.into(),
-        });
-    };
+    let device = relay.registered(&me)?;
     let context = session_context(&relay.card.relay_key, &request.challenge, &me);
     check_proof(&device.identity, &context, &request.proof)?;
     relay.limits.session(&me.account)?;
     relay
         .tokens
         .answer_challenge(&request.challenge, uptime_ms)?;
-    Ok(Json(session_of(&relay, device).await?))
+    Ok(Json(session_of(&relay, &device).await?))
 }
 
-fn check_proof(identity: &[u8; 64], context: &[u8], proof: &[u8; 64]) -> Result<(), Refusal> {
+pub fn check_proof(identity: &[u8; 64], context: &[u8], proof: &[u8; 64]) -> Result<(), Refusal> {
     let key = identity
         .first_chunk()
         .and_then(|key| VerifyingKey::from_bytes(key).ok());

@@ -13,7 +13,7 @@ use crate::removed;
 use crate::state::{Account, Device, Relay};
 
 /// A row of an account and one of its devices: the account's id, name and whether it has a roster,
-/// then the device's id, number, identity and sealed delivery key.
+/// then the device's id, number, identity, sealed delivery key and whether it left.
 type Row = (
     i64,
     String,
@@ -22,9 +22,11 @@ type Row = (
     Option<u32>,
     Option<[u8; 64]>,
     Option<Vec<u8>>,
+    Option<bool>,
 );
 
-const SELECT: &str = "SELECT a.id, name, pinned IS NOT NULL, d.id, number, identity, delivery_key
+const SELECT: &str = "SELECT a.id, name, pinned IS NOT NULL, d.id, number, identity, delivery_key,
+         has_left
      FROM account a LEFT JOIN device d ON d.account = a.id AND number >= 0";
 
 /// Reads every account into the cache. Called once, when the relay starts.
@@ -62,10 +64,13 @@ fn account_of(keys: &Keys, rows: &[Row]) -> Option<Account> {
         devices: Vec::new(),
         unregistered: Vec::new(),
     };
-    for (_, _, _, device, number, identity, sealed) in rows {
+    for (_, _, _, device, number, identity, sealed, has_left) in rows {
         let (Some(id), Some(number), Some(identity)) = (device, number, identity) else {
             continue;
         };
+        if *has_left == Some(true) {
+            continue; // all that it asks is refused, as if the roster did not list it
+        }
         let Some(sealed) = sealed else {
             account.unregistered.push(*number);
             continue;
@@ -119,32 +124,52 @@ fn remove_unlisted(db: &Connection, account: i64, roster: &Roster) -> Result<(),
         if listed.is_some_and(|listed| listed.identity == identity) {
             continue;
         }
-        db.prepare("DELETE FROM one_time WHERE device = ?")?
-            .execute([id])?;
-        if !removed::delete_batch(db, id)? {
-            // Nothing finds a row with a negative number but `removed::delete_all`.
-            db.prepare(
-                "UPDATE device SET number = -id, identity = x'', delivery_key = NULL, base = NULL,
-                     mark = NULL WHERE id = ?",
-            )?
-            .execute([id])?;
-        }
+        remove(db, id)?;
     }
     Ok(())
 }
 
-/// The row of a device that the newest roster of its account lists.
+/// Deletes all that the relay has of a device. Messages that are too many for one job go later.
+fn remove(db: &Connection, device: i64) -> Result<(), Refusal> {
+    db.prepare("DELETE FROM one_time WHERE device = ?")?
+        .execute([device])?;
+    if !removed::delete_batch(db, device)? {
+        // Nothing finds a row with a negative number but `removed::delete_all`.
+        db.prepare(
+            "UPDATE device SET number = -id, identity = x'', delivery_key = NULL, base = NULL,
+                 mark = NULL WHERE id = ?",
+        )?
+        .execute([device])?;
+    }
+    Ok(())
+}
+
+/// Puts in place of a device one that left, of which the relay has nothing. It is gone once the
+/// roster does not list the device.
+pub fn leave(db: &Connection, device: i64) -> Result<(), Refusal> {
+    check_present(db, device)?;
+    let (account, number, identity): (i64, u32, [u8; 64]) = db
+        .prepare("SELECT account, number, identity FROM device WHERE id = ?")?
+        .query_row([device], |row| row.try_into())?;
+    remove(db, device)?;
+    db.prepare("INSERT INTO device (account, number, identity, has_left) VALUES (?, ?, ?, 1)")?
+        .execute(params![account, number, identity])?;
+    Ok(())
+}
+
+/// The row of a device that the newest roster of its account lists. `None` also if it left.
 pub fn find(db: &Connection, account: i64, number: DeviceId) -> Result<Option<i64>, Refusal> {
     let id = db
-        .prepare("SELECT id FROM device WHERE account = ? AND number = ?")?
+        .prepare("SELECT id FROM device WHERE account = ? AND number = ? AND NOT has_left")?
         .query_row(params![account, number.0], |row| row.get(0))
         .optional()?;
     Ok(id)
 }
 
-/// Refuses what a device asks that was removed since its token was looked at.
+/// Refuses what a device asks that was removed, or left, since its token was looked at.
 pub fn check_present(db: &Connection, device: i64) -> Result<(), Refusal> {
-    let mut row = db.prepare("SELECT 1 FROM device WHERE id = ? AND number >= 0")?;
+    let mut row =
+        db.prepare("SELECT 1 FROM device WHERE id = ? AND number >= 0 AND NOT has_left")?;
     match row.exists([device])? {
         true => Ok(()),
         false => Err(ErrorCode::Removed.into()),

@@ -70,7 +70,7 @@ pub fn device_of_token(headers: &HeaderMap, relay: &Relay) -> Result<(Arc<Device
         Some(device) if device.identity.starts_with(&signing_key) => {
             Ok((device.clone(), expires_at_ms))
         }
-        // CHK-304: the newest roster lists the device.
+        // CHK-304: the newest roster lists the device, which has not left.
         _ if account.has_removed(me.device) => Err(ErrorCode::Removed.into()),
         _ => Err(ErrorCode::Unauthorized.into()),
     }

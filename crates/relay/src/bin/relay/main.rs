@@ -22,6 +22,7 @@ mod extract;
 #[cfg(test)]
 mod fixture;
 mod keys;
+mod leave;
 mod limits;
 mod mailboxes;
 mod messages;

@@ -46,7 +46,7 @@ pub async fn send(
     accept(&relay, &sender, mark, move |db, keys, accepted_at| {
         let targets = Targets::read(db, &from, &peer)?;
         // CHK-307: the message names the newest rosters of both accounts, and goes to exactly their
-        // devices.
+        // devices, whatever it has for those that left.
         if !targets.are_those_of(&authentic, shared.now()) {
             let mismatch = targets.mismatch(db, &shared, &authentic)?;
             return Ok(Accepted::Mismatch(mismatch));
@@ -72,6 +72,9 @@ fn fan_out(
     let stamped = stamped.map_err(|error| Refusal::internal(&error))?;
     let (mut to, mut full, mut is_delivered) = (Vec::new(), None, false);
     for (device, stamped) in stamped {
+        if targets.has_left(&device) {
+            continue;
+        }
         let row = targets.row(&device);
         let row = row.ok_or_else(|| Refusal::internal(&"a target has no row"))?;
         match queue::push(db, from.account, row, &stamped) {

@@ -111,8 +111,9 @@ pub async fn bundles(
                 continue;
             }
             wanted = true;
-            let row = devices::find(db, account.id, DeviceId(listed.id))?;
-            let row = row.ok_or_else(|| Refusal::internal(&"a listed device has no row"))?;
+            let Some(row) = devices::find(db, account.id, DeviceId(listed.id))? else {
+                continue; // it left
+            };
             devices.extend(bundle(db, &relay.limits, listed.id, row, to.account)?);
         }
         if wanted && devices.is_empty() {

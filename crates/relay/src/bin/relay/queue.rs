@@ -24,10 +24,10 @@ pub fn next_accepted_at(
     clock: Timestamp,
 ) -> Result<Timestamp, Refusal> {
     let last: Option<Option<u64>> = db
-        .prepare("SELECT accepted_at_ms FROM device WHERE id = ? AND number >= 0")?
+        .prepare("SELECT accepted_at_ms FROM device WHERE id = ? AND number >= 0 AND NOT has_left")?
         .query_row([sender], |row| row.get(0))
         .optional()?;
-    // The device may have been removed since its token was looked at.
+    // The device may have been removed, or have left, since its token was looked at.
     let last = last.ok_or(ErrorCode::Removed)?.map(Timestamp::from_millis);
     Ok(waxseal_reporting::relay::next_accepted_at(clock, last))
 }

@@ -48,8 +48,8 @@ pub async fn send_again(
     let account = relay.account(&recipient).ok_or(ErrorCode::NoSuchAccount)?;
     let from = sender.account;
     accept(&relay, &sender, mark, move |db, keys, accepted_at| {
-        // CHK-308: the newest roster of the account lists the target, which may have been another
-        // when the message was sent.
+        // CHK-308: the newest roster of the account lists the target, which has not left. It may
+        // have been another roster when the message was sent.
         let to = devices::find(db, account.id, target.device)?;
         let to = to.ok_or(ErrorCode::OtherTarget)?;
         let claim = keys.stamp_again(&authentic, accepted_at);

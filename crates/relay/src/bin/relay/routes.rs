@@ -15,7 +15,7 @@ use crate::errors::Refusal;
 use crate::extract::ClientAddress;
 use crate::state::Relay;
 use crate::{
-    accounts, answers, deliveries, mailboxes, messages, prekeys, reports, reseals, reviewer,
+    accounts, answers, deliveries, leave, mailboxes, messages, prekeys, reports, reseals, reviewer,
     rosters,
 };
 
@@ -28,6 +28,7 @@ pub fn router(relay: Arc<Relay>) -> Router {
         .route("/v1/challenges", post(accounts::challenge))
         .route("/v1/accounts", post(accounts::register))
         .route("/v1/sessions", post(accounts::sign_in))
+        .route("/v1/leave", post(leave::leave))
         .route("/v1/prekeys", get(prekeys::left).put(prekeys::publish))
         .route("/v1/roster", put(rosters::publish))
         .route("/v1/accounts/{name}/roster", get(rosters::newest))

@@ -24,6 +24,7 @@ CREATE TABLE device (
     mark BLOB, -- the highest that the device posted; NULL before the first
     lost_from_ms INTEGER, -- between which times messages for the device were dropped; NULL if none
     lost_to_ms INTEGER,
+    has_left INTEGER NOT NULL DEFAULT 0, -- 1 once it left by itself; the roster still lists it
     UNIQUE (account, number)
 ) STRICT;
 -- Removed devices whose queue is not deleted yet have a negative number.

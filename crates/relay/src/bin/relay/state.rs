@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use rusqlite::Connection;
 use tokio::sync::{Semaphore, mpsc};
-use waxseal_interface::{RelayCard, SealingPublicKey};
+use waxseal_interface::{ErrorCode, RelayCard, SealingPublicKey};
 use waxseal_relay::{ReviewerPublicKey, VaultPublicKeys};
 use waxseal_reporting::relay::DeliveryKey;
 use waxseal_reporting::reporter::{ModerationKeyId, ModerationPublicKey};
@@ -75,8 +75,8 @@ impl Account {
         devices.find(|device| device.me.device == number)
     }
 
-    /// Whether a device that says to have this number was removed: the account has a roster, which
-    /// does not list it, or lists another identity under this number.
+    /// Whether a device that says to have this number was removed or left: the account has a
+    /// roster, which does not list it, or lists another identity under this number, or it left.
     pub fn has_removed(&self, number: DeviceId) -> bool {
         self.has_roster && !self.unregistered.contains(&number.0)
     }
@@ -165,6 +165,17 @@ impl Relay {
         self.account(&address.account)?
             .device(address.device)
             .cloned()
+    }
+
+    /// The device that proves its identity without a token.
+    pub fn registered(&self, address: &DeviceAddress) -> Result<Arc<Device>, Refusal> {
+        let account = self.account(&address.account);
+        let account = account.ok_or(ErrorCode::ProofRefused)?;
+        match account.device(address.device) {
+            Some(device) => Ok(device.clone()),
+            None if account.has_removed(address.device) => Err(ErrorCode::Removed.into()),
+            None => Err(ErrorCode::ProofRefused.into()),
+        }
     }
 
     /// Caches an account. If it was cached before, the connection of each device ends that is gone,

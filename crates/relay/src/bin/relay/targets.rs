@@ -33,14 +33,16 @@ struct Side {
     name: String,
     newest: Pinned,
     rows: Vec<(DeviceId, i64)>,
+    /// The devices in it that left by themselves.
+    left: BTreeSet<DeviceId>,
 }
 
 impl Targets {
     /// Reads the rosters of both accounts.
     pub fn read(db: &Connection, sender: &Device, peer: &Account) -> Result<Self, Refusal> {
         let own = Side::read(db, sender.account, sender.me.account.as_str())?;
-        // CHK-304: the newest roster lists the device. It may have been removed since its token was
-        // looked at.
+        // CHK-304: the newest roster lists the device. It may have been removed, or have left,
+        // since its token was looked at.
         if !own.rows.contains(&(sender.me.device, sender.id)) {
             return Err(ErrorCode::Removed.into());
         }
@@ -98,11 +100,19 @@ impl Targets {
 
     /// The row of a device.
     pub fn row(&self, device: &DeviceAddress) -> Option<i64> {
-        let side = match &self.peer {
+        self.side(device).row(device.device)
+    }
+
+    fn side(&self, device: &DeviceAddress) -> &Side {
+        match &self.peer {
             Some(peer) if device.account.as_str() == peer.name => peer,
             _ => &self.own,
-        };
-        side.row(device.device)
+        }
+    }
+
+    /// Whether a device left by itself. What is for it is dropped.
+    pub fn has_left(&self, device: &DeviceAddress) -> bool {
+        self.side(device).left.contains(&device.device)
     }
 
     /// Whether a device is one of those for whom the message is, and not one of the sender's that
@@ -122,11 +132,15 @@ impl Targets {
             .collect()
     }
 
-    /// The devices of one side to which a message goes.
+    /// The devices of one side to which a message goes, without those that left.
     fn named(&self, side: &Side, message: &AuthenticFanout) -> BTreeSet<DeviceId> {
         let targets = message.targets().into_iter();
         let of_side = targets.filter(|(device, _)| device.account.as_str() == side.name);
-        of_side.map(|(device, _)| device.device).collect()
+        let devices = of_side.map(|(device, _)| device.device);
+        // CHK-364: a message may have a slot for a device that left, or none.
+        devices
+            .filter(|device| !side.left.contains(device))
+            .collect()
     }
 
     /// The device of one side to which no message goes: the sending one.
@@ -138,14 +152,23 @@ impl Targets {
 impl Side {
     fn read(db: &Connection, account: i64, name: &str) -> Result<Self, Refusal> {
         let newest = devices::pinned(db, account)?.ok_or(ErrorCode::NoRoster)?;
-        let mut rows =
-            db.prepare("SELECT number, id FROM device WHERE account = ? AND number >= 0")?;
-        let rows = rows.query_map([account], |row| Ok((DeviceId(row.get(0)?), row.get(1)?)))?;
+        let (mut here, mut left) = (Vec::new(), BTreeSet::new());
+        let mut rows = db
+            .prepare("SELECT number, id, has_left FROM device WHERE account = ? AND number >= 0")?;
+        let rows = rows.query_map([account], |row| row.try_into())?;
+        for row in rows {
+            let (number, id, has_left): (u32, i64, bool) = row?;
+            match has_left {
+                true => _ = left.insert(DeviceId(number)),
+                false => here.push((DeviceId(number), id)),
+            }
+        }
         Ok(Self {
             account,
             name: name.to_owned(),
             newest,
-            rows: rows.collect::<Result<_, _>>()?,
+            rows: here,
+            left,
         })
     }
 
@@ -174,7 +197,7 @@ impl Side {
             .any(|off| self.counting(now, *off, except) == *named)
     }
 
-    /// The devices that count at a time that is this far from `now`.
+    /// The devices that count at a time that is this far from `now`, without those that left.
     fn counting(
         &self,
         now: Timestamp,
@@ -185,7 +208,7 @@ impl Side {
         let counting = self.newest.roster().counting(now_ms);
         counting
             .map(|device| DeviceId(device.id))
-            .filter(|device| Some(*device) != except)
+            .filter(|device| Some(*device) != except && !self.left.contains(device))
             .collect()
     }
 }

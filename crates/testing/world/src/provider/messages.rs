@@ -119,7 +119,9 @@ impl Provider {
         if !self.is_exact(&fanout) {
             return Err(PostRefused::Mismatch);
         }
-        Ok(self.stamp_any(fanout))
+        let (mut stamped, receipt) = self.stamp_any(fanout);
+        stamped.retain(|(device, _)| !self.has_left(device));
+        Ok((stamped, receipt))
     }
 
     fn authenticate(
@@ -167,11 +169,16 @@ impl Provider {
             };
             let targets = targets.iter().map(|(device, _)| device);
             let targets: Vec<_> = targets
-                .filter(|device| device.account == *account)
+                .filter(|device| device.account == *account && !self.has_left(device))
                 .collect();
             let mut sets = [&shown.devices].into_iter().chain(&shown.or);
             *named == shown.stamp
-                && sets.any(|set| targets.iter().copied().eq(&others(sender, account, set)))
+                && sets.any(|set| {
+                    targets
+                        .iter()
+                        .copied()
+                        .eq(&self.others(sender, account, set))
+                })
         })
     }
 
@@ -191,7 +198,7 @@ impl Provider {
             if shown.stamp != named {
                 mismatch.rosters.push(shown.bytes);
             }
-            for device in others(from, &account, &shown.devices) {
+            for device in self.others(from, &account, &shown.devices) {
                 if targets.iter().any(|(target, _)| *target == device) {
                     continue;
                 }
@@ -228,6 +235,19 @@ impl Provider {
         let stamped = StampedEnvelope::resealed(claim, reseal).unwrap();
         let receipt = Receipt::new(stamped.claim(), key).encode();
         Ok((stamped, receipt))
+    }
+
+    /// The devices with these numbers, without the sending one and those that left.
+    fn others(
+        &self,
+        sender: &DeviceAddress,
+        account: &AccountId,
+        devices: &[u32],
+    ) -> Vec<DeviceAddress> {
+        let devices = devices.iter().map(|device| DeviceId(*device));
+        let devices = devices.map(|device| DeviceAddress::new(account.clone(), device));
+        let others = devices.filter(|device| device != sender && !self.has_left(device));
+        others.collect()
     }
 
     fn next_accepted_at(&self, from: &DeviceAddress) -> Timestamp {
@@ -333,11 +353,4 @@ impl Provider {
         assert_eq!(message.id(), &sent.id);
         sent.id
     }
-}
-
-/// The devices with these numbers, without the sending one.
-fn others(sender: &DeviceAddress, account: &AccountId, devices: &[u32]) -> Vec<DeviceAddress> {
-    let devices = devices.iter().map(|device| DeviceId(*device));
-    let devices = devices.map(|device| DeviceAddress::new(account.clone(), device));
-    devices.filter(|device| device != sender).collect()
 }

@@ -73,8 +73,24 @@ impl Provider {
             self.prekeys.remove(device);
             self.marks.remove(device);
             self.keys.remove(device);
+            self.left.remove(device);
         }
         Ok(gone)
+    }
+
+    /// A device leaves its account by itself: its prekeys, marks and delivery key are deleted, and
+    /// messages need no slot for it.
+    pub fn leave(&mut self, device: &DeviceAddress) {
+        self.prekeys.remove(device);
+        self.marks.remove(device);
+        self.keys.remove(device);
+        self.left.insert(device.clone());
+    }
+
+    /// Whether a device left by itself, and the newest roster still lists it.
+    #[must_use]
+    pub fn has_left(&self, device: &DeviceAddress) -> bool {
+        self.left.contains(device)
     }
 
     fn keep_roster(&mut self, account: &AccountId, signed: &[u8]) {
@@ -140,11 +156,13 @@ impl Provider {
         *self.rosters[account].account_key()
     }
 
-    /// Whether the newest roster of its account lists a device. Also for accounts without a roster.
+    /// Whether the newest roster of its account lists a device, which has not left. Also for
+    /// accounts without a roster.
     #[must_use]
     pub fn is_listed(&self, device: &DeviceAddress) -> bool {
         let roster = self.newest_roster(&device.account);
-        roster.is_none_or(|roster| roster.device(device.device.0).is_some())
+        let is_listed = roster.is_none_or(|roster| roster.device(device.device.0).is_some());
+        is_listed && !self.has_left(device)
     }
 
     /// The devices that an account has now, as its newest roster counts them.

@@ -3,8 +3,9 @@
 use ed25519_dalek::{Signature, VerifyingKey};
 use waxseal::{DeviceAddress, DeviceId};
 use waxseal_interface::{
-    Challenge, ErrorBody, ErrorCode, Register, RosterConflict, Session, SignIn,
-    account_proof_input, new_account_name, register_context, session_context, unseal_delivery_key,
+    Challenge, ErrorBody, ErrorCode, Leave, Register, RosterConflict, Session, SignIn,
+    account_proof_input, leave_context, new_account_name, register_context, session_context,
+    unseal_delivery_key,
 };
 
 use super::{Answered, IntoBody, Relay, json, name};
@@ -83,6 +84,9 @@ impl Relay {
                 None => Err(ErrorCode::BadRoster.into_body()),
             };
         };
+        if self.provider.has_left(me) {
+            return Err(ErrorCode::Removed.into_body());
+        }
         let listed = roster.device(me.device.0);
         if listed.is_some_and(|listed| listed.identity == request.identity) {
             return Ok(());
@@ -112,6 +116,27 @@ impl Relay {
         }
         let session = self.session(&me);
         json(200, &session)
+    }
+
+    /// A device leaves its account.
+    pub(super) fn leave(&mut self, request: &Leave) -> Answered {
+        let me = DeviceAddress::new(name(&request.name)?, DeviceId(request.device));
+        self.check_challenge(&request.challenge)
+            .map_err(ErrorCode::into_body)?;
+        let Some(identity) = self.devices.get(&me) else {
+            let is_removed = self.removed.contains_key(&me);
+            let code = [ErrorCode::ProofRefused, ErrorCode::Removed][usize::from(is_removed)];
+            return Err(code.into_body());
+        };
+        let relay_key = self.key.verifying_key().to_bytes();
+        let context = leave_context(&relay_key, &request.challenge, &me);
+        check_proof(identity, &context, &request.proof)?;
+        if self.provider.newest_roster(&me.account).is_none() {
+            return Err(ErrorCode::NoRoster.into_body());
+        }
+        self.provider.leave(&me);
+        self.drop_device(&me);
+        Ok((204, Vec::new(), Vec::new()))
     }
 
     fn session(&mut self, me: &DeviceAddress) -> Session {

@@ -65,6 +65,7 @@ impl Relay {
         }
         let shown = self.provider.shown(Some(&me.account), to);
         let is_listed = shown.is_some_and(|shown| shown.lists(target.device));
+        let is_listed = is_listed && !self.provider.has_left(&target);
         if target.account != *to || !is_listed {
             return Err(ErrorCode::OtherTarget.into_body());
         }

@@ -59,8 +59,8 @@ impl Relay {
         Ok(())
     }
 
-    /// Forgets a device that is gone from the roster of its account.
-    fn drop_device(&mut self, device: &DeviceAddress) {
+    /// Forgets a device that is gone from the roster of its account, or left.
+    pub(super) fn drop_device(&mut self, device: &DeviceAddress) {
         if let Some(identity) = self.devices.remove(device) {
             self.removed.insert(device.clone(), identity);
         }

@@ -24,9 +24,10 @@ const WANT_PAUSE_MS: u64 = 60_000;
 
 /// Another device of the own account.
 pub(super) struct Other {
-    id: DeviceId,
+    pub(super) id: DeviceId,
     identity: [u8; 64],
-    can_send: bool,
+    pub(super) is_manager: bool,
+    pub(super) can_send: bool,
 }
 
 impl<S: Store> Client<S> {
@@ -52,6 +53,7 @@ impl<S: Store> Client<S> {
                 Other {
                     id,
                     identity: entry.identity,
+                    is_manager: roster.is_manager(&entry.identity),
                     can_send: device.is_some_and(|device| device.can_send()),
                 }
             });

@@ -63,6 +63,13 @@ impl<S: Store> Client<S> {
                 Entry::HistoryEnded(request) => {
                     changes.extend(self.take_end(batch, device, request)?);
                 }
+                // CHK-362: a device says only of itself that it leaves, and the own roster lists
+                // it.
+                Entry::Leaves => {
+                    if let Some(roster) = batch.peer(me).and_then(|own| own.roster()) {
+                        sync.note_leaver(device, roster);
+                    }
+                }
             }
         }
         for (subject, item) in taken {

@@ -92,6 +92,7 @@ impl<S: Store> Client<S> {
             return self.tell_nobody(sync);
         }
         sync.note_devices(&others, is_manager);
+        let tells_leave = sync.tells_leave(&others, is_manager);
         self.want_sessions(&mut sync, &others, now, upkeep)?;
         let mut noted = sync.clone();
         if sync.devices.iter().any(|device| device.lacks) && !sync.has_listed {
@@ -103,6 +104,9 @@ impl<S: Store> Client<S> {
             is_read_alone: true,
             ..Telling::default()
         };
+        if tells_leave {
+            telling.push(&Entry::Leaves);
+        }
         sync.ask(&mut telling, now, upkeep);
         self.tell_histories(&mut telling)?;
         self.tell_items(&mut sync, &mut telling)?;
@@ -150,6 +154,9 @@ impl<S: Store> Client<S> {
         let missed: Vec<_> = empty.map(|slot| slot.device).collect();
         sync.note_missed(&missed, &others, now);
         let mut transaction = telling.transaction;
+        if tells_leave {
+            sync.leave_note = Some(self.counters()?.next_outbox);
+        }
         let Some(outgoing) = self.put_note(&mut transaction, &me, &fanout, note, now)? else {
             return Ok(false);
         };

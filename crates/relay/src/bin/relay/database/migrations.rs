@@ -119,6 +119,7 @@ pub const MIGRATIONS: [&str; 10] = [
          mark BLOB,
          lost_from_ms INTEGER,
          lost_to_ms INTEGER,
+         has_left INTEGER NOT NULL DEFAULT 0,
          UNIQUE (account, number)
      ) STRICT;
      INSERT INTO device

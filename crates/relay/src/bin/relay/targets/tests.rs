@@ -20,6 +20,7 @@ fn side() -> Side {
         name: "bob".to_owned(),
         newest: Pinned::first(roster),
         rows: Vec::new(),
+        left: BTreeSet::new(),
     }
 }
 
