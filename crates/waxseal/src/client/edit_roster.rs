@@ -345,6 +345,12 @@ impl<S: Store> Client<S> {
         let is_add = signing.is_add();
         signing.record.pending = None;
         transaction.put_record(keys::signing(), &signing.record);
+        // The other devices of the account know before a new one can write.
+        if roster.devices().len() > 1 {
+            let mut record = self.upkeep_or_new(&me)?;
+            (record.tells_roster, record.told_ms) = (true, 0);
+            transaction.put_record(keys::upkeep(&me), &record);
+        }
         let welcome = match is_add {
             true => self.welcome(roster, now, transaction)?,
             false => None,

@@ -12,17 +12,27 @@ use crate::store::Store;
 /// each session that starts over costs a peer a prekey.
 const START_OVER_MS: u64 = 24 * 3_600_000;
 
+/// How long a dropped message must have waited for that: 29 days. A relay drops messages after 30
+/// days. One that it dropped earlier had no room in the queue, which anyone can fill: then each
+/// session goes on, and what is missing is asked for.
+const WAITED_MS: u64 = 29 * 24 * 3_600_000;
+
 impl<S: Store> Courier<S> {
     /// Starts over with all peers, because messages that their sessions need may be among those
-    /// that were dropped.
+    /// that waited for too long.
     pub(super) fn take_expired(
         &mut self,
         from: Timestamp,
         to: Timestamp,
         now: Timestamp,
     ) -> Result<(), StateError<S::Error>> {
+        let waited_ms = self
+            .relay_time(now)
+            .as_millis()
+            .checked_sub(from.as_millis());
+        let has_waited = waited_ms.is_some_and(|waited_ms| waited_ms >= WAITED_MS);
         let age = now.as_millis().checked_sub(self.record.expired_ms);
-        if age.is_none_or(|age| age >= START_OVER_MS) {
+        if has_waited && age.is_none_or(|age| age >= START_OVER_MS) {
             self.client.leave_sessions()?;
             self.put(CourierRecord {
                 expired_ms: now.as_millis(),

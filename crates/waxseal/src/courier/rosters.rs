@@ -193,6 +193,7 @@ impl<S: Store> Courier<S> {
         {
             let confirmed = self.client.confirm_roster(self.relay_time(now));
             self.edited(confirmed, now)?;
+            self.upkeep_at = Some(now); // the own devices are told
         }
         self.conflicts = 0;
         self.publish();

@@ -249,41 +249,59 @@ fn the_same_removal_by_two_managers_is_made_once() {
     }
 }
 
-#[test]
-fn messages_that_a_queue_lost_are_told_and_sessions_start_over() {
+/// A laptop is away while its queue gets full, and for some days. Returns how many messages it was
+/// told of that were lost, and how many sessions it started over.
+fn away_with_a_full_queue(days: u64) -> [usize; 2] {
     let mut town = of_three();
     let laptop = 2;
-    // The laptop is away, and its queue gets full.
+    town.say(laptop, "bob", "I have a laptop");
+    town.live(MINUTE_MS);
+    town.say(1, "alice", "congratulations");
+    town.live(MINUTE_MS);
     town.relay
         .disconnect(town.phones[laptop].connection.unwrap());
     let mut away = town.phones.pop().unwrap();
+    away.events.clear();
     town.relay.max_queued = 2;
     for number in 0..5 {
         town.say(0, "bob", &number.to_string());
         town.turn();
     }
-    assert_eq!(town.phones[1].heard("alice").len(), 6);
+    assert_eq!(town.phones[1].heard("alice").len(), 7);
     town.relay.max_queued = 1_000;
+    town.live(days * DAY_MS);
     away.restart();
     town.phones.push(away);
     town.live(HOUR_MS);
     let told = town.phones[laptop].count(|event| matches!(event, Event::QueueExpired { .. }));
-    assert_eq!(told, 1, "{:?}", town.phones[laptop].events);
-    let started = |event: &Event| matches!(event, Event::Started { .. });
     // Everything goes on.
     town.say(laptop, "bob", "and on");
     town.say(1, "alice", "yes");
     town.live(HOUR_MS);
+    let started = town.phones[laptop].count(|event| matches!(event, Event::Started { .. }));
     assert_eq!(town.phones[1].heard("alice").last().unwrap(), "and on");
-    assert!(town.phones[laptop].count(started) > 0);
     for who in [0, laptop] {
         assert_eq!(town.phones[who].heard("bob").last().unwrap(), "yes");
     }
     // It is told once.
     town.phones[laptop].restart();
     town.live(MINUTE_MS);
-    let told = town.phones[laptop].count(|event| matches!(event, Event::QueueExpired { .. }));
+    let again = town.phones[laptop].count(|event| matches!(event, Event::QueueExpired { .. }));
+    assert_eq!(again, told);
+    [told, started]
+}
+
+#[test]
+fn messages_that_waited_for_too_long_are_told_and_sessions_start_over() {
+    let [told, started] = away_with_a_full_queue(30);
     assert_eq!(told, 1);
+    assert!(started > 0);
+}
+
+#[test]
+fn a_queue_that_somebody_filled_is_told_and_starts_no_session_over() {
+    let [told, started] = away_with_a_full_queue(0);
+    assert_eq!([told, started], [1, 0]);
 }
 
 #[test]

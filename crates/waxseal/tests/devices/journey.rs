@@ -237,3 +237,29 @@ fn an_own_device_that_got_no_key_asks_the_own_device_and_the_peer_learns_nothing
     net.wait(MINUTE_MS);
     net.run();
 }
+
+#[test]
+fn the_own_devices_are_told_at_once_that_the_account_has_another_one() {
+    let mut net = Net::of(&["alice"]);
+    net.link("alice");
+    net.run();
+    net.link("alice");
+    net.attend(&at("alice", 1));
+    net.deliver(&at("alice", 2));
+    assert_eq!(
+        ids(&net.clients[&at("alice", 2)], &account("alice")),
+        [1, 2, 3]
+    );
+    let told = net.notices(&at("alice", 2));
+    let added = |notice: &Notice| matches!(notice, Notice::DevicesChanged { added, .. } if added.iter().any(|one| one.0 == 3));
+    assert!(told.iter().any(added), "{told:?}");
+    // And that it has it no more.
+    net.run();
+    net.remove("alice", 3);
+    net.attend(&at("alice", 1));
+    net.deliver(&at("alice", 2));
+    assert_eq!(
+        ids(&net.clients[&at("alice", 2)], &account("alice")),
+        [1, 2]
+    );
+}
