@@ -12,6 +12,7 @@
 mod attacks;
 mod before;
 mod copies;
+mod cost;
 mod crash;
 mod journey;
 mod removed;
