@@ -13,6 +13,7 @@ mod ahead;
 mod attacks;
 mod before;
 mod copies;
+mod cost;
 mod crash;
 mod former;
 mod journey;
