@@ -88,10 +88,8 @@ impl<S: Store> Client<S> {
         now: Timestamp,
     ) -> Result<Option<Vec<u8>>, EditRosterError<S::Error>> {
         let edit = |client: &Self, roster: &Roster| {
-            let leaver = client.leaver(roster)?;
-            Ok(leaver.map_or(RosterEdit::Renew, |(id, identity)| {
-                RosterEdit::Remove(id, identity)
-            }))
+            let removal = client.removal_of_leaver(roster)?;
+            Ok(removal.unwrap_or(RosterEdit::Renew))
         };
         match self.edit_roster(now, edit) {
             Ok(roster) => Ok(Some(roster)),

@@ -10,6 +10,7 @@ use crate::client::upkeep::Upkeep;
 use crate::client::{Client, keys};
 use crate::error::{LeaveError, StateError};
 use crate::records::{LeaverRecord, OutboxRecord, SyncRecord};
+use crate::roster_edit::RosterEdit;
 use crate::store::{Store, Transaction};
 
 /// How far this device has left its account.
@@ -107,18 +108,19 @@ impl<S: Store> Client<S> {
         })
     }
 
-    /// A device that left and that the roster still lists, with its identity. Managers are not
-    /// removed so.
-    pub(in crate::client) fn leaver(
+    /// The removal of a device that left and that the roster still lists. Managers are not removed
+    /// so.
+    pub(in crate::client) fn removal_of_leaver(
         &self,
         roster: &Roster,
-    ) -> Result<Option<(u32, [u8; 64])>, StateError<S::Error>> {
+    ) -> Result<Option<RosterEdit>, StateError<S::Error>> {
         let sync = self.sync_record()?;
         let leavers = sync.leavers.iter().filter_map(|leaver| {
             let listed = leaver.listed_in(roster)?;
             (!roster.is_manager(&listed)).then_some((leaver.id, listed))
         });
-        Ok(leavers.min())
+        let first = leavers.min();
+        Ok(first.map(|(id, identity)| RosterEdit::Remove(id, identity)))
     }
 }
 
