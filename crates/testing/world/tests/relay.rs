@@ -472,7 +472,8 @@ fn row_2_an_old_roster_changes_nothing() {
     provider.remove(&mut bob, laptop.me().device);
     provider.show_roster(&mut alice, &bob_id);
     let newest = alice.roster_of(&bob_id).unwrap();
-    for old in provider.rosters(&bob_id)[..2].to_vec() {
+    let earlier = provider.rosters(&bob_id)[..2].to_vec();
+    for old in earlier {
         provider.lie(None, &bob_id, old.clone());
         let taken = alice.take_roster(&bob_id, &old, provider.now).unwrap();
         assert_eq!(taken, RosterChange::Unchanged);
