@@ -160,7 +160,9 @@ impl Phone {
                 (id, answer)
             }
             Request::Frame(frame) => {
-                let taken = self.connection.map(|id| relay.take(id, &frame));
+                // What is written to a connection that ended is lost.
+                let connection = self.connection.filter(|id| relay.is_connected(*id));
+                let taken = connection.map(|id| relay.take(id, &frame));
                 assert_ne!(taken, Some(false), "the relay does not take a frame");
                 return;
             }
