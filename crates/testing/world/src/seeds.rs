@@ -143,7 +143,7 @@ fn reporting(seeds: &mut Seeds) {
     let (delivery, receipt) = provider.relay(&alice, &bob, &sent.envelope);
     decode("envelope", 0, &envelope_of(&sent.envelope).encode());
     decode("posted", 12, &sent.envelope);
-    decode("fanout", 19, &fanout_of(&sent.envelope).encode());
+    decode("fanout-sent", 20, &fanout_of(&sent.envelope).encode());
     let (stamped, _) = provider
         .fan_out(alice.me(), &bob_id, &sent.envelope)
         .unwrap();
