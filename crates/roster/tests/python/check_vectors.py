@@ -255,10 +255,11 @@ def verify_roster(given):
 def counting(given):
     told = verified(given)["told"]
     age = given["now_ms"] - told["at_ms"]
-    old = age > 60 * DAY_MS
+    ahead = -age > 7 * DAY_MS
+    off = age > 60 * DAY_MS or ahead
     return {
-        "counting": [device["id"] for device in told["devices"] if not old or device["manager"]],
-        "due": age >= 30 * DAY_MS,
+        "counting": [device["id"] for device in told["devices"] if not off or device["manager"]],
+        "due": age >= 30 * DAY_MS or ahead,
     }
 
 
