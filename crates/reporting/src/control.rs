@@ -313,8 +313,8 @@ impl fmt::Debug for SentControl {
 /// Commits to a control message under a fresh franking key and encrypts it through one channel.
 /// [`SentControl`] seals it for several devices.
 ///
-/// [Post](Envelope::post) the envelope like that of a message. Its receipt turns nothing into
-/// evidence. Draws 32 bytes from `rng`, in addition to what the channel draws.
+/// Post the envelope in a [`Fanout`](crate::sender::Fanout), like that of a message. Its receipt
+/// turns nothing into evidence. Draws 32 bytes from `rng`, in addition to what the channel draws.
 ///
 /// # Errors
 /// [`SealError`] as for [`seal`](crate::sender::seal); [`SealError::ControlTooLong`] if a record

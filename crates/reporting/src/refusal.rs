@@ -142,8 +142,8 @@ pub fn refusal_associated_data(
 impl Envelope {
     /// The envelope of a sealed refusal. `tag` is the random tag that its associated data name.
     ///
-    /// [Post](Self::post) it like that of a message. No report can show it, since the tag commits
-    /// to nothing.
+    /// Post it in a [`Fanout`](crate::sender::Fanout), like that of a message. No report can show
+    /// it, since the tag commits to nothing.
     ///
     /// # Errors
     /// [`DecodeError::Malformed`] if the ciphertext is empty or longer than
