@@ -10,9 +10,8 @@
 //! reads and writes records, `page` lists them, `keys` names them.
 //!
 //! An account has several devices: `rosters` says which, `devices` has what the provider hands out
-//! of them, `fanout` seals for each, `retarget` follows the provider when they changed, and
-//! `notices` tells the user. `link` adds a device, which `join` makes a client, and `edit_roster`
-//! signs every change of the own roster.
+//! of them, `fanout` seals for each, `retarget` follows changes, `touch` keeps sessions fresh, and
+//! `notices` tells. `link` adds a device, `join` makes it a client, `edit_roster` signs rosters.
 
 mod again;
 mod awaited;
@@ -59,6 +58,7 @@ mod sync;
 mod synced;
 mod times;
 mod told;
+mod touch;
 mod unopened;
 mod upkeep;
 

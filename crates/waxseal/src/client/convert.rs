@@ -110,6 +110,7 @@ fn put_peer(
         restarted_on: Vec::new(),
         had_no_one_time: false,
         unusable_ms: 0,
+        unanswered_ms: 0,
     };
     transaction.put_record(keys::contact(account), &contact);
     transaction.put_record(keys::conversation(account), &conversation);

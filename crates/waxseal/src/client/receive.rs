@@ -291,6 +291,9 @@ impl<S: Store> Client<S> {
         }
         device.record.identity = identity.to_vec();
         device.record.removed_ms = removed_ms.unwrap_or(device.record.removed_ms);
+        if device.record.unanswered_ms == 0 {
+            device.record.unanswered_ms = arrival.accepted_ms.max(1);
+        }
         let is_removed = device.record.removed_ms != 0;
         if removed_ms.is_some() {
             peer.keep_few_removed(from, &mut batch.transaction);

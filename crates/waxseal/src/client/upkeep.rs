@@ -123,6 +123,7 @@ impl<S: Store> Client<S> {
     ) -> Result<Upkeep, StateError<S::Error>> {
         let mut upkeep = Upkeep::default();
         self.run(|client| client.watch_own_roster(now))?;
+        self.run(|client| client.touch_own_devices(now, &mut upkeep))?;
         let mut accounts = self.accounts_with_upkeep()?;
         // Each call begins with another account, so that none uses up the hour's limit for all.
         let first = usize::try_from(rng.next_u32()).unwrap_or_default();

@@ -81,6 +81,10 @@ pub(crate) struct DeviceRecord {
     /// When a bundle of the device was last unusable, in milliseconds. 0 if none was.
     #[prost(uint64, tag = "13")]
     pub(crate) unusable_ms: u64,
+    /// When the provider accepted the first message of the device that opened since this device
+    /// last sealed for it, in milliseconds. 0 if none did.
+    #[prost(uint64, tag = "14")]
+    pub(crate) unanswered_ms: u64,
 }
 
 /// A conversation: its numbering. Written with each message.

@@ -20,3 +20,4 @@ mod journey;
 mod removed;
 mod rosters;
 mod support;
+mod touch;

@@ -10,10 +10,13 @@ use super::{Device, Peer};
 use crate::records::NUMBERS;
 
 impl Device {
-    /// The sessions, if this device may send on the one that is chosen.
+    /// The sessions to seal on, if this device may send on the one that is chosen.
     pub(in crate::client) fn sessions_to_send(&mut self) -> Option<&mut SessionSet> {
         match self.can_send() {
-            true => self.sessions.as_mut(),
+            true => {
+                self.record.unanswered_ms = 0;
+                self.sessions.as_mut()
+            }
             false => None,
         }
     }
