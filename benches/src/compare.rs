@@ -4,9 +4,9 @@ use std::hint::black_box;
 
 use crate::clock::time;
 use crate::measure::{Effort, Run};
-use crate::results::{Amount, Contestant, Heap, Results};
+use crate::results::{Amount, Heap, Results, contestants};
 use crate::systems::{Pair, SYSTEMS, System, exchange, send};
-use crate::{SIZES, allocations, committing, provider};
+use crate::{SIZES, allocations, committing, devices, provider};
 
 /// Numbers of skipped keys that the recipient stores while it opens messages in order.
 pub const STORED: [usize; 4] = [0, 40, 1_000, 4_000];
@@ -36,6 +36,7 @@ pub fn all(effort: Effort, only: Option<&str>) -> Results {
     state(&mut results, effort);
     committing::contests(&mut results, effort, &committing::SIZES);
     provider::contests(&mut results, effort);
+    devices::contests(&mut results, effort);
     for system in &SYSTEMS {
         if results.wants("bytes") {
             bytes(&mut results, system);
@@ -45,18 +46,6 @@ pub fn all(effort: Effort, only: Option<&str>) -> Results {
         }
     }
     results
-}
-
-/// Makes a contestant of each system for which `make` returns what to run.
-fn contestants<'a>(make: impl Fn(&'static System) -> Option<Run<'a>>) -> Vec<Contestant<'a>> {
-    let contestant = |system: &'static System| {
-        Some(Contestant {
-            system: system.name,
-            variant: system.variant,
-            run: make(system)?,
-        })
-    };
-    SYSTEMS.iter().filter_map(contestant).collect()
 }
 
 fn handshake(results: &mut Results, effort: Effort) {

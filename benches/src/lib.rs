@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`commands`] | the command line |
 //! | [`compare`], [`growth`] | measure Waxseal and comparable libraries, and how costs grow |
+//! | [`devices`] | measures what accounts with several devices cost |
 //! | [`model`], [`primitives`] | compute the lower bound of an operation's cost from primitives |
 //! | [`systems`], [`committing`], [`provider`] | the operations that are measured |
 //! | [`measure`], [`clock`], [`allocations`] | measure operations: samples, CPU time, heap use |
@@ -16,6 +17,7 @@ pub mod clock;
 pub mod commands;
 pub mod committing;
 pub mod compare;
+pub mod devices;
 pub mod growth;
 pub mod machine;
 pub mod measure;

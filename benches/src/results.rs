@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::allocations::Allocated;
 use crate::machine;
 use crate::measure::{Cost, Effort, Run, interleave};
-use crate::systems::SYSTEMS;
+use crate::systems::{SYSTEMS, System};
 
 /// What one operation costs with one system.
 #[derive(Clone)]
@@ -52,6 +52,19 @@ pub struct Contestant<'a> {
     pub system: &'static str,
     pub variant: &'static str,
     pub run: Run<'a>,
+}
+
+/// Makes a contestant of each system for which `make` returns what to run.
+#[must_use]
+pub fn contestants<'a>(make: impl Fn(&'static System) -> Option<Run<'a>>) -> Vec<Contestant<'a>> {
+    let contestant = |system: &'static System| {
+        Some(Contestant {
+            system: system.name,
+            variant: system.variant,
+            run: make(system)?,
+        })
+    };
+    SYSTEMS.iter().filter_map(contestant).collect()
 }
 
 impl Results {

@@ -2,11 +2,13 @@
 //! traits [`Strangers`] and [`Pair`].
 
 mod client;
+mod fan;
 mod franked;
 mod ratchet;
 mod vodozemac;
 
 pub use client::Clients;
+pub use fan::{Fan, Targets};
 pub use franked::Franked;
 pub use ratchet::{Bundle, Ratchet};
 
@@ -25,6 +27,7 @@ pub struct System {
     /// session.
     pub keeps: usize,
     strangers: fn() -> Box<dyn Strangers>,
+    fan: fn(&System, Targets) -> Box<dyn Fan>,
 }
 
 /// All systems. Ratios in the tables are relative to the first.
@@ -36,6 +39,7 @@ pub const SYSTEMS: [System; 5] = [
         exports: true,
         keeps: 40,
         strangers: vodozemac::version_1,
+        fan: fan::sessions,
     },
     System {
         name: "vodozemac",
@@ -44,6 +48,7 @@ pub const SYSTEMS: [System; 5] = [
         exports: true,
         keeps: 40,
         strangers: vodozemac::version_2,
+        fan: fan::sessions,
     },
     System {
         name: "waxseal",
@@ -52,6 +57,7 @@ pub const SYSTEMS: [System; 5] = [
         exports: true,
         keeps: waxseal_core::limits::MAX_SKIPPED_KEYS,
         strangers: ratchet::strangers,
+        fan: fan::sessions,
     },
     System {
         name: "waxseal",
@@ -60,6 +66,7 @@ pub const SYSTEMS: [System; 5] = [
         exports: true,
         keeps: waxseal_core::limits::MAX_SKIPPED_KEYS,
         strangers: franked::strangers,
+        fan: fan::franked,
     },
     System {
         name: "waxseal",
@@ -68,6 +75,7 @@ pub const SYSTEMS: [System; 5] = [
         exports: false,
         keeps: waxseal_core::limits::MAX_SKIPPED_KEYS,
         strangers: client::strangers,
+        fan: fan::clients,
     },
 ];
 
@@ -126,6 +134,16 @@ impl System {
             exchange(&mut *pair, from, b"hello");
         }
         pair
+    }
+
+    /// A device that sends to several others, after a few messages with each of them.
+    #[must_use]
+    pub fn fan(&self, targets: Targets) -> Box<dyn Fan> {
+        let mut fan = (self.fan)(self, targets);
+        for _ in 0..2 {
+            fan.open_chains();
+        }
+        fan
     }
 }
 

@@ -52,6 +52,9 @@ fn compare_measures_every_operation_that_its_readers_and_the_model_rely_on() {
         for operation in ["pingpong_seal", "pingpong_open", "burst_seal", "burst_open"] {
             assert_eq!(measured(operation, variant), 3, "{operation} {variant}");
         }
+        for operation in ["fanout_seal", "fanout_open", "fanout_seal_4096"] {
+            assert_eq!(measured(operation, variant), 3, "{operation} {variant}");
+        }
         assert_eq!(measured("forged_header", variant), 4);
         let keeps_all = if variant.starts_with("olm") { 2 } else { 4 };
         assert_eq!(measured("open_with_skipped", variant), keeps_all);
@@ -77,6 +80,8 @@ fn compare_measures_every_operation_that_its_readers_and_the_model_rely_on() {
         ),
         ("verify", vec![("plain", 4), ("franked", 4)]),
         ("stamp", vec![("stamp", 1), ("relay", 1)]),
+        ("roster_verify", vec![("strict", 3), ("verify", 3)]),
+        ("link", vec![("client", 1)]),
         ("report_review", vec![("report", 3)]),
     ] {
         for (variant, count) in variants {

@@ -17,10 +17,11 @@ use waxseal::{Client, MAX_RECEIVED_AT_ONCE, MemoryStore, Received, Store};
 use waxseal_world::{Liar, NOW, Provider, account, address, snapshot};
 use zeroize::Zeroizing;
 
-/// A store that counts its commits, and fails the next one if it is told so.
+/// A store that counts its commits and reads, and fails the next commit if it is told so.
 struct Counting {
     store: MemoryStore,
     commits: Rc<Cell<usize>>,
+    reads: Rc<Cell<usize>>,
     fails: Rc<Cell<bool>>,
 }
 
@@ -32,6 +33,7 @@ impl Store for Counting {
     type Error = Full;
 
     fn get(&self, key: &Key) -> Result<Option<Zeroizing<Vec<u8>>>, Full> {
+        self.reads.set(self.reads.get() + 1);
         self.store.get(key).map_err(|_| Full)
     }
 
@@ -41,6 +43,7 @@ impl Store for Counting {
         after: Option<&Cursor>,
         limit: usize,
     ) -> Result<Vec<Listed>, Full> {
+        self.reads.set(self.reads.get() + 1);
         self.store.list(table, after, limit).map_err(|_| Full)
     }
 
@@ -146,6 +149,7 @@ fn up_to_64_deliveries_take_one_commit_and_a_failed_one_receives_nothing() {
     let store = Counting {
         store: bob.into_store(),
         commits: Rc::clone(&commits),
+        reads: Rc::default(),
         fails,
     };
     let mut bob = Client::open(store).unwrap();
@@ -174,4 +178,37 @@ fn up_to_64_deliveries_take_one_commit_and_a_failed_one_receives_nothing() {
     );
     assert_eq!(commits.get(), 2, "repeats write nothing");
     assert!(bob.receive_many([]).unwrap().is_empty());
+}
+
+#[test]
+fn a_device_that_only_receives_reads_its_own_account_once() {
+    let (mut world, mut alice, mut bob) = Provider::of_two();
+    world.exchange(&mut alice, &mut bob, "hello");
+    world.exchange(&mut bob, &mut alice, "hello");
+    let reads = Rc::<Cell<usize>>::default();
+    let store = Counting {
+        store: bob.into_store(),
+        commits: Rc::default(),
+        reads: Rc::clone(&reads),
+        fails: Rc::default(),
+    };
+    let mut bob = Client::open(store).unwrap();
+    let mut receive = |bob: &mut Client<Counting>| {
+        let sent = alice.send(&account("bob"), "news", NOW, &mut world.rng);
+        let (delivery, _) = world.relay(&alice, bob, &sent.unwrap().envelope);
+        let before = reads.get();
+        assert!(matches!(
+            bob.receive(&delivery),
+            Ok(Received::Message { .. })
+        ));
+        reads.get() - before
+    };
+    let first = receive(&mut bob);
+    let later = receive(&mut bob);
+    assert!(later < first);
+    // A device that sends has its own account in memory anyway.
+    let rng = &mut rand::rng();
+    bob.send(&account("alice"), "an answer", NOW, rng).unwrap();
+    receive(&mut bob);
+    assert_eq!(receive(&mut bob), later);
 }

@@ -68,8 +68,8 @@ impl Provider {
         to: &DeviceAddress,
         posted: &[u8],
     ) -> Result<(Vec<u8>, Vec<u8>), PostRefused> {
-        let stamped = self.stamp(from, to, posted)?;
-        let receipt = Receipt::new(stamped.claim(), &self.keys[from]).encode();
+        let (stamped, receipt) = self.fan_out(from, &to.account, posted)?;
+        let stamped = for_device(stamped, to);
         Ok((self.deliver(to, &stamped.encode()), receipt))
     }
 
@@ -87,9 +87,7 @@ impl Provider {
         posted: &[u8],
     ) -> Result<StampedEnvelope, PostRefused> {
         let (stamped, _) = self.fan_out(from, &to.account, posted)?;
-        let mut stamped = stamped.into_iter();
-        let found = stamped.find(|(device, _)| device == to);
-        Ok(found.expect("a slot for this device").1)
+        Ok(for_device(stamped, to))
     }
 
     /// Stamps a posted message. Returns what the relay's queues keep, for each device, and the
@@ -353,4 +351,14 @@ impl Provider {
         assert_eq!(message.id(), &sent.id);
         sent.id
     }
+}
+
+/// What the relay keeps for one device.
+fn for_device(
+    stamped: Vec<(DeviceAddress, StampedEnvelope)>,
+    to: &DeviceAddress,
+) -> StampedEnvelope {
+    let mut stamped = stamped.into_iter();
+    let found = stamped.find(|(device, _)| device == to);
+    found.expect("a slot for this device").1
 }

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use waxseal_reporting::AccountId;
 
 use super::Peer;
+use crate::client::Client;
+use crate::store::Store;
 
 /// Maximum number of cached peers. They are cached because importing a peer's sessions costs more
 /// than sealing a message on them.
@@ -68,6 +70,19 @@ impl Peers {
             return false;
         };
         self.take(&account).is_some()
+    }
+}
+
+impl<S: Store> Client<S> {
+    /// Caches a peer that the present call does not change, if it can be read.
+    pub(in crate::client) fn cache_peer(&mut self, account: &AccountId) {
+        if self.is_cached(account) {
+            return;
+        }
+        // A peer whose history is being deleted is not cached before the deletion is finished.
+        if let (Ok(false), Ok(Some(peer))) = (self.is_deleting(account), self.read_peer(account)) {
+            self.keep_peer(account, peer);
+        }
     }
 }
 

@@ -34,6 +34,26 @@ fn the_peers_that_a_client_caches_are_bounded() {
 }
 
 #[test]
+fn a_peer_whose_history_is_being_deleted_is_not_cached() {
+    let rng = &mut rand::rng();
+    let me = DeviceAddress::new(account("me"), DeviceId(1));
+    let key = DeliveryKey::generate(rng);
+    let client = Client::create(MemoryStore::new(), me, key, NOW, rng).unwrap();
+    let mut client = Client::open(client.into_store()).unwrap();
+    let me = account("me");
+    let mut mark = Transaction::default();
+    mark.put(keys::deletion(&me), vec![0].into());
+    client.commit(mark).unwrap();
+    client.cache_peer(&me);
+    assert!(!client.is_cached(&me));
+    let mut none = Transaction::default();
+    none.delete(keys::deletion(&me));
+    client.commit(none).unwrap();
+    client.cache_peer(&me);
+    assert!(client.is_cached(&me));
+}
+
+#[test]
 fn a_record_that_promises_endless_pages_is_damaged() {
     let rng = &mut rand::rng();
     let me = DeviceAddress::new(account("me"), DeviceId(1));

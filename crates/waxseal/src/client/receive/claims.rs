@@ -19,7 +19,7 @@ impl<S: Store> Client<S> {
     /// The claims are the sender's word, so they cause no more than a fetch, a note to the peer, or
     /// a notice.
     pub(in crate::client) fn take_claims(
-        &self,
+        &mut self,
         batch: &mut Batch,
         arrival: &Arrival,
         claims: &Preamble,
@@ -34,6 +34,10 @@ impl<S: Store> Client<S> {
             return Ok(());
         };
         let me = self.me.account.clone();
+        // A device that only receives would otherwise read its own account for each message.
+        if batch.peer(&me).is_none() {
+            self.cache_peer(&me);
+        }
         match self.compare(batch, &me, claim)? {
             Some(Ordering::Greater) => self.note_newer(batch, &me, claim),
             Some(Ordering::Less) => {
