@@ -204,6 +204,7 @@
 pub mod spec {}
 
 mod bundle;
+mod chain;
 mod codec;
 mod dh;
 mod error;
@@ -233,6 +234,10 @@ mod tests;
 mod wire;
 
 pub use bundle::PreKeyBundle;
+pub use chain::{
+    ChainClaims, ChainKeys, ChainMessage, ChainSlot, OpenedChainMessage, OwnChain, PeerChains,
+    PendingKeys,
+};
 pub use identity::{IdentityCertificate, IdentityKey, IdentityKeyPair};
 pub use message::{Message, MessageKind};
 pub use post_quantum::PostQuantumStop;
@@ -247,6 +252,7 @@ pub use session_set::SessionSet;
 /// The error types that the crate's operations return.
 pub mod errors {
     pub use crate::bundle::BundleError;
+    pub use crate::chain::{ChainOpenError, ChainSealError};
     pub use crate::error::{DecodeError, KeyError, NonContributory};
     pub use crate::identity::InvalidSignature;
     pub use crate::prekeys::PreKeyError;
@@ -259,6 +265,7 @@ pub mod errors {
 /// The parts that [`SessionSet::export_parts`](crate::SessionSet::export_parts) and
 /// [`PreKeys::export_parts`](crate::PreKeys::export_parts) write.
 pub mod export {
+    pub use crate::chain::OwnChainParts;
     pub use crate::prekeys::{OneTimeChange, OneTimeId, PreKeysParts};
     pub use crate::session_set::SessionSetParts;
     pub use crate::skipped::{PageChange, PageId};
@@ -268,6 +275,11 @@ pub mod export {
 /// consists of.
 pub mod limits {
     pub use crate::bundle::MAX_BUNDLE_PART_LEN;
+    pub use crate::chain::{
+        CHAIN_CONTEXT_LEN, CHAIN_KEYS_LEN, CHAIN_MAC_LEN, MAX_CHAIN_AGE_MS, MAX_CHAIN_BODY_LEN,
+        MAX_CHAIN_GAP, MAX_CHAIN_MESSAGES, MAX_CHAIN_SKIPPED_KEYS, MAX_CHAIN_TARGETS,
+        MAX_PEER_CHAINS, RENEWAL_AGE_MS,
+    };
     pub use crate::identity::{
         ACCOUNT_PROOF_LEN, IDENTITY_CERTIFICATE_LEN, IDENTITY_KEY_LEN, ROSTER_SIGNATURE_LEN,
     };
