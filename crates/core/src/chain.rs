@@ -26,19 +26,21 @@ use crate::message::MAX_PLAINTEXT_LEN;
 use crate::message_key::{BodyAd, TAG_LEN};
 use crate::secret::{Secret, secret, with_wiped_stack};
 
+mod error;
 mod export;
 mod header;
 mod receive;
 mod send;
 mod slot;
 
+pub use self::error::{ChainOpenError, ChainSealError};
 pub use self::export::OwnChainParts;
 pub use self::receive::{
-    ChainOpenError, MAX_CHAIN_AGE_MS, MAX_CHAIN_GAP, MAX_CHAIN_SKIPPED_KEYS, MAX_PEER_CHAINS,
-    OpenedChainMessage, PeerChains,
+    MAX_CHAIN_AGE_MS, MAX_CHAIN_GAP, MAX_CHAIN_SKIPPED_KEYS, MAX_PEER_CHAINS, OpenedChainMessage,
+    PeerChains,
 };
 pub use self::send::{
-    ChainMessage, ChainSealError, MAX_CHAIN_MESSAGES, MAX_CHAIN_TARGETS, OwnChain, RENEWAL_AGE_MS,
+    ChainMessage, MAX_CHAIN_MESSAGES, MAX_CHAIN_TARGETS, OwnChain, RENEWAL_AGE_MS,
 };
 pub use self::slot::{CHAIN_KEYS_LEN, CHAIN_MAC_LEN, ChainKeys, ChainSlot, PendingKeys};
 
@@ -139,4 +141,4 @@ fn body_ad(ad: &ChainAd, header: &[u8; CHAIN_HEADER_LEN], caller_ad: &[u8]) -> B
 const _: () = assert!(MAC_LEN == CHAIN_MAC_LEN, "both are half of an HMAC-SHA-256");
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -6,13 +6,12 @@
 
 use std::collections::BTreeMap;
 
-use thiserror::Error;
 use zeroize::Zeroizing;
 
+use super::error::ChainOpenError;
 use super::header::{ChainHeader, SealedBody};
 use super::slot::{CHAIN_MAC_LEN, ChainKeys, MacInput};
 use super::{AuthKey, CHAIN_CONTEXT_LEN, ChainAd, ChainClaims, ChainName, body_ad};
-use crate::error::DecodeError;
 use crate::header_key::HeaderKey;
 use crate::identity::{IDENTITY_KEY_LEN, IdentityKey};
 use crate::kdf::{ChainKey, MessageSeed};
@@ -42,58 +41,6 @@ pub const MAX_CHAIN_SKIPPED_KEYS: usize = 2_000;
 /// Bounds how long a copied chain is of use to someone who forges on it, for recipients who do not
 /// know the next chain. It is the age of renewal and a day.
 pub const MAX_CHAIN_AGE_MS: u64 = 8 * 24 * 60 * 60 * 1_000;
-
-/// Why a message was not opened. No state has changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum ChainOpenError {
-    /// The bytes are not a body of this protocol. Drop them. A body of an unknown version may open
-    /// after an update.
-    #[error("body cannot be decoded: {0}")]
-    Malformed(#[from] DecodeError),
-    /// The associated data is longer than
-    /// [`MAX_ASSOCIATED_DATA_LEN`](crate::limits::MAX_ASSOCIATED_DATA_LEN). Fix the call.
-    #[error("associated data of {len} bytes is longer than the {max} allowed")]
-    AssociatedDataTooLong {
-        /// Length of the associated data in bytes.
-        len: usize,
-        /// Maximum length in bytes.
-        max: usize,
-    },
-    /// The header opens under no chain that is held. The body may be forged, or its chain was given
-    /// up, or the key slot that begins the chain has not arrived. Keep the message until that has
-    /// arrived, or ask for it again.
-    #[error("no chain that is held opens the header")]
-    UnknownChain,
-    /// The body, its slot or its associated data do not authenticate. Drop the message.
-    #[error("message does not authenticate")]
-    Unauthenticated,
-    /// The message's key was used or given up: the message is a duplicate, or later than the limits
-    /// allow. Drop it.
-    #[error("message was received before")]
-    AlreadyReceived,
-    /// More messages than [`MAX_CHAIN_GAP`] are missing before this one. Deliver the earlier
-    /// messages first. If they are lost, wait for the next chain.
-    #[error("message is {ahead} ahead, more than the {max} allowed")]
-    JumpTooFar {
-        /// Number of messages that this message skips.
-        ahead: u32,
-        /// Maximum number that it may skip.
-        max: u32,
-    },
-    /// The key slot contradicts the chain that is held under its number, or the header of its own
-    /// message. The sender is dishonest, or uses an old state again. Drop the message.
-    #[error("the key slot contradicts its chain or its message")]
-    ContradictoryKeys,
-    /// The provider accepted the message after the first message on a newer chain of the sender.
-    /// Drop the message: its sender had left the chain, so someone else may have sent it.
-    #[error("message was accepted after its chain was left")]
-    ChainLeft,
-    /// The provider accepted the message more than 8 days after the first one on its chain. Drop it:
-    /// its sender renews chains sooner, so someone else may have sent it.
-    #[error("message was accepted after its chain expired")]
-    ChainExpired,
-}
 
 /// An opened message.
 pub struct OpenedChainMessage {

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rand_core::CryptoRng;
-use thiserror::Error;
 
+use super::error::ChainSealError;
 use super::header::{self, ChainHeader, SEALED_HEADER_LEN};
 use super::slot::{ChainKeys, ChainSlot, MacInput, PendingKeys};
 use super::{
@@ -38,52 +38,6 @@ pub const RENEWAL_AGE_MS: u64 = 7 * 24 * 60 * 60 * 1_000;
 /// Number of targets for each message that a chain carries before it is renewed. The key slots then
 /// cost about as much per message in a group of any size.
 const TARGETS_PER_MESSAGE: usize = 16;
-
-/// Why a message was not sealed, or no chain was started. No state has changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum ChainSealError {
-    /// The plaintext is longer than [`MAX_PLAINTEXT_LEN`]. Split it or refuse it before this call.
-    #[error("plaintext of {len} bytes is longer than the {max} allowed")]
-    PlaintextTooLong {
-        /// Length of the plaintext in bytes.
-        len: usize,
-        /// Maximum length in bytes.
-        max: usize,
-    },
-    /// The associated data is longer than [`MAX_ASSOCIATED_DATA_LEN`]. Fix the call.
-    #[error("associated data of {len} bytes is longer than the {max} allowed")]
-    AssociatedDataTooLong {
-        /// Length of the associated data in bytes.
-        len: usize,
-        /// Maximum length in bytes.
-        max: usize,
-    },
-    /// There are more targets than [`MAX_CHAIN_TARGETS`]. Fix the call.
-    #[error("more targets than the {max} allowed")]
-    TooManyTargets {
-        /// Maximum number of targets.
-        max: usize,
-    },
-    /// A device is among the targets twice. Fix the call.
-    #[error("a target is named twice")]
-    RepeatedTarget,
-    /// The sending device itself is among the targets. Fix the call.
-    #[error("the sending device is among the targets")]
-    OwnIdentity,
-    /// A device that has this chain is no target any more, and would be able to read the message.
-    /// Start the next chain with [`OwnChain::next`], and seal the message on it.
-    #[error("a recipient of the chain is no target of the message")]
-    RecipientLeft,
-    /// The new target has the chain already, or the pending keys belong to another chain. Seal the
-    /// message again, on the next chain.
-    #[error("the message cannot be extended to this target")]
-    NotExtensible,
-    /// All 2^32 - 1 numbers of messages or chains were used. Start the next chain; after the last
-    /// chain, this identity can send no more in this context.
-    #[error("the chain is exhausted")]
-    ChainExhausted,
-}
 
 /// The chain on which this device sends in one context: a body per message, for all recipients.
 ///

@@ -5,6 +5,9 @@ mod property;
 mod receive;
 mod slot;
 mod time;
+// This file has one test vector per line.
+#[rustfmt::skip]
+pub(crate) mod vectors;
 
 use super::*;
 use crate::IdentityKeyPair;
