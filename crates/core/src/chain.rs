@@ -11,9 +11,9 @@
 //!
 //! ```text
 //! sender      OwnChain::start ── seal(targets) ──> body, a slot per target
-//!                                                   │ new target: ChainKeys ── session ──> ChainKeys
-//!                                                   │ others:     MAC of 16 bytes
-//! recipient   PeerChains ── open_with_keys(body, ChainKeys) or open(body, MAC) ──> plaintext
+//!                                                    new target: ChainKeys, in the session
+//!                                                    others:     MAC of 16 bytes
+//! recipient   PeerChains ── open_with_keys(body, keys) or open(body, MAC) ──> plaintext
 //! ```
 
 use sha2::{Digest, Sha256};

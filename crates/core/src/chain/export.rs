@@ -99,7 +99,8 @@ impl OwnChain {
             return Err(DecodeError::Malformed);
         }
         for _ in 0..count {
-            let (device, given_at) = (*reader.array()?, reader.u32()?);
+            let device: [u8; IDENTITY_KEY_LEN] = *reader.array()?;
+            let given_at = reader.u32()?;
             let last = chain.recipients.last_key_value();
             // CHK-386: recipients ascend, are not the owner, and got the chain with a message that
             // was sealed.

@@ -56,8 +56,8 @@ pub struct OpenedChainMessage {
 
 /// The chains of one other device in one context, at most three.
 ///
-/// A key slot adds a chain, and the oldest chain beyond three is given up. Each message advances its
-/// chain past itself; the keys of skipped messages are kept until these arrive. Nothing moves a
+/// A key slot adds a chain, and the oldest chain beyond three is given up. Each message advances
+/// its chain past itself; the keys of skipped messages are kept until these arrive. Nothing moves a
 /// chain back.
 ///
 /// # Security

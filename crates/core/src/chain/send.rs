@@ -80,8 +80,8 @@ pub struct ChainMessage {
 }
 
 impl OwnChain {
-    /// Starts a chain of the device `owner`. `context` says what the chain is for, such as the id of
-    /// a group.
+    /// Starts a chain of the device `owner`. `context` says what the chain is for, such as the id
+    /// of a group.
     ///
     /// `number` must be above the numbers of all earlier chains of this device in this context. For
     /// every chain but the first, call [`OwnChain::next`].
@@ -201,7 +201,7 @@ impl OwnChain {
             .map_err(|_| too_long)?;
         let tag = tag_of(&text).ok_or(too_long)?;
         let header = header::seal(&self.header_key, &ad, tag, &header);
-        let mut body = Vec::with_capacity(1 + SEALED_HEADER_LEN + text.len());
+        let mut body = Vec::with_capacity(text.len().saturating_add(1 + SEALED_HEADER_LEN));
         body.push(BODY_VERSION);
         body.extend_from_slice(&header);
         body.extend_from_slice(&text);

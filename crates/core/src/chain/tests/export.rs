@@ -116,23 +116,23 @@ fn chk386_chains_and_keys_that_a_peer_cannot_have_are_refused() {
     assert_eq!(&first[101..], one);
     let head = |count: u8| [&both[..100], &[count]].concat();
     let not_canonical = DecodeError::NotCanonical;
-    assert_eq!(refused(&[&head(2), two, one].concat()), not_canonical);
-    assert_eq!(refused(&[&head(2), one, one].concat()), not_canonical);
+    assert_eq!(refused(&[&head(2)[..], two, one].concat()), not_canonical);
+    assert_eq!(refused(&[&head(2)[..], one, one].concat()), not_canonical);
     let (fields, skipped) = two.split_at(116);
     let (a, b) = skipped.split_at(36);
     assert_eq!(
-        refused(&[&head(2), one, fields, b, a].concat()),
+        refused(&[&head(2)[..], one, fields, b, a].concat()),
         not_canonical
     );
     assert_eq!(
-        refused(&[&head(2), one, fields, a, a].concat()),
+        refused(&[&head(2)[..], one, fields, a, a].concat()),
         not_canonical
     );
     // A key of the next message, which has not come.
     let mut next = b.to_vec();
     next[..4].copy_from_slice(&fields[100..104]);
     assert_eq!(
-        refused(&[&head(2), one, fields, a, &next].concat()),
+        refused(&[&head(2)[..], one, fields, a, &next].concat()),
         not_canonical
     );
 }
@@ -158,7 +158,7 @@ fn the_fullest_state_is_read_and_one_chain_or_key_more_is_not() {
     };
     let state = |chains: &[Vec<u8>]| {
         let count = [0, 0, 0, u8::try_from(chains.len()).unwrap()];
-        [&[1], [2; 96].as_slice(), &count, &chains.concat()].concat()
+        [[1].as_slice(), &[2; 96], &count, &chains.concat()].concat()
     };
     let fullest = state(&[chain(1, 2_000), chain(2, 2_000), chain(3, 2_000)]);
     assert_eq!(fullest.len(), 216_449);

@@ -151,7 +151,7 @@ fn chk377_the_last_number_of_a_chain_is_refused() {
     let tag: &[u8; 16] = message.body.last_chunk().unwrap();
     let key = &group.chain.header_key;
     let header = super::super::header::seal(key, &ad, tag, &header.to_bytes());
-    let body = [&[4], header.as_slice(), &message.body[85..]].concat();
+    let body = [[4].as_slice(), &header, &message.body[85..]].concat();
     let refused = unchanged_by_refusal(&mut group.peers[1], |carol| {
         carol.open_with_keys(&body, keys, b"ad", 1)
     });
@@ -179,7 +179,7 @@ fn chk382_the_fourth_chain_gives_up_the_oldest() {
         group.open(0, &late).err(),
         Some(ChainOpenError::UnknownChain)
     );
-    // Those who had only two chains still open it.
+    // Carol, who has not seen the newer chains, still opens it.
     assert_eq!(text(group.open(1, &late)), b"late");
 }
 

@@ -60,7 +60,7 @@ fn encoded_keys_are_read_whole_and_of_their_version_only() {
     let longer = |bytes: &[u8]| [bytes, &[0]].concat();
     assert!(ChainKeys::decode(&longer(&keys)).is_err());
     assert!(PendingKeys::import(&longer(&pending)).is_err());
-    let other_version = |bytes: &[u8]| [&[2], &bytes[1..]].concat();
+    let other_version = |bytes: &[u8]| [[2].as_slice(), &bytes[1..]].concat();
     assert!(ChainKeys::decode(&other_version(&keys)).is_err());
     assert!(PendingKeys::import(&other_version(&pending)).is_err());
 }
@@ -130,13 +130,9 @@ fn chk378_another_key_under_a_known_number_is_refused() {
     };
     let mut one = keys(&message, 0);
     one.auth_key = own(&group).1;
-    let mut two = group
-        .chain
-        .add_target(&group_pending(&mut group), &identity(50))
-        .unwrap();
-    let ours = own(&group).0;
-    assert!(two.are_of(&ours, &two.auth_key));
-    two.header_key = ours;
+    let pending = group_pending(&mut group);
+    let two = group.chain.add_target(&pending, &identity(50)).unwrap();
+    assert!(two.are_of(&own(&group).0, &two.auth_key));
     let next = group.chain.seal(
         &CLAIMS,
         b"",
