@@ -148,12 +148,8 @@ fn the_fullest_state_is_read_and_one_chain_or_key_more_is_not() {
         .concat()
     };
     let chain = |number: u8, keys: u32| {
-        let fields = [
-            [0, 0, 0, number].as_slice(),
-            &[1; 96],
-            &[0, 0, 0x10, 0],
-            &[0; 8],
-        ];
+        let number = [0, 0, 0, number];
+        let fields = [number.as_slice(), &[1; 96], &[0, 0, 0x10, 0], &[0; 8]];
         [fields.concat(), skipped(keys)].concat()
     };
     let state = |chains: &[Vec<u8>]| {
