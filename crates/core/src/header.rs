@@ -17,7 +17,7 @@ pub(crate) const HEADER_LEN: usize = 44 + PART_LEN;
 /// Length of an encrypted header in bytes.
 pub(crate) const SEALED_HEADER_LEN: usize = HEADER_LEN + MAC_LEN;
 /// Length of a header's MAC in bytes: HMAC-SHA-256, of which the first half is sent.
-const MAC_LEN: usize = 16;
+pub(crate) const MAC_LEN: usize = 16;
 
 /// Header of one message, in the clear.
 ///
@@ -99,7 +99,7 @@ impl MacInput {
 }
 
 /// Encrypts or decrypts a header: ChaCha20 from counter 0, under a nonce from the body's tag.
-fn cipher(keys: &HeaderKeys, tag: &[u8; TAG_LEN], header: &mut [u8; HEADER_LEN]) {
+pub(crate) fn cipher(keys: &HeaderKeys, tag: &[u8; TAG_LEN], header: &mut [u8]) {
     let [nonce @ .., _, _, _, _] = tag;
     let nonce: &[u8; NONCE_LEN] = nonce;
     ChaCha20::new(keys.encryption.as_bytes().into(), nonce.into()).apply_keystream(header);

@@ -78,7 +78,7 @@ fn derive(key: &[u8; 32]) -> (Secret<32>, Secret<32>) {
 }
 
 /// Makes an HMAC-SHA-256 that has taken in `key` but no input yet.
-fn keyed(key: &[u8; 32]) -> Hmac<Sha256> {
+pub(crate) fn keyed(key: &[u8; 32]) -> Hmac<Sha256> {
     // A key shorter than a block is padded with zeros.
     let mut block = Zeroizing::new([0; 64]);
     for (to, from) in block.iter_mut().zip(key) {

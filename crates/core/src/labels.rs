@@ -64,6 +64,20 @@ pub(crate) const SESSION_DIGEST: &[u8] = b"waxseal/2/core/session-digest";
 pub(crate) const FINGERPRINT_START: &[u8] = b"waxseal/2/core/fingerprint-start";
 /// Each later hash of an account key's fingerprint in a safety number.
 pub(crate) const FINGERPRINT_STEP: &[u8] = b"waxseal/2/core/fingerprint-step";
+/// Hash that names a sender chain. It is in the associated data of each header and body on it.
+pub(crate) const CHAIN_AD: &[u8] = b"waxseal/2/core/chain-associated-data";
+/// HKDF info of the first keys of a sender chain.
+pub(crate) const CHAIN_START: &[u8] = b"waxseal/2/core/chain-start";
+/// HKDF info of the key and nonce that encrypt the body of a message on a sender chain.
+pub(crate) const CHAIN_MESSAGE: &[u8] = b"waxseal/2/core/chain-message";
+/// MAC over an encrypted header of a message on a sender chain.
+pub(crate) const CHAIN_HEADER_MAC: &[u8] = b"waxseal/2/core/chain-header-mac";
+/// Derivation of the key that a sender chain shares with one recipient.
+pub(crate) const CHAIN_AUTH_KEY: &[u8] = b"waxseal/2/core/chain-auth-key";
+/// MAC for one recipient over the body of a message on a sender chain.
+pub(crate) const CHAIN_MAC: &[u8] = b"waxseal/2/core/chain-mac";
+/// Associated data of a key slot, the message by which a recipient gets a sender chain.
+pub(crate) const CHAIN_KEY_SLOT: &[u8] = b"waxseal/2/core/chain-key-slot";
 
 /// All labels of this file, for tests.
 #[cfg(test)]
@@ -96,6 +110,13 @@ pub(crate) const ALL: &[&[u8]] = &[
     SESSION_DIGEST,
     FINGERPRINT_START,
     FINGERPRINT_STEP,
+    CHAIN_AD,
+    CHAIN_START,
+    CHAIN_MESSAGE,
+    CHAIN_HEADER_MAC,
+    CHAIN_AUTH_KEY,
+    CHAIN_MAC,
+    CHAIN_KEY_SLOT,
 ];
 
 #[cfg(test)]
@@ -116,7 +137,7 @@ mod tests {
     fn derivations_that_changed_or_are_new_have_labels_of_version_2() {
         let of_version_2 = ALL.iter().filter(|label| label.starts_with(b"waxseal/2/"));
         let names = of_version_2.map(|label| &label["waxseal/2/core/".len()..]);
-        let changed: [&[u8]; 12] = [
+        let changed: [&[u8]; 19] = [
             b"message-key",
             b"header-encryption-key",
             b"header-authentication-key",
@@ -129,6 +150,13 @@ mod tests {
             b"session-digest",
             b"fingerprint-start",
             b"fingerprint-step",
+            b"chain-associated-data",
+            b"chain-start",
+            b"chain-message",
+            b"chain-header-mac",
+            b"chain-auth-key",
+            b"chain-mac",
+            b"chain-key-slot",
         ];
         assert_eq!(names.collect::<Vec<_>>(), changed);
     }

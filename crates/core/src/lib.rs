@@ -151,6 +151,34 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! ## Send one message to many devices
+//!
+//! An [`OwnChain`] seals one body for all devices of a group. A device that does not have the chain
+//! yet gets it in a key slot, through the session with it; the others get a MAC of 16 bytes.
+//!
+//! ```
+//! # use waxseal_core::{ChainClaims, ChainKeys, ChainSlot, IdentityKeyPair, OwnChain, PeerChains};
+//! # let mut rng = rand::rng();
+//! # let (alice, bob) = (IdentityKeyPair::generate(&mut rng), IdentityKeyPair::generate(&mut rng));
+//! # let (group, now_ms) = ([7; 32], 0);
+//! # let claims = ChainClaims { version: 1, state_hash: [0; 32], roster: [0; 24] };
+//! let mut chain = OwnChain::start(alice.public(), &group, 1, now_ms, &mut rng);
+//! let mut from_alice = PeerChains::new(alice.public(), &group); // on Bob's device
+//! for text in [b"one", b"two"] {
+//!     let message = chain.seal(&claims, text, b"context", [bob.public()])?;
+//!     let (body, accepted_at_ms) = (&message.body, 1); // the time comes from the provider
+//!     let opened = match &message.slots[0] {
+//!         ChainSlot::Mac(mac) => from_alice.open(body, mac, b"context", accepted_at_ms)?,
+//!         ChainSlot::Key(keys) => {
+//!             let keys = ChainKeys::decode(&keys.encode())?; // in between: in the session
+//!             from_alice.open_with_keys(body, keys, b"context", accepted_at_ms)?
+//!         }
+//!     };
+//!     assert_eq!(*opened.plaintext, text);
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! ## Say that messages do not open
 //!
 //! A device that lost a session tells the author so in a refusal. This takes no session, only the
@@ -196,6 +224,7 @@
 //! | `ratchet`, `post_quantum` | the keys of each message |
 //! | [`Session`] | one handshake and its ratchet |
 //! | [`SessionSet`] | all sessions that two devices share: the type that applications use |
+//! | [`OwnChain`], [`PeerChains`] | one body for many devices |
 //! | [`OpenedRefusal`] | what a device says that cannot open messages |
 //! | [`IdentityKeyPair::mark`] | how a device learns that its state was set back |
 //! | [`SafetyNumber`] | what people compare |
@@ -204,6 +233,7 @@
 pub mod spec {}
 
 mod bundle;
+mod chain;
 mod codec;
 mod dh;
 mod error;
@@ -233,6 +263,10 @@ mod tests;
 mod wire;
 
 pub use bundle::PreKeyBundle;
+pub use chain::{
+    ChainClaims, ChainKeys, ChainMessage, ChainSlot, OpenedChainMessage, OwnChain, PeerChains,
+    PendingKeys,
+};
 pub use identity::{IdentityCertificate, IdentityKey, IdentityKeyPair};
 pub use message::{Message, MessageKind};
 pub use post_quantum::PostQuantumStop;
@@ -247,6 +281,7 @@ pub use session_set::SessionSet;
 /// The error types that the crate's operations return.
 pub mod errors {
     pub use crate::bundle::BundleError;
+    pub use crate::chain::{ChainOpenError, ChainSealError};
     pub use crate::error::{DecodeError, KeyError, NonContributory};
     pub use crate::identity::InvalidSignature;
     pub use crate::prekeys::PreKeyError;
@@ -259,6 +294,7 @@ pub mod errors {
 /// The parts that [`SessionSet::export_parts`](crate::SessionSet::export_parts) and
 /// [`PreKeys::export_parts`](crate::PreKeys::export_parts) write.
 pub mod export {
+    pub use crate::chain::OwnChainParts;
     pub use crate::prekeys::{OneTimeChange, OneTimeId, PreKeysParts};
     pub use crate::session_set::SessionSetParts;
     pub use crate::skipped::{PageChange, PageId};
@@ -268,6 +304,11 @@ pub mod export {
 /// consists of.
 pub mod limits {
     pub use crate::bundle::MAX_BUNDLE_PART_LEN;
+    pub use crate::chain::{
+        CHAIN_CONTEXT_LEN, CHAIN_KEYS_LEN, CHAIN_MAC_LEN, MAX_CHAIN_AGE_MS, MAX_CHAIN_BODY_LEN,
+        MAX_CHAIN_GAP, MAX_CHAIN_MESSAGES, MAX_CHAIN_SKIPPED_KEYS, MAX_CHAIN_TARGETS,
+        MAX_PEER_CHAINS, RENEWAL_AGE_MS,
+    };
     pub use crate::identity::{
         ACCOUNT_PROOF_LEN, IDENTITY_CERTIFICATE_LEN, IDENTITY_KEY_LEN, ROSTER_SIGNATURE_LEN,
     };

@@ -3,7 +3,7 @@
 use chacha20poly1305::aead::AeadInOut;
 use chacha20poly1305::{ChaCha20Poly1305, KeyInit};
 use sha2::{Digest, Sha256};
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::codec::put;
 use crate::kdf::{MessageSeed, block32, hkdf};
@@ -63,6 +63,22 @@ impl<'a> MessageKey<'a> {
         // One HKDF takes in both ratchets' keys and the associated data:
         // key || nonce = HKDF(salt = post-quantum key, ikm = seed, info = label || SHA-256(AD))
         let output = hkdf::<44>(post_quantum.as_bytes(), seed.as_bytes(), &info);
+        Self::of_output(&output, ad)
+    }
+
+    /// Derives key and nonce from the key that a sender chain gives this message, and from its
+    /// associated data. What a device that is set back seals therefore has another key, too.
+    pub(crate) fn derive_in_chain(seed: &MessageSeed, ad: &'a BodyAd) -> Self {
+        let mut info = [0; labels::CHAIN_MESSAGE.len() + 32];
+        // CHK-48: a body opens only under the key that its own associated data give.
+        let rest = put(&mut info, labels::CHAIN_MESSAGE);
+        put(rest, &ad.digest);
+        // key || nonce = HKDF(salt = 0, ikm = seed, info = label || SHA-256(AD))
+        let output = hkdf::<44>(&[0; 32], seed.as_bytes(), &info);
+        Self::of_output(&output, ad)
+    }
+
+    fn of_output(output: &Zeroizing<[u8; 44]>, ad: &'a BodyAd) -> Self {
         let mut nonce = [0; NONCE_LEN];
         for (to, from) in nonce.iter_mut().zip(output.iter().skip(32)) {
             *to = *from;

@@ -17,7 +17,7 @@ pub(crate) use waxseal_vectors::harness::{
 use crate::codec::Writer;
 use crate::dh::DhKeyPair;
 use crate::kem::KemSeed;
-use crate::{IdentityKey, IdentityKeyPair, PreKeys, labels, post_quantum};
+use crate::{IdentityKey, IdentityKeyPair, PreKeys, chain, labels, post_quantum};
 
 // These files have one test vector per line.
 #[rustfmt::skip]
@@ -55,10 +55,17 @@ fn checks_of(variant: &str) -> &'static [u16] {
         "InvalidCertificate" => &[10],
         "InvalidSignedPreKeys" => &[11],
         "InvalidOneTimePreKeys" => &[12],
-        "OwnIdentity" => &[17],
-        "Unauthenticated" => &[18, 19, 24, 30, 48, 100],
-        "AlreadyReceived" => &[21],
-        "JumpTooFar" => &[22],
+        "OwnIdentity" => &[17, 370],
+        "Unauthenticated" => &[18, 19, 24, 30, 48, 100, 373, 374, 375],
+        "RepeatedTarget" => &[370],
+        "RecipientLeft" => &[371],
+        "ChainExhausted" => &[372],
+        "UnknownChain" => &[373],
+        "ContradictoryKeys" => &[378, 379],
+        "ChainLeft" => &[384],
+        "ChainExpired" => &[385],
+        "AlreadyReceived" => &[21, 376],
+        "JumpTooFar" => &[22, 377],
         "UnknownPreKey" => &[25, 26],
         "ReplayedInitialMessage" => &[27],
         "ReplayMemoryFull" => &[28],
@@ -113,6 +120,9 @@ pub(crate) fn run(operation: &str, input: Input<'_>) -> Outcome {
         "open_refusal" => refusal::open_refusal(input),
         "session_id" => refusal::session_id(input),
         "session_digest" => refusal::session_digest(input),
+        "chain_start" | "chain_auth_key" | "chain_seal" | "chain_key_slot" | "chain_open" => {
+            chain::tests::vectors::run(operation, input)
+        }
         "safety_number" => safety_number::safety_number(input),
         "compare_scanned" => safety_number::compare_scanned(input),
         _ => post_quantum::tests::vectors::run(operation, input),
@@ -150,6 +160,14 @@ fn labels_of(operation: &str) -> Vec<&'static [u8]> {
         "seal_refusal" => vec![labels::REFUSAL],
         "session_id" => vec![labels::SESSION_ID],
         "session_digest" => vec![labels::SESSION_DIGEST],
+        "chain_start" => vec![labels::CHAIN_AD, labels::CHAIN_START],
+        "chain_auth_key" => vec![labels::CHAIN_AUTH_KEY],
+        "chain_seal" => vec![
+            labels::CHAIN_MESSAGE,
+            labels::CHAIN_HEADER_MAC,
+            labels::CHAIN_MAC,
+        ],
+        "chain_key_slot" => vec![labels::CHAIN_KEY_SLOT],
         "safety_number" => vec![labels::FINGERPRINT_START, labels::FINGERPRINT_STEP],
         _ => vec![],
     }
@@ -190,8 +208,23 @@ fn vectors_cover_every_label_and_every_check_that_bytes_can_break() {
             50,
             "parts are storage of this device, and no other implementation reads them",
         ),
+        (
+            380,
+            "nothing is refused: keys of a chain that is held are ignored",
+        ),
+        (
+            381,
+            "messages are given up, and show as CHK-376 when they arrive",
+        ),
+        (382, kept),
+        (383, kept),
+        (
+            386,
+            "exports are storage of this device, and no other implementation reads them",
+        ),
+        (387, own_limit),
     ];
-    let checks = (1..=50).chain([99, 100]);
+    let checks = (1..=50).chain([99, 100]).chain(370..=387);
     harness::assert_coverage(CRATE.folder, checks, &without, labels::ALL, labels_of);
 }
 

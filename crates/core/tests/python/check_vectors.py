@@ -1006,6 +1006,179 @@ def session_id(given):
     return {"session_id": name[:16]}
 
 
+# ------------------------------------------------------------------------------------------- chains
+
+MAX_CHAIN_GAP, MAX_CHAINS, MAX_CHAIN_AGE_MS = 2_000, 3, 8 * 24 * 3_600 * 1_000
+
+
+def chain_ad(context, owner, number):
+    return SHA256(label2("chain-associated-data") + context + owner + be32(number))
+
+
+def chain_start(given):
+    ad = chain_ad(given["context"], given["owner"], given["number"])
+    header_key, chain_key, root = split(HKDF(ad, given["seed"], label2("chain-start"), 96))
+    return {"associated_data": ad, "header_key": header_key, "chain_key": chain_key, "auth_root": root}
+
+
+def auth_key_of(root, recipient):
+    return HMAC(root, label2("chain-auth-key") + recipient)
+
+
+def chain_auth_key(given):
+    return {"auth_key": auth_key_of(given["auth_root"], given["recipient"])}
+
+
+def chain_digests(body, associated_data):
+    return SHA256(body) + SHA256(associated_data)
+
+
+def chain_key_slot(given):
+    digests = chain_digests(given["body"], given["associated_data"])
+    return {"session_associated_data": label2("chain-key-slot") + digests}
+
+
+def mac_slot(key, body, associated_data):
+    return HMAC(key, label2("chain-mac") + chain_digests(body, associated_data))[:16]
+
+
+def chain_body_key(seed, ad):
+    secret = HKDF(bytes(32), seed, label2("chain-message") + SHA256(ad), 44)
+    return secret[:32], secret[32:]
+
+
+def chain_header_mac(key, ad, tag, ciphertext):
+    return HMAC(key, label2("chain-header-mac") + ad + tag + ciphertext)[:16]
+
+
+def chain_seal(given):
+    owner, targets, recipients = given["owner"], given["targets"], given["recipients"]
+    require(len(targets) <= 4_096 and owner not in targets and len(set(targets)) == len(targets), 370)
+    require(set(recipients) <= set(targets), 371)
+    n = given["n"]
+    require(n < 2**32 - 1, 372)
+    ad = chain_ad(given["context"], owner, given["number"])
+    header = be32(n) + be64(given["version"]) + given["state_hash"] + given["roster"]
+    seed, next_key = step_chain(given["chain_key"])
+    callers = given["associated_data"]
+    key, nonce = chain_body_key(seed, ad + header + callers)
+    text = ChaCha20Poly1305(key).encrypt(nonce, given["plaintext"], ad + header + callers)
+    enc, mac = derive_header_keys(given["header_key"])
+    tag = text[-16:]
+    ciphertext = chacha20(enc, tag[:12], header)
+    body = b"\x04" + ciphertext + chain_header_mac(mac, ad, tag, ciphertext) + text
+    slots = []
+    for target in targets:
+        own = auth_key_of(given["auth_root"], target)
+        keys = b"\x01" + be32(given["number"]) + be32(n) + given["chain_key"] + given["header_key"] + own
+        slots.append(mac_slot(own, body, callers) if target in recipients else keys)
+    return {"body": body, "slots": slots, "next_chain_key": next_key}
+
+
+def read_chain_body(body):
+    require(len(body) <= 132_096 + 101, 1)
+    require(len(body) >= 1, 14)
+    require(body[0] == 4, 2)
+    require(len(body) >= 101, 14)
+    return body[1:69], body[69:85], body[85:]
+
+
+def read_chain_keys(slot):
+    require(len(slot) <= 105, 1)
+    require(len(slot) >= 1, 3)
+    require(slot[0] == 1, 2)
+    require(len(slot) == 105, 3)
+    number, n = struct.unpack(">II", slot[1:9])
+    return number, n, *split(slot[9:])
+
+
+def open_chain_header(ad, header_key, body):
+    """The plaintext of a header, or None if it does not authenticate."""
+    ciphertext, wanted, text = read_chain_body(body)
+    enc, mac = derive_header_keys(header_key)
+    if not constant_time.bytes_eq(chain_header_mac(mac, ad, text[-16:], ciphertext), wanted):
+        return None
+    return chacha20(enc, text[-16:][:12], ciphertext)
+
+
+class PeerChains:
+    def __init__(self, owner, context):
+        self.owner, self.context, self.chains = owner, context, {}
+
+    def check_time(self, number, chain, accepted):
+        newer = [other["first"] for known, other in self.chains.items() if known > number]
+        require(all(accepted <= first for first in newer), 384)
+        if chain:
+            require(accepted - chain["first"] <= MAX_CHAIN_AGE_MS, 385)
+
+    def open(self, message):
+        slot, body, callers = message["slot"], message["body"], message["associated_data"]
+        accepted = message["accepted_at_ms"]
+        if len(slot) != 16:
+            number, slot_n, chain_key, header_key, auth_key = read_chain_keys(slot)
+        _, _, text = read_chain_body(body)
+        if len(slot) == 16:
+            for number in sorted(self.chains, reverse=True):
+                chain = self.chains[number]
+                ad = chain_ad(self.context, self.owner, number)
+                header = open_chain_header(ad, chain["header_key"], body)
+                if header:
+                    break
+            else:
+                raise Refused("CHK-373")
+            require(constant_time.bytes_eq(mac_slot(chain["auth_key"], body, callers), slot), 374)
+            self.check_time(number, chain, accepted)
+        else:
+            chain = self.chains.get(number)
+            if chain:
+                require((header_key, auth_key) == (chain["header_key"], chain["auth_key"]), 378)
+            ad = chain_ad(self.context, self.owner, number)
+            header = open_chain_header(ad, header_key, body)
+            require(header is not None, 373)
+            require(int.from_bytes(header[:4], "big") == slot_n, 379)
+            self.check_time(number, chain, accepted)
+            fresh = {"header_key": header_key, "auth_key": auth_key, "key": chain_key, "n": slot_n}
+            if not chain:
+                chain = fresh | {"first": accepted, "skipped": {}}
+            elif slot_n - chain["n"] > MAX_CHAIN_GAP:
+                chain = chain | fresh
+        n = int.from_bytes(header[:4], "big")
+        chain = chain | {"skipped": dict(chain["skipped"]), "first": min(chain["first"], accepted)}
+        if n < chain["n"]:
+            require(n in chain["skipped"], 376)
+            seed = chain["skipped"].pop(n)
+        else:
+            require(n - chain["n"] <= MAX_CHAIN_GAP and n < 2**32 - 1, 377)
+            for skipped in range(chain["n"], n):
+                chain["skipped"][skipped], chain["key"] = step_chain(chain["key"])
+            seed, chain["key"] = step_chain(chain["key"])
+            chain["n"] = n + 1
+        ad += header + callers
+        key, nonce = chain_body_key(seed, ad)
+        try:
+            plaintext = ChaCha20Poly1305(key).decrypt(nonce, text, ad)
+        except InvalidTag:
+            raise Refused("CHK-375") from None
+        for oldest in sorted(chain["skipped"])[:-2_000]:
+            del chain["skipped"][oldest]
+        self.chains[number] = chain
+        if len(self.chains) > MAX_CHAINS:
+            del self.chains[min(self.chains)]
+        version = int.from_bytes(header[4:12], "big")
+        claims = {"version": version, "state_hash": header[12:44], "roster": header[44:]}
+        return claims | {"number": number, "n": n, "plaintext": plaintext, "chains": sorted(self.chains)}
+
+
+def chain_open(given):
+    peer = PeerChains(given["owner"], given["context"])
+    for message in given["messages"][:-1]:
+        try:
+            peer.open(message)
+        except Refused:
+            raise AssertionError("only the last message may be refused") from None
+    return peer.open(given["messages"][-1])
+
+
 # ------------------------------------------------------------------------------------ safety number
 
 

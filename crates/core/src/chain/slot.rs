@@ -1,0 +1,203 @@
+//! Slots: what each recipient of a message on a chain gets besides the body.
+
+use hmac::digest::FixedOutput;
+use hmac::{Hmac, Mac};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use super::{AuthKey, AuthRoot};
+use crate::codec::{Reader, Writer};
+use crate::error::DecodeError;
+use crate::header_key::{HeaderKey, keyed};
+use crate::identity::IDENTITY_KEY_LEN;
+use crate::kdf::ChainKey;
+use crate::labels;
+use crate::secret::{Secret, with_wiped_stack};
+
+/// Length of a MAC slot in bytes: the first half of an HMAC-SHA-256.
+pub const CHAIN_MAC_LEN: usize = 16;
+/// Length of encoded [`ChainKeys`] in bytes.
+pub const CHAIN_KEYS_LEN: usize = 1 + 4 + 4 + 3 * 32;
+/// Length of exported [`PendingKeys`] in bytes.
+const PENDING_LEN: usize = 1 + 4 + 4 + 32;
+/// Version byte of [`ChainKeys`] and of [`PendingKeys`].
+const SLOT_VERSION: u8 = 0x01;
+
+/// What one recipient gets besides the body.
+pub enum ChainSlot {
+    /// The recipient does not have the chain yet. Encrypt the keys in the session with it.
+    Key(ChainKeys),
+    /// The recipient has the chain. The MAC shows it that the sender made this body.
+    Mac([u8; CHAIN_MAC_LEN]),
+}
+
+/// The keys of a chain for one recipient, from one message on.
+///
+/// They travel as the plaintext of a message in the session of the two devices, under
+/// [`ChainKeys::associated_data`].
+///
+/// # Size
+/// 105 bytes when encoded:
+///
+/// | offset | bytes | field |
+/// |---:|---:|---|
+/// | 0 | 1 | version 01 |
+/// | 1 | 4 | number of the chain, big-endian |
+/// | 5 | 4 | number of the message, big-endian |
+/// | 9 | 32 | chain key of that message |
+/// | 41 | 32 | header key of the chain |
+/// | 73 | 32 | key that the sender shares with this recipient |
+pub struct ChainKeys {
+    pub(super) number: u32,
+    pub(super) n: u32,
+    pub(super) key: ChainKey,
+    pub(super) header_key: HeaderKey,
+    pub(super) auth_key: AuthKey,
+}
+
+impl ChainKeys {
+    /// The associated data under which the keys travel in a session. They bind the keys to the body
+    /// and to the body's associated data.
+    #[must_use]
+    pub fn associated_data(body: &[u8], associated_data: &[u8]) -> Vec<u8> {
+        // label || SHA-256(body) || SHA-256(caller's associated data)
+        let digests = [body, associated_data].map(|bytes| <[u8; 32]>::from(Sha256::digest(bytes)));
+        [labels::CHAIN_KEY_SLOT, &digests.concat()].concat()
+    }
+
+    /// Encodes the keys. The bytes are secret: encrypt them in the session, and nowhere else.
+    #[must_use]
+    pub fn encode(&self) -> Zeroizing<Vec<u8>> {
+        let mut writer = Writer::new(SLOT_VERSION, CHAIN_KEYS_LEN);
+        writer.u32(self.number);
+        writer.u32(self.n);
+        writer.bytes(self.key.as_bytes());
+        writer.bytes(self.header_key.as_bytes());
+        writer.bytes(self.auth_key.as_bytes());
+        writer.finish()
+    }
+
+    /// Decodes the plaintext of a key slot.
+    ///
+    /// # Errors
+    /// [`DecodeError`] if the bytes are not the keys of a chain.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(SLOT_VERSION, bytes, CHAIN_KEYS_LEN)?;
+        let keys = Self {
+            number: reader.u32()?,
+            n: reader.u32()?,
+            key: ChainKey::from_bytes(reader.array()?),
+            header_key: HeaderKey::from_bytes(reader.array()?),
+            auth_key: AuthKey::from_bytes(reader.array()?),
+        };
+        reader.finish()?;
+        Ok(keys)
+    }
+
+    /// Number of the chain among those of its owner.
+    #[must_use]
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// Whether header key and recipient's key are these, compared in constant time.
+    pub(super) fn are_of(&self, header_key: &HeaderKey, auth_key: &AuthKey) -> bool {
+        let header = self.header_key.as_bytes().ct_eq(header_key.as_bytes());
+        (header & self.auth_key.as_bytes().ct_eq(auth_key.as_bytes())).into()
+    }
+}
+
+/// The place of a sealed message in its chain. With it, devices that join before the message is
+/// accepted get key slots for it, see [`OwnChain::add_target`](super::OwnChain::add_target).
+///
+/// # Security
+/// It opens this message and all later ones of the chain. Keep it next to the sealed message only
+/// until the provider has accepted that message.
+///
+/// # Size
+/// 41 bytes when exported: version 01, number of the chain be32, number of the message be32, chain
+/// key 32.
+pub struct PendingKeys {
+    pub(super) number: u32,
+    pub(super) n: u32,
+    pub(super) key: ChainKey,
+}
+
+impl PendingKeys {
+    /// Exports the keys. The bytes are secret.
+    #[must_use]
+    pub fn export(&self) -> Zeroizing<Vec<u8>> {
+        let mut writer = Writer::new(SLOT_VERSION, PENDING_LEN);
+        writer.u32(self.number);
+        writer.u32(self.n);
+        writer.bytes(self.key.as_bytes());
+        writer.finish()
+    }
+
+    /// Reads what [`PendingKeys::export`] wrote.
+    ///
+    /// # Errors
+    /// [`DecodeError`] if the bytes are not such an export.
+    pub fn import(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(SLOT_VERSION, bytes, PENDING_LEN)?;
+        let keys = Self {
+            number: reader.u32()?,
+            n: reader.u32()?,
+            key: ChainKey::from_bytes(reader.array()?),
+        };
+        reader.finish()?;
+        Ok(keys)
+    }
+}
+
+impl AuthRoot {
+    /// Derives the key that the sender shares with one recipient.
+    pub(super) fn key_for(&self, recipient: &[u8; IDENTITY_KEY_LEN]) -> AuthKey {
+        // K_i = HMAC(R, label || recipient's identity)
+        let mut key = Secret::from_bytes(&[0; 32]);
+        with_wiped_stack(|| {
+            let mut mac = keyed(self.as_bytes());
+            mac.update(labels::CHAIN_AUTH_KEY);
+            mac.update(recipient);
+            mac.finalize_into(key.as_mut_bytes().into());
+        });
+        AuthKey(key)
+    }
+}
+
+/// What the MAC slots of one message cover: `label || SHA-256(body) || SHA-256(caller's AD)`.
+pub(super) struct MacInput {
+    body: [u8; 32],
+    caller_ad: [u8; 32],
+}
+
+impl MacInput {
+    pub(super) fn new(body: &[u8], caller_ad: &[u8]) -> Self {
+        Self {
+            body: Sha256::digest(body).into(),
+            caller_ad: Sha256::digest(caller_ad).into(),
+        }
+    }
+
+    fn mac(&self, key: &AuthKey) -> Hmac<Sha256> {
+        let mut mac = keyed(key.as_bytes());
+        mac.update(labels::CHAIN_MAC);
+        mac.update(&self.body);
+        mac.update(&self.caller_ad);
+        mac
+    }
+
+    /// Makes the MAC slot for the recipient with this key.
+    pub(super) fn slot(&self, key: &AuthKey) -> [u8; CHAIN_MAC_LEN] {
+        let mac = with_wiped_stack(|| self.mac(key).finalize().into_bytes());
+        let mut slot = [0; CHAIN_MAC_LEN];
+        slot.iter_mut().zip(mac).for_each(|(to, from)| *to = from);
+        slot
+    }
+
+    /// Whether the sender made this slot, compared in constant time.
+    pub(super) fn verify(&self, key: &AuthKey, slot: &[u8; CHAIN_MAC_LEN]) -> bool {
+        with_wiped_stack(|| self.mac(key).verify_truncated_left(slot)).is_ok()
+    }
+}
