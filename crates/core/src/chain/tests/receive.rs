@@ -1,6 +1,7 @@
 //! Headers, numbers and chains of the receiving side.
 
 use super::*;
+use crate::chain::header::ChainHeader;
 use crate::error::DecodeError;
 
 /// Opens a body with a MAC slot that the owner of the chain made for Bob and this body.
@@ -144,13 +145,13 @@ fn chk377_the_last_number_of_a_chain_is_refused() {
     let mut keys = keys(&message, 0);
     keys.n = u32::MAX;
     let ad = group.chain.name.ad();
-    let header = super::super::header::ChainHeader {
+    let header = ChainHeader {
         n: u32::MAX,
         claims: CLAIMS,
     };
     let tag: &[u8; 16] = message.body.last_chunk().unwrap();
     let key = &group.chain.header_key;
-    let header = super::super::header::seal(key, &ad, tag, &header.to_bytes());
+    let header = header::seal(key, &ad, tag, &header.to_bytes());
     let body = [[4].as_slice(), &header, &message.body[85..]].concat();
     let refused = unchanged_by_refusal(&mut group.peers[1], |carol| {
         carol.open_with_keys(&body, keys, b"ad", 1)
