@@ -18,7 +18,6 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::header::MAC_LEN;
 use crate::identity::{IDENTITY_KEY_LEN, IdentityKey};
 use crate::kdf::{ChainKey, block32, hkdf};
 use crate::labels;
@@ -137,8 +136,6 @@ impl ChainStart {
 fn body_ad(ad: &ChainAd, header: &[u8; CHAIN_HEADER_LEN], caller_ad: &[u8]) -> BodyAd {
     BodyAd::new([ad.0.as_slice(), header, caller_ad].concat())
 }
-
-const _: () = assert!(MAC_LEN == CHAIN_MAC_LEN, "both are half of an HMAC-SHA-256");
 
 #[cfg(test)]
 pub(crate) mod tests;

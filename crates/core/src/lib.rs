@@ -153,8 +153,8 @@
 //!
 //! ## Send one message to many devices
 //!
-//! An [`OwnChain`] seals one body for all devices of a group. A device that does not have the chain
-//! yet gets it in a key slot, through the session with it; the others get a MAC of 16 bytes.
+//! An [`OwnChain`] seals one body for all devices of a group. A device without the chain gets it in
+//! a key slot, which travels in the session with that device. The others get a MAC of 16 bytes.
 //!
 //! ```
 //! # use waxseal_core::{ChainClaims, ChainKeys, ChainSlot, IdentityKeyPair, OwnChain, PeerChains};

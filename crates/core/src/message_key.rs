@@ -17,8 +17,8 @@ pub(crate) const NONCE_LEN: usize = 12;
 
 /// Associated data of one body, with its hash.
 ///
-/// `session associated data || header || caller's associated data`; the first two have fixed
-/// lengths.
+/// `associated data of the session or chain || header || caller's associated data`; the first two
+/// have fixed lengths.
 pub(crate) struct BodyAd {
     bytes: Vec<u8>,
     digest: [u8; 32],

@@ -152,7 +152,7 @@ impl RelayClient {
         Ok(DeviceSession::new(session, *relay_key, key))
     }
 
-    /// Has a device leave its account, which is no manager. The relay stops it at once. First post
+    /// Has a device that is no manager leave its account. The relay stops it at once. First post
     /// what `Client::leave` says, and call this once `Client::leaving` is `Told`. `relay_key` is
     /// the pinned key, and `prove` is the same as for [`register`](Self::register).
     ///

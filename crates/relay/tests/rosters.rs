@@ -410,6 +410,11 @@ fn an_account_of_before_gets_its_first_roster_from_its_own_device() {
     assert_eq!(code(send(by, &bob, &alice, "x")), ErrorCode::NoRoster);
     let phone = &alice.devices[0];
     assert_eq!(code(send(phone, &alice, &bob, "x")), ErrorCode::NoRoster);
+    let key = phone.client.card().unwrap().relay_key;
+    let left = phone
+        .client
+        .leave(&key, &phone.me, |context| phone.prove(context));
+    assert_eq!(code(left), ErrorCode::NoRoster);
     // Nobody else gives the account a roster.
     for number in [1, 2] {
         let owner = Arc::new(Owner::new("alice"));

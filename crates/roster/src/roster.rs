@@ -132,7 +132,7 @@ impl Roster {
     }
 
     /// The devices to send to now: all, or only the managers if the roster is older than
-    /// [`MAX_ROSTER_AGE_MS`].
+    /// [`MAX_ROSTER_AGE_MS`], or dated more than [`MAX_ROSTER_AHEAD_MS`] ahead.
     ///
     /// A relay can hold back the news that a device was removed, but not for longer.
     pub fn counting(&self, now_ms: u64) -> impl Iterator<Item = &DeviceEntry> {

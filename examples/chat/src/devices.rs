@@ -43,11 +43,12 @@ pub fn remove(chat: &mut Chat, device: u32, yes: bool) -> Outcome<()> {
     let mut changed = Vec::new();
     let mut ran = Ok(());
     // What was signed before a stop goes to the relay first. It may be this.
-    let is_signed = chat.client().pending_roster()?.is_some();
-    if is_signed {
+    let was_listed = has_device(chat, device)?;
+    if chat.client().pending_roster()?.is_some() {
         ran = post_roster(chat, &mut changed);
     }
-    if ran.is_ok() && (!is_signed || has_device(chat, device)?) {
+    // A device that was never there is refused.
+    if ran.is_ok() && (!was_listed || has_device(chat, device)?) {
         chat.courier.remove_device(device, now())?;
         ran = post_roster(chat, &mut changed);
     }

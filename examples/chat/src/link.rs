@@ -29,7 +29,7 @@ pub fn join(folder: &Path, options: &RelayOptions) -> Outcome<()> {
     home.memory.relay = Some(Relay::at(address));
     home.remember()?;
     println!(
-        "On the device that has the account, run:\n\n  link {}\n",
+        "On the device that manages the account, run:\n\n  link {}\n",
         *linking.code()
     );
     let mut is_asked = false;
@@ -70,7 +70,7 @@ pub fn join(folder: &Path, options: &RelayOptions) -> Outcome<()> {
     });
     chat.print_notices();
     ended?;
-    println!("linked as device {device} of {name}");
+    println!("linked as device {device} of {}", printable(&name));
     print_keys(&chat)?;
     chat.close();
     Ok(())

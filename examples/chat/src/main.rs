@@ -132,8 +132,8 @@ pub enum Command {
         #[arg(long)]
         follow: bool,
         /// Print one JSON object per message: id, from, text, sent_at_ms, accepted_at_ms,
-        /// reportable. `to` is there if another device of yours sent it, and `from_removed_device`
-        /// if its sender has removed the device
+        /// reportable. `to` and `status` are there if another device of yours sent it, and
+        /// `from_removed_device` if its sender has removed the device
         #[arg(long)]
         json: bool,
     },
@@ -141,7 +141,7 @@ pub enum Command {
     Messages {
         /// List only messages exchanged with this peer
         peer: Option<String>,
-        /// Print one JSON object per message, as `receive` does, with the field `to` added;
+        /// Print one JSON object per message, as `receive` does, always with `to`;
         /// accepted_at_ms is null until the relay has accepted the message
         #[arg(long)]
         json: bool,

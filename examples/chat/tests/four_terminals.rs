@@ -66,6 +66,7 @@ struct Laptop<'a> {
 impl<'a> Laptop<'a> {
     fn start(world: &'a World, words: &[String], expected: String) -> Self {
         let words: Vec<_> = words.iter().map(String::as_str).collect();
+        assert_eq!(words[..2], ["--home", "laptop"]);
         let talk = world.talk(LAPTOP, &words[words.len() - 1..]);
         Self {
             world,
@@ -77,6 +78,7 @@ impl<'a> Laptop<'a> {
     /// Does on the phone what the laptop asks for. Replaces the code, which the user copies, and
     /// the digits, which the user types.
     fn go_on(mut self, words: &[String], expected: &str, meant: &mut HashMap<String, String>) {
+        assert_eq!(words[..2], ["--home", "alice"]);
         let mut words: Vec<_> = words[2..].iter().map(String::as_str).collect();
         let line = self.talk.line_with(words[0]).unwrap();
         if words[0] == "sync" {

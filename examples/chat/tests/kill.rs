@@ -1,7 +1,8 @@
 //! Kills relay, vault, reviewer and clients with SIGKILL at random moments while several accounts
 //! exchange messages. Every message must arrive exactly once and be reportable. A report that is
 //! submitted twice must count once, and must open. In some rounds an account loses its device, and
-//! the others accept its new identity.
+//! the others accept its new identity. `devices` does the same with two devices of each of two
+//! accounts.
 //!
 //! By default there are ten rounds of 100 messages, which take about a minute. Ten rounds of 1,000
 //! take some minutes: `cargo test -p waxseal-chat --test kill -- --ignored --nocapture`. The

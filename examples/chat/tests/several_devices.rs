@@ -111,8 +111,8 @@ fn a_user_is_warned_of_changes_of_devices_and_accounts() {
     world.chat(BOB, &["receive"]).output();
     world.chat(ALICE, &["receive"]).output();
 
-    // Whoever has a device that manages the account adds one. The others hear of it with the first
-    // message of any device that knows.
+    // Alice's phone manages the account and adds another device. It tells the laptop. Peers hear of
+    // it with the first message of a device that knows.
     world.link(ALICE, TABLET);
     world
         .chat(TABLET, &["send", "bob", "from the tablet"])

@@ -79,8 +79,8 @@ pub enum ChainOpenError {
     /// The body, its slot or its associated data do not authenticate. Drop the message.
     #[error("message does not authenticate")]
     Unauthenticated,
-    /// The message's key was used or given up: the message is a duplicate, or later than the limits
-    /// allow. Drop it.
+    /// The message's key was used or given up: the message is a duplicate, later than the limits
+    /// allow, or from before this device got the chain. Drop it.
     #[error("message was received before")]
     AlreadyReceived,
     /// More messages than [`MAX_CHAIN_GAP`](crate::limits::MAX_CHAIN_GAP) are missing before this

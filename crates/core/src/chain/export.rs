@@ -21,7 +21,7 @@ const OWN_LEN: usize = CHAIN_CONTEXT_LEN + IDENTITY_KEY_LEN + 4 + 8 + 3 * 32 + 4
 /// Length of one recipient: identity, number of a message.
 const RECIPIENT_LEN: usize = IDENTITY_KEY_LEN + 4;
 /// Maximum length of the recipients.
-const MAX_RECIPIENTS_LEN: usize = 1 + 4 + MAX_CHAIN_TARGETS * RECIPIENT_LEN;
+const MAX_RECIPIENTS_LEN: usize = 1 + 4 + 4 + MAX_CHAIN_TARGETS * RECIPIENT_LEN;
 /// Length of a skipped key: number, seed.
 const SKIPPED_LEN: usize = 4 + 32;
 /// Length of a peer's chain without its skipped keys: number, three keys, number of the next
@@ -34,11 +34,14 @@ const MAX_PEER_LEN: usize =
     1 + PEER_LEN + MAX_PEER_CHAINS * (PEER_CHAIN_LEN + MAX_CHAIN_SKIPPED_KEYS * SKIPPED_LEN);
 
 /// An exported [`OwnChain`]. Every message changes the state; only key slots change the recipients.
+///
+/// Store both parts in one transaction, or neither. If storing fails, import the stored chain again
+/// before the next export.
 pub struct OwnChainParts {
     /// The secret state. 213 bytes.
     pub state: Zeroizing<Vec<u8>>,
     /// The recipients, which replace the stored ones. `None` if these have not changed since the
-    /// last export or the import. 5 bytes, and 68 per recipient.
+    /// last export or the import. 9 bytes, and 68 per recipient.
     pub recipients: Option<Vec<u8>>,
 }
 
@@ -59,7 +62,8 @@ impl OwnChain {
         let is_changed = core::mem::replace(&mut self.is_changed, false);
         let recipients = is_changed.then(|| {
             let len = self.recipients.len().saturating_mul(RECIPIENT_LEN);
-            let mut writer = Writer::new(CHAIN_VERSION, len.saturating_add(4));
+            let mut writer = Writer::new(CHAIN_VERSION, len.saturating_add(8));
+            writer.u32(self.name.number);
             writer.count(self.recipients.len());
             for (device, given_at) in &self.recipients {
                 writer.bytes(device);
@@ -94,8 +98,9 @@ impl OwnChain {
         let count = reader.count(MAX_CHAIN_TARGETS, 0)?;
         reader.finish()?;
         let mut reader = Reader::new(CHAIN_VERSION, recipients, MAX_RECIPIENTS_LEN)?;
-        // CHK-386: the state counts as many recipients as there are.
-        if reader.count(MAX_CHAIN_TARGETS, RECIPIENT_LEN)? != count {
+        // CHK-386: these are the recipients of this chain, as many as its state counts.
+        let is_same = reader.u32()? == name.number;
+        if reader.count(MAX_CHAIN_TARGETS, RECIPIENT_LEN)? != count || !is_same {
             return Err(DecodeError::Malformed);
         }
         for _ in 0..count {
@@ -186,6 +191,10 @@ impl PeerChain {
             first_accepted_at_ms: reader.u64()?,
             skipped: BTreeMap::new(),
         };
+        // CHK-386: a message has opened on the chain.
+        if chain.n == 0 {
+            return Err(DecodeError::NotCanonical);
+        }
         for _ in 0..reader.count(MAX_CHAIN_SKIPPED_KEYS, SKIPPED_LEN)? {
             let n = reader.u32()?;
             let seed = MessageSeed::from_bytes(reader.array()?);

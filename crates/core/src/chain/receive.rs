@@ -63,6 +63,9 @@ pub struct OpenedChainMessage {
 /// # Security
 /// Pass keys only if they came in a session with the owner of these chains. `accepted_at_ms` is the
 /// time at which the provider accepted the message; authenticate it before.
+///
+/// After opening, check that the associated data commit to the plaintext. A dishonest sender can
+/// otherwise give two recipients different content in one body.
 pub struct PeerChains {
     pub(super) context: [u8; CHAIN_CONTEXT_LEN],
     pub(super) owner: [u8; IDENTITY_KEY_LEN],
@@ -149,20 +152,18 @@ impl PeerChains {
             .rev()
             .find_map(|(at, chain)| {
                 let ad = self.ad(chain.number);
-                Some((at, sealed.open_header(&chain.header_key, &ad)?, ad))
+                let header = sealed.open_header(&chain.header_key, &ad)?;
+                Some((at, chain, header, ad))
             });
-        let (at, header, ad) = found.ok_or(ChainOpenError::UnknownChain)?;
-        let Some(chain) = self.chains.get(at) else {
-            return Err(ChainOpenError::UnknownChain);
-        };
+        let (at, chain, header, ad) = found.ok_or(ChainOpenError::UnknownChain)?;
         // CHK-374: the owner of the chain made this slot, for this device, over this body and the
         // caller's associated data. Other recipients of the chain lack the key.
         if !MacInput::new(body, associated_data).verify(&chain.auth_key, slot) {
             return Err(ChainOpenError::Unauthenticated);
         }
         self.check_time(chain.number, Some(chain), accepted_at_ms)?;
-        let (number, start) = (chain.number, (&chain.key, chain.n));
-        let (seed, step) = chain.keys_of(start, header.n)?;
+        let number = chain.number;
+        let (seed, step) = chain.keys_of(header.n)?;
         let plaintext = open_body(&seed, &ad, &header, sealed.ciphertext, associated_data)?;
         if let Some(chain) = self.chains.get_mut(at) {
             chain.commit(step, header.n, accepted_at_ms);
@@ -173,7 +174,8 @@ impl PeerChains {
     /// Opens a message with a key slot. `keys` are the plaintext of the slot, which this device
     /// opened in a session with the owner of these chains, under [`ChainKeys::associated_data`].
     ///
-    /// The chain is kept, unless it is older than three that are held.
+    /// The chain is kept, unless it is older than three that are held. The keys of a chain that is
+    /// not kept leave no trace: only the session prevents that such a message opens twice.
     ///
     /// # Errors
     /// [`ChainOpenError`] says why the message was not opened.
@@ -204,13 +206,13 @@ impl PeerChains {
         }
         self.check_time(number, held, accepted_at_ms)?;
         let (seed, step) = match held {
-            // CHK-381: keys too far ahead move the chain forward. What lies between is given up.
-            Some(held) if keys.n.saturating_sub(held.n) > MAX_CHAIN_GAP => {
-                held.keys_of((&keys.key, keys.n), keys.n)?
+            // CHK-380: the key of the slot is not used for a chain that is held, so it cannot
+            // rewind it.
+            Some(held) if keys.n.saturating_sub(held.n) <= MAX_CHAIN_GAP => {
+                held.keys_of(header.n)?
             }
-            // CHK-380: other keys of a chain that is held are not used, so they cannot rewind it.
-            Some(held) => held.keys_of((&held.key, held.n), header.n)?,
-            None => ahead(&keys.key, keys.n, keys.n)?,
+            // CHK-381: keys too far ahead move the chain forward. What lies between is given up.
+            _ => ahead(&keys.key, keys.n, keys.n)?,
         };
         let plaintext = open_body(&seed, &ad, &header, sealed.ciphertext, associated_data)?;
         match place {
@@ -265,14 +267,10 @@ impl PeerChains {
 }
 
 impl PeerChain {
-    /// Derives the key of message `n`, from the chain key `start` or a skipped key.
-    fn keys_of(
-        &self,
-        (key, next): (&ChainKey, u32),
-        n: u32,
-    ) -> Result<(MessageSeed, Step), ChainOpenError> {
-        if n >= next {
-            return ahead(key, next, n);
+    /// Derives the key of message `n`, from the chain key or a skipped key.
+    fn keys_of(&self, n: u32) -> Result<(MessageSeed, Step), ChainOpenError> {
+        if n >= self.n {
+            return ahead(&self.key, self.n, n);
         }
         // CHK-376: each key is used once. If it is gone, the message was received before or given
         // up, or this device did not have the chain yet.
@@ -313,7 +311,10 @@ fn ahead(key: &ChainKey, next: u32, n: u32) -> Result<(MessageSeed, Step), Chain
     if ahead > MAX_CHAIN_GAP {
         return Err(too_far);
     }
-    let after = n.checked_add(1).ok_or(too_far)?;
+    let after = n.checked_add(1).ok_or(ChainOpenError::JumpTooFar {
+        ahead: u32::MAX,
+        max: MAX_CHAIN_GAP,
+    })?;
     with_wiped_stack(|| {
         let mut key = ChainKey::from_bytes(key.as_bytes());
         let skipped = (next..n).map(|n| {

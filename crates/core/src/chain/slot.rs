@@ -1,4 +1,4 @@
-//! Slots: what each recipient of a message on a chain gets besides the body.
+//! A slot is what one recipient of a message on a chain gets in addition to the body.
 
 use hmac::digest::FixedOutput;
 use hmac::{Hmac, Mac};
@@ -20,11 +20,11 @@ pub const CHAIN_MAC_LEN: usize = 16;
 /// Length of encoded [`ChainKeys`] in bytes.
 pub const CHAIN_KEYS_LEN: usize = 1 + 4 + 4 + 3 * 32;
 /// Length of exported [`PendingKeys`] in bytes.
-const PENDING_LEN: usize = 1 + 4 + 4 + 32;
+const PENDING_LEN: usize = 1 + 32 + 4 + 32;
 /// Version byte of [`ChainKeys`] and of [`PendingKeys`].
 const SLOT_VERSION: u8 = 0x01;
 
-/// What one recipient gets besides the body.
+/// What one recipient gets in addition to the body.
 pub enum ChainSlot {
     /// The recipient does not have the chain yet. Encrypt the keys in the session with it.
     Key(ChainKeys),
@@ -116,10 +116,11 @@ impl ChainKeys {
 /// until the provider has accepted that message.
 ///
 /// # Size
-/// 41 bytes when exported: version 01, number of the chain be32, number of the message be32, chain
-/// key 32.
+/// 69 bytes when exported: version 01, hash of the chain's name 32, number of the message be32,
+/// chain key 32.
 pub struct PendingKeys {
-    pub(super) number: u32,
+    /// The hash of the chain's name.
+    pub(super) ad: [u8; 32],
     pub(super) n: u32,
     pub(super) key: ChainKey,
 }
@@ -129,7 +130,7 @@ impl PendingKeys {
     #[must_use]
     pub fn export(&self) -> Zeroizing<Vec<u8>> {
         let mut writer = Writer::new(SLOT_VERSION, PENDING_LEN);
-        writer.u32(self.number);
+        writer.bytes(&self.ad);
         writer.u32(self.n);
         writer.bytes(self.key.as_bytes());
         writer.finish()
@@ -142,7 +143,7 @@ impl PendingKeys {
     pub fn import(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(SLOT_VERSION, bytes, PENDING_LEN)?;
         let keys = Self {
-            number: reader.u32()?,
+            ad: *reader.array()?,
             n: reader.u32()?,
             key: ChainKey::from_bytes(reader.array()?),
         };

@@ -370,11 +370,14 @@ fn chk387_a_pending_message_is_extended_on_its_own_chain_only() {
     // It has the chain already.
     let error = extend(&mut group.chain, &two[0]);
     assert_eq!(error, ChainSealError::NotExtensible);
+    // Neither the next chain nor one of this number in another context has the message.
     let mut next = group.chain.next(0, &mut rng(5)).unwrap();
-    assert_eq!(
-        extend(&mut next, &group.others[2]),
-        ChainSealError::NotExtensible
-    );
+    let mut elsewhere = OwnChain::start(&group.alice, &[8; 32], 1, 0, &mut rng(6));
+    for chain in [&mut next, &mut elsewhere] {
+        chain.seal(&CLAIMS, b"text", b"ad", &two).unwrap();
+        let error = extend(chain, &group.others[2]);
+        assert_eq!(error, ChainSealError::NotExtensible);
+    }
     // An older state of the chain does not know the message.
     let mut older = OwnChain::start(&group.alice, &CONTEXT, 1, 0, &mut rng(10));
     assert_eq!(

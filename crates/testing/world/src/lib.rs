@@ -21,8 +21,7 @@
 //! |---|---|---|
 //! | [`Pair`] | two [`Device`]s, each with its sessions | `waxseal-core` alone |
 //! | [`World`] | clients with their stores, and one [`Provider`] | all crates |
-//! | [`Household`] | accounts with several devices, and one [`Provider`] | devices that come and go
-//! |
+//! | [`Household`] | accounts with several devices, and one [`Provider`] | devices come and go |
 //! | [`Relay`] | a [`Provider`] with the provider interface, on a bad network | couriers |
 //! | [`Network`] | packets on their way: late, lost, repeated, out of order | |
 //! | [`Script`] | a list of [`Action`]s, read from any bytes | |

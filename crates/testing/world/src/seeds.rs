@@ -1,5 +1,6 @@
 //! Small inputs for each fuzz target, made from genuine messages, reports and states.
 
+mod chain;
 mod household;
 mod log;
 mod roster;
@@ -104,6 +105,9 @@ fn core(seeds: &mut Seeds) {
         .identity
         .seal_refusal(to, b"tags", b"ad", rng_of_refusal);
     decode("refusal", 11, &refusal.unwrap());
+    for (name, kind, bytes) in chain::chain() {
+        decode(name, kind, &bytes);
+    }
     let session = bob.sessions().export();
     // The export of a single session has the same bytes as the export of a set with one session,
     // but without the 28 bytes after the version.

@@ -15,9 +15,9 @@
 //! preamble is sent in the clear, because the relay knows the rosters. The session authenticates
 //! it.
 //!
-//! A device that can be removed, which is every one but a manager, carries its signed roster with
-//! the messages that begin a session. Whoever gets them after the device was removed can still tell
-//! whose they are.
+//! Any device but a manager can be removed. Such a device adds its signed roster to the messages
+//! that begin a session. A recipient that gets them after the removal can still tell which device
+//! sent them.
 
 use sha2::{Digest, Sha256};
 use waxseal_roster::limits::MAX_SIGNED_ROSTER_LEN;
@@ -54,7 +54,7 @@ impl RosterClaim {
         out
     }
 
-    /// A stored claim. `None` if there is none.
+    /// Reads a stored claim. Returns `None` if the bytes hold no claim.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         Self::read(bytes.try_into().ok()?)
     }

@@ -186,14 +186,11 @@ impl<S: Store> Client<S> {
             self.commit(transaction)?;
             return Ok(Next::Message);
         }
-        let roster = peer.roster().into_iter();
-        let mut counting = roster.flat_map(|roster| time.counting(roster));
-        if !counting.any(|entry| entry.id == device.0) {
-            drop(counting);
+        let counts = |roster| time.counting(roster).any(|entry| entry.id == device.0);
+        if !peer.roster().is_some_and(counts) {
             self.keep_pair(pair);
             return Ok(Next::Device); // it waits for a roster that is not too old
         }
-        drop(counting);
         let preamble = Preamble {
             sender,
             recipient: peer.roster().map(RosterClaim::of),

@@ -101,7 +101,7 @@ impl<S: Store> Client<S> {
         self.run(|client| {
             let roster = SignedRoster::decode(&bundles.roster)?.verify(peer.as_str())?;
             let known = client.take_peer(peer)?;
-            // CHK-315: the provider's word pins no roster of the own account.
+            // CHK-315: the account key of the own account never comes from the provider.
             let has_key = known.as_ref().and_then(Peer::account_key).is_some();
             if !has_key && *peer == client.me.account {
                 return Err(StartError::NoAccountKey);

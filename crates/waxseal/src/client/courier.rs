@@ -46,6 +46,10 @@ impl<S: Store> Client<S> {
             };
             let mut transaction = Transaction::default();
             transaction.delete(keys::envelope(number));
+            let mut sync = client.sync_record()?;
+            if sync.forget_leave_note(number) {
+                transaction.put_record(keys::sync(), &sync);
+            }
             let index = client.index(recipient, id)?;
             if let Some(mut index) = index.filter(|index| index.outbox == Some(number)) {
                 index.outbox = None;

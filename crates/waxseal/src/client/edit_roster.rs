@@ -345,9 +345,7 @@ impl<S: Store> Client<S> {
         transaction.put_record(keys::signing(), &signing.record);
         // The other devices of the account know before a new one can write.
         if roster.devices().len() > 1 {
-            let mut record = self.upkeep_or_new(&me)?;
-            (record.tells_roster, record.told_ms) = (true, 0);
-            transaction.put_record(keys::upkeep(&me), &record);
+            self.put_roster_to_tell(transaction)?;
         }
         let welcome = match is_add {
             true => self.welcome(roster, now, transaction)?,

@@ -196,7 +196,7 @@ impl<S: Store> Client<S> {
         let present = |tag: &FrankingTag| self.present_tag(recipient, tag);
         let conversation = Audience::Direct(recipient.clone()).conversation(&self.me.account);
         let sent = match waiting_sent(&record) {
-            // It keeps its identifier, so that whoever has it already recognises it.
+            // It keeps its identifier, so that a device that has it already recognises it.
             Some(sent) if sent.tag_names_sender() => sent,
             _ => match payload_of(&record, present)? {
                 Some(payload) => SentMessage::commit(&self.me, &conversation, &payload, rng),

@@ -194,7 +194,9 @@ impl<S: Store> Client<S> {
                 not_delivered: Vec::new(),
             });
         }
-        let carried = claims.roster.as_deref();
+        // CHK-331: only a message that begins a session counts with the roster that it carries.
+        let is_first = matches!(kind, MessageKind::Initial { .. });
+        let carried = claims.roster.as_deref().filter(|_| is_first);
         let (identity, removed_ms) =
             match self.sending_identity(batch, &arrival, claimed, carried)? {
                 Sending::Known(identity) => (identity, None),
@@ -297,6 +299,7 @@ impl<S: Store> Client<S> {
         let is_removed = device.record.removed_ms != 0;
         if removed_ms.is_some() {
             peer.keep_few_removed(from, &mut batch.transaction);
+            self.upkeep_in(batch, from)?; // destroys the sessions later
         }
         if is_pinned_now {
             self.upkeep_in(batch, from)?.offered.clear(); // it is in the contact now

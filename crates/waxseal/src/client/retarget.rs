@@ -247,6 +247,7 @@ impl<S: Store> Client<S> {
             // The own devices get it with all the rest.
             let mut sync = self.sync_record()?;
             sync.note_all_lacking();
+            sync.forget_leave_note(entry.ordinal);
             transaction.put_record(keys::sync(), &sync);
         }
         let index = self.search(recipient, id)?;

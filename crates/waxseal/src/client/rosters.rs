@@ -160,7 +160,7 @@ impl<S: Store> Client<S> {
             let mut transaction = Transaction::default();
             let known = client.take_peer(account)?;
             let Some(mut known) = known.filter(|known| !known.is_unpinned()) else {
-                // CHK-315: the provider's word pins no roster of the own account.
+                // CHK-315: the account key of the own account never comes from the provider.
                 if *account == client.me.account {
                     return Err(TakeRosterError::Refused(PinError::OtherAccountKey));
                 }
@@ -196,8 +196,8 @@ impl<S: Store> Client<S> {
 
     /// Compares the own roster that the provider handed out with the newest one that others go by.
     ///
-    /// Whoever has a manager's key can sign a roster with one more device and show it to peers
-    /// alone. It has another version, so nothing but their claims tells of it.
+    /// A thief of a manager's key can sign a roster that lists one more device. A relay that helps
+    /// shows it to peers alone. It has another version, so only the claims of peers reveal it.
     fn judge_claimed(&self, own: &Peer, upkeep: &mut UpkeepRecord, transaction: &mut Transaction) {
         let claimed = RosterClaim::from_bytes(&upkeep.claimed);
         let Some((claimed, roster)) = claimed.zip(own.roster()) else {
@@ -282,7 +282,7 @@ impl<S: Store> Client<S> {
         learnt_ms: u64,
         transaction: &mut Transaction,
     ) -> Result<Result<Taken, NotTaken>, StateError<S::Error>> {
-        // CHK-315: the provider's word pins no roster of the own account, whatever brings it.
+        // CHK-315: no call takes the account key of the own account from the provider.
         if *account == self.me.account && known.account_key().is_none() {
             let (error, roster) = (PinError::OtherAccountKey, roster.clone());
             return Ok(Err(NotTaken { error, roster }));

@@ -309,8 +309,8 @@ impl<S: Store> Client<S> {
         })
     }
 
-    /// Takes a note out of the outbox, because the relay has it. Returns whether
-    /// the entry with this number was one.
+    /// Takes a note out of the outbox, because the relay has it. Returns whether the entry with
+    /// this number was one.
     fn confirm_note(
         &mut self,
         recipient: &AccountId,

@@ -1,7 +1,7 @@
 //! Touch: a device that only receives from another device of its account sends something after a
 //! while, so that the sessions recover if one of the two was copied.
 //!
-//! Devices of peers need none: in an accepted conversation each device answers with receipts.
+//! Devices of peers need no touch: in an accepted conversation each device answers with receipts.
 
 use waxseal_reporting::Timestamp;
 
@@ -23,11 +23,12 @@ impl<S: Store> Client<S> {
         upkeep: &mut Upkeep,
     ) -> Result<(), StateError<S::Error>> {
         let me = self.me.account.clone();
+        let time = self.roster_time(now)?;
         let unanswered = self.look_at_peer(&me, |own| {
-            let roster = own.roster()?;
+            let counting: Vec<_> = time.counting(own.roster()?).map(|entry| entry.id).collect();
             let devices = own.devices.iter();
-            let listed = devices.filter(|(id, _)| roster.device(id.0).is_some());
-            let waiting = listed.filter(|(_, device)| device.can_send());
+            let counted = devices.filter(|(id, _)| counting.contains(&id.0));
+            let waiting = counted.filter(|(_, device)| device.can_send());
             let times = waiting.map(|(_, device)| device.record.unanswered_ms);
             times.filter(|at_ms| *at_ms != 0).min()
         });
@@ -42,10 +43,20 @@ impl<S: Store> Client<S> {
             upkeep.again_at(unanswered_ms.saturating_add(TOUCH_MS));
             return Ok(());
         }
-        let mut record = self.upkeep_or_new(&me)?;
-        (record.tells_roster, record.told_ms) = (true, 0);
         let mut transaction = Transaction::default();
-        transaction.put_record(keys::upkeep(&me), &record);
+        self.put_roster_to_tell(&mut transaction)?;
         self.commit(transaction)
+    }
+
+    /// Notes that the own devices are to be told the own roster, without a pause.
+    pub(super) fn put_roster_to_tell(
+        &self,
+        transaction: &mut Transaction,
+    ) -> Result<(), StateError<S::Error>> {
+        let me = &self.me.account;
+        let mut record = self.upkeep_or_new(me)?;
+        (record.tells_roster, record.told_ms) = (true, 0);
+        transaction.put_record(keys::upkeep(me), &record);
+        Ok(())
     }
 }

@@ -94,10 +94,11 @@ impl<S: Store> Client<S> {
     ///
     /// The client asks authors for messages that did not open, seals messages again that their
     /// recipients could not open, tells peers what arrived, and tells the other devices of the
-    /// account what they share. Call this when the relay has
-    /// delivered everything, after each call of [`take_roster`](Self::take_roster) or
-    /// [`restart`](Self::restart), and at the time that it names. One call seals some 64 envelopes;
-    /// [`again_at`](field@Upkeep::again_at) is then `now`.
+    /// account what they share. It also answers own devices from which it only receives.
+    ///
+    /// Call this when the relay has delivered everything, after each call of
+    /// [`take_roster`](Self::take_roster) or [`restart`](Self::restart), and at the time that it
+    /// names. One call seals some 64 envelopes; [`again_at`](field@Upkeep::again_at) is then `now`.
     ///
     /// ```rust
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

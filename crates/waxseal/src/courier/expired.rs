@@ -18,8 +18,8 @@ const START_OVER_MS: u64 = 24 * 3_600_000;
 const WAITED_MS: u64 = 29 * 24 * 3_600_000;
 
 impl<S: Store> Courier<S> {
-    /// Starts over with all peers, because messages that their sessions need may be among those
-    /// that waited for too long.
+    /// Tells that the relay dropped messages. Starts over with all peers if some of them waited for
+    /// too long, because the sessions may need them.
     pub(super) fn take_expired(
         &mut self,
         from: Timestamp,

@@ -23,9 +23,9 @@ pub(super) enum Step {
 
 impl<S: Store> Courier<S> {
     /// Leaves the account with this device, which is no manager. The other devices are told first,
-    /// and what waits in the outbox is posted. Then the relay stops this device, and
+    /// and what the relay takes of the outbox is posted. Then the relay stops this device, and
     /// [`Event::Removed`](super::Event::Removed) tells. A manager signs a roster without it when it
-    /// is next on line.
+    /// is next online.
     ///
     /// It goes on after a restart, and cannot be taken back.
     ///

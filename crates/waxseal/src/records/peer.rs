@@ -82,7 +82,7 @@ pub(crate) struct DeviceRecord {
     #[prost(uint64, tag = "13")]
     pub(crate) unusable_ms: u64,
     /// When the provider accepted the first message of the device that opened since this device
-    /// last sealed for it, in milliseconds. 0 if none did.
+    /// last sealed a new message for it, in milliseconds. 0 if there is no such message.
     #[prost(uint64, tag = "14")]
     pub(crate) unanswered_ms: u64,
 }

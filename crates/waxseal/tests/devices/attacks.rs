@@ -198,7 +198,7 @@ fn chk320_row_50_a_relay_that_names_the_same_rosters_for_ever_is_answered_three_
     for _ in 0..3 {
         let again = bob.retarget(&peer, &sent.id, &mismatch, now, rng).unwrap();
         assert_eq!((again.id, again.without.len()), (sent.id, 0));
-        // A restart does not begin anew.
+        // A restart does not begin again.
         *bob = Client::open(MemoryStore::from_records(snapshot(bob))).unwrap();
     }
     let stopped = bob

@@ -134,7 +134,7 @@ impl Mortal {
                 Err(mismatch) => {
                     let (to, id) = (&outgoing.recipient, &outgoing.id);
                     let rng = &mut rand::rng();
-                    // The entry may have another tag after a crash, and is then posted anew.
+                    // The entry may have another tag after a crash, and is then posted again.
                     let _ = self.client.retarget(to, id, &mismatch, now, rng);
                     if self.has_crashed() {
                         self.client = Client::open(self.store.clone()).unwrap();

@@ -1,7 +1,7 @@
 //! A device says that it leaves: of itself, and to its own devices.
 
 use waxseal::errors::LeaveError;
-use waxseal::{Client, DeviceId, Leaving, MemoryStore, Received, Store};
+use waxseal::{Client, DeviceId, Leaving, MemoryStore, Mismatch, Received, Store};
 
 use super::support::Net;
 
@@ -118,6 +118,34 @@ fn a_leave_waits_for_a_session_with_a_manager() {
     assert_eq!(upkeep.bundles.len(), 1);
     assert_eq!(laptop.leaving().unwrap(), Leaving::Telling);
     net.pass(120_000);
+    for _ in 0..4 {
+        net.upkeep(&mut laptop);
+    }
+    assert_eq!(laptop.leaving().unwrap(), Leaving::Told);
+    net.settle(&mut [&mut phone, &mut bob]);
+    assert_eq!(renewed(&mut net, &mut phone).unwrap(), [DeviceId(1)]);
+}
+
+#[test]
+fn a_leave_that_the_relay_never_takes_is_told_again() {
+    let (mut net, [mut phone, mut laptop, mut bob]) = Net::of_three();
+    net.settle(&mut [&mut phone, &mut laptop, &mut bob]);
+    let (account, now) = (laptop.me().account.clone(), net.now());
+    let rng = &mut rand::rng();
+    laptop.leave(now, rng).unwrap();
+    let waiting = |laptop: &Client<_>| laptop.outbox(None, 10, now).unwrap().items;
+    let mut sent = waiting(&laptop).remove(0);
+    let same = Mismatch {
+        rosters: vec![net.provider.roster(&account)],
+        bundles: Vec::new(),
+    };
+    while let Ok(again) = laptop.retarget(&account, &sent.id, &same, now, rng) {
+        sent = again;
+    }
+    // The managers know nothing, so the relay is not told either.
+    assert!(laptop.outbox(None, 10, now).unwrap().items.is_empty());
+    assert_eq!(laptop.leaving().unwrap(), Leaving::Telling);
+    net.pass(3_600_000);
     for _ in 0..4 {
         net.upkeep(&mut laptop);
     }

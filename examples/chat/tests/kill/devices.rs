@@ -1,5 +1,5 @@
 //! Two accounts with two devices each exchange messages while relay and clients are killed. In each
-//! round a second device is removed and linked anew, and gets the history.
+//! round a second device is removed and linked again, and gets the history.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -47,8 +47,8 @@ fn all_devices_of_two_accounts_have_the_same_messages_after_any_kill() {
         let began = Instant::now();
         match round {
             // Both accounts get their second device, and later one of them gets another.
-            0 => (0..2).for_each(|account| pairs.link_anew(account, rng)),
-            _ => pairs.link_anew(round % 2, rng),
+            0 => (0..2).for_each(|account| pairs.link_again(account, rng)),
+            _ => pairs.link_again(round % 2, rng),
         }
         let linked = began.elapsed();
         pairs.exchange(round, rng);
@@ -60,6 +60,7 @@ fn all_devices_of_two_accounts_have_the_same_messages_after_any_kill() {
             pairs.kills.lock().unwrap()
         );
     }
+    assert!(*pairs.kills.lock().unwrap() > 0, "nothing was killed");
 }
 
 struct Pairs {
@@ -110,7 +111,7 @@ impl Pairs {
 
     /// Removes the second device of an account, if it has one, and links another that gets the
     /// history.
-    fn link_anew(&self, account: usize, rng: &mut ChaCha20Rng) {
+    fn link_again(&self, account: usize, rng: &mut ChaCha20Rng) {
         let (phone, second) = (account, account + 2);
         self.while_killed(&[phone, second], (KILLS[1], LINK_PAUSE), rng, |_| {
             loop {

@@ -16,7 +16,7 @@ fn both_sides_go_on_after_an_import() {
     let message = group.seal(b"text");
     assert_eq!(text(group.open(0, &message)), b"text");
     let (state, recipients) = own_parts(&mut group);
-    assert_eq!((state.len(), recipients.len()), (213, 5 + 3 * 68));
+    assert_eq!((state.len(), recipients.len()), (213, 9 + 3 * 68));
     group.chain = OwnChain::import(&state, &recipients).unwrap();
     let bobs = group.peers[0].export();
     assert_eq!(bobs.len(), 101 + 116 + 36);
@@ -51,16 +51,18 @@ fn chk386_recipients_that_the_state_cannot_have_are_refused() {
     let mut group = Group::begun();
     let (state, recipients) = own_parts(&mut group);
     let refused = |recipients: &[u8]| OwnChain::import(&state, recipients).err().unwrap();
-    let entry = |at: usize| recipients[5 + at * 68..][..68].to_vec();
+    let entry = |at: usize| recipients[9 + at * 68..][..68].to_vec();
     let list = |entries: &[Vec<u8>]| {
         let count = u32::try_from(entries.len()).unwrap().to_be_bytes();
-        [[1].as_slice(), &count, &entries.concat()].concat()
+        [[1, 0, 0, 0, 1].as_slice(), &count, &entries.concat()].concat()
     };
     let all = [entry(0), entry(1), entry(2)];
     assert_eq!(list(&all), recipients);
     assert_eq!(refused(&list(&all[..2])), DecodeError::Malformed, "too few");
     let more = [entry(0), entry(1), entry(2), vec![0xff; 68]];
     assert_eq!(refused(&list(&more)), DecodeError::Malformed, "too many");
+    let of_other_chain = [&[1, 0, 0, 0, 2], &recipients[5..]].concat();
+    assert_eq!(refused(&of_other_chain), DecodeError::Malformed);
     let not_canonical = [
         list(&[entry(1), entry(0), entry(2)]),
         list(&[entry(0), entry(0), entry(2)]),

@@ -52,10 +52,10 @@ fn encoded_keys_are_read_whole_and_of_their_version_only() {
     let mut group = Group::new();
     let message = group.seal(b"");
     let (keys, pending) = (keys(&message, 0).encode(), message.pending.export());
-    assert_eq!((keys.len(), pending.len()), (105, 41));
+    assert_eq!((keys.len(), pending.len()), (105, 69));
     for len in 0..105 {
         assert!(ChainKeys::decode(&keys[..len]).is_err());
-        assert!(PendingKeys::import(&pending[..len.min(40)]).is_err());
+        assert!(PendingKeys::import(&pending[..len.min(68)]).is_err());
     }
     let longer = |bytes: &[u8]| [bytes, &[0]].concat();
     assert!(ChainKeys::decode(&longer(&keys)).is_err());
@@ -103,7 +103,7 @@ fn chk374_a_fellow_recipient_who_has_the_chain_makes_no_message_of_its_owner() {
         group.open(0, &forged).err(),
         Some(ChainOpenError::Unauthenticated)
     );
-    // A slot under her own key, which she shares with Alice, is none of Bob's.
+    // Carol shares a key with Alice. Bob refuses a slot that was made under it.
     let key = &group.peers[1].chains[0].auth_key;
     let slot = slot_of(key, &forged.body);
     let refused = group.peers[0].open(&forged.body, &slot, b"ad", 1);
@@ -176,7 +176,7 @@ fn chk380_a_key_slot_never_rewinds_a_chain() {
     let skipped = seal_with_keys_again(&mut group, b"skipped");
     let latest = group.seal(b"latest");
     assert_eq!(text(group.open(0, &latest)), b"latest");
-    // Behind the chain, a key slot opens its message with the key that was kept.
+    // The chain is further now. The key slot still opens its message, with the key that was kept.
     assert_eq!(text(group.open(0, &skipped)), b"skipped");
     assert_eq!(
         group.open(0, &skipped).err(),

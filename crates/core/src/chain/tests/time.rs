@@ -9,7 +9,7 @@ fn chk384_nothing_opens_that_was_accepted_after_the_first_message_on_a_newer_cha
     group.renew();
     let (first, second) = (group.seal(b"first"), group.seal(b"second"));
     let bob = &mut group.peers[0];
-    // The second message arrives first, so the bound moves back when the first one opens.
+    // The message that opens second was accepted earlier, so it moves the bound back.
     let (at_first, at_second) = (20, 30);
     assert_eq!(text(open(bob, &first, 0, at_second)), b"first");
     assert_eq!(text(open(bob, &second, 0, at_first)), b"second");

@@ -145,10 +145,10 @@ fn chains() {
     let (at_limit, beyond) = (&arrives(&at_limit, 3_000), &arrives(&beyond, 3_000));
     file.passes("gap", "2,000 messages are missing before", "chain_open", to_open(&[first, at_limit]));
     file.fails("gap-longer", "2,001 messages are missing before", "chain_open", to_open(&[first, beyond]), 377);
-    let week = 691_200_000;
+    let eight_days = 691_200_000;
     let fourth = |at| arrives(fourth, at);
-    file.passes("age", "accepted 8 days after the first message", "chain_open", to_open(&[first, &fourth(1_000 + week)]));
-    file.fails("age-over", "accepted a millisecond later", "chain_open", to_open(&[first, &fourth(1_001 + week)]), 385);
+    file.passes("age", "accepted 8 days after the first message", "chain_open", to_open(&[first, &fourth(1_000 + eight_days)]));
+    file.fails("age-over", "accepted a millisecond later", "chain_open", to_open(&[first, &fourth(1_001 + eight_days)]), 385);
     renewals(&mut file, first, second, third);
     file.finish();
 }

@@ -134,7 +134,7 @@ fn remove(db: &Connection, device: i64) -> Result<(), Refusal> {
     db.prepare("DELETE FROM one_time WHERE device = ?")?
         .execute([device])?;
     if !removed::delete_batch(db, device)? {
-        // Nothing finds a row with a negative number but `removed::delete_all`.
+        // Requests find no device with a negative number. `removed::delete_all` deletes the rest.
         db.prepare(
             "UPDATE device SET number = -id, identity = x'', delivery_key = NULL, base = NULL,
                  mark = NULL WHERE id = ?",
@@ -144,8 +144,8 @@ fn remove(db: &Connection, device: i64) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Puts in place of a device one that left, of which the relay has nothing. It is gone once the
-/// roster does not list the device.
+/// Deletes all that the relay has of a device, and marks the device as one that left. The mark is
+/// gone once the roster does not list the device.
 pub fn leave(db: &Connection, device: i64) -> Result<(), Refusal> {
     check_present(db, device)?;
     let (account, number, identity): (i64, u32, [u8; 64]) = db

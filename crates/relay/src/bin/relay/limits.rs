@@ -136,8 +136,8 @@ impl Limits {
         self.accounts.take(account, cost, Instant::now())
     }
 
-    /// What a message costs besides its request: it goes to several devices, and each further one
-    /// is as much work as another message.
+    /// Counts a message for several devices as this many messages. One of them was counted with its
+    /// request. Each further device is as much work as another message.
     pub fn targets(&self, account: &AccountId, count: usize) -> Result<(), Refusal> {
         let cost = count.saturating_sub(1) as f64;
         self.accounts.take(account, cost, Instant::now())

@@ -56,7 +56,7 @@ pub async fn fetch(
         read(db, mailbox, slot, now_ms)
     });
     let content = content.await?.ok_or(ErrorCode::NoSuchMailbox)?;
-    // Anyone can ask, and what is read is long: it costs as much as what is put.
+    // Anyone can ask, and what is read is long: it costs as much as another request that puts it.
     match &visitor {
         Visitor::Device(device) => relay.limits.account(&device.me.account, content.len())?,
         Visitor::Address(address) => relay.limits.address(*address, content.len())?,

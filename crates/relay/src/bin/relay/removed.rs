@@ -5,8 +5,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::database::Database;
 use crate::errors::Refusal;
 
-/// Maximum number of messages that one job deletes with a removed device. A queue can hold so many
-/// that all requests would wait until they are gone.
+/// Maximum number of messages of a removed device that one job deletes. All requests wait for a
+/// job, and a queue holds up to 40,000 messages.
 pub const BATCH: usize = 1_000;
 
 /// Deletes some messages of a removed device and, if these were all, the device. Returns whether

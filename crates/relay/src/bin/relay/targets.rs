@@ -27,11 +27,12 @@ pub struct Targets {
     sender: DeviceAddress,
 }
 
-/// One account: its newest roster, and the rows of the devices in it.
+/// One account: its newest roster, and the devices in it.
 struct Side {
     account: i64,
     name: String,
     newest: Pinned,
+    /// The rows of those that have not left.
     rows: Vec<(DeviceId, i64)>,
     /// The devices in it that left by themselves.
     left: BTreeSet<DeviceId>,

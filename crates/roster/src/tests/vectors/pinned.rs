@@ -136,7 +136,8 @@ fn pins() {
     let day = 86_400_000;
     let signed_at = NOW + 1;
     file.passes("counting-new", "just signed", "counting", at(signed_at));
-    file.passes("counting-ahead", "the manager's clock is ahead", "counting", at(0));
+    file.passes("counting-week-ahead", "dated a week ahead: all devices count", "counting", at(signed_at - 7 * day));
+    file.passes("counting-ahead", "a millisecond more: the managers count, and it is due", "counting", at(signed_at - 7 * day - 1));
     file.passes("counting-29-days", "a millisecond before it is due", "counting", at(signed_at + 30 * day - 1));
     file.passes("counting-30-days", "30 days old: due", "counting", at(signed_at + 30 * day));
     file.passes("counting-60-days", "60 days old: all devices count", "counting", at(signed_at + 60 * day));

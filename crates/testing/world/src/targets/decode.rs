@@ -4,8 +4,8 @@
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use waxseal_core::{
-    IdentityKey, IdentityKeyPair, Message, MessageKind, PreKeyBundle, PreKeys, ReplayMemory,
-    SafetyNumber, Session, SessionSet,
+    ChainKeys, IdentityKey, IdentityKeyPair, Message, MessageKind, PeerChains, PendingKeys,
+    PreKeyBundle, PreKeys, ReplayMemory, SafetyNumber, Session, SessionSet,
 };
 use waxseal_reporting::intake::{AcceptanceKey, AcceptedReport, ReportId};
 use waxseal_reporting::recipient::{
@@ -42,7 +42,7 @@ pub fn core_decode(input: &[u8]) {
     let Some((kind, bytes)) = input.split_first() else {
         return;
     };
-    match kind % 12 {
+    match kind % 15 {
         0 => drop(Message::peek(bytes)),
         1 => {
             // The input is a length, the bundle's base half of that length, and the one-time half.
@@ -88,7 +88,10 @@ pub fn core_decode(input: &[u8]) {
         8 => parts(bytes),
         9 => prekey_parts(bytes),
         10 => one_encoding!(bytes, ReplayMemory::import(bytes), memory => memory.export()),
-        _ => refusal(bytes),
+        11 => refusal(bytes),
+        12 => one_encoding!(bytes, ChainKeys::decode(bytes), keys => keys.encode()),
+        13 => one_encoding!(bytes, PendingKeys::import(bytes), keys => keys.export()),
+        _ => one_encoding!(bytes, PeerChains::import(bytes), chains => chains.export()),
     }
 }
 

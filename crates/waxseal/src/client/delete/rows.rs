@@ -1,4 +1,4 @@
-//! The rows of a deleted history: a batch of them for each transaction.
+//! Deletes the rows of a history, a batch for each transaction.
 
 use waxseal_reporting::AccountId;
 

@@ -1,4 +1,4 @@
-//! What this device signed: the roster that waits for the provider, and the change that it makes.
+//! Keeps what this device signed: the roster that waits for the provider, and its change.
 
 use waxseal_core::IdentityKeyPair;
 use waxseal_reporting::{DeviceAddress, Timestamp};

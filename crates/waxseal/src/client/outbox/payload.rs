@@ -1,4 +1,4 @@
-//! What a message of the outbox says.
+//! Reads what a message of the outbox says.
 
 use waxseal_reporting::FrankingTag;
 use waxseal_reporting::message::{Content, Payload};

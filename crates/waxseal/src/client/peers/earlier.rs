@@ -1,4 +1,4 @@
-//! Sessions of an earlier version, which are deleted.
+//! Deletes the sessions of an earlier version.
 
 use super::account_of;
 use crate::client::{Client, keys};

@@ -15,8 +15,8 @@ use crate::store::Store;
 /// last messages: ten minutes.
 const REMOVED_AFTER_MS: u64 = 10 * 60_000;
 
-/// How much older than the known roster one may be that lists a device which was removed since: 37
-/// days. Managers sign every 30 days, and a message waits for a week.
+/// Maximum age of a carried roster, counted back from the known one: 37 days. Managers sign every
+/// 30 days, and may be a week late.
 const MAX_OLDER_MS: u64 = 37 * 24 * 3_600_000;
 
 /// What the provider says of a delivery.
@@ -35,8 +35,8 @@ pub(in crate::client) struct Arrival {
 pub(super) enum Sending {
     /// A device that may send, with its identity.
     Known([u8; 64]),
-    /// A device with this identity that was removed, at this time at the latest, before this device
-    /// knew it.
+    /// A device with this identity that was removed, and that this device does not know. It was
+    /// removed at this time at the latest.
     Former([u8; 64], u64),
     /// A device that was removed before the provider accepted the message.
     Removed,
@@ -113,6 +113,7 @@ impl<S: Store> Client<S> {
         if let Some(identity) = identity.filter(fits) {
             return Ok(Sending::Known(identity));
         }
+        let carried = carried.filter(|_| removed.is_none());
         let former = carried.and_then(|carried| former(peer, arrival, carried));
         Ok(match former.filter(|(identity, _)| fits(identity)) {
             Some((identity, removed_ms)) => Sending::Former(identity, removed_ms),
@@ -121,11 +122,11 @@ impl<S: Store> Client<S> {
     }
 }
 
-/// A device that the known roster does not list any more, and that was in the older one which the
-/// message carries. Returns its identity, and the time of the known roster.
+/// Looks for the sending device in the older roster that its message carries. Returns its identity,
+/// and the time of the known roster.
 ///
-/// Its account key and the managers of the epoch vouch for the older roster. Only devices that are
-/// no managers can be removed within an epoch.
+/// The account key and the managers of the epoch vouch for the older roster. Managers themselves
+/// are never removed within an epoch.
 fn former(peer: &Peer, arrival: &Arrival, carried: &[u8]) -> Option<([u8; 64], u64)> {
     let known = peer.roster()?;
     let id = arrival.sender.device.0;

@@ -16,7 +16,7 @@ impl<S: Store> Client<S> {
     /// Compares the rosters that the sender of an opened message goes by with those that this
     /// device knows.
     ///
-    /// The claims are the sender's word, so they cause no more than a fetch, a note to the peer, or
+    /// The claims are unverified, so they cause no more than a fetch, a note to the peer, or
     /// a notice.
     pub(in crate::client) fn take_claims(
         &mut self,
@@ -77,7 +77,7 @@ impl<S: Store> Client<S> {
         let look = |peer: &Peer| {
             let roster = peer.roster()?;
             let known = RosterClaim::of(roster);
-            // CHK-329: one version has one roster, whoever shows it.
+            // CHK-329: each version has one roster.
             let is_split = claim.stamp == known.stamp && claim.hash != known.hash;
             Some((known, is_split.then(|| roster.signed().encode())))
         };

@@ -30,8 +30,8 @@ impl<S: Store> Client<S> {
     /// signs a roster without this device.
     ///
     /// Post what this returns, as after [`upkeep`](Self::upkeep). Once [`leaving`](Self::leaving)
-    /// is [`Told`](Leaving::Told), tell the provider, which stops this device at once. If there is
-    /// a session with no manager, a later upkeep tells them.
+    /// is [`Told`](Leaving::Told), tell the provider, which stops this device at once. Without a
+    /// session with a manager, a later upkeep tells them.
     ///
     /// This cannot be taken back: the device can only be linked again, in an empty store.
     ///
@@ -73,7 +73,7 @@ impl<S: Store> Client<S> {
         })?;
         let (devices, is_manager) = found.flatten().ok_or(LeaveError::NoAccountKey)?;
         // CHK-361: a manager does not leave, because its signature would still count. The only
-        // device does not, because the account would have none.
+        // device does not, because the account would have no device.
         match is_manager {
             None => Err(LeaveError::Removed),
             Some(_) if devices == 1 => Err(LeaveError::OnlyDevice),
@@ -94,7 +94,8 @@ impl<S: Store> Client<S> {
                 Err(LeaveError::State(StateError::Store(error))) => {
                     return Err(StateError::Store(error));
                 }
-                // A device that became a manager meanwhile stays.
+                // A manager, or a device that was removed, has nothing to leave. Damage says
+                // nothing.
                 Err(_) => return Ok(Leaving::No),
             }
             let Some(number) = sync.leave_note else {
@@ -133,6 +134,12 @@ impl LeaverRecord {
 }
 
 impl SyncRecord {
+    /// Notes that the managers were not told that this device leaves, if this entry of the outbox
+    /// was to tell them. The next upkeep tells them again. Returns whether it was that entry.
+    pub(in crate::client) fn forget_leave_note(&mut self, number: u64) -> bool {
+        self.leave_note.take_if(|note| *note == number).is_some()
+    }
+
     /// Notes that a device of the own roster left. Those that the roster does not list any more are
     /// forgotten, so there are never more than it has devices.
     pub(super) fn note_leaver(&mut self, device: DeviceId, own: &Roster) {
@@ -149,8 +156,8 @@ impl SyncRecord {
         }
     }
 
-    /// Whether the next note tells that this device leaves. It waits for a session with a manager,
-    /// and managers with which there is none count as lacking something.
+    /// Whether the next note tells that this device leaves. The note waits for a session with a
+    /// manager. A manager without a session is marked as lacking items, so that one is started.
     pub(super) fn tells_leave(&mut self, others: &[Other], is_manager: bool) -> bool {
         if !self.leaves || self.leave_note.is_some() || is_manager {
             return false;

@@ -35,7 +35,7 @@ impl<S: Store> Client<S> {
     /// no roster, or if it does not list this device.
     #[expect(
         clippy::type_complexity,
-        reason = "two values, none of a device outside"
+        reason = "two values that only this module reads"
     )]
     pub(super) fn other_devices(
         &self,

@@ -2,7 +2,7 @@
 
 /// The changes from each version of the schema to the next, from version 1 on. `schema.sql` is the
 /// newest version.
-pub const MIGRATIONS: [&str; 10] = [
+pub const MIGRATIONS: [&str; 11] = [
     // Messages of format 01 in the queue are dropped: no recipient accepts them any more.
     "DELETE FROM queue;
      ALTER TABLE queue RENAME COLUMN delivery TO stamped;
@@ -119,7 +119,6 @@ pub const MIGRATIONS: [&str; 10] = [
          mark BLOB,
          lost_from_ms INTEGER,
          lost_to_ms INTEGER,
-         has_left INTEGER NOT NULL DEFAULT 0,
          UNIQUE (account, number)
      ) STRICT;
      INSERT INTO device
@@ -210,4 +209,6 @@ pub const MIGRATIONS: [&str; 10] = [
      END;",
     // The queue of a removed device is deleted little by little.
     "CREATE INDEX device_removed ON device (number) WHERE number < 0;",
+    // A device leaves by itself.
+    "ALTER TABLE device ADD COLUMN has_left INTEGER NOT NULL DEFAULT 0;",
 ];

@@ -117,7 +117,7 @@ fn bundles(file: &mut Vectors) {
     fails("bundle-commitment", "a commitment to another x", other(0xba, 32, 0x0d));
     fails("bundle-first-bit", "one bit of the version", flipped(&good, "bundle", 0, 1));
     fails("bundle-last-bit", "one bit of the commitment", flipped(&good, "bundle", -1, 1));
-    fails("bundle-extended", "a byte behind the bundle", changed(&good, "bundle", |b| b.push(0)));
+    fails("bundle-extended", "a byte after the bundle", changed(&good, "bundle", |b| b.push(0)));
     fails("bundle-cut", "the last byte is missing", changed(&good, "bundle", |b| { b.pop(); }));
     fails("bundle-empty", "no bytes at all", with(&good, "bundle", ""));
     fails("bundle-code-digest", "one bit of the digest in the code", flipped(&good, "code", 1, 1));
@@ -177,7 +177,7 @@ fn offers(file: &mut Vectors) {
     fails("offer-cut-in-number", "cut within the number", change(|c| c.truncate(9)));
     fails("offer-cut-in-length", "cut within the length of the roster", change(|c| c.truncate(11)));
     fails("offer-cut", "the last byte is missing", change(|c| { c.pop(); }));
-    fails("offer-extended", "a byte behind the roster", change(|c| c.push(0)));
+    fails("offer-extended", "a byte after the roster", change(|c| c.push(0)));
     fails("offer-roster-4097", "a roster of 4,097 bytes, one past the most", content(b"alice", 4_097));
 }
 
@@ -192,7 +192,7 @@ fn digits(file: &mut Vectors) {
     };
     fails("reveal-empty", "no bytes at all", with(&good, "content", ""), 349);
     fails("reveal-15", "x without its last byte", changed(&good, "content", |c| { c.pop(); }), 349);
-    fails("reveal-17", "a byte behind x", changed(&good, "content", |c| c.push(0)), 349);
+    fails("reveal-17", "a byte after x", changed(&good, "content", |c| c.push(0)), 349);
     fails("reveal-first-bit", "one bit of x", flipped(&good, "content", 0, 1), 352);
     fails("reveal-last-bit", "another bit of x", flipped(&good, "content", 15, 0x80), 352);
     fails("reveal-zeros", "zeros in place of x", with(&good, "content", hex([0; 16])), 352);
@@ -239,7 +239,7 @@ fn answers(file: &mut Vectors) {
     let of = |content: String| with(&good, "content", content);
     fails("answer-empty", "no bytes at all", with(&good, "content", ""), 349);
     fails("answer-cut", "the last byte is missing", changed(&good, "content", |c| { c.pop(); }), 349);
-    fails("answer-extended", "a byte behind the proof", changed(&good, "content", |c| c.push(0)), 349);
+    fails("answer-extended", "a byte after the proof", changed(&good, "content", |c| c.push(0)), 349);
     fails("answer-10000", "a number of five digits", of(content(10_000, "alice", &key, 2)), 349);
     fails("answer-one-more", "digits that are one too high", of(content(8, "alice", &key, 2)), 354);
     fails("answer-one-less", "digits that are one too low", of(content(6, "alice", &key, 2)), 354);
