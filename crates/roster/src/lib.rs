@@ -52,6 +52,7 @@
 //!
 //! The crate has no clock, no randomness and no I/O of its own, and does not panic on any input.
 
+pub mod group;
 pub mod limits;
 
 mod account;

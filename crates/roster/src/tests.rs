@@ -5,5 +5,6 @@ mod attacks;
 mod journey;
 mod properties;
 pub(crate) mod raw;
+pub(crate) mod raw_group;
 pub(crate) mod support;
 mod vectors;
