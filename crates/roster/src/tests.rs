@@ -2,6 +2,7 @@
 
 mod above;
 mod attacks;
+mod attacks_groups;
 mod journey;
 mod properties;
 pub(crate) mod raw;
