@@ -2,14 +2,14 @@
 //! former admins.
 
 use super::raw_group::{
-    Book, RawEntry, RawMember, RawState, add, go_on, id, raw_add, raw_op, seed,
+    Book, RawEntry, RawMember, RawState, add, go_on, id, raw_add, raw_op, roster_of, seed,
 };
-use super::support::{Device, NOW, account_key};
+use super::support::{NOW, account_key};
 use crate::group::{
     AuthorityChain, AuthoritySeed, Compared, GroupChange, GroupError, GroupId, GroupLog, GroupOp,
     GroupState, Role, SignedEntry,
 };
-use crate::{RosterDraft, labels};
+use crate::labels;
 
 fn refused(log: &mut GroupLog, entry: &SignedEntry) -> GroupError {
     let before = log.encode();
@@ -65,17 +65,9 @@ fn row_21_a_relay_adds_a_ghost_member() {
     let joined = GroupLog::join(&ghost.encode(), entry, chain);
     assert_eq!(joined.unwrap_err(), GroupError::OtherState);
     // The ghost gets no slot, whatever roster the relay has for it.
-    let ghost = one_device("ghost", b'g', 0x66);
+    let ghost = roster_of("ghost", b'g', &[0x66]);
     let targets = log.state().targets(("alice", 1), |_| Some(&ghost), |_| NOW);
     assert!(targets.unwrap().targets().is_empty());
-}
-
-fn one_device(account: &str, key: u8, device: u8) -> crate::Roster {
-    let (key, device) = (account_key(key), Device::new(device));
-    let manager = key.delegate(account, 1, &[device.identity()]).unwrap();
-    let entry = device.entry(account, &key.public(), 1);
-    let draft = RosterDraft::first(account, manager, entry, NOW).unwrap();
-    device.finish(draft, account)
 }
 
 #[test]
@@ -189,8 +181,8 @@ fn row_25_a_relay_replays_the_entry_that_had_added_a_removed_member() {
 #[test]
 fn row_26_a_provider_gives_a_member_another_account_key() {
     let book = Book::new();
-    let genuine = one_device("carol", b'c', 0x31);
-    let reset = one_device("carol", b'x', 0x66);
+    let genuine = roster_of("carol", b'c', &[0x31]);
+    let reset = roster_of("carol", b'x', &[0x66]);
     let targets = |carol| {
         let find = |name: &str| (name == "carol").then_some(carol);
         book.state().targets(("alice", 1), find, |_| NOW).unwrap()

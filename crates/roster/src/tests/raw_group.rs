@@ -4,13 +4,12 @@
 use ed25519_dalek::{Signer, SigningKey};
 use sha2::{Digest, Sha256};
 
-use super::support::{NOW, account_key};
-use crate::AccountKey;
+use super::support::{Device, NOW, account_key};
 use crate::group::{
     AuthorityChain, AuthoritySeed, GroupError, GroupId, GroupLog, GroupOp, GroupState, Role,
     SignedEntry,
 };
-use crate::labels;
+use crate::{AccountKey, Roster, RosterDraft, labels};
 
 /// The seed of an authority that is made from one byte.
 pub(crate) fn seed(byte: u8) -> AuthoritySeed {
@@ -69,6 +68,21 @@ pub(crate) fn go_on(log: &mut GroupLog, by: u8, ops: &[GroupOp], next: Option<u8
 /// Reads a chain of the group.
 pub(crate) fn read_chain(bytes: &[u8]) -> Result<AuthorityChain, GroupError> {
     AuthorityChain::decode(bytes, &id())
+}
+
+/// A roster of devices with ids from 1, the first of which is the manager. The account's key is
+/// made of a byte.
+pub(crate) fn roster_of(account: &str, key: u8, devices: &[u8]) -> Roster {
+    let key = account_key(key);
+    let devices: Vec<_> = devices.iter().map(|seed| Device::new(*seed)).collect();
+    let manager = key.delegate(account, 1, &[devices[0].identity()]).unwrap();
+    let entry = |n: u32, device: &Device| device.entry(account, &key.public(), n);
+    let first = entry(1, &devices[0]);
+    let mut draft = RosterDraft::first(account, manager, first, NOW).unwrap();
+    for (n, device) in (2..).zip(&devices[1..]) {
+        draft.add(entry(n, device)).unwrap();
+    }
+    devices[0].finish(draft, account)
 }
 
 /// A member as it is written.

@@ -5,31 +5,16 @@ use sha2::{Digest, Sha256};
 use super::GroupTargets;
 use crate::group::{GroupError, GroupLog, GroupOp, Role};
 use crate::limits::{MAX_GROUP_TARGETS, MAX_OPS, MAX_ROSTER_AGE_MS};
-use crate::tests::raw_group::{Book, add, go_on, id};
+use crate::tests::raw_group::{Book, add, go_on, id, roster_of};
 use crate::tests::support::{Device, NOW, account_key};
 use crate::{Roster, RosterDraft, labels};
-
-/// A roster of devices with ids from 1, the first of which is the manager. The account's key is
-/// made of a byte.
-pub(crate) fn roster(account: &str, key: u8, devices: &[u8]) -> Roster {
-    let key = account_key(key);
-    let devices: Vec<_> = devices.iter().map(|seed| Device::new(*seed)).collect();
-    let manager = key.delegate(account, 1, &[devices[0].identity()]).unwrap();
-    let entry = |n: u32, device: &Device| device.entry(account, &key.public(), n);
-    let first = entry(1, &devices[0]);
-    let mut draft = RosterDraft::first(account, manager, first, NOW).unwrap();
-    for (n, device) in (2..).zip(&devices[1..]) {
-        draft.add(entry(n, device)).unwrap();
-    }
-    devices[0].finish(draft, account)
-}
 
 /// Two devices of Alice, one of Bob and three of Carol.
 fn rosters() -> Vec<Roster> {
     vec![
-        roster("alice", b'a', &[0x11, 0x12]),
-        roster("bob", b'b', &[0x21]),
-        roster("carol", b'c', &[0x31, 0x32, 0x33]),
+        roster_of("alice", b'a', &[0x11, 0x12]),
+        roster_of("bob", b'b', &[0x21]),
+        roster_of("carol", b'c', &[0x31, 0x32, 0x33]),
     ]
 }
 
@@ -66,7 +51,7 @@ fn a_message_goes_to_each_device_of_each_member_but_the_sending_one() {
     assert_eq!(found.targets()[1].identity, Device::new(0x21).identity());
     // Who is not in the group neither gets nor sends anything.
     let mut more = rosters();
-    more.push(roster("dave", b'd', &[0x41]));
+    more.push(roster_of("dave", b'd', &[0x41]));
     assert_eq!(targets(&book.log, &more), found);
     let sender = book.log.state().targets(("dave", 1), |_| None, |_| NOW);
     assert_eq!(sender.unwrap_err(), GroupError::NotMember);
@@ -103,7 +88,7 @@ fn the_digest_covers_state_and_targets() {
 fn chk407_devices_under_another_account_key_get_nothing() {
     let mut book = Book::new();
     let mut all = rosters();
-    all[2] = roster("carol", b'x', &[0x31, 0x66]);
+    all[2] = roster_of("carol", b'x', &[0x31, 0x66]);
     let found = targets(&book.log, &all);
     assert_eq!(names(&found), ALL[..2]);
     assert_eq!(found.suspended(), ["carol"]);
@@ -144,7 +129,7 @@ fn a_device_of_two_accounts_gets_a_message_once() {
     let book = Book::new();
     let mut all = rosters();
     // Carol's second device is Bob's, and her third is the sending one: both agreed.
-    all[2] = roster("carol", b'c', &[0x31, 0x21, 0x11]);
+    all[2] = roster_of("carol", b'c', &[0x31, 0x21, 0x11]);
     assert_eq!(names(&targets(&book.log, &all)), ALL[..3]);
 }
 
@@ -188,11 +173,11 @@ fn chk408_more_targets_than_the_limit_are_refused() {
     // 512 accounts with 8 devices each are 4,096 targets, next to those of Alice, Bob and Carol.
     let refused = targets_at(&log, &all, NOW).unwrap_err();
     assert_eq!(refused, GroupError::TooManyTargets);
-    all[2] = roster("carol", b'x', &[0x31]);
-    all[1] = roster("bob", b'x', &[0x21]);
+    all[2] = roster_of("carol", b'x', &[0x31]);
+    all[1] = roster_of("bob", b'x', &[0x21]);
     let refused = targets_at(&log, &all, NOW).unwrap_err();
     assert_eq!(refused, GroupError::TooManyTargets);
-    all[0] = roster("alice", b'a', &[0x11]);
+    all[0] = roster_of("alice", b'a', &[0x11]);
     let most = targets(&log, &all);
     assert_eq!(most.targets().len(), MAX_GROUP_TARGETS);
     assert_eq!(most.suspended(), ["bob", "carol"]);
