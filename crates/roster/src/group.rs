@@ -27,10 +27,10 @@
 //! |---|---|
 //! | [`GroupId`] | the id of a group |
 //! | [`AuthoritySeed`], [`AuthorityKey`] | the key that the admins share, secret and public |
-//! | [`GroupState`], [`Member`], [`Role`], [`GroupPolicy`] | who is in a group, and who may do what |
+//! | [`GroupState`], [`Member`], [`Role`], [`GroupPolicy`] | who is in it, and who may do what |
 //! | [`GroupOp`], [`SignedEntry`] | a change, and a signed list of changes |
 //! | [`AuthorityChain`] | proves the authority of today by the group's id |
-//! | [`GroupLog`], [`GroupChange`], [`Compared`] | what is kept of a group, and which entries change it |
+//! | [`GroupLog`], [`GroupChange`], [`Compared`] | what is kept, and which entries change it |
 //! | [`GroupTargets`], [`GroupTarget`] | the devices to which a message to a group goes |
 
 mod apply;

@@ -680,7 +680,7 @@ def prove_state(given):
     return told_state(state)
 
 
-# --------------------------------------------------------------------------- what is kept of a group
+# -------------------------------------------------------------------------- what is kept of a group
 
 
 class Log:
