@@ -37,7 +37,7 @@ pub const MAX_GROUP_PICTURE_LEN: usize = 32_768;
 /// | invitation | `0x06`, group 32, title (UTF-8, at most 255 bytes) |
 /// | acceptance | `0x07`, group 32 |
 /// | leave | `0x08` |
-/// | group profile | `0x09`, `len u8`, title (UTF-8), picture (at most 32,768 bytes; may be empty) |
+/// | group profile | `0x09`, `len u8`, title (UTF-8), picture (0 to 32,768 bytes) |
 /// | unknown | any other byte, body |
 ///
 /// A kind never changes: what is to be said differently gets a kind of its own. Read the kinds you

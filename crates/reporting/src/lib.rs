@@ -70,6 +70,11 @@
 //! | [`vault`] | [`Unseal::open`] | an [`AcceptedReport`] | an [`UnsealedReport`] |
 //! | [`reviewer`] | [`review`](reviewer::review) | an [`UnsealedReport`] | a [`VerifiedReport`] |
 //!
+//! A message to a group goes another way between the first and the last of these steps: a
+//! [`GroupFanout`](sender::GroupFanout) for all devices, a [`PostedGroup`](relay::PostedGroup), a
+//! [`StampedGroup`](relay::StampedGroup) with a [`GroupSlot`](relay::GroupSlot) for each device,
+//! and [`open_in_group`](recipient::open_in_group).
+//!
 //! [`Payload`]: message::Payload
 //! [`Envelope`]: relay::Envelope
 //! [`StampKeys::stamp`]: relay::StampKeys::stamp

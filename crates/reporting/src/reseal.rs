@@ -150,8 +150,8 @@ impl PostedReseal {
     /// The relay's step, for a relay without groups: checks that this device asks now to have this
     /// message delivered again to one device, and that the relay stamped the message for it before.
     ///
-    /// Refuses every message to a group. Use [`authenticate_in_groups`](Self::authenticate_in_groups)
-    /// to accept them.
+    /// Refuses every message to a group. Use
+    /// [`authenticate_in_groups`](Self::authenticate_in_groups) to accept them.
     ///
     /// `sender` is the device that the relay authenticated, and `key` the key that it shares with
     /// that device. Whether the target exists is left to the relay. Call this before anything else:

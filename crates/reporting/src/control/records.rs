@@ -61,8 +61,8 @@ pub struct WelcomeRecord {
     pub state_hash: [u8; 32],
 }
 
-/// Asks a device for the state of a group: the sender knows this version, and lacks a newer one that
-/// a message named. 40 bytes: `group 32 || version be64`.
+/// Asks a device for the state of a group: the sender knows this version, and lacks a newer one
+/// that a message named. 40 bytes: `group 32 || version be64`.
 ///
 /// The answer is a [`WelcomeRecord`], to a member only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

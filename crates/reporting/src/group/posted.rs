@@ -20,8 +20,9 @@ pub const MAX_POSTED_GROUP_LEN: usize = 1 + 34 + 10 + 34 + 5 + MAX_MESSAGE_LEN;
 
 /// A message to a group on its way from the sending device to the relay.
 ///
-/// As long as it is a `PostedGroup`, nothing in it is verified. [`authenticate`](Self::authenticate)
-/// checks that the device asks for the stamp now, and turns it into an [`AuthenticGroup`].
+/// As long as it is a `PostedGroup`, nothing in it is verified.
+/// [`authenticate`](Self::authenticate) checks that the device asks for the stamp now, and turns it
+/// into an [`AuthenticGroup`].
 ///
 /// | bytes | field |
 /// |---|---|
@@ -29,7 +30,7 @@ pub const MAX_POSTED_GROUP_LEN: usize = 1 + 34 + 10 + 34 + 5 + MAX_MESSAGE_LEN;
 /// | 2 + 32 | `0a 20`, franking tag |
 /// | 2 + 8 | `12 08`, time of posting, ms |
 /// | 2 + 32 | `1a 20`, group MAC |
-/// | 1 + varint + n | `22`, length, message: group, state, digest, body and slots, as in [`GroupFanout`] |
+/// | 1 + varint + n | `22`, length, message: what follows the tag in a [`GroupFanout`] |
 ///
 /// ```text
 /// group MAC = HMAC-SHA-256(K_delivery, "waxseal/2/group-post-mac"

@@ -13,8 +13,8 @@ pub const MAX_GROUP_SLOTS: usize = 4_096;
 /// Length of a MAC slot, in bytes.
 pub const GROUP_MAC_LEN: usize = 16;
 
-/// Maximum length of a key slot, in bytes. The keys of a chain have 105 bytes, and the first message
-/// of a session adds at most some 2,200.
+/// Maximum length of a key slot, in bytes. The keys of a chain have 105 bytes, and the first
+/// message of a session adds at most some 2,200.
 pub const MAX_KEY_SLOT_LEN: usize = 4_000;
 
 /// Maximum length of all slots of a message, in bytes: 2 MiB. Room for a key slot of 500 bytes for

@@ -17,8 +17,9 @@ pub const MAX_STAMPED_GROUP_LEN: usize = 1 + MAX_CLAIM_LEN - 129 + 32 + MAX_GROU
 
 /// A stamped group message at the relay: what all devices get alike.
 ///
-/// The relay keeps it once, and a [`GroupSlot`] for each device, until all have fetched the message.
-/// [`deliver`](Self::deliver) puts both together for one device, and adds the delivery MAC.
+/// The relay keeps it once, and a [`GroupSlot`] for each device, until all have fetched the
+/// message. [`deliver`](Self::deliver) puts both together for one device, and adds the delivery
+/// MAC.
 ///
 /// Encoded `04 || claim || body`.
 #[derive(Clone)]
