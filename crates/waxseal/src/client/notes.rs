@@ -86,5 +86,6 @@ fn control_of(note: &NoteRecord, pair: &Pair) -> Control {
         opened: tags(&note.opened),
         roster: roster.map(|roster| roster.signed().encode()),
         sync,
+        ..Control::default()
     }
 }
