@@ -130,26 +130,17 @@ fn chk378_another_key_under_a_known_number_is_refused() {
     };
     let mut one = keys(&message, 0);
     one.auth_key = own(&group).1;
-    let pending = group_pending(&mut group);
-    let two = group.chain.add_target(&pending, &identity(50)).unwrap();
+    let next = group.seal(b"next");
+    let two = group
+        .chain
+        .add_target(&next.pending, &identity(50))
+        .unwrap();
     assert!(two.are_of(&own(&group).0, &two.auth_key));
-    let next = group.chain.seal(
-        &CLAIMS,
-        b"",
-        b"ad",
-        group.others.iter().chain([&identity(50)]),
-    );
-    let next = next.unwrap();
     for (keys, body) in [(one, &message.body), (two, &next.body)] {
         let bob = &mut group.peers[0];
         let refused = unchanged_by_refusal(bob, |bob| bob.open_with_keys(body, keys, b"ad", 1));
         assert_eq!(refused.err(), contradictory);
     }
-}
-
-/// A pending message of the group's chain.
-fn group_pending(group: &mut Group) -> PendingKeys {
-    group.seal(b"pending").pending
 }
 
 #[test]
@@ -223,4 +214,57 @@ fn chk381_a_key_slot_beyond_the_gap_moves_the_chain_forward() {
     let ahead = seal_with_keys_again(&mut group, b"ahead");
     assert_eq!(text(group.open(0, &ahead)), b"ahead");
     assert_eq!(text(group.open(0, &lost[0])), b"late");
+}
+
+#[test]
+fn chk387_a_pending_message_is_extended_on_its_own_chain_only() {
+    let mut group = Group::new();
+    let two = group.others[..2].to_vec();
+    let message = group.chain.seal(&CLAIMS, b"text", b"ad", &two).unwrap();
+    let pending = PendingKeys::import(&message.pending.export()).unwrap();
+    let extend = |chain: &mut OwnChain, target: &IdentityKey| {
+        not_sealed(chain, |chain| chain.add_target(&pending, target))
+    };
+    // It has the chain already.
+    let error = extend(&mut group.chain, &two[0]);
+    assert_eq!(error, ChainSealError::NotExtensible);
+    // Neither the next chain nor one of this number in another context has the message.
+    let mut next = group.chain.next(0, &mut rng(5)).unwrap();
+    let mut elsewhere = OwnChain::start(&group.alice, &[8; 32], 1, 0, &mut rng(6));
+    for chain in [&mut next, &mut elsewhere] {
+        chain.seal(&CLAIMS, b"text", b"ad", &two).unwrap();
+        let error = extend(chain, &group.others[2]);
+        assert_eq!(error, ChainSealError::NotExtensible);
+    }
+    // An older state of the chain does not know the message.
+    let mut older = OwnChain::start(&group.alice, &CONTEXT, 1, 0, &mut rng(10));
+    assert_eq!(
+        extend(&mut older, &group.others[2]),
+        ChainSealError::NotExtensible
+    );
+
+    let keys = group.chain.add_target(&pending, &group.others[2]).unwrap();
+    assert_eq!(group.chain.given_at(&group.others[2]), Some(0));
+    let opened = group.peers[2].open_with_keys(&message.body, keys, b"ad", 1);
+    assert_eq!(text(opened), b"text");
+    // The next message has a MAC slot for it.
+    let next = group.seal(b"next");
+    assert_eq!(text(group.open(2, &next)), b"next");
+}
+
+/// A provider could hold a message back while it accepts the later ones. If the keys of that
+/// message went to a device that joins then, it would read what was accepted before it joined.
+#[test]
+fn chk387_keys_that_open_later_messages_are_given_to_nobody() {
+    let mut group = Group::new();
+    let two = group.others[..2].to_vec();
+    let mut seal = || group.chain.seal(&CLAIMS, b"text", b"ad", &two).unwrap();
+    let (held_back, accepted) = (seal(), seal());
+    let carol = group.others[2];
+    let error = not_sealed(&mut group.chain, |chain| {
+        chain.add_target(&held_back.pending, &carol)
+    });
+    assert_eq!(error, ChainSealError::NotExtensible);
+    let added = group.chain.add_target(&accepted.pending, &carol);
+    assert!(added.is_ok(), "the newest message");
 }
