@@ -14,6 +14,7 @@ use super::peers::Peer;
 use super::times::RosterTime;
 use super::{Client, keys};
 use crate::channel::{Preamble, RosterClaim, SessionSealer, with_preamble};
+use crate::conversation::Conversation;
 use crate::error::{SendError, StateError};
 use crate::records::OwnSentRecord;
 use crate::store::{Store, Transaction};
@@ -379,8 +380,12 @@ impl<S: Store> Client<S> {
         let own = fanout.slots().iter().filter(|slot| slot.own);
         let devices: Vec<_> = own.map(|slot| slot.device.0).collect();
         if !devices.is_empty() {
-            let account = recipient.as_str().to_owned();
-            let record = OwnSentRecord { account, devices };
+            let (account, group) = Conversation::from(recipient).to_record();
+            let record = OwnSentRecord {
+                account,
+                devices,
+                group,
+            };
             transaction.put_record(keys::own_sent(fanout.tag()), &record);
         }
     }

@@ -8,6 +8,7 @@ use waxseal_roster::SignedRoster;
 use super::{Batch, Received};
 use crate::client::Client;
 use crate::client::peers::Peer;
+use crate::conversation::Conversation;
 use crate::error::StateError;
 use crate::store::Store;
 
@@ -63,16 +64,20 @@ impl Arrival {
         })
     }
 
+    pub(in crate::client) fn conversation(&self) -> Conversation {
+        Conversation::from(&self.with)
+    }
+
     pub(super) fn duplicate(&self) -> Received {
         Received::Duplicate {
-            from: self.with.clone(),
+            conversation: self.conversation(),
             id: self.id,
         }
     }
 
     pub(in crate::client) fn skipped(&self) -> Received {
         Received::Skipped {
-            from: self.with.clone(),
+            conversation: self.conversation(),
             id: self.id,
         }
     }
