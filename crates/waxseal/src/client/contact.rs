@@ -273,8 +273,8 @@ impl<S: Store> Client<S> {
     /// was accepted and before the next contact.
     ///
     /// # Errors
-    /// [`PeerError::UnknownPeer`] before the first contact. [`PeerError::NoGroup`] if this device is
-    /// in no such group.
+    /// [`PeerError::UnknownPeer`] before the first contact. [`PeerError::NoGroup`] if this device
+    /// is in no such group.
     pub fn conversation_health(
         &self,
         conversation: impl Into<Conversation>,

@@ -236,8 +236,8 @@ fn time_of(number: u64) -> Timestamp {
 
 /// The numbers that the row of a message can have: the time, then bits of the tag.
 ///
-/// A message that does not expire has no row. Only the members of the conversation know the tag, so no one else can
-/// occupy all its numbers.
+/// A message that does not expire has no row. Only the members of the conversation know the tag, so
+/// no one else can occupy all its numbers.
 fn places_of(evidence: &Evidence) -> Vec<u64> {
     const MAX_TIME: u64 = u64::MAX >> PLACE_BITS;
     let secs = u64::from(evidence.header().expires_after_secs);

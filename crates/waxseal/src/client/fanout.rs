@@ -14,7 +14,6 @@ use super::peers::Peer;
 use super::times::RosterTime;
 use super::{Client, keys};
 use crate::channel::{Preamble, RosterClaim, SessionSealer, with_preamble};
-use crate::conversation::Conversation;
 use crate::error::{SendError, StateError};
 use crate::records::OwnSentRecord;
 use crate::store::{Store, Transaction};
@@ -380,12 +379,7 @@ impl<S: Store> Client<S> {
         let own = fanout.slots().iter().filter(|slot| slot.own);
         let devices: Vec<_> = own.map(|slot| slot.device.0).collect();
         if !devices.is_empty() {
-            let (account, group) = Conversation::from(recipient).to_record();
-            let record = OwnSentRecord {
-                account,
-                devices,
-                group,
-            };
+            let record = OwnSentRecord::new(&recipient.into(), devices);
             transaction.put_record(keys::own_sent(fanout.tag()), &record);
         }
     }

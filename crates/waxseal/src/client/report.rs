@@ -48,8 +48,8 @@ impl std::fmt::Debug for OutgoingReport {
 }
 
 impl<S: Store> Client<S> {
-    /// Drafts a report of messages of a conversation. Each message comes with the choice of the parts
-    /// to show.
+    /// Drafts a report of messages of a conversation. Each message comes with the choice of the
+    /// parts to show.
     ///
     /// Nothing leaves the device. Show [`ReportDraft::preview`] to the user, add a note, then call
     /// [`Client::report`].

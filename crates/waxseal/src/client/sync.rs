@@ -7,7 +7,7 @@
 //!
 //! | step | file |
 //! |---|---|
-//! | write an item | this one |
+//! | write an item | this one, `settings.rs` |
 //! | tell the other devices | `tell.rs` |
 //! | take what another device tells | `take.rs` |
 //! | carry it out | `apply.rs` |
@@ -21,11 +21,11 @@ mod export;
 mod import;
 mod leave;
 mod others;
+mod settings;
 mod take;
 mod tell;
 
 use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
-use zeroize::Zeroizing;
 
 pub use self::export::{HistoryChunk, HistoryExport};
 pub use self::import::{HistoryImport, HistoryProgress};
@@ -36,7 +36,7 @@ use crate::conversation::Conversation;
 use crate::error::StateError;
 use crate::records::{self, IndexRecord, ItemRecord, SubjectRecord, SyncRecord};
 use crate::store::{Cursor, Store, Transaction};
-use crate::sync::{Fact, Item, Position, SettingName, Written, subjects};
+use crate::sync::{Fact, Item, Position, Written, subjects};
 
 /// Items that are looked at in one piece.
 const ITEMS_AT_ONCE: usize = 64;
@@ -60,10 +60,8 @@ impl<S: Store> Client<S> {
                 return Ok(());
             };
             let up_to = Position::new(at, id);
-            if client
-                .read_position(conversation)?
-                .is_some_and(|known| known >= up_to)
-            {
+            let known = client.read_position(conversation)?;
+            if known.is_some_and(|known| known >= up_to) {
                 return Ok(());
             }
             let fact = Fact::Read {
@@ -110,10 +108,11 @@ impl<S: Store> Client<S> {
             let id = client.present_tag(conversation, id)?;
             let mut transaction = Transaction::default();
             if client.delete_message_in(&mut transaction, conversation, &id)? {
+                let (conversation, at) = (conversation.clone(), now);
                 let fact = Fact::MessageDeleted {
-                    conversation: conversation.clone(),
+                    conversation,
                     id,
-                    at: now,
+                    at,
                 };
                 client.put_fact(&mut transaction, fact)?;
             }
@@ -155,47 +154,6 @@ impl<S: Store> Client<S> {
         let known = [numbering.last_accepted_ms, numbering.last_copied_ms];
         let known = known.into_iter().filter(|ms| *ms != 0);
         Ok(accepted.chain(known.map(Timestamp::from_millis)).max())
-    }
-
-    /// Sets a setting of the application, on all devices of the account. The names are the
-    /// application's. An empty value removes the setting.
-    ///
-    /// If two devices set it at once, one of the two values wins, and it is the same on all
-    /// devices.
-    ///
-    /// # Errors
-    /// [`SettingError::TooLong`](crate::errors::SettingError::TooLong) if the value has more than
-    /// [`MAX_SETTING_LEN`](crate::sync::limits::MAX_SETTING_LEN) bytes.
-    pub fn set_setting(
-        &mut self,
-        name: &SettingName,
-        value: &[u8],
-    ) -> Result<(), crate::error::SettingError<S::Error>> {
-        if value.len() > crate::sync::limits::MAX_SETTING_LEN {
-            return Err(crate::error::SettingError::TooLong);
-        }
-        self.run(|client| {
-            let name = name.clone();
-            let value = Zeroizing::new(value.to_vec());
-            let mut transaction = Transaction::default();
-            client.put_fact(&mut transaction, Fact::Setting { name, value })?;
-            client.commit(transaction)
-        })?;
-        Ok(())
-    }
-
-    /// A setting of the application. `None` if it was never set, or was removed.
-    pub fn setting(
-        &self,
-        name: &SettingName,
-    ) -> Result<Option<Zeroizing<Vec<u8>>>, StateError<S::Error>> {
-        self.look(|client| {
-            let item = client.item(&subjects::setting(name.as_str()))?;
-            Ok(item.and_then(|item| match item.fact {
-                Fact::Setting { value, .. } if !value.is_empty() => Some(value),
-                _ => None,
-            }))
-        })
     }
 
     /// Lists what the devices of the account share, up to `limit` items after `after`: to show all

@@ -32,6 +32,16 @@ pub(crate) struct OwnSentRecord {
 }
 
 impl OwnSentRecord {
+    /// The record of a message of a conversation, of which these own devices have a copy.
+    pub(crate) fn new(conversation: &Conversation, devices: Vec<u32>) -> Self {
+        let (account, group) = conversation.to_record();
+        Self {
+            account,
+            devices,
+            group,
+        }
+    }
+
     /// The conversation that the message is in.
     pub(crate) fn conversation(&self) -> Option<Conversation> {
         Conversation::of_record(&self.account, &self.group)
