@@ -156,6 +156,9 @@ pub enum PeerError<E: std::error::Error + 'static> {
     /// [`Client::create_account_key`](crate::Client::create_account_key).
     #[error("this store has no account key yet")]
     NoAccountKey,
+    /// This device is in no such group. Show the user that the group is not there.
+    #[error("this device is in no such group")]
+    NoGroup,
     /// The peer's record could not be read.
     #[error(transparent)]
     State(#[from] StateError<E>),
@@ -203,6 +206,9 @@ pub enum SendError<E: std::error::Error + 'static> {
     /// The recipient is this device's own account. Choose another one.
     #[error("the recipient is this device's own account")]
     OwnAccount,
+    /// This device is in no such group. Show the user that the group is not there.
+    #[error("this device is in no such group")]
+    NoGroup,
     /// There is no session with any device of the recipient: there was no contact yet, or a change
     /// of its account key was accepted. Fetch prekey bundles and call
     /// [`Client::start`](crate::Client::start).
@@ -304,7 +310,7 @@ impl<E: std::error::Error + 'static> PeerError<E> {
     pub fn advice(&self) -> Advice {
         match self {
             Self::UnknownPeer => Advice::FetchBundle,
-            Self::NoAccountKey => Advice::FixCall,
+            Self::NoAccountKey | Self::NoGroup => Advice::FixCall,
             Self::State(error) => error.advice(),
         }
     }
@@ -330,7 +336,9 @@ impl<E: std::error::Error + 'static> SendError<E> {
     pub fn advice(&self) -> Advice {
         match self {
             Self::NoSession | Self::Session(_) | Self::NumbersUsedUp => Advice::FetchBundle,
-            Self::Content(_) | Self::OwnAccount | Self::NoAccountKey => Advice::FixCall,
+            Self::Content(_) | Self::OwnAccount | Self::NoAccountKey | Self::NoGroup => {
+                Advice::FixCall
+            }
             Self::Removed => Advice::ShowRemoved,
             Self::RosterConflict => Advice::FetchNewerRoster,
             Self::State(error) => error.advice(),

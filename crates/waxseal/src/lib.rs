@@ -222,6 +222,7 @@
 mod channel;
 mod client;
 pub mod conformance;
+mod conversation;
 #[cfg(feature = "courier")]
 pub mod courier;
 mod error;
@@ -244,6 +245,7 @@ pub use client::{
     OutgoingReport, Page, PeerState, PromiseState, Rebased, Received, ReportId, RosterChange,
     SetBack, Started, Status, Synced, Upkeep, Waiting, WantedBundles, Welcome,
 };
+pub use conversation::{Conversation, GroupId};
 #[cfg(feature = "courier")]
 pub use courier::Courier;
 pub use error::Advice;

@@ -8,6 +8,7 @@ use waxseal_roster::Roster;
 use super::Client;
 use super::peers::Peer;
 use super::times::{RosterTime, since};
+use crate::conversation::Conversation;
 use crate::error::StateError;
 use crate::store::Store;
 
@@ -104,25 +105,24 @@ impl<S: Store> Client<S> {
         })
     }
 
-    /// The devices to which a message to `peer` would not be sealed, because there is no session
-    /// with them: devices of the peer, and other ones of the own account.
+    /// The devices to which a message would not be sealed, because there is no session with them:
+    /// devices of the recipient, and other ones of the own account.
     ///
     /// Fetch their prekey bundles and call [`start`](Self::start) before the message is sent. Else
     /// they get it later, when they ask for it. A device whose last bundle was unusable is left out
     /// for an hour.
     pub fn missing(
         &self,
-        peer: &AccountId,
+        conversation: impl Into<Conversation>,
         now: Timestamp,
     ) -> Result<Vec<WantedBundles>, StateError<S::Error>> {
+        let conversation = conversation.into();
         self.look(|client| {
             let me = &client.me;
             let time = client.roster_time(now)?;
             let mut all = Vec::new();
-            let accounts = match *peer == me.account {
-                true => vec![peer],
-                false => vec![peer, &me.account],
-            };
+            let peer = conversation.account().filter(|peer| **peer != me.account);
+            let accounts = peer.into_iter().chain([&me.account]);
             for account in accounts {
                 let found = client.look_at_peer(account, |known| {
                     let devices = known.missing(time, now);

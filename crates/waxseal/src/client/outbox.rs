@@ -16,6 +16,7 @@ use super::page::{Page, number_of};
 use super::peers::Peer;
 use super::send::Outgoing;
 use super::{Client, keys, tag_of};
+use crate::conversation::Conversation;
 use crate::error::{SendError, StateError};
 use crate::records::{
     self, IndexRecord, MessageRecord, MessageState, OutboxRecord, take_secret_bytes,
@@ -159,13 +160,15 @@ impl<S: Store> Client<S> {
     /// `None` if the message is not stored, is damaged, or was confirmed: then nothing changes.
     pub fn send_again(
         &mut self,
-        recipient: &AccountId,
+        conversation: impl Into<Conversation>,
         id: &FrankingTag,
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<Option<FrankingTag>, SendError<S::Error>> {
+        let conversation = conversation.into();
+        let recipient = conversation.account().ok_or(SendError::NoGroup)?;
         self.run(|client| {
-            let id = client.present_tag(recipient, id)?;
+            let id = client.present_tag(&conversation, id)?;
             client.seal_again(recipient, None, &id, now, rng)
         })
     }
@@ -179,13 +182,14 @@ impl<S: Store> Client<S> {
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<Option<FrankingTag>, SendError<S::Error>> {
-        let Some(index) = self.search(recipient, id)? else {
+        let to = &Conversation::from(recipient);
+        let Some(index) = self.search(to, id)? else {
             return Ok(None);
         };
         let (Some(ordinal), number) = (index.ordinal, number.or(index.outbox)) else {
             return Ok(None);
         };
-        let record = match self.get_record(&keys::message(recipient, ordinal)) {
+        let record = match self.get_record(&keys::message(to, ordinal)) {
             // A damaged message stops no other.
             Err(StateError::Damaged(_)) => None,
             record => record?,
@@ -193,7 +197,7 @@ impl<S: Store> Client<S> {
         let Some(record) = record else {
             return Ok(None);
         };
-        let present = |tag: &FrankingTag| self.present_tag(recipient, tag);
+        let present = |tag: &FrankingTag| self.present_tag(to, tag);
         let conversation = Audience::Direct(recipient.clone()).conversation(&self.me.account);
         let sent = match waiting_sent(&record) {
             // It keeps its identifier, so that a device that has it already recognises it.
@@ -229,12 +233,12 @@ impl<S: Store> Client<S> {
         let mut transaction = Transaction::default();
         transaction.put_record(keys::counters(), &counters);
         pair.put(&self.me, &mut transaction);
-        transaction.put_message(recipient, &message);
+        transaction.put_message(to, &message);
         if new != *id {
-            self.put_index(&mut transaction, recipient, *id, &earlier);
+            self.put_index(&mut transaction, to, *id, &earlier);
         }
         self.note_own_sent(&mut transaction, &fanout, recipient);
-        self.put_index(&mut transaction, recipient, new, &index);
+        self.put_index(&mut transaction, to, new, &index);
         if let Some(number) = number {
             transaction.delete(keys::envelope(number));
         }
@@ -244,15 +248,15 @@ impl<S: Store> Client<S> {
         Ok(Some(new))
     }
 
-    /// The tag that a message exchanged with `peer` has now: another one if it was sealed again.
+    /// The tag that a message has now: another one if it was sealed again.
     pub(super) fn present_tag(
         &self,
-        peer: &AccountId,
+        conversation: &Conversation,
         tag: &FrankingTag,
     ) -> Result<FrankingTag, StateError<S::Error>> {
         let mut present = *tag;
         for _ in 0..MAX_RENEWALS {
-            let index = self.index(peer, &present)?;
+            let index = self.index(conversation, &present)?;
             match index.and_then(|index| tag_of(&index.renewed)) {
                 Some(renewed) => present = renewed,
                 None => break,
@@ -312,12 +316,12 @@ impl<S: Store> Client<S> {
             // An entry says its number, so that a value which was moved is noticed.
             (number_of(at) == Some(entry.ordinal)).then_some(())?;
             let item = read(&entry)?;
-            Some((AccountId::new(&entry.recipient).ok()?, item))
+            Some((entry.conversation()?, item))
         })?;
         let is_deleting_any = self.is_deleting_any()?;
         let mut items = Vec::with_capacity(page.items.len());
-        for (recipient, item) in page.items {
-            if !is_deleting_any || !self.is_deleting(&recipient)? {
+        for (conversation, item) in page.items {
+            if !is_deleting_any || !self.is_deleting(&conversation)? {
                 items.push(item);
             }
         }
@@ -336,26 +340,27 @@ impl<S: Store> Client<S> {
         key: &DeliveryKey,
         now: Timestamp,
     ) -> Option<Outgoing> {
-        let Waiting { id, recipient } = waiting_of(record)?;
+        let (id, to) = (tag_of(&record.id)?, record.conversation()?);
         if record.again_for.is_some() {
             let envelope = Envelope::decode(&record.envelope).ok()?;
             let (accepted, target) = again_of(record, &self.me.account)?;
             return Some(Outgoing {
                 id,
-                recipient,
+                to,
                 envelope: envelope.post_again(&accepted, key, &self.me, &target, now),
                 again_for: Some(target),
                 without: Vec::new(),
             });
         }
+        let recipient = to.account()?;
         let audience = Audience::Direct(recipient.clone());
         let fanout = Fanout::decode(&record.envelope).ok()?;
         Some(Outgoing {
             id,
             envelope: fanout.post(key, &self.me, &audience, now),
             again_for: None,
-            without: empty_slots(&fanout, &self.me.account, &recipient),
-            recipient,
+            without: empty_slots(&fanout, &self.me.account, recipient),
+            to,
         })
     }
 

@@ -148,10 +148,9 @@ impl<S: Store> Client<S> {
         let delivery = Delivery::decode(delivery)?.authenticate(self.delivery_key(), &self.me)?;
         let arrival = Arrival::of(&delivery)?;
         let (from, with, id) = (&arrival.sender.account, &arrival.with, arrival.id);
-        let name = (with.clone(), *id.as_bytes());
-        if batch.received.contains(&name) || self.index(with, &id)?.is_some() {
-            let from = with.clone();
-            return Ok(Received::Duplicate { from, id });
+        let name = (arrival.conversation(), *id.as_bytes());
+        if batch.received.contains(&name) || self.index(&name.0, &id)?.is_some() {
+            return Ok(arrival.duplicate());
         }
         for account in [from, with] {
             self.load_peer(batch, account)?;
@@ -319,7 +318,7 @@ impl<S: Store> Client<S> {
             }
             opened => {
                 let nowhere = IndexRecord::default();
-                self.put_index(&mut batch.transaction, with, id, &nowhere);
+                self.put_index(&mut batch.transaction, &with.into(), id, &nowhere);
                 match opened {
                     None => Err(ReceiveError::Withheld),
                     Some(Opened::Control(control)) => {
@@ -363,7 +362,9 @@ impl<S: Store> Client<S> {
             match peer.map_or(0, |peer| peer.conversation.deleted_before_ms) {
                 0 => false,
                 before if is_repeat => accepted_ms < before.saturating_add(POSTED_AGAIN_MS),
-                before => accepted_ms < before || self.is_recent(&arrival.with, &arrival.id)?,
+                before => {
+                    accepted_ms < before || self.is_recent(&arrival.conversation(), &arrival.id)?
+                }
             },
         )
     }

@@ -37,7 +37,7 @@ pub(super) fn is_accepted(conversation: &ConversationRecord) -> bool {
 impl<S: Store> Client<S> {
     /// Whether the user accepted the account. The own account is.
     pub(super) fn is_accepted(&self, account: &AccountId) -> Result<bool, StateError<S::Error>> {
-        let conversation = self.numbering(account)?;
+        let conversation = self.numbering(&account.into())?;
         Ok(*account == self.me.account || conversation.is_some_and(|one| is_accepted(&one)))
     }
 

@@ -9,6 +9,7 @@ use super::devices::WantedBundles;
 use super::notices::Kind;
 use super::times::since;
 use super::{Client, Outgoing, keys};
+use crate::conversation::Conversation;
 use crate::error::StateError;
 use crate::records::{self, ContactRecord, UpkeepRecord};
 use crate::store::{Cursor, Store, Transaction};
@@ -34,9 +35,6 @@ const REMOVED_MS: u64 = 7 * 24 * 3_600_000;
 /// How long after the user was told that the own roster is old it is not told again: seven days.
 const TOLD_OLD_MS: u64 = 7 * 24 * 3_600_000;
 
-/// Number of rows that one transaction deletes.
-const ROWS_AT_ONCE: usize = 256;
-
 /// What the application does after [`Client::upkeep`].
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -51,8 +49,8 @@ pub struct Upkeep {
     /// [`Client::restart`].
     pub bundles: Vec<WantedBundles>,
     /// Messages that count as [lost](super::NotDelivered::Lost) from now on, each with its
-    /// recipient. Their [status](super::Message::status) says so, too.
-    pub lost: Vec<(AccountId, FrankingTag)>,
+    /// conversation. Their [status](super::Message::status) says so, too.
+    pub lost: Vec<(Conversation, FrankingTag)>,
     /// When to call again, if nothing arrives before. `None` if nothing waits for a time.
     pub again_at: Option<Timestamp>,
 }
@@ -206,7 +204,7 @@ impl<S: Store> Client<S> {
         rng: &mut impl CryptoRng,
         upkeep: &mut Upkeep,
     ) -> Result<(), StateError<S::Error>> {
-        self.finish_deletion(account)?;
+        self.finish_deletion(&account.into())?;
         let record: Option<UpkeepRecord> = self.readable(&keys::upkeep(account))?;
         let Some(mut record) = record else {
             return Ok(());
@@ -225,30 +223,6 @@ impl<S: Store> Client<S> {
             let mut transaction = Transaction::default();
             transaction.delete(keys::upkeep(account));
             self.commit(transaction)?;
-        }
-        Ok(())
-    }
-
-    /// Deletes what is still to be said to a peer, a batch of rows at a time.
-    pub(super) fn delete_upkeep(
-        &self,
-        peer: &AccountId,
-        transaction: &mut Transaction,
-    ) -> Result<(), StateError<S::Error>> {
-        for table in [
-            keys::all_unopened(peer),
-            keys::all_asked(peer),
-            keys::all_awaited(peer),
-            keys::all_held(peer),
-            keys::receipts(peer),
-        ] {
-            for row in self.first_rows(&table, ROWS_AT_ONCE)? {
-                transaction.delete_at(table.clone(), row.cursor);
-            }
-        }
-        let record: Option<UpkeepRecord> = self.readable(&keys::upkeep(peer))?;
-        if record.is_some() {
-            transaction.delete(keys::upkeep(peer));
         }
         Ok(())
     }

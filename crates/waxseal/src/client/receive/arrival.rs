@@ -9,6 +9,7 @@ use super::{Batch, Received};
 use crate::channel::RosterClaim;
 use crate::client::Client;
 use crate::client::peers::Peer;
+use crate::conversation::Conversation;
 use crate::error::StateError;
 use crate::store::Store;
 
@@ -64,16 +65,20 @@ impl Arrival {
         })
     }
 
+    pub(in crate::client) fn conversation(&self) -> Conversation {
+        Conversation::from(&self.with)
+    }
+
     pub(super) fn duplicate(&self) -> Received {
         Received::Duplicate {
-            from: self.with.clone(),
+            conversation: self.conversation(),
             id: self.id,
         }
     }
 
     pub(in crate::client) fn skipped(&self) -> Received {
         Received::Skipped {
-            from: self.with.clone(),
+            conversation: self.conversation(),
             id: self.id,
         }
     }

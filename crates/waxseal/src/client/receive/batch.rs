@@ -9,6 +9,7 @@ use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
 use crate::client::peers::Peer;
 use crate::client::prekeys::put_prekeys;
 use crate::client::{Client, keys};
+use crate::conversation::Conversation;
 use crate::error::StateError;
 use crate::records::{ConversationRecord, MessageRecord, UnopenedRecord, UpkeepRecord};
 use crate::store::{Store, Transaction};
@@ -26,10 +27,10 @@ pub(in crate::client) struct Batch {
     /// The deliveries of this batch that did not open.
     pub(in crate::client) unopened: BTreeMap<(AccountId, [u8; 32]), UnopenedRecord>,
     /// The sent messages of which a peer told something.
-    pub(super) told: BTreeMap<(AccountId, [u8; 32]), MessageRecord>,
+    pub(super) told: BTreeMap<(Conversation, [u8; 32]), MessageRecord>,
     /// Whether messages are opened and dropped.
     pub(super) skips: bool,
-    pub(super) received: BTreeSet<(AccountId, [u8; 32])>,
+    pub(super) received: BTreeSet<(Conversation, [u8; 32])>,
     pub(super) prekeys: Option<PreKeys>,
     /// The replay memories of the senders' identities.
     pub(super) memories: BTreeMap<[u8; IDENTITY_KEY_LEN], ReplayMemory>,
@@ -75,10 +76,11 @@ impl Batch {
 
     pub(in crate::client) fn told(
         &self,
-        peer: &AccountId,
+        conversation: &Conversation,
         id: &FrankingTag,
     ) -> Option<MessageRecord> {
-        self.told.get(&(peer.clone(), *id.as_bytes())).cloned()
+        let name = (conversation.clone(), *id.as_bytes());
+        self.told.get(&name).cloned()
     }
 
     /// Notes that a message of this device arrived, which was accepted at this time. The peer's
@@ -102,11 +104,12 @@ impl Batch {
 
     pub(in crate::client) fn put_told(
         &mut self,
-        peer: &AccountId,
+        conversation: &Conversation,
         id: FrankingTag,
         message: MessageRecord,
     ) {
-        self.told.insert((peer.clone(), *id.as_bytes()), message);
+        let name = (conversation.clone(), *id.as_bytes());
+        self.told.insert(name, message);
     }
 }
 
@@ -125,8 +128,8 @@ impl<S: Store> Client<S> {
         for (account, record) in &batch.upkeeps {
             batch.transaction.put_record(keys::upkeep(account), record);
         }
-        for ((account, _), message) in &batch.told {
-            batch.transaction.put_message(account, message);
+        for ((conversation, _), message) in &batch.told {
+            batch.transaction.put_message(conversation, message);
         }
         for memory in batch.memories.values().filter(|memory| memory.is_changed()) {
             if let Some(sender) = memory.sender() {

@@ -47,7 +47,8 @@ impl<S: Store> Client<S> {
         let message = self.store_opened(batch, arrival, from_removed_device, opened)?;
         self.note_delivered(batch, &arrival.with, &arrival.id)?;
         Ok(Received::Message {
-            from: arrival.with.clone(),
+            conversation: arrival.conversation(),
+            from: arrival.sender.account.clone(),
             message: Box::new(message),
             sent_time_agrees,
             from_removed_device,
@@ -68,7 +69,7 @@ impl<S: Store> Client<S> {
             peer.conversation.is_accepted |= !from_removed_device;
         }
         Ok(Received::Sent {
-            to: arrival.with.clone(),
+            to: arrival.conversation(),
             message: Box::new(message),
         })
     }
@@ -81,11 +82,12 @@ impl<S: Store> Client<S> {
         opened: OpenedMessage,
     ) -> Result<Message, ReceiveError<S::Error>> {
         let (with, id) = (&arrival.with, &arrival.id);
+        let conversation = &arrival.conversation();
         batch.note_sent(opened.header().sent_at.as_millis().min(arrival.accepted_ms));
         let due = self.put_due(
             &mut batch.transaction,
             &mut batch.due,
-            with,
+            conversation,
             opened.evidence(),
         )?;
         let Some(InBatch { peer, .. }) = batch.peers.get_mut(with) else {
@@ -101,7 +103,7 @@ impl<S: Store> Client<S> {
             due,
             ..IndexRecord::default()
         };
-        self.put_index(&mut batch.transaction, with, *id, &index);
+        self.put_index(&mut batch.transaction, conversation, *id, &index);
         let (content, attachments, evidence) = opened.into_parts();
         let state = MessageState::Stamped(take_secret_bytes(evidence.encode()));
         let record = MessageRecord {
@@ -110,7 +112,7 @@ impl<S: Store> Client<S> {
             from_removed_device,
             ..MessageRecord::default()
         };
-        batch.transaction.put_message(with, &record);
+        batch.transaction.put_message(conversation, &record);
         let message = Message::stamped(ordinal, content, attachments, evidence, &self.me);
         Ok(message.with_removed_device(from_removed_device))
     }

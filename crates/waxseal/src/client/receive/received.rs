@@ -6,6 +6,7 @@ use waxseal_reporting::{AccountId, DeviceId, FrankingTag};
 use crate::client::Client;
 use crate::client::history::Message;
 use crate::client::synced::Synced;
+use crate::conversation::Conversation;
 
 /// What a delivery contained. In all cases the delivery may now be acknowledged to the provider.
 #[derive(Clone, Debug)]
@@ -13,6 +14,8 @@ use crate::client::synced::Synced;
 pub enum Received {
     /// A message that arrived for the first time. It is stored, with the evidence for a report.
     Message {
+        /// The conversation that the message is in.
+        conversation: Conversation,
         /// The account that sent the message.
         from: AccountId,
         /// The message, as it is now stored.
@@ -28,8 +31,8 @@ pub enum Received {
     /// evidence for a report. If that device was [removed](Message::is_from_removed_device), a
     /// thief may have written it.
     Sent {
-        /// The account that the message was sent to.
-        to: AccountId,
+        /// The conversation that the message was sent to.
+        to: Conversation,
         /// The message, as it is now stored.
         message: Box<Message>,
     },
@@ -41,8 +44,8 @@ pub enum Received {
     /// This also happens if the application was stopped after the message was stored and before it
     /// was shown. So if [`Client::message`] has the message and the display does not, show it.
     Duplicate {
-        /// The peer of the conversation that the message is in.
-        from: AccountId,
+        /// The conversation that the message is in.
+        conversation: Conversation,
         /// The message's identifier.
         id: FrankingTag,
     },
@@ -52,19 +55,21 @@ pub enum Received {
     Refused {
         /// The account that could not open them.
         from: AccountId,
-        /// The messages that will be sealed again. Empty if there is nothing to do.
-        again: Vec<FrankingTag>,
-        /// The messages that were sealed again often enough. They now count as not delivered.
-        not_delivered: Vec<FrankingTag>,
+        /// The messages that will be sealed again, each with its conversation. Empty if there is
+        /// nothing to do.
+        again: Vec<(Conversation, FrankingTag)>,
+        /// The messages that were sealed again often enough, each with its conversation. They now
+        /// count as not delivered.
+        not_delivered: Vec<(Conversation, FrankingTag)>,
     },
     /// A peer told which messages of this device arrived, and which were shown.
     Receipts {
         /// The account that tells it.
         from: AccountId,
-        /// The messages that the peer's device opened and stored.
-        delivered: Vec<FrankingTag>,
-        /// The messages that were shown to the peer.
-        opened: Vec<FrankingTag>,
+        /// The messages that the peer's device opened and stored, each with its conversation.
+        delivered: Vec<(Conversation, FrankingTag)>,
+        /// The messages that were shown to the peer, each with its conversation.
+        opened: Vec<(Conversation, FrankingTag)>,
     },
     /// Another device of this account told something that all of them share. It is stored, and
     /// carried out.
@@ -77,8 +82,8 @@ pub enum Received {
     /// A message that was opened and dropped: by [`Client::skip`], because the sender is
     /// [blocked](Client::block), or because another device of this account told it to someone else.
     Skipped {
-        /// The peer of the conversation that the message is in.
-        from: AccountId,
+        /// The conversation that the message is in.
+        conversation: Conversation,
         /// The message's identifier.
         id: FrankingTag,
     },
