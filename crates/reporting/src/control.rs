@@ -101,9 +101,9 @@ pub struct Control {
     /// bytes, not empty.
     pub sync: Option<Zeroizing<Vec<u8>>>,
     /// The authority of a group, for an admin's device.
-    pub authority: Option<AuthorityRecord>,
+    pub authority: Option<Box<AuthorityRecord>>,
     /// The state of a group that the recipient is in.
-    pub welcome: Option<WelcomeRecord>,
+    pub welcome: Option<Box<WelcomeRecord>>,
     /// Which group's state the sender lacks.
     pub state_wanted: Option<StateWanted>,
 }
@@ -168,8 +168,8 @@ impl Control {
                     let sync = bounded(value, MAX_CONTROL_SYNC_LEN)?;
                     control.sync = Some(Zeroizing::new(sync.to_vec()));
                 }
-                AUTHORITY => control.authority = Some(AuthorityRecord::decode(value)?),
-                WELCOME => control.welcome = Some(WelcomeRecord::decode(value)?),
+                AUTHORITY => control.authority = Some(Box::new(AuthorityRecord::decode(value)?)),
+                WELCOME => control.welcome = Some(Box::new(WelcomeRecord::decode(value)?)),
                 STATE_WANTED => control.state_wanted = Some(StateWanted::decode(value)?),
                 _ => {}
             }

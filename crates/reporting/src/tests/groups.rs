@@ -72,7 +72,7 @@ fn chk294_group_delivery_with_an_empty_slot_is_authentic_and_does_not_open() {
         .delivered(&posted.kept, &posted.slots[&bob], &bob)
         .unwrap();
     assert!(delivery.is_empty());
-    assert_eq!(delivery.group_ciphertext().is_none(), true);
+    assert!(delivery.group_ciphertext().is_none());
     let refused = members.open(&delivery, &bob);
     assert!(matches!(refused, Err(OpenError::MissingKey)));
     let refused = open_any_in_group(&mut members.receiving(&alice, &bob), &delivery);

@@ -12,12 +12,12 @@ fn records_about_groups_arrive_as_they_were_sent() {
         version: 9,
     };
     let sent = Control {
-        authority: Some(authority.clone()),
-        welcome: Some(WelcomeRecord {
+        authority: Some(Box::new(authority.clone())),
+        welcome: Some(Box::new(WelcomeRecord {
             group,
             version: 10,
             state_hash: [8; 32],
-        }),
+        })),
         state_wanted: Some(StateWanted { group, version: 11 }),
         ..control(1, 0)
     };

@@ -32,7 +32,9 @@ fn chk411_slots_over_a_limit_are_refused() {
 /// Slots whose encoding has exactly this length.
 fn slots_of_len(len: usize) -> Vec<GroupSlot> {
     let mut slots = vec![GroupSlot::Key(vec![1; MAX_KEY_SLOT_LEN]); 523];
-    let rest = len - encoded_len(&slots) - 2;
+    let rest = len
+        .checked_sub(encoded_len(&slots).saturating_add(2))
+        .unwrap();
     slots.push(GroupSlot::Key(vec![1; rest]));
     slots
 }

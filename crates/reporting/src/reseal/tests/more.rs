@@ -9,7 +9,7 @@ fn in_group(
     members: &[(&str, core::ops::Range<u64>)],
 ) -> Result<(), ResealError> {
     let (world, group) = (&again.world, ConversationId::group(b"authority"));
-    let first = Timestamp::from_millis(world.now.as_millis() - 1_000);
+    let first = Timestamp::from_millis(world.now.as_millis().saturating_sub(1_000));
     let claim = again.stamp(&world.alice, &Audience::Group(group), first);
     let bytes =
         again

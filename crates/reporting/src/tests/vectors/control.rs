@@ -29,12 +29,12 @@ pub(super) fn seal_control(input: Input<'_>) -> Outcome {
     let control = Control {
         delivered: tags_of(input, "delivered"), opened: tags_of(input, "opened"),
         roster: bytes("roster"), sync: bytes("sync").map(Zeroizing::new),
-        authority: input.optional("authority").map(|given| AuthorityRecord {
+        authority: input.optional("authority").map(|given| Box::new(AuthorityRecord {
             seed: Zeroizing::new(given.get("seed").array()), group: group_of(given), version: given.get("version").number(),
-        }),
-        welcome: input.optional("welcome").map(|given| WelcomeRecord {
+        })),
+        welcome: input.optional("welcome").map(|given| Box::new(WelcomeRecord {
             group: group_of(given), version: given.get("version").number(), state_hash: given.get("state_hash").array(),
-        }),
+        })),
         state_wanted: input.optional("state_wanted").map(|given| StateWanted {
             group: group_of(given), version: given.get("version").number(),
         }),
@@ -53,7 +53,7 @@ pub(super) fn open_control(input: Input<'_>) -> Outcome {
         "delivered": tags_json(&opened.delivered), "opened": tags_json(&opened.opened),
         "roster": opened.roster.map(hex), "sync": opened.sync.map(|sync| hex(&*sync)),
         "authority": opened.authority.map(|read| json!({
-            "seed": hex(&*read.seed), "group": hex(read.group.as_bytes()), "version": read.version,
+            "seed": hex(*read.seed), "group": hex(read.group.as_bytes()), "version": read.version,
         })),
         "welcome": opened.welcome.map(|read| json!({
             "group": hex(read.group.as_bytes()), "version": read.version, "state_hash": hex(read.state_hash),

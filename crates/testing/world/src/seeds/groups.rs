@@ -21,16 +21,16 @@ pub(super) fn group() -> ConversationId {
 pub(super) fn control() -> Control {
     let group = group();
     Control {
-        authority: Some(AuthorityRecord {
+        authority: Some(Box::new(AuthorityRecord {
             seed: Zeroizing::new([5; 32]),
             group,
             version: 3,
-        }),
-        welcome: Some(WelcomeRecord {
+        })),
+        welcome: Some(Box::new(WelcomeRecord {
             group,
             version: 3,
             state_hash: [6; 32],
-        }),
+        })),
         state_wanted: Some(StateWanted { group, version: 2 }),
         ..Control::default()
     }
