@@ -4,9 +4,10 @@ use waxseal::Notice;
 use waxseal_world::{PostRefused, fanout_of};
 
 use crate::Result;
-use crate::linking::put;
 use crate::people::{copy_of, time, write};
 use crate::relay::World;
+
+const HOUR_MS: u64 = 3_600_000;
 
 impl World {
     /// Shows a roster to a device. It counts as a rollback that was accepted if the device goes by
@@ -148,6 +149,8 @@ impl World {
         );
         self.provider
             .show_roster(&mut self.people.devices[phone].client, &account);
+        // An account is told a roster at most once an hour.
+        self.run(HOUR_MS)?;
         self.provider.freeze(Some(&peer_account), &account);
         self.link(owner)?;
         self.outcome.frozen_tried += 1;
@@ -166,17 +169,5 @@ impl World {
         self.outcome.frozen_noticed += u64::from(known == newest);
         self.provider.be_honest();
         self.settle()
-    }
-
-    /// A manager signs the roster again, so that every device hears of a new version.
-    #[allow(dead_code)]
-    fn sign_again(&mut self, owner: usize) -> Result<()> {
-        let now = self.provider.now;
-        let manager = self.people.persons[owner].devices[0];
-        let client = &mut self.people.devices[manager].client;
-        if let Some(roster) = client.renew_roster(now)? {
-            put(&mut self.provider, client, roster)?;
-        }
-        Ok(())
     }
 }

@@ -68,6 +68,7 @@ impl World {
     /// A device is in the roster no more.
     pub fn gone(&mut self, device: usize) {
         self.people.remove(device);
+        self.give_up(device);
         self.outcome.devices_removed += 1;
     }
 

@@ -13,6 +13,7 @@ mod relay;
 mod reports;
 mod story;
 mod thieves;
+mod waiting;
 
 use std::process::ExitCode;
 

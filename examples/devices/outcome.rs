@@ -11,6 +11,9 @@ pub struct Outcome {
     /// unless that device was removed before it fetched the message.
     pub deliveries_expected: u64,
     pub delivered: u64,
+    /// Deliveries that are not expected any more: the device could not open the message, and its
+    /// author was removed before it could seal it again.
+    pub given_up: u64,
     /// Messages that a removed device opened, although they were sealed after its removal.
     pub opened_by_removed: u64,
     /// Messages that peers took from a device that had been removed.
@@ -87,6 +90,7 @@ impl Outcome {
             "messages": self.messages,
             "deliveries_expected": self.deliveries_expected,
             "delivered": self.delivered,
+            "given_up": self.given_up,
             "opened_by_removed": self.opened_by_removed,
             "taken_from_removed": self.taken_from_removed,
             "thefts_tried": self.thefts_tried,

@@ -1,6 +1,6 @@
 //! The relay, the devices and the network between them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use waxseal::errors::ReceiveError;
 use waxseal::reporting::relay::StampedEnvelope;
@@ -13,11 +13,9 @@ use crate::people::{Device, People, show, time, write};
 use crate::{Result, Rng};
 
 /// Time after which a device posts again, and the relay delivers again.
-const RESEND_MS: u64 = 8_000;
+pub const RESEND_MS: u64 = 8_000;
 /// Time between two looks of a device at what it has to do.
 const TICK_MS: u64 = 2_000;
-/// Time after which everything must have arrived on a calm network.
-const SETTLE_MS: u64 = 4 * 3_600_000;
 
 /// Everything in one run.
 pub struct World {
@@ -28,8 +26,10 @@ pub struct World {
     pub outcome: Outcome,
     /// The texts of all messages that were written.
     texts: BTreeMap<FrankingTag, String>,
+    /// The messages that did not open on a device, with their authors: (device, author, message).
+    pub unopened: BTreeSet<(usize, usize, FrankingTag)>,
     /// What the relay keeps for each device, by number.
-    queue: BTreeMap<(usize, u64), StampedEnvelope>,
+    pub queue: BTreeMap<(usize, u64), StampedEnvelope>,
     next_number: u64,
 }
 
@@ -44,6 +44,7 @@ impl World {
             rng,
             outcome: Outcome::default(),
             texts: BTreeMap::new(),
+            unopened: BTreeSet::new(),
             queue: BTreeMap::new(),
             next_number: 0,
         }
@@ -99,37 +100,6 @@ impl World {
         }
         self.provider.now = time(self.network.now_ms());
         Ok(())
-    }
-
-    /// Runs on a calm network until nothing waits any more.
-    pub fn settle(&mut self) -> Result<()> {
-        self.network.is_calm = true;
-        let until = self.network.now_ms() + SETTLE_MS;
-        let mut is_idle = false;
-        while !is_idle && self.network.now_ms() < until {
-            self.run(RESEND_MS)?;
-            is_idle = self.is_idle()?;
-        }
-        if !is_idle {
-            self.wrong("something still waits after four hours without faults".to_owned());
-        }
-        self.network.is_calm = false;
-        Ok(())
-    }
-
-    fn is_idle(&self) -> Result<bool> {
-        let now = time(self.network.now_ms());
-        for device in self.people.devices.iter().filter(|one| !one.is_removed) {
-            let is_due = device.upkeep_ms.is_some_and(|at| at <= now.as_millis());
-            let is_complete = device
-                .expected
-                .iter()
-                .all(|id| device.shown.contains_key(id));
-            if is_due || !is_complete || !device.client.outbox(None, 1, now)?.items.is_empty() {
-                return Ok(false);
-            }
-        }
-        Ok(self.queue.is_empty())
     }
 
     fn arrive(&mut self, packet: Packet) -> Result<()> {
@@ -274,6 +244,12 @@ impl World {
             return Ok(());
         }
         let now_ms = self.network.now_ms();
+        let queued = self.queue.get(&(to, number));
+        let author = queued.and_then(|stamped| {
+            let claim = stamped.claim();
+            Some((self.people.find(&claim.context().sender)?, *claim.tag()))
+        });
+        let is_author_gone = author.is_some_and(|(one, _)| self.people.devices[one].is_removed);
         let device = &mut self.people.devices[to];
         match device.client.receive(bytes) {
             Ok(received) => {
@@ -281,7 +257,8 @@ impl World {
                     self.wrong(error.to_string());
                 }
             }
-            Err(ReceiveError::UnknownDevice { device: unknown }) => {
+            // If its author was removed, it waits at the relay until it is too old.
+            Err(ReceiveError::UnknownDevice { device: unknown }) if !is_author_gone => {
                 let viewer = device.me().account.clone();
                 let roster = self.provider.roster_for(Some(&viewer), &unknown.account);
                 let now = self.provider.now;
@@ -289,7 +266,12 @@ impl World {
                 return Ok(()); // it comes again
             }
             // What does not open is noted, and asked for.
-            Err(_) => {}
+            Err(_) => {
+                if let Some((author, id)) = author {
+                    self.unopened.insert((to, author, id));
+                    self.give_up(author);
+                }
+            }
         }
         self.device(to).upkeep_ms = Some(now_ms);
         self.network

@@ -27,14 +27,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     for number in 0..arguments.accounts {
         world.create(&format!("account-{number}"))?;
     }
-    // Everyone writes to everyone once.
-    for from in 0..arguments.accounts {
-        for to in (0..arguments.accounts).filter(|to| *to != from) {
-            let device = world.people.persons[from].devices[0];
-            let to = world.people.persons[to].account.clone();
-            world.write(device, &to, "Hello!".to_owned())?;
-        }
-    }
+    everyone_writes(&mut world, "Hello!")?;
     world.settle()?;
     let before = numbers(&world)?;
 
@@ -58,6 +51,8 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
             _ => {}
         }
     }
+    // A recovered device has met no one yet who did not write to it.
+    everyone_writes(&mut world, "Goodbye!")?;
     world.settle()?;
     world.report()?;
     let after = numbers(&world)?;
@@ -70,6 +65,19 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     world.outcome.seconds = began.elapsed().as_secs_f64();
     world.outcome.judge();
     Ok(world.outcome)
+}
+
+/// The first device of everyone writes to everyone.
+fn everyone_writes(world: &mut World, text: &str) -> Result<()> {
+    let persons = world.people.persons.len();
+    for from in 0..persons {
+        for to in (0..persons).filter(|to| *to != from) {
+            let device = world.people.persons[from].devices[0];
+            let to = world.people.persons[to].account.clone();
+            world.write(device, &to, text.to_owned())?;
+        }
+    }
+    Ok(())
 }
 
 /// Two persons.

@@ -196,8 +196,9 @@ impl<S: Store> Client<S> {
         // CHK-331: only a message that begins a session counts with the roster that it carries.
         let is_first = matches!(kind, MessageKind::Initial { .. });
         let carried = claims.roster.as_deref().filter(|_| is_first);
+        let by = claims.sender.as_ref();
         let (identity, removed_ms) =
-            match self.sending_identity(batch, &arrival, claimed, carried)? {
+            match self.sending_identity(batch, &arrival, claimed, by, carried)? {
                 Sending::Known(identity) => (identity, None),
                 Sending::Former(identity, removed_ms) => (identity, Some(removed_ms)),
                 _ if skips => return self.skip_unopened(batch, &arrival),

@@ -63,6 +63,53 @@ fn chk325_row_14_what_a_removed_device_wrote_before_opens_and_is_marked() {
 }
 
 #[test]
+fn chk325_another_device_can_have_the_number_of_a_removed_one_after_a_new_epoch() {
+    let mut net = Net::of_four();
+    let (_, forged) = stolen(&mut net);
+    let (phone, laptop) = (at("alice", 1), at("bob", 2));
+    // Bob's account takes over from a stolen manager, and knows nothing of the number any more.
+    net.wait(11 * MINUTE_MS);
+    let now = net.world.now;
+    let client = net.client(&at("bob", 1));
+    let secret = client.account_secret().unwrap().unwrap();
+    client.take_over(&secret, &[], now).unwrap();
+    net.post_roster("bob");
+    let take_roster = |net: &mut Net| {
+        let roster = net.world.roster(&account("bob"));
+        let (now, alice) = (net.world.now, net.clients.get_mut(&phone).unwrap());
+        alice.take_roster(&account("bob"), &roster, now).unwrap();
+    };
+    take_roster(&mut net);
+    let old = net.clients.remove(&laptop).unwrap();
+    assert_eq!(net.link("bob"), laptop);
+    net.queues.clear();
+    net.fetch(&laptop, "alice");
+    net.send(&laptop, "alice", "From my new laptop.");
+    let first = net.take_queue(&phone).pop().unwrap();
+    net.send(&laptop, "alice", "It is faster.");
+    let second = net.take_queue(&phone).pop().unwrap();
+    for delivery in [&first, &second] {
+        let refused = net.client(&phone).receive(delivery).unwrap_err();
+        assert!(matches!(refused, ReceiveError::UnknownDevice { .. }));
+    }
+    take_roster(&mut net);
+    for delivery in [&first, &second] {
+        let received = net.client(&phone).receive(delivery).unwrap();
+        assert!(matches!(
+            received,
+            Received::Message {
+                from_removed_device: false,
+                ..
+            }
+        ));
+    }
+    // The one that was removed is heard no more.
+    assert_ne!(old.identity(), net.clients[&laptop].identity());
+    let (late, _) = net.world.stamp_as(&laptop, &phone, &forged);
+    assert!(net.client(&phone).receive(&late).is_err());
+}
+
+#[test]
 fn row_14_the_sessions_of_a_removed_device_are_destroyed_after_seven_days() {
     let mut net = Net::of_four();
     let (before, _) = stolen(&mut net);

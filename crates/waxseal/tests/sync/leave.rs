@@ -129,6 +129,8 @@ fn a_leave_waits_for_a_session_with_a_manager() {
 #[test]
 fn a_leave_that_the_relay_never_takes_is_told_again() {
     let (mut net, [mut phone, mut laptop, mut bob]) = Net::of_three();
+    net.start(&mut phone, &bob.me().account);
+    net.send(&mut phone, &bob.me().account, "Hello!"); // the laptop has a session now
     net.settle(&mut [&mut phone, &mut laptop, &mut bob]);
     let (account, now) = (laptop.me().account.clone(), net.now());
     let rng = &mut rand::rng();

@@ -3,9 +3,10 @@
 use waxseal_core::IdentityKey;
 use waxseal_reporting::recipient::{AuthenticDelivery, DeliveryError};
 use waxseal_reporting::{AccountId, Audience, DeviceAddress, FrankingTag};
-use waxseal_roster::SignedRoster;
+use waxseal_roster::{Roster, SignedRoster};
 
 use super::{Batch, Received};
+use crate::channel::RosterClaim;
 use crate::client::Client;
 use crate::client::peers::Peer;
 use crate::conversation::Conversation;
@@ -85,21 +86,29 @@ impl Arrival {
 
 impl<S: Store> Client<S> {
     /// The identity of the sending device, by the newest known roster of its account. `claimed` is
-    /// the identity that the message names, if it names one, and `carried` the roster.
+    /// the identity that the message names, if it names one, and `by` the roster that the sender
+    /// goes by. `carried` is the roster in the message.
     pub(super) fn sending_identity(
         &self,
         batch: &Batch,
         arrival: &Arrival,
         claimed: Option<&IdentityKey>,
+        by: Option<&RosterClaim>,
         carried: Option<&[u8]>,
     ) -> Result<Sending, StateError<S::Error>> {
         let (id, accepted_ms) = (arrival.sender.device, arrival.accepted_ms);
         let Some(peer) = batch.peer(&arrival.sender.account) else {
             return Ok(Sending::Unknown);
         };
+        // After a new epoch, another device can have the number of one that was removed.
+        let is_behind = by.is_some_and(|by| {
+            let known = peer.roster().map(Roster::stamp);
+            known.is_some_and(|known| by.stamp > known)
+        });
         let removed = peer.devices.get(&id).map(|device| &device.record);
         let removed = removed.filter(|record| record.removed_ms != 0);
         let identity = match removed {
+            Some(_) if is_behind => None,
             Some(record) => {
                 // CHK-325: a removed device is heard if the provider accepted its message before.
                 let until_ms = record.removed_ms.saturating_add(REMOVED_AFTER_MS);
