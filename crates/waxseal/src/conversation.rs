@@ -1,36 +1,7 @@
 //! Conversations: with one account, or a group.
 
-use core::fmt;
-
 use waxseal_reporting::AccountId;
-
-/// Length of a group's id in bytes.
-const GROUP_ID_LEN: usize = 32;
-
-/// The id of a group. 32 bytes; the members and the provider know it.
-///
-/// `Debug` shows nothing of it: ids do not belong in logs.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct GroupId([u8; GROUP_ID_LEN]);
-
-impl GroupId {
-    /// The 32 bytes.
-    pub fn as_bytes(&self) -> &[u8; GROUP_ID_LEN] {
-        &self.0
-    }
-
-    /// Restores an id from the bytes of [`as_bytes`](Self::as_bytes), kept in the application's
-    /// own storage.
-    pub fn from_bytes(bytes: [u8; GROUP_ID_LEN]) -> Self {
-        Self(bytes)
-    }
-}
-
-impl fmt::Debug for GroupId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("GroupId(..)")
-    }
-}
+use waxseal_roster::group::GroupId;
 
 /// A conversation: with one account, or a group.
 ///
@@ -66,7 +37,7 @@ impl Conversation {
     pub(crate) fn to_record(&self) -> (String, Vec<u8>) {
         match self {
             Self::Direct(account) => (account.as_str().to_owned(), Vec::new()),
-            Self::Group(group) => (String::new(), group.0.to_vec()),
+            Self::Group(group) => (String::new(), group.to_bytes().to_vec()),
         }
     }
 
@@ -75,7 +46,7 @@ impl Conversation {
     pub(crate) fn of_record(account: &str, group: &[u8]) -> Option<Self> {
         match group {
             [] => AccountId::new(account).ok().map(Self::Direct),
-            group => Some(Self::Group(GroupId(group.try_into().ok()?))),
+            group => Some(Self::Group(GroupId::from_bytes(group.try_into().ok()?))),
         }
     }
 
@@ -88,7 +59,7 @@ impl Conversation {
                 let len = u8::try_from(name.len()).unwrap_or(u8::MAX); // at most 128 bytes
                 [&[len], name].concat()
             }
-            Self::Group(group) => [&[0], group.0.as_slice()].concat(),
+            Self::Group(group) => [&[0][..], &group.to_bytes()].concat(),
         }
     }
 
@@ -99,7 +70,7 @@ impl Conversation {
         match len {
             0 => {
                 let (group, rest) = rest.split_first_chunk()?;
-                Some((Self::Group(GroupId(*group)), rest))
+                Some((Self::Group(GroupId::from_bytes(*group)), rest))
             }
             len => {
                 let (account, rest) = rest.split_at_checked(usize::from(*len))?;

@@ -245,7 +245,7 @@ pub use client::{
     OutgoingReport, Page, PeerState, PromiseState, Rebased, Received, ReportId, RosterChange,
     SetBack, Started, Status, Synced, Upkeep, Waiting, WantedBundles, Welcome,
 };
-pub use conversation::{Conversation, GroupId};
+pub use conversation::Conversation;
 #[cfg(feature = "courier")]
 pub use courier::Courier;
 pub use error::Advice;
@@ -263,6 +263,7 @@ pub use waxseal_reporting::reporter::{
     Disclosure, ModerationPublicKey, Preview, PreviewMessage, PreviewPart, Reason, ReportDraft,
 };
 pub use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, FrankingTag, Timestamp};
+pub use waxseal_roster::group::GroupId;
 pub use waxseal_roster::{AccountKey, Roster};
 
 /// Why the own roster cannot be changed in a certain way.

@@ -6,10 +6,11 @@ use waxseal_reporting::reporter::{
     Disclosure, DraftError, ModerationPublicKey, PreviewMessage, Reason, Report, ReportDraft,
 };
 use waxseal_reporting::{AccountId, Audience, FrankingTag};
+use waxseal_roster::group::GroupId;
 
 use super::page::Page;
 use super::{Client, keys};
-use crate::conversation::{Conversation, GroupId};
+use crate::conversation::Conversation;
 use crate::error::{ReportError, StateError};
 use crate::records::{self, DraftRecord, ReportRecord, ShownRecord};
 use crate::store::{Cursor, Store, Transaction};

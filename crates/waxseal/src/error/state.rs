@@ -1,9 +1,10 @@
 //! What can be wrong with the stored state.
 
 use waxseal_reporting::AccountId;
+use waxseal_roster::group::GroupId;
 
 use super::Advice;
-use crate::conversation::{Conversation, GroupId};
+use crate::conversation::Conversation;
 
 /// Why the stored state could not be read or written. Every call that uses the store can meet this.
 #[derive(Debug, thiserror::Error)]

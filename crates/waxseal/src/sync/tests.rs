@@ -2,12 +2,13 @@
 
 use proptest::prelude::*;
 use waxseal_reporting::{AccountId, DeviceId, FrankingTag, Timestamp};
+use waxseal_roster::group::GroupId;
 use zeroize::Zeroizing;
 
 use super::history::{HistoryKey, Offer, Request, RequestId};
 use super::limits::{MAX_CHUNKS, MAX_SETTING_LEN, MAX_SETTING_NAME_LEN, MAX_SYNC_LEN};
 use super::{Entry, Fact, Item, Packer, Position, Record, RecordError, SettingName, Written};
-use crate::conversation::{Conversation, GroupId};
+use crate::conversation::Conversation;
 
 fn account(name: &str) -> AccountId {
     AccountId::new(name).unwrap()
