@@ -239,11 +239,13 @@ pub mod transport;
 
 pub use channel::{SessionOpener, SessionSealer};
 pub use client::{
-    Bundles, Client, ConversationHealth, DamagedRow, DeviceBundle, Direction, Draft, Due,
-    HistoryChunk, HistoryExport, HistoryImport, HistoryProgress, KeptPromise, KeptReceipt, Leaving,
-    LinkUnderWay, MAX_RECEIVED_AT_ONCE, Message, Mismatch, NotDelivered, Notice, Outgoing,
-    OutgoingReport, Page, PeerState, PromiseState, Rebased, Received, ReportId, RosterChange,
-    SetBack, Started, Status, Synced, Upkeep, Waiting, WantedBundles, Welcome,
+    AcceptedEntry, Bundles, Client, ConversationHealth, DamagedRow, DeviceBundle, Direction, Draft,
+    Due, GroupInfo, GroupMember, GroupNews, GroupStanding, GroupUpdate, HistoryChunk,
+    HistoryExport, HistoryImport, HistoryProgress, KeptPromise, KeptReceipt, Leaving, LinkUnderWay,
+    MAX_RECEIVED_AT_ONCE, Message, Mismatch, NotDelivered, Notice, Outgoing, OutgoingEntry,
+    OutgoingReport, Page, PeerState, PromiseState, Rebased, Received, Recreated, ReportId,
+    RosterChange, SetBack, Started, Status, Synced, Upkeep, Waiting, WantedBundles, Welcome,
+    WholeGroup,
 };
 pub use conversation::Conversation;
 #[cfg(feature = "courier")]
@@ -263,7 +265,7 @@ pub use waxseal_reporting::reporter::{
     Disclosure, ModerationPublicKey, Preview, PreviewMessage, PreviewPart, Reason, ReportDraft,
 };
 pub use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, FrankingTag, Timestamp};
-pub use waxseal_roster::group::GroupId;
+pub use waxseal_roster::group::{GroupId, GroupPolicy};
 pub use waxseal_roster::{AccountKey, Roster};
 
 /// Why the own roster cannot be changed in a certain way.
@@ -273,10 +275,11 @@ pub use roster_edit::EditError;
 /// [`Advice`].
 pub mod errors {
     pub use crate::error::{
-        AccountKeyError, BundleProblem, ConfirmError, Damage, EditRosterError, HistoryError,
-        JoinError, KeepPromiseError, LeaveError, LinkDeviceError, OpenAccountError, PeerError,
-        PublishError, ReceiveError, ReportError, RetargetError, SendError, SettingError,
-        StartError, StateError, TakeRosterError, VerifyReceiptError,
+        AccountKeyError, BundleProblem, ConfirmError, Damage, EditGroupError, EditRosterError,
+        GroupNewsError, HistoryError, InviteError, JoinError, KeepPromiseError, LeaveError,
+        LinkDeviceError, OpenAccountError, PeerError, PublishError, ReceiveError, ReportError,
+        RetargetError, SendError, SettingError, StartError, StateError, TakeRosterError,
+        VerifyReceiptError,
     };
 }
 
