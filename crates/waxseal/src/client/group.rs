@@ -5,7 +5,9 @@
 //! brings accounts in, `welcome` tells them and the own devices, `authority` keeps the key of the
 //! admins, `leave` leaves, and `profile` has the title.
 
+mod again;
 mod authority;
+mod chains;
 mod create;
 mod edit;
 mod entries;
@@ -14,9 +16,16 @@ mod leave;
 mod members;
 mod news;
 mod ops;
+mod late;
 mod profile;
+mod receive;
+mod retarget;
 mod rosters;
+mod seal;
+mod send;
+mod slots;
 mod taking;
+mod targets;
 mod welcome;
 
 use waxseal_reporting::AccountId;
@@ -24,7 +33,9 @@ use waxseal_roster::group::{GroupId, GroupLog, GroupPolicy, Role};
 
 pub use self::edit::Recreated;
 pub use self::entries::{AcceptedEntry, OutgoingEntry};
+pub use self::retarget::GroupMismatch;
 pub use self::news::{GroupNews, GroupUpdate, WholeGroup};
+pub(super) use self::chains::put_peer_chains;
 pub(super) use self::welcome::control_of_group;
 use super::page::Page;
 use super::peers::Peer;

@@ -163,8 +163,14 @@ impl<S: Store> Client<S> {
         rng: &mut impl CryptoRng,
     ) -> Result<Outgoing, SendError<S::Error>> {
         let (to, draft) = (to.into(), message.into());
-        let recipient = to.account().ok_or(SendError::NoGroup)?;
-        self.send_direct(recipient, &draft, now, rng, |_, _| Ok(()))
+        match &to {
+            Conversation::Direct(recipient) => {
+                self.send_direct(recipient, &draft, now, rng, |_, _| Ok(()))
+            }
+            Conversation::Group(group) => {
+                self.send_to_group(group, &draft, now, rng, |_, _| Ok(()))
+            }
+        }
     }
 
     /// Sends a message to one account. `write` adds to the transaction what is stored with it.
@@ -317,6 +323,7 @@ impl<S: Store> Client<S> {
             }
             transaction.put_message(conversation, &message);
             client.put_index(&mut transaction, conversation, id, &confirmed);
+            client.note_group_accepted(conversation, &id, &mut transaction)?;
             if let Some(number) = index.outbox {
                 let accepted = (number, evidence.accepted_at());
                 client.note_accepted_again(&mut transaction, &id, accepted)?;
