@@ -81,6 +81,11 @@
 //! | a manager was stolen | [`take_over`], with the recovery secret | as after a removal |
 //! | all devices were lost | [`recover`], with the recovery secret | register with the roster |
 //! | users meet | [`safety_number`] | compare or scan |
+//! | the user founds a group | [`create_group`] | post the entry, [`confirm_entry`] |
+//! | the user invites to a group | [`invite`] | send it like a message |
+//! | the user accepts an invitation | [`accept_invitation`] | send it like a message |
+//! | an upkeep names a group | [`take_group_news`], with what the provider hands out | |
+//! | after an upkeep | [`pending_entries`] | post each, [`confirm_entry`] |
 //!
 //! [`create`]: Client::create
 //! [`publish_prekeys`]: Client::publish_prekeys
@@ -136,6 +141,12 @@
 //! [`remove_device`]: Client::remove_device
 //! [`take_over`]: Client::take_over
 //! [`recover`]: Client::recover
+//! [`create_group`]: Client::create_group
+//! [`invite`]: Client::invite
+//! [`accept_invitation`]: Client::accept_invitation
+//! [`take_group_news`]: Client::take_group_news
+//! [`pending_entries`]: Client::pending_entries
+//! [`confirm_entry`]: Client::confirm_entry
 //! [`preview`]: ReportDraft::preview
 //!
 //! Every error has an `advice()` that tells what to do next: fetch a bundle, ask again, warn of an

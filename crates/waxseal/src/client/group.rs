@@ -295,6 +295,7 @@ impl<S: Store> Client<S> {
     }
 
     /// The log of a group. `None` if no state of it is known.
+    #[expect(dead_code, reason = "messages to groups use it")]
     pub(in crate::client) fn group_log(
         &self,
         group: &GroupId,
@@ -309,6 +310,7 @@ impl<S: Store> Client<S> {
     }
 
     /// Whether the conversation is that of a group of which this account is a member.
+    #[expect(dead_code, reason = "messages to groups use it")]
     pub(in crate::client) fn is_in_group(
         &self,
         conversation: &Conversation,

@@ -27,11 +27,12 @@ impl<S: Store> Client<S> {
         batch: &mut Batch,
         from: &AccountId,
         told: &ToldSeed,
+        group: Option<Group>,
     ) -> Result<bool, StateError<S::Error>> {
-        let id = GroupId::from_bytes(*told.group.as_bytes());
-        let Some(mut editing) = self.take_editing(&id)? else {
+        let Some(group) = group else {
             return Ok(false);
         };
+        let (id, mut editing) = (group.id, self.editing_of(group)?);
         let known = editing.state().map(|state| state.version());
         let is_admin = editing
             .state()

@@ -10,7 +10,9 @@ use rand_core::CryptoRng;
 use sha2::{Digest, Sha256};
 use waxseal_reporting::relay::DeliveryKey;
 use waxseal_reporting::{AccountId, Timestamp};
-use waxseal_roster::group::{AuthoritySeed, GroupError, GroupId, GroupState, SignedEntry};
+use waxseal_roster::group::{
+    AuthoritySeed, GroupError, GroupId, GroupLog, GroupState, SignedEntry,
+};
 
 use super::ops::{Edit, Sense};
 use super::taking::Took;
@@ -173,20 +175,24 @@ impl<S: Store> Client<S> {
         &self,
         id: &GroupId,
     ) -> Result<Option<Editing>, StateError<S::Error>> {
-        let Some(group) = self.take_group(id)? else {
-            return Ok(None);
-        };
+        let group = self.take_group(id)?;
+        group.map(|group| self.editing_of(group)).transpose()
+    }
+
+    /// What this device wants to change in a group that was read.
+    pub(super) fn editing_of(&self, group: Group) -> Result<Editing, StateError<S::Error>> {
+        let id = &group.id;
         let authority: Option<AuthorityRecord> = self.readable(&keys::authority(id))?;
         let mut authority = authority.unwrap_or_default();
         authority.group = id.to_bytes().to_vec();
         let edit: Option<EditRecord> = self.readable(&keys::group_edit(id))?;
         let mut edit = edit.unwrap_or_default();
         edit.group = id.to_bytes().to_vec();
-        Ok(Some(Editing {
+        Ok(Editing {
             group,
             authority,
             edit,
-        }))
+        })
     }
 
     /// Lists up to `limit` entries that wait for the provider, after `after`. Signs the changes
@@ -331,8 +337,11 @@ impl<S: Store> Client<S> {
         let is_new = editing.group.standing() == GroupStanding::New;
         let age = since(editing.edit.signed_ms, now);
         if !editing.edit.entry.is_empty() {
-            if is_new || age.is_some_and(|age| age < MAX_ENTRY_AGE_MS) {
+            if age.is_some_and(|age| age < MAX_ENTRY_AGE_MS) {
                 return;
+            }
+            if is_new {
+                return self.found_again(editing, now, transaction);
             }
             editing.discard();
         }
@@ -395,6 +404,25 @@ impl<S: Store> Client<S> {
             let of = (kind, &editing.group.id);
             self.put_group_notice(transaction, of, None, (&[], &[]));
         }
+        editing.put(transaction);
+    }
+
+    /// Signs the first entry of a group again, which is too old to be posted.
+    fn found_again(&self, editing: &mut Editing, now: Timestamp, transaction: &mut Transaction) {
+        let ops = editing.pending().map(|entry| entry.ops().to_vec());
+        let Some((seed, ops)) = editing.seed().zip(ops) else {
+            return;
+        };
+        let me = self.me.account.as_str();
+        let Ok(entry) = seed.create_group(me, &ops, now.as_millis()) else {
+            return;
+        };
+        let Ok(log) = GroupLog::first(&entry, &editing.group.id) else {
+            return;
+        };
+        editing.group.log = Some(log);
+        editing.edit.entry = entry.encode();
+        editing.edit.signed_ms = now.as_millis();
         editing.put(transaction);
     }
 

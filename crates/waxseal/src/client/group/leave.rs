@@ -98,6 +98,7 @@ impl<S: Store> Client<S> {
 
     /// Notes that something came of a group that this account did not accept to be in. The
     /// provider is told that the account leaves. Returns whether that is so.
+    #[expect(dead_code, reason = "messages to groups use it")]
     pub(in crate::client) fn leave_uninvited(
         &self,
         id: &GroupId,

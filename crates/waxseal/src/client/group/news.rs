@@ -226,6 +226,7 @@ impl<S: Store> Client<S> {
 
     /// Notes that a message names a version of the group that this device does not know, or another
     /// state of a known one.
+    #[expect(dead_code, reason = "messages to groups use it")]
     pub(in crate::client) fn note_group_news_wanted(
         &self,
         group: &mut Group,

@@ -2,7 +2,7 @@
 
 use waxseal_reporting::{AccountId, Timestamp};
 use waxseal_roster::group::{
-    AuthorityChain, Compared, GroupChange, GroupError, GroupState, SignedEntry,
+    AuthorityChain, Compared, GroupChange, GroupError, GroupLog, GroupState, SignedEntry,
 };
 
 use super::entries::Editing;
@@ -49,18 +49,19 @@ impl<S: Store> Client<S> {
     ) -> Result<(), GroupNewsError<S::Error>> {
         let accepted_ms = accepted_at.as_millis();
         let group = took.group();
+        let is_new = group.standing() == GroupStanding::New;
+        if is_new && entry.version() == 1 {
+            // It was signed again, and the provider took the one before.
+            group.log = Some(GroupLog::first(entry, &group.id)?);
+        }
         let before = group.log.as_ref().map(|log| log.state().clone());
         let taken = match &mut group.log {
             Some(log) => log.take(entry),
-            None => {
-                let log = waxseal_roster::group::GroupLog::first(entry, &group.id);
-                log.map(|log| {
-                    group.log = Some(log);
-                    change_of_first()
-                })
-            }
+            None => GroupLog::first(entry, &group.id).map(|log| {
+                group.log = Some(log);
+                change_of_first()
+            }),
         };
-        let is_new = group.standing() == GroupStanding::New;
         match taken {
             Ok(GroupChange::Newer { .. }) => {
                 self.note_newer_state(took, before.as_ref(), accepted_ms)?
@@ -68,6 +69,7 @@ impl<S: Store> Client<S> {
             Ok(GroupChange::Same) if is_new => {
                 group.set_standing(GroupStanding::Member);
                 group.note_state(None, accepted_ms);
+                self.settle_own(took, None)?;
             }
             Ok(GroupChange::Gap) => return Err(GroupNewsError::Gap),
             Ok(_) => {}
@@ -78,8 +80,8 @@ impl<S: Store> Client<S> {
             .editing
             .pending()
             .is_some_and(|pending| pending == *entry);
-        if is_pending {
-            self.settle_own(took, before.as_ref().filter(|_| !is_new))?;
+        if is_pending && !is_new {
+            self.settle_own(took, before.as_ref())?;
         }
         Ok(())
     }
@@ -98,13 +100,10 @@ impl<S: Store> Client<S> {
         let bytes = entry.encode();
         let taken = match &mut group.log {
             Some(log) => log.take_state(state, entry, chain),
-            None => {
-                let log = waxseal_roster::group::GroupLog::join(state, entry, chain);
-                log.map(|log| {
-                    group.log = Some(log);
-                    change_of_first()
-                })
-            }
+            None => GroupLog::join(state, entry, chain).map(|log| {
+                group.log = Some(log);
+                change_of_first()
+            }),
         };
         match taken {
             Ok(GroupChange::Newer { .. }) => {
@@ -281,9 +280,7 @@ impl<S: Store> Client<S> {
         if pending.is_some_and(|pending| pending <= version) && !took.is_own {
             // CHK-441: the provider took another entry of this version: what this device signed is
             // discarded, with the seed in it, and its changes are made again.
-            if took.editing.group.standing() != GroupStanding::New {
-                took.editing.discard();
-            }
+            took.editing.discard();
         }
         let may_edit = {
             let state = took.editing.state();

@@ -46,11 +46,18 @@ impl<S: Store> Client<S> {
             .peer(from)
             .and_then(|peer| peer.entry(arrival.sender.device));
         if entry.is_some() {
+            let mut known = None;
             if let Some(welcome) = &control.welcome {
-                self.take_welcome(batch, arrival, welcome)?;
+                known = self.take_welcome(batch, arrival, welcome)?;
             }
             if let Some(told) = &control.authority {
-                self.take_seed(batch, from, told)?;
+                let id = GroupId::from_bytes(*told.group.as_bytes());
+                // What the welcome changed is not in the store yet.
+                let known = match known.filter(|known| known.id == id) {
+                    Some(known) => Some(known),
+                    None => self.take_group(&id)?,
+                };
+                self.take_seed(batch, from, told, known)?;
             }
             if let Some(wanted) = &control.state_wanted
                 && (!arrival.is_own || arrival.with == self.me.account)
@@ -64,13 +71,14 @@ impl<S: Store> Client<S> {
         }))
     }
 
-    /// Takes the word that this account is in a group, or that there is a newer state.
+    /// Takes the word that this account is in a group, or that there is a newer state. Returns the
+    /// group, if that changed it.
     fn take_welcome(
         &self,
         batch: &mut Batch,
         arrival: &Arrival,
         welcome: &WelcomeRecord,
-    ) -> Result<(), StateError<S::Error>> {
+    ) -> Result<Option<Group>, StateError<S::Error>> {
         let from = &arrival.sender.account;
         let is_own = *from == self.me.account;
         let is_to_own = is_own && arrival.with == self.me.account;
@@ -80,7 +88,7 @@ impl<S: Store> Client<S> {
             // CHK-432: a welcome counts after an acceptance only. That it comes from an own device
             // says that the user accepted there.
             None if is_to_own => Group::new(id, GroupStanding::Invited),
-            None => return Ok(()),
+            None => return Ok(None),
         };
         let mut group = group;
         if is_to_own
@@ -98,7 +106,7 @@ impl<S: Store> Client<S> {
             GroupStanding::Accepted => {
                 // CHK-432: it comes from the account whose invitation was accepted.
                 if !group.has_accepted(from) && !is_own {
-                    return Ok(());
+                    return Ok(None);
                 }
                 if welcome.version > group.record.welcome_version && group.has_accepted(from) {
                     group.record.welcome_version = welcome.version;
@@ -109,15 +117,15 @@ impl<S: Store> Client<S> {
                 let log = group.log.as_ref();
                 let is_member = log.is_some_and(|log| log.state().is_member(from.as_str()));
                 if !is_member || welcome.version <= group.version() {
-                    return Ok(());
+                    return Ok(None);
                 }
             }
-            _ => return Ok(()),
+            _ => return Ok(None),
         }
         group.record.wants_news = true;
         group.record.fetched_ms = 0;
         group.put(&mut batch.transaction);
-        Ok(())
+        Ok(Some(group))
     }
 
     /// Answers a device that lacks the state of a group, or its key.
