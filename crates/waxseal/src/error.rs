@@ -227,6 +227,10 @@ pub enum SendError<E: std::error::Error + 'static> {
     /// [`Client::take_group_rosters`](crate::Client::take_group_rosters).
     #[error("of some members no roster is known")]
     UnknownMembers,
+    /// There are other members, and none would be an admin after this account left.
+    /// [Make one](crate::Client::promote) first.
+    #[error("the group would have no admin")]
+    LastAdmin,
     /// There is nobody in the group but this device. Invite someone.
     #[error("there is nobody else in the group")]
     NobodyThere,
@@ -364,7 +368,7 @@ impl<E: std::error::Error + 'static> SendError<E> {
                 Advice::FixCall
             }
             Self::NotMember | Self::MayNotWrite | Self::GroupForked => Advice::FixCall,
-            Self::NobodyThere | Self::Group(_) => Advice::FixCall,
+            Self::NobodyThere | Self::LastAdmin | Self::Group(_) => Advice::FixCall,
             Self::UnknownMembers => Advice::FetchNewerRoster,
             Self::Removed => Advice::ShowRemoved,
             Self::RosterConflict => Advice::FetchNewerRoster,

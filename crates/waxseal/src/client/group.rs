@@ -40,7 +40,6 @@ pub(super) use self::welcome::control_of_group;
 use super::page::Page;
 use super::peers::Peer;
 use super::{Client, keys};
-use crate::conversation::Conversation;
 use crate::error::{Damage, StateError};
 use crate::records::{self, GroupRecord};
 use crate::store::{Cursor, Store, Transaction};
@@ -294,31 +293,9 @@ impl<S: Store> Client<S> {
         }
     }
 
-    /// The log of a group. `None` if no state of it is known.
-    #[expect(dead_code, reason = "messages to groups use it")]
-    pub(in crate::client) fn group_log(
-        &self,
-        group: &GroupId,
-    ) -> Result<Option<GroupLog>, StateError<S::Error>> {
-        Ok(self.take_group(group)?.and_then(|group| group.log))
-    }
-
     /// The account key of this account.
     fn own_account_key(&self) -> Result<Option<[u8; 32]>, StateError<S::Error>> {
         let key = self.look_at_peer(&self.me.account, Peer::account_key)?;
         Ok(key.flatten())
-    }
-
-    /// Whether the conversation is that of a group of which this account is a member.
-    #[expect(dead_code, reason = "messages to groups use it")]
-    pub(in crate::client) fn is_in_group(
-        &self,
-        conversation: &Conversation,
-    ) -> Result<bool, StateError<S::Error>> {
-        let Some(group) = conversation.group() else {
-            return Ok(false);
-        };
-        let group = self.take_group(group)?;
-        Ok(group.is_some_and(|group| group.standing() == GroupStanding::Member))
     }
 }

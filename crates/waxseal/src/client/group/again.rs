@@ -79,7 +79,7 @@ impl<S: Store> Client<S> {
             let Some(mut message) = message.filter(|one| waiting_sent(one).is_some()) else {
                 return Ok(None);
             };
-            let group = client.writable_group(id)?;
+            let group = client.writable_group(id, true)?;
             let mut counters = client.counters()?;
             let number = counters.next_outbox;
             counters.next_outbox = number.checked_add(1).ok_or(SendError::NumbersUsedUp)?;
@@ -194,7 +194,7 @@ impl<S: Store> Client<S> {
                 })
             })?;
             for (id, standing) in &page.items {
-                if *standing == GroupStanding::Member {
+                if matches!(standing, GroupStanding::Member | GroupStanding::Left) {
                     match self.seal_stale(id, now, rng) {
                         Err(SendError::State(StateError::Damaged(_))) | Ok(()) => {}
                         Err(SendError::State(error)) => return Err(error),
@@ -224,6 +224,7 @@ impl<S: Store> Client<S> {
             group.standing(),
             GroupStanding::Member | GroupStanding::Suspended | GroupStanding::New
         );
+        let is_in = is_in || self.first_waiting(id, |_| true)?.is_some();
         let mut transaction = Transaction::default();
         let tidied_ms = sending.record.tidied_ms;
         let is_tidy = since(tidied_ms, now).is_some_and(|age| tidied_ms != 0 && age < TIDY_MS);

@@ -194,7 +194,7 @@ impl<S: Store> Client<S> {
         rng: &mut impl CryptoRng,
     ) -> Result<Outgoing, RetargetError<S::Error>> {
         let mut entry = self.entry_in_group(id, tag)?;
-        let group = self.writable_group(id)?;
+        let group = self.writable_group(id, true)?;
         let sent = self.sent_of(id, &entry)?.ok_or(RetargetError::NotSent)?;
         let left = self.take_sending(id)?.record.left.clone();
         let leave_out = match left.is_empty() {

@@ -1,8 +1,10 @@
 //! Sending to a group, and what waits for the provider.
 
 use rand_core::CryptoRng;
-use waxseal_reporting::sender::{GroupFanout, SentMessage};
-use waxseal_reporting::{AccountId, ConversationId, DeviceAddress, DeviceId, FrankingTag, Timestamp};
+use waxseal_reporting::message::Content;
+use waxseal_reporting::recipient::Evidence;
+use waxseal_reporting::sender::{GroupFanout, GroupSlot, SentMessage};
+use waxseal_reporting::{AccountId, ConversationId, DeviceAddress, DeviceId, Timestamp};
 use waxseal_roster::group::GroupId;
 
 use super::{Group, GroupStanding};
@@ -11,7 +13,7 @@ use crate::client::peers::FIRST_ORDINAL;
 use crate::client::send::{Draft, Outgoing};
 use crate::client::{Client, keys};
 use crate::conversation::Conversation;
-use crate::error::{SendError, StateError};
+use crate::error::{EditGroupError, SendError, StateError};
 use crate::records::{
     ConversationRecord, IndexRecord, MessageRecord, MessageState, NUMBERS, OutboxRecord,
     OwnChainRecord, take_secret_bytes,
@@ -22,18 +24,25 @@ use crate::store::{Store, Transaction};
 const ENTRIES_AT_ONCE: usize = 8;
 
 impl<S: Store> Client<S> {
-    /// Sends a message to a group. `write` adds to the transaction what is stored with it.
+    /// Sends a message to a group. The message that this account leaves ends its membership here.
     pub(in crate::client) fn send_to_group(
         &mut self,
         id: &GroupId,
         draft: &Draft,
         now: Timestamp,
         rng: &mut impl CryptoRng,
-        write: impl Fn(&Self, &mut Transaction) -> Result<(), StateError<S::Error>>,
     ) -> Result<Outgoing, SendError<S::Error>> {
         self.seal_stale(id, now, rng)?;
         self.run(|client| {
-            let group = client.writable_group(id)?;
+            let mut group = client.writable_group(id, false)?;
+            let leaves = matches!(draft.content(), Content::GroupLeave);
+            if leaves {
+                client.check_group_leave(&group).map_err(|error| match error {
+                    EditGroupError::LastAdmin => SendError::LastAdmin,
+                    EditGroupError::State(error) => SendError::State(error),
+                    _ => SendError::NotMember,
+                })?;
+            }
             let to = &Conversation::from(id);
             let mut numbering = client.group_numbering(id)?;
             let payload = draft.clone().payload(&numbering, now)?;
@@ -75,22 +84,29 @@ impl<S: Store> Client<S> {
             client.put_index(&mut transaction, to, tag, &index);
             transaction.put_record(keys::own_sent(&tag), &sealed.own_sent(&group));
             transaction.put_record(keys::envelope(number), &entry);
-            write(client, &mut transaction)?;
+            if leaves {
+                client.put_group_left(&mut group, &mut transaction);
+            }
             client.commit(transaction)?;
             client.keep_peers(sealed.peers);
             Ok(client.posted_in_group(id, &sealed.fanout, sealed.without, now))
         })
     }
 
-    /// A group to which this account may write.
+    /// A group to which this account may write. What `waits` for the provider may be sealed again
+    /// until the provider knows that this account left: that it leaves is in such a message.
     pub(in crate::client) fn writable_group(
         &self,
         id: &GroupId,
+        waits: bool,
     ) -> Result<Group, SendError<S::Error>> {
-        let group = self.take_group(id)?.ok_or(SendError::NoGroup)?;
+        let mut group = self.take_group(id)?.ok_or(SendError::NoGroup)?;
         // CHK-445: only members write that may, and nobody after a fork.
         match group.standing() {
             GroupStanding::Member => {}
+            GroupStanding::Left if waits && group.record.tells_leave => {
+                group.set_standing(GroupStanding::Member); // nothing of it is written
+            }
             GroupStanding::Forked => return Err(SendError::GroupForked),
             _ => return Err(SendError::NotMember),
         }
@@ -250,7 +266,7 @@ impl<S: Store> Client<S> {
         let Some(mut entry) = entry else {
             return Ok(Some(stale));
         };
-        let group = self.writable_group(id)?;
+        let group = self.writable_group(id, true)?;
         let leave_out = self.left_out(&group)?;
         let mut transaction = Transaction::default();
         self.seal_entry(&group, &mut entry, &leave_out, (now, rng), &mut transaction)?;
@@ -338,19 +354,44 @@ impl<S: Store> Client<S> {
     pub(in crate::client) fn note_group_accepted(
         &self,
         conversation: &Conversation,
-        tag: &FrankingTag,
+        evidence: &Evidence,
         transaction: &mut Transaction,
     ) -> Result<(), StateError<S::Error>> {
-        match conversation.group() {
-            Some(id) => self.forget_pending_of(id, tag, transaction),
-            None => Ok(()),
+        let Some(id) = conversation.group() else {
+            return Ok(());
+        };
+        if let Some(Content::GroupProfile { title, picture }) = evidence.content()
+            && let Some(mut group) = self.take_group(id)?
+            && group.note_profile(&title, &picture, evidence.accepted_at().as_millis())
+        {
+            group.put(transaction);
         }
+        self.forget_pending_of(id, evidence.tag(), transaction)
+    }
+
+    /// Gives a group another title and picture, by a message to it. Members see it when the message
+    /// opens, and this device when it is confirmed.
+    ///
+    /// # Errors
+    /// As for [`send`](Self::send).
+    pub fn set_group_profile(
+        &mut self,
+        group: &GroupId,
+        title: &str,
+        picture: &[u8],
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Outgoing, SendError<S::Error>> {
+        let content = Content::GroupProfile {
+            title: title.to_owned(),
+            picture: picture.to_vec(),
+        };
+        self.send(group, content, now, rng)
     }
 }
 
 /// Whether the message of an entry gives the chain to a device.
 pub(super) fn gives_chain(entry: &OutboxRecord) -> bool {
-    use waxseal_reporting::sender::GroupSlot;
     let fanout = GroupFanout::decode(&entry.envelope);
     fanout.map_or(true, |fanout| {
         let mut slots = fanout.slots().iter();

@@ -35,7 +35,7 @@ impl<S: Store> Client<S> {
         control: &Control,
     ) -> Result<Option<Received>, StateError<S::Error>> {
         let told = control.authority.as_ref().map(|told| told.group);
-        let named = control.welcome.map(|welcome| welcome.group);
+        let named = control.welcome.as_ref().map(|welcome| welcome.group);
         let wanted = control.state_wanted.map(|wanted| wanted.group);
         let Some(group) = named.or(told).or(wanted) else {
             return Ok(None);
@@ -519,19 +519,19 @@ pub(in crate::client) fn control_of_group(note: &NoteGroupRecord, control: &mut 
     };
     let version = note.version;
     if let Ok(state_hash) = note.state_hash.as_slice().try_into() {
-        control.welcome = Some(WelcomeRecord {
+        control.welcome = Some(Box::new(WelcomeRecord {
             group,
             version,
             state_hash,
-        });
+        }));
     }
     if let Ok(seed) = note.seed.as_slice().try_into() {
         let seed = zeroize::Zeroizing::new(seed);
-        control.authority = Some(waxseal_reporting::sender::AuthorityRecord {
+        control.authority = Some(Box::new(waxseal_reporting::sender::AuthorityRecord {
             seed,
             group,
             version,
-        });
+        }));
     }
     if note.wants {
         control.state_wanted = Some(StateWanted { group, version });
