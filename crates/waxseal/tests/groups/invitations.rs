@@ -15,11 +15,11 @@ use crate::support::{HOUR_MS, Insider, Net, accounts, first};
 fn welcome(net: &Net, group: &GroupId) -> Control {
     let state = net.world.group_log(group).unwrap().state();
     Control {
-        welcome: Some(WelcomeRecord {
+        welcome: Some(Box::new(WelcomeRecord {
             group: ConversationId::from_bytes(group.to_bytes()),
             version: state.version(),
             state_hash: state.hash(),
-        }),
+        })),
         ..Control::default()
     }
 }

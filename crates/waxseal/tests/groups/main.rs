@@ -17,4 +17,6 @@ mod devices;
 mod invitations;
 mod journey;
 mod leaving;
+mod messages;
 mod support;
+mod talk;

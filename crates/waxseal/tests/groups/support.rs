@@ -42,6 +42,8 @@ pub(crate) struct Net {
     pub(crate) conflicts: usize,
     /// Whether applications post entries, in [`attend`](Self::attend).
     pub(crate) posts_entries: bool,
+    /// What is to be posted to groups.
+    pub(crate) to_groups: Vec<(DeviceAddress, Outgoing)>,
 }
 
 impl Net {
@@ -53,6 +55,7 @@ impl Net {
             queues: BTreeMap::new(),
             conflicts: 0,
             posts_entries: true,
+            to_groups: Vec::new(),
         };
         for name in names {
             let client = net.world.register(name);
@@ -136,7 +139,10 @@ impl Net {
     /// Posts a direct message, and confirms its receipt.
     pub(crate) fn post(&mut self, from: &DeviceAddress, outgoing: &Outgoing) {
         self.wait(1);
-        let to = outgoing.to.account().unwrap();
+        let Some(to) = outgoing.to.account() else {
+            self.to_groups.push((from.clone(), outgoing.clone()));
+            return;
+        };
         let (stamped, receipt) = match self.world.fan_out(from, to, &outgoing.envelope) {
             Ok(accepted) => accepted,
             Err(PostRefused::Mismatch) => {
