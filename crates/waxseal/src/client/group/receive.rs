@@ -89,6 +89,10 @@ impl<S: Store> Client<S> {
         delivery: &AuthenticDelivery,
         arrival: &Arrival,
     ) -> Result<Received, ReceiveError<S::Error>> {
+        // A device that was linked later hears of the account's groups from another one.
+        if self.take_group(id)?.is_none() && self.has_other_devices()? && !self.is_manager()? {
+            return Err(ReceiveError::GroupNews { group: *id });
+        }
         // CHK-438: a client leaves a group that it did not accept, and starts no session for it.
         if self.leave_uninvited(id, &mut batch.transaction)? {
             return Err(ReceiveError::NotInGroup);

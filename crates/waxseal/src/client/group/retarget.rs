@@ -102,7 +102,7 @@ impl<S: Store> Client<S> {
         }
         let outgoing = self.run(|client| {
             client.note_left_at_provider(group, &mismatch.left)?;
-            client.fill_in_group(group, id, now, rng)
+            client.fill_in_group(group, id, false, (now, rng))
         })?;
         // What else waits may be on a chain that was left with this.
         match self.seal_stale(group, now, rng) {
@@ -120,7 +120,7 @@ impl<S: Store> Client<S> {
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<Outgoing, RetargetError<S::Error>> {
-        self.run(|client| client.fill_in_group(group, id, now, rng))
+        self.run(|client| client.fill_in_group(group, id, true, (now, rng)))
     }
 
     fn entry_in_group(
@@ -185,13 +185,14 @@ impl<S: Store> Client<S> {
         self.commit(transaction)
     }
 
-    /// Seals an entry of the outbox for those that it is for now.
+    /// Seals an entry of the outbox for those that it is for now. Without a word of the provider, a
+    /// message `stays` as it is rather than that it gets another body.
     fn fill_in_group(
         &mut self,
         id: &GroupId,
         tag: &FrankingTag,
-        now: Timestamp,
-        rng: &mut impl CryptoRng,
+        stays: bool,
+        (now, rng): (Timestamp, &mut impl CryptoRng),
     ) -> Result<Outgoing, RetargetError<S::Error>> {
         let mut entry = self.entry_in_group(id, tag)?;
         let group = self.writable_group(id, true)?;
@@ -212,6 +213,9 @@ impl<S: Store> Client<S> {
         )?;
         if let Some(sealed) = replaced {
             return Ok(self.put_again(&group, &mut entry, sealed, now, &mut transaction)?);
+        }
+        if stays && let Some(outgoing) = self.outgoing_in_group(id, &entry, now)? {
+            return Ok(outgoing);
         }
         // CHK-448: what the devices did not get with this message, the next chain gives them.
         let mut begins = Transaction::default();

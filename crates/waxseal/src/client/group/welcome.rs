@@ -481,7 +481,7 @@ impl<S: Store> Client<S> {
         Ok(found.unwrap_or_default())
     }
 
-    fn is_manager(&self) -> Result<bool, StateError<S::Error>> {
+    pub(super) fn is_manager(&self) -> Result<bool, StateError<S::Error>> {
         let identity = self.identity.public().to_bytes();
         let found = self.look_at_peer(&self.me.account, |own| {
             own.roster()
