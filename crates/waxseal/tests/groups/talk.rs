@@ -234,7 +234,9 @@ impl Talk {
         self.prepare(from);
         Ok(self
             .net
-            .call(from, |client, now, rng| client.complete(group, &id, now, rng))
+            .call(from, |client, now, rng| {
+                client.complete(group, &id, now, rng)
+            })
             .unwrap_or(again))
     }
 

@@ -1,15 +1,15 @@
 //! Messages: stamped once, and delivered to each device.
 
 use waxseal::errors::ReceiveError;
-use waxseal::reporting::{Audience, ConversationId};
 use waxseal::reporting::relay::{
     AuthenticFanout, Envelope, PostError, PostedFanout, PostedReseal, Receipt, ResealError,
     StampedEnvelope, next_accepted_at,
 };
 use waxseal::reporting::sender::{Fanout, RosterStamp};
+use waxseal::reporting::{Audience, ConversationId};
 use waxseal::{
-    AccountId, Client, DeviceAddress, DeviceId, Draft, FrankingTag, GroupId, Mismatch, Received, Store,
-    Timestamp,
+    AccountId, Client, DeviceAddress, DeviceId, Draft, FrankingTag, GroupId, Mismatch, Received,
+    Store, Timestamp,
 };
 
 use super::Provider;

@@ -59,11 +59,13 @@ impl<S: Store> Client<S> {
         let mut group = client.writable_group(id, false)?;
         let leaves = matches!(draft.content(), Content::GroupLeave);
         if leaves {
-            client.check_group_leave(&group).map_err(|error| match error {
-                EditGroupError::LastAdmin => SendError::LastAdmin,
-                EditGroupError::State(error) => SendError::State(error),
-                _ => SendError::NotMember,
-            })?;
+            client
+                .check_group_leave(&group)
+                .map_err(|error| match error {
+                    EditGroupError::LastAdmin => SendError::LastAdmin,
+                    EditGroupError::State(error) => SendError::State(error),
+                    _ => SendError::NotMember,
+                })?;
         }
         let to = &Conversation::from(id);
         let mut numbering = client.group_numbering(id)?;
@@ -73,13 +75,8 @@ impl<S: Store> Client<S> {
         let tag = *sent.tag();
         let leave_out = client.left_out(&group)?;
         let mut transaction = Transaction::default();
-        let sealed = client.seal_in_group(
-            &group,
-            &sent,
-            &leave_out,
-            (now, rng),
-            &mut transaction,
-        )?;
+        let sealed =
+            client.seal_in_group(&group, &sent, &leave_out, (now, rng), &mut transaction)?;
         if before.is_some_and(|before| before != sealed.chain)
             && client.first_waiting(id, |_| true)?.is_some()
         {
@@ -226,7 +223,12 @@ impl<S: Store> Client<S> {
             let account = AccountId::new(&one.account).ok()?;
             Some(DeviceAddress::new(account, DeviceId(one.device)))
         });
-        Ok(Some(self.posted_in_group(id, &fanout, without.collect(), now)))
+        Ok(Some(self.posted_in_group(
+            id,
+            &fanout,
+            without.collect(),
+            now,
+        )))
     }
 
     /// The number of the first entry of the outbox of a group that waits for the provider and for

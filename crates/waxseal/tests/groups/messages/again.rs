@@ -15,10 +15,12 @@ const DAY_MS: u64 = 24 * 3_600_000;
 fn with_newcomer(name: &str) -> (Talk, Vec<QueuedGroup>) {
     let mut talk = Talk::of(&["alice", "bob"]);
     talk.say(&first("alice"), "before");
-    let queued = talk.queues[&first("bob")].iter().map(|queued| match queued {
-        Queued::Group(queued) => queued.clone(),
-        Queued::Again(_) => panic!("nothing was sealed again"),
-    });
+    let queued = talk.queues[&first("bob")]
+        .iter()
+        .map(|queued| match queued {
+            Queued::Group(queued) => queued.clone(),
+            Queued::Again(_) => panic!("nothing was sealed again"),
+        });
     let queued = queued.collect();
     talk.run();
     let client = talk.net.world.register(name);
@@ -59,7 +61,9 @@ fn a_device_without_a_session_gets_an_empty_slot_and_the_message_later() {
     let now = talk.net.world.now;
     let unknown = talk.client(&bob).members_without_roster(&group).unwrap();
     let rosters = talk.net.world.group_rosters(&bob, &group, &unknown);
-    talk.client(&bob).take_group_rosters(&group, &rosters, now).unwrap();
+    talk.client(&bob)
+        .take_group_rosters(&group, &rosters, now)
+        .unwrap();
     let sealed = talk.try_seal(&bob, "one").unwrap();
     assert_eq!(sealed.without, [carol.clone()]);
     talk.post(&bob, &sealed);
@@ -92,11 +96,15 @@ fn row_44_chk457_a_member_that_was_removed_gets_nothing_again() {
     let mut talk = Talk::of(&NAMES);
     let (alice, carol, group) = (first("alice"), first("carol"), talk.group);
     talk.say(&alice, "one");
-    talk.queues.get_mut(&carol).unwrap().iter_mut().for_each(|queued| {
-        if let Queued::Group(queued) = queued {
-            queued.slot = GroupSlot::Empty;
-        }
-    });
+    talk.queues
+        .get_mut(&carol)
+        .unwrap()
+        .iter_mut()
+        .for_each(|queued| {
+            if let Queued::Group(queued) = queued {
+                queued.slot = GroupSlot::Empty;
+            }
+        });
     talk.deliver(&carol);
     let entry = talk.net.call(&alice, |client, now, rng| {
         client.remove_member(&group, &waxseal_world::account("carol"), now, rng)
@@ -143,7 +151,9 @@ fn chk458_a_device_that_only_reads_answers_after_seven_days() {
     let bob = first("bob");
     talk.say_all("alice", "one");
     let upkeep = |talk: &mut Talk| {
-        let upkeep = talk.net.call(&first("bob"), |client, now, rng| client.upkeep(now, rng));
+        let upkeep = talk
+            .net
+            .call(&first("bob"), |client, now, rng| client.upkeep(now, rng));
         upkeep.unwrap()
     };
     // What was told at the invitation counts as an answer: the next chain needs another one.

@@ -23,9 +23,9 @@ fn assert_not_opened(talk: &mut Talk, name: &str, queued: QueuedGroup, advice: A
     let device = first(name);
     let chains = |talk: &mut Talk| -> Vec<_> {
         let records = snapshot(talk.client(&device));
-        let kept = records.into_iter().filter(|(key, _)| {
-            matches!(key.table.as_bytes()[0], b'N' | b'd' | b'm' | b'i')
-        });
+        let kept = records
+            .into_iter()
+            .filter(|(key, _)| matches!(key.table.as_bytes()[0], b'N' | b'd' | b'm' | b'i'));
         kept.collect()
     };
     let before = chains(talk);
@@ -50,7 +50,12 @@ fn row_30_31_a_body_that_someone_altered_opens_for_nobody() {
     talk.seal(&first("alice"), "one");
     let sealed = talk.seal(&first("alice"), "two");
     let now = talk.net.world.now;
-    for outgoing in talk.client(&first("alice")).outbox(None, 9, now).unwrap().items {
+    for outgoing in talk
+        .client(&first("alice"))
+        .outbox(None, 9, now)
+        .unwrap()
+        .items
+    {
         talk.post(&first("alice"), &outgoing);
     }
     assert_eq!(talk.queues[&first("bob")].len(), 2);
@@ -143,7 +148,10 @@ fn chk456_a_tag_that_someone_else_used_first_is_free_for_its_author() {
     talk.post(&first("carol"), &two);
     let of_carol = taken(&mut talk, "bob");
     let (mut bytes, tag) = (of_carol.stamped.encode(), two.id);
-    let at = bytes.windows(32).position(|window| window == tag.as_bytes()).unwrap();
+    let at = bytes
+        .windows(32)
+        .position(|window| window == tag.as_bytes())
+        .unwrap();
     bytes[at..at + 32].copy_from_slice(one.id.as_bytes());
     let forged = QueuedGroup {
         stamped: StampedGroup::decode(&bytes).unwrap(),
@@ -167,7 +175,9 @@ fn row_39_a_thief_of_the_chain_is_not_heard_after_the_owner_renewed_it() {
     // The stolen store seals on the chain of that time or on its next one, which has a number that
     // the owner used.
     let (group, now) = (talk.group, talk.net.world.now);
-    let stolen = thief.send(group, "stolen", now, &mut talk.net.world.rng).unwrap();
+    let stolen = thief
+        .send(group, "stolen", now, &mut talk.net.world.rng)
+        .unwrap();
     talk.net.wait(1);
     let now = talk.net.world.now;
     let queued = talk.collude(&first("alice"), &stolen, &["bob", "carol"], now);
@@ -183,9 +193,7 @@ fn chk445_nobody_writes_who_may_not() {
     let mut talk = Talk::of(&["alice", "bob"]);
     let (alice, bob, group) = (first("alice"), first("bob"), talk.group);
     talk.prepare(&bob);
-    let policy = GroupPolicy {
-        admins_write: true,
-    };
+    let policy = GroupPolicy { admins_write: true };
     let entry = talk.net.call(&alice, |client, now, rng| {
         client.set_group_policy(&group, policy, now, rng)
     });
@@ -234,14 +242,14 @@ fn row_27_chk450_that_a_member_left_counts_by_its_own_word() {
     mismatch.news = waxseal::GroupNews::default();
     let again = talk.retarget_with(&alice, &two, &mismatch).unwrap();
     let notices = talk.net.notices(&alice);
-    let told = |notice: &Notice| {
-        matches!(notice, Notice::GroupNotDelivered { account: of, .. } if *of == account("carol"))
-    };
+    let told = |notice: &Notice| matches!(notice, Notice::GroupNotDelivered { account: of, .. } if *of == account("carol"));
     assert!(notices.iter().any(told), "{notices:?}");
     // Her device goes on getting a slot, which the relay drops.
     let posted = waxseal::reporting::relay::PostedGroup::decode(&again.envelope).unwrap();
     let key = talk.net.world.key(&alice);
-    let posted = posted.authenticate(&key, &alice, talk.net.world.now).unwrap();
+    let posted = posted
+        .authenticate(&key, &alice, talk.net.world.now)
+        .unwrap();
     assert_eq!(posted.slots(), 2);
     talk.post(&alice, &again);
     talk.run();
@@ -262,7 +270,10 @@ fn row_29_38_a_message_counts_if_it_was_accepted_before_its_sender_was_removed()
     });
     talk.net.post_entry(&alice, &entry.unwrap().unwrap());
     talk.net.fetch(&carol, &group);
-    assert!(talk.try_post(&bob, &late).is_err(), "an honest relay refuses it");
+    assert!(
+        talk.try_post(&bob, &late).is_err(),
+        "an honest relay refuses it"
+    );
     let after = talk.net.world.now;
     let queued = talk.collude(&bob, &late, &["alice", "carol"], after);
     let error = talk.refuses(&carol, &queued[&carol]);
@@ -281,10 +292,21 @@ fn row_26_chk451_a_member_under_another_account_key_gets_nothing_and_is_not_hear
     // The relay resets Carol's account.
     let carol = talk.net.world.register("carol");
     talk.net.clients.insert(first("carol"), carol);
-    let rosters = talk.net.world.group_rosters(&alice, &group, &[account("carol")]);
+    let rosters = talk
+        .net
+        .world
+        .group_rosters(&alice, &group, &[account("carol")]);
     let now = talk.net.world.now;
-    talk.client(&alice).take_group_rosters(&group, &rosters, now).unwrap();
-    assert!(talk.net.info(&alice, &group).member(&account("carol")).unwrap().is_suspended);
+    talk.client(&alice)
+        .take_group_rosters(&group, &rosters, now)
+        .unwrap();
+    assert!(
+        talk.net
+            .info(&alice, &group)
+            .member(&account("carol"))
+            .unwrap()
+            .is_suspended
+    );
     talk.say(&alice, "two");
     assert!(!talk.queues.contains_key(&first("carol")));
 }

@@ -17,7 +17,10 @@ fn restart(talk: &mut Talk, name: &str, records: &Records) {
 
 fn outbox(talk: &mut Talk, name: &str) -> Vec<Outgoing> {
     let now = talk.net.world.now;
-    talk.client(&first(name)).outbox(None, 9, now).unwrap().items
+    talk.client(&first(name))
+        .outbox(None, 9, now)
+        .unwrap()
+        .items
 }
 
 #[test]
@@ -70,7 +73,10 @@ fn row_49_a_stop_in_receiving_loses_nothing_and_shows_nothing_twice() {
         talk.say(&first("alice"), text);
     }
     let queue = talk.queues.remove(&bob).unwrap();
-    let deliveries: Vec<_> = queue.iter().map(|queued| talk.hand_out(&bob, queued)).collect();
+    let deliveries: Vec<_> = queue
+        .iter()
+        .map(|queued| talk.hand_out(&bob, queued))
+        .collect();
     let mut records = snapshot(talk.client(&bob));
     for delivery in &deliveries {
         let (after, commits) = stopped(&records, |client| client.receive(delivery).is_ok());

@@ -11,19 +11,36 @@ const NAMES: [&str; 3] = ["alice", "bob", "carol"];
 #[test]
 fn every_member_reads_what_every_member_writes() {
     let mut talk = Talk::of(&NAMES);
-    for (name, text) in [("alice", "one"), ("bob", "two"), ("carol", "three"), ("alice", "four")] {
+    for (name, text) in [
+        ("alice", "one"),
+        ("bob", "two"),
+        ("carol", "three"),
+        ("alice", "four"),
+    ] {
         talk.say_all(name, text);
     }
     let (alice, bob, carol) = (first("alice"), first("bob"), first("carol"));
     assert_eq!(talk.shown(&alice), ["bob: two", "carol: three"]);
-    assert_eq!(talk.shown(&bob), ["alice: one", "carol: three", "alice: four"]);
-    assert_eq!(talk.shown(&carol), ["alice: one", "bob: two", "alice: four"]);
+    assert_eq!(
+        talk.shown(&bob),
+        ["alice: one", "carol: three", "alice: four"]
+    );
+    assert_eq!(
+        talk.shown(&carol),
+        ["alice: one", "bob: two", "alice: four"]
+    );
     assert!(talk.dropped.is_empty(), "{:?}", talk.dropped);
     let group = talk.group;
-    let outbox = talk.client(&alice).outbox(None, 10, waxseal_world::NOW).unwrap();
+    let outbox = talk
+        .client(&alice)
+        .outbox(None, 10, waxseal_world::NOW)
+        .unwrap();
     assert!(outbox.items.is_empty());
     let messages = talk.client(&alice).messages(group, None, 10).unwrap().items;
-    let texts: Vec<_> = messages.iter().map(|one| (one.direction(), one.text())).collect();
+    let texts: Vec<_> = messages
+        .iter()
+        .map(|one| (one.direction(), one.text()))
+        .collect();
     let (sent, received) = (Direction::Sent, Direction::Received);
     assert_eq!(
         texts,
@@ -63,7 +80,9 @@ fn all_devices_of_all_members_get_each_message_once() {
 fn messages_wait_for_the_network_and_go_on_with_one_chain() {
     let mut talk = Talk::of(&NAMES);
     let alice = first("alice");
-    let sealed: Vec<_> = ["one", "two", "three"].map(|text| talk.seal(&alice, text)).into();
+    let sealed: Vec<_> = ["one", "two", "three"]
+        .map(|text| talk.seal(&alice, text))
+        .into();
     let now = talk.net.world.now;
     let waiting = talk.client(&alice).outbox(None, 10, now).unwrap().items;
     assert_eq!(waiting.len(), 3);
@@ -73,7 +92,10 @@ fn messages_wait_for_the_network_and_go_on_with_one_chain() {
         talk.post(&alice, outgoing);
     }
     talk.run();
-    assert_eq!(talk.shown(&first("bob")), ["alice: one", "alice: two", "alice: three"]);
+    assert_eq!(
+        talk.shown(&first("bob")),
+        ["alice: one", "alice: two", "alice: three"]
+    );
     // Everything was accepted, so the next message begins another chain.
     let next = talk.seal(&alice, "four");
     assert!(next.envelope.len() > sealed[1].envelope.len() + 300);
@@ -95,7 +117,10 @@ fn a_member_that_joins_later_reads_what_is_written_later() {
     talk.run();
     assert_eq!(talk.shown(&first("carol")), ["bob: after"]);
     talk.say_all("carol", "thanks");
-    assert_eq!(talk.shown(&first("bob")), ["alice: before", "carol: thanks"]);
+    assert_eq!(
+        talk.shown(&first("bob")),
+        ["alice: before", "carol: thanks"]
+    );
 }
 
 #[test]
@@ -108,7 +133,10 @@ fn a_member_says_that_it_leaves_and_is_removed() {
     talk.post(&bob, &leave);
     talk.run();
     talk.say_all("carol", "two");
-    assert_eq!(talk.net.members(&first("carol"), &group), ["alice", "carol"]);
+    assert_eq!(
+        talk.net.members(&first("carol"), &group),
+        ["alice", "carol"]
+    );
     assert_eq!(talk.shown(&bob), ["alice: one"]);
     assert_eq!(talk.shown(&first("alice")), ["carol: two"]);
 }
@@ -125,7 +153,10 @@ fn a_profile_is_a_message_to_the_group() {
     talk.run();
     for name in NAMES {
         let info = talk.net.info(&first(name), &group);
-        assert_eq!((info.title.as_str(), info.picture.as_slice()), ("Hikers", &b"picture"[..]));
+        assert_eq!(
+            (info.title.as_str(), info.picture.as_slice()),
+            ("Hikers", &b"picture"[..])
+        );
     }
 }
 

@@ -36,7 +36,9 @@ fn row_24_chk452_a_message_of_a_newer_state_waits_for_the_news() {
     assert!(matches!(error, ReceiveError::GroupNews { group: of } if of == group));
     assert_eq!(error.advice(), Advice::FetchRoster);
     assert_eq!(kept(&mut talk), before, "it opens later");
-    let upkeep = talk.net.call(&bob, |client, now, rng| client.upkeep(now, rng));
+    let upkeep = talk
+        .net
+        .call(&bob, |client, now, rng| client.upkeep(now, rng));
     assert_eq!(upkeep.unwrap().groups.len(), 1);
     talk.net.fetch(&bob, &group);
     let delivery = talk.hand_out(&bob, &queued);
@@ -73,14 +75,15 @@ fn chk452_what_comes_with_a_message_of_a_newer_state_is_kept() {
 #[test]
 fn row_23_chk452_a_member_that_was_shown_another_group_is_noticed() {
     let mut talk = Talk::of(&["alice", "bob", "carol"]);
-    let (alice, bob, carol, group) =
-        (first("alice"), first("bob"), first("carol"), talk.group);
+    let (alice, bob, carol, group) = (first("alice"), first("bob"), first("carol"), talk.group);
     talk.say_all("carol", "one");
     talk.say_all("alice", "one");
     // Someone with the key of the admins signs two entries of one version. Carol sees the other.
     let seed = talk.net.seed(&alice, &group).unwrap();
     let policy = GroupPolicy { admins_write: true };
-    let other = talk.net.forge(&seed, &group, "alice", &[GroupOp::Policy(policy)]);
+    let other = talk
+        .net
+        .forge(&seed, &group, "alice", &[GroupOp::Policy(policy)]);
     let key = talk.net.world.key(&carol);
     let now = talk.net.world.now;
     let shown = GroupNews {
@@ -91,23 +94,28 @@ fn row_23_chk452_a_member_that_was_shown_another_group_is_noticed() {
     talk.net.clients.insert(first("dave"), dave);
     let key_of_dave = talk.net.key("dave");
     let role = waxseal_roster::group::Role::Member;
-    let entry = talk.net.forge(&seed, &group, "alice", &[GroupOp::add("dave", role, key_of_dave)]);
+    let entry = talk.net.forge(
+        &seed,
+        &group,
+        "alice",
+        &[GroupOp::add("dave", role, key_of_dave)],
+    );
     talk.net.world.post_entry(&alice, &entry.encode()).unwrap();
     talk.net.fetch(&bob, &group);
     let admins_write = talk.client(&carol).take_group_news(&group, &shown, now);
     admins_write.unwrap();
     // Carol may not write any more, so Alice writes, by the state that Carol was shown.
     let same = shown_to(&talk, &group, &other);
-    talk.client(&alice).take_group_news(&group, &same, now).unwrap();
+    talk.client(&alice)
+        .take_group_news(&group, &same, now)
+        .unwrap();
     let sealed = talk.seal(&alice, "two");
     let now = talk.net.world.now;
     let queued = talk.collude(&alice, &sealed, &["bob", "carol"], now);
     let error = talk.refuses(&bob, &queued[&bob]);
     assert!(matches!(error, ReceiveError::GroupDiffers), "{error:?}");
     let notices = talk.net.notices(&bob);
-    let told = |notice: &Notice| {
-        matches!(notice, Notice::GroupSplitView { account: of, .. } if *of == account("alice"))
-    };
+    let told = |notice: &Notice| matches!(notice, Notice::GroupSplitView { account: of, .. } if *of == account("alice"));
     assert!(notices.iter().any(told), "{notices:?}");
     let delivery = talk.hand_out(&carol, &queued[&carol]);
     let received = talk.client(&carol).receive(&delivery).unwrap();
@@ -130,8 +138,7 @@ fn shown_to(
 #[test]
 fn chk454_who_may_not_write_any_more_is_heard_for_what_was_accepted_before() {
     let mut talk = Talk::of(&["alice", "bob", "carol"]);
-    let (alice, bob, carol, group) =
-        (first("alice"), first("bob"), first("carol"), talk.group);
+    let (alice, bob, carol, group) = (first("alice"), first("bob"), first("carol"), talk.group);
     let late = talk.seal(&bob, "late");
     let before = talk.net.world.now;
     talk.net.wait(1_000);

@@ -23,8 +23,8 @@ const STEPS: usize = 60;
 ///   sealed for, and each message once.
 /// - A member that was removed opens nothing of what was sealed afterwards, whatever slot the relay
 ///   gives it.
-/// - In the end, every message that was accepted was shown on all devices that it was for and that
-///   are still members, and all members know the same state.
+/// - In the end, every message of a present member that was accepted was shown on all devices that
+///   it was for and that are still members, and all members know the same state.
 struct Run {
     talk: Talk,
     rng: ChaCha20Rng,
@@ -36,6 +36,9 @@ struct Run {
     shown: BTreeMap<DeviceAddress, BTreeSet<[u8; 32]>>,
     texts: usize,
     names: Vec<&'static str>,
+    /// What happened to deliveries that did not open.
+    errors: Vec<String>,
+    authors: BTreeMap<[u8; 32], DeviceAddress>,
     /// Some of what was accepted.
     before: Vec<QueuedGroup>,
 }
@@ -50,6 +53,8 @@ impl Run {
             shown: BTreeMap::new(),
             texts: 0,
             names: NAMES.to_vec(),
+            errors: Vec::new(),
+            authors: BTreeMap::new(),
             before: Vec::new(),
         }
     }
@@ -142,6 +147,7 @@ impl Run {
         let text = format!("message {}", self.texts);
         if let Ok(sealed) = self.talk.try_seal(who, text.as_str()) {
             self.waiting.entry(who.clone()).or_default().push(sealed.id);
+            self.authors.insert(*sealed.id.as_bytes(), who.clone());
         }
     }
 
@@ -194,12 +200,12 @@ impl Run {
         }
         self.accepted.entry(id).or_default().extend(targets.clone());
         // A colluding relay gives those that are no members whatever it has.
-        let queued = targets.iter().find_map(|device| {
-            match self.talk.queues[device].back() {
+        let queued = targets
+            .iter()
+            .find_map(|device| match self.talk.queues[device].back() {
                 Some(Queued::Group(queued)) => Some(queued.clone()),
                 _ => None,
-            }
-        });
+            });
         let Some(queued) = queued else {
             return;
         };
@@ -226,8 +232,13 @@ impl Run {
                     queue.push_back(queued);
                 }
                 Err(error) => {
+                    let tag = tag_in(&queued, &self.accepted);
+                    self.errors.push(format!("{who:?} {tag:?}: {error:?}"));
                     let advice = error.advice();
-                    assert!(matches!(advice, Advice::AskAgain | Advice::Drop), "{error:?}");
+                    assert!(
+                        matches!(advice, Advice::AskAgain | Advice::Drop),
+                        "{error:?}"
+                    );
                 }
             }
         }
@@ -236,7 +247,10 @@ impl Run {
     fn note_shown(&mut self, who: &DeviceAddress, received: &Received) {
         if let Received::Message { message, .. } = received {
             let id = *message.id().as_bytes();
-            assert!(self.accepted[&id].contains(who), "it was not for this device");
+            assert!(
+                self.accepted[&id].contains(who),
+                "it was not for this device"
+            );
             let is_new = self.shown.entry(who.clone()).or_default().insert(id);
             assert!(is_new, "it was shown twice");
         }
@@ -254,7 +268,10 @@ impl Run {
                 let target = outgoing.again_for.clone().unwrap();
                 let queue = self.talk.queues.entry(target).or_default();
                 queue.push_back(Queued::Again(stamped.encode()));
-                self.talk.client(&from).confirm(&outgoing.to, &receipt).unwrap();
+                self.talk
+                    .client(&from)
+                    .confirm(&outgoing.to, &receipt)
+                    .unwrap();
             }
         }
     }
@@ -285,7 +302,14 @@ impl Run {
 
     fn check(&mut self) {
         let group = self.talk.group;
-        let version = self.talk.net.world.group_log(&group).unwrap().state().version();
+        let version = self
+            .talk
+            .net
+            .world
+            .group_log(&group)
+            .unwrap()
+            .state()
+            .version();
         for name in self.names.clone() {
             let who = first(name);
             if !self.is_member(&who) {
@@ -293,14 +317,37 @@ impl Run {
             }
             assert_eq!(self.talk.net.info(&who, &group).version, version);
             for (id, targets) in &self.accepted {
-                if targets.contains(&who) {
+                // What an author that was removed meanwhile left without a key is lost.
+                if targets.contains(&who) && self.is_member(&self.authors[id]) {
                     let shown = self.shown.get(&who);
                     let is_shown = shown.is_some_and(|shown| shown.contains(id));
-                    assert!(is_shown, "{name} lacks a message");
+                    let tag: [u8; 4] = *id.first_chunk().unwrap();
+                    assert!(
+                        is_shown,
+                        "{name} lacks {tag:?} of {:?}: {:#?}, {}",
+                        self.authors[id],
+                        self.errors,
+                        self.is_member(&self.authors[id])
+                    );
                 }
             }
         }
     }
+}
+
+/// The first bytes of the tag of a delivery.
+fn tag_in(
+    queued: &Queued,
+    accepted: &BTreeMap<[u8; 32], BTreeSet<DeviceAddress>>,
+) -> Option<[u8; 4]> {
+    let bytes = match queued {
+        Queued::Group(queued) => queued.stamped.encode(),
+        Queued::Again(bytes) => bytes.clone(),
+    };
+    let tag = accepted
+        .keys()
+        .find(|id| bytes.windows(32).any(|window| window == *id));
+    tag.map(|tag| *tag.first_chunk().unwrap())
 }
 
 fn is_of(queued: &QueuedGroup, id: &[u8; 32]) -> bool {

@@ -75,8 +75,18 @@ fn row_50_chk320_a_relay_that_names_the_same_for_ever_is_answered_three_times() 
     let refused = talk.retarget_with(&alice, &one, &nothing);
     assert!(matches!(refused, Err(RetargetError::TooManyRounds)));
     let now = talk.net.world.now;
-    assert!(talk.client(&alice).outbox(None, 9, now).unwrap().items.is_empty());
-    let message = talk.client(&alice).message(group, &one.id).unwrap().unwrap();
+    assert!(
+        talk.client(&alice)
+            .outbox(None, 9, now)
+            .unwrap()
+            .items
+            .is_empty()
+    );
+    let message = talk
+        .client(&alice)
+        .message(group, &one.id)
+        .unwrap()
+        .unwrap();
     let lost = Status::NotDelivered(NotDelivered::Targets);
     assert_eq!(message.status(), Some(lost));
     // It can be sent again. Its keys were given up, so it is on another chain.
@@ -109,8 +119,16 @@ fn chk449_after_seven_days_what_waits_is_sealed_on_another_chain() {
     let one = talk.seal(&alice, "one");
     talk.net.wait(7 * 24 * 3_600_000);
     let now = talk.net.world.now;
-    assert!(talk.client(&alice).outbox(None, 9, now).unwrap().items.is_empty());
-    talk.net.call(&alice, |client, now, rng| client.upkeep(now, rng)).unwrap();
+    assert!(
+        talk.client(&alice)
+            .outbox(None, 9, now)
+            .unwrap()
+            .items
+            .is_empty()
+    );
+    talk.net
+        .call(&alice, |client, now, rng| client.upkeep(now, rng))
+        .unwrap();
     let waiting = talk.client(&alice).outbox(None, 9, now).unwrap().items;
     assert_eq!(waiting[0].id, one.id);
     talk.post(&alice, &waiting[0]);
