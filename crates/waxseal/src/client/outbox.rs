@@ -1,6 +1,7 @@
 //! Outbox: what was sealed and waits for the relay's receipt, and what an earlier version left
 //! there.
 
+mod entries;
 mod payload;
 
 use rand_core::CryptoRng;
@@ -13,16 +14,14 @@ use self::payload::payload_of;
 pub(super) use self::payload::waiting_sent;
 use super::again::again_of;
 use super::fanout::{Sealing, empty_slots};
-use super::page::{Page, number_of};
+use super::page::Page;
 use super::peers::Peer;
 use super::send::Outgoing;
 use super::{Client, keys, tag_of};
 use crate::conversation::Conversation;
 use crate::error::{SendError, StateError};
-use crate::records::{
-    self, IndexRecord, MessageRecord, MessageState, OutboxRecord, take_secret_bytes,
-};
-use crate::store::{Cursor, Store, Transaction};
+use crate::records::{IndexRecord, MessageRecord, MessageState, OutboxRecord, take_secret_bytes};
+use crate::store::{Store, Transaction};
 
 /// The version byte of what this version posts the first time, for all devices. Earlier versions
 /// sealed for one device alone, which no recipient takes any more.
@@ -313,38 +312,6 @@ impl<S: Store> Client<S> {
         Ok(found)
     }
 
-    /// Reads outbox entries after the number `after`, in ascending order of their numbers. Leaves
-    /// out those of conversations that are being deleted.
-    pub(super) fn entries<T>(
-        &self,
-        after: Option<u64>,
-        limit: usize,
-        read: impl Fn(&OutboxRecord) -> Option<T>,
-    ) -> Result<Page<T, u64>, StateError<S::Error>> {
-        let after = after.map(Cursor::Number);
-        let page = self.page(&keys::outbox(), after.as_ref(), limit, |at, bytes| {
-            let entry: OutboxRecord = records::decode(bytes)?;
-            // An entry says its number, so that a value which was moved is noticed.
-            (number_of(at) == Some(entry.ordinal)).then_some(())?;
-            let item = read(&entry)?;
-            Some((entry.conversation()?, item))
-        })?;
-        let is_deleting_any = self.is_deleting_any()?;
-        let mut items = Vec::with_capacity(page.items.len());
-        for (conversation, item) in page.items {
-            if !is_deleting_any || !self.is_deleting(&conversation)? {
-                items.push(item);
-            }
-        }
-        let (damaged, next) = (page.damaged, page.next);
-        let page = Page {
-            items,
-            damaged,
-            next,
-        };
-        Ok(page.numbered())
-    }
-
     fn outgoing_of(
         &self,
         record: &OutboxRecord,
@@ -376,26 +343,6 @@ impl<S: Store> Client<S> {
             without: empty_slots(&fanout, &self.me.account, recipient),
             to,
         })))
-    }
-
-    /// The number of the outbox entry of a message, if it has one.
-    pub(super) fn number_in_outbox(
-        &self,
-        tag: &FrankingTag,
-    ) -> Result<Option<u64>, StateError<S::Error>> {
-        let mut after = None;
-        loop {
-            let page =
-                self.entries(after, 64, |entry| Some((entry.ordinal, tag_of(&entry.id)?)))?;
-            let found = page.items.iter().find(|(_, id)| id == tag);
-            if let Some((number, _)) = found {
-                return Ok(Some(*number));
-            }
-            after = page.next;
-            if after.is_none() {
-                return Ok(None);
-            }
-        }
     }
 }
 

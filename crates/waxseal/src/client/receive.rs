@@ -130,40 +130,7 @@ impl<S: Store> Client<S> {
         Ok(results)
     }
 
-    #[expect(
-        clippy::type_complexity,
-        reason = "a result for each delivery, and one for the store"
-    )]
-    fn receive_batch(
-        &mut self,
-        deliveries: &[&[u8]],
-        skips: bool,
-    ) -> Result<(Batch, Vec<Result<Received, ReceiveError<S::Error>>>), StateError<S::Error>> {
-        let mut batch = Batch {
-            skips,
-            ..Batch::default()
-        };
-        let mut results = Vec::with_capacity(deliveries.len());
-        for delivery in deliveries {
-            let result = match self.receive_into(&mut batch, delivery) {
-                Err(ReceiveError::State(StateError::Store(error))) => {
-                    return Err(StateError::Store(error));
-                }
-                result => result,
-            };
-            let is_end = match &result {
-                Ok(received) => received.ends_batch(),
-                Err(error) => matches!(error, ReceiveError::GroupNews { .. }),
-            };
-            results.push(result);
-            if is_end || batch.spoiled.is_some() || batch.len() > MAX_BATCH_LEN {
-                break;
-            }
-        }
-        Ok((batch, results))
-    }
-
-    fn receive_into(
+    pub(super) fn receive_into(
         &mut self,
         batch: &mut Batch,
         delivery: &[u8],

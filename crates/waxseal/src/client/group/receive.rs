@@ -1,33 +1,23 @@
 //! Receiving in a group: who sent a message, under which state of the group, on which chain.
 
-use std::collections::btree_map::Entry;
-
 use waxseal_core::errors::DecryptError;
-use waxseal_core::{IdentityKey, Message as SessionMessage, MessageKind, ReplayMemory};
-use waxseal_reporting::message::Content;
-use waxseal_reporting::recipient::{
-    AuthenticDelivery, GroupCiphertext, OpenError, Opened, OpenedMessage, open_any_in_group,
-};
+use waxseal_core::{IdentityKey, Message as SessionMessage, MessageKind};
+use waxseal_reporting::recipient::{AuthenticDelivery, GroupCiphertext, Opened};
 use waxseal_roster::group::GroupId;
 
 use super::late::{NotTaken, Sealed};
 use super::{Group, GroupStanding};
-use crate::channel::{ChainOpener, OpenInGroupError, Preamble, RosterClaim, SessionOpener};
-use crate::client::history::Message;
-use crate::client::notices::Kind;
-use crate::client::peers::damaged;
-use crate::client::receive::{Arrival, Batch, InBatch, Received, Sending, Spoiled, is_repeat};
+use crate::channel::Preamble;
+use crate::client::receive::{Arrival, Batch, InBatch, Received, Sending, Spoiled};
 use crate::client::{Client, keys};
-use crate::error::{Damage, ReceiveError, StateError, can_be_asked, can_be_asked_in_group};
-use crate::records::{
-    IndexRecord, MessageRecord, MessageState, OwnSentRecord, UnopenedRecord, take_secret_bytes,
-};
+use crate::error::{ReceiveError, StateError};
+use crate::records::{IndexRecord, UnopenedRecord};
 use crate::store::Store;
 
 /// What a delivery says in the clear.
-struct Outside {
-    claims: Option<Preamble>,
-    kind: Option<MessageKind>,
+pub(super) struct Outside {
+    pub(super) claims: Option<Preamble>,
+    pub(super) kind: Option<MessageKind>,
     /// Whether the message was sealed again for this device alone.
     is_again: bool,
 }
@@ -70,13 +60,13 @@ impl Outside {
 }
 
 /// What a message holds that opened in a group.
-struct InGroup {
+pub(super) struct InGroup {
     /// `None` if its sender's commitment to the content does not hold.
-    opened: Option<Opened>,
-    claims: Preamble,
+    pub(super) opened: Option<Opened>,
+    pub(super) claims: Preamble,
     /// The version of the state that it was sealed for, with its hash. `None` if it was sealed
     /// again.
-    state: Option<(u64, [u8; 32])>,
+    pub(super) state: Option<(u64, [u8; 32])>,
 }
 
 impl<S: Store> Client<S> {
@@ -98,6 +88,8 @@ impl<S: Store> Client<S> {
         let mut group = self.take_group(id)?.ok_or(ReceiveError::NotInGroup)?;
         match group.standing() {
             GroupStanding::Left | GroupStanding::Invited => return Err(ReceiveError::NotInGroup),
+            // CHK-439: after a fork nothing opens.
+            GroupStanding::Forked => return Err(ReceiveError::GroupDiffers),
             GroupStanding::Accepted => {
                 self.note_group_news_wanted(&mut group, &mut batch.transaction);
                 return Err(ReceiveError::GroupNews { group: *id });
@@ -190,7 +182,7 @@ impl<S: Store> Client<S> {
         }
         let nowhere = IndexRecord::default();
         let Some(content) = opened.opened else {
-            // Another account may have sent a message with this tag, whose content fits it.
+            // CHK-456: another account may send a message with this tag, whose content fits it.
             batch.transaction.put_record(withheld, &nowhere);
             return Err(ReceiveError::Withheld);
         };
@@ -256,139 +248,6 @@ impl<S: Store> Client<S> {
         let carried = carried.filter(|_| is_first);
         let by = claims.and_then(|claims| claims.sender.as_ref());
         self.sending_identity(batch, arrival, outside.claimed(), by, carried)
-    }
-
-    /// Opens a message on the chains of its sender, and the sessions with it.
-    fn open_in_group(
-        &mut self,
-        batch: &mut Batch,
-        id: &GroupId,
-        delivery: &AuthenticDelivery,
-        (arrival, skips): (&Arrival, bool),
-        (outside, identity): (&Outside, [u8; 64]),
-    ) -> Result<InGroup, ReceiveError<S::Error>> {
-        let (from, device) = (&arrival.sender.account, arrival.sender.device);
-        let owner = IdentityKey::from_bytes(&identity).map_err(|_| damaged(from))?;
-        let place = (*id, arrival.sender.clone());
-        let in_batch = batch.chains.remove(&place);
-        let in_batch = in_batch.filter(|chains| chains.are_of(&owner, &id.to_bytes()));
-        let was_in_batch = in_batch.is_some();
-        let mut chains = match in_batch {
-            Some(chains) => chains,
-            None => self.peer_chains(id, &arrival.sender, &owner)?,
-        };
-        let Some(InBatch { peer, .. }) = batch.peers.get_mut(from) else {
-            return Err(damaged(from).into()); // it was inserted before
-        };
-        let known = peer.devices.get(&device);
-        let has_session = known.is_some_and(|device| device.sessions.is_some());
-        if outside.kind.is_some() && batch.prekeys.is_none() {
-            batch.prekeys = match self.take_prekeys() {
-                // A conversation goes on even if the prekeys are damaged.
-                Err(StateError::Damaged(_)) if has_session => None,
-                prekeys => Some(prekeys?),
-            };
-        }
-        let mut nothing = ReplayMemory::new();
-        let memory = match &outside.kind {
-            None | Some(MessageKind::Ordinary | MessageKind::Refusal { .. }) => Some(&mut nothing),
-            Some(MessageKind::Initial { identity }) => {
-                match batch.memories.entry(identity.to_bytes()) {
-                    Entry::Occupied(known) => Some(known.into_mut()),
-                    Entry::Vacant(unread) => match self.replay_memory(identity) {
-                        Err(StateError::Damaged(_)) if has_session => None,
-                        memory => Some(unread.insert(memory?)),
-                    },
-                }
-            }
-        };
-        let accepting = match outside.kind {
-            Some(_) => batch.prekeys.as_mut().zip(memory),
-            None => None,
-        };
-        let can_accept = accepting.is_some();
-        let mut none = None;
-        let sessions = match peer.devices.get_mut(&device) {
-            Some(device) => &mut device.sessions,
-            None => &mut none,
-        };
-        let session = match accepting {
-            Some((prekeys, memory)) => {
-                SessionOpener::new(&self.identity, prekeys, memory, sessions)
-            }
-            None => SessionOpener::without_prekeys(&self.identity, sessions),
-        };
-        let mut opener = ChainOpener::new(&mut chains, session);
-        let opened = open_any_in_group(&mut opener, delivery);
-        let (claims, is_changed) = (opener.claims, opener.is_changed);
-        let opened = match opened {
-            Ok(opened) => Some(opened),
-            Err(OpenError::Withheld(_)) => None,
-            Err(error) => {
-                if was_in_batch {
-                    batch.chains.insert(place, chains); // as it was
-                }
-                return Err(self.not_opened(
-                    batch,
-                    (arrival, skips),
-                    error,
-                    (can_accept, is_changed),
-                )?);
-            }
-        };
-        if none.is_some() {
-            peer.device_mut(device).sessions = none;
-        }
-        batch.chains.insert(place, chains);
-        let roster = claims
-            .as_ref()
-            .and_then(|claims| RosterClaim::from_bytes(&claims.roster));
-        let in_header = Preamble {
-            sender: roster,
-            recipient: None,
-            roster: None,
-        };
-        Ok(InGroup {
-            opened,
-            claims: outside.claims.clone().unwrap_or(in_header),
-            state: claims.map(|claims| (claims.version, claims.state_hash)),
-        })
-    }
-
-    /// What to do about a message that did not open.
-    fn not_opened(
-        &self,
-        batch: &mut Batch,
-        (arrival, skips): (&Arrival, bool),
-        error: OpenError<OpenInGroupError>,
-        (can_accept, is_changed): (bool, bool),
-    ) -> Result<ReceiveError<S::Error>, StateError<S::Error>> {
-        let (error, is_asked, is_repeated) = match error {
-            OpenError::Channel(OpenInGroupError::Session(error)) => {
-                if error == DecryptError::UnknownPreKey && !can_accept {
-                    return Ok(StateError::Damaged(Damage::PreKeys).into());
-                }
-                let (is_asked, is_repeated) = (can_be_asked(&error), is_repeat(&error));
-                (ReceiveError::Session(error), is_asked, is_repeated)
-            }
-            OpenError::Channel(OpenInGroupError::Chain(error)) => {
-                let is_repeated = error == waxseal_core::errors::ChainOpenError::AlreadyReceived;
-                let is_asked = can_be_asked_in_group(&error);
-                (ReceiveError::Chain(error), is_asked, is_repeated)
-            }
-            _ => {
-                let error = ReceiveError::Session(DecryptError::Unauthenticated);
-                (error, false, false)
-            }
-        };
-        let notes = is_asked && !skips && !self.is_deleted(batch, arrival, is_repeated)?;
-        match (is_changed, notes) {
-            (true, true) => batch.spoiled = Some(Spoiled::Unopened(arrival.clone())),
-            (true, false) => batch.spoiled = Some(Spoiled::Nothing),
-            (false, true) => self.note_unopened(batch, arrival)?,
-            (false, false) => {}
-        }
-        Ok(error)
     }
 
     fn check_in_group(
@@ -461,132 +320,6 @@ impl<S: Store> Client<S> {
             upkeep.offered.clear(); // it is in the contact now
         }
         Ok(is_removed)
-    }
-
-    fn store_in_group(
-        &mut self,
-        batch: &mut Batch,
-        group: &Group,
-        arrival: &Arrival,
-        from_removed_device: bool,
-        opened: OpenedMessage,
-    ) -> Result<Received, ReceiveError<S::Error>> {
-        let (conversation, id) = (&arrival.conversation(), &arrival.id);
-        let sent_time_agrees = opened.sent_time_agrees();
-        batch.note_sent(opened.header().sent_at.as_millis().min(arrival.accepted_ms));
-        let due = self.put_due(
-            &mut batch.transaction,
-            &mut batch.due,
-            conversation,
-            opened.evidence(),
-        )?;
-        let numbering = match batch.numberings.entry(group.id) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(unread) => unread.insert(self.group_numbering(&group.id)?),
-        };
-        let ordinal = numbering.next_ordinal;
-        numbering.next_ordinal = ordinal.saturating_add(1);
-        let last = match arrival.is_own {
-            true => &mut numbering.last_copied_ms,
-            false => {
-                numbering.last_seen = id.as_bytes().to_vec();
-                numbering.unanswered_since_ms = 0;
-                &mut numbering.last_accepted_ms
-            }
-        };
-        *last = (*last).max(arrival.accepted_ms);
-        let index = IndexRecord {
-            ordinal: Some(ordinal),
-            due,
-            ..IndexRecord::default()
-        };
-        self.put_index(&mut batch.transaction, conversation, *id, &index);
-        if arrival.is_own {
-            let record = OwnSentRecord::new(conversation, Vec::new());
-            batch.transaction.put_record(keys::own_sent(id), &record);
-        }
-        let (content, attachments, evidence) = opened.into_parts();
-        let state = MessageState::Stamped(take_secret_bytes(evidence.encode()));
-        let record = MessageRecord {
-            ordinal,
-            state: Some(state),
-            from_removed_device,
-            ..MessageRecord::default()
-        };
-        batch.transaction.put_message(conversation, &record);
-        let message = Message::stamped(ordinal, content, attachments, evidence, &self.me);
-        let message = Box::new(message.with_removed_device(from_removed_device));
-        if !from_removed_device {
-            self.take_content_in_group(batch, &group.id, arrival, message.content())?;
-        }
-        Ok(match arrival.is_own {
-            true => Received::Sent {
-                to: conversation.clone(),
-                message,
-            },
-            false => Received::Message {
-                conversation: conversation.clone(),
-                from: arrival.sender.account.clone(),
-                message,
-                sent_time_agrees,
-                from_removed_device,
-            },
-        })
-    }
-
-    /// Takes what a message in a group says about the group.
-    fn take_content_in_group(
-        &self,
-        batch: &mut Batch,
-        id: &GroupId,
-        arrival: &Arrival,
-        content: &Content,
-    ) -> Result<(), StateError<S::Error>> {
-        let Some(mut group) = self.take_group(id)? else {
-            return Ok(());
-        };
-        let is_changed = match content {
-            Content::GroupLeave if arrival.is_own => {
-                self.put_group_left(&mut group, &mut batch.transaction);
-                return Ok(());
-            }
-            Content::GroupLeave => group.note_left(&arrival.sender.account, arrival.accepted_ms),
-            Content::GroupProfile { title, picture } => {
-                group.note_profile(title, picture, arrival.accepted_ms)
-            }
-            _ => false,
-        };
-        if is_changed {
-            group.put(&mut batch.transaction);
-        }
-        Ok(())
-    }
-
-    /// Notes what is left of a delivery that was not taken.
-    pub(in crate::client) fn note_spoiled(
-        &self,
-        batch: &mut Batch,
-        spoiled: Spoiled,
-    ) -> Result<(), StateError<S::Error>> {
-        match spoiled {
-            Spoiled::Nothing => Ok(()),
-            Spoiled::Unopened(arrival) => self.note_unopened(batch, &arrival),
-            Spoiled::News(id) => {
-                if let Some(mut group) = self.take_group(&id)? {
-                    self.note_group_news_wanted(&mut group, &mut batch.transaction);
-                }
-                Ok(())
-            }
-            Spoiled::Split(id, account) => {
-                let of = (Kind::GroupSplitView, &id);
-                let transaction = &mut batch.transaction;
-                self.put_group_notice(transaction, of, Some(&account), (&[], &[]));
-                if let Some(mut group) = self.take_group(&id)? {
-                    self.note_group_news_wanted(&mut group, transaction);
-                }
-                Ok(())
-            }
-        }
     }
 }
 

@@ -12,8 +12,9 @@ use waxseal_roster::group::GroupId;
 use super::Group;
 use super::news::GroupNews;
 use super::seal::{InGroup, claim_of};
-use super::send::{gives_chain, prefix_of_left};
+use super::send::prefix_of_left;
 use super::slots::Sessions;
+use super::waiting::gives_chain;
 use crate::channel::KeySlots as _;
 use crate::client::notices::Kind;
 use crate::client::retarget::MAX_ROUNDS;
@@ -105,9 +106,8 @@ impl<S: Store> Client<S> {
             client.fill_in_group(group, id, false, (now, rng))
         })?;
         // What else waits may be on a chain that was left with this.
-        match self.seal_stale(group, now, rng) {
-            Err(SendError::State(error)) => return Err(error.into()),
-            Err(_) | Ok(()) => {}
+        if let Err(SendError::State(error)) = self.seal_stale(group, now, rng) {
+            return Err(error.into());
         }
         Ok(outgoing)
     }

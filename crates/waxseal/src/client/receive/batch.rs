@@ -7,13 +7,13 @@ use waxseal_core::{PeerChains, PreKeys, ReplayMemory};
 use waxseal_reporting::{AccountId, DeviceAddress, FrankingTag, Timestamp};
 use waxseal_roster::group::GroupId;
 
-use super::Arrival;
+use super::{Arrival, MAX_BATCH_LEN, Received};
 use crate::client::group::put_peer_chains;
 use crate::client::peers::Peer;
 use crate::client::prekeys::put_prekeys;
 use crate::client::{Client, keys};
 use crate::conversation::Conversation;
-use crate::error::StateError;
+use crate::error::{ReceiveError, StateError};
 use crate::records::{ConversationRecord, MessageRecord, UnopenedRecord, UpkeepRecord};
 use crate::store::{Store, Transaction};
 
@@ -136,6 +136,40 @@ impl Batch {
 }
 
 impl<S: Store> Client<S> {
+    /// Receives deliveries in their order, and commits nothing.
+    #[expect(
+        clippy::type_complexity,
+        reason = "a result for each delivery, and one for the store"
+    )]
+    pub(super) fn receive_batch(
+        &mut self,
+        deliveries: &[&[u8]],
+        skips: bool,
+    ) -> Result<(Batch, Vec<Result<Received, ReceiveError<S::Error>>>), StateError<S::Error>> {
+        let mut batch = Batch {
+            skips,
+            ..Batch::default()
+        };
+        let mut results = Vec::with_capacity(deliveries.len());
+        for delivery in deliveries {
+            let result = match self.receive_into(&mut batch, delivery) {
+                Err(ReceiveError::State(StateError::Store(error))) => {
+                    return Err(StateError::Store(error));
+                }
+                result => result,
+            };
+            let is_end = match &result {
+                Ok(received) => received.ends_batch(),
+                Err(error) => matches!(error, ReceiveError::GroupNews { .. }),
+            };
+            results.push(result);
+            if is_end || batch.spoiled.is_some() || batch.len() > MAX_BATCH_LEN {
+                break;
+            }
+        }
+        Ok((batch, results))
+    }
+
     /// Persists before a message is shown and its delivery acknowledged.
     pub(in crate::client) fn commit_batch(
         &mut self,
