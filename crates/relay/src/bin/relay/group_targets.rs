@@ -44,7 +44,7 @@ impl<'a> Members<'a> {
     /// Reads rosters and devices of all members.
     pub fn read(db: &Connection, group: &'a Group, sender: &'a Device) -> Result<Self, Refusal> {
         let mut rosters = HashMap::new();
-        let mut rows = db.prepare_cached(
+        let mut rows = db.prepare(
             "SELECT name, pinned FROM member JOIN account ON id = account
              WHERE group_id = ? AND until IS NULL AND pinned IS NOT NULL",
         )?;
@@ -55,7 +55,7 @@ impl<'a> Members<'a> {
             rosters.insert(name, pinned);
         }
         let mut devices = HashMap::new();
-        let mut rows = db.prepare_cached(
+        let mut rows = db.prepare(
             "SELECT name, number, d.id, has_left FROM member m JOIN account a ON a.id = m.account
                  JOIN device d ON d.account = a.id
              WHERE group_id = ? AND until IS NULL AND number >= 0",

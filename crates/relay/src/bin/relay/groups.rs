@@ -31,7 +31,7 @@ impl Group {
     /// A state that is not the one of its entry makes this fail: nobody gets anything of it.
     pub fn find(db: &Connection, group: &ConversationId) -> Result<Option<Self>, Refusal> {
         let row = db
-            .prepare_cached(
+            .prepare(
                 "SELECT id, log, changed_ms, newest_ms
                  FROM group_log JOIN group_time ON group_id = id WHERE public_id = ?",
             )?
@@ -132,10 +132,8 @@ impl Group {
 
     fn keep_times(&self, db: &Connection) -> Result<(), Refusal> {
         let (changed_ms, newest_ms) = (self.changed.as_millis(), self.newest.as_millis());
-        db.prepare_cached(
-            "UPDATE group_time SET changed_ms = ?, newest_ms = ? WHERE group_id = ?",
-        )?
-        .execute(params![changed_ms, newest_ms, self.row])?;
+        db.prepare("UPDATE group_time SET changed_ms = ?, newest_ms = ? WHERE group_id = ?")?
+            .execute(params![changed_ms, newest_ms, self.row])?;
         Ok(())
     }
 

@@ -31,7 +31,7 @@ pub fn standing(
     name: &AccountId,
 ) -> Result<Standing, Refusal> {
     let newest: Option<(Option<u64>, bool)> = db
-        .prepare_cached(
+        .prepare(
             "SELECT until, left_ms IS NOT NULL FROM member
              WHERE group_id = ? AND account = ? ORDER BY since DESC LIMIT 1",
         )?
@@ -71,13 +71,13 @@ pub fn change(
         match op {
             GroupOp::Add { account, .. } => {
                 let account = row(db, account)?.ok_or(ErrorCode::NoSuchAccount)?;
-                db.prepare_cached(
+                db.prepare(
                     "INSERT INTO member (group_id, account, since, from_ms) VALUES (?, ?, ?, ?)",
                 )?
                 .execute(params![group, account, version, at.as_millis()])?;
             }
             GroupOp::Remove { account } => {
-                db.prepare_cached(
+                db.prepare(
                     "UPDATE member SET until = ?1, to_ms = ?2 WHERE group_id = ?3 AND until IS NULL
                          AND account = (SELECT id FROM account WHERE name = ?4 COLLATE BINARY)",
                 )?
@@ -92,7 +92,7 @@ pub fn change(
 /// The row of an account. Names are compared byte by byte.
 fn row(db: &Connection, name: &str) -> Result<Option<i64>, Refusal> {
     let row = db
-        .prepare_cached("SELECT id FROM account WHERE name = ?1 AND name = ?1 COLLATE BINARY")?
+        .prepare("SELECT id FROM account WHERE name = ?1 AND name = ?1 COLLATE BINARY")?
         .query_row([name], |row| row.get(0))
         .optional()?;
     Ok(row)
@@ -110,7 +110,7 @@ pub fn leave(db: &Connection, group: i64, account: i64, at: Timestamp) -> Result
 
 /// The names of those who left and are not removed yet, in the order in which they left.
 pub fn left(db: &Connection, group: &Group) -> Result<Vec<String>, Refusal> {
-    let mut rows = db.prepare_cached(
+    let mut rows = db.prepare(
         "SELECT name FROM member JOIN account ON id = account
          WHERE group_id = ? AND until IS NULL AND left_ms IS NOT NULL ORDER BY left_ms",
     )?;
@@ -127,7 +127,7 @@ pub fn was_member(
 ) -> Result<bool, Refusal> {
     // CHK-465: a member from the entry that added it, until it left or was removed.
     let was = db
-        .prepare_cached(
+        .prepare(
             "SELECT 1 FROM member m JOIN group_log g ON g.id = m.group_id
                  JOIN account a ON a.id = m.account
              WHERE g.public_id = ?1 AND a.name = ?2 AND a.name = ?2 COLLATE BINARY
@@ -144,7 +144,7 @@ pub fn is_member(
     account: &AccountId,
 ) -> Result<bool, Refusal> {
     let is = db
-        .prepare_cached(
+        .prepare(
             "SELECT 1 FROM member m JOIN group_log g ON g.id = m.group_id
                  JOIN account a ON a.id = m.account
              WHERE g.public_id = ?1 AND a.name = ?2 AND a.name = ?2 COLLATE BINARY
@@ -157,7 +157,7 @@ pub fn is_member(
 /// Whether two accounts are in one group.
 pub fn are_fellows(db: &Connection, one: i64, other: i64) -> Result<bool, Refusal> {
     let are = db
-        .prepare_cached(
+        .prepare(
             "SELECT 1 FROM (SELECT group_id FROM member WHERE account = ?1 AND until IS NULL
                  LIMIT ?3) g JOIN member m ON m.group_id = g.group_id
              WHERE m.account = ?2 AND m.until IS NULL",

@@ -70,13 +70,13 @@ fn insert(
         stamped.len().saturating_add(body_len),
     )?;
     let number: i64 = db
-        .prepare_cached(
+        .prepare(
             "INSERT INTO inbox (recipient, next) VALUES (?, 2)
              ON CONFLICT DO UPDATE SET next = next + 1 RETURNING next - 1",
         )?
         .query_row([recipient], |row| row.get(0))?;
     let body = body.map(|body| body.row);
-    db.prepare_cached(
+    db.prepare(
         "INSERT INTO queue (recipient, number, sender, epoch, stamped, body, body_len)
          VALUES (?, ?, ?, ?, ?, ?, ?)",
     )?
@@ -90,7 +90,7 @@ fn insert(
 fn check_room(db: &Connection, from: i64, to: i64, len: usize) -> Result<(), Refusal> {
     let queued = |recipient: i64, sender: i64| {
         let row = db
-            .prepare_cached("SELECT messages, bytes FROM share WHERE recipient = ? AND sender = ?")?
+            .prepare("SELECT messages, bytes FROM share WHERE recipient = ? AND sender = ?")?
             .query_row([recipient, sender], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
         Ok::<(i64, i64), rusqlite::Error>(row.unwrap_or_default())

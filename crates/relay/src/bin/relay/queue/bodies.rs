@@ -16,7 +16,7 @@ pub struct Body {
 /// Stores what all devices get alike. It is deleted with the last slot that is queued for it.
 pub fn keep(db: &Connection, stamped: &StampedGroup) -> Result<Body, Refusal> {
     let (epoch, stamped) = (stamped.claim().context().epoch, stamped.encode());
-    db.prepare_cached("INSERT INTO body (stamped) VALUES (?)")?
+    db.prepare("INSERT INTO body (stamped) VALUES (?)")?
         .execute([&stamped])?;
     Ok(Body {
         row: db.last_insert_rowid(),
