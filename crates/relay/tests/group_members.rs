@@ -297,7 +297,7 @@ fn chk476_prekeys_of_fellow_members_have_a_budget_of_their_own() {
 }
 
 #[test]
-fn chk478_only_members_get_rosters_and_only_those_of_members() {
+fn chk477_only_members_get_rosters_and_only_those_of_members() {
     let world = World::new();
     let [alice, bob, eve] = devices(&world, ["alice", "bob", "eve"]);
     let crowd = Crowd::found(&alice, &[&bob]);

@@ -34,7 +34,7 @@ pub async fn fetch(
     let job = move |db: &Connection| {
         devices::check_present(db, device.id)?;
         let group = Group::find(db, &id)?.ok_or(ErrorCode::NoGroup)?;
-        // CHK-478: only members get rosters, and only those of members.
+        // CHK-477: only members get rosters, and only those of members.
         members::check(db, &group, device.account, &device.me.account)?;
         let mut found = Vec::new();
         for name in &names {

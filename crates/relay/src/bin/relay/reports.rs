@@ -140,7 +140,7 @@ fn take(
     let known = nullifiers.iter();
     let known = known.map(|nullifier| is_known.exists([nullifier.as_bytes()]));
     let known: Vec<bool> = known.collect::<Result<_, _>>()?;
-    // CHK-477: the reporter was a member of the group when each message was accepted.
+    // The reporter was a member of the group when each message was accepted.
     let members = examined.memberships();
     let members = members.iter().map(|membership| {
         let account = &membership.member.account;
