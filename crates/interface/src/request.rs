@@ -170,8 +170,8 @@ impl Request {
         }
     }
 
-    /// The path with its query, which begins with `/v1/`. A name that [`account_name`] accepts needs
-    /// no percent signs.
+    /// The path with its query, which begins with `/v1/`. A name that [`account_name`] accepts
+    /// needs no percent signs.
     ///
     /// # Errors
     /// [`BadName`] if the request is about an account whose name a relay does not accept. An

@@ -25,8 +25,10 @@ fn leave(by: &Device, crowd: &Crowd, version: u64) -> Result<(), waxseal_relay::
 #[test]
 fn chk470_a_removed_member_learns_up_to_its_removal_and_a_stranger_nothing() {
     let world = World::new();
-    let [alice, bob, eve] = devices(&world, ["alice", "bob", "eve"]);
-    let mut crowd = Crowd::found(&alice, &[&bob]);
+    let [alice, bob, carol, eve] = devices(&world, ["alice", "bob", "carol", "eve"]);
+    let mut crowd = Crowd::found(&alice, &[&bob, &carol]);
+    let rosters = [&alice, &bob, &carol].map(|device| device.roster.as_ref().unwrap());
+    let (_, late) = crowd.seal(&bob, &crowd.targets(&bob, &rosters), "still here?");
     crowd.change(&alice, &[removing(&bob)]);
     let removed_at = crowd.log.state().version();
     for write in [true, false] {
