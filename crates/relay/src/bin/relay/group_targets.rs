@@ -119,23 +119,27 @@ impl<'a> Members<'a> {
             &|target| !self.has_left(target),
         ];
         for keep in keeps {
-            let mut without = BTreeSet::new();
-            for leaver in std::iter::once(None).chain(self.left.iter().map(Some)) {
-                without.extend(leaver.map(String::as_str));
-                let stays = |target: &GroupTarget| {
-                    keep(target) && !without.contains(target.account.as_str())
-                };
-                if all.targets().iter().filter(|target| stays(target)).count() != message.slots() {
-                    continue;
-                }
-                // CHK-473: the slots are for exactly the devices of the members.
-                let mut some = all.clone();
-                some.retain(|target| stays(target));
-                if some.digest() == message.stamp().targets_digest {
-                    return Some(some);
-                }
-                // Whoever left next may have no device. Without any, the digest is the same.
-                break;
+            let (mut count, mut of) = (0_usize, HashMap::<&str, usize>::new());
+            for target in all.targets().iter().filter(|target| keep(target)) {
+                count += 1;
+                *of.entry(&target.account).or_default() += 1;
+            }
+            // How many of those who left have no slots follows from the number of slots.
+            let (mut left, mut without) = (self.left.iter(), BTreeSet::new());
+            while count > message.slots()
+                && let Some(leaver) = left.next()
+            {
+                count -= of.get(leaver.as_str()).copied().unwrap_or(0);
+                without.insert(leaver.as_str());
+            }
+            if count != message.slots() {
+                continue;
+            }
+            // CHK-473: the slots are for exactly the devices of the members.
+            let mut some = all.clone();
+            some.retain(|target| keep(target) && !without.contains(target.account.as_str()));
+            if some.digest() == message.stamp().targets_digest {
+                return Some(some);
             }
         }
         None
