@@ -5,6 +5,7 @@
 //! contain. A failed call has changed nothing, unless its variant says otherwise. After a failed
 //! commit only the store knows whether the change was made.
 
+mod group;
 mod link;
 mod promise;
 mod receive;
@@ -20,6 +21,7 @@ use waxseal_reporting::sender::SealError;
 use waxseal_reporting::{DecodeError, Timestamp};
 use waxseal_roster::{AccountKey, DraftError as RosterDraftError, RosterError};
 
+pub use self::group::{EditGroupError, GroupNewsError, InviteError};
 pub use self::link::{EditRosterError, JoinError, LinkDeviceError};
 pub use self::promise::{KeepPromiseError, VerifyReceiptError};
 pub use self::receive::ReceiveError;

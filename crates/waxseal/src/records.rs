@@ -21,6 +21,7 @@ macro_rules! quiet_debug {
 #[cfg(feature = "courier")]
 mod courier;
 mod earlier;
+mod group;
 mod link;
 mod outbox;
 mod peer;
@@ -33,11 +34,15 @@ mod upkeep;
 #[cfg(feature = "courier")]
 pub(crate) use self::courier::{CourierRecord, KeptRecord};
 pub(crate) use self::earlier::EarlierPeerRecord;
+pub(crate) use self::group::{
+    AuthorityRecord, EditRecord, EntryTimeRecord, FormerRecord, GroupLeaverRecord, GroupRecord,
+    GroupTellRecord, InvitedRecord, InviterRecord, NextSeedRecord, OpRecord, SuspendedRecord,
+};
 pub(crate) use self::link::{
     DigitsRecord, LinkRecord, LinkStep, NewDeviceRecord, OfferRecord, SignedRecord, SigningRecord,
     WelcomeRecord,
 };
-pub(crate) use self::outbox::{NoteRecord, OutboxRecord};
+pub(crate) use self::outbox::{NoteGroupRecord, NoteRecord, OutboxRecord};
 pub(crate) use self::peer::{
     ContactRecord, ConversationRecord, DeletionRecord, DeviceRecord, RecentRecord,
 };

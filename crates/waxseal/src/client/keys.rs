@@ -41,6 +41,7 @@
 //! | history that is given to an own device | `F` | only |
 //! | where a chunk of it begins | `G` | number |
 //! | history that is taken from an own device | `H` | only |
+//! | records of groups | see `group` | |
 //! | what the courier knows of the provider | `b` | only |
 //! | delivery that the courier left with the provider | `l` | number |
 //! | in layout 1: peer | `p` | `account` |
@@ -50,11 +51,17 @@
 //! or `00` and the id of a group, 32 bytes. It is part of the key of a message's place, so that a
 //! third party cannot occupy another sender's tag.
 
+mod group;
+
 use waxseal_core::IdentityKey;
 use waxseal_core::export::{OneTimeId, PageId};
 use waxseal_log::entry::Number;
 use waxseal_reporting::{AccountId, DeviceId, FrankingTag};
 
+pub(super) use self::group::{
+    all_invited, authorities, authority, group, group_edit, group_edits, group_notice, group_tell,
+    group_tells, groups, invited,
+};
 use crate::conversation::Conversation;
 use crate::error::Damage;
 use crate::store::{Key, Row, Table};
@@ -356,9 +363,9 @@ pub(super) fn damage(key: &Key) -> Damage {
     let name: &[u8] = match (family, &key.row) {
         (b'k' | b'1' | b'h', _) => return Damage::PreKeys,
         (b'2' | b'3', _) => return Damage::Promise,
-        (b'n' | b'p' | b'x' | b'z', Row::Name(name)) => name,
+        (b'n' | b'p' | b'x' | b'z' | b'6' | b'7' | b'8' | b'J', Row::Name(name)) => name,
         (b'v', Row::Name(name)) => name.get(1..).unwrap_or_default(),
-        (b'd' | b'g' | b's' | b'm' | b'i' | b'j' | b'q' | b't' | b'w' | b'y', _) => rest,
+        (b'd' | b'g' | b's' | b'm' | b'i' | b'j' | b'q' | b't' | b'w' | b'y' | b'I', _) => rest,
         _ => return Damage::Account,
     };
     let named = Conversation::split_name(name).map(|(named, _)| named);

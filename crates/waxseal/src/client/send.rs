@@ -164,6 +164,19 @@ impl<S: Store> Client<S> {
     ) -> Result<Outgoing, SendError<S::Error>> {
         let (to, draft) = (to.into(), message.into());
         let recipient = to.account().ok_or(SendError::NoGroup)?;
+        self.send_direct(recipient, &draft, now, rng, |_, _| Ok(()))
+    }
+
+    /// Sends a message to one account. `write` adds to the transaction what is stored with it.
+    pub(super) fn send_direct(
+        &mut self,
+        recipient: &AccountId,
+        draft: &Draft,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+        write: impl Fn(&Self, &mut Transaction) -> Result<(), StateError<S::Error>>,
+    ) -> Result<Outgoing, SendError<S::Error>> {
+        let to = Conversation::from(recipient);
         self.run(|client| {
             if *recipient == client.me.account {
                 return Err(SendError::OwnAccount);
@@ -206,6 +219,7 @@ impl<S: Store> Client<S> {
             client.put_index(&mut transaction, &to, id, &index);
             client.note_own_sent(&mut transaction, &fanout, recipient);
             transaction.put_record(keys::envelope(number), &waiting);
+            write(client, &mut transaction)?;
             client.commit(transaction)?;
             client.keep_pair(pair);
             Ok(client.posted(recipient, &fanout, now))

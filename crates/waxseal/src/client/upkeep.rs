@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use rand_core::CryptoRng;
 use waxseal_reporting::{AccountId, DeviceId, FrankingTag, Timestamp};
 
+use waxseal_roster::group::GroupId;
+
 use super::devices::WantedBundles;
 use super::notices::Kind;
 use super::times::since;
@@ -51,6 +53,12 @@ pub struct Upkeep {
     /// Messages that count as [lost](super::NotDelivered::Lost) from now on, each with its
     /// conversation. Their [status](super::Message::status) says so, too.
     pub lost: Vec<(Conversation, FrankingTag)>,
+    /// Groups of which there may be news, each with the newest version that is known. Fetch what
+    /// happened after it, and call [`Client::take_group_news`].
+    pub groups: Vec<(GroupId, u64)>,
+    /// Groups that this account left. Tell the provider, then call
+    /// [`Client::confirm_group_leave`].
+    pub left_groups: Vec<GroupId>,
     /// When to call again, if nothing arrives before. `None` if nothing waits for a time.
     pub again_at: Option<Timestamp>,
 }
@@ -82,6 +90,7 @@ impl std::fmt::Debug for Upkeep {
             .field("rosters", &self.rosters.len())
             .field("bundles", &self.bundles.len())
             .field("lost", &self.lost.len())
+            .field("groups", &self.groups.len())
             .field("again_at", &self.again_at)
             .finish()
     }
@@ -139,6 +148,7 @@ impl<S: Store> Client<S> {
             }
         }
         self.tell_own_devices(now, rng, &mut upkeep)?;
+        self.attend_groups(now, rng, &mut upkeep)?;
         Ok(upkeep.once_each())
     }
 

@@ -138,6 +138,8 @@ impl<S: Store> Courier<S> {
                     self.tell(Event::Synced { device, changes });
                 }
             }
+            // The upkeep says what to fetch.
+            Received::Group { .. } => self.upkeep_at = Some(Timestamp::from_millis(0)),
             Received::Duplicate { .. } | Received::Skipped { .. } => {}
         }
     }

@@ -106,5 +106,8 @@ of_store!(
     LeaveError,
     EditRosterError,
     LinkDeviceError,
-    JoinError
+    JoinError,
+    EditGroupError,
+    InviteError,
+    GroupNewsError
 );

@@ -105,6 +105,30 @@ pub(crate) struct NoteRecord {
     /// Whether a refusal tells each device the sessions that this device has with it.
     #[prost(bool, tag = "6")]
     pub(crate) tells_sessions: bool,
+    /// What it tells of a group. Absent if it does not.
+    #[prost(message, optional, tag = "7")]
+    pub(crate) group: Option<NoteGroupRecord>,
+}
+
+/// What a note tells of a group.
+#[derive(Clone, PartialEq, prost::Message, Zeroize, ZeroizeOnDrop)]
+#[prost(skip_debug)]
+pub(crate) struct NoteGroupRecord {
+    /// The id of the group, 32 bytes.
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) group: Vec<u8>,
+    /// The version of the state or of the seed, or the one that this device knows.
+    #[prost(uint64, tag = "2")]
+    pub(crate) version: u64,
+    /// The hash of the state. Empty if it tells no state.
+    #[prost(bytes = "vec", tag = "3")]
+    pub(crate) state_hash: Vec<u8>,
+    /// The seed of the authority. Empty if it tells none.
+    #[prost(bytes = "vec", tag = "4")]
+    pub(crate) seed: Vec<u8>,
+    /// Whether it asks for the state, and for the seed.
+    #[prost(bool, tag = "5")]
+    pub(crate) wants: bool,
 }
 
 impl NoteRecord {
@@ -112,6 +136,13 @@ impl NoteRecord {
     pub(crate) fn of_refusal(content: Vec<u8>) -> Self {
         let mut note = Self::default();
         note.refusal = content;
+        note
+    }
+
+    /// A note about a group.
+    pub(crate) fn of_group(group: NoteGroupRecord) -> Self {
+        let mut note = Self::default();
+        note.group = Some(group);
         note
     }
 
@@ -123,4 +154,4 @@ impl NoteRecord {
     }
 }
 
-quiet_debug!(OutboxRecord, NoteRecord);
+quiet_debug!(OutboxRecord, NoteRecord, NoteGroupRecord);

@@ -67,9 +67,12 @@ pub(crate) struct NoticeRecord {
     /// The known roster, or account key.
     #[prost(bytes = "vec", tag = "5")]
     pub(crate) known: Vec<u8>,
-    /// The other roster, account key or claim.
+    /// The other roster, account key, claim or entry.
     #[prost(bytes = "vec", tag = "6")]
     pub(crate) other: Vec<u8>,
+    /// The id of the group that it is about, 32 bytes. Else empty.
+    #[prost(bytes = "vec", tag = "7")]
+    pub(crate) group: Vec<u8>,
 }
 
 quiet_debug!(SecretRecord, OwnSentRecord, NoticeRecord);

@@ -248,7 +248,7 @@ impl Provider {
         others.collect()
     }
 
-    fn next_accepted_at(&self, from: &DeviceAddress) -> Timestamp {
+    pub(super) fn next_accepted_at(&self, from: &DeviceAddress) -> Timestamp {
         let mut last = self.last_accepted.lock().unwrap();
         let accepted_at = next_accepted_at(self.now, last.get(from).copied());
         last.insert(from.clone(), accepted_at);

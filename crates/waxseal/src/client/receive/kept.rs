@@ -46,6 +46,9 @@ impl<S: Store> Client<S> {
         let sent_time_agrees = opened.sent_time_agrees();
         let message = self.store_opened(batch, arrival, from_removed_device, opened)?;
         self.note_delivered(batch, &arrival.with, &arrival.id)?;
+        if !from_removed_device {
+            self.take_group_content(batch, arrival, message.content())?;
+        }
         Ok(Received::Message {
             conversation: arrival.conversation(),
             from: arrival.sender.account.clone(),
@@ -67,6 +70,9 @@ impl<S: Store> Client<S> {
         if let Some(InBatch { peer, .. }) = batch.peers.get_mut(&arrival.with) {
             // The user wrote to it, unless a thief did.
             peer.conversation.is_accepted |= !from_removed_device;
+        }
+        if !from_removed_device {
+            self.take_group_content(batch, arrival, message.content())?;
         }
         Ok(Received::Sent {
             to: arrival.conversation(),
@@ -128,7 +134,15 @@ impl<S: Store> Client<S> {
         if let Some(roster) = &control.roster {
             self.take_told_roster(batch, arrival, roster)?;
         }
-        // What an own device tells a peer is for the peer.
+        // What it tells of a group is for all devices that get it.
+        let group = match skips {
+            true => None,
+            false => self.take_group_control(batch, arrival, control)?,
+        };
+        // What else an own device tells a peer is for the peer.
+        if let (true, Some(group)) = (arrival.is_own, &group) {
+            return Ok(group.clone());
+        }
         if arrival.is_own {
             return match &control.sync {
                 Some(sync) => Ok(self.take_sync(batch, arrival, sync)?),
@@ -137,9 +151,10 @@ impl<S: Store> Client<S> {
         }
         let receipts = self.take_receipts(batch, arrival, control)?;
         // They come once: without them, what arrived would count as lost.
-        Ok(match skips {
-            true => arrival.skipped(),
-            false => receipts,
+        Ok(match (skips, group) {
+            (true, _) => arrival.skipped(),
+            (false, Some(group)) => group,
+            (false, None) => receipts,
         })
     }
 

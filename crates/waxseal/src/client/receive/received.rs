@@ -1,6 +1,8 @@
 //! What a delivery contained.
 
+use waxseal_reporting::message::Content;
 use waxseal_reporting::{AccountId, DeviceId, FrankingTag};
+use waxseal_roster::group::GroupId;
 
 #[cfg(doc)]
 use crate::client::Client;
@@ -79,6 +81,14 @@ pub enum Received {
         /// What is new here. Empty if nothing is.
         changes: Vec<Synced>,
     },
+    /// A device told something about a group: that this account is in it, that it changed, or its
+    /// key. Call [`Client::upkeep`], which says what to fetch.
+    Group {
+        /// The account that tells it.
+        from: AccountId,
+        /// The group.
+        group: GroupId,
+    },
     /// A message that was opened and dropped: by [`Client::skip`], because the sender is
     /// [blocked](Client::block), or because another device of this account told it to someone else.
     Skipped {
@@ -93,9 +103,26 @@ impl Received {
     /// Whether no further delivery may be received in the same transaction, because what this one
     /// changed is read from the store.
     pub(super) fn ends_batch(&self) -> bool {
-        matches!(
-            self,
-            Self::Refused { .. } | Self::Receipts { .. } | Self::Synced { .. }
-        )
+        match self {
+            Self::Refused { .. }
+            | Self::Receipts { .. }
+            | Self::Synced { .. }
+            | Self::Group { .. } => true,
+            Self::Message { message, .. } | Self::Sent { message, .. } => {
+                is_about_group(message.content())
+            }
+            Self::Duplicate { .. } | Self::Skipped { .. } => false,
+        }
     }
+}
+
+/// Whether a message changes what is kept of a group.
+fn is_about_group(content: &Content) -> bool {
+    matches!(
+        content,
+        Content::Invitation { .. }
+            | Content::Acceptance { .. }
+            | Content::GroupLeave
+            | Content::GroupProfile { .. }
+    )
 }

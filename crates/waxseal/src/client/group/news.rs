@@ -1,0 +1,247 @@
+//! News: the entries and the state of a group that the provider hands out.
+
+use waxseal_reporting::{AccountId, Timestamp};
+use waxseal_roster::group::{GroupId, GroupState};
+
+use super::taking::Took;
+use super::{AcceptedEntry, Group, GroupStanding};
+use crate::client::times::since;
+use crate::client::upkeep::Upkeep;
+use crate::client::{Client, keys};
+use crate::error::{GroupNewsError, StateError};
+use crate::records::{self, GroupRecord};
+use crate::store::{Cursor, Store, Transaction};
+
+/// Maximum number of entries that one answer has.
+const MAX_ENTRIES: usize = 64;
+
+/// How long after a fetch that brought nothing newer none is made: one hour. So an invitation whose
+/// welcome was lost costs one fetch an hour.
+const PAUSE_MS: u64 = 3_600_000;
+
+/// Groups that are read at once.
+const GROUPS_AT_ONCE: usize = 16;
+
+/// What happened in a group after a version, as the provider hands it out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GroupNews {
+    /// The entries, oldest first. With `whole`, only the one that made that state.
+    pub entries: Vec<AcceptedEntry>,
+    /// The newest state, if there are too many entries.
+    pub whole: Option<WholeGroup>,
+}
+
+/// A whole state of a group. Unverified.
+#[derive(Clone, PartialEq, Eq)]
+pub struct WholeGroup {
+    /// The encoded state.
+    pub state: Vec<u8>,
+    /// The encoded [`AuthorityChain`](waxseal_roster::group::AuthorityChain).
+    pub authority_chain: Vec<u8>,
+}
+
+impl std::fmt::Debug for WholeGroup {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WholeGroup")
+            .field("state_len", &self.state.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What news of a group changed. Accounts ascend.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GroupUpdate {
+    /// The group.
+    pub group: GroupId,
+    /// How this account stands to it now.
+    pub standing: GroupStanding,
+    /// Version of the newest known state.
+    pub version: u64,
+    /// Members that are new, or were added again.
+    pub added: Vec<AccountId>,
+    /// Members that are gone.
+    pub removed: Vec<AccountId>,
+    /// Members that have another role.
+    pub roles: Vec<AccountId>,
+    /// Whether the policy is another one.
+    pub policy: bool,
+}
+
+impl std::fmt::Debug for GroupUpdate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GroupUpdate")
+            .field("standing", &self.standing)
+            .field("version", &self.version)
+            .field("added", &self.added.len())
+            .field("removed", &self.removed.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl GroupUpdate {
+    pub(super) fn nothing(group: &Group) -> Self {
+        Self::between(group.log.as_ref().map(|log| log.state()), group)
+    }
+
+    pub(super) fn between(before: Option<&GroupState>, group: &Group) -> Self {
+        let after = group.log.as_ref().map(|log| log.state());
+        let members = |state: Option<&GroupState>| -> Vec<_> {
+            let members = state.into_iter().flat_map(GroupState::members);
+            members.cloned().collect()
+        };
+        let account = |name: &str| AccountId::new(name).ok();
+        let (mut added, mut removed, mut roles) = (Vec::new(), Vec::new(), Vec::new());
+        for member in members(after) {
+            let known = before.and_then(|state| state.member(member.account()));
+            match known {
+                Some(known) if known.since() == member.since() => {
+                    if known.role() != member.role() {
+                        roles.extend(account(member.account()));
+                    }
+                }
+                _ => added.extend(account(member.account())),
+            }
+        }
+        for member in members(before) {
+            if after.is_none_or(|state| !state.is_member(member.account())) {
+                removed.extend(account(member.account()));
+            }
+        }
+        let policy = |state: Option<&GroupState>| state.map(GroupState::policy);
+        Self {
+            group: group.id,
+            standing: group.standing(),
+            version: after.map_or(0, GroupState::version),
+            added,
+            removed,
+            roles,
+            policy: policy(before).unwrap_or_default() != policy(after).unwrap_or_default(),
+        }
+    }
+}
+
+impl<S: Store> Client<S> {
+    /// Takes what the provider hands out of a group after the newest known version: see
+    /// [`group`](Self::group). Also what it answers when it has another entry than the
+    /// [posted one](Self::pending_entries).
+    ///
+    /// If [`upkeep`](Self::upkeep) lists the group again, there may be more.
+    ///
+    /// # Errors
+    /// [`GroupNewsError`]. Nothing changed, but for [`GroupNewsError::Forked`]: a
+    /// [notice](Self::notices) tells the user, and nothing is sent to the group any more.
+    pub fn take_group_news(
+        &mut self,
+        group: &GroupId,
+        news: &GroupNews,
+        now: Timestamp,
+    ) -> Result<GroupUpdate, GroupNewsError<S::Error>> {
+        self.run(|client| {
+            let editing = client.take_editing(group)?.ok_or(GroupNewsError::NoGroup)?;
+            match editing.group.standing() {
+                // CHK-432: nothing is taken of a group before the user accepted the invitation.
+                GroupStanding::Invited => return Err(GroupNewsError::NotAccepted),
+                GroupStanding::Forked => return Err(GroupNewsError::Forked),
+                _ => {}
+            }
+            let version = editing.state().map_or(0, GroupState::version);
+            let mut took = Took::begin(editing);
+            if news.entries.len() > MAX_ENTRIES {
+                return Err(GroupNewsError::TooMany);
+            }
+            let mut entries = Vec::new();
+            for accepted in &news.entries {
+                let entry = accepted.authenticate(client.delivery_key(), group)?;
+                entries.push((entry, accepted.accepted_at));
+            }
+            let is_full = entries.len() >= MAX_ENTRIES && news.whole.is_none();
+            match &news.whole {
+                Some(whole) => {
+                    let (entry, at) = entries.pop().ok_or(GroupNewsError::Gap)?;
+                    let chain = &whole.authority_chain;
+                    client.take_whole(&mut took, (&whole.state, entry), chain, at)?;
+                }
+                None => {
+                    for (entry, at) in &entries {
+                        client.take_entry(&mut took, entry, *at)?;
+                    }
+                }
+            }
+            let record = &mut took.editing.group.record;
+            record.wants_news = is_full;
+            let update = {
+                let newest = took.editing.state().map_or(0, GroupState::version);
+                let is_newer = newest > version;
+                let record = &mut took.editing.group.record;
+                record.fetched_ms = match is_newer {
+                    true => 0,
+                    false => now.as_millis().max(1),
+                };
+                client.finish_taking(took)?
+            };
+            Ok(update)
+        })
+    }
+
+    /// Lists the groups of which the application fetches the news.
+    pub(in crate::client) fn want_group_news(
+        &self,
+        now: Timestamp,
+        upkeep: &mut Upkeep,
+    ) -> Result<(), StateError<S::Error>> {
+        let mut after: Option<Cursor> = None;
+        loop {
+            let page = self.page(
+                &keys::groups(),
+                after.as_ref(),
+                GROUPS_AT_ONCE,
+                |_, bytes| Group::of(records::decode::<GroupRecord>(bytes)?),
+            )?;
+            for group in page.items {
+                let standing = group.standing();
+                if group.record.tells_leave {
+                    upkeep.left_groups.push(group.id);
+                }
+                let waits = standing == GroupStanding::Accepted;
+                let ends = matches!(standing, GroupStanding::Invited | GroupStanding::Forked);
+                if ends || !(group.record.wants_news || waits) {
+                    continue;
+                }
+                let fetched_ms = group.record.fetched_ms;
+                // CHK-433: after a fetch that brought nothing newer, none for an hour.
+                match since(fetched_ms, now).filter(|_| fetched_ms != 0) {
+                    Some(age) if age < PAUSE_MS => {
+                        upkeep.again_at(fetched_ms.saturating_add(PAUSE_MS));
+                    }
+                    _ => upkeep.groups.push((group.id, group.version())),
+                }
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Notes that a message names a version of the group that this device does not know, or another
+    /// state of a known one.
+    #[expect(dead_code, reason = "messages to groups use it")]
+    pub(in crate::client) fn note_group_news_wanted(
+        &self,
+        group: &mut Group,
+        transaction: &mut Transaction,
+    ) {
+        if !group.record.wants_news {
+            group.record.wants_news = true;
+            group.put(transaction);
+        }
+    }
+}
+
+impl Group {
+    /// Version of the newest known state. 0 if none is known.
+    pub(in crate::client) fn version(&self) -> u64 {
+        self.log.as_ref().map_or(0, |log| log.state().version())
+    }
+}
