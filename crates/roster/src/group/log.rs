@@ -91,6 +91,10 @@ impl GroupLog {
 
     /// Takes an entry if it is the next one.
     ///
+    /// A relay first checks that the account that posts the entry is its actor. If two admins post
+    /// at the same time, the second entry looks like a fork to the relay, which is no alarm there:
+    /// it answers with the entry that it has.
+    ///
     /// # Errors
     /// [`GroupError`] if it breaks a rule; [`GroupError::Fork`] if another entry or state of a
     /// version is known and the authority signed both. Nothing is changed.

@@ -5,7 +5,7 @@ use super::form;
 use super::log::GroupLog;
 use super::proof::AuthorityChain;
 use super::state::GroupState;
-use crate::codec::{Reader, put_long, put_medium};
+use crate::codec::{put_long, put_medium};
 use crate::delegation::VERSION;
 use crate::error::GroupError;
 use crate::limits::{MAX_GROUP_LOG_LEN, MAX_RECENT_STATES};
@@ -44,7 +44,11 @@ impl GroupLog {
     pub fn decode(bytes: &[u8]) -> Result<Self, GroupError> {
         let mut reader = form::open(bytes, MAX_GROUP_LOG_LEN)?;
         // CHK-392: whole, without further bytes, and the parts belong together.
-        let (state, entry, chain, count) = parts(&mut reader).ok_or(GroupError::Malformed)?;
+        let malformed = GroupError::Malformed;
+        let state = reader.long().ok_or(malformed)?;
+        let entry = reader.medium().ok_or(malformed)?;
+        let chain = reader.long().ok_or(malformed)?;
+        let count = reader.u8().ok_or(malformed)?;
         let mut recent = Vec::new();
         for _ in 0..count {
             recent.push(reader.array().ok_or(GroupError::Malformed)?);
@@ -75,10 +79,4 @@ impl GroupLog {
             && u64::try_from(self.recent.len()).is_ok_and(|count| count < version)
             && last.is_none_or(|hash| *hash == entry.previous())
     }
-}
-
-/// Reads state, entry and chain, and how many hashes follow.
-fn parts<'a>(reader: &mut Reader<'a>) -> Option<(&'a [u8], &'a [u8], &'a [u8], u8)> {
-    let (state, entry, chain) = (reader.long()?, reader.medium()?, reader.long()?);
-    Some((state, entry, chain, reader.u8()?))
 }

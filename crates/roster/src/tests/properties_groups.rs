@@ -75,7 +75,7 @@ fn act(
     let state = log.state().clone();
     let actor = state.members().iter();
     let actor = actor.filter(|member| member.role() == Role::Admin);
-    let actor = actor.map(|member| member.account()).last().unwrap();
+    let actor = actor.map(|member| member.account()).next_back().unwrap();
     let sign = |ops: &[GroupOp]| {
         let kept = seed(*by).sign_entry(&state, actor, ops, None, NOW);
         match kept {
