@@ -50,12 +50,10 @@ fn chk470_a_removed_member_learns_up_to_its_removal_and_a_stranger_nothing() {
     assert_eq!(versions(&bob, 0), [1, removed_at]);
     assert_eq!(versions(&bob, removed_at), [0; 0]);
     assert_eq!(code(news(&eve, 0)), ErrorCode::NotMember);
-    assert_eq!(
-        code(crowd.say(&bob, &[&alice], "still here?")),
-        ErrorCode::NotMember
-    );
-    crowd.say(&alice, &[&bob], "without bob").unwrap();
+    assert_eq!(code(crowd.post(&bob, &late)), ErrorCode::NotMember);
+    crowd.say(&alice, &[&bob, &carol], "without bob").unwrap();
     assert!(texts(&bob).is_empty());
+    assert_eq!(texts(&carol), ["without bob"]);
 }
 
 #[test]

@@ -117,11 +117,11 @@ fn chk463_an_entry_is_accepted_after_all_messages_before_it_and_before_all_after
     let [alice, bob, carol] = devices(&world, ["alice", "bob", "carol"]);
     let mut crowd = Crowd::found(&alice, &[&bob]);
     for _ in 0..5 {
-        let before = crowd.say(&bob, &[&alice], "fast").unwrap();
+        let before = crowd.say(&bob, &[&alice, &carol], "fast").unwrap();
         // The time of the sender is ahead of the clock.
         let set = "UPDATE device SET accepted_at_ms = accepted_at_ms + 50000";
         database(&world).execute(set, []).unwrap();
-        let ahead = crowd.say(&bob, &[&alice], "ahead").unwrap();
+        let ahead = crowd.say(&bob, &[&alice, &carol], "ahead").unwrap();
         assert!(accepted_ms(&ahead) > accepted_ms(&before));
         let op = match crowd.log.state().is_member("carol") {
             true => removing(&carol),

@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 
-fn key() -> DeliveryKey {
+fn any_key() -> DeliveryKey {
     DeliveryKey::generate(&mut rand::rng())
 }
 
@@ -10,7 +10,7 @@ fn accepted(entry: usize) -> AcceptedEntry {
     let group = ConversationId::group(b"g");
     let entry = vec![1; entry];
     AcceptedEntry {
-        receipt: EntryReceipt::new(&key(), &group, &entry, 7),
+        receipt: EntryReceipt::new(&any_key(), &group, &entry, 7),
         entry,
     }
 }
@@ -42,12 +42,12 @@ fn only_64_lower_case_hex_digits_are_a_group() {
 
 #[test]
 fn chk460_entry_receipt_for_another_group_entry_time_or_device_is_refused() {
-    let (key, group) = (key(), ConversationId::group(b"g"));
+    let (key, group) = (any_key(), ConversationId::group(b"g"));
     let receipt = EntryReceipt::new(&key, &group, b"entry", 7);
     assert!(receipt.is_authentic(&key, &group, b"entry"));
     assert!(!receipt.is_authentic(&key, &group, b"entry2"));
     assert!(!receipt.is_authentic(&key, &ConversationId::group(b"h"), b"entry"));
-    assert!(!receipt.is_authentic(&super::tests::key(), &group, b"entry"));
+    assert!(!receipt.is_authentic(&any_key(), &group, b"entry"));
     let later = EntryReceipt {
         accepted_at_ms: 8,
         ..receipt
@@ -64,11 +64,11 @@ fn chk460_entry_receipt_for_another_group_entry_time_or_device_is_refused() {
 
 #[test]
 fn chk461_leave_of_another_group_version_or_device_is_refused() {
-    let (key, group) = (key(), ConversationId::group(b"g"));
+    let (key, group) = (any_key(), ConversationId::group(b"g"));
     let leave = GroupLeave::new(&key, &group, 7);
     assert!(leave.is_authentic(&key, &group));
     assert!(!leave.is_authentic(&key, &ConversationId::group(b"h")));
-    assert!(!leave.is_authentic(&super::tests::key(), &group));
+    assert!(!leave.is_authentic(&any_key(), &group));
     let later = GroupLeave {
         version: 8,
         ..leave
