@@ -4,7 +4,8 @@ use waxseal::reporting::ConversationId;
 use waxseal::reporting::sender::{Control, StateWanted};
 use waxseal_roster::group::Role;
 
-use crate::support::{HOUR_MS, Insider, Net, first};
+use crate::insider::Insider;
+use crate::support::{HOUR_MS, Net, first};
 
 #[test]
 fn chk443_only_a_member_is_told_the_state_and_once_an_hour() {

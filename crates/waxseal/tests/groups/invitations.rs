@@ -9,7 +9,8 @@ use waxseal_roster::group::{GroupOp, Role};
 use waxseal_world::{account, snapshot};
 
 use crate::attacks::{news, refused};
-use crate::support::{HOUR_MS, Insider, Net, accounts, first};
+use crate::insider::Insider;
+use crate::support::{HOUR_MS, Net, accounts, first};
 
 /// A welcome to the newest state of a group.
 fn welcome(net: &Net, group: &GroupId) -> Control {

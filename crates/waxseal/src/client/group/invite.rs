@@ -36,8 +36,8 @@ impl<S: Store> Client<S> {
     /// numbers](Self::safety_number) first, if it matters.
     ///
     /// # Errors
-    /// [`EditGroupError::NotAdmin`] if this account is no admin, [`EditGroupError::NoChange`] if the
-    /// other one is a member.
+    /// [`EditGroupError::NotAdmin`] if this account is no admin, [`EditGroupError::NoChange`] if
+    /// the other one is a member.
     pub fn invite(
         &mut self,
         group: &GroupId,
@@ -111,7 +111,7 @@ impl<S: Store> Client<S> {
         Ok(sent)
     }
 
-    /// Lists up to `limit` accounts that this device invited to a group and that did not accept yet,
+    /// Lists up to `limit` accounts that this device invited to a group and that are not added yet,
     /// after `after`.
     pub fn invited(
         &self,

@@ -13,7 +13,6 @@ const MAX_FORMER: usize = 256;
 const MAX_TIMES: usize = 64;
 
 /// How an account stood to a group at a version.
-#[expect(dead_code, reason = "messages to groups use it")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::client) enum Membership {
     /// It was a member, and still is.

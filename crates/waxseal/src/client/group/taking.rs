@@ -5,7 +5,7 @@ use waxseal_roster::group::{
     AuthorityChain, Compared, GroupChange, GroupError, GroupLog, GroupState, SignedEntry,
 };
 
-use super::entries::Editing;
+use super::signing::Editing;
 use super::{Group, GroupStanding, GroupUpdate};
 use crate::client::notices::Kind;
 use crate::client::{Client, keys};
