@@ -272,19 +272,19 @@ pub(in crate::client) fn control_of_group(note: &NoteGroupRecord, control: &mut 
     };
     let version = note.version;
     if let Ok(state_hash) = note.state_hash.as_slice().try_into() {
-        control.welcome = Some(WelcomeRecord {
+        control.welcome = Some(Box::new(WelcomeRecord {
             group,
             version,
             state_hash,
-        });
+        }));
     }
     if let Ok(seed) = note.seed.as_slice().try_into() {
         let seed = Zeroizing::new(seed);
-        control.authority = Some(AuthorityRecord {
+        control.authority = Some(Box::new(AuthorityRecord {
             seed,
             group,
             version,
-        });
+        }));
     }
     if note.wants {
         control.state_wanted = Some(StateWanted { group, version });

@@ -23,7 +23,7 @@ impl<S: Store> Client<S> {
         control: &Control,
     ) -> Result<Option<Received>, StateError<S::Error>> {
         let told = control.authority.as_ref().map(|told| told.group);
-        let named = control.welcome.map(|welcome| welcome.group);
+        let named = control.welcome.as_ref().map(|welcome| welcome.group);
         let wanted = control.state_wanted.map(|wanted| wanted.group);
         let Some(group) = named.or(told).or(wanted) else {
             return Ok(None);
