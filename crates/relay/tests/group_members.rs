@@ -1,5 +1,7 @@
 //! Groups: members that come, go, leave and link devices, and what the relay tells whom.
 
+#![allow(clippy::restriction, reason = "tests")]
+
 mod world;
 
 use rusqlite::Connection;

@@ -1,5 +1,7 @@
 //! Groups: who founds and changes them, and who gets messages, news and rosters.
 
+#![allow(clippy::restriction, reason = "tests")]
+
 mod world;
 
 use rusqlite::Connection;

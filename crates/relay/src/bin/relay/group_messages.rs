@@ -68,7 +68,7 @@ fn take(
         return Err(ErrorCode::MayNotWrite.into());
     }
     let known = Members::read(db, &group, from)?;
-    let Some((targets, digest)) = known.of_message(&authentic, relay.now())? else {
+    let Some(fitting) = known.of_message(&authentic, relay.now())? else {
         return Err(mismatch(
             db,
             relay,
@@ -79,7 +79,7 @@ fn take(
             *authentic.stamp(),
         ));
     };
-    let targeted = authentic.for_targets(targets, &digest);
+    let targeted = authentic.for_targets(fitting.devices, &fitting.digest);
     let targeted = targeted.map_err(|error| Refusal::internal(&error))?;
     let at = queue::next_accepted_at(db, from.id, group.clock(relay.now()))?;
     let claim = keys.stamp_group(&targeted, at);

@@ -40,6 +40,12 @@ pub struct Members<'a> {
     left: Vec<String>,
 }
 
+/// The devices for which the slots of a message are, and their digest.
+pub struct Fitting {
+    pub devices: Vec<DeviceAddress>,
+    pub digest: [u8; 32],
+}
+
 impl<'a> Members<'a> {
     /// Reads rosters and devices of all members.
     pub fn read(db: &Connection, group: &'a Group, sender: &'a Device) -> Result<Self, Refusal> {
@@ -74,13 +80,13 @@ impl<'a> Members<'a> {
         })
     }
 
-    /// The devices for which the slots of a message are, with their digest. `None` if it is not for
+    /// The devices for which the slots of a message are. `None` if it is not for
     /// exactly those that it must go to.
     pub fn of_message(
         &self,
         message: &AuthenticGroup,
         now: Timestamp,
-    ) -> Result<Option<(Vec<DeviceAddress>, [u8; 32])>, Refusal> {
+    ) -> Result<Option<Fitting>, Refusal> {
         let (state, stamp) = (self.group.log.state(), message.stamp());
         // CHK-472: the message names the newest state.
         if stamp.version != state.version() || stamp.state_hash != state.hash() {
@@ -179,7 +185,7 @@ impl<'a> Members<'a> {
     }
 }
 
-fn addresses(targets: &GroupTargets) -> Result<(Vec<DeviceAddress>, [u8; 32]), Refusal> {
+fn addresses(targets: &GroupTargets) -> Result<Fitting, Refusal> {
     let mut names: BTreeMap<&str, AccountId> = BTreeMap::new();
     let mut found = Vec::with_capacity(targets.targets().len());
     for target in targets.targets() {
@@ -194,5 +200,8 @@ fn addresses(targets: &GroupTargets) -> Result<(Vec<DeviceAddress>, [u8; 32]), R
         };
         found.push(DeviceAddress::new(account, DeviceId(target.device)));
     }
-    Ok((found, targets.digest()))
+    Ok(Fitting {
+        devices: found,
+        digest: targets.digest(),
+    })
 }
