@@ -163,7 +163,7 @@ impl<S: Store> Client<S> {
         let members = state.members().iter().map(|member| member.account());
         let admins = members.filter(|account| state.is_admin(account));
         let mut staying = admins.filter(|account| {
-            AccountId::new(*account).is_ok_and(|account| !group.has_left(&account))
+            AccountId::new(account).is_ok_and(|account| !group.has_left(&account))
         });
         let at = staying.position(|account| account == self.me.account.as_str())?;
         u64::try_from(at).ok()
