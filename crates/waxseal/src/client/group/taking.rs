@@ -197,13 +197,15 @@ impl<S: Store> Client<S> {
         if editing.seed().is_some() {
             return;
         }
-        let told = editing.authority.next.iter().map(|one| &one.seed);
-        let mut seeds = told.chain([&editing.edit.next_seed]);
         let fits = |seed: &&Vec<u8>| {
             let seed = seed.as_slice().try_into().ok();
             seed.is_some_and(|seed| AuthoritySeed::of_state(seed, state).is_ok())
         };
-        let next = seeds.find(fits).cloned();
+        let next = {
+            let told = editing.authority.next.iter().map(|one| &one.seed);
+            let mut seeds = told.chain([&editing.edit.next_seed]);
+            seeds.find(fits).cloned()
+        };
         editing.authority.seed.zeroize();
         editing.authority.seed = next.unwrap_or_default();
         editing.authority.is_stale = false;
