@@ -23,6 +23,7 @@ mod rosters;
 mod signing;
 mod taking;
 mod telling;
+mod update;
 mod welcome;
 
 use waxseal_reporting::AccountId;
@@ -31,8 +32,9 @@ use waxseal_roster::group::{GroupId, GroupLog, GroupPolicy, Role};
 pub use self::accepted::AcceptedEntry;
 pub use self::edit::Recreated;
 pub use self::entries::OutgoingEntry;
-pub use self::news::{GroupNews, GroupUpdate, WholeGroup};
+pub use self::news::{GroupNews, WholeGroup};
 pub(super) use self::telling::control_of_group;
+pub use self::update::GroupUpdate;
 use super::page::Page;
 use super::peers::Peer;
 use super::{Client, keys};

@@ -23,7 +23,7 @@ fn chk443_only_a_member_is_told_the_state_and_once_an_hour() {
         upkeep.outgoing.len() + upkeep.bundles.len()
     };
     net.run();
-    let mut stranger = Insider::new(&mut net, "alice");
+    let mut stranger = Insider::new(&mut net, "eve", "alice");
     stranger.tell(&mut net, "alice", &wanted);
     assert_eq!(answers(&mut net), 0);
     let mut member = Insider::join(&mut net, &group, "alice", Role::Member);

@@ -18,17 +18,17 @@ pub(crate) struct Insider {
 
 impl Insider {
     /// An account without a client, with a session with a device of another account.
-    pub(crate) fn new(net: &mut Net, peer: &str) -> Self {
-        let device = BareDevice::new(&mut net.world, "mallory");
+    pub(crate) fn new(net: &mut Net, name: &str, peer: &str) -> Self {
+        let device = BareDevice::new(&mut net.world, name);
         let sessions = device.initiate(&mut net.world, peer);
         let client = net.clients.get_mut(&first(peer)).unwrap();
-        net.world.show_roster(client, &account("mallory"));
+        net.world.show_roster(client, &account(name));
         Self { device, sessions }
     }
 
     /// The same, and Alice added the account to the group.
     pub(crate) fn join(net: &mut Net, group: &GroupId, peer: &str, role: Role) -> Self {
-        let mallory = Self::new(net, peer);
+        let mallory = Self::new(net, "mallory", peer);
         let seed = net.seed(&first("alice"), group).unwrap();
         let key = mallory.device.account_key.public();
         let entry = net.forge(&seed, group, "alice", &[GroupOp::add("mallory", role, key)]);

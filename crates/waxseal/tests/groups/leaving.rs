@@ -46,6 +46,7 @@ fn who_is_alone_in_a_group_leaves_it() {
 fn another_group_takes_the_place_of_one() {
     let (mut net, group) = Net::of_group(&["alice", "bob", "carol"]);
     let bob = first("bob");
+    net.fetch(&bob, &group);
     let made = net.call(&bob, |client, now, rng| {
         client.recreate_group(&group, now, rng)
     });

@@ -133,6 +133,13 @@ impl Net {
     pub(crate) fn post(&mut self, from: &DeviceAddress, outgoing: &Outgoing) {
         self.wait(1);
         let to = outgoing.to.account().unwrap();
+        if let Some(target) = &outgoing.again_for {
+            let (stamped, receipt) = self.world.post_again(from, &outgoing.envelope).unwrap();
+            let queue = self.queues.entry(target.clone()).or_default();
+            queue.push_back(stamped.encode());
+            self.client(from).confirm(&outgoing.to, &receipt).unwrap();
+            return;
+        }
         let (stamped, receipt) = match self.world.fan_out(from, to, &outgoing.envelope) {
             Ok(accepted) => accepted,
             Err(PostRefused::Mismatch) => {

@@ -157,6 +157,9 @@ impl<S: Store> Client<S> {
             return Ok(());
         };
         let outgoing = self.put_note(&mut transaction, account, &fanout, note, now)?;
+        if tell.welcomes {
+            tell.told_version = state.version();
+        }
         (tell.welcomes, tell.asks) = (false, false);
         tell.told_ms = now.as_millis().max(1);
         transaction.put_record(key, &tell);

@@ -128,12 +128,13 @@ impl<S: Store> Client<S> {
             return Ok(());
         };
         let from = &arrival.sender.account;
-        // CHK-443: only a member is told the state, and once an hour.
+        // CHK-443: only a member is told the state, and the same version once an hour.
         let log = group.sendable();
         if log.is_none_or(|log| !log.state().is_member(from.as_str())) {
             return Ok(());
         }
         let tell: Option<GroupTellRecord> = self.readable(&keys::group_tell(&id, from))?;
+        let tell = tell.filter(|tell| tell.told_version == group.version());
         let told_ms = tell.map_or(0, |tell| tell.told_ms);
         let accepted = Timestamp::from_millis(arrival.accepted_ms);
         if told_ms != 0 && since(told_ms, accepted).is_none_or(|age| age < PAUSE_MS) {
