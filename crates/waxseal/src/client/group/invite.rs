@@ -134,9 +134,10 @@ impl<S: Store> Client<S> {
     ) -> Result<(), StateError<S::Error>> {
         group.note_inviter(from);
         group.accept(from);
+        // Who left and was not removed yet is added again after that.
         if matches!(
             group.standing(),
-            GroupStanding::Invited | GroupStanding::Removed
+            GroupStanding::Invited | GroupStanding::Removed | GroupStanding::Left
         ) {
             group.set_standing(GroupStanding::Accepted);
             group.record.told = self.other_identities()?;
@@ -209,7 +210,8 @@ impl<S: Store> Client<S> {
             return Ok(());
         }
         group.note_inviter(from);
-        if group.standing() == GroupStanding::Removed {
+        let is_left = group.standing() == GroupStanding::Left && group.log.is_none();
+        if is_left || group.standing() == GroupStanding::Removed {
             group.set_standing(GroupStanding::Invited);
         }
         if group.record.title.is_empty() && title.len() <= MAX_TITLE_LEN {
