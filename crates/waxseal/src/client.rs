@@ -78,7 +78,7 @@ pub use self::devices::{Bundles, DeviceBundle, Mismatch, Started, WantedBundles}
 pub use self::due::Due;
 pub use self::edit_roster::{Rebased, Welcome};
 pub use self::group::{
-    AcceptedEntry, GroupInfo, GroupMember, GroupNews, GroupStanding, GroupUpdate, OutgoingEntry,
+    AcceptedEntry, GroupInfo, GroupMember, GroupMismatch, GroupNews, GroupStanding, GroupUpdate, OutgoingEntry,
     Recreated, WholeGroup,
 };
 pub use self::history::{Direction, Message};

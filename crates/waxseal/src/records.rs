@@ -18,6 +18,7 @@ macro_rules! quiet_debug {
     )*};
 }
 
+mod chain;
 #[cfg(feature = "courier")]
 mod courier;
 mod earlier;
@@ -31,6 +32,7 @@ mod roster;
 mod sync;
 mod upkeep;
 
+pub(crate) use self::chain::{OwnChainRecord, PeerChainsRecord, TargetsRecord, WithoutRecord};
 #[cfg(feature = "courier")]
 pub(crate) use self::courier::{CourierRecord, KeptRecord};
 pub(crate) use self::earlier::EarlierPeerRecord;

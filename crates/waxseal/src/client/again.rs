@@ -181,7 +181,15 @@ impl<S: Store> Client<S> {
             return Ok(Next::Nothing);
         }
         // CHK-327: only a current device of the account gets a message again.
-        if peer.entry(device).is_none() {
+        let entry = peer.entry(device).map(|entry| entry.identity);
+        let may_have = match (with.group(), entry) {
+            (_, None) => false,
+            (None, Some(_)) => true,
+            (Some(group), Some(identity)) => {
+                self.may_have_again(group, account, &identity, &id)?
+            }
+        };
+        if !may_have {
             self.keep_pair(pair);
             let mut transaction = Transaction::default();
             transaction.delete(keys::asked(account, device, &id));

@@ -115,6 +115,9 @@ impl<S: Store> Client<S> {
             };
             let recent = client.recent_of(conversation, &numbering)?;
             let mut transaction = Transaction::default();
+            if let Some(group) = conversation.group() {
+                client.leave_chain(group, &mut transaction)?; // with what waits in the outbox
+            }
             also(client, &mut transaction)?;
             if let Some(peer) = conversation.account() {
                 drop(client.peers.take(peer));

@@ -117,6 +117,9 @@ impl<S: Store> Client<S> {
         now: Timestamp,
     ) -> Result<Vec<WantedBundles>, StateError<S::Error>> {
         let conversation = conversation.into();
+        if let Some(group) = conversation.group() {
+            return self.look(|client| client.missing_in_group(group, now));
+        }
         self.look(|client| {
             let me = &client.me;
             let time = client.roster_time(now)?;
@@ -148,14 +151,17 @@ impl Peer {
     fn missing(&self, time: RosterTime, now: Timestamp) -> Vec<DeviceId> {
         let roster = self.roster().into_iter();
         let counting = roster.flat_map(|roster| time.counting(roster));
-        let missing = counting.map(|entry| DeviceId(entry.id)).filter(|id| {
-            self.devices.get(id).is_none_or(|device| {
-                let unusable_ms = device.record.unusable_ms;
-                let age = since(unusable_ms, now);
-                let is_paused = unusable_ms != 0 && age.is_some_and(|age| age < UNUSABLE_PAUSE_MS);
-                !device.can_send() && !is_paused
-            })
-        });
-        missing.collect()
+        let missing = counting.map(|entry| DeviceId(entry.id));
+        missing.filter(|id| self.lacks_session(*id, now)).collect()
+    }
+
+    /// Whether a bundle of a device is to be fetched, because there is no session with it.
+    pub(super) fn lacks_session(&self, id: DeviceId, now: Timestamp) -> bool {
+        self.devices.get(&id).is_none_or(|device| {
+            let unusable_ms = device.record.unusable_ms;
+            let age = since(unusable_ms, now);
+            let is_paused = unusable_ms != 0 && age.is_some_and(|age| age < UNUSABLE_PAUSE_MS);
+            !device.can_send() && !is_paused
+        })
     }
 }

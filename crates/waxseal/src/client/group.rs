@@ -8,7 +8,9 @@
 //! `profile` has the title.
 
 mod accepted;
+mod again;
 mod authority;
+mod chains;
 mod create;
 mod edit;
 mod entries;
@@ -18,10 +20,17 @@ mod members;
 mod needs;
 mod news;
 mod ops;
+mod late;
 mod profile;
+mod receive;
+mod retarget;
 mod rosters;
+mod seal;
+mod send;
 mod signing;
+mod slots;
 mod taking;
+mod targets;
 mod telling;
 mod update;
 mod welcome;
@@ -31,14 +40,15 @@ use waxseal_roster::group::{GroupId, GroupLog, GroupPolicy, Role};
 
 pub use self::accepted::AcceptedEntry;
 pub use self::edit::Recreated;
+pub(super) use self::chains::put_peer_chains;
 pub use self::entries::OutgoingEntry;
 pub use self::news::{GroupNews, WholeGroup};
+pub use self::retarget::GroupMismatch;
 pub(super) use self::telling::control_of_group;
 pub use self::update::GroupUpdate;
 use super::page::Page;
 use super::peers::Peer;
 use super::{Client, keys};
-use crate::conversation::Conversation;
 use crate::error::{Damage, StateError};
 use crate::records::{self, GroupRecord};
 use crate::store::{Cursor, Store, Transaction};
@@ -292,31 +302,9 @@ impl<S: Store> Client<S> {
         }
     }
 
-    /// The log of a group. `None` if no state of it is known.
-    #[expect(dead_code, reason = "messages to groups use it")]
-    pub(in crate::client) fn group_log(
-        &self,
-        group: &GroupId,
-    ) -> Result<Option<GroupLog>, StateError<S::Error>> {
-        Ok(self.take_group(group)?.and_then(|group| group.log))
-    }
-
     /// The account key of this account.
     fn own_account_key(&self) -> Result<Option<[u8; 32]>, StateError<S::Error>> {
         let key = self.look_at_peer(&self.me.account, Peer::account_key)?;
         Ok(key.flatten())
-    }
-
-    /// Whether the conversation is that of a group of which this account is a member.
-    #[expect(dead_code, reason = "messages to groups use it")]
-    pub(in crate::client) fn is_in_group(
-        &self,
-        conversation: &Conversation,
-    ) -> Result<bool, StateError<S::Error>> {
-        let Some(group) = conversation.group() else {
-            return Ok(false);
-        };
-        let group = self.take_group(group)?;
-        Ok(group.is_some_and(|group| group.standing() == GroupStanding::Member))
     }
 }

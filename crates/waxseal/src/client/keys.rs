@@ -59,8 +59,9 @@ use waxseal_log::entry::Number;
 use waxseal_reporting::{AccountId, DeviceId, FrankingTag};
 
 pub(super) use self::group::{
-    all_invited, authorities, authority, group, group_edit, group_edits, group_notice, group_tell,
-    group_tells, groups, invited,
+    all_group_targets, all_invited, all_peer_chains, authorities, authority, chain_recipients,
+    group, group_edit, group_edits, group_notice, group_targets, group_tell, group_tells, groups,
+    invited, own_chain, peer_chains, withheld,
 };
 use crate::conversation::Conversation;
 use crate::error::Damage;
@@ -365,7 +366,8 @@ pub(super) fn damage(key: &Key) -> Damage {
         (b'2' | b'3', _) => return Damage::Promise,
         (b'n' | b'p' | b'x' | b'z' | b'6' | b'7' | b'8' | b'J', Row::Name(name)) => name,
         (b'v', Row::Name(name)) => name.get(1..).unwrap_or_default(),
-        (b'd' | b'g' | b's' | b'm' | b'i' | b'j' | b'q' | b't' | b'w' | b'y' | b'I', _) => rest,
+        (b'd' | b'g' | b's' | b'm' | b'i' | b'j' | b'q' | b't' | b'w' | b'y' | b'I' | b'K'
+        | b'E' | b'N' | b'T', _) => rest,
         _ => return Damage::Account,
     };
     let named = Conversation::split_name(name).map(|(named, _)| named);

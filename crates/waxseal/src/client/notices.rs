@@ -98,6 +98,22 @@ pub enum Notice {
         /// The other account key.
         new: AccountKey,
     },
+    /// The provider says that a member left a group, and the member did not say so. The provider
+    /// delivers nothing to it. Tell the user.
+    GroupNotDelivered {
+        /// The group.
+        group: GroupId,
+        /// The member.
+        account: AccountId,
+    },
+    /// A member goes by another state of a version of the group than this device. The member lies,
+    /// or someone shows different groups to different members. Warn the user.
+    GroupSplitView {
+        /// The group.
+        group: GroupId,
+        /// The member.
+        account: AccountId,
+    },
     /// A change of a group that this device was to make cannot be made any more, because another
     /// admin changed the group.
     GroupChangeLost {
@@ -121,6 +137,8 @@ pub(super) enum Kind {
     GroupUninvited = 10,
     GroupMemberSuspended = 11,
     GroupChangeLost = 12,
+    GroupNotDelivered = 13,
+    GroupSplitView = 14,
 }
 
 impl Kind {
@@ -144,6 +162,8 @@ impl Notice {
             Self::GroupUninvited { .. } => Kind::GroupUninvited,
             Self::GroupMemberSuspended { .. } => Kind::GroupMemberSuspended,
             Self::GroupChangeLost { .. } => Kind::GroupChangeLost,
+            Self::GroupNotDelivered { .. } => Kind::GroupNotDelivered,
+            Self::GroupSplitView { .. } => Kind::GroupSplitView,
         }
     }
 
@@ -166,6 +186,8 @@ impl Notice {
             | Self::GroupSuspended { group }
             | Self::GroupUninvited { group }
             | Self::GroupMemberSuspended { group, .. }
+            | Self::GroupNotDelivered { group, .. }
+            | Self::GroupSplitView { group, .. }
             | Self::GroupChangeLost { group } => Some(group),
             _ => None,
         }
@@ -223,6 +245,14 @@ impl Notice {
                 new: AccountKey::from_bytes(record.other.as_slice().try_into().ok()?).ok()?,
             },
             12 => Self::GroupChangeLost { group },
+            13 => Self::GroupNotDelivered {
+                group,
+                account: AccountId::new(&record.account).ok()?,
+            },
+            14 => Self::GroupSplitView {
+                group,
+                account: AccountId::new(&record.account).ok()?,
+            },
             _ => return None,
         })
     }

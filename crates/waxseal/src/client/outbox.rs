@@ -7,6 +7,7 @@ use rand_core::CryptoRng;
 use waxseal_reporting::relay::{DeliveryKey, Envelope};
 use waxseal_reporting::sender::{Fanout, SentMessage};
 use waxseal_reporting::{AccountId, Audience, FrankingTag, Timestamp};
+use waxseal_roster::group::GroupId;
 
 use self::payload::payload_of;
 pub(super) use self::payload::waiting_sent;
@@ -75,7 +76,15 @@ impl<S: Store> Client<S> {
                     true => Some(None),
                     false => client.outgoing_of(entry, &key, now).map(Some),
                 })?;
-                all.items.extend(page.items.into_iter().flatten());
+                for outgoing in page.items.into_iter().flatten() {
+                    match outgoing {
+                        Found::Outgoing(outgoing) => all.items.push(*outgoing),
+                        Found::InGroup(group, entry) => {
+                            all.items
+                                .extend(client.outgoing_in_group(&group, &entry, now)?);
+                        }
+                    }
+                }
                 all.damaged.extend(page.damaged);
                 all.next = page.next;
                 if all.next.is_none() || all.items.len() >= limit {
@@ -166,7 +175,9 @@ impl<S: Store> Client<S> {
         rng: &mut impl CryptoRng,
     ) -> Result<Option<FrankingTag>, SendError<S::Error>> {
         let conversation = conversation.into();
-        let recipient = conversation.account().ok_or(SendError::NoGroup)?;
+        let Conversation::Direct(recipient) = &conversation else {
+            return self.send_again_in_group(&conversation, id, now, rng);
+        };
         self.run(|client| {
             let id = client.present_tag(&conversation, id)?;
             client.seal_again(recipient, None, &id, now, rng)
@@ -304,7 +315,7 @@ impl<S: Store> Client<S> {
 
     /// Reads outbox entries after the number `after`, in ascending order of their numbers. Leaves
     /// out those of conversations that are being deleted.
-    fn entries<T>(
+    pub(super) fn entries<T>(
         &self,
         after: Option<u64>,
         limit: usize,
@@ -339,29 +350,32 @@ impl<S: Store> Client<S> {
         record: &OutboxRecord,
         key: &DeliveryKey,
         now: Timestamp,
-    ) -> Option<Outgoing> {
+    ) -> Option<Found> {
         let (id, to) = (tag_of(&record.id)?, record.conversation()?);
         if record.again_for.is_some() {
             let envelope = Envelope::decode(&record.envelope).ok()?;
             let (accepted, target) = again_of(record, &self.me.account)?;
-            return Some(Outgoing {
+            return Some(Found::Outgoing(Box::new(Outgoing {
                 id,
                 to,
                 envelope: envelope.post_again(&accepted, key, &self.me, &target, now),
                 again_for: Some(target),
                 without: Vec::new(),
-            });
+            })));
+        }
+        if let Some(group) = to.group() {
+            return Some(Found::InGroup(*group, Box::new(record.clone())));
         }
         let recipient = to.account()?;
         let audience = Audience::Direct(recipient.clone());
         let fanout = Fanout::decode(&record.envelope).ok()?;
-        Some(Outgoing {
+        Some(Found::Outgoing(Box::new(Outgoing {
             id,
             envelope: fanout.post(key, &self.me, &audience, now),
             again_for: None,
             without: empty_slots(&fanout, &self.me.account, recipient),
             to,
-        })
+        })))
     }
 
     /// The number of the outbox entry of a message, if it has one.
@@ -385,8 +399,15 @@ impl<S: Store> Client<S> {
     }
 }
 
+/// What an entry of the outbox holds.
+enum Found {
+    Outgoing(Box<Outgoing>),
+    /// A message to a group, which is posted only while this device is on its chain.
+    InGroup(GroupId, Box<OutboxRecord>),
+}
+
 fn is_earlier(record: &OutboxRecord) -> bool {
-    record.again_for.is_none() && record.envelope.first() != Some(&PRESENT_VERSION)
+    record.again_for.is_none() && record.group.is_empty() && record.envelope.first() != Some(&PRESENT_VERSION)
 }
 
 fn waiting_of(record: &OutboxRecord) -> Option<Waiting> {

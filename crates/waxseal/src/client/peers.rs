@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 use waxseal_reporting::{AccountId, DeviceId};
-use waxseal_roster::Pinned;
+use waxseal_roster::{Pinned, Roster};
 
 pub(super) use self::cache::Peers;
 pub(super) use self::device::Device;
@@ -63,7 +63,7 @@ pub(super) struct Peer {
 
 /// Where the messages of this device begin in a conversation of an account with several devices.
 /// Below is room for a history that another device gives.
-const FIRST_ORDINAL: u64 = 1 << 40;
+pub(super) const FIRST_ORDINAL: u64 = 1 << 40;
 
 /// What each device's record repeats, in case the other records are damaged.
 struct Copies<'a> {
@@ -271,6 +271,23 @@ impl<S: Store> Client<S> {
             Some(peer) => Ok(Some(look(peer))),
             None => Ok(self.read_peer(account)?.as_ref().map(look)),
         }
+    }
+
+    /// The newest roster of the account key that is pinned for an account, and whether there are two
+    /// of its version. Reads the contact alone.
+    pub(super) fn pinned_roster(
+        &self,
+        account: &AccountId,
+    ) -> Result<Option<(Roster, bool)>, StateError<S::Error>> {
+        let contact = match self.cached(account) {
+            Some(peer) => Some(peer.contact.clone()),
+            None => self.contact(account)?,
+        };
+        let Some(contact) = contact.filter(|contact| !contact.pinned.is_empty()) else {
+            return Ok(None);
+        };
+        let pinned = Pinned::decode(&contact.pinned).map_err(|_| damaged(account))?;
+        Ok(Some((pinned.roster().clone(), contact.has_conflict)))
     }
 
     /// Whether there is a contact of the account. Reads the contact alone.

@@ -50,6 +50,9 @@ impl<S: Store> Client<S> {
     ) -> Result<(), StateError<S::Error>> {
         let conversation = &conversation.into();
         self.run(|client| {
+            if conversation.group().is_some() {
+                return Ok(()); // members do not tell what arrived
+            }
             let numbering = client.numbering(conversation)?.unwrap_or_default();
             let index = client.index(conversation, id)?;
             let message = client.message_at(conversation, index)?;

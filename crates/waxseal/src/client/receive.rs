@@ -15,8 +15,8 @@ use waxseal_reporting::recipient::{OpenError, Opened, open_any};
 use waxseal_reporting::relay::Delivery;
 
 pub(super) use self::arrival::Arrival;
-use self::arrival::Sending;
-pub(super) use self::batch::{Batch, InBatch};
+pub(super) use self::arrival::Sending;
+pub(super) use self::batch::{Batch, InBatch, Spoiled};
 pub use self::received::Received;
 use super::Client;
 use super::peers::{Peer, damaged};
@@ -108,23 +108,15 @@ impl<S: Store> Client<S> {
         skips: bool,
     ) -> Result<Vec<Result<Received, ReceiveError<S::Error>>>, StateError<S::Error>> {
         let results = self.run(|client| {
-            let mut batch = Batch {
-                skips,
-                ..Batch::default()
-            };
-            let mut results = Vec::with_capacity(deliveries.len());
-            for delivery in deliveries {
-                let result = match client.receive_into(&mut batch, delivery) {
-                    Err(ReceiveError::State(StateError::Store(error))) => {
-                        return Err(StateError::Store(error));
-                    }
-                    result => result,
-                };
-                let is_end = result.as_ref().is_ok_and(Received::ends_batch);
-                results.push(result);
-                if is_end || batch.len() > MAX_BATCH_LEN {
-                    break;
-                }
+            let (mut batch, mut results) = client.receive_batch(deliveries, skips)?;
+            if let Some(spoiled) = batch.spoiled.take() {
+                // The last delivery changed sessions or chains, and is not taken. So everything is
+                // done again without it. What comes first opens as before.
+                let last = results.pop();
+                let taken = deliveries.get(..results.len()).unwrap_or_default();
+                (batch, results) = client.receive_batch(taken, skips)?;
+                client.note_spoiled(&mut batch, spoiled)?;
+                results.extend(last);
             }
             client.commit_batch(batch)?;
             Ok::<_, StateError<S::Error>>(results)
@@ -138,6 +130,39 @@ impl<S: Store> Client<S> {
         Ok(results)
     }
 
+    #[expect(
+        clippy::type_complexity,
+        reason = "a result for each delivery, and one for the store"
+    )]
+    fn receive_batch(
+        &mut self,
+        deliveries: &[&[u8]],
+        skips: bool,
+    ) -> Result<(Batch, Vec<Result<Received, ReceiveError<S::Error>>>), StateError<S::Error>> {
+        let mut batch = Batch {
+            skips,
+            ..Batch::default()
+        };
+        let mut results = Vec::with_capacity(deliveries.len());
+        for delivery in deliveries {
+            let result = match self.receive_into(&mut batch, delivery) {
+                Err(ReceiveError::State(StateError::Store(error))) => {
+                    return Err(StateError::Store(error));
+                }
+                result => result,
+            };
+            let is_end = match &result {
+                Ok(received) => received.ends_batch(),
+                Err(error) => matches!(error, ReceiveError::GroupNews { .. }),
+            };
+            results.push(result);
+            if is_end || batch.spoiled.is_some() || batch.len() > MAX_BATCH_LEN {
+                break;
+            }
+        }
+        Ok((batch, results))
+    }
+
     fn receive_into(
         &mut self,
         batch: &mut Batch,
@@ -145,8 +170,13 @@ impl<S: Store> Client<S> {
     ) -> Result<Received, ReceiveError<S::Error>> {
         // Check the length, parse, authenticate: the provider must vouch for stamp, sender and time
         // before anything is opened.
-        let delivery = Delivery::decode(delivery)?.authenticate(self.delivery_key(), &self.me)?;
-        let arrival = Arrival::of(&delivery)?;
+        let delivery = Delivery::decode(delivery)?;
+        let delivery =
+            delivery.authenticate_in_groups(self.delivery_key(), &self.me, |_| true)?;
+        let arrival = Arrival::of(&delivery);
+        if let Some(group) = arrival.group {
+            return self.receive_in_group(batch, &group, &delivery, &arrival);
+        }
         let (from, with, id) = (&arrival.sender.account, &arrival.with, arrival.id);
         let name = (arrival.conversation(), *id.as_bytes());
         if batch.received.contains(&name) || self.index(&name.0, &id)?.is_some() {
@@ -331,7 +361,7 @@ impl<S: Store> Client<S> {
     }
 
     /// Takes an account into the batch, if it is not there.
-    fn load_peer(
+    pub(super) fn load_peer(
         &mut self,
         batch: &mut Batch,
         account: &AccountId,
@@ -350,16 +380,25 @@ impl<S: Store> Client<S> {
 
     /// Whether a message that does not open may have been received and deleted with its
     /// conversation, and with it the record of where it was.
-    fn is_deleted(
+    pub(super) fn is_deleted(
         &self,
         batch: &Batch,
         arrival: &Arrival,
         is_repeat: bool,
     ) -> Result<bool, StateError<S::Error>> {
         let accepted_ms = arrival.accepted_ms;
-        let peer = batch.peer(&arrival.with);
+        let before_ms = match &arrival.group {
+            Some(group) => match batch.numberings.get(group) {
+                Some(numbering) => numbering.deleted_before_ms,
+                None => self.group_numbering(group)?.deleted_before_ms,
+            },
+            None => {
+                let peer = batch.peer(&arrival.with);
+                peer.map_or(0, |peer| peer.conversation.deleted_before_ms)
+            }
+        };
         Ok(
-            match peer.map_or(0, |peer| peer.conversation.deleted_before_ms) {
+            match before_ms {
                 0 => false,
                 before if is_repeat => accepted_ms < before.saturating_add(POSTED_AGAIN_MS),
                 before => {
@@ -370,7 +409,7 @@ impl<S: Store> Client<S> {
     }
 
     /// Drops a delivery that does not open.
-    fn skip_unopened(
+    pub(super) fn skip_unopened(
         &self,
         batch: &mut Batch,
         arrival: &Arrival,
@@ -381,7 +420,7 @@ impl<S: Store> Client<S> {
 }
 
 /// Whether the error itself says that the message was received before.
-fn is_repeat(error: &DecryptError) -> bool {
+pub(super) fn is_repeat(error: &DecryptError) -> bool {
     matches!(
         error,
         DecryptError::AlreadyReceived | DecryptError::ReplayedInitialMessage

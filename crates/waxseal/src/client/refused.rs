@@ -68,7 +68,7 @@ impl<S: Store> Client<S> {
             if is_named(&again) || is_named(&not_delivered) {
                 continue; // named twice
             }
-            let Some(with) = self.refused_of(arrival, tag)? else {
+            let Some(with) = self.refused_of(batch, arrival, tag)? else {
                 // It may be one of the notes to the own devices, which are not sealed again.
                 is_note |= arrival.is_own;
                 continue;
@@ -100,7 +100,7 @@ impl<S: Store> Client<S> {
             if !asked.waits && asked.tries >= MAX_TRIES {
                 batch.transaction.delete(key);
                 // Another device may have it.
-                if !arrival.is_own && message.delivered_ms == 0 {
+                if !arrival.is_own && message.delivered_ms == 0 && with.group().is_none() {
                     message.not_delivered = NotDelivered::Refused.number();
                     batch.transaction.put_message(&with, &message);
                     not_delivered.push((with, *tag));
@@ -128,6 +128,9 @@ impl<S: Store> Client<S> {
                 batch.transaction.put_message(&with, &message);
             }
             batch.transaction.put_record(key, &asked);
+            if let Some(group) = with.group() {
+                self.renew_chain(group, at, &mut batch.transaction)?;
+            }
             again.push((with, *tag));
         }
         if is_note {
@@ -150,9 +153,22 @@ impl<S: Store> Client<S> {
     /// The conversation of a message that a device refuses.
     fn refused_of(
         &self,
+        batch: &Batch,
         arrival: &Arrival,
         tag: &FrankingTag,
     ) -> Result<Option<Conversation>, StateError<S::Error>> {
+        let from = &arrival.sender.account;
+        let conversation = self.conversation_of(from, tag)?;
+        if let Some(group) = conversation.group() {
+            let peer = batch.peer(from);
+            let entry = peer.and_then(|peer| peer.entry(arrival.sender.device));
+            let identity = entry.map(|entry| entry.identity);
+            let may_ask = match identity {
+                Some(identity) => self.may_have_again(group, from, &identity, tag)?,
+                None => false,
+            };
+            return Ok(may_ask.then_some(conversation));
+        }
         if !arrival.is_own {
             return Ok(Some(arrival.conversation()));
         }

@@ -20,7 +20,7 @@ use crate::store::{Store, Transaction};
 
 /// How often one message is sealed for the devices that the relay names. After that it counts as
 /// not delivered.
-const MAX_ROUNDS: u32 = 3;
+pub(super) const MAX_ROUNDS: u32 = 3;
 
 /// Maximum number of rosters and bundles of an answer that are looked at: more than two accounts
 /// have.
@@ -28,7 +28,8 @@ const MAX_NEWS: usize = 32;
 
 impl<S: Store> Client<S> {
     /// Seals a message of the outbox for the devices that it is for now, after the relay answered
-    /// that they are others. Returns the same message, to post again.
+    /// that they are others. Returns the same message, to post again. For a message to a group, call
+    /// [`retarget_in_group`](Self::retarget_in_group).
     ///
     /// The relay has stamped nothing, and queued nothing. The message keeps its identifier, and
     /// what was sealed for devices that stay. A device whose bundle is unusable gets no key. A
@@ -63,13 +64,12 @@ impl<S: Store> Client<S> {
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<Outgoing, RetargetError<S::Error>> {
-        self.retarget_as(
-            &conversation.into(),
-            id,
-            (&Mismatch::default(), false),
-            now,
-            rng,
-        )
+        let conversation = conversation.into();
+        if let Some(group) = conversation.group() {
+            return self.complete_in_group(group, id, now, rng);
+        }
+        let nothing = (&Mismatch::default(), false);
+        self.retarget_as(&conversation, id, nothing, now, rng)
     }
 
     fn retarget_as(
@@ -239,13 +239,14 @@ impl<S: Store> Client<S> {
     }
 
     /// Takes a message out of the outbox for which the relay named other devices again and again.
-    fn give_up_targets(
+    pub(super) fn give_up_targets(
         &mut self,
         conversation: &Conversation,
         id: &FrankingTag,
         entry: &OutboxRecord,
     ) -> Result<(), StateError<S::Error>> {
         let mut transaction = Transaction::default();
+        self.note_given_up(conversation, Some(entry.ordinal), &mut transaction)?;
         transaction.delete(keys::envelope(entry.ordinal));
         if entry
             .note

@@ -69,6 +69,10 @@ impl Draft {
 }
 
 impl Draft {
+    pub(super) fn content(&self) -> &Content {
+        &self.content
+    }
+
     /// The payload of this draft as the next message of a conversation.
     pub(super) fn payload(
         self,
@@ -141,7 +145,8 @@ impl std::fmt::Debug for Outgoing {
 
 impl<S: Store> Client<S> {
     /// Seals a message for each device of the recipient, and for each other device of the own
-    /// account. Returns the bytes for the provider's relay.
+    /// account; or once for all devices of the members of a group. Returns the bytes for the
+    /// provider's relay.
     ///
     /// The relay takes the returned bytes within ten minutes of `now`, so pass the present time.
     /// The message stays in the [outbox](Client::outbox) until the relay's receipt is
@@ -155,6 +160,7 @@ impl<S: Store> Client<S> {
     /// # Errors
     /// [`SendError::NoSession`]: fetch prekey bundles of the recipient's devices and call
     /// [`Client::start`] first. [`SendError::NoGroup`] if this device is in no such group.
+    /// [`SendError::UnknownMembers`]: fetch rosters of members first.
     pub fn send(
         &mut self,
         to: impl Into<Conversation>,
@@ -163,8 +169,12 @@ impl<S: Store> Client<S> {
         rng: &mut impl CryptoRng,
     ) -> Result<Outgoing, SendError<S::Error>> {
         let (to, draft) = (to.into(), message.into());
-        let recipient = to.account().ok_or(SendError::NoGroup)?;
-        self.send_direct(recipient, &draft, now, rng, |_, _| Ok(()))
+        match &to {
+            Conversation::Direct(recipient) => {
+                self.send_direct(recipient, &draft, now, rng, |_, _| Ok(()))
+            }
+            Conversation::Group(group) => self.send_to_group(group, &draft, now, rng),
+        }
     }
 
     /// Sends a message to one account. `write` adds to the transaction what is stored with it.
@@ -317,6 +327,7 @@ impl<S: Store> Client<S> {
             }
             transaction.put_message(conversation, &message);
             client.put_index(&mut transaction, conversation, id, &confirmed);
+            client.note_group_accepted(conversation, &evidence, &mut transaction)?;
             if let Some(number) = index.outbox {
                 let accepted = (number, evidence.accepted_at());
                 client.note_accepted_again(&mut transaction, &id, accepted)?;

@@ -306,6 +306,7 @@ impl<S: Store> Client<S> {
         let Some(index) = self.search(conversation, id)? else {
             return Ok(false);
         };
+        self.note_given_up(conversation, index.outbox, transaction)?;
         super::delete::delete_indexed(transaction, conversation, &index);
         transaction.delete(keys::own_sent(id));
         self.put_index(transaction, conversation, *id, &IndexRecord::default());

@@ -75,7 +75,8 @@ impl<S: Store> Client<S> {
             }
             return Ok(());
         }
-        let is_accepted = self.is_accepted_in(batch, from);
+        // The user accepted to be in the group with its members.
+        let is_accepted = arrival.group.is_some() || self.is_accepted_in(batch, from);
         let max = match is_accepted {
             true => MAX_UNOPENED,
             false => MAX_UNOPENED_OF_STRANGER,
@@ -96,6 +97,7 @@ impl<S: Store> Client<S> {
             id: id.as_bytes().to_vec(),
             accepted_ms,
             device: arrival.sender.device.0,
+            group: arrival.conversation().to_record().1,
             ..UnopenedRecord::default()
         };
         batch.transaction.put_record(key, &record);

@@ -149,6 +149,7 @@ impl<S: Store> Client<S> {
         }
         self.tell_own_devices(now, rng, &mut upkeep)?;
         self.attend_groups(now, rng, &mut upkeep)?;
+        self.attend_chains(now, rng, &mut upkeep)?;
         Ok(upkeep.once_each())
     }
 
@@ -228,8 +229,9 @@ impl<S: Store> Client<S> {
             self.tell(account, &mut record, now, rng, upkeep)?,
             self.give_up_awaited(account, unopened_ms, now, upkeep)?,
             self.forget_removed(account, now, upkeep)?,
+            self.touch_member(account, now, upkeep)?,
         ];
-        if parts == [true; 7] {
+        if parts == [true; 8] {
             let mut transaction = Transaction::default();
             transaction.delete(keys::upkeep(account));
             self.commit(transaction)?;

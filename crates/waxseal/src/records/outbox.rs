@@ -5,6 +5,7 @@ use waxseal_reporting::relay::Envelope;
 use waxseal_reporting::sender::Fanout;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+use super::WithoutRecord;
 use crate::conversation::Conversation;
 
 /// A message that the relay has not confirmed yet. Deleted when its receipt is confirmed, or with
@@ -48,6 +49,16 @@ pub(crate) struct OutboxRecord {
     /// `again_for`, the recipient is then the member whose device it is.
     #[prost(bytes = "vec", tag = "11")]
     pub(crate) group: Vec<u8>,
+    /// Number of the chain that a message to a group was sealed on. The message is posted only
+    /// while this device is on that chain.
+    #[prost(uint32, tag = "12")]
+    pub(crate) chain: u32,
+    /// The claim of the own roster in the header of a message to a group, 24 bytes.
+    #[prost(bytes = "vec", tag = "13")]
+    pub(crate) claim: Vec<u8>,
+    /// Devices that a message to a group was not sealed for.
+    #[prost(message, repeated, tag = "14")]
+    pub(crate) without: Vec<WithoutRecord>,
 }
 
 impl OutboxRecord {

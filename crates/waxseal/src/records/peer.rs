@@ -151,6 +151,9 @@ pub(crate) struct ConversationRecord {
     /// The id of the group, 32 bytes. Empty for a conversation with one peer.
     #[prost(bytes = "vec", tag = "26")]
     pub(crate) group: Vec<u8>,
+    /// A copy of the number of the chain on which this device sends to the group.
+    #[prost(uint32, tag = "27")]
+    pub(crate) last_chain: u32,
 }
 
 /// A history that is being deleted. Written by the first transaction of the deletion, deleted by

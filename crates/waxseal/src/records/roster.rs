@@ -29,6 +29,10 @@ pub(crate) struct OwnSentRecord {
     /// The id of the group, 32 bytes. Empty for a message to one account.
     #[prost(bytes = "vec", tag = "3")]
     pub(crate) group: Vec<u8>,
+    /// The digest of the devices that a message of this device to a group was for, 32 bytes. Else
+    /// empty.
+    #[prost(bytes = "vec", tag = "4")]
+    pub(crate) targets: Vec<u8>,
 }
 
 impl OwnSentRecord {
@@ -39,6 +43,7 @@ impl OwnSentRecord {
             account,
             devices,
             group,
+            targets: Vec::new(),
         }
     }
 

@@ -191,7 +191,7 @@ fn row_24_a_relay_that_drops_an_entry_is_asked_again() {
         state_hash: state.hash(),
     };
     let control = Control {
-        welcome: Some(welcome),
+        welcome: Some(Box::new(welcome)),
         ..Control::default()
     };
     let received = member.tell(&mut net, "bob", &control);

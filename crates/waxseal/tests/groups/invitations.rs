@@ -16,11 +16,11 @@ use crate::support::{HOUR_MS, Net, accounts, first};
 fn welcome(net: &Net, group: &GroupId) -> Control {
     let state = net.world.group_log(group).unwrap().state();
     Control {
-        welcome: Some(WelcomeRecord {
+        welcome: Some(Box::new(WelcomeRecord {
             group: ConversationId::from_bytes(group.to_bytes()),
             version: state.version(),
             state_hash: state.hash(),
-        }),
+        })),
         ..Control::default()
     }
 }

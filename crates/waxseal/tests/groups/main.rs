@@ -19,4 +19,6 @@ mod insider;
 mod invitations;
 mod journey;
 mod leaving;
+mod messages;
 mod support;
+mod talk;

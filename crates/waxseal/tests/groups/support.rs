@@ -38,6 +38,8 @@ pub(crate) struct Net {
     pub(crate) conflicts: usize,
     /// Whether applications post entries, in [`attend`](Self::attend).
     pub(crate) posts_entries: bool,
+    /// What is to be posted to groups.
+    pub(crate) to_groups: Vec<(DeviceAddress, Outgoing)>,
 }
 
 impl Net {
@@ -49,6 +51,7 @@ impl Net {
             queues: BTreeMap::new(),
             conflicts: 0,
             posts_entries: true,
+            to_groups: Vec::new(),
         };
         for name in names {
             let client = net.world.register(name);
@@ -132,7 +135,10 @@ impl Net {
     /// Posts a direct message, and confirms its receipt.
     pub(crate) fn post(&mut self, from: &DeviceAddress, outgoing: &Outgoing) {
         self.wait(1);
-        let to = outgoing.to.account().unwrap();
+        let Some(to) = outgoing.to.account() else {
+            self.to_groups.push((from.clone(), outgoing.clone()));
+            return;
+        };
         if let Some(target) = &outgoing.again_for {
             let (stamped, receipt) = self.world.post_again(from, &outgoing.envelope).unwrap();
             let queue = self.queues.entry(target.clone()).or_default();

@@ -20,7 +20,9 @@ use crate::store::{Store, Transaction};
 const TURN_MS: u64 = 3_600_000;
 
 impl<S: Store> Client<S> {
-    /// Leaves a group. Nothing is sent to it or opened from it any more.
+    /// Leaves a group without a word to its members. Nothing is sent to it or opened from it any
+    /// more. To say so to the members, [send](Self::send) them `Content::GroupLeave` instead: then
+    /// their devices seal nothing more for this account, and an admin's removes it.
     ///
     /// Tell the provider: [`upkeep`](Self::upkeep) lists the group until
     /// [`confirm_group_leave`](Self::confirm_group_leave).
@@ -98,7 +100,6 @@ impl<S: Store> Client<S> {
 
     /// Notes that something came of a group that this account did not accept to be in. The
     /// provider is told that the account leaves. Returns whether that is so.
-    #[expect(dead_code, reason = "messages to groups use it")]
     pub(in crate::client) fn leave_uninvited(
         &self,
         id: &GroupId,

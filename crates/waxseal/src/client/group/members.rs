@@ -28,7 +28,6 @@ pub(in crate::client) enum Membership {
 
 impl Group {
     /// How an account stood to the group at a version up to the newest known one.
-    #[expect(dead_code, reason = "messages to groups use it")]
     pub(in crate::client) fn membership(&self, account: &AccountId, version: u64) -> Membership {
         let account = account.as_str();
         let state = self.log.as_ref().map(|log| log.state());
@@ -75,14 +74,6 @@ impl Group {
             });
         }
         is_other && !was_suspended
-    }
-
-    /// When the provider accepted the entry of a version, in milliseconds.
-    #[expect(dead_code, reason = "messages to groups use it")]
-    pub(in crate::client) fn accepted_ms(&self, version: u64) -> Option<u64> {
-        let mut times = self.record.times.iter();
-        let found = times.find(|one| one.version == version);
-        found.map(|one| one.accepted_ms)
     }
 
     /// Notes what a newer state changed.

@@ -127,7 +127,9 @@ impl<S: Store> Client<S> {
             )?;
             for group in page.items {
                 let standing = group.standing();
-                if group.record.tells_leave {
+                // That the account leaves, it says to the members first.
+                let waits_for = self.first_waiting(&group.id, |_| true)?;
+                if group.record.tells_leave && waits_for.is_none() {
                     upkeep.left_groups.push(group.id);
                 }
                 let waits = standing == GroupStanding::Accepted;
@@ -153,7 +155,6 @@ impl<S: Store> Client<S> {
 
     /// Notes that a message names a version of the group that this device does not know, or another
     /// state of a known one.
-    #[expect(dead_code, reason = "messages to groups use it")]
     pub(in crate::client) fn note_group_news_wanted(
         &self,
         group: &mut Group,

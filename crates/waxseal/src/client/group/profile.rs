@@ -6,7 +6,6 @@ use super::Group;
 impl Group {
     /// Takes a profile, if it is the newest one. `accepted_ms` is when the provider accepted the
     /// message. Returns whether it is taken; the caller writes the group.
-    #[expect(dead_code, reason = "messages to groups use it")]
     pub(in crate::client) fn note_profile(
         &mut self,
         title: &str,

@@ -1,8 +1,9 @@
 //! Who a delivery comes from, and which conversation it belongs to.
 
 use waxseal_core::IdentityKey;
-use waxseal_reporting::recipient::{AuthenticDelivery, DeliveryError};
+use waxseal_reporting::recipient::AuthenticDelivery;
 use waxseal_reporting::{AccountId, Audience, DeviceAddress, FrankingTag};
+use waxseal_roster::group::GroupId;
 use waxseal_roster::{Roster, SignedRoster};
 
 use super::{Batch, Received};
@@ -22,11 +23,15 @@ const REMOVED_AFTER_MS: u64 = 10 * 60_000;
 const MAX_OLDER_MS: u64 = 37 * 24 * 3_600_000;
 
 /// What the provider says of a delivery.
+#[derive(Clone)]
 pub(in crate::client) struct Arrival {
     pub(in crate::client) sender: DeviceAddress,
     /// The peer of the conversation: the sender's account, or the recipient of what another device
-    /// of this account sent. The own account, for a note to the own devices.
+    /// of this account sent. The own account, for a note to the own devices. In a group, the
+    /// sender's account.
     pub(in crate::client) with: AccountId,
+    /// The group that the message is for. `None` for a direct message.
+    pub(in crate::client) group: Option<GroupId>,
     pub(in crate::client) id: FrankingTag,
     pub(in crate::client) accepted_ms: u64,
     /// Whether another device of this account sent it.
@@ -34,7 +39,7 @@ pub(in crate::client) struct Arrival {
 }
 
 /// The device that sent a delivery.
-pub(super) enum Sending {
+pub(in crate::client) enum Sending {
     /// A device that may send, with its identity.
     Known([u8; 64]),
     /// A device with this identity that was removed, and that this device does not know. It was
@@ -47,29 +52,36 @@ pub(super) enum Sending {
 }
 
 impl Arrival {
-    pub(super) fn of(delivery: &AuthenticDelivery) -> Result<Self, DeliveryError> {
+    pub(super) fn of(delivery: &AuthenticDelivery) -> Self {
         let claim = delivery.claim();
         let context = claim.context();
-        let Audience::Direct(recipient) = &context.audience else {
-            return Err(DeliveryError::OtherRecipient);
-        };
         let is_own = delivery.is_own_copy();
         let sender = &context.sender;
-        let with = if is_own { recipient } else { &sender.account };
-        Ok(Self {
+        let (with, group) = match &context.audience {
+            Audience::Direct(recipient) if is_own => (recipient, None),
+            Audience::Direct(_) => (&sender.account, None),
+            Audience::Group(group) => {
+                (&sender.account, Some(GroupId::from_bytes(*group.as_bytes())))
+            }
+        };
+        Self {
             sender: sender.clone(),
             with: with.clone(),
+            group,
             id: *claim.tag(),
             accepted_ms: context.accepted_at.as_millis(),
             is_own,
-        })
+        }
     }
 
     pub(in crate::client) fn conversation(&self) -> Conversation {
-        Conversation::from(&self.with)
+        match &self.group {
+            Some(group) => Conversation::from(group),
+            None => Conversation::from(&self.with),
+        }
     }
 
-    pub(super) fn duplicate(&self) -> Received {
+    pub(in crate::client) fn duplicate(&self) -> Received {
         Received::Duplicate {
             conversation: self.conversation(),
             id: self.id,
@@ -88,7 +100,7 @@ impl<S: Store> Client<S> {
     /// The identity of the sending device, by the newest known roster of its account. `claimed` is
     /// the identity that the message names, if it names one, and `by` the roster that the sender
     /// goes by. `carried` is the roster in the message.
-    pub(super) fn sending_identity(
+    pub(in crate::client) fn sending_identity(
         &self,
         batch: &Batch,
         arrival: &Arrival,

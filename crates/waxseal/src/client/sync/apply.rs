@@ -187,6 +187,7 @@ impl<S: Store> Client<S> {
                         let index = client
                             .search(conversation, message.id())?
                             .unwrap_or_default();
+                        client.note_given_up(conversation, index.outbox, &mut transaction)?;
                         delete_indexed(&mut transaction, conversation, &index);
                         let nowhere = IndexRecord::default();
                         client.put_index(&mut transaction, conversation, *message.id(), &nowhere);

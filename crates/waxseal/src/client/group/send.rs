@@ -1,0 +1,410 @@
+//! Sending to a group, and what waits for the provider.
+
+use rand_core::CryptoRng;
+use waxseal_reporting::message::Content;
+use waxseal_reporting::recipient::Evidence;
+use waxseal_reporting::sender::{GroupFanout, GroupSlot, SentMessage};
+use waxseal_reporting::{AccountId, ConversationId, DeviceAddress, DeviceId, Timestamp};
+use waxseal_roster::group::GroupId;
+
+use super::{Group, GroupStanding};
+use crate::client::outbox::waiting_sent;
+use crate::client::peers::FIRST_ORDINAL;
+use crate::client::send::{Draft, Outgoing};
+use crate::client::{Client, keys};
+use crate::conversation::Conversation;
+use crate::error::{EditGroupError, SendError, StateError};
+use crate::records::{
+    ConversationRecord, IndexRecord, MessageRecord, MessageState, NUMBERS, OutboxRecord,
+    OwnChainRecord, take_secret_bytes,
+};
+use crate::store::{Store, Transaction};
+
+/// Entries of the outbox that are read at once: each can be long.
+const ENTRIES_AT_ONCE: usize = 8;
+
+impl<S: Store> Client<S> {
+    /// Sends a message to a group. The message that this account leaves ends its membership here.
+    pub(in crate::client) fn send_to_group(
+        &mut self,
+        id: &GroupId,
+        draft: &Draft,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Outgoing, SendError<S::Error>> {
+        self.seal_stale(id, now, rng)?;
+        self.run(|client| {
+            let mut group = client.writable_group(id, false)?;
+            let leaves = matches!(draft.content(), Content::GroupLeave);
+            if leaves {
+                client.check_group_leave(&group).map_err(|error| match error {
+                    EditGroupError::LastAdmin => SendError::LastAdmin,
+                    EditGroupError::State(error) => SendError::State(error),
+                    _ => SendError::NotMember,
+                })?;
+            }
+            let to = &Conversation::from(id);
+            let mut numbering = client.group_numbering(id)?;
+            let payload = draft.clone().payload(&numbering, now)?;
+            let conversation = ConversationId::from_bytes(id.to_bytes());
+            let sent = SentMessage::commit(&client.me, &conversation, &payload, rng);
+            let tag = *sent.tag();
+            let leave_out = client.left_out(&group)?;
+            let mut transaction = Transaction::default();
+            let sealed = client.seal_in_group(
+                &group,
+                &sent,
+                &leave_out,
+                (now, rng),
+                &mut transaction,
+            )?;
+            let mut counters = client.counters()?;
+            let number = counters.next_outbox;
+            counters.next_outbox = number.checked_add(1).ok_or(SendError::NumbersUsedUp)?;
+            let ordinal = numbering.count_sent(now).ok_or(SendError::NumbersUsedUp)?;
+            numbering.last_chain = sealed.chain;
+            let message = MessageRecord {
+                ordinal,
+                state: Some(MessageState::Sent(take_secret_bytes(sent.encode()))),
+                ..MessageRecord::default()
+            };
+            let index = IndexRecord {
+                ordinal: Some(ordinal),
+                outbox: Some(number),
+                ..IndexRecord::default()
+            };
+            let mut entry = OutboxRecord {
+                ordinal: number,
+                ..OutboxRecord::default()
+            };
+            sealed.fill(&group, &mut entry);
+            transaction.put_record(keys::counters(), &counters);
+            transaction.put_record(keys::conversation(to), &numbering);
+            transaction.put_message(to, &message);
+            client.put_index(&mut transaction, to, tag, &index);
+            transaction.put_record(keys::own_sent(&tag), &sealed.own_sent(&group));
+            transaction.put_record(keys::envelope(number), &entry);
+            if leaves {
+                client.put_group_left(&mut group, &mut transaction);
+            }
+            client.commit(transaction)?;
+            client.keep_peers(sealed.peers);
+            Ok(client.posted_in_group(id, &sealed.fanout, sealed.without, now))
+        })
+    }
+
+    /// A group to which this account may write. What `waits` for the provider may be sealed again
+    /// until the provider knows that this account left: that it leaves is in such a message.
+    pub(in crate::client) fn writable_group(
+        &self,
+        id: &GroupId,
+        waits: bool,
+    ) -> Result<Group, SendError<S::Error>> {
+        let mut group = self.take_group(id)?.ok_or(SendError::NoGroup)?;
+        // CHK-445: only members write that may, and nobody after a fork.
+        match group.standing() {
+            GroupStanding::Member => {}
+            GroupStanding::Left if waits && group.record.tells_leave => {
+                group.set_standing(GroupStanding::Member); // nothing of it is written
+            }
+            GroupStanding::Forked => return Err(SendError::GroupForked),
+            _ => return Err(SendError::NotMember),
+        }
+        let log = group.sendable().ok_or(SendError::NotMember)?;
+        match log.state().may_write(self.me.account.as_str()) {
+            true => Ok(group),
+            false => Err(SendError::MayNotWrite),
+        }
+    }
+
+    /// The numbering of a group's conversation, as it goes on.
+    pub(in crate::client) fn group_numbering(
+        &self,
+        id: &GroupId,
+    ) -> Result<ConversationRecord, StateError<S::Error>> {
+        let mut numbering = match self.numbering(&id.into())? {
+            Some(numbering) => numbering,
+            None => {
+                let first = match self.has_other_devices()? {
+                    true => FIRST_ORDINAL,
+                    false => 0,
+                };
+                ConversationRecord {
+                    group: id.to_bytes().to_vec(),
+                    first_ordinal: first,
+                    next_ordinal: first,
+                    ..ConversationRecord::default()
+                }
+            }
+        };
+        let least = self.counters()?.restarts().saturating_mul(NUMBERS);
+        numbering.next_sequence = numbering.next_sequence.max(least);
+        Ok(numbering)
+    }
+
+    /// Members that said that they leave, as far as the provider knows it: a message is not for
+    /// them.
+    pub(in crate::client) fn left_out(
+        &self,
+        group: &Group,
+    ) -> Result<Vec<AccountId>, StateError<S::Error>> {
+        if group.record.leavers.is_empty() {
+            return Ok(Vec::new());
+        }
+        let record: Option<OwnChainRecord> = self.readable(&keys::own_chain(&group.id))?;
+        let known = record.map(|record| record.left.clone()).unwrap_or_default();
+        let mut leavers: Vec<_> = group.record.leavers.iter().collect();
+        leavers.sort_by_key(|leaver| leaver.left_ms);
+        let others = leavers.iter().map(|leaver| &leaver.account);
+        let others = others.filter(|account| !known.contains(account));
+        let all: Vec<_> = known.iter().chain(others).cloned().collect();
+        Ok(prefix_of_left(group, &all))
+    }
+
+    /// What is posted of a message to a group.
+    pub(in crate::client) fn posted_in_group(
+        &self,
+        id: &GroupId,
+        fanout: &GroupFanout,
+        without: Vec<DeviceAddress>,
+        now: Timestamp,
+    ) -> Outgoing {
+        Outgoing {
+            id: *fanout.tag(),
+            to: id.into(),
+            envelope: fanout.post(self.delivery_key(), &self.me, now),
+            again_for: None,
+            without,
+        }
+    }
+
+    /// What is posted of an entry of the outbox. `None` if it cannot be read, or if it is to be
+    /// sealed again first.
+    pub(in crate::client) fn outgoing_in_group(
+        &self,
+        id: &GroupId,
+        entry: &OutboxRecord,
+        now: Timestamp,
+    ) -> Result<Option<Outgoing>, StateError<S::Error>> {
+        let Ok(fanout) = GroupFanout::decode(&entry.envelope) else {
+            return Ok(None);
+        };
+        if !self.is_on_chain(id, entry.chain, now)? {
+            return Ok(None);
+        }
+        let without = entry.without.iter().filter_map(|one| {
+            let account = AccountId::new(&one.account).ok()?;
+            Some(DeviceAddress::new(account, DeviceId(one.device)))
+        });
+        Ok(Some(self.posted_in_group(id, &fanout, without.collect(), now)))
+    }
+
+    /// The number of the first entry of the outbox of a group that waits for the provider and for
+    /// which `is_it` says so.
+    pub(in crate::client) fn first_waiting(
+        &self,
+        id: &GroupId,
+        is_it: impl Fn(&OutboxRecord) -> bool,
+    ) -> Result<Option<u64>, StateError<S::Error>> {
+        let mut after = None;
+        loop {
+            let page = self.entries(after, ENTRIES_AT_ONCE, |entry| {
+                let is_first = entry.again_for.is_none() && entry.group == id.to_bytes();
+                Some((entry.ordinal, is_first && is_it(entry)))
+            })?;
+            let mut items = page.items.into_iter();
+            if let Some((number, _)) = items.find(|(_, is_it)| *is_it) {
+                return Ok(Some(number));
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Seals again what waits for the provider on a chain that was left, each message in a
+    /// transaction of its own.
+    pub(in crate::client) fn seal_stale(
+        &mut self,
+        id: &GroupId,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), SendError<S::Error>> {
+        let mut last = None;
+        loop {
+            let sealed = self.run(|client| client.seal_first_stale(id, last, now, rng))?;
+            // Each has a higher number than the one before, so the loop ends.
+            match sealed {
+                Some(number) => last = Some(number),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    fn seal_first_stale(
+        &mut self,
+        id: &GroupId,
+        after: Option<u64>,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Option<u64>, SendError<S::Error>> {
+        let record: Option<OwnChainRecord> = self.readable(&keys::own_chain(id))?;
+        let number = record.map(|record| record.number);
+        let is_present = match number {
+            Some(number) => self.is_on_chain(id, number, now)?,
+            None => false,
+        };
+        let stale = self.first_waiting(id, |entry| {
+            let is_later = after.is_none_or(|after| entry.ordinal > after);
+            is_later && !(is_present && Some(entry.chain) == number)
+        })?;
+        let Some(stale) = stale else {
+            return Ok(None);
+        };
+        let entry: Option<OutboxRecord> = self.readable(&keys::envelope(stale))?;
+        let Some(mut entry) = entry else {
+            return Ok(Some(stale));
+        };
+        let group = self.writable_group(id, true)?;
+        let leave_out = self.left_out(&group)?;
+        let mut transaction = Transaction::default();
+        self.seal_entry(&group, &mut entry, &leave_out, (now, rng), &mut transaction)?;
+        Ok(Some(stale))
+    }
+
+    /// Seals the message of an entry again, under its tag, and commits. Returns what is posted.
+    pub(in crate::client) fn seal_entry(
+        &mut self,
+        group: &Group,
+        entry: &mut OutboxRecord,
+        leave_out: &[AccountId],
+        (now, rng): (Timestamp, &mut impl CryptoRng),
+        transaction: &mut Transaction,
+    ) -> Result<Option<Outgoing>, SendError<S::Error>> {
+        let Some(sent) = self.sent_of(&group.id, entry)? else {
+            return Ok(None); // its message was deleted or is damaged
+        };
+        let sealed = self.seal_in_group(group, &sent, leave_out, (now, rng), transaction)?;
+        let outgoing = self.put_again(group, entry, sealed, now, transaction)?;
+        Ok(Some(outgoing))
+    }
+
+    /// Writes an entry whose message was sealed again, and commits.
+    pub(in crate::client) fn put_again(
+        &mut self,
+        group: &Group,
+        entry: &mut OutboxRecord,
+        sealed: super::seal::InGroup,
+        now: Timestamp,
+        transaction: &mut Transaction,
+    ) -> Result<Outgoing, StateError<S::Error>> {
+        sealed.fill(group, entry);
+        let tag = *sealed.fanout.tag();
+        let mut numbering = self.group_numbering(&group.id)?;
+        numbering.last_chain = numbering.last_chain.max(sealed.chain);
+        let key = keys::conversation(&group.id.into());
+        transaction.put_record(key, &numbering);
+        transaction.put_record(keys::own_sent(&tag), &sealed.own_sent(group));
+        transaction.put_record(keys::envelope(entry.ordinal), entry);
+        self.commit(std::mem::take(transaction))?;
+        self.keep_peers(sealed.peers);
+        Ok(self.posted_in_group(&group.id, &sealed.fanout, sealed.without, now))
+    }
+
+    /// The message of an entry that waits for the provider.
+    pub(in crate::client) fn sent_of(
+        &self,
+        id: &GroupId,
+        entry: &OutboxRecord,
+    ) -> Result<Option<SentMessage>, StateError<S::Error>> {
+        let Some(tag) = crate::client::tag_of(&entry.id) else {
+            return Ok(None);
+        };
+        let to = &Conversation::from(id);
+        let index = self.search(to, &tag)?.unwrap_or_default();
+        let Some(ordinal) = index.ordinal else {
+            return Ok(None);
+        };
+        let message: Option<MessageRecord> = self.readable(&keys::message(to, ordinal))?;
+        let sent = message.as_ref().and_then(waiting_sent);
+        Ok(sent.filter(|sent| *sent.tag() == tag))
+    }
+
+    /// Notes that a message to a group is given up before the provider accepted it. Devices that
+    /// were to get the chain with it did not, so the next message begins another one.
+    pub(in crate::client) fn note_given_up(
+        &self,
+        conversation: &Conversation,
+        number: Option<u64>,
+        transaction: &mut Transaction,
+    ) -> Result<(), StateError<S::Error>> {
+        let (Some(id), Some(number)) = (conversation.group(), number) else {
+            return Ok(());
+        };
+        let entry: Option<OutboxRecord> = self.readable(&keys::envelope(number))?;
+        // CHK-448: a message with key slots that is given up ends the chain.
+        match entry {
+            Some(entry) if entry.again_for.is_some() || !gives_chain(&entry) => Ok(()),
+            _ => self.leave_chain(id, transaction),
+        }
+    }
+
+    /// Notes that the provider accepted a message of this device to a group.
+    pub(in crate::client) fn note_group_accepted(
+        &self,
+        conversation: &Conversation,
+        evidence: &Evidence,
+        transaction: &mut Transaction,
+    ) -> Result<(), StateError<S::Error>> {
+        let Some(id) = conversation.group() else {
+            return Ok(());
+        };
+        if let Some(Content::GroupProfile { title, picture }) = evidence.content()
+            && let Some(mut group) = self.take_group(id)?
+            && group.note_profile(&title, &picture, evidence.accepted_at().as_millis())
+        {
+            group.put(transaction);
+        }
+        self.forget_pending_of(id, evidence.tag(), transaction)
+    }
+
+    /// Gives a group another title and picture, by a message to it. Members see it when the message
+    /// opens, and this device when it is confirmed.
+    ///
+    /// # Errors
+    /// As for [`send`](Self::send).
+    pub fn set_group_profile(
+        &mut self,
+        group: &GroupId,
+        title: &str,
+        picture: &[u8],
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Outgoing, SendError<S::Error>> {
+        let content = Content::GroupProfile {
+            title: title.to_owned(),
+            picture: picture.to_vec(),
+        };
+        self.send(group, content, now, rng)
+    }
+}
+
+/// Whether the message of an entry gives the chain to a device.
+pub(super) fn gives_chain(entry: &OutboxRecord) -> bool {
+    let fanout = GroupFanout::decode(&entry.envelope);
+    fanout.map_or(true, |fanout| {
+        let mut slots = fanout.slots().iter();
+        slots.any(|slot| matches!(slot, GroupSlot::Key(_)))
+    })
+}
+
+/// Of the accounts that left, in their order, the first ones that all said so themselves. The
+/// provider takes a message without their devices, and no other devices may be left out.
+pub(super) fn prefix_of_left(group: &Group, left: &[String]) -> Vec<AccountId> {
+    let accounts = left.iter().map_while(|account| {
+        let account = AccountId::new(account).ok()?;
+        group.has_left(&account).then_some(account)
+    });
+    accounts.collect()
+}

@@ -1,0 +1,3 @@
+//! Messages in groups.
+
+mod journey;
