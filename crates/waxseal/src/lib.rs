@@ -251,12 +251,12 @@ pub mod transport;
 pub use channel::{SessionOpener, SessionSealer};
 pub use client::{
     AcceptedEntry, Bundles, Client, ConversationHealth, DamagedRow, DeviceBundle, Direction, Draft,
-    Due, GroupInfo, GroupMember, GroupMismatch, GroupNews, GroupStanding, GroupUpdate, HistoryChunk,
-    HistoryExport, HistoryImport, HistoryProgress, KeptPromise, KeptReceipt, Leaving, LinkUnderWay,
-    MAX_RECEIVED_AT_ONCE, Message, Mismatch, NotDelivered, Notice, Outgoing, OutgoingEntry,
-    OutgoingReport, Page, PeerState, PromiseState, Rebased, Received, Recreated, ReportId,
-    RosterChange, SetBack, Started, Status, Synced, Upkeep, Waiting, WantedBundles, Welcome,
-    WholeGroup,
+    Due, GroupInfo, GroupMember, GroupMismatch, GroupNews, GroupStanding, GroupUpdate,
+    HistoryChunk, HistoryExport, HistoryImport, HistoryProgress, KeptPromise, KeptReceipt, Leaving,
+    LinkUnderWay, MAX_RECEIVED_AT_ONCE, Message, Mismatch, NotDelivered, Notice, Outgoing,
+    OutgoingEntry, OutgoingReport, Page, PeerState, PromiseState, Rebased, Received, Recreated,
+    ReportId, RosterChange, SetBack, Started, Status, Synced, Upkeep, Waiting, WantedBundles,
+    Welcome, WholeGroup,
 };
 pub use conversation::Conversation;
 #[cfg(feature = "courier")]

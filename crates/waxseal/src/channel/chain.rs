@@ -12,8 +12,8 @@
 //! account the sender goes by.
 
 use rand_core::CryptoRng;
-use waxseal_core::limits::CHAIN_MAC_LEN;
 use waxseal_core::errors::{ChainOpenError, ChainSealError, DecryptError};
+use waxseal_core::limits::CHAIN_MAC_LEN;
 use waxseal_core::{
     ChainClaims, ChainKeys, ChainSlot, IdentityKey, OwnChain, PeerChains, PendingKeys,
 };
@@ -123,7 +123,11 @@ impl<K: KeySlots> SealingGroupChannel for ChainSealer<'_, K> {
                     }
                 }
             };
-            let slot = if target.is_blank { GroupSlot::Empty } else { slot };
+            let slot = if target.is_blank {
+                GroupSlot::Empty
+            } else {
+                slot
+            };
             room = room.saturating_sub(match &slot {
                 GroupSlot::Key(slot) => slot.len().saturating_add(2),
                 _ => 0,

@@ -185,9 +185,7 @@ impl<S: Store> Client<S> {
         let may_have = match (with.group(), entry) {
             (_, None) => false,
             (None, Some(_)) => true,
-            (Some(group), Some(identity)) => {
-                self.may_have_again(group, account, &identity, &id)?
-            }
+            (Some(group), Some(identity)) => self.may_have_again(group, account, &identity, &id)?,
         };
         if !may_have {
             self.keep_pair(pair);

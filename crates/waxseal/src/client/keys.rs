@@ -366,8 +366,11 @@ pub(super) fn damage(key: &Key) -> Damage {
         (b'2' | b'3', _) => return Damage::Promise,
         (b'n' | b'p' | b'x' | b'z' | b'6' | b'7' | b'8' | b'J', Row::Name(name)) => name,
         (b'v', Row::Name(name)) => name.get(1..).unwrap_or_default(),
-        (b'd' | b'g' | b's' | b'm' | b'i' | b'j' | b'q' | b't' | b'w' | b'y' | b'I' | b'K'
-        | b'E' | b'N' | b'T', _) => rest,
+        (
+            b'd' | b'g' | b's' | b'm' | b'i' | b'j' | b'q' | b't' | b'w' | b'y' | b'I' | b'K'
+            | b'E' | b'N' | b'T',
+            _,
+        ) => rest,
         _ => return Damage::Account,
     };
     let named = Conversation::split_name(name).map(|(named, _)| named);

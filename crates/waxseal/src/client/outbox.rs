@@ -407,7 +407,9 @@ enum Found {
 }
 
 fn is_earlier(record: &OutboxRecord) -> bool {
-    record.again_for.is_none() && record.group.is_empty() && record.envelope.first() != Some(&PRESENT_VERSION)
+    record.again_for.is_none()
+        && record.group.is_empty()
+        && record.envelope.first() != Some(&PRESENT_VERSION)
 }
 
 fn waiting_of(record: &OutboxRecord) -> Option<Waiting> {

@@ -171,8 +171,7 @@ impl<S: Store> Client<S> {
         // Check the length, parse, authenticate: the provider must vouch for stamp, sender and time
         // before anything is opened.
         let delivery = Delivery::decode(delivery)?;
-        let delivery =
-            delivery.authenticate_in_groups(self.delivery_key(), &self.me, |_| true)?;
+        let delivery = delivery.authenticate_in_groups(self.delivery_key(), &self.me, |_| true)?;
         let arrival = Arrival::of(&delivery);
         if let Some(group) = arrival.group {
             return self.receive_in_group(batch, &group, &delivery, &arrival);
@@ -397,15 +396,13 @@ impl<S: Store> Client<S> {
                 peer.map_or(0, |peer| peer.conversation.deleted_before_ms)
             }
         };
-        Ok(
-            match before_ms {
-                0 => false,
-                before if is_repeat => accepted_ms < before.saturating_add(POSTED_AGAIN_MS),
-                before => {
-                    accepted_ms < before || self.is_recent(&arrival.conversation(), &arrival.id)?
-                }
-            },
-        )
+        Ok(match before_ms {
+            0 => false,
+            before if is_repeat => accepted_ms < before.saturating_add(POSTED_AGAIN_MS),
+            before => {
+                accepted_ms < before || self.is_recent(&arrival.conversation(), &arrival.id)?
+            }
+        })
     }
 
     /// Drops a delivery that does not open.

@@ -84,4 +84,9 @@ pub(crate) struct WithoutRecord {
     pub(crate) device: u32,
 }
 
-quiet_debug!(OwnChainRecord, PeerChainsRecord, TargetsRecord, WithoutRecord);
+quiet_debug!(
+    OwnChainRecord,
+    PeerChainsRecord,
+    TargetsRecord,
+    WithoutRecord
+);

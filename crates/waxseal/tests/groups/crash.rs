@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::support::{Net, first};
 
 /// A store that fails in one commit, and in all later ones.
-struct Failing {
+pub(crate) struct Failing {
     inner: MemoryStore,
     commits_left: usize,
     /// Whether the commit that fails first is applied nevertheless.
@@ -18,7 +18,7 @@ struct Failing {
 }
 
 #[derive(Debug)]
-struct Failed;
+pub(crate) struct Failed;
 
 impl fmt::Display for Failed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -63,7 +63,7 @@ impl Store for Failing {
 
 /// Runs `call` on a copy of a store with a stop at each commit, before and after it, until one run
 /// is not stopped. Returns the records after each stop, and how many commits there were.
-fn stopped(
+pub(crate) fn stopped(
     records: &Records,
     mut call: impl FnMut(&mut Client<Failing>) -> bool,
 ) -> (Vec<Records>, usize) {

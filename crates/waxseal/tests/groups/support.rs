@@ -135,6 +135,13 @@ impl Net {
     /// Posts a direct message, and confirms its receipt.
     pub(crate) fn post(&mut self, from: &DeviceAddress, outgoing: &Outgoing) {
         self.wait(1);
+        if let (Some(target), Some(_)) = (&outgoing.again_for, outgoing.to.account()) {
+            let (stamped, receipt) = self.world.post_again(from, &outgoing.envelope).unwrap();
+            let queue = self.queues.entry(target.clone()).or_default();
+            queue.push_back(stamped.encode());
+            self.client(from).confirm(&outgoing.to, &receipt).unwrap();
+            return;
+        }
         let Some(to) = outgoing.to.account() else {
             self.to_groups.push((from.clone(), outgoing.clone()));
             return;

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use waxseal::errors::{ReceiveError, RetargetError, SendError};
+use waxseal::reporting::relay::{PostedGroup, StampedGroup};
 use waxseal::{
-    Advice, DeviceAddress, Draft, FrankingTag, GroupId, GroupMismatch, Outgoing, Received,
+    Advice, DeviceAddress, Draft, FrankingTag, GroupId, GroupMismatch, GroupStanding, MemoryStore,
+    Outgoing, Received, Timestamp,
 };
-use waxseal_world::{GroupPostRefused, QueuedGroup};
+use waxseal_world::{GroupPostRefused, QueuedGroup, snapshot};
 
 use crate::support::{Device, Net, first};
 
@@ -40,14 +42,23 @@ impl Talk {
     }
 
     pub(crate) fn in_group(net: Net, group: GroupId) -> Self {
-        Self {
+        let mut talk = Self {
             net,
             group,
             queues: BTreeMap::new(),
             shown: BTreeMap::new(),
             retargeted: 0,
             dropped: Vec::new(),
+        };
+        // All know each other, and the newest state.
+        let devices: Vec<_> = talk.net.clients.keys().cloned().collect();
+        for device in devices {
+            if talk.net.standing(&device, &group) == Some(GroupStanding::Member) {
+                talk.net.fetch(&device, &group);
+                talk.prepare(&device);
+            }
         }
+        talk
     }
 
     pub(crate) fn client(&mut self, device: &DeviceAddress) -> &mut Device {
@@ -146,6 +157,47 @@ impl Talk {
             queue.push_back(Queued::Group(queued));
         }
         Ok(receipt)
+    }
+
+    /// What a relay does that helps someone: it stamps what was sealed at any time, for devices
+    /// with one each of these accounts.
+    pub(crate) fn collude(
+        &mut self,
+        from: &DeviceAddress,
+        outgoing: &Outgoing,
+        to: &[&str],
+        at: Timestamp,
+    ) -> BTreeMap<DeviceAddress, Queued> {
+        let world = &self.net.world;
+        let posted = PostedGroup::decode(&outgoing.envelope).unwrap();
+        let posted = posted.authenticate(&world.key(from), from, world.now);
+        let posted = posted.unwrap();
+        let digest = posted.stamp().targets_digest;
+        let devices = to.iter().map(|name| first(name)).collect();
+        let targeted = posted.for_targets(devices, &digest).unwrap();
+        let claim = world.stamp_keys.stamp_group(&targeted, at).unwrap();
+        let (stamped, slots) = StampedGroup::fan_out(claim, targeted).unwrap();
+        let slots = slots.into_iter().map(|(device, slot)| {
+            let stamped = stamped.clone();
+            (device, Queued::Group(QueuedGroup { stamped, slot }))
+        });
+        slots.collect()
+    }
+
+    /// A device receives one delivery. Returns the error, if it is refused.
+    pub(crate) fn refuses(
+        &mut self,
+        device: &DeviceAddress,
+        queued: &Queued,
+    ) -> ReceiveError<std::convert::Infallible> {
+        let delivery = self.hand_out(device, queued);
+        self.client(device).receive(&delivery).unwrap_err()
+    }
+
+    /// Another client with a copy of a device's store.
+    pub(crate) fn copy(&mut self, device: &DeviceAddress) -> Device {
+        let records = snapshot(self.client(device));
+        Device::open(MemoryStore::from_records(records)).unwrap()
     }
 
     /// Seals a message for those that the relay names.

@@ -101,13 +101,8 @@ impl<S: Store> Client<S> {
             transaction.put_message(conversation, &message);
             client.put_index(&mut transaction, conversation, *tag, &index_now);
             let leave_out = client.left_out(&group)?;
-            let sealed: Option<Outgoing> = client.seal_entry(
-                &group,
-                &mut entry,
-                &leave_out,
-                (now, rng),
-                &mut transaction,
-            )?;
+            let sealed: Option<Outgoing> =
+                client.seal_entry(&group, &mut entry, &leave_out, (now, rng), &mut transaction)?;
             Ok(sealed.map(|sealed| sealed.id))
         })
     }
@@ -128,11 +123,13 @@ impl<S: Store> Client<S> {
         }
         let time = self.roster_time(now)?;
         let unanswered = self.look_at_peer(account, |peer| {
-            let counting: Vec<_> = time.counting(peer.roster()?).map(|entry| entry.id).collect();
+            let counting: Vec<_> = time
+                .counting(peer.roster()?)
+                .map(|entry| entry.id)
+                .collect();
             let devices = peer.devices.iter();
-            let counted = devices.filter(|(id, device)| {
-                counting.contains(&id.0) && device.can_send()
-            });
+            let counted =
+                devices.filter(|(id, device)| counting.contains(&id.0) && device.can_send());
             let times = counted.map(|(_, device)| device.record.unanswered_ms);
             times.filter(|unanswered_ms| *unanswered_ms != 0).min()
         })?;
@@ -162,11 +159,16 @@ impl<S: Store> Client<S> {
     fn is_fellow_member(&self, account: &AccountId) -> Result<bool, StateError<S::Error>> {
         let mut after: Option<Cursor> = None;
         loop {
-            let page = self.page(&keys::groups(), after.as_ref(), GROUPS_AT_ONCE, |_, bytes| {
-                let group = Group::of(records::decode::<GroupRecord>(bytes)?)?;
-                let state = group.sendable().map(|log| log.state());
-                Some(state.is_some_and(|state| state.is_member(account.as_str())))
-            })?;
+            let page = self.page(
+                &keys::groups(),
+                after.as_ref(),
+                GROUPS_AT_ONCE,
+                |_, bytes| {
+                    let group = Group::of(records::decode::<GroupRecord>(bytes)?)?;
+                    let state = group.sendable().map(|log| log.state());
+                    Some(state.is_some_and(|state| state.is_member(account.as_str())))
+                },
+            )?;
             if page.items.contains(&true) {
                 return Ok(true);
             }
@@ -188,10 +190,15 @@ impl<S: Store> Client<S> {
         let mut after: Option<Cursor> = None;
         loop {
             let page = self.look(|client| {
-                client.page(&keys::groups(), after.as_ref(), GROUPS_AT_ONCE, |_, bytes| {
-                    let group = Group::of(records::decode::<GroupRecord>(bytes)?)?;
-                    Some((group.id, group.standing()))
-                })
+                client.page(
+                    &keys::groups(),
+                    after.as_ref(),
+                    GROUPS_AT_ONCE,
+                    |_, bytes| {
+                        let group = Group::of(records::decode::<GroupRecord>(bytes)?)?;
+                        Some((group.id, group.standing()))
+                    },
+                )
             })?;
             for (id, standing) in &page.items {
                 if matches!(standing, GroupStanding::Member | GroupStanding::Left) {

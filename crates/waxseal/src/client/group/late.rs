@@ -48,9 +48,8 @@ impl Group {
         // the message no later than the entry that removed the sender.
         self.check_membership(from, sealed, NotTaken::NotMember)?;
         let state = self.log.as_ref().map(|log| log.state());
-        let may_write = state.is_some_and(|state| {
-            state.may_write(from.as_str()) || !state.is_member(from.as_str())
-        });
+        let may_write = state
+            .is_some_and(|state| state.may_write(from.as_str()) || !state.is_member(from.as_str()));
         // CHK-454: who may not write any more wrote before the next entry.
         match may_write || sealed.accepted_ms <= self.next_entry_ms(sealed.version) {
             true => Ok(()),

@@ -18,9 +18,7 @@ use crate::client::notices::Kind;
 use crate::client::peers::damaged;
 use crate::client::receive::{Arrival, Batch, InBatch, Received, Sending, Spoiled, is_repeat};
 use crate::client::{Client, keys};
-use crate::error::{
-    Damage, ReceiveError, StateError, can_be_asked, can_be_asked_in_group,
-};
+use crate::error::{Damage, ReceiveError, StateError, can_be_asked, can_be_asked_in_group};
 use crate::records::{
     IndexRecord, MessageRecord, MessageState, OwnSentRecord, UnopenedRecord, take_secret_bytes,
 };
@@ -152,7 +150,8 @@ impl<S: Store> Client<S> {
                 return Err(ReceiveError::UnknownDevice { device });
             }
         };
-        let opened = self.open_in_group(batch, id, delivery, (arrival, skips), (&outside, identity));
+        let opened =
+            self.open_in_group(batch, id, delivery, (arrival, skips), (&outside, identity));
         let opened = match opened {
             Err(_) if is_known => return Ok(arrival.duplicate()),
             opened => opened?,
@@ -337,9 +336,9 @@ impl<S: Store> Client<S> {
             peer.device_mut(device).sessions = none;
         }
         batch.chains.insert(place, chains);
-        let roster = claims.as_ref().and_then(|claims| {
-            RosterClaim::from_bytes(&claims.roster)
-        });
+        let roster = claims
+            .as_ref()
+            .and_then(|claims| RosterClaim::from_bytes(&claims.roster));
         let in_header = Preamble {
             sender: roster,
             recipient: None,
@@ -567,9 +566,7 @@ impl<S: Store> Client<S> {
     ) -> Result<(), StateError<S::Error>> {
         match spoiled {
             Spoiled::Nothing => Ok(()),
-            Spoiled::Unopened(arrival) => {
-                self.note_unopened(batch, &arrival)
-            }
+            Spoiled::Unopened(arrival) => self.note_unopened(batch, &arrival),
             Spoiled::News(id) => {
                 if let Some(mut group) = self.take_group(&id)? {
                     self.note_group_news_wanted(&mut group, &mut batch.transaction);

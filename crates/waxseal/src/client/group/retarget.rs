@@ -9,11 +9,11 @@ use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
 use waxseal_roster::RosterVersion;
 use waxseal_roster::group::GroupId;
 
+use super::Group;
 use super::news::GroupNews;
 use super::seal::{InGroup, claim_of};
 use super::send::{gives_chain, prefix_of_left};
 use super::slots::Sessions;
-use super::Group;
 use crate::channel::KeySlots as _;
 use crate::client::notices::Kind;
 use crate::client::retarget::MAX_ROUNDS;
@@ -162,16 +162,18 @@ impl<S: Store> Client<S> {
             return Ok(());
         };
         let mut sending = self.take_sending(id)?;
-        let names = left.iter().take(MAX_NAMED).map(|one| one.as_str().to_owned());
+        let names = left
+            .iter()
+            .take(MAX_NAMED)
+            .map(|one| one.as_str().to_owned());
         let names: Vec<_> = names.collect();
         if sending.record.left == names {
             return Ok(());
         }
         let mut transaction = Transaction::default();
         let state = group.log.as_ref().map(|log| log.state());
-        let is_member = |account: &AccountId| {
-            state.is_some_and(|state| state.is_member(account.as_str()))
-        };
+        let is_member =
+            |account: &AccountId| state.is_some_and(|state| state.is_member(account.as_str()));
         for account in left.iter().take(MAX_NAMED) {
             // CHK-450: that a member left counts by its own word. The provider's alone is told.
             if is_member(account) && !group.has_left(account) {
@@ -298,6 +300,12 @@ impl<S: Store> Client<S> {
             peer.put(account, transaction);
         }
         let me = &self.me.account;
-        Ok(Some(InGroup::new(fanout, entry.chain, &recipients, me, peers)))
+        Ok(Some(InGroup::new(
+            fanout,
+            entry.chain,
+            &recipients,
+            me,
+            peers,
+        )))
     }
 }

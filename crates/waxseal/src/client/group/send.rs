@@ -20,6 +20,9 @@ use crate::records::{
 };
 use crate::store::{Store, Transaction};
 
+/// How often a message is sealed, while others are sealed again before it.
+const TRIES: usize = 4;
+
 /// Entries of the outbox that are read at once: each can be long.
 const ENTRIES_AT_ONCE: usize = 8;
 
@@ -32,65 +35,89 @@ impl<S: Store> Client<S> {
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<Outgoing, SendError<S::Error>> {
-        self.seal_stale(id, now, rng)?;
-        self.run(|client| {
-            let mut group = client.writable_group(id, false)?;
-            let leaves = matches!(draft.content(), Content::GroupLeave);
-            if leaves {
-                client.check_group_leave(&group).map_err(|error| match error {
+        for _ in 0..TRIES {
+            self.seal_stale(id, now, rng)?;
+            if let Some(outgoing) = self.run(|client| client.send_once(id, draft, now, rng))? {
+                return Ok(outgoing);
+            }
+        }
+        Err(SendError::NumbersUsedUp)
+    }
+
+    /// Sends a message to a group. `None` if it began another chain while others wait on the one
+    /// before: these are sealed again first, so that the keys of the chain come with the first.
+    fn send_once(
+        &mut self,
+        id: &GroupId,
+        draft: &Draft,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Option<Outgoing>, SendError<S::Error>> {
+        let client = self;
+        let before: Option<OwnChainRecord> = client.readable(&keys::own_chain(id))?;
+        let before = before.map(|before| before.number);
+        let mut group = client.writable_group(id, false)?;
+        let leaves = matches!(draft.content(), Content::GroupLeave);
+        if leaves {
+            client
+                .check_group_leave(&group)
+                .map_err(|error| match error {
                     EditGroupError::LastAdmin => SendError::LastAdmin,
                     EditGroupError::State(error) => SendError::State(error),
                     _ => SendError::NotMember,
                 })?;
-            }
-            let to = &Conversation::from(id);
-            let mut numbering = client.group_numbering(id)?;
-            let payload = draft.clone().payload(&numbering, now)?;
-            let conversation = ConversationId::from_bytes(id.to_bytes());
-            let sent = SentMessage::commit(&client.me, &conversation, &payload, rng);
-            let tag = *sent.tag();
-            let leave_out = client.left_out(&group)?;
+        }
+        let to = &Conversation::from(id);
+        let mut numbering = client.group_numbering(id)?;
+        let payload = draft.clone().payload(&numbering, now)?;
+        let conversation = ConversationId::from_bytes(id.to_bytes());
+        let sent = SentMessage::commit(&client.me, &conversation, &payload, rng);
+        let tag = *sent.tag();
+        let leave_out = client.left_out(&group)?;
+        let mut transaction = Transaction::default();
+        let sealed =
+            client.seal_in_group(&group, &sent, &leave_out, (now, rng), &mut transaction)?;
+        if before.is_some_and(|before| before != sealed.chain)
+            && client.first_waiting(id, |_| true)?.is_some()
+        {
             let mut transaction = Transaction::default();
-            let sealed = client.seal_in_group(
-                &group,
-                &sent,
-                &leave_out,
-                (now, rng),
-                &mut transaction,
-            )?;
-            let mut counters = client.counters()?;
-            let number = counters.next_outbox;
-            counters.next_outbox = number.checked_add(1).ok_or(SendError::NumbersUsedUp)?;
-            let ordinal = numbering.count_sent(now).ok_or(SendError::NumbersUsedUp)?;
-            numbering.last_chain = sealed.chain;
-            let message = MessageRecord {
-                ordinal,
-                state: Some(MessageState::Sent(take_secret_bytes(sent.encode()))),
-                ..MessageRecord::default()
-            };
-            let index = IndexRecord {
-                ordinal: Some(ordinal),
-                outbox: Some(number),
-                ..IndexRecord::default()
-            };
-            let mut entry = OutboxRecord {
-                ordinal: number,
-                ..OutboxRecord::default()
-            };
-            sealed.fill(&group, &mut entry);
-            transaction.put_record(keys::counters(), &counters);
-            transaction.put_record(keys::conversation(to), &numbering);
-            transaction.put_message(to, &message);
-            client.put_index(&mut transaction, to, tag, &index);
-            transaction.put_record(keys::own_sent(&tag), &sealed.own_sent(&group));
-            transaction.put_record(keys::envelope(number), &entry);
-            if leaves {
-                client.put_group_left(&mut group, &mut transaction);
-            }
+            client.leave_chain(id, &mut transaction)?;
             client.commit(transaction)?;
-            client.keep_peers(sealed.peers);
-            Ok(client.posted_in_group(id, &sealed.fanout, sealed.without, now))
-        })
+            return Ok(None);
+        }
+        let mut counters = client.counters()?;
+        let number = counters.next_outbox;
+        counters.next_outbox = number.checked_add(1).ok_or(SendError::NumbersUsedUp)?;
+        let ordinal = numbering.count_sent(now).ok_or(SendError::NumbersUsedUp)?;
+        numbering.last_chain = sealed.chain;
+        let message = MessageRecord {
+            ordinal,
+            state: Some(MessageState::Sent(take_secret_bytes(sent.encode()))),
+            ..MessageRecord::default()
+        };
+        let index = IndexRecord {
+            ordinal: Some(ordinal),
+            outbox: Some(number),
+            ..IndexRecord::default()
+        };
+        let mut entry = OutboxRecord {
+            ordinal: number,
+            ..OutboxRecord::default()
+        };
+        sealed.fill(&group, &mut entry);
+        transaction.put_record(keys::counters(), &counters);
+        transaction.put_record(keys::conversation(to), &numbering);
+        transaction.put_message(to, &message);
+        client.put_index(&mut transaction, to, tag, &index);
+        transaction.put_record(keys::own_sent(&tag), &sealed.own_sent(&group));
+        transaction.put_record(keys::envelope(number), &entry);
+        if leaves {
+            client.put_group_left(&mut group, &mut transaction);
+        }
+        client.commit(transaction)?;
+        client.keep_peers(sealed.peers);
+        let outgoing = client.posted_in_group(id, &sealed.fanout, sealed.without, now);
+        Ok(Some(outgoing))
     }
 
     /// A group to which this account may write. What `waits` for the provider may be sealed again
@@ -196,7 +223,12 @@ impl<S: Store> Client<S> {
             let account = AccountId::new(&one.account).ok()?;
             Some(DeviceAddress::new(account, DeviceId(one.device)))
         });
-        Ok(Some(self.posted_in_group(id, &fanout, without.collect(), now)))
+        Ok(Some(self.posted_in_group(
+            id,
+            &fanout,
+            without.collect(),
+            now,
+        )))
     }
 
     /// The number of the first entry of the outbox of a group that waits for the provider and for

@@ -52,7 +52,7 @@ impl<'a> Sessions<'a> {
                 let has_chain = chain.given_at(&device.identity).is_some();
                 let gets = has_chain || self.can_give(device);
                 ChainTarget {
-                    identity: gets.then(|| device.identity),
+                    identity: gets.then_some(device.identity),
                     is_blank: device.has_conflict,
                 }
             })

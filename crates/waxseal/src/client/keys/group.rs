@@ -93,11 +93,7 @@ pub(in crate::client) fn group_targets(group: &GroupId, digest: &[u8]) -> Key {
     Key::new(all_group_targets(group), Row::Name(digest.to_vec()))
 }
 
-pub(in crate::client) fn withheld(
-    group: &GroupId,
-    tag: &FrankingTag,
-    sender: &AccountId,
-) -> Key {
+pub(in crate::client) fn withheld(group: &GroupId, tag: &FrankingTag, sender: &AccountId) -> Key {
     let name = [tag.as_bytes().as_slice(), &name_of(sender)].concat();
     Key::new(super::indices(&group.into()), Row::Name(name))
 }

@@ -60,9 +60,10 @@ impl Arrival {
         let (with, group) = match &context.audience {
             Audience::Direct(recipient) if is_own => (recipient, None),
             Audience::Direct(_) => (&sender.account, None),
-            Audience::Group(group) => {
-                (&sender.account, Some(GroupId::from_bytes(*group.as_bytes())))
-            }
+            Audience::Group(group) => (
+                &sender.account,
+                Some(GroupId::from_bytes(*group.as_bytes())),
+            ),
         };
         Self {
             sender: sender.clone(),

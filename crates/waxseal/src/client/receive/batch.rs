@@ -137,7 +137,10 @@ impl Batch {
 
 impl<S: Store> Client<S> {
     /// Persists before a message is shown and its delivery acknowledged.
-    pub(in crate::client) fn commit_batch(&mut self, mut batch: Batch) -> Result<(), StateError<S::Error>> {
+    pub(in crate::client) fn commit_batch(
+        &mut self,
+        mut batch: Batch,
+    ) -> Result<(), StateError<S::Error>> {
         self.put_times(&mut batch)?;
         for (account, one) in &mut batch.peers {
             if one.is_changed {

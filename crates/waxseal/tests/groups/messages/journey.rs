@@ -137,6 +137,10 @@ fn a_member_says_that_it_leaves_and_is_removed() {
         ["alice", "carol"]
     );
     talk.say_all("carol", "two");
+    assert_eq!(
+        talk.net.members(&first("carol"), &group),
+        ["alice", "carol"]
+    );
     assert_eq!(talk.shown(&bob), ["alice: one"]);
     assert_eq!(talk.shown(&first("alice")), ["carol: two"]);
 }
