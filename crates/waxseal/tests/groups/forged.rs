@@ -20,11 +20,11 @@ fn row_47_chk437_a_seed_of_another_account_than_an_admins_or_that_does_not_fit_i
     let wrong = AuthoritySeed::generate(&mut net.world.rng);
     let mut mallory = Insider::join(&mut net, &group, "bob", Role::Member);
     let told = |seed: &AuthoritySeed, version| Control {
-        authority: Some(AuthorityRecord {
+        authority: Some(Box::new(AuthorityRecord {
             seed: Zeroizing::new(*seed.to_bytes()),
             group: ConversationId::from_bytes(group.to_bytes()),
             version,
-        }),
+        })),
         ..Control::default()
     };
     net.fetch(&first("bob"), &group);
