@@ -1,10 +1,13 @@
 //! Groups: which ones this account is in, and how it stands to each.
 //!
 //! A group is a log of signed entries: see `waxseal-roster`. `create` founds one, `edit` changes
-//! it, and `entries` signs the changes and posts them. `news` takes what others changed. `invite`
-//! brings accounts in, `welcome` tells them and the own devices, `authority` keeps the key of the
-//! admins, `leave` leaves, and `profile` has the title.
+//! it, `signing` signs the changes (`ops`), and `entries` posts them. `news` takes what others
+//! changed (`accepted`), and `taking` stores it. `invite` brings accounts in, `welcome` and
+//! `authority` hear who is in and which key counts, `telling` tells it, `needs` sees what is
+//! lacking. `rosters` has the members' devices, `members` who was in when. `leave` leaves, and
+//! `profile` has the title.
 
+mod accepted;
 mod again;
 mod authority;
 mod chains;
@@ -16,6 +19,7 @@ mod kept;
 mod late;
 mod leave;
 mod members;
+mod needs;
 mod news;
 mod open;
 mod ops;
@@ -25,21 +29,26 @@ mod retarget;
 mod rosters;
 mod seal;
 mod send;
+mod signing;
 mod slots;
 mod taking;
 mod targets;
+mod telling;
+mod update;
 mod waiting;
 mod welcome;
 
 use waxseal_reporting::AccountId;
 use waxseal_roster::group::{GroupId, GroupLog, GroupPolicy, Role};
 
+pub use self::accepted::AcceptedEntry;
 pub(super) use self::chains::put_peer_chains;
 pub use self::edit::Recreated;
-pub use self::entries::{AcceptedEntry, OutgoingEntry};
-pub use self::news::{GroupNews, GroupUpdate, WholeGroup};
+pub use self::entries::OutgoingEntry;
+pub use self::news::{GroupNews, WholeGroup};
 pub use self::retarget::GroupMismatch;
-pub(super) use self::welcome::control_of_group;
+pub(super) use self::telling::control_of_group;
+pub use self::update::GroupUpdate;
 use super::page::Page;
 use super::peers::Peer;
 use super::{Client, keys};

@@ -273,8 +273,8 @@ impl<S: Store> Client<S> {
         }
     }
 
-    /// The newest roster of the account key that is pinned for an account, and whether there are two
-    /// of its version. Reads the contact alone.
+    /// The newest roster of the account key that is pinned for an account, and whether there are
+    /// two of its version. Reads the contact alone.
     pub(super) fn pinned_roster(
         &self,
         account: &AccountId,

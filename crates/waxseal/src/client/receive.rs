@@ -5,6 +5,7 @@ mod batch;
 mod claims;
 mod kept;
 mod received;
+mod sending;
 
 use std::collections::btree_map::Entry;
 
@@ -15,9 +16,9 @@ use waxseal_reporting::recipient::{OpenError, Opened, open_any};
 use waxseal_reporting::relay::Delivery;
 
 pub(super) use self::arrival::Arrival;
-pub(super) use self::arrival::Sending;
 pub(super) use self::batch::{Batch, InBatch, Spoiled};
 pub use self::received::Received;
+pub(super) use self::sending::Sending;
 use super::Client;
 use super::peers::{Peer, damaged};
 use crate::channel::{Preamble, SessionOpener};

@@ -28,8 +28,8 @@ const MAX_NEWS: usize = 32;
 
 impl<S: Store> Client<S> {
     /// Seals a message of the outbox for the devices that it is for now, after the relay answered
-    /// that they are others. Returns the same message, to post again. For a message to a group, call
-    /// [`retarget_in_group`](Self::retarget_in_group).
+    /// that they are others. Returns the same message, to post again. For a message to a group,
+    /// call [`retarget_in_group`](Self::retarget_in_group).
     ///
     /// The relay has stamped nothing, and queued nothing. The message keeps its identifier, and
     /// what was sealed for devices that stay. A device whose bundle is unusable gets no key. A

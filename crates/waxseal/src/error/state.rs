@@ -32,8 +32,9 @@ pub enum Damage {
     /// The sessions, the pinned identity or the numbering of this peer. Call
     /// [`Client::reset_peer`](crate::Client::reset_peer), then start over with the peer.
     Peer(AccountId),
-    /// The numbering of this group's messages, or which of them are being deleted. Nothing more is
-    /// received or sent in the group; the messages stay, and can be read and reported.
+    /// What is known of this group, the numbering of its messages, or which of them are being
+    /// deleted. Nothing more is received or sent in the group; the messages stay, and can be read
+    /// and reported.
     Group(GroupId),
     /// A message of this conversation. It is lost: call
     /// [`Client::delete_message`](crate::Client::delete_message), or

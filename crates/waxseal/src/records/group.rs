@@ -218,7 +218,7 @@ pub(crate) struct OpRecord {
 }
 
 /// What another account, or the own devices, are to be told of a group. Deleted an hour after it
-/// was told, so that nobody can ask all the time.
+/// was told, so that nobody is told the same version all the time.
 #[derive(Clone, PartialEq, prost::Message)]
 #[prost(skip_debug)]
 pub(crate) struct GroupTellRecord {
@@ -236,6 +236,9 @@ pub(crate) struct GroupTellRecord {
     /// When it was last told or asked, in milliseconds. 0 if it was not.
     #[prost(uint64, tag = "5")]
     pub(crate) told_ms: u64,
+    /// Which version of the group it was told.
+    #[prost(uint64, tag = "6")]
+    pub(crate) told_version: u64,
 }
 
 quiet_debug!(

@@ -4,7 +4,8 @@ use waxseal::reporting::ConversationId;
 use waxseal::reporting::sender::{Control, StateWanted};
 use waxseal_roster::group::Role;
 
-use crate::support::{HOUR_MS, Insider, Net, first};
+use crate::insider::Insider;
+use crate::support::{HOUR_MS, Net, first};
 
 #[test]
 fn chk443_only_a_member_is_told_the_state_and_once_an_hour() {
@@ -22,7 +23,7 @@ fn chk443_only_a_member_is_told_the_state_and_once_an_hour() {
         upkeep.outgoing.len() + upkeep.bundles.len()
     };
     net.run();
-    let mut stranger = Insider::new(&mut net, "alice");
+    let mut stranger = Insider::new(&mut net, "eve", "alice");
     stranger.tell(&mut net, "alice", &wanted);
     assert_eq!(answers(&mut net), 0);
     let mut member = Insider::join(&mut net, &group, "alice", Role::Member);

@@ -9,7 +9,8 @@ use waxseal_roster::group::{GroupOp, Role};
 use waxseal_world::{account, snapshot};
 
 use crate::attacks::{news, refused};
-use crate::support::{HOUR_MS, Insider, Net, accounts, first};
+use crate::insider::Insider;
+use crate::support::{HOUR_MS, Net, accounts, first};
 
 /// A welcome to the newest state of a group.
 fn welcome(net: &Net, group: &GroupId) -> Control {
@@ -151,7 +152,7 @@ fn chk433_after_a_fetch_that_brought_nothing_newer_none_is_made_for_an_hour() {
 #[test]
 fn chk444_only_an_account_that_this_device_invited_is_added() {
     let (mut net, group) = Net::of_group(&["alice", "bob"]);
-    let mut mallory = Insider::new(&mut net, "alice");
+    let mut mallory = Insider::new(&mut net, "mallory", "alice");
     let acceptance = Content::Acceptance {
         group: ConversationId::from_bytes(group.to_bytes()),
     };

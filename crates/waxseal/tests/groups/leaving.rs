@@ -34,6 +34,22 @@ fn chk442_the_last_admin_does_not_leave() {
 }
 
 #[test]
+fn who_left_and_is_invited_again_comes_back() {
+    let (mut net, group) = Net::of_group(&["alice", "bob"]);
+    let (alice, bob) = (first("alice"), first("bob"));
+    net.client(&bob).leave_group(&group).unwrap();
+    net.run();
+    let entry = net.call(&alice, |client, now, rng| {
+        client.remove_member(&group, &account("bob"), now, rng)
+    });
+    net.post_entry(&alice, &entry.unwrap().unwrap());
+    // Bob does not know yet that he was removed.
+    assert_eq!(net.standing(&bob, &group), Some(GroupStanding::Left));
+    net.join(&group, "alice", "bob");
+    assert_eq!(net.info(&bob, &group).version, 4);
+}
+
+#[test]
 fn who_is_alone_in_a_group_leaves_it() {
     let mut net = Net::of(&["alice"]);
     let alice = first("alice");
@@ -46,6 +62,7 @@ fn who_is_alone_in_a_group_leaves_it() {
 fn another_group_takes_the_place_of_one() {
     let (mut net, group) = Net::of_group(&["alice", "bob", "carol"]);
     let bob = first("bob");
+    net.fetch(&bob, &group);
     let made = net.call(&bob, |client, now, rng| {
         client.recreate_group(&group, now, rng)
     });

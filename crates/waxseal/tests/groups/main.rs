@@ -14,6 +14,8 @@ mod attacks;
 mod checks;
 mod crash;
 mod devices;
+mod forged;
+mod insider;
 mod invitations;
 mod journey;
 mod leaving;

@@ -48,3 +48,27 @@ pub(super) fn format_1(file: &mut Vectors) {
     let input = with(&report_1(new[0].opening_1(0b11)), "claims", claims(&new, &Audience::Direct(account("bob"))));
     file.fails("review-report-1-format-2", "a message of format 02 in a report of version 01", "review_openings", input, 86);
 }
+
+/// What a message says, as vectors have it.
+pub(super) fn content_json(content: &Content) -> Value {
+    match content {
+        Content::Text(text) => json!({ "kind": "text", "text": text }),
+        Content::Edit { of, text } => {
+            json!({ "kind": "edit", "of": hex(of.as_bytes()), "text": text })
+        }
+        Content::Deletion { of } => json!({ "kind": "deletion", "of": hex(of.as_bytes()) }),
+        Content::Reaction { to, reaction } => {
+            json!({ "kind": "reaction", "to": hex(to.as_bytes()), "reaction": reaction })
+        }
+        Content::Application { kind, body } => {
+            json!({ "kind": "application", "type": kind, "body": hex(body) })
+        }
+        Content::Invitation { group, title } => json!({ "kind": "invitation", "group": hex(group.as_bytes()), "text": title }),
+        Content::Acceptance { group } => json!({ "kind": "acceptance", "group": hex(group.as_bytes()) }),
+        Content::GroupLeave => json!({ "kind": "leave" }),
+        Content::GroupProfile { title, picture } => json!({ "kind": "profile", "text": title, "picture": hex(picture) }),
+        Content::Unknown { kind, body } => {
+            json!({ "kind": "unknown", "number": kind, "body": hex(body) })
+        }
+    }
+}

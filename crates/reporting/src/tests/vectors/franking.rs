@@ -51,29 +51,6 @@ pub(super) fn header_json(header: &PayloadHeader) -> Value {
     })
 }
 
-fn content_json(content: &Content) -> Value {
-    match content {
-        Content::Text(text) => json!({ "kind": "text", "text": text }),
-        Content::Edit { of, text } => {
-            json!({ "kind": "edit", "of": hex(of.as_bytes()), "text": text })
-        }
-        Content::Deletion { of } => json!({ "kind": "deletion", "of": hex(of.as_bytes()) }),
-        Content::Reaction { to, reaction } => {
-            json!({ "kind": "reaction", "to": hex(to.as_bytes()), "reaction": reaction })
-        }
-        Content::Application { kind, body } => {
-            json!({ "kind": "application", "type": kind, "body": hex(body) })
-        }
-        Content::Invitation { group, title } => json!({ "kind": "invitation", "group": hex(group.as_bytes()), "text": title }),
-        Content::Acceptance { group } => json!({ "kind": "acceptance", "group": hex(group.as_bytes()) }),
-        Content::GroupLeave => json!({ "kind": "leave" }),
-        Content::GroupProfile { title, picture } => json!({ "kind": "profile", "text": title, "picture": hex(picture) }),
-        Content::Unknown { kind, body } => {
-            json!({ "kind": "unknown", "number": kind, "body": hex(body) })
-        }
-    }
-}
-
 fn attachment_json(attachment: &Attachment) -> Value {
     match attachment {
         Attachment::WholeFile(file) => json!({
@@ -99,7 +76,7 @@ pub(super) fn open_payload(input: Input<'_>) -> Outcome {
     Ok(json!({
         "franking_key": hex(&franked.as_bytes()[..32]),
         "header": header_json(parsed.header()),
-        "content": content_json(parsed.content()),
+        "content": formats::content_json(parsed.content()),
         "attachments": parsed.attachments().iter().map(attachment_json).collect::<Vec<_>>(),
     }))
 }

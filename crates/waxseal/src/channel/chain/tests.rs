@@ -70,7 +70,7 @@ impl Two {
             roster: [2; 24],
         };
         let targets = [ChainTarget {
-            identity: Some(self.bob.public().clone()),
+            identity: Some(*self.bob.public()),
             is_blank: false,
         }];
         let mut slots = (&mut self.sessions, self.can_seal);

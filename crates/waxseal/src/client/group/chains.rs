@@ -46,7 +46,8 @@ impl Sending {
         now: Timestamp,
         rng: &mut impl rand_core::CryptoRng,
     ) -> Option<()> {
-        // After a set-back, the number is above all that an earlier line of the store may have used.
+        // After a set-back, the number is above all that an earlier line of the store may have
+        // used.
         let least = restarts.checked_mul(NUMBERS_A_RESTART)?;
         let next = match (&self.chain, self.record.number) {
             (None, 0) => 1,

@@ -36,8 +36,8 @@ impl<S: Store> Client<S> {
     /// numbers](Self::safety_number) first, if it matters.
     ///
     /// # Errors
-    /// [`EditGroupError::NotAdmin`] if this account is no admin, [`EditGroupError::NoChange`] if the
-    /// other one is a member.
+    /// [`EditGroupError::NotAdmin`] if this account is no admin, [`EditGroupError::NoChange`] if
+    /// the other one is a member.
     pub fn invite(
         &mut self,
         group: &GroupId,
@@ -111,7 +111,7 @@ impl<S: Store> Client<S> {
         Ok(sent)
     }
 
-    /// Lists up to `limit` accounts that this device invited to a group and that did not accept yet,
+    /// Lists up to `limit` accounts that this device invited to a group and that are not added yet,
     /// after `after`.
     pub fn invited(
         &self,
@@ -134,9 +134,10 @@ impl<S: Store> Client<S> {
     ) -> Result<(), StateError<S::Error>> {
         group.note_inviter(from);
         group.accept(from);
+        // Who left and was not removed yet is added again after that.
         if matches!(
             group.standing(),
-            GroupStanding::Invited | GroupStanding::Removed
+            GroupStanding::Invited | GroupStanding::Removed | GroupStanding::Left
         ) {
             group.set_standing(GroupStanding::Accepted);
             group.record.told = self.other_identities()?;
@@ -209,7 +210,8 @@ impl<S: Store> Client<S> {
             return Ok(());
         }
         group.note_inviter(from);
-        if group.standing() == GroupStanding::Removed {
+        let is_left = group.standing() == GroupStanding::Left && group.log.is_none();
+        if is_left || group.standing() == GroupStanding::Removed {
             group.set_standing(GroupStanding::Invited);
         }
         if group.record.title.is_empty() && title.len() <= MAX_TITLE_LEN {

@@ -103,8 +103,8 @@ impl<S: Store> Client<S> {
             || self.index(&name.0, tag)?.is_some()
             || self.get(&withheld)?.is_some();
         let ciphertext = delivery.group_ciphertext();
-        // CHK-455: a message has one tag of one account. What comes again only brings the chain: its
-        // author may have sealed it again for all, without knowing that the provider has it.
+        // CHK-455: a message has one tag of one account. What comes again only brings the chain:
+        // its author may have sealed it again for all, without knowing that the provider has it.
         if is_known && !matches!(ciphertext, Some(GroupCiphertext::Key { .. })) {
             return Ok(arrival.duplicate());
         }

@@ -2,10 +2,11 @@
 
 use waxseal_reporting::{AccountId, Timestamp};
 use waxseal_roster::group::{
-    AuthorityChain, Compared, GroupChange, GroupError, GroupLog, GroupState, SignedEntry,
+    AuthorityChain, AuthoritySeed, Compared, GroupChange, GroupError, GroupLog, GroupState,
+    SignedEntry,
 };
 
-use super::entries::Editing;
+use super::signing::Editing;
 use super::{Group, GroupStanding, GroupUpdate};
 use crate::client::notices::Kind;
 use crate::client::{Client, keys};
@@ -196,16 +197,15 @@ impl<S: Store> Client<S> {
         if editing.seed().is_some() {
             return;
         }
-        let own = editing.edit.next_seed.clone();
-        let told = editing.authority.next.iter().map(|one| one.seed.clone());
-        let mut seeds = told.chain([own]);
-        let fits = |seed: &Vec<u8>| {
+        let fits = |seed: &&Vec<u8>| {
             let seed = seed.as_slice().try_into().ok();
-            seed.is_some_and(|seed| {
-                waxseal_roster::group::AuthoritySeed::of_state(seed, state).is_ok()
-            })
+            seed.is_some_and(|seed| AuthoritySeed::of_state(seed, state).is_ok())
         };
-        let next = seeds.find(fits);
+        let next = {
+            let told = editing.authority.next.iter().map(|one| &one.seed);
+            let mut seeds = told.chain([&editing.edit.next_seed]);
+            seeds.find(fits).cloned()
+        };
         editing.authority.seed.zeroize();
         editing.authority.seed = next.unwrap_or_default();
         editing.authority.is_stale = false;
