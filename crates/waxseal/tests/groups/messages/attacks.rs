@@ -137,7 +137,7 @@ fn chk455_a_message_that_was_sealed_again_for_all_still_brings_the_chain() {
 }
 
 #[test]
-fn chk456_a_tag_that_someone_else_used_first_is_free_for_its_author() {
+fn chk455_a_tag_that_someone_else_used_first_is_free_for_its_author() {
     let mut talk = Talk::of(&NAMES);
     let one = talk.seal(&first("alice"), "one");
     talk.post(&first("alice"), &one);

@@ -159,3 +159,27 @@ fn chk454_who_may_not_write_any_more_is_heard_for_what_was_accepted_before() {
     let received = talk.client(&carol).receive(&delivery).unwrap();
     assert!(matches!(received, Received::Message { .. }));
 }
+
+#[test]
+fn row_29_chk453_a_member_that_was_removed_is_heard_for_what_was_accepted_before() {
+    let mut talk = Talk::of(&["alice", "bob", "carol"]);
+    let (alice, bob, carol, group) = (first("alice"), first("bob"), first("carol"), talk.group);
+    let late = talk.seal(&bob, "late");
+    let before = talk.net.world.now;
+    talk.net.wait(1_000);
+    let entry = talk.net.call(&alice, |client, now, rng| {
+        client.remove_member(&group, &account("bob"), now, rng)
+    });
+    talk.net.post_entry(&alice, &entry.unwrap().unwrap());
+    talk.net.fetch(&carol, &group);
+    talk.net.wait(1_000);
+    talk.prepare(&carol);
+    let after = talk.net.world.now;
+    let queued = talk.collude(&bob, &late, &["alice", "carol"], after);
+    let error = talk.refuses(&carol, &queued[&carol]);
+    assert!(matches!(error, ReceiveError::NotMember), "{error:?}");
+    let queued = talk.collude(&bob, &late, &["alice", "carol"], before);
+    let delivery = talk.hand_out(&carol, &queued[&carol]);
+    let received = talk.client(&carol).receive(&delivery).unwrap();
+    assert!(matches!(received, Received::Message { .. }));
+}
