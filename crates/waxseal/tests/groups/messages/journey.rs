@@ -132,10 +132,7 @@ fn a_member_says_that_it_leaves_and_is_removed() {
     assert_eq!(talk.net.standing(&bob, &group), Some(GroupStanding::Left));
     talk.post(&bob, &leave);
     talk.run();
-    assert_eq!(
-        talk.net.members(&first("carol"), &group),
-        ["alice", "carol"]
-    );
+    talk.net.fetch(&first("carol"), &group);
     talk.say_all("carol", "two");
     assert_eq!(
         talk.net.members(&first("carol"), &group),

@@ -165,9 +165,10 @@ impl Run {
 
     fn post_one(&mut self, who: &DeviceAddress, mut outgoing: Outgoing) {
         for _ in 0..4 {
+            let waited = self.waited();
             match self.talk.post_only(who, &outgoing) {
                 Ok(receipt) => {
-                    self.note_accepted(&outgoing);
+                    self.note_accepted(&outgoing, &waited);
                     // Sometimes the answer is lost.
                     if self.rng.random_bool(0.8) {
                         let confirmed = self.talk.client(who).confirm(&outgoing.to, &receipt);
@@ -184,15 +185,23 @@ impl Run {
         }
     }
 
-    fn note_accepted(&mut self, outgoing: &Outgoing) {
+    /// How much waits for each device.
+    fn waited(&self) -> BTreeMap<DeviceAddress, usize> {
+        let queues = self.talk.queues.iter();
+        queues
+            .map(|(device, queue)| (device.clone(), queue.len()))
+            .collect()
+    }
+
+    fn note_accepted(&mut self, outgoing: &Outgoing, waited: &BTreeMap<DeviceAddress, usize>) {
         let id = *outgoing.id.as_bytes();
         let names = self.names.clone();
         let targets: BTreeSet<_> = names
             .iter()
             .map(|name| first(name))
             .filter(|device| {
-                let last = self.talk.queues.get(device).and_then(|queue| queue.back());
-                matches!(last, Some(Queued::Group(queued)) if is_of(queued, &id))
+                let len = self.talk.queues.get(device).map_or(0, |queue| queue.len());
+                len > waited.get(device).copied().unwrap_or_default()
             })
             .collect();
         for device in &targets {
@@ -348,11 +357,6 @@ fn tag_in(
         .keys()
         .find(|id| bytes.windows(32).any(|window| window == *id));
     tag.map(|tag| *tag.first_chunk().unwrap())
-}
-
-fn is_of(queued: &QueuedGroup, id: &[u8; 32]) -> bool {
-    let bytes = queued.stamped.encode();
-    bytes.windows(32).any(|window| window == id)
 }
 
 #[test]
