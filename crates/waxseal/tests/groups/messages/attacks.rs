@@ -95,7 +95,7 @@ fn row_36_slots_of_other_devices_and_of_other_messages_do_not_open() {
 }
 
 #[test]
-fn row_37_a_message_that_comes_again_is_shown_once() {
+fn row_37_chk455_a_message_that_comes_again_is_shown_once() {
     let mut talk = Talk::of(&NAMES);
     talk.say(&first("alice"), "one");
     let queued = taken(&mut talk, "bob");
@@ -258,7 +258,7 @@ fn row_27_chk450_that_a_member_left_counts_by_its_own_word() {
 }
 
 #[test]
-fn row_29_38_a_message_counts_if_it_was_accepted_before_its_sender_was_removed() {
+fn row_29_38_chk453_a_message_counts_if_it_was_accepted_before_its_sender_was_removed() {
     let mut talk = Talk::of(&NAMES);
     let (alice, bob, carol, group) = (first("alice"), first("bob"), first("carol"), talk.group);
     talk.say_all("bob", "one");
