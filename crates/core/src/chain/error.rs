@@ -44,8 +44,8 @@ pub enum ChainSealError {
     /// it.
     #[error("a recipient of the chain is no target of the message")]
     RecipientLeft,
-    /// The new target has the chain already, or the pending keys belong to another chain. Seal the
-    /// message again, on the next chain.
+    /// The new target has the chain already, or the pending keys are not of the newest message of
+    /// this chain. Seal the message again, on the next chain.
     #[error("the message cannot be extended to this target")]
     NotExtensible,
     /// All 2^32 - 1 numbers of messages or chains were used. Start the next chain; after the last

@@ -229,20 +229,23 @@ impl OwnChain {
         })
     }
 
-    /// Makes a key slot for one more target of a message that was sealed before and is not accepted
+    /// Makes a key slot for one more target of the newest message, which is sealed and not accepted
     /// yet. The body stays as it is.
     ///
     /// # Errors
-    /// [`ChainSealError`] if the device has the chain already, or the message is not on this chain.
+    /// [`ChainSealError`] if the device has the chain already, or the message is not the newest one
+    /// of this chain. The keys of an earlier message would open the messages after it, which were
+    /// not sealed for the device.
     pub fn add_target(
         &mut self,
         pending: &PendingKeys,
         target: &IdentityKey,
     ) -> Result<ChainKeys, ChainSealError> {
         let target = target.to_bytes();
-        // CHK-387: the message is on this chain, and the target does not have the chain yet.
+        // CHK-387: the message is the newest one of this chain, since its keys open all later ones,
+        // and the target does not have the chain yet.
         if pending.ad != self.name.ad().0
-            || pending.n >= self.n
+            || pending.n.checked_add(1) != Some(self.n)
             || self.recipients.contains_key(&target)
         {
             return Err(ChainSealError::NotExtensible);

@@ -2,6 +2,7 @@
 #![expect(clippy::arithmetic_side_effects, reason = "a test may fail by a panic")]
 
 mod export;
+mod membership;
 mod property;
 mod receive;
 mod slot;
@@ -355,42 +356,4 @@ fn chk372_an_exhausted_chain_or_the_last_chain_ends() {
     let last = OwnChain::start(&group.alice, &CONTEXT, u32::MAX, 0, &mut rng(3));
     let next = last.next(0, &mut rng(4));
     assert_eq!(next.err(), Some(ChainSealError::ChainExhausted));
-}
-
-#[test]
-fn chk387_a_pending_message_is_extended_on_its_own_chain_only() {
-    let mut group = Group::new();
-    let two = group.others[..2].to_vec();
-    let message = group.chain.seal(&CLAIMS, b"text", b"ad", &two).unwrap();
-    let later = group.chain.seal(&CLAIMS, b"later", b"ad", &two).unwrap();
-    let pending = PendingKeys::import(&message.pending.export()).unwrap();
-    let extend = |chain: &mut OwnChain, target: &IdentityKey| {
-        not_sealed(chain, |chain| chain.add_target(&pending, target))
-    };
-    // It has the chain already.
-    let error = extend(&mut group.chain, &two[0]);
-    assert_eq!(error, ChainSealError::NotExtensible);
-    // Neither the next chain nor one of this number in another context has the message.
-    let mut next = group.chain.next(0, &mut rng(5)).unwrap();
-    let mut elsewhere = OwnChain::start(&group.alice, &[8; 32], 1, 0, &mut rng(6));
-    for chain in [&mut next, &mut elsewhere] {
-        chain.seal(&CLAIMS, b"text", b"ad", &two).unwrap();
-        let error = extend(chain, &group.others[2]);
-        assert_eq!(error, ChainSealError::NotExtensible);
-    }
-    // An older state of the chain does not know the message.
-    let mut older = OwnChain::start(&group.alice, &CONTEXT, 1, 0, &mut rng(10));
-    assert_eq!(
-        extend(&mut older, &group.others[2]),
-        ChainSealError::NotExtensible
-    );
-
-    let keys = group.chain.add_target(&pending, &group.others[2]).unwrap();
-    assert_eq!(group.chain.given_at(&group.others[2]), Some(0));
-    let opened = group.peers[2].open_with_keys(&message.body, keys, b"ad", 1);
-    assert_eq!(text(opened), b"text");
-    // The later message was sealed without it. The one after that has a MAC slot for it.
-    assert_eq!(later.slots.len(), 2);
-    let next = group.seal(b"next");
-    assert_eq!(text(group.open(2, &next)), b"next");
 }

@@ -1009,6 +1009,7 @@ def session_id(given):
 # ------------------------------------------------------------------------------------------- chains
 
 MAX_CHAIN_GAP, MAX_CHAINS, MAX_CHAIN_AGE_MS = 2_000, 3, 8 * 24 * 3_600 * 1_000
+MAX_CHAIN_SKIPPED = 2_000
 
 
 def chain_ad(context, owner, number):
@@ -1139,13 +1140,20 @@ class PeerChains:
             self.check_time(number, chain, accepted)
             fresh = {"header_key": header_key, "auth_key": auth_key, "key": chain_key, "n": slot_n}
             if not chain:
-                chain = fresh | {"first": accepted, "skipped": {}}
+                chain = fresh | {"first": accepted, "skipped": {}, "given_up": {}}
             elif slot_n - chain["n"] > MAX_CHAIN_GAP:
-                chain = chain | fresh
+                passed = dict.fromkeys(range(chain["n"], slot_n), 381)
+                chain = chain | fresh | {"given_up": chain["given_up"] | passed}
         n = int.from_bytes(header[:4], "big")
-        chain = chain | {"skipped": dict(chain["skipped"]), "first": min(chain["first"], accepted)}
+        chain = chain | {
+            "skipped": dict(chain["skipped"]),
+            "given_up": dict(chain["given_up"]),
+            "first": min(chain["first"], accepted),
+        }
         if n < chain["n"]:
-            require(n in chain["skipped"], 376)
+            # CHK-376 refuses a key that was used. CHK-380 does not take it from a key slot.
+            used = 376 if len(slot) == 16 else 380
+            require(n in chain["skipped"], chain["given_up"].get(n, used))
             seed = chain["skipped"].pop(n)
         else:
             require(n - chain["n"] <= MAX_CHAIN_GAP and n < 2**32 - 1, 377)
@@ -1159,8 +1167,9 @@ class PeerChains:
             plaintext = ChaCha20Poly1305(key).decrypt(nonce, text, ad)
         except InvalidTag:
             raise Refused("CHK-375") from None
-        for oldest in sorted(chain["skipped"])[:-2_000]:
+        for oldest in sorted(chain["skipped"])[:-MAX_CHAIN_SKIPPED]:
             del chain["skipped"][oldest]
+            chain["given_up"][oldest] = 383
         self.chains[number] = chain
         if len(self.chains) > MAX_CHAINS:
             del self.chains[min(self.chains)]

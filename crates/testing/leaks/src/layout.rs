@@ -16,8 +16,8 @@ pub enum Kind {
     ChainKey,
     /// Header key, from which the keys that encrypt and authenticate message headers are derived.
     HeaderKey,
-    /// One of the two keys, one from each ratchet, from which the key of a skipped message is
-    /// derived. A skipped message has not arrived yet.
+    /// A key from which the key of a skipped message is derived. A session has two of them, one
+    /// from each ratchet. A skipped message has not arrived yet.
     SkippedKey,
     /// Root key, chain key or next chain key of the post-quantum ratchet.
     PostQuantumKey,
@@ -31,6 +31,9 @@ pub enum Kind {
     /// Chunks, which are pieces of a public key or ciphertext that the braid received, or of a
     /// ciphertext that it is to send, with the MAC over it. They are not secret.
     Chunk,
+    /// Key that the sender of a chain with slots shares with a recipient, or the root of
+    /// these keys.
+    ChainAuthKey,
     /// A public value or a counter, such as the peer's complete key header.
     Other,
 }
@@ -47,47 +50,87 @@ pub struct Fields {
 impl Fields {
     /// Reads an export of `SessionSet::export`.
     pub fn of_sessions(export: &[u8]) -> Vec<(Kind, Range<usize>)> {
-        let mut fields = Self {
-            at: 0,
-            fields: Vec::new(),
-        };
+        let mut fields = Self::start();
         // Skips the version, the selection, the numbers of dropped steps and epochs, and the age.
         fields.skip(1 + 4 + 8 + 8 + 4);
         for _ in 0..fields.u32(export) {
             fields.session(export);
         }
-        assert_eq!(fields.at, export.len(), "the export has another layout");
-        fields.fields
+        fields.end(export)
     }
 
     /// Reads an export of `PreKeys::export`.
     pub fn of_prekeys(export: &[u8]) -> Vec<(Kind, Range<usize>)> {
-        let mut fields = Self {
-            at: 0,
-            fields: Vec::new(),
-        };
+        let mut fields = Self::start();
         fields.prekeys(export);
         for _ in 0..fields.u32(export) {
             fields.one_time_set();
         }
-        assert_eq!(fields.at, export.len(), "the export has another layout");
-        fields.fields
+        fields.end(export)
     }
 
     /// Reads the state that `PreKeys::export_parts` returns, or a one-time set of 101 bytes.
     pub fn of_prekey_part(part: &[u8]) -> Vec<(Kind, Range<usize>)> {
-        let mut fields = Self {
-            at: 0,
-            fields: Vec::new(),
-        };
+        let mut fields = Self::start();
         if part.len() == 101 {
             fields.skip(1);
             fields.one_time_set();
         } else {
             fields.prekeys(part);
         }
-        assert_eq!(fields.at, part.len(), "the part has another layout");
-        fields.fields
+        fields.end(part)
+    }
+
+    /// Reads the state of `OwnChain::export`.
+    pub fn of_own_chain(state: &[u8]) -> Vec<(Kind, Range<usize>)> {
+        let mut fields = Self::start();
+        // Skips the version, the chain's name and the time of its start.
+        fields.skip(1 + 32 + 64 + 4 + 8);
+        fields.take(Kind::ChainKey, 32);
+        fields.take(Kind::HeaderKey, 32);
+        fields.take(Kind::ChainAuthKey, 32);
+        fields.skip(4 + 4);
+        fields.end(state)
+    }
+
+    /// Reads an export of `PeerChains::export`.
+    pub fn of_peer_chains(export: &[u8]) -> Vec<(Kind, Range<usize>)> {
+        let mut fields = Self::start();
+        fields.skip(1 + 32 + 64);
+        for _ in 0..fields.u32(export) {
+            fields.skip(4);
+            fields.take(Kind::ChainKey, 32);
+            fields.take(Kind::HeaderKey, 32);
+            fields.take(Kind::ChainAuthKey, 32);
+            fields.skip(4 + 8);
+            for _ in 0..fields.u32(export) {
+                fields.skip(4);
+                fields.take(Kind::SkippedKey, 32);
+            }
+        }
+        fields.end(export)
+    }
+
+    /// Reads the plaintext of a key slot, which is an encoding of `ChainKeys`.
+    pub fn of_chain_keys(slot: &[u8]) -> Vec<(Kind, Range<usize>)> {
+        let mut fields = Self::start();
+        fields.skip(1 + 4 + 4);
+        fields.take(Kind::ChainKey, 32);
+        fields.take(Kind::HeaderKey, 32);
+        fields.take(Kind::ChainAuthKey, 32);
+        fields.end(slot)
+    }
+
+    fn start() -> Self {
+        Self {
+            at: 0,
+            fields: Vec::new(),
+        }
+    }
+
+    fn end(self, export: &[u8]) -> Vec<(Kind, Range<usize>)> {
+        assert_eq!(self.at, export.len(), "the export has another layout");
+        self.fields
     }
 
     /// Reads everything except the one-time sets.

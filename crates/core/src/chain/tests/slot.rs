@@ -224,3 +224,56 @@ fn chk381_a_key_slot_beyond_the_gap_moves_the_chain_forward() {
     assert_eq!(text(group.open(0, &ahead)), b"ahead");
     assert_eq!(text(group.open(0, &lost[0])), b"late");
 }
+
+#[test]
+fn chk387_a_pending_message_is_extended_on_its_own_chain_only() {
+    let mut group = Group::new();
+    let two = group.others[..2].to_vec();
+    let message = group.chain.seal(&CLAIMS, b"text", b"ad", &two).unwrap();
+    let pending = PendingKeys::import(&message.pending.export()).unwrap();
+    let extend = |chain: &mut OwnChain, target: &IdentityKey| {
+        not_sealed(chain, |chain| chain.add_target(&pending, target))
+    };
+    // It has the chain already.
+    let error = extend(&mut group.chain, &two[0]);
+    assert_eq!(error, ChainSealError::NotExtensible);
+    // Neither the next chain nor one of this number in another context has the message.
+    let mut next = group.chain.next(0, &mut rng(5)).unwrap();
+    let mut elsewhere = OwnChain::start(&group.alice, &[8; 32], 1, 0, &mut rng(6));
+    for chain in [&mut next, &mut elsewhere] {
+        chain.seal(&CLAIMS, b"text", b"ad", &two).unwrap();
+        let error = extend(chain, &group.others[2]);
+        assert_eq!(error, ChainSealError::NotExtensible);
+    }
+    // An older state of the chain does not know the message.
+    let mut older = OwnChain::start(&group.alice, &CONTEXT, 1, 0, &mut rng(10));
+    assert_eq!(
+        extend(&mut older, &group.others[2]),
+        ChainSealError::NotExtensible
+    );
+
+    let keys = group.chain.add_target(&pending, &group.others[2]).unwrap();
+    assert_eq!(group.chain.given_at(&group.others[2]), Some(0));
+    let opened = group.peers[2].open_with_keys(&message.body, keys, b"ad", 1);
+    assert_eq!(text(opened), b"text");
+    // The next message has a MAC slot for it.
+    let next = group.seal(b"next");
+    assert_eq!(text(group.open(2, &next)), b"next");
+}
+
+/// A provider could hold a message back while it accepts the later ones. If the keys of that
+/// message went to a device that joins then, it would read what was accepted before it joined.
+#[test]
+fn chk387_keys_that_open_later_messages_are_given_to_nobody() {
+    let mut group = Group::new();
+    let two = group.others[..2].to_vec();
+    let mut seal = || group.chain.seal(&CLAIMS, b"text", b"ad", &two).unwrap();
+    let (held_back, accepted) = (seal(), seal());
+    let carol = group.others[2];
+    let error = not_sealed(&mut group.chain, |chain| {
+        chain.add_target(&held_back.pending, &carol)
+    });
+    assert_eq!(error, ChainSealError::NotExtensible);
+    let added = group.chain.add_target(&accepted.pending, &carol);
+    assert!(added.is_ok(), "the newest message");
+}

@@ -108,6 +108,18 @@ fn arrives(message: &ChainMessage, accepted_at_ms: u64) -> Value {
     json!({ "body": hex(&message.body), "slot": slot, "associated_data": hex("ad"), "accepted_at_ms": accepted_at_ms })
 }
 
+/// What recipient 0 gets if the owner gives it the chain once more with this message.
+fn arrives_with_keys(chain: &OwnChain, message: &ChainMessage, accepted_at_ms: u64) -> Value {
+    let keys = ChainKeys {
+        number: chain.number(),
+        n: message.n,
+        key: ChainKey::from_bytes(message.pending.key.as_bytes()),
+        header_key: chain.header_key.duplicate(),
+        auth_key: chain.root.key_for(&identity(2).to_bytes()),
+    };
+    with(&arrives(message, accepted_at_ms), "slot", hex(&*keys.encode()))
+}
+
 fn to_open(messages: &[&Value]) -> Value {
     json!({ "owner": hex(identity(1).to_bytes()), "context": hex(CONTEXT), "messages": messages })
 }
@@ -141,7 +153,7 @@ fn chains() {
     file.passes("open-late", "a late message", "chain_open", to_open(&[first, third, second]));
     file.fails("repeated", "a message again", "chain_open", to_open(&[first, second, second]), 376);
     file.fails("repeated-late", "a late message again", "chain_open", to_open(&[first, third, second, second]), 376);
-    file.fails("repeated-keys", "a key slot again", "chain_open", to_open(&[first, first]), 376);
+    file.fails("repeated-keys", "a key slot again", "chain_open", to_open(&[first, first]), 380);
     let (at_limit, beyond) = (&arrives(&at_limit, 3_000), &arrives(&beyond, 3_000));
     file.passes("gap", "2,000 messages are missing before", "chain_open", to_open(&[first, at_limit]));
     file.fails("gap-longer", "2,001 messages are missing before", "chain_open", to_open(&[first, beyond]), 377);
@@ -150,6 +162,7 @@ fn chains() {
     file.passes("age", "accepted 8 days after the first message", "chain_open", to_open(&[first, &fourth(1_000 + eight_days)]));
     file.fails("age-over", "accepted a millisecond later", "chain_open", to_open(&[first, &fourth(1_001 + eight_days)]), 385);
     renewals(&mut file, first, second, third);
+    given_up(&mut file);
     file.finish();
 }
 
@@ -246,4 +259,31 @@ fn renewals(file: &mut Vectors, first: &Value, second: &Value, third: &Value) {
     file.fails("given-up", "a message on the chain that it gave up", "chain_open", to_open(&[first, two, three, four, second]), 373);
     file.passes("older", "a key slot of an older chain than three", "chain_open", to_open(&[two, three, four, first]));
     file.fails("older-next", "a message on that chain, which is not kept", "chain_open", to_open(&[two, three, four, first, second]), 373);
+}
+
+/// Key slots of a chain that is held, and messages that are given up.
+fn given_up(file: &mut Vectors) {
+    let (mut chain, others) = started();
+    let messages: Vec<_> = (0..2_005).map(|_| chain.seal(&CLAIMS, b"text", b"ad", &others).unwrap()).collect();
+    let at = |n: usize| arrives(&messages[n], 1_000);
+    let keys = |n: usize| arrives_with_keys(&chain, &messages[n], 1_000);
+    let (first, second, third) = (&at(0), &at(1), &at(2));
+    let other = |n: usize| flipped(&keys(n), "slot", 9, 1);
+    file.passes("again-late", "a key slot of a late message", "chain_open", to_open(&[first, third, &keys(1)]));
+    file.passes("again-other", "its chain key is another, and is ignored", "chain_open", to_open(&[first, third, &other(1)]));
+    file.passes("again-next", "so is that of a next message", "chain_open", to_open(&[first, &other(1), third]));
+    file.fails("again-rewind", "a key slot of a message that has opened", "chain_open", to_open(&[first, second, third, &keys(1)]), 380);
+    file.fails("again-rewound", "and the message after it", "chain_open", to_open(&[first, second, &other(2), third]), 376);
+    let forward = &keys(2_002);
+    file.passes("forward", "a key slot 2,001 ahead, and the next message", "chain_open", to_open(&[first, forward, &at(2_003)]));
+    file.passes("forward-late", "a message that was missing before it", "chain_open", to_open(&[first, third, &keys(2_004), second]));
+    file.fails("forward-between", "a message that it passed over", "chain_open", to_open(&[first, forward, second]), 381);
+    file.fails("forward-last", "the last one of these", "chain_open", to_open(&[first, forward, &at(2_001)]), 381);
+    file.fails("forward-keys", "one of these with a key slot", "chain_open", to_open(&[first, forward, &keys(5)]), 381);
+    file.passes("forward-not", "a key slot 2,000 ahead passes over none", "chain_open", to_open(&[first, &keys(2_001), second]));
+    let full = &at(2_001);
+    file.passes("full", "the oldest of 2,000 skipped keys", "chain_open", to_open(&[first, full, second]));
+    file.passes("full-next", "the second oldest after one more", "chain_open", to_open(&[first, full, &at(2_003), third]));
+    file.fails("full-oldest", "the oldest after one more", "chain_open", to_open(&[first, full, &at(2_003), second]), 383);
+    file.fails("full-oldest-keys", "the oldest with a key slot", "chain_open", to_open(&[first, full, &at(2_003), &keys(1)]), 383);
 }

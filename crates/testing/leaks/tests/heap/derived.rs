@@ -133,17 +133,50 @@ impl NextMessage {
             .expand(&info, &mut *key)
             .unwrap();
         // Checks that the derived key is right: the message's text must decrypt with it.
-        let mut text: Vec<_> =
-            message[message.len() - 16 - super::conversation::TEXT.len()..].to_vec();
-        text.truncate(super::conversation::TEXT.len());
-        let mut stream = [0; 64 + 16];
-        let (body_key, body_nonce) = key.split_first_chunk::<32>().unwrap();
-        let body_nonce: &[u8; 12] = body_nonce.try_into().unwrap();
-        ChaCha20::new(body_key.into(), body_nonce.into()).apply_keystream(&mut stream);
-        let opened = text.iter().zip(&stream[64..]).map(|(a, b)| a ^ b);
-        assert!(opened.eq(super::conversation::TEXT.iter().copied()));
+        let text = super::conversation::TEXT;
+        let body = &message[message.len() - 16 - text.len()..][..text.len()];
+        assert!(opens(&key, body, text));
         secrets.add(&format!("message key of {whose}"), &key[..32]);
     }
+}
+
+/// Adds the keys of a message on a chain with slots, which are derived from the chain's key before
+/// that message. `name` is the chain's context, owner and number, as the associated data has them.
+pub(super) fn add_chain_message(
+    secrets: &mut Secrets,
+    name: &[u8],
+    chain_key: &[u8],
+    header_key: &[u8],
+    body: &[u8],
+    text: &[u8],
+) {
+    let seed = hmac(chain_key, &[1]);
+    secrets.add("seed of a chain's message", &*seed);
+    let mut ad = Sha256::digest([b"waxseal/2/core/chain-associated-data", name].concat()).to_vec();
+    let encryption = hmac(header_key, b"waxseal/2/core/header-encryption-key");
+    let nonce: [u8; 12] = body[body.len() - 16..][..12].try_into().unwrap();
+    let mut header: [u8; 68] = body[1..69].try_into().unwrap();
+    ChaCha20::new((&*encryption).into(), &nonce.into()).apply_keystream(&mut header);
+    ad.extend_from_slice(&header);
+    ad.extend_from_slice(b"ad");
+    let info = [b"waxseal/2/core/chain-message", &*Sha256::digest(&ad)].concat();
+    let mut key = Zeroizing::new([0; 44]);
+    Hkdf::<Sha256>::new(Some(&[0; 32]), &*seed)
+        .expand(&info, &mut *key)
+        .unwrap();
+    assert!(opens(&key, &body[85..body.len() - 16], text));
+    secrets.add("key of a chain's message", &key[..32]);
+}
+
+/// Whether a ciphertext decrypts to `text` under this key and nonce. The text never lies on the
+/// heap.
+fn opens(key: &[u8; 44], ciphertext: &[u8], text: &[u8]) -> bool {
+    let (key, nonce) = key.split_first_chunk::<32>().unwrap();
+    let nonce: &[u8; 12] = nonce.try_into().unwrap();
+    let mut stream = [0; 64 + 64];
+    ChaCha20::new(key.into(), nonce.into()).apply_keystream(&mut stream);
+    let opened = ciphertext.iter().zip(&stream[64..]).map(|(a, b)| a ^ b);
+    opened.eq(text.iter().copied())
 }
 
 /// The index of the selected session's root key among the fields of an export.

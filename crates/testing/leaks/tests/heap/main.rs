@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+mod chain;
 mod client;
 mod control;
 mod conversation;

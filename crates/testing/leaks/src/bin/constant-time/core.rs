@@ -11,6 +11,7 @@ use waxseal_leaks::taint;
 
 use crate::Scenario;
 
+mod chain;
 mod keys;
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
@@ -74,6 +75,31 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             name: "braid, chunks lost",
             secrets: "as in the scenario before; the chunks that are lost are decoded from others",
             run: || braid(true),
+        },
+        Scenario {
+            name: "chain sealed",
+            secrets: "all state of the sender, header key included, the seed of a chain, plaintexts",
+            run: chain::sealed,
+        },
+        Scenario {
+            name: "chain opened",
+            secrets: "all state of the recipient except header keys, key slots, skipped keys",
+            run: chain::opened,
+        },
+        Scenario {
+            name: "chain, wrong MAC slot",
+            secrets: "all state of the recipient except header keys",
+            run: chain::wrong_slot,
+        },
+        Scenario {
+            name: "chain, wrong body",
+            secrets: "as in the scenario before, and key slots",
+            run: chain::wrong_body,
+        },
+        Scenario {
+            name: "chain, wrong header",
+            secrets: "all state of the recipient, header keys of three chains included",
+            run: chain::wrong_header,
         },
     ]
 }
