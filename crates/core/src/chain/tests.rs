@@ -192,6 +192,10 @@ fn a_chain_is_due_by_messages_and_by_age() {
     assert!(!group.chain.is_due(10_000, 0));
     group.chain.n = 100;
     assert!(group.chain.is_due(10_000, 0));
+    // The age of a chain counts from its own start.
+    let next = group.chain.next(RENEWAL_AGE_MS, &mut rng(3)).unwrap();
+    assert!(!next.is_due(0, 2 * RENEWAL_AGE_MS - 1));
+    assert!(next.is_due(0, 2 * RENEWAL_AGE_MS));
 }
 
 #[test]

@@ -62,6 +62,14 @@ pub(crate) const ALLOWED: &[Allowed] = &[
         Place::In("header.rs waxseal_core::header::SealedHeader::open"),
         ANSWER,
     ),
+    everywhere(
+        Place::In("header.rs waxseal_core::chain::header::SealedBody::open_header"),
+        ANSWER,
+    ),
+    everywhere(
+        Place::In("receive.rs waxseal_core::chain::receive::PeerChains::open"),
+        ANSWER,
+    ),
     everywhere(Place::In("cipher.rs decrypt_inout_detached"), ANSWER),
     everywhere(Place::In("receive.rs collect_header"), ANSWER),
     everywhere(Place::In("Braid>::collect_second"), ANSWER),

@@ -142,6 +142,9 @@ pub(super) fn opened() {
         let first = pair.seal();
         pair.mark_recipient(all_but_header_keys);
         assert!(pair.open(&first));
+        // The key slot again: its keys are compared with those of the chain.
+        pair.mark_recipient(all_but_header_keys);
+        assert!(!pair.open(&first));
         let [late, message] = [pair.seal(), pair.seal()];
         for (message, opens) in [(&message, true), (&late, true), (&late, false)] {
             pair.mark_recipient(all_but_header_keys);
