@@ -12,14 +12,17 @@ fn own_parts(group: &mut Group) -> (Vec<u8>, Vec<u8>) {
 #[test]
 fn both_sides_go_on_after_an_import() {
     let mut group = Group::begun();
+    group.chain.started_at_ms = 0x0304;
     let skipped = group.seal(b"skipped");
     let message = group.seal(b"text");
     assert_eq!(text(group.open(0, &message)), b"text");
     let (state, recipients) = own_parts(&mut group);
     assert_eq!((state.len(), recipients.len()), (213, 9 + 3 * 68));
+    assert_eq!(state[101..109], [0, 0, 0, 0, 0, 0, 3, 4]);
     group.chain = OwnChain::import(&state, &recipients).unwrap();
     let bobs = group.peers[0].export();
     assert_eq!(bobs.len(), 101 + 116 + 36);
+    assert_eq!(bobs[205..213], [0, 0, 0, 0, 0, 0, 0, 1]);
     group.peers[0] = PeerChains::import(&bobs).unwrap();
     assert_eq!(group.peers[0].export(), bobs);
     assert_eq!(own_parts(&mut group), (state, recipients));
@@ -130,6 +133,10 @@ fn chk386_chains_and_keys_that_a_peer_cannot_have_are_refused() {
         refused(&[&head(2)[..], one, fields, a, a].concat()),
         not_canonical
     );
+    // A chain on which nothing has opened.
+    let mut unopened = one.to_vec();
+    unopened[100..104].fill(0);
+    assert_eq!(refused(&[&head(1)[..], &unopened].concat()), not_canonical);
     // A key of the next message, which has not come.
     let mut next = b.to_vec();
     next[..4].copy_from_slice(&fields[100..104]);

@@ -130,26 +130,17 @@ fn chk378_another_key_under_a_known_number_is_refused() {
     };
     let mut one = keys(&message, 0);
     one.auth_key = own(&group).1;
-    let pending = group_pending(&mut group);
-    let two = group.chain.add_target(&pending, &identity(50)).unwrap();
+    let next = group.seal(b"next");
+    let two = group
+        .chain
+        .add_target(&next.pending, &identity(50))
+        .unwrap();
     assert!(two.are_of(&own(&group).0, &two.auth_key));
-    let next = group.chain.seal(
-        &CLAIMS,
-        b"",
-        b"ad",
-        group.others.iter().chain([&identity(50)]),
-    );
-    let next = next.unwrap();
     for (keys, body) in [(one, &message.body), (two, &next.body)] {
         let bob = &mut group.peers[0];
         let refused = unchanged_by_refusal(bob, |bob| bob.open_with_keys(body, keys, b"ad", 1));
         assert_eq!(refused.err(), contradictory);
     }
-}
-
-/// A pending message of the group's chain.
-fn group_pending(group: &mut Group) -> PendingKeys {
-    group.seal(b"pending").pending
 }
 
 #[test]

@@ -52,4 +52,12 @@ fn chk385_a_chain_expires_eight_days_after_its_first_message() {
         text(open(bob, &messages[3], 0, start - 1 + MAX_CHAIN_AGE_MS)),
         b"text"
     );
+    // A key slot does not begin the time of a chain that is held again.
+    group.chain.recipients.clear();
+    let keyed = group.seal(b"text");
+    let bob = &mut group.peers[0];
+    let refused = open(bob, &keyed, 0, start + MAX_CHAIN_AGE_MS);
+    assert_eq!(refused.err(), Some(ChainOpenError::ChainExpired));
+    let opened = open(bob, &keyed, 0, start - 1 + MAX_CHAIN_AGE_MS);
+    assert_eq!(text(opened), b"text");
 }
