@@ -266,12 +266,17 @@ impl World {
                 return Ok(()); // it comes again
             }
             // What does not open is noted, and asked for.
-            Err(_) => {
+            Err(
+                ReceiveError::NotSealed
+                | ReceiveError::Session(_)
+                | ReceiveError::UnknownDevice { .. },
+            ) => {
                 if let Some((author, id)) = author {
                     self.unopened.insert((to, author, id));
                     self.give_up(author);
                 }
             }
+            Err(error) => self.wrong(format!("device {to} refused a delivery: {error}")),
         }
         self.device(to).upkeep_ms = Some(now_ms);
         self.network

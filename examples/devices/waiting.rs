@@ -40,7 +40,7 @@ impl World {
                 "a message"
             } else if device
                 .client
-                .outbox(None, 64, now)?
+                .outbox(None, usize::MAX, now)?
                 .items
                 .iter()
                 .any(|out| !self.is_refused(out))

@@ -127,8 +127,8 @@ pub enum Event {
         held_back: bool,
     },
     /// The relay dropped messages for this device, because they waited for too long, or too many
-    /// waited. Tell the user that messages may be missing. If one waited for
-    /// 29 days, sessions start over with the next message to each peer, at most once a day.
+    /// waited. Tell the user that messages may be missing. If one waited for 29 days, sessions
+    /// start over with the next message to each peer, at most once a day.
     QueueExpired {
         /// No dropped message was accepted before this time.
         from: Timestamp,

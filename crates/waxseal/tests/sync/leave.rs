@@ -11,7 +11,11 @@ fn leave<S: Store>(net: &mut Net, client: &mut Client<S>) {
     for outgoing in upkeep.outgoing {
         net.post(client, outgoing);
     }
-    // It may lack a session with the manager.
+    tell(net, client);
+}
+
+/// Lets a device that leaves tell the managers, with which it may lack a session.
+fn tell<S: Store>(net: &mut Net, client: &mut Client<S>) {
     net.pass(120_000);
     for _ in 0..4 {
         net.upkeep(client);
@@ -117,11 +121,7 @@ fn a_leave_waits_for_a_session_with_a_manager() {
     assert!(upkeep.outgoing.is_empty());
     assert_eq!(upkeep.bundles.len(), 1);
     assert_eq!(laptop.leaving().unwrap(), Leaving::Telling);
-    net.pass(120_000);
-    for _ in 0..4 {
-        net.upkeep(&mut laptop);
-    }
-    assert_eq!(laptop.leaving().unwrap(), Leaving::Told);
+    tell(&mut net, &mut laptop);
     net.settle(&mut [&mut phone, &mut bob]);
     assert_eq!(renewed(&mut net, &mut phone).unwrap(), [DeviceId(1)]);
 }
@@ -147,11 +147,7 @@ fn a_leave_that_the_relay_never_takes_is_told_again() {
     // The managers know nothing, so the relay is not told either.
     assert!(laptop.outbox(None, 10, now).unwrap().items.is_empty());
     assert_eq!(laptop.leaving().unwrap(), Leaving::Telling);
-    net.pass(3_600_000);
-    for _ in 0..4 {
-        net.upkeep(&mut laptop);
-    }
-    assert_eq!(laptop.leaving().unwrap(), Leaving::Told);
+    tell(&mut net, &mut laptop);
     net.settle(&mut [&mut phone, &mut bob]);
     assert_eq!(renewed(&mut net, &mut phone).unwrap(), [DeviceId(1)]);
 }

@@ -53,7 +53,12 @@ impl Database {
         let version: usize = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
         let changes = match version {
             0 => include_str!("schema.sql").to_owned(),
-            1..=SCHEMA_VERSION => MIGRATIONS.into_iter().skip(version - 1).collect(),
+            1..=SCHEMA_VERSION => {
+                // A database that began in version 11 has the column of version 12 already.
+                let is_ahead = version == 11 && has_left_column(&db)?;
+                let done = version - 1 + usize::from(is_ahead);
+                MIGRATIONS.into_iter().skip(done).collect()
+            }
             _ => return Err(format!("the database has an unknown version: {version}").into()),
         };
         db.execute_batch(&format!(
@@ -108,6 +113,14 @@ impl Database {
         sent.map_err(|_| busy())?;
         answered.await.map_err(|_| busy())?
     }
+}
+
+fn has_left_column(db: &Connection) -> rusqlite::Result<bool> {
+    db.query_row(
+        "SELECT count(*) FROM pragma_table_info('device') WHERE name = 'has_left'",
+        [],
+        |row| row.get(0),
+    )
 }
 
 /// Waits until every job is done and the journal is written back into the database. Only the

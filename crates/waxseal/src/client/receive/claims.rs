@@ -16,8 +16,8 @@ impl<S: Store> Client<S> {
     /// Compares the rosters that the sender of an opened message goes by with those that this
     /// device knows.
     ///
-    /// The claims are unverified, so they cause no more than a fetch, a note to the peer, or
-    /// a notice.
+    /// The claims are unverified, so they cause no more than a fetch, a note to the peer, or a
+    /// notice.
     pub(in crate::client) fn take_claims(
         &mut self,
         batch: &mut Batch,
