@@ -51,7 +51,7 @@ fn main() {
     let deliveries: Vec<Vec<u8>> = (0..count)
         .map(|_| {
             let rng = &mut provider.rng;
-            let sent = alice.send(&account("bob"), "A text of usual length.", NOW, rng);
+            let sent = alice.send(account("bob"), "A text of usual length.", NOW, rng);
             provider
                 .relay(&alice, &bob, &sent.expect("seals").envelope)
                 .0

@@ -84,7 +84,7 @@ impl World {
         self.device(from).posted_ms.insert(outgoing.id, now_ms);
         self.network.send(&Packet::Post {
             from,
-            to: outgoing.recipient.clone(),
+            to: outgoing.to.account().expect("a direct message").clone(),
             bytes: outgoing.envelope.clone(),
             again_for: outgoing.again_for.clone(),
             id: outgoing.id,

@@ -212,7 +212,7 @@ impl Lossy {
             let (delivery, receipt) = self.relay(who, &outgoing);
             self.queues[1 - who].push(delivery);
             if !self.is_lost() {
-                let confirmed = self.phones[who].confirm(&outgoing.recipient, &receipt);
+                let confirmed = self.phones[who].confirm(&outgoing.to, &receipt);
                 confirmed.expect("the receipt is genuine");
             }
         }

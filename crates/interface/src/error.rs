@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::group::{GroupMismatch, GroupNews};
 use crate::roster::{Mismatch, RosterConflict};
 
 /// The body of every answer that is not a success.
@@ -32,6 +33,13 @@ pub struct ErrorBody {
     /// missing from it: the newest roster of the account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conflict: Option<Box<RosterConflict>>,
+    /// With [`ErrorCode::GroupConflict`]: what happened in the group after the version before the
+    /// posted entry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group_news: Option<Box<GroupNews>>,
+    /// With [`ErrorCode::GroupMismatch`]: what the sender lacks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group_mismatch: Option<Box<GroupMismatch>>,
 }
 
 impl ErrorBody {
@@ -46,6 +54,8 @@ impl ErrorBody {
             relay_time_ms: None,
             mismatch: None,
             conflict: None,
+            group_news: None,
+            group_mismatch: None,
         }
     }
 
@@ -101,6 +111,26 @@ pub enum ErrorCode {
     /// exactly their devices. Nothing was stamped. Seal it for the others with what is in
     /// `mismatch`, and post it again.
     Mismatch,
+    /// 404: no group with this id was founded.
+    NoGroup,
+    /// 403: the account is not a member of the group, or not under the account key that the group
+    /// names. A former member gets it for what happened later.
+    NotMember,
+    /// 403: an entry of a group names another account as its actor than the one that posts it.
+    NotActor,
+    /// 403: the actor of an entry is not an admin of the group.
+    NotAdmin,
+    /// 403: only admins write in this group.
+    MayNotWrite,
+    /// 422: the signed entry does not verify for this group, or breaks a rule of groups.
+    BadEntry,
+    /// 409: the entry is not the next one of the group. Another admin was faster. Take what is in
+    /// `group_news`, and make the change again if it still makes sense.
+    GroupConflict,
+    /// 409: the message does not name the newest state of the group, or does not go to exactly the
+    /// devices of its members. Nothing was stamped. Take what is in `group_mismatch`, seal the
+    /// message for the others, and post it again.
+    GroupMismatch,
     /// 422: the relay cannot open the sealed delivery key. Fetch the relay's card and seal the key
     /// again.
     BadDeliveryKey,
@@ -186,18 +216,29 @@ impl ErrorCode {
             | Self::ChallengeRefused
             | Self::ProofRefused
             | Self::Removed => 401,
-            Self::NotFromDevice | Self::NotStamped | Self::NotYourReport | Self::OtherIdentity => {
-                403
-            }
+            Self::NotFromDevice
+            | Self::NotStamped
+            | Self::NotYourReport
+            | Self::OtherIdentity
+            | Self::NotMember
+            | Self::NotActor
+            | Self::NotAdmin
+            | Self::MayNotWrite => 403,
             Self::NoSuchAccount
             | Self::NoRoster
             | Self::NoPreKeys
             | Self::NotFound
             | Self::NoSuchReport
-            | Self::NoSuchMailbox => 404,
+            | Self::NoSuchMailbox
+            | Self::NoGroup => 404,
             Self::MethodNotAllowed => 405,
             Self::TooSlow => 408,
-            Self::AccountTaken | Self::RosterConflict | Self::Mismatch | Self::SlotTaken => 409,
+            Self::AccountTaken
+            | Self::RosterConflict
+            | Self::Mismatch
+            | Self::SlotTaken
+            | Self::GroupConflict
+            | Self::GroupMismatch => 409,
             Self::TooLarge => 413,
             Self::UnsupportedMediaType => 415,
             Self::BadName
@@ -206,6 +247,7 @@ impl ErrorCode {
             | Self::OtherTarget
             | Self::BadDeliveryKey
             | Self::BadRoster
+            | Self::BadEntry
             | Self::TooManyPreKeys
             | Self::OtherModerationKey
             | Self::ReportRefused => 422,
@@ -236,6 +278,14 @@ impl ErrorCode {
             Self::RosterConflict => "the roster does not follow the newest one",
             Self::NoRoster => "the account has no roster yet",
             Self::Mismatch => "not sealed for exactly the devices of both accounts",
+            Self::NoGroup => "no such group",
+            Self::NotMember => "not a member of the group",
+            Self::NotActor => "another account posts the entry than it names",
+            Self::NotAdmin => "not an admin of the group",
+            Self::MayNotWrite => "only admins write in this group",
+            Self::BadEntry => "the entry does not verify for this group",
+            Self::GroupConflict => "the entry is not the next one of the group",
+            Self::GroupMismatch => "not sealed for exactly the devices of the group's members",
             Self::BadDeliveryKey => "the relay cannot open the sealed delivery key",
             Self::NoSuchAccount => "no such account",
             Self::NoPreKeys => "the devices have published no prekeys",

@@ -39,6 +39,11 @@
 //! | `POST /v1/bundles` | device | [`AskBundles`], [`Bundles`] |
 //! | `POST /v1/messages/{name}` | device | binary: `PostedFanout`, `Receipt` |
 //! | `POST /v1/reseals/{name}` | device | binary: `PostedReseal`, `Receipt` |
+//! | `PUT /v1/groups/{group}` | device | binary: signed entry, [`EntryReceipt`] |
+//! | `GET /v1/groups/{group}?after={version}` | device | [`GroupNews`] |
+//! | `POST /v1/groups/{group}/rosters` | device | [`AskRosters`], [`GroupRosters`] |
+//! | `POST /v1/groups/{group}/messages` | device | binary: `PostedGroup`, `Receipt` |
+//! | `POST /v1/groups/{group}/leave` | device | [`GroupLeave`] |
 //! | `GET /v1/deliveries` | device | WebSocket: [`Event`], [`Answer`], each with [`FrameMacs`] |
 //! | `POST /v1/reports` | device | binary `Report`, [`ReportTaken`] (201, or 200 for a duplicate) |
 //! | `GET /v1/reports/{id}` | device | [`ReportState`] |
@@ -65,6 +70,7 @@ mod card;
 mod error;
 mod exchange;
 mod frame;
+mod group;
 #[cfg(feature = "http")]
 pub mod http;
 mod mailbox;
@@ -85,6 +91,11 @@ pub use card::{CardError, ModerationKeyChange, PinnedKeys, RelayCard, fingerprin
 pub use error::{ErrorBody, ErrorCode};
 pub use exchange::{AnswerError, HttpAnswer, HttpRequest, RequestError};
 pub use frame::{Answer, Event, FrameMacs, MAX_FRAME_LEN, QUEUE_EXPIRED_ID};
+pub use group::{
+    AcceptedEntry, AskRosters, EntryReceipt, GroupLeave, GroupMismatch, GroupNews, GroupRosters,
+    MAX_AUTHORITY_CHAIN_LEN, MAX_ENTRIES, MAX_ENTRY_LEN, MAX_GROUP_STATE_LEN, MAX_MEMBERS,
+    MAX_ROSTERS_ASKED, RosterClaim, WholeGroup, group_text, parse_group,
+};
 pub use mailbox::{MAX_MAILBOX_LEN, mailbox_text, parse_mailbox};
 pub use mark::{MARK_HEADER, MARK_LEN, decode_mark, encode_mark};
 pub use message::{

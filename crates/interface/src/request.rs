@@ -5,11 +5,12 @@ use std::fmt;
 
 use rand_core::CryptoRng;
 use serde::Serialize;
-use waxseal_reporting::AccountId;
 use waxseal_reporting::intake::ReportId;
+use waxseal_reporting::{AccountId, ConversationId};
 
 use crate::answer::AskedRequest;
 use crate::exchange::{HttpRequest, RequestError};
+use crate::group::{AskRosters, GroupLeave, group_text};
 use crate::mailbox::mailbox_text;
 use crate::mark::{MARK_HEADER, MARK_LEN, encode_mark};
 use crate::message::{Leave, PreKeys, Register, SignIn};
@@ -78,6 +79,43 @@ pub enum Request {
         /// The device's mark against set-back.
         mark: Option<[u8; MARK_LEN]>,
     },
+    /// Posts the next entry of a group, or the first one, which founds it.
+    PutGroup {
+        /// The group.
+        group: ConversationId,
+        /// An encoded signed entry.
+        entry: Vec<u8>,
+    },
+    /// Asks what happened in a group.
+    Group {
+        /// The group.
+        group: ConversationId,
+        /// The newest version that is known: 0 if none is.
+        after: u64,
+    },
+    /// Fetches the newest rosters of members of a group.
+    GroupRosters {
+        /// The group.
+        group: ConversationId,
+        /// Whose rosters are wanted.
+        asked: AskRosters,
+    },
+    /// Sends a message to a group.
+    PostGroup {
+        /// The group that gets the message.
+        group: ConversationId,
+        /// An encoded `PostedGroup`.
+        posted: Vec<u8>,
+        /// The device's mark against set-back.
+        mark: Option<[u8; MARK_LEN]>,
+    },
+    /// Has the account leave a group.
+    LeaveGroup {
+        /// The group.
+        group: ConversationId,
+        /// The device's wish.
+        leave: GroupLeave,
+    },
     /// Submits an encoded report.
     Report(Vec<u8>),
     /// Asks what became of a report.
@@ -110,10 +148,14 @@ impl Request {
             Self::Card
             | Self::PreKeysLeft
             | Self::Roster(_)
+            | Self::Group { .. }
             | Self::ReportState(_)
             | Self::Deliveries
             | Self::Mailbox { .. } => "GET",
-            Self::PutPreKeys(_) | Self::PutRoster(_) | Self::PutMailbox { .. } => "PUT",
+            Self::PutPreKeys(_)
+            | Self::PutRoster(_)
+            | Self::PutGroup { .. }
+            | Self::PutMailbox { .. } => "PUT",
             Self::Challenge
             | Self::Register(_)
             | Self::SignIn(_)
@@ -121,12 +163,15 @@ impl Request {
             | Self::Bundles(_)
             | Self::Post { .. }
             | Self::Reseal { .. }
+            | Self::GroupRosters { .. }
+            | Self::PostGroup { .. }
+            | Self::LeaveGroup { .. }
             | Self::Report(_) => "POST",
         }
     }
 
-    /// The path, which begins with `/v1/`. A name that [`account_name`] accepts needs no percent
-    /// signs.
+    /// The path with its query, which begins with `/v1/`. A name that [`account_name`] accepts
+    /// needs no percent signs.
     ///
     /// # Errors
     /// [`BadName`] if the request is about an account whose name a relay does not accept. An
@@ -136,6 +181,7 @@ impl Request {
             let name = account_name(account.as_str())?;
             Ok(format!("{before}{}{after}", name.as_str()))
         };
+        let of_group = |group, after: &str| Ok(format!("/v1/groups/{}{after}", group_text(group)));
         let fixed = match self {
             Self::Card => "/v1/relay",
             Self::Challenge => "/v1/challenges",
@@ -148,6 +194,11 @@ impl Request {
             Self::Bundles(_) => "/v1/bundles",
             Self::Post { recipient, .. } => return of_account("/v1/messages/", recipient, ""),
             Self::Reseal { recipient, .. } => return of_account("/v1/reseals/", recipient, ""),
+            Self::PutGroup { group, .. } => return of_group(group, ""),
+            Self::Group { group, after } => return of_group(group, &format!("?after={after}")),
+            Self::GroupRosters { group, .. } => return of_group(group, "/rosters"),
+            Self::PostGroup { group, .. } => return of_group(group, "/messages"),
+            Self::LeaveGroup { group, .. } => return of_group(group, "/leave"),
             Self::Report(_) => "/v1/reports",
             Self::ReportState(id) => return Ok(format!("/v1/reports/{}", report_id_text(id))),
             Self::Deliveries => "/v1/deliveries",
@@ -165,16 +216,21 @@ impl Request {
             | Self::SignIn(_)
             | Self::Leave(_)
             | Self::PutPreKeys(_)
-            | Self::Bundles(_) => Some(JSON),
+            | Self::Bundles(_)
+            | Self::GroupRosters { .. }
+            | Self::LeaveGroup { .. } => Some(JSON),
             Self::PutRoster(_)
             | Self::Post { .. }
             | Self::Reseal { .. }
+            | Self::PutGroup { .. }
+            | Self::PostGroup { .. }
             | Self::Report(_)
             | Self::PutMailbox { .. } => Some(OCTETS),
             Self::Card
             | Self::Challenge
             | Self::PreKeysLeft
             | Self::Roster(_)
+            | Self::Group { .. }
             | Self::ReportState(_)
             | Self::Deliveries
             | Self::Mailbox { .. } => None,
@@ -189,14 +245,20 @@ impl Request {
             Self::Leave(leave) => json(leave),
             Self::PutPreKeys(prekeys) => json(prekeys),
             Self::Bundles(asked) => json(asked),
+            Self::GroupRosters { asked, .. } => json(asked),
+            Self::LeaveGroup { leave, .. } => json(leave),
             Self::PutRoster(roster) => roster.into(),
-            Self::Post { posted, .. } | Self::Reseal { posted, .. } => posted.into(),
+            Self::PutGroup { entry, .. } => entry.into(),
+            Self::Post { posted, .. }
+            | Self::Reseal { posted, .. }
+            | Self::PostGroup { posted, .. } => posted.into(),
             Self::Report(report) => report.into(),
             Self::PutMailbox { content, .. } => content.into(),
             Self::Card
             | Self::Challenge
             | Self::PreKeysLeft
             | Self::Roster(_)
+            | Self::Group { .. }
             | Self::ReportState(_)
             | Self::Deliveries
             | Self::Mailbox { .. } => Cow::Borrowed(&[]),
@@ -233,7 +295,9 @@ impl Request {
         let (path, body) = (self.path()?, self.body().into_owned());
         let (method, content_type) = (self.method(), self.content_type());
         let (mut request, asked) = HttpRequest::ask(method, path, content_type, body, token, rng)?;
-        if let Self::Post { mark, .. } | Self::Reseal { mark, .. } = self {
+        if let Self::Post { mark, .. } | Self::Reseal { mark, .. } | Self::PostGroup { mark, .. } =
+            self
+        {
             let mark = mark.as_ref().map(|mark| (MARK_HEADER, encode_mark(mark)));
             request.headers.extend(mark);
         }
@@ -264,6 +328,17 @@ impl fmt::Debug for Request {
             Self::Bundles(_) => "Bundles",
             Self::Post { posted, .. } => return write!(f, "Post({} bytes)", posted.len()),
             Self::Reseal { posted, .. } => return write!(f, "Reseal({} bytes)", posted.len()),
+            Self::PutGroup { entry, .. } => {
+                return write!(f, "PutGroup({} bytes)", entry.len());
+            }
+            Self::Group { after, .. } => return write!(f, "Group(after {after})"),
+            Self::GroupRosters { asked, .. } => {
+                return write!(f, "GroupRosters({} names)", asked.names.len());
+            }
+            Self::PostGroup { posted, .. } => {
+                return write!(f, "PostGroup({} bytes)", posted.len());
+            }
+            Self::LeaveGroup { .. } => "LeaveGroup",
             Self::Report(report) => return write!(f, "Report({} bytes)", report.len()),
             Self::ReportState(_) => "ReportState",
             Self::Deliveries => "Deliveries",

@@ -11,9 +11,10 @@ use ed25519_dalek::SigningKey;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use waxseal_interface::{
-    AskBundles, Bundles, Challenge, DeviceBundle, ErrorBody, ErrorCode, Leave, Mismatch, PreKeys,
-    PreKeysLeft, Register, RelayCard, ReportState, ReportTaken, RosterConflict, SealingKeyPair,
-    Session, SignIn, TargetBundle,
+    AcceptedEntry, AskBundles, AskRosters, Bundles, Challenge, DeviceBundle, EntryReceipt,
+    ErrorBody, ErrorCode, GroupLeave, GroupMismatch, GroupNews, GroupRosters, Leave, Mismatch,
+    PreKeys, PreKeysLeft, Register, RelayCard, ReportState, ReportTaken, RosterClaim,
+    RosterConflict, SealingKeyPair, Session, SignIn, TargetBundle, WholeGroup,
 };
 use waxseal_reporting::vault::ModerationKeyPair;
 use waxseal_vectors::checks;
@@ -22,7 +23,10 @@ const SPECIFICATION: &str = include_str!("../SPEC.md");
 
 #[test]
 fn every_check_is_in_the_specification_in_the_code_and_in_the_name_of_a_test() {
-    checks::assert_checks_agree(Path::new(env!("CARGO_MANIFEST_DIR")), 120..=121);
+    checks::assert_checks_agree(
+        Path::new(env!("CARGO_MANIFEST_DIR")),
+        (120..=121).chain(460..=461),
+    );
 }
 
 #[test]
@@ -87,6 +91,8 @@ fn every_body_has_the_fields_of_the_specification() {
         relay_time_ms: Some(4),
         mismatch: Some(Box::default()),
         conflict: Some(Box::new(RosterConflict { roster: vec![6] })),
+        group_news: Some(Box::default()),
+        group_mismatch: Some(Box::default()),
     };
     let device_bundle = DeviceBundle {
         device: 2,
@@ -135,7 +141,9 @@ fn every_body_has_the_fields_of_the_specification() {
     compare("TargetBundle", target_bundle, "held_back");
     compare("Mismatch", mismatch, "");
     compare("RosterConflict", conflict, "");
-    let optional = "retry_after_secs check claim relay_time_ms mismatch conflict";
+    compare_groups();
+    let optional =
+        "retry_after_secs check claim relay_time_ms mismatch conflict group_news group_mismatch";
     compare("ErrorBody", error, optional);
     for (state, text) in [
         (ReportState::Waiting, "\"waiting\""),
@@ -145,6 +153,54 @@ fn every_body_has_the_fields_of_the_specification() {
         assert_eq!(serde_json::to_string(&state).unwrap(), text);
         assert!(SPECIFICATION.contains(&format!("`{text}`")), "{text}");
     }
+}
+
+fn compare_groups() {
+    let receipt = EntryReceipt {
+        accepted_at_ms: 1,
+        mac: [2; 32],
+    };
+    let entry = AcceptedEntry {
+        entry: vec![3; 300],
+        receipt,
+    };
+    let whole = WholeGroup {
+        state: vec![4],
+        authority_chain: vec![5],
+    };
+    let news = GroupNews {
+        entries: vec![entry.clone()],
+        whole: Some(whole.clone()),
+    };
+    let asked = AskRosters {
+        names: vec!["alice".to_owned()],
+    };
+    let rosters = GroupRosters {
+        rosters: vec![vec![6]],
+    };
+    let claim = RosterClaim {
+        name: "alice".to_owned(),
+        epoch: 0,
+        version: 1,
+    };
+    let mismatch = GroupMismatch {
+        news: news.clone(),
+        rosters: vec![claim.clone()],
+        left: vec!["bob".to_owned()],
+    };
+    let leave = GroupLeave {
+        version: 1,
+        mac: [7; 32],
+    };
+    compare("EntryReceipt", receipt, "");
+    compare("AcceptedEntry", entry, "");
+    compare("WholeGroup", whole, "");
+    compare("GroupNews", news, "whole");
+    compare("AskRosters", asked, "");
+    compare("GroupRosters", rosters, "");
+    compare("RosterClaim", claim, "");
+    compare("GroupMismatch", mismatch, "");
+    compare("GroupLeave", leave, "");
 }
 
 /// Compares the fields of a body with those of its table, and their lengths. A field may be left
@@ -171,7 +227,8 @@ fn compare<T: Serialize + DeserializeOwned>(name: &str, body: T, optional: &str)
             "bool" => value.is_boolean(),
             "u8" | "u32" | "u64" => value.is_u64(),
             "list" => value.is_array(),
-            "`Mismatch`" | "`RosterConflict`" => value.is_object(),
+            "`Mismatch`" | "`RosterConflict`" | "`GroupNews`" | "`GroupMismatch`"
+            | "`WholeGroup`" => value.is_object(),
             _ => false,
         };
         assert!(is_of_type, "{name}.{field} is {json}");

@@ -3,7 +3,8 @@
 use thiserror::Error;
 use waxseal_interface::http::LinkError;
 use waxseal_interface::{
-    AnswerError, BadName, CardError, ErrorBody, ErrorCode, Mismatch, RequestError,
+    AnswerError, BadName, CardError, ErrorBody, ErrorCode, GroupMismatch, GroupNews, Mismatch,
+    RequestError,
 };
 
 /// Why a call to a relay failed.
@@ -83,6 +84,23 @@ impl ClientError {
     pub fn mismatch(&self) -> Option<&Mismatch> {
         match self {
             Self::Refused { body, .. } => body.mismatch.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// What happened in a group, if the relay refused an entry because it is not the next one.
+    pub fn group_news(&self) -> Option<&GroupNews> {
+        match self {
+            Self::Refused { body, .. } => body.group_news.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// What the sender lacks, if the relay refused a message because it was not sealed for exactly
+    /// the devices of a group.
+    pub fn group_mismatch(&self) -> Option<&GroupMismatch> {
+        match self {
+            Self::Refused { body, .. } => body.group_mismatch.as_deref(),
             _ => None,
         }
     }

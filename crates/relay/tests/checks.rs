@@ -11,6 +11,7 @@ fn numbers() -> Vec<u16> {
     std::iter::once(122)
         .chain(300..=309)
         .chain(363..=364)
+        .chain(462..=477)
         .collect()
 }
 

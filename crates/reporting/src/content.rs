@@ -5,6 +5,7 @@ use core::fmt;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::codec::{Reader, put_short};
+use crate::conversation::ConversationId;
 use crate::franking::FrankingTag;
 
 /// Maximum length of a reaction, in bytes: the longest emoji sequences in use, and some room.
@@ -13,6 +14,13 @@ pub const MAX_REACTION_LEN: usize = 64;
 /// Maximum length of an application's name for its own kind of content, in bytes. A media type
 /// fits.
 pub const MAX_APPLICATION_KIND_LEN: usize = 128;
+
+/// Maximum length of a group's title, in bytes: what its length field holds.
+pub const MAX_GROUP_TITLE_LEN: usize = 255;
+
+/// Maximum length of a group's picture, in bytes: a small picture in half a message. Bounds what a
+/// list of groups makes a client hold.
+pub const MAX_GROUP_PICTURE_LEN: usize = 32_768;
 
 /// What a message says.
 ///
@@ -26,6 +34,10 @@ pub const MAX_APPLICATION_KIND_LEN: usize = 128;
 /// | deletion | `0x03`, tag 32 |
 /// | reaction | `0x04`, tag 32, reaction (UTF-8, at most 64 bytes; empty takes it back) |
 /// | application | `0x05`, `len u8`, kind (1 to 128 visible ASCII bytes), body |
+/// | invitation | `0x06`, group 32, title (UTF-8, at most 255 bytes) |
+/// | acceptance | `0x07`, group 32 |
+/// | leave | `0x08` |
+/// | group profile | `0x09`, `len u8`, title (UTF-8), picture (0 to 32,768 bytes) |
 /// | unknown | any other byte, body |
 ///
 /// A kind never changes: what is to be said differently gets a kind of its own. Read the kinds you
@@ -61,6 +73,29 @@ pub enum Content {
         /// The bytes.
         body: Vec<u8>,
     },
+    /// Invites the recipient to a group. Nobody is in a group before accepting. It can be reported
+    /// like any message.
+    Invitation {
+        /// The group.
+        group: ConversationId,
+        /// The group's title, as claimed by the sender. At most 255 bytes.
+        title: String,
+    },
+    /// Accepts an invitation to a group.
+    Acceptance {
+        /// The group.
+        group: ConversationId,
+    },
+    /// Says that the sender's account leaves the group that the message is sent to.
+    GroupLeave,
+    /// Title and picture of the group that the message is sent to.
+    GroupProfile {
+        /// The title, at most 255 bytes.
+        title: String,
+        /// The picture in a form of the application's choice, at most 32,768 bytes. Empty if there
+        /// is none. Decode it with the same care as an attachment.
+        picture: Vec<u8>,
+    },
     /// Content that this version cannot show. Keep the message, and say that an update may show it;
     /// it can be reported like any other.
     ///
@@ -80,6 +115,13 @@ const EDIT: u8 = 2;
 const DELETION: u8 = 3;
 const REACTION: u8 = 4;
 const APPLICATION: u8 = 5;
+const INVITATION: u8 = 6;
+const ACCEPTANCE: u8 = 7;
+const GROUP_LEAVE: u8 = 8;
+const GROUP_PROFILE: u8 = 9;
+
+/// The known kinds.
+const KNOWN: core::ops::RangeInclusive<u8> = TEXT..=GROUP_PROFILE;
 
 impl Content {
     /// The text of a text message or an edit.
@@ -100,8 +142,24 @@ impl Content {
             Self::Edit { of: tag, .. }
             | Self::Deletion { of: tag }
             | Self::Reaction { to: tag, .. } => Some(tag),
-            Self::Text(_) | Self::Application { .. } | Self::Unknown { .. } => None,
+            Self::Text(_)
+            | Self::Application { .. }
+            | Self::Invitation { .. }
+            | Self::Acceptance { .. }
+            | Self::GroupLeave
+            | Self::GroupProfile { .. }
+            | Self::Unknown { .. } => None,
         }
+    }
+
+    /// Kind and body as in part 1 of the message. For software that shows content of kinds that it
+    /// does not know, such as those that a later version of this crate adds.
+    pub fn to_raw(&self) -> (u8, Zeroizing<Vec<u8>>) {
+        let mut part = Zeroizing::new(Vec::with_capacity(self.encoded_len()));
+        self.put(&mut part);
+        let mut reader = Reader::new(&part);
+        let kind = reader.u8().unwrap_or_default();
+        (kind, Zeroizing::new(reader.rest().to_vec()))
     }
 
     fn kind_name(&self) -> &'static str {
@@ -111,6 +169,10 @@ impl Content {
             Self::Deletion { .. } => "Deletion",
             Self::Reaction { .. } => "Reaction",
             Self::Application { .. } => "Application",
+            Self::Invitation { .. } => "Invitation",
+            Self::Acceptance { .. } => "Acceptance",
+            Self::GroupLeave => "GroupLeave",
+            Self::GroupProfile { .. } => "GroupProfile",
             Self::Unknown { .. } => "Unknown",
         }
     }
@@ -119,11 +181,19 @@ impl Content {
     /// [`Content::put`] writes.
     pub(crate) fn is_within_bounds(&self) -> bool {
         match self {
-            Self::Text(_) | Self::Edit { .. } | Self::Deletion { .. } => true,
+            Self::Text(_)
+            | Self::Edit { .. }
+            | Self::Deletion { .. }
+            | Self::Acceptance { .. }
+            | Self::GroupLeave => true,
+            Self::Invitation { title, .. } => title.len() <= MAX_GROUP_TITLE_LEN,
+            Self::GroupProfile { title, picture } => {
+                title.len() <= MAX_GROUP_TITLE_LEN && picture.len() <= MAX_GROUP_PICTURE_LEN
+            }
             Self::Reaction { reaction, .. } => reaction.len() <= MAX_REACTION_LEN,
             Self::Application { kind, .. } => is_application_kind(kind),
             // CHK-96: content of an unknown form is not sealed under a known kind.
-            Self::Unknown { kind, .. } => !(TEXT..=APPLICATION).contains(kind),
+            Self::Unknown { kind, .. } => !KNOWN.contains(kind),
         }
     }
 
@@ -135,6 +205,12 @@ impl Content {
             Self::Reaction { reaction, .. } => reaction.len().saturating_add(33),
             Self::Application { kind, body } => {
                 body.len().saturating_add(kind.len()).saturating_add(2)
+            }
+            Self::Invitation { title, .. } => title.len().saturating_add(33),
+            Self::Acceptance { .. } => 33,
+            Self::GroupLeave => 1,
+            Self::GroupProfile { title, picture } => {
+                picture.len().saturating_add(title.len()).saturating_add(2)
             }
             Self::Unknown { body, .. } => body.len().saturating_add(1),
         }
@@ -164,6 +240,21 @@ impl Content {
                 out.push(APPLICATION);
                 put_short(out, kind.as_bytes());
                 out.extend_from_slice(body);
+            }
+            Self::Invitation { group, title } => {
+                out.push(INVITATION);
+                out.extend_from_slice(group.as_bytes());
+                out.extend_from_slice(title.as_bytes());
+            }
+            Self::Acceptance { group } => {
+                out.push(ACCEPTANCE);
+                out.extend_from_slice(group.as_bytes());
+            }
+            Self::GroupLeave => out.push(GROUP_LEAVE),
+            Self::GroupProfile { title, picture } => {
+                out.push(GROUP_PROFILE);
+                put_short(out, title.as_bytes());
+                out.extend_from_slice(picture);
             }
             Self::Unknown { kind, body } => {
                 out.push(*kind);
@@ -195,6 +286,19 @@ impl Content {
                 let body = reader.rest().to_vec();
                 Self::Application { kind, body }
             }
+            INVITATION => Self::Invitation {
+                group: ConversationId::from_bytes(reader.array()?),
+                title: utf8(reader.rest())?,
+            },
+            ACCEPTANCE => Self::Acceptance {
+                group: ConversationId::from_bytes(reader.array()?),
+            },
+            GROUP_LEAVE => Self::GroupLeave,
+            GROUP_PROFILE => {
+                let title = utf8(reader.short()?)?;
+                let picture = reader.rest().to_vec();
+                Self::GroupProfile { title, picture }
+            }
             kind => Self::Unknown {
                 kind,
                 body: reader.rest().to_vec(),
@@ -206,25 +310,26 @@ impl Content {
 
     /// The content of a message that must not be shown as what it is, whatever its kind.
     pub(crate) fn into_unknown(self) -> Self {
-        let content = Zeroizing::new(self);
-        let mut part = Zeroizing::new(Vec::with_capacity(content.encoded_len()));
-        content.put(&mut part);
-        let mut reader = Reader::new(&part);
-        Self::Unknown {
-            kind: reader.u8().unwrap_or_default(),
-            body: reader.rest().to_vec(),
-        }
+        let (kind, mut body) = Zeroizing::new(self).to_raw();
+        let body = core::mem::take(&mut *body);
+        Self::Unknown { kind, body }
     }
 }
 
 impl Zeroize for Content {
-    /// Wipes texts, kinds and bodies. The tags of other messages, which are public, stay.
+    /// Wipes texts, kinds, titles and bodies. The tags of other messages and the ids of groups,
+    /// which are public, stay.
     fn zeroize(&mut self) {
         match self {
-            Self::Text(text) | Self::Edit { text, .. } | Self::Reaction { reaction: text, .. } => {
-                text.zeroize()
+            Self::Text(text)
+            | Self::Edit { text, .. }
+            | Self::Reaction { reaction: text, .. }
+            | Self::Invitation { title: text, .. } => text.zeroize(),
+            Self::Deletion { .. } | Self::Acceptance { .. } | Self::GroupLeave => {}
+            Self::GroupProfile { title, picture } => {
+                title.zeroize();
+                picture.zeroize();
             }
-            Self::Deletion { .. } => {}
             Self::Application { kind, body } => {
                 kind.zeroize();
                 body.zeroize();

@@ -12,20 +12,23 @@
 
 use core::fmt;
 
-use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use crate::address::DeviceAddress;
-use crate::channel::{OpeningChannel, SealingChannel};
+use crate::channel::OpeningChannel;
 use crate::codec::{Reader, len32, put_medium};
 use crate::conversation::ConversationId;
 use crate::delivery::AuthenticDelivery;
-use crate::envelope::Envelope;
 use crate::franked::unpadded_len;
 use crate::franking::{FrankingKey, FrankingTag};
 use crate::open::{OpenError, OpenedMessage, Withheld, checked, decrypt};
-use crate::seal::{SealError, encrypt};
 use crate::{labels, mac, padding};
+
+mod records;
+mod sent;
+
+pub use records::{AuthorityRecord, StateWanted, WelcomeRecord};
+pub use sent::{SentControl, seal_control};
 
 /// Maximum length of an encoded control message, in bytes. Bounds what a recipient parses, and
 /// leaves room for records of later versions.
@@ -52,6 +55,9 @@ const DELIVERED: u16 = 1;
 const OPENED: u16 = 2;
 const ROSTER: u16 = 3;
 const SYNC: u16 = 4;
+const AUTHORITY: u16 = 5;
+const WELCOME: u16 = 6;
+const STATE_WANTED: u16 = 7;
 
 /// What one device tells another about the messages that it received from it. 0 to 4,096 bytes.
 ///
@@ -63,7 +69,7 @@ const SYNC: u16 = 4;
 ///
 /// | bytes | field |
 /// |---|---|
-/// | 2 | type: 1 delivered, 2 opened, 3 roster, 4 sync |
+/// | 2 | type: 1 delivered, 2 opened, 3 roster, 4 sync, 5 authority, 6 welcome, 7 state wanted |
 /// | 2 | length of the value |
 /// | n | value |
 ///
@@ -72,6 +78,9 @@ const SYNC: u16 = 4;
 /// | 1, 2 | 1 to 64 tags | 32 to 2,048 |
 /// | 3 | a signed roster, as `waxseal-roster` encodes it | 1 to 2,048 |
 /// | 4 | what the application syncs | 1 to 3,072 |
+/// | 5 | [`AuthorityRecord`] | 72 |
+/// | 6 | [`WelcomeRecord`] | 72 |
+/// | 7 | [`StateWanted`] | 40 |
 ///
 /// One message that was delivered, with a tag of `aa` bytes: `0001 0020 aaaa..aa`.
 ///
@@ -91,6 +100,12 @@ pub struct Control {
     /// What a device tells the other devices of its account. At most [`MAX_CONTROL_SYNC_LEN`]
     /// bytes, not empty.
     pub sync: Option<Zeroizing<Vec<u8>>>,
+    /// The authority of a group, for an admin's device.
+    pub authority: Option<Box<AuthorityRecord>>,
+    /// The state of a group that the recipient is in.
+    pub welcome: Option<Box<WelcomeRecord>>,
+    /// Which group's state the sender lacks.
+    pub state_wanted: Option<StateWanted>,
 }
 
 impl Control {
@@ -105,9 +120,7 @@ impl Control {
             if tags.is_empty() {
                 continue;
             }
-            let len = u16::try_from(tags.len().saturating_mul(32)).ok()?;
-            out.extend_from_slice(&kind.to_be_bytes());
-            out.extend_from_slice(&len.to_be_bytes());
+            put_type(&mut out, kind, tags.len().saturating_mul(32))?;
             for tag in tags {
                 out.extend_from_slice(tag.as_bytes());
             }
@@ -120,6 +133,18 @@ impl Control {
             let Some(value) = value else { continue };
             out.extend_from_slice(&kind.to_be_bytes());
             put_medium(&mut out, bounded(value, max)?);
+        }
+        if let Some(authority) = &self.authority {
+            put_type(&mut out, AUTHORITY, AuthorityRecord::LEN)?;
+            authority.put(&mut out);
+        }
+        if let Some(welcome) = &self.welcome {
+            put_type(&mut out, WELCOME, WelcomeRecord::LEN)?;
+            welcome.put(&mut out);
+        }
+        if let Some(wanted) = &self.state_wanted {
+            put_type(&mut out, STATE_WANTED, StateWanted::LEN)?;
+            wanted.put(&mut out);
         }
         (out.len() <= MAX_CONTROL_LEN).then_some(out)
     }
@@ -143,6 +168,9 @@ impl Control {
                     let sync = bounded(value, MAX_CONTROL_SYNC_LEN)?;
                     control.sync = Some(Zeroizing::new(sync.to_vec()));
                 }
+                AUTHORITY => control.authority = Some(Box::new(AuthorityRecord::decode(value)?)),
+                WELCOME => control.welcome = Some(Box::new(WelcomeRecord::decode(value)?)),
+                STATE_WANTED => control.state_wanted = Some(StateWanted::decode(value)?),
                 _ => {}
             }
             last = Some(kind);
@@ -202,13 +230,28 @@ impl fmt::Debug for Control {
             .field("opened", &self.opened.len())
             .field("roster", &self.roster.is_some())
             .field("sync", &self.sync.is_some())
+            .field("authority", &self.authority.is_some())
+            .field("welcome", &self.welcome.is_some())
+            .field("state_wanted", &self.state_wanted.is_some())
             .finish()
     }
 }
 
 /// Length of the longest records together, in bytes, before their sum is checked.
-const MAX_UNCHECKED_LEN: usize =
-    4 * 4 + 2 * MAX_CONTROL_TAGS * 32 + MAX_CONTROL_ROSTER_LEN + MAX_CONTROL_SYNC_LEN;
+const MAX_UNCHECKED_LEN: usize = 7 * 4
+    + 2 * MAX_CONTROL_TAGS * 32
+    + MAX_CONTROL_ROSTER_LEN
+    + MAX_CONTROL_SYNC_LEN
+    + AuthorityRecord::LEN
+    + WelcomeRecord::LEN
+    + StateWanted::LEN;
+
+/// Writes type and length of a record.
+fn put_type(out: &mut Vec<u8>, kind: u16, len: usize) -> Option<()> {
+    out.extend_from_slice(&kind.to_be_bytes());
+    out.extend_from_slice(&u16::try_from(len).ok()?.to_be_bytes());
+    Some(())
+}
 
 /// The value of a record, if it is not empty and within its limit.
 fn bounded(value: &[u8], max: usize) -> Option<&[u8]> {
@@ -246,92 +289,6 @@ fn control_tag(
     FrankingTag::from_bytes(mac::hmac(&key, &fields))
 }
 
-/// A control message that this device committed to, to be sealed for several devices under one tag.
-///
-/// Like a [`SentMessage`](crate::sender::SentMessage), it is the same message for every device.
-/// Nothing turns it into evidence, so there is no form for storage.
-pub struct SentControl {
-    tag: FrankingTag,
-    sender: DeviceAddress,
-    conversation: ConversationId,
-    plaintext: Zeroizing<Vec<u8>>,
-}
-
-impl SentControl {
-    /// Commits to a control message under a fresh franking key. Draws 32 bytes from `rng`.
-    ///
-    /// `None` if a record is over its limit, or all together have more than [`MAX_CONTROL_LEN`]
-    /// bytes.
-    pub fn commit(
-        sender: &DeviceAddress,
-        conversation: &ConversationId,
-        control: &Control,
-        rng: &mut impl CryptoRng,
-    ) -> Option<Self> {
-        let key = FrankingKey::generate(rng);
-        let (tag, plaintext) = control.commit(&key, sender, conversation)?;
-        Some(Self {
-            tag,
-            sender: sender.clone(),
-            conversation: *conversation,
-            plaintext,
-        })
-    }
-
-    /// The franking tag that the relay stamps.
-    pub fn tag(&self) -> &FrankingTag {
-        &self.tag
-    }
-
-    /// Seals the control message for one device, through the channel to that device.
-    ///
-    /// # Errors
-    /// [`SealError`] if the channel refuses, or makes a ciphertext that is empty or too long.
-    pub fn seal_for<C: SealingChannel>(
-        &self,
-        channel: &mut C,
-        rng: &mut impl CryptoRng,
-    ) -> Result<Envelope, SealError<C::Error>> {
-        let Self { tag, sender, .. } = self;
-        encrypt(
-            channel,
-            &self.plaintext,
-            tag,
-            sender,
-            &self.conversation,
-            rng,
-        )
-    }
-}
-
-impl fmt::Debug for SentControl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SentControl").finish_non_exhaustive()
-    }
-}
-
-/// Commits to a control message under a fresh franking key and encrypts it through one channel.
-/// [`SentControl`] seals it for several devices.
-///
-/// Post the envelope in a [`Fanout`](crate::sender::Fanout), like that of a message. Its receipt
-/// turns nothing into evidence. Draws 32 bytes from `rng`, in addition to what the channel draws.
-///
-/// # Errors
-/// [`SealError`] as for [`seal`](crate::sender::seal); [`SealError::ControlTooLong`] if a record
-/// is over its limit, or all together have more than [`MAX_CONTROL_LEN`] bytes.
-/// The channel is unchanged then.
-pub fn seal_control<C: SealingChannel>(
-    channel: &mut C,
-    sender: &DeviceAddress,
-    conversation: &ConversationId,
-    control: &Control,
-    rng: &mut impl CryptoRng,
-) -> Result<Envelope, SealError<C::Error>> {
-    let sent = SentControl::commit(sender, conversation, control, rng);
-    sent.ok_or(SealError::ControlTooLong)?
-        .seal_for(channel, rng)
-}
-
 /// What a delivery held.
 #[derive(Debug)]
 pub enum Opened {
@@ -356,12 +313,21 @@ pub fn open_any<C: OpeningChannel>(
     let (tag, context) = (&delivery.claim.tag, &delivery.claim.context);
     let (sender, conversation) = (&context.sender, context.conversation());
     let plaintext = decrypt(channel, tag, sender, &conversation, &delivery.ciphertext)?;
-    let opened = if plaintext.get(FrankingKey::LEN) == Some(&CONTROL_MARK) {
+    opened(plaintext, delivery).map_err(OpenError::Withheld)
+}
+
+/// Checks the plaintext of a delivery, whichever of both it holds.
+pub(crate) fn opened(
+    plaintext: Zeroizing<Vec<u8>>,
+    delivery: &AuthenticDelivery,
+) -> Result<Opened, Withheld> {
+    let (tag, context) = (&delivery.claim.tag, &delivery.claim.context);
+    if plaintext.get(FrankingKey::LEN) == Some(&CONTROL_MARK) {
+        let (sender, conversation) = (&context.sender, context.conversation());
         Control::open(&plaintext, tag, sender, &conversation).map(Opened::Control)
     } else {
         checked(plaintext, delivery).map(|message| Opened::Message(Box::new(message)))
-    };
-    opened.map_err(OpenError::Withheld)
+    }
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ use crate::{labels, mac};
 mod posted;
 mod slots;
 
+pub(crate) use posted::mac_input;
 pub use posted::{
     AuthenticFanout, MAX_POST_SKEW_MS, MAX_POSTED_FANOUT_LEN, PostError, PostedFanout,
 };
@@ -251,7 +252,7 @@ impl Fanout {
         let mut slots = Vec::with_capacity(self.slots_len());
         self.put_slots(&mut slots);
         let digest = slots::digest(&slots);
-        let input = posted::mac_input(sender, audience, &self.tag, now, &digest);
+        let input = mac_input(sender, audience, &self.tag, now, &digest);
         let message = wire::PostedFanout {
             franking_tag: self.tag.as_bytes().to_vec(),
             posted_at: now.as_millis().to_be_bytes().to_vec(),

@@ -35,6 +35,8 @@ pub(crate) const STAMP: &[u8] = b"waxseal/1/stamp-mac";
 pub(crate) const RESEAL: &[u8] = b"waxseal/2/reseal-mac";
 /// The device's MAC for the relay, over a message as posted, with all its slots.
 pub(crate) const FANOUT: &[u8] = b"waxseal/2/fanout-mac";
+/// The device's MAC for the relay, over a message to a group as posted, with body and slots.
+pub(crate) const GROUP_POST: &[u8] = b"waxseal/2/group-post-mac";
 /// The relay's MAC for a recipient device.
 pub(crate) const DELIVERY: &[u8] = b"waxseal/2/delivery-mac";
 /// The relay's MAC for the sending device.

@@ -70,6 +70,11 @@
 //! | [`vault`] | [`Unseal::open`] | an [`AcceptedReport`] | an [`UnsealedReport`] |
 //! | [`reviewer`] | [`review`](reviewer::review) | an [`UnsealedReport`] | a [`VerifiedReport`] |
 //!
+//! A message to a group goes another way between the first and the last of these steps: a
+//! [`GroupFanout`](sender::GroupFanout) for all devices, a [`PostedGroup`](relay::PostedGroup), a
+//! [`StampedGroup`](relay::StampedGroup) with a [`GroupSlot`](relay::GroupSlot) for each device,
+//! and [`open_in_group`](recipient::open_in_group).
+//!
 //! [`Payload`]: message::Payload
 //! [`Envelope`]: relay::Envelope
 //! [`StampKeys::stamp`]: relay::StampKeys::stamp
@@ -113,6 +118,7 @@ mod fanout;
 mod format;
 mod franked;
 mod franking;
+mod group;
 pub mod intake;
 mod labels;
 mod mac;
@@ -149,7 +155,7 @@ pub use conversation::{Audience, ConversationId};
 pub use franking::FrankingTag;
 pub use rejection::Rejection;
 pub use timestamp::Timestamp;
-pub use wire::{DecodeError, VERSION, VERSION_2, VERSION_3};
+pub use wire::{DecodeError, VERSION, VERSION_2, VERSION_3, VERSION_4};
 
 /// What a message says: its payload, which becomes the committed parts.
 pub mod message {
@@ -164,8 +170,14 @@ pub mod message {
 /// The sender seals a message for an encrypted channel.
 pub mod sender {
     pub use crate::channel::SealingChannel;
-    pub use crate::control::{Control, SentControl, seal_control};
+    pub use crate::control::{
+        AuthorityRecord, Control, SentControl, StateWanted, WelcomeRecord, seal_control,
+    };
     pub use crate::fanout::{Fanout, FanoutError, RosterStamp, Slot};
+    pub use crate::group::{
+        GroupFanout, GroupFanoutError, GroupSealError, GroupSlot, GroupStamp, SealedForGroup,
+        SealingGroupChannel,
+    };
     pub use crate::seal::{SealError, Sealed, SentMessage, seal};
 }
 
@@ -176,6 +188,7 @@ pub mod relay {
     pub use crate::delivery::{Delivery, DeliveryKey};
     pub use crate::envelope::Envelope;
     pub use crate::fanout::{AuthenticFanout, PostError, PostedFanout};
+    pub use crate::group::{AuthenticGroup, GroupSlot, PostedGroup, StampedGroup, TargetedGroup};
     pub use crate::receipt::Receipt;
     pub use crate::reseal::{AuthenticReseal, PostedReseal, ResealError};
     pub use crate::stamp::{Claim, EPOCH_MS, Stamp, StampContext};
@@ -186,9 +199,14 @@ pub mod relay {
 /// The recipient checks a delivery, opens it, and keeps evidence for a report.
 pub mod recipient {
     pub use crate::channel::OpeningChannel;
-    pub use crate::control::{Control, Opened, open_any};
+    pub use crate::control::{
+        AuthorityRecord, Control, Opened, StateWanted, WelcomeRecord, open_any,
+    };
     pub use crate::delivery::{AuthenticDelivery, DeliveryError};
     pub use crate::evidence::Evidence;
+    pub use crate::group::{
+        GroupCiphertext, OpeningGroupChannel, open_any_in_group, open_in_group,
+    };
     pub use crate::open::{
         OpenError, OpenedMessage, UnstampedMessage, Withheld, open, open_unstamped,
     };
@@ -224,7 +242,9 @@ pub mod limits {
     pub use crate::address::MAX_ACCOUNT_LEN;
     pub use crate::answer::{MAX_METHOD_LEN, MAX_PATH_LEN};
     pub use crate::attachment::{MAX_LOCATION_LEN, MAX_MEDIA_TYPE_LEN};
-    pub use crate::content::{MAX_APPLICATION_KIND_LEN, MAX_REACTION_LEN};
+    pub use crate::content::{
+        MAX_APPLICATION_KIND_LEN, MAX_GROUP_PICTURE_LEN, MAX_GROUP_TITLE_LEN, MAX_REACTION_LEN,
+    };
     pub use crate::control::{
         MAX_CONTROL_LEN, MAX_CONTROL_ROSTER_LEN, MAX_CONTROL_SYNC_LEN, MAX_CONTROL_TAGS,
     };
@@ -234,6 +254,10 @@ pub mod limits {
     pub use crate::extensions::MAX_EXTENSIONS_LEN;
     pub use crate::fanout::{
         MAX_FANOUT_LEN, MAX_POST_SKEW_MS, MAX_POSTED_FANOUT_LEN, MAX_SLOTS, MAX_SLOTS_LEN,
+    };
+    pub use crate::group::{
+        GROUP_MAC_LEN, MAX_GROUP_BODY_LEN, MAX_GROUP_FANOUT_LEN, MAX_GROUP_SLOTS,
+        MAX_GROUP_SLOTS_LEN, MAX_KEY_SLOT_LEN, MAX_POSTED_GROUP_LEN, MAX_STAMPED_GROUP_LEN,
     };
     pub use crate::open::{MAX_SENT_AHEAD_MS, MAX_SENT_BEFORE_MS};
     pub use crate::openings::{MAX_NOTE_LEN, MAX_REPORTED};

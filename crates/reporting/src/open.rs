@@ -257,6 +257,10 @@ pub enum OpenError<E: core::error::Error + 'static> {
     /// to seal the message again.
     #[error("the message was not sealed for this device")]
     MissingKey,
+    /// The delivery of a message to a group holds no slot and body, although the relay vouches for
+    /// it. Drop it.
+    #[error("the delivery has no slot and body")]
+    Malformed,
     /// The plaintext could not be reported, so it is not shown. Do not open it again: its key is
     /// spent.
     #[error("withheld: {0}")]

@@ -8,9 +8,9 @@ use core::fmt;
 
 use sha2::{Digest, Sha256};
 
-use crate::address::{DeviceAddress, MAX_ADDRESS_LEN};
+use crate::address::{AccountId, DeviceAddress, MAX_ADDRESS_LEN};
 use crate::codec::Reader;
-use crate::conversation::Audience;
+use crate::conversation::{Audience, ConversationId};
 use crate::delivery::DeliveryKey;
 use crate::envelope::{Envelope, MAX_CIPHERTEXT_LEN, check_ciphertext};
 use crate::fanout::MAX_POST_SKEW_MS;
@@ -133,6 +133,11 @@ impl PostedReseal {
         reader.finish().ok_or(DecodeError::Malformed)?;
         let posted_at = u64::from_be_bytes(wire::array(&message.posted_at)?);
         check_ciphertext(&message.ciphertext)?;
+        // CHK-54: the ciphertext is within its limit. To a group, a byte goes before it.
+        let is_group = matches!(context.audience, Audience::Group(_));
+        if is_group && message.ciphertext.len() >= MAX_CIPHERTEXT_LEN {
+            return Err(DecodeError::Malformed);
+        }
         Ok(Self {
             claim: Claim::new(tag, context, stamp),
             target,
@@ -142,8 +147,11 @@ impl PostedReseal {
         })
     }
 
-    /// The relay's step: checks that this device asks now to have this message delivered again to
-    /// one device, and that the relay stamped the message for it before.
+    /// The relay's step, for a relay without groups: checks that this device asks now to have this
+    /// message delivered again to one device, and that the relay stamped the message for it before.
+    ///
+    /// Refuses every message to a group. Use
+    /// [`authenticate_in_groups`](Self::authenticate_in_groups) to accept them.
     ///
     /// `sender` is the device that the relay authenticated, and `key` the key that it shares with
     /// that device. Whether the target exists is left to the relay. Call this before anything else:
@@ -157,6 +165,25 @@ impl PostedReseal {
         sender: &DeviceAddress,
         stamps: &StampKeys,
         now: Timestamp,
+    ) -> Result<AuthenticReseal, ResealError> {
+        self.authenticate_in_groups(key, sender, stamps, now, |_, _, _| false)
+    }
+
+    /// The relay's step, as [`authenticate`](Self::authenticate). `is_member` says whether an
+    /// account was in a group at a time. It gives the intake's answers.
+    ///
+    /// The author is asked about now; the account of the target about now and about the time of the
+    /// first claim.
+    ///
+    /// # Errors
+    /// [`ResealError`] for the first check that fails.
+    pub fn authenticate_in_groups(
+        self,
+        key: &DeliveryKey,
+        sender: &DeviceAddress,
+        stamps: &StampKeys,
+        now: Timestamp,
+        is_member: impl Fn(&ConversationId, &AccountId, Timestamp) -> bool,
     ) -> Result<AuthenticReseal, ResealError> {
         let Self {
             claim,
@@ -186,12 +213,19 @@ impl PostedReseal {
             return Err(ResealError::NotStamped);
         }
         // CHK-106: the target is a device of the account that the message was for, or another
-        // device of the author's account.
-        let Audience::Direct(recipient) = &claim.context.audience else {
-            return Err(ResealError::OtherTarget);
+        // device of the author's account. If the message was for a group, author and target are of
+        // members, and the target's account was one when the message was accepted first.
+        let may_get = match &claim.context.audience {
+            Audience::Direct(recipient) => {
+                target.account == *recipient || target.account == sender.account
+            }
+            Audience::Group(group) => {
+                is_member(group, &sender.account, now)
+                    && is_member(group, &target.account, now)
+                    && is_member(group, &target.account, claim.context.accepted_at)
+            }
         };
-        let of_either = target.account == *recipient || target.account == sender.account;
-        if !of_either || target == *sender {
+        if !may_get || target == *sender {
             return Err(ResealError::OtherTarget);
         }
         Ok(AuthenticReseal {
@@ -309,7 +343,8 @@ pub enum ResealError {
     #[error("the relay did not stamp this message for this device")]
     NotStamped,
     /// The target is neither a device of the account that the message was for nor another device of
-    /// the author's account, or the message was for a group. Refuse it.
+    /// the author's account. Or the message was for a group, and author or target are not members.
+    /// Refuse it.
     #[error("the message was not for this device")]
     OtherTarget,
 }

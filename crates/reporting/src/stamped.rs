@@ -7,6 +7,7 @@ use crate::codec::Reader;
 use crate::delivery::{Delivery, DeliveryError, DeliveryKey};
 use crate::envelope::{MAX_CIPHERTEXT_LEN, check_ciphertext_len};
 use crate::fanout::AuthenticFanout;
+use crate::group;
 use crate::reseal::AuthenticReseal;
 use crate::stamp::{Claim, MAX_CLAIM_LEN};
 use crate::wire::{self, DecodeError, VERSION_2};
@@ -71,10 +72,12 @@ impl StampedEnvelope {
         {
             return Err(DeliveryError::OtherMessage);
         }
-        Ok(Self {
-            claim,
-            ciphertext: reseal.into_ciphertext(),
-        })
+        let ciphertext = match claim.group() {
+            // A device in a group learns from the form that this is not a body with a slot.
+            Some(_) => group::resealed(reseal.ciphertext()),
+            None => reseal.into_ciphertext(),
+        };
+        Ok(Self { claim, ciphertext })
     }
 
     /// The relay's step when a device fetches the message. `key` is the key that the relay shares

@@ -4,6 +4,7 @@ mod about;
 mod devices;
 mod format_1;
 mod golden;
+mod groups;
 mod later;
 mod limits;
 mod properties;

@@ -13,7 +13,7 @@ use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, k
 #[rustfmt::skip]
 mod generated;
 
-pub(crate) use generated::{Delivery, PostedFanout, PostedReseal, Receipt, Report};
+pub(crate) use generated::{Delivery, PostedFanout, PostedGroup, PostedReseal, Receipt, Report};
 
 /// The version byte of formats that are as they were first: stored keys, and reports and accepted
 /// reports that wait from before.
@@ -24,6 +24,9 @@ pub const VERSION_2: u8 = 0x02;
 
 /// The version byte of a message for several devices, posted or stored.
 pub const VERSION_3: u8 = 0x03;
+
+/// The version byte of a message to a group, posted or stored.
+pub const VERSION_4: u8 = 0x04;
 
 /// Why bytes could not be decoded. The peer that sent them, or the store that kept them, is at
 /// fault.

@@ -53,6 +53,12 @@ impl<'a> Reader<'a> {
         self.take(usize::from(len))
     }
 
+    /// Reads a field of at most 4,294,967,295 bytes, preceded by its length in four bytes.
+    pub(crate) fn long(&mut self) -> Option<&'a [u8]> {
+        let len = self.u32()?;
+        self.take(usize::try_from(len).ok()?)
+    }
+
     /// Ends reading; `None` if bytes remain.
     pub(crate) fn finish(self) -> Option<()> {
         self.rest.is_empty().then_some(())
@@ -72,6 +78,15 @@ pub(crate) fn put_short(out: &mut Vec<u8>, field: &[u8]) {
 /// The length saturates; every caller passes a value whose constructor bounds it.
 pub(crate) fn put_medium(out: &mut Vec<u8>, field: &[u8]) {
     let len = u16::try_from(field.len()).unwrap_or(u16::MAX);
+    out.extend_from_slice(&len.to_be_bytes());
+    out.extend_from_slice(field);
+}
+
+/// Appends the four-byte length of a field of at most 4,294,967,295 bytes, then the field.
+///
+/// The length saturates; every caller passes a value whose constructor bounds it.
+pub(crate) fn put_long(out: &mut Vec<u8>, field: &[u8]) {
+    let len = u32::try_from(field.len()).unwrap_or(u32::MAX);
     out.extend_from_slice(&len.to_be_bytes());
     out.extend_from_slice(field);
 }

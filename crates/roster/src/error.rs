@@ -95,3 +95,88 @@ pub enum DraftError {
     #[error("no epoch or version has this number")]
     Number,
 }
+
+/// Bytes are not a state, entry or chain of this group, or break a rule of groups. Nothing was
+/// changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum GroupError {
+    /// The bytes are longer than their format allows.
+    #[error("the bytes are too long")]
+    TooLong,
+    /// The version byte is unknown. A newer version of this crate may read the bytes.
+    #[error("the version {version} is unknown")]
+    UnknownVersion {
+        /// The version byte.
+        version: u8,
+    },
+    /// The bytes do not have the form of a state, entry, chain or log.
+    #[error("the state, entry, chain or log is malformed")]
+    Malformed,
+    /// A name is not one that an account can have.
+    #[error("an account's name is 1 to 128 bytes of UTF-8 without control characters")]
+    AccountName,
+    /// A public key is not canonical, not on its curve, or of small order.
+    #[error("a public key is unusable")]
+    InvalidKey,
+    /// The group has no or too many members, they are not in order, once each, or one joined in no
+    /// version or a later one.
+    #[error("a group has 1 to 1,024 members in ascending order, each since a version of the group")]
+    Members,
+    /// No admin is or would be left. Make another member an admin first.
+    #[error("a group needs an admin")]
+    NoAdmin,
+    /// The key is not the first authority of this group.
+    #[error("the group's id is of another authority")]
+    OtherAuthority,
+    /// The bytes are of another group. Ask for the right one.
+    #[error("the bytes are of another group")]
+    OtherGroup,
+    /// The authority did not sign the entry.
+    #[error("the authority did not sign the entry")]
+    Signature,
+    /// The entry's version is not the next one.
+    #[error("the entry's version is not the next one")]
+    NotNext,
+    /// The entry follows another state.
+    #[error("the entry follows another state")]
+    OtherPrevious,
+    /// An entry has no or too many operations.
+    #[error("an entry has 1 to 64 operations")]
+    Ops,
+    /// An operation changes nothing, or does not fit the state.
+    #[error("operation {number} does not fit the state")]
+    OpDoesNotFit {
+        /// Which operation, from 0.
+        number: usize,
+    },
+    /// The actor is not an admin of the state before.
+    #[error("the actor is not an admin")]
+    Actor,
+    /// An admin was removed or got another role, and the authority stayed the same.
+    #[error("without an admin of before, the group needs a new authority")]
+    SameAuthority,
+    /// The entry makes another state than it says.
+    #[error("the entry makes another state than it says")]
+    StateHash,
+    /// The chain is out of order, has an authority twice, or is too long. A group whose chain is
+    /// full can change its authority no more: create another group.
+    #[error("the changes of the authority are out of order, repeated, or too many")]
+    Chain,
+    /// State, newest entry and chain do not belong together.
+    #[error("state, newest entry and chain do not belong together")]
+    OtherState,
+    /// The seed is not that of the state's authority.
+    #[error("the seed is not that of the group's authority")]
+    OtherSeed,
+    /// The caller passed a sender who is not in the group.
+    #[error("the account is not in the group")]
+    NotMember,
+    /// The message would go to more than 4,096 devices. Fewer members can be in this group.
+    #[error("a message to a group goes to at most 4,096 devices")]
+    TooManyTargets,
+    /// The authority signed two entries or states of one version. Somebody was shown another group.
+    /// Warn the user, do not send, and create another group.
+    #[error("there are two entries or states of one version; warn the user")]
+    Fork,
+}

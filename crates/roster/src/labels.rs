@@ -15,6 +15,17 @@ pub(crate) const LINK_MAILBOX: &[u8] = b"waxseal/1/roster/link-mailbox";
 pub(crate) const LINK_COMMITMENT: &[u8] = b"waxseal/1/roster/link-commitment";
 /// First half of the digits that the user types into the new device.
 pub(crate) const LINK_DIGITS: &[u8] = b"waxseal/1/roster/link-digits";
+/// Id of a group, as of any conversation of a group. `waxseal-reporting` holds it, too: neither
+/// crate depends on the other.
+pub(crate) const CONVERSATION_GROUP: &[u8] = b"waxseal/1/conversation-group";
+/// Starts the name of a group in its id. The first authority's public key follows.
+pub(crate) const GROUP_AUTHORITY: &[u8] = b"waxseal/1/roster/group-authority";
+/// Hash of a group's state, which entries and messages name.
+pub(crate) const GROUP_STATE: &[u8] = b"waxseal/1/roster/group-state";
+/// The authority's signature over an entry.
+pub(crate) const GROUP_ENTRY: &[u8] = b"waxseal/1/roster/group-entry";
+/// Digest of the devices to which a message to a group goes.
+pub(crate) const GROUP_TARGETS: &[u8] = b"waxseal/1/roster/group-targets";
 /// A device's signature that it belongs to an account. Made by `waxseal-core`.
 pub(crate) const DEVICE_PROOF: &[u8] = b"waxseal/2/core/device-proof";
 /// A manager's signature over a roster. Made by `waxseal-core`.

@@ -1,5 +1,8 @@
-//! Accounts with several devices. An account key vouches for a signed list of devices, the roster.
-//! So no relay can add a device, and linking one changes no safety number.
+//! Accounts with several devices, and groups of accounts.
+//!
+//! An account key vouches for a signed list of devices, the roster. So no relay can add a device,
+//! and linking one changes no safety number. A log of signed entries says who is in a group: see
+//! [`group`]. So no relay can add a member either.
 //!
 //! The main type is [`Roster`]. The devices' own keys are in `waxseal-core`, which makes the proofs
 //! and signatures of devices: `phone` stands for an `IdentityKeyPair`.
@@ -46,12 +49,14 @@
 //! | [`SignedRoster`], [`Roster`] | the list of devices, unverified and verified |
 //! | [`Pinned`] | what a client or relay keeps of an account, and which rosters replace it |
 //! | [`LinkCode`], [`LinkBundle`], [`link_digits`] | linking a new device |
+//! | [`group`] | who is in a group: states, entries, logs, and the devices to which messages go |
 //! | [`limits`] | all limits |
 //!
 //! With the feature `words`, a recovery secret can be written as 24 English words.
 //!
 //! The crate has no clock, no randomness and no I/O of its own, and does not panic on any input.
 
+pub mod group;
 pub mod limits;
 
 mod account;

@@ -35,3 +35,27 @@ pub const MAX_BUNDLE_PART_LEN: usize = 2_048;
 pub const MAX_LINK_BUNDLE_LEN: usize = 4_133;
 /// Longest text in bytes that is read as a link code or as words, before anything is decoded.
 pub const MAX_TEXT_LEN: usize = 1_024;
+/// Most members of a group. A message to all of their devices fits into one request. WhatsApp
+/// allows 1,024, Signal 1,000.
+pub const MAX_MEMBERS: usize = 1_024;
+/// Most operations of an entry. Bounds how long an entry is.
+pub const MAX_OPS: usize = 64;
+/// Longest encoded [`GroupState`](crate::group::GroupState) in bytes: [`MAX_MEMBERS`] members with
+/// the longest names.
+pub const MAX_GROUP_STATE_LEN: usize = 174_156;
+/// Longest signed entry in bytes: [`MAX_OPS`] additions, with the longest names.
+pub const MAX_ENTRY_LEN: usize = 10_771;
+/// Most changes of a group's authority key. Bounds the signatures that a newcomer verifies: 1,024
+/// take about 40 ms. One change a week lasts for 19 years.
+pub const MAX_AUTHORITY_CHANGES: usize = 1_024;
+/// Longest encoded [`AuthorityChain`](crate::group::AuthorityChain) in bytes. That is 97 entries of
+/// the greatest length, and all [`MAX_AUTHORITY_CHANGES`] at up to 1,021 bytes each.
+pub const MAX_AUTHORITY_CHAIN_LEN: usize = 1_048_576;
+/// How many hashes of earlier states a [`GroupLog`](crate::group::GroupLog) keeps. Messages of late
+/// name earlier states.
+pub const MAX_RECENT_STATES: usize = 64;
+/// Longest encoded [`GroupLog`](crate::group::GroupLog) in bytes: state, entry, chain, hashes, and
+/// 12 bytes.
+pub const MAX_GROUP_LOG_LEN: usize = 1_235_563;
+/// Most devices to which a message to a group goes. The limit of sender chains in `waxseal-core`.
+pub const MAX_GROUP_TARGETS: usize = 4_096;

@@ -70,6 +70,12 @@ impl SignedRoster {
         })
     }
 
+    /// Name of the account that the roster says it is of. Unverified.
+    #[must_use]
+    pub fn account(&self) -> &str {
+        self.body.account.as_str()
+    }
+
     /// The bytes that [`decode`](Self::decode) reads.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {

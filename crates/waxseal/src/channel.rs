@@ -1,6 +1,7 @@
 //! Connects `waxseal-core` with `waxseal-reporting`: the sessions of `waxseal-core` become the
 //! channel over which `waxseal-reporting` sends messages.
 
+mod chain;
 mod preamble;
 
 use rand_core::CryptoRng;
@@ -10,6 +11,7 @@ use waxseal_reporting::recipient::OpeningChannel;
 use waxseal_reporting::sender::SealingChannel;
 use zeroize::Zeroizing;
 
+pub(crate) use self::chain::{ChainOpener, ChainSealer, ChainTarget, KeySlots, OpenInGroupError};
 pub(crate) use self::preamble::{Preamble, RosterClaim, associated_data as with_preamble};
 
 /// Seals messages on the sessions with one device.

@@ -12,6 +12,7 @@
 //! An account has several devices: `rosters` says which, `devices` has what the provider hands out
 //! of them, `fanout` seals for each, `retarget` follows changes, `touch` keeps sessions fresh, and
 //! `notices` tells. `link` adds a device, `join` makes it a client, `edit_roster` signs rosters.
+//! `group` has the groups.
 
 mod again;
 mod awaited;
@@ -27,6 +28,7 @@ mod due;
 mod edit_roster;
 mod expired;
 mod fanout;
+mod group;
 mod history;
 mod hold;
 mod join;
@@ -75,6 +77,10 @@ use self::delivery_key::DeliveryKeys;
 pub use self::devices::{Bundles, DeviceBundle, Mismatch, Started, WantedBundles};
 pub use self::due::Due;
 pub use self::edit_roster::{Rebased, Welcome};
+pub use self::group::{
+    AcceptedEntry, GroupInfo, GroupMember, GroupMismatch, GroupNews, GroupStanding, GroupUpdate,
+    OutgoingEntry, Recreated, WholeGroup,
+};
 pub use self::history::{Direction, Message};
 pub use self::kept_receipt::KeptReceipt;
 pub use self::link::LinkUnderWay;

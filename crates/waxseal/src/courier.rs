@@ -55,6 +55,7 @@ use self::reports::Reports;
 use self::session::Token;
 use self::stream::Stream;
 use crate::client::{Client, Draft, Notice, ReportId};
+use crate::conversation::Conversation;
 use crate::error::{ReportError, SendError, StateError};
 use crate::records::CourierRecord;
 use crate::store::Store;
@@ -211,7 +212,7 @@ impl<S: Store> Courier<S> {
         self.client
     }
 
-    /// Writes a message to all devices of `recipient`, and returns its identifier. The other
+    /// Writes a message to all devices of the recipient, and returns its identifier. The other
     /// devices of this account get copies. It is stored when this returns, and posted by
     /// [`next`](Self::next). Without a session it [waits](Client::hold) for one, which the courier
     /// starts. It also waits before the first sign-in of this process: only then the courier knows
@@ -224,30 +225,30 @@ impl<S: Store> Courier<S> {
     /// [`SendError`].
     pub fn send(
         &mut self,
-        recipient: &AccountId,
+        to: impl Into<Conversation>,
         message: impl Into<Draft>,
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<FrankingTag, SendError<S::Error>> {
-        let message = message.into();
+        let (to, message) = (to.into(), message.into());
         self.outbox.look_again();
         if !self.is_compared {
             // What is sealed before could hide that the store was set back.
             self.upkeep_at = Some(now);
-            return self.client.hold_unsure(recipient, message, now, rng);
+            return self.client.hold_unsure(&to, message, now, rng);
         }
-        match self.client.send(recipient, message.clone(), now, rng) {
+        match self.client.send(&to, message.clone(), now, rng) {
             Err(SendError::NoSession | SendError::Session(_)) => {
                 self.upkeep_at = Some(now); // asks for the peer's prekeys
-                self.client.hold(recipient, message, now, rng)
+                self.client.hold(to, message, now, rng)
             }
             // Nothing is sent before there is a roster, or a newer one.
             Err(SendError::RosterConflict | SendError::NoAccountKey) => {
                 let me = self.client.me().account.clone();
-                for account in [recipient, &me] {
+                for account in to.account().into_iter().chain([&me]) {
                     self.bundles.want_roster(account);
                 }
-                self.client.hold(recipient, message, now, rng)
+                self.client.hold(to, message, now, rng)
             }
             sent => Ok(sent?.id),
         }

@@ -5,6 +5,7 @@
 //! contain. A failed call has changed nothing, unless its variant says otherwise. After a failed
 //! commit only the store knows whether the change was made.
 
+mod group;
 mod link;
 mod promise;
 mod receive;
@@ -12,18 +13,19 @@ mod roster;
 mod state;
 mod sync;
 
-use waxseal_core::errors::{EncryptError, HandshakeError, PreKeyError};
+use waxseal_core::errors::{ChainSealError, EncryptError, HandshakeError, PreKeyError};
 use waxseal_reporting::message::PayloadError;
 use waxseal_reporting::recipient::DeliveryError;
 use waxseal_reporting::reporter::DraftError;
-use waxseal_reporting::sender::SealError;
+use waxseal_reporting::sender::{GroupSealError, SealError};
 use waxseal_reporting::{DecodeError, Timestamp};
 use waxseal_roster::{AccountKey, DraftError as RosterDraftError, RosterError};
 
+pub use self::group::{EditGroupError, GroupNewsError, InviteError};
 pub use self::link::{EditRosterError, JoinError, LinkDeviceError};
 pub use self::promise::{KeepPromiseError, VerifyReceiptError};
 pub use self::receive::ReceiveError;
-pub(crate) use self::receive::can_be_asked;
+pub(crate) use self::receive::{can_be_asked, can_be_asked_in_group};
 pub use self::roster::{AccountKeyError, BundleProblem, RetargetError, TakeRosterError};
 pub(crate) use self::state::OfStore;
 pub use self::state::{Damage, StateError};
@@ -37,8 +39,8 @@ pub enum Advice {
     /// [`Client::start`](crate::Client::start), then send again what could not be sent.
     FetchBundle,
     /// Keep the delivery without acknowledging it, and call
-    /// [`Client::upkeep`](crate::Client::upkeep): it says whether to fetch the sender's roster now.
-    /// Then let the provider deliver again.
+    /// [`Client::upkeep`](crate::Client::upkeep): it says whether to fetch the sender's roster, or
+    /// news of the group, now. Then let the provider deliver again.
     FetchRoster,
     /// Nothing can be sent. Fetch the rosters of the peer and of the own account, and call
     /// [`Client::take_roster`](crate::Client::take_roster). If that does not help, tell the user:
@@ -156,6 +158,9 @@ pub enum PeerError<E: std::error::Error + 'static> {
     /// [`Client::create_account_key`](crate::Client::create_account_key).
     #[error("this store has no account key yet")]
     NoAccountKey,
+    /// This device is in no such group. Show the user that the group is not there.
+    #[error("this device is in no such group")]
+    NoGroup,
     /// The peer's record could not be read.
     #[error(transparent)]
     State(#[from] StateError<E>),
@@ -203,6 +208,35 @@ pub enum SendError<E: std::error::Error + 'static> {
     /// The recipient is this device's own account. Choose another one.
     #[error("the recipient is this device's own account")]
     OwnAccount,
+    /// This device is in no such group. Show the user that the group is not there.
+    #[error("this device is in no such group")]
+    NoGroup,
+    /// This account is no member of the group, or the provider does not have the group yet. Show it
+    /// to the user.
+    #[error("this account is no member of the group")]
+    NotMember,
+    /// Only admins write to the group, and this account is none. Show it to the user.
+    #[error("only admins write to the group")]
+    MayNotWrite,
+    /// Members were shown different groups. Nothing is sent:
+    /// [found another one](crate::Client::recreate_group).
+    #[error("members were shown different groups")]
+    GroupForked,
+    /// Of some members no roster is known. Fetch the rosters of
+    /// [`Client::members_without_roster`](crate::Client::members_without_roster), and call
+    /// [`Client::take_group_rosters`](crate::Client::take_group_rosters).
+    #[error("of some members no roster is known")]
+    UnknownMembers,
+    /// There are other members, and none would be an admin after this account left.
+    /// [Make one](crate::Client::promote) first.
+    #[error("the group would have no admin")]
+    LastAdmin,
+    /// There is nobody in the group but this device. Invite someone.
+    #[error("there is nobody else in the group")]
+    NobodyThere,
+    /// The chain cannot seal the message. Send other content.
+    #[error("the message cannot be sealed for the group")]
+    Group(#[from] GroupSealError<ChainSealError>),
     /// There is no session with any device of the recipient: there was no contact yet, or a change
     /// of its account key was accepted. Fetch prekey bundles and call
     /// [`Client::start`](crate::Client::start).
@@ -304,7 +338,7 @@ impl<E: std::error::Error + 'static> PeerError<E> {
     pub fn advice(&self) -> Advice {
         match self {
             Self::UnknownPeer => Advice::FetchBundle,
-            Self::NoAccountKey => Advice::FixCall,
+            Self::NoAccountKey | Self::NoGroup => Advice::FixCall,
             Self::State(error) => error.advice(),
         }
     }
@@ -330,7 +364,12 @@ impl<E: std::error::Error + 'static> SendError<E> {
     pub fn advice(&self) -> Advice {
         match self {
             Self::NoSession | Self::Session(_) | Self::NumbersUsedUp => Advice::FetchBundle,
-            Self::Content(_) | Self::OwnAccount | Self::NoAccountKey => Advice::FixCall,
+            Self::Content(_) | Self::OwnAccount | Self::NoAccountKey | Self::NoGroup => {
+                Advice::FixCall
+            }
+            Self::NotMember | Self::MayNotWrite | Self::GroupForked => Advice::FixCall,
+            Self::NobodyThere | Self::LastAdmin | Self::Group(_) => Advice::FixCall,
+            Self::UnknownMembers => Advice::FetchNewerRoster,
             Self::Removed => Advice::ShowRemoved,
             Self::RosterConflict => Advice::FetchNewerRoster,
             Self::State(error) => error.advice(),

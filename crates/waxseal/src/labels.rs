@@ -6,6 +6,8 @@ pub(crate) const PREAMBLE: &[u8] = b"waxseal/1/preamble";
 
 /// Associated data of a link's messages.
 pub(crate) const LINK_MESSAGE: &[u8] = b"waxseal/1/link/message";
+/// MAC of the provider's word on when it accepted an entry of a group.
+pub(crate) const ENTRY_RECEIPT: &[u8] = b"waxseal/1/relay/entry-receipt";
 /// HKDF info of the key that seals a store's values.
 #[cfg(feature = "sqlite")]
 pub(crate) const STORE_VALUES: &[u8] = b"waxseal/1/store/values";

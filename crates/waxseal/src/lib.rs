@@ -81,6 +81,11 @@
 //! | a manager was stolen | [`take_over`], with the recovery secret | as after a removal |
 //! | all devices were lost | [`recover`], with the recovery secret | register with the roster |
 //! | users meet | [`safety_number`] | compare or scan |
+//! | the user founds a group | [`create_group`] | post the entry, [`confirm_entry`] |
+//! | the user invites to a group | [`invite`] | send it like a message |
+//! | the user accepts an invitation | [`accept_invitation`] | send it like a message |
+//! | an upkeep names a group | [`take_group_news`], with what the provider hands out | |
+//! | after an upkeep | [`pending_entries`] | post each, [`confirm_entry`] |
 //!
 //! [`create`]: Client::create
 //! [`publish_prekeys`]: Client::publish_prekeys
@@ -136,6 +141,12 @@
 //! [`remove_device`]: Client::remove_device
 //! [`take_over`]: Client::take_over
 //! [`recover`]: Client::recover
+//! [`create_group`]: Client::create_group
+//! [`invite`]: Client::invite
+//! [`accept_invitation`]: Client::accept_invitation
+//! [`take_group_news`]: Client::take_group_news
+//! [`pending_entries`]: Client::pending_entries
+//! [`confirm_entry`]: Client::confirm_entry
 //! [`preview`]: ReportDraft::preview
 //!
 //! Every error has an `advice()` that tells what to do next: fetch a bundle, ask again, warn of an
@@ -222,6 +233,7 @@
 mod channel;
 mod client;
 pub mod conformance;
+mod conversation;
 #[cfg(feature = "courier")]
 pub mod courier;
 mod error;
@@ -238,12 +250,15 @@ pub mod transport;
 
 pub use channel::{SessionOpener, SessionSealer};
 pub use client::{
-    Bundles, Client, ConversationHealth, DamagedRow, DeviceBundle, Direction, Draft, Due,
+    AcceptedEntry, Bundles, Client, ConversationHealth, DamagedRow, DeviceBundle, Direction, Draft,
+    Due, GroupInfo, GroupMember, GroupMismatch, GroupNews, GroupStanding, GroupUpdate,
     HistoryChunk, HistoryExport, HistoryImport, HistoryProgress, KeptPromise, KeptReceipt, Leaving,
     LinkUnderWay, MAX_RECEIVED_AT_ONCE, Message, Mismatch, NotDelivered, Notice, Outgoing,
-    OutgoingReport, Page, PeerState, PromiseState, Rebased, Received, ReportId, RosterChange,
-    SetBack, Started, Status, Synced, Upkeep, Waiting, WantedBundles, Welcome,
+    OutgoingEntry, OutgoingReport, Page, PeerState, PromiseState, Rebased, Received, Recreated,
+    ReportId, RosterChange, SetBack, Started, Status, Synced, Upkeep, Waiting, WantedBundles,
+    Welcome, WholeGroup,
 };
+pub use conversation::Conversation;
 #[cfg(feature = "courier")]
 pub use courier::Courier;
 pub use error::Advice;
@@ -261,6 +276,7 @@ pub use waxseal_reporting::reporter::{
     Disclosure, ModerationPublicKey, Preview, PreviewMessage, PreviewPart, Reason, ReportDraft,
 };
 pub use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, FrankingTag, Timestamp};
+pub use waxseal_roster::group::{GroupId, GroupPolicy};
 pub use waxseal_roster::{AccountKey, Roster};
 
 /// Why the own roster cannot be changed in a certain way.
@@ -270,10 +286,11 @@ pub use roster_edit::EditError;
 /// [`Advice`].
 pub mod errors {
     pub use crate::error::{
-        AccountKeyError, BundleProblem, ConfirmError, Damage, EditRosterError, HistoryError,
-        JoinError, KeepPromiseError, LeaveError, LinkDeviceError, OpenAccountError, PeerError,
-        PublishError, ReceiveError, ReportError, RetargetError, SendError, SettingError,
-        StartError, StateError, TakeRosterError, VerifyReceiptError,
+        AccountKeyError, BundleProblem, ConfirmError, Damage, EditGroupError, EditRosterError,
+        GroupNewsError, HistoryError, InviteError, JoinError, KeepPromiseError, LeaveError,
+        LinkDeviceError, OpenAccountError, PeerError, PublishError, ReceiveError, ReportError,
+        RetargetError, SendError, SettingError, StartError, StateError, TakeRosterError,
+        VerifyReceiptError,
     };
 }
 

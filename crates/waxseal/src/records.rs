@@ -6,9 +6,6 @@
 //! byte is the version of the record, the rest is protobuf.
 
 use prost::bytes::{Buf, Bytes};
-use waxseal_reporting::AccountId;
-use waxseal_reporting::relay::Envelope;
-use waxseal_reporting::sender::Fanout;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 macro_rules! quiet_debug {
@@ -21,10 +18,13 @@ macro_rules! quiet_debug {
     )*};
 }
 
+mod chain;
 #[cfg(feature = "courier")]
 mod courier;
 mod earlier;
+mod group;
 mod link;
+mod outbox;
 mod peer;
 mod promise;
 mod report;
@@ -32,13 +32,19 @@ mod roster;
 mod sync;
 mod upkeep;
 
+pub(crate) use self::chain::{OwnChainRecord, PeerChainsRecord, TargetsRecord, WithoutRecord};
 #[cfg(feature = "courier")]
 pub(crate) use self::courier::{CourierRecord, KeptRecord};
 pub(crate) use self::earlier::EarlierPeerRecord;
+pub(crate) use self::group::{
+    AuthorityRecord, EditRecord, EntryTimeRecord, FormerRecord, GroupLeaverRecord, GroupRecord,
+    GroupTellRecord, InvitedRecord, InviterRecord, NextSeedRecord, OpRecord, SuspendedRecord,
+};
 pub(crate) use self::link::{
     DigitsRecord, LinkRecord, LinkStep, NewDeviceRecord, OfferRecord, SignedRecord, SigningRecord,
     WelcomeRecord,
 };
+pub(crate) use self::outbox::{NoteGroupRecord, NoteRecord, OutboxRecord};
 pub(crate) use self::peer::{
     ContactRecord, ConversationRecord, DeletionRecord, DeviceRecord, RecentRecord,
 };
@@ -50,7 +56,8 @@ pub(crate) use self::sync::{
     SubjectRecord, SyncRecord,
 };
 pub(crate) use self::upkeep::{
-    AskedRecord, AwaitedRecord, HeldRecord, ReceiptRecord, UnopenedRecord, UpkeepRecord,
+    AskedRecord, AwaitedRecord, GroupOfRecord, HeldRecord, ReceiptRecord, UnopenedRecord,
+    UpkeepRecord,
 };
 
 /// The version byte of every record.
@@ -109,12 +116,15 @@ pub(crate) struct DueRecord {
     /// The number of this row: the time of expiry in milliseconds, then 20 bits of the tag.
     #[prost(uint64, tag = "1")]
     pub(crate) number: u64,
-    /// The peer's account.
+    /// The peer's account. Empty for a group.
     #[prost(string, tag = "2")]
     pub(crate) account: String,
     /// The message's tag.
     #[prost(bytes = "vec", tag = "3")]
     pub(crate) id: Vec<u8>,
+    /// The id of the group, 32 bytes. Empty for a conversation with one account.
+    #[prost(bytes = "vec", tag = "4")]
+    pub(crate) group: Vec<u8>,
 }
 
 /// One message, sent or received.
@@ -173,106 +183,6 @@ pub(crate) struct IndexRecord {
     /// The number of the message's row in the list of due messages, if it expires.
     #[prost(uint64, optional, tag = "4")]
     pub(crate) due: Option<u64>,
-}
-
-/// A message that the relay has not confirmed yet. Deleted when its receipt is confirmed, or with
-/// the message.
-#[derive(Clone, PartialEq, prost::Message)]
-#[prost(skip_debug)]
-pub(crate) struct OutboxRecord {
-    #[prost(uint64, tag = "1")]
-    pub(crate) ordinal: u64,
-    #[prost(string, tag = "2")]
-    pub(crate) recipient: String,
-    /// The message's tag, which identifies it.
-    #[prost(bytes = "vec", tag = "3")]
-    pub(crate) id: Vec<u8>,
-    /// An encoded `Fanout`, from which each posting is made; or an encoded `Envelope` if the
-    /// message was sealed again for one device. If an earlier version sealed it for the only
-    /// device, it waits to be sealed again.
-    #[prost(bytes = "vec", tag = "4")]
-    pub(crate) envelope: Vec<u8>,
-    /// Whether it is no message: a refusal, or a control message.
-    #[prost(bool, tag = "5")]
-    pub(crate) is_note: bool,
-    /// The device that the message was sealed again for. Absent if it was not sealed again.
-    #[prost(uint32, optional, tag = "6")]
-    pub(crate) again_for: Option<u32>,
-    /// The encoded claim under which the message was accepted before. Empty if it was not sealed
-    /// again.
-    #[prost(bytes = "vec", tag = "7")]
-    pub(crate) accepted: Vec<u8>,
-    /// Whether `again_for` is a device of the own account.
-    #[prost(bool, tag = "8")]
-    pub(crate) is_again_own: bool,
-    /// What a note says, to seal it for other devices. Absent in notes of an earlier version.
-    #[prost(message, optional, tag = "9")]
-    pub(crate) note: Option<NoteRecord>,
-    /// How often the relay answered that the devices are others.
-    #[prost(uint32, tag = "10")]
-    pub(crate) rounds: u32,
-}
-
-impl OutboxRecord {
-    /// The entry of a message that the relay has not accepted before.
-    pub(crate) fn new(ordinal: u64, recipient: &AccountId, fanout: &Fanout) -> Self {
-        Self {
-            ordinal,
-            recipient: recipient.as_str().to_owned(),
-            id: fanout.tag().as_bytes().to_vec(),
-            envelope: fanout.encode(),
-            ..Self::default()
-        }
-    }
-
-    /// The entry of a message that was sealed again for one device.
-    pub(crate) fn again(ordinal: u64, recipient: &AccountId, envelope: &Envelope) -> Self {
-        Self {
-            ordinal,
-            recipient: recipient.as_str().to_owned(),
-            id: envelope.tag().as_bytes().to_vec(),
-            envelope: envelope.encode(),
-            ..Self::default()
-        }
-    }
-}
-
-/// What a note says: a refusal, or a control message.
-#[derive(Clone, PartialEq, prost::Message, Zeroize, ZeroizeOnDrop)]
-#[prost(skip_debug)]
-pub(crate) struct NoteRecord {
-    /// The content of a refusal. Empty if it is none.
-    #[prost(bytes = "vec", tag = "1")]
-    pub(crate) refusal: Vec<u8>,
-    #[prost(bytes = "vec", repeated, tag = "2")]
-    pub(crate) delivered: Vec<Vec<u8>>,
-    #[prost(bytes = "vec", repeated, tag = "3")]
-    pub(crate) opened: Vec<Vec<u8>>,
-    /// Whether it tells the own roster.
-    #[prost(bool, tag = "4")]
-    pub(crate) has_roster: bool,
-    /// What it tells the own devices. Empty if it does not.
-    #[prost(bytes = "vec", tag = "5")]
-    pub(crate) sync: Vec<u8>,
-    /// Whether a refusal tells each device the sessions that this device has with it.
-    #[prost(bool, tag = "6")]
-    pub(crate) tells_sessions: bool,
-}
-
-impl NoteRecord {
-    /// A refusal with this content.
-    pub(crate) fn of_refusal(content: Vec<u8>) -> Self {
-        let mut note = Self::default();
-        note.refusal = content;
-        note
-    }
-
-    /// A note with a sync record, to the own devices.
-    pub(crate) fn of_sync(mut record: Zeroizing<Vec<u8>>) -> Self {
-        let mut note = Self::default();
-        note.sync = std::mem::take(&mut *record);
-        note
-    }
 }
 
 /// What all conversations share.
@@ -341,8 +251,6 @@ quiet_debug!(
     DueRecord,
     MessageRecord,
     MessageState,
-    NoteRecord,
-    OutboxRecord,
     UploadRecord,
 );
 

@@ -49,7 +49,10 @@ fn seal(net: &mut Network, from: usize, to: usize, text: &str) -> Outgoing {
 /// The relay takes an envelope. Returns (delivery, receipt).
 fn relay(net: &mut Network, from: usize, outgoing: &Outgoing) -> (Vec<u8>, Vec<u8>) {
     net.wait(1);
-    let (from, to) = (address(NAMES[from]), address(outgoing.recipient.as_str()));
+    let (from, to) = (
+        address(NAMES[from]),
+        address(outgoing.to.account().unwrap().as_str()),
+    );
     net.world.relay_as(&from, &to, &outgoing.envelope)
 }
 
@@ -57,7 +60,10 @@ fn relay(net: &mut Network, from: usize, outgoing: &Outgoing) -> (Vec<u8>, Vec<u
 fn garbage(net: &mut Network, from: usize, outgoing: &Outgoing) -> Vec<u8> {
     let mut bytes = envelope_of(&outgoing.envelope).encode();
     *bytes.last_mut().unwrap() ^= 1;
-    let (from, to) = (address(NAMES[from]), address(outgoing.recipient.as_str()));
+    let (from, to) = (
+        address(NAMES[from]),
+        address(outgoing.to.account().unwrap().as_str()),
+    );
     let envelope = Envelope::decode(&bytes).unwrap();
     net.world.stamp_as(&from, &to, &envelope).0
 }
@@ -266,7 +272,7 @@ fn strangers_cannot_keep_an_accepted_peer_from_being_asked() {
     net.deliver_all();
     let told = upkeep(&mut net, BOB).outgoing;
     assert_eq!(told.len(), 1, "no refusal");
-    assert_eq!(told[0].recipient, account("alice"));
+    assert_eq!(told[0].to, account("alice"));
 }
 
 #[test]
@@ -354,7 +360,9 @@ fn a_message_that_a_refusal_names_twice_is_listed_once() {
     let tag = FrankingTag::from_bytes([5; 32]);
     let delivery = forged_refusal(&mut net, &peer, &alice, tag, &[id, id]);
     let taken = net.clients[ALICE].receive(&delivery).unwrap();
-    assert!(matches!(taken, Received::Refused { again, .. } if again == [id]));
+    assert!(
+        matches!(taken, Received::Refused { again, .. } if again == [(account("bob").into(), id)])
+    );
 }
 
 #[test]

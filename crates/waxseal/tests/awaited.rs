@@ -105,7 +105,9 @@ fn a_peer_whose_first_receipt_came_before_the_relays_tells_of_what_arrives() {
     let (delivery, receipt) = relay(&mut net, BOB, &told);
     confirm(&mut net, BOB, &receipt);
     let taken = net.clients[ALICE].receive(&delivery).unwrap();
-    assert!(matches!(taken, Received::Receipts { delivered, .. } if delivered == [sent.id]));
+    assert!(
+        matches!(taken, Received::Receipts { delivered, .. } if delivered == [(account("bob").into(), sent.id)])
+    );
     let (_, receipt) = relay(&mut net, ALICE, &sent);
     confirm(&mut net, ALICE, &receipt);
     net.wait(HOUR_MS);

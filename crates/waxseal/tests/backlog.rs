@@ -104,7 +104,10 @@ fn describe<E: std::error::Error>(result: &Result<Received, E>) -> String {
             let text = message.text().unwrap_or_default();
             format!("{} {} {text}", from.as_str(), message.ordinal())
         }
-        Ok(Received::Duplicate { from, .. }) => format!("again from {}", from.as_str()),
+        Ok(Received::Duplicate { conversation, .. }) => {
+            let from = conversation.account().unwrap();
+            format!("again from {}", from.as_str())
+        }
         Ok(other) => format!("{other:?}"),
         Err(error) => format!("{error:?}"),
     }

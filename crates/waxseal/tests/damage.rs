@@ -126,7 +126,7 @@ fn use_damaged<S: Store>(prepared: &mut Prepared, bob: &mut Client<S>) -> Seen {
         assert!(bob.messages(name, None, 10).unwrap().damaged.is_empty());
         // Of an envelope, the message is left, and can be sealed again.
         let outbox = bob.outbox(None, 10, NOW).unwrap().items;
-        let is_left = outbox.iter().any(|sent| sent.recipient == *name);
+        let is_left = outbox.iter().any(|sent| sent.to == *name);
         if lost_envelope && !is_left {
             assert!(bob.message(name, waiting).unwrap().is_some());
             let again = bob.send_again(name, waiting, NOW, &mut prepared.world.rng);

@@ -73,7 +73,7 @@ fn a_deleted_conversation_is_gone_and_the_next_messages_go_both_ways() {
     let left = history(&bob, "alice");
     assert_eq!(left, [0, 0, 1, 0, 0], "carol's envelope");
     let waiting = bob.outbox(None, 10, world.now).unwrap().items;
-    assert_eq!(waiting[0].recipient, account("carol"));
+    assert_eq!(waiting[0].to, account("carol"));
     assert_eq!(
         bob.messages(&account("carol"), None, 9)
             .unwrap()

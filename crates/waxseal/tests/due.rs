@@ -54,7 +54,8 @@ fn messages_are_due_from_their_expiry_on_in_its_order_and_on_both_sides() {
             .unwrap()
             .items;
         let found = due.last().unwrap();
-        assert_eq!((found.id, &found.peer), (*id, &peer));
+        assert_eq!(found.id, *id);
+        assert_eq!(found.conversation, peer);
         assert_eq!(found.expired_at, Timestamp::from_millis(at));
         assert_eq!(due.len(), which + 1);
         assert_eq!(ids(&bob, Timestamp::from_millis(at - 1)), order[..which]);

@@ -36,7 +36,8 @@ fn each_posting_has_the_present_time_and_nothing_else_changes() {
         assert!(is_taken || posted == Err(PostRefused::Post(PostError::ClockDiffers)));
         let again = alice.outbox(None, 10, provider.now).unwrap().items;
         assert_eq!(again.len(), 1);
-        assert_eq!((again[0].id, &again[0].recipient), (sent.id, &bob_id));
+        assert_eq!(again[0].id, sent.id);
+        assert_eq!(again[0].to, bob_id);
         assert!(envelope_of(&again[0].envelope) == envelope_of(&sent.envelope));
         assert!(
             provider

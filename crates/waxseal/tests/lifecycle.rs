@@ -254,7 +254,7 @@ fn a_failing_store_and_a_damaged_record_have_the_same_advice_in_every_error() {
                 Advice::ResetPeer,
             ),
             (
-                StateError::Damaged(Damage::Message(account("a"))),
+                StateError::Damaged(Damage::Message(account("a").into())),
                 Advice::DeleteMessage,
             ),
         ]

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use waxseal::courier::{Courier, Event, Trouble};
 use waxseal::errors::OpenAccountError;
 use waxseal::transport::{Transport, now, system_rng};
-use waxseal::{AccountId, Client, Evidence, FrankingTag, Message, SqliteStore, Timestamp};
+use waxseal::{
+    AccountId, Client, Conversation, Evidence, FrankingTag, Message, SqliteStore, Timestamp,
+};
 use waxseal_interface::{CardError, ErrorCode, account_name};
 
 use crate::failure::{Failure, Outcome, TRY_LATER};
@@ -41,7 +43,7 @@ pub struct Chat {
     /// The peers about whose change of identity the user was warned.
     pub changed: BTreeSet<AccountId>,
     /// Messages that the relay accepted.
-    pub accepted: Vec<(AccountId, FrankingTag)>,
+    pub accepted: Vec<(Conversation, FrankingTag)>,
     /// Whether there may be messages that were not shown yet.
     pub has_unseen: bool,
     /// The first message or report that was given up.
@@ -261,7 +263,7 @@ impl Chat {
         loop {
             let page = client.outbox(after, PAGE, self.relay_time())?;
             for outgoing in page.items {
-                let message = client.message(&outgoing.recipient, &outgoing.id)?;
+                let message = client.message(&outgoing.to, &outgoing.id)?;
                 waiting += usize::from(message.is_some());
             }
             after = page.next;

@@ -2,7 +2,7 @@
 
 use waxseal::courier::{Event, Trouble};
 use waxseal::errors::Damage;
-use waxseal::{AccountId, DamagedRow, Notice};
+use waxseal::{AccountId, Conversation, DamagedRow, Notice};
 use waxseal_interface::report_id_text;
 
 use crate::chat::Chat;
@@ -32,12 +32,12 @@ impl Chat {
             Event::Accepted { to, id } => self.accepted.push((to, id)),
             Event::Message { .. } => self.has_unseen = true,
             Event::NotDelivered { to, id, .. } => {
-                let (id, to) = (short(&id), to.as_str());
+                let (id, to) = (short(&id), conversation(&to));
                 self.notice(format!("message {id} to {to} did not arrive"));
             }
             Event::GivenUp { to, message, code } => {
                 let id = message.map_or_else(|| "?".into(), |message| short(message.id()));
-                let (to, why) = (to.as_str(), code.message());
+                let (to, why) = (conversation(&to), code.message());
                 self.notice(format!("message {id} to {to} is given up: {why}"));
                 let failure = Failure::new(format!("message {id} was not sent"));
                 self.failed.get_or_insert(failure);
@@ -160,7 +160,7 @@ impl Chat {
                 let peer = peer.as_str();
                 format!("the session with {peer} is damaged, so messages from {peer} wait")
             }
-            Damage::Message(peer) => format!("a message with {} is damaged", peer.as_str()),
+            Damage::Message(with) => format!("a message with {} is damaged", conversation(with)),
             _ => "the store is damaged".into(),
         };
         self.notice_once(format!("{what}: run `repair`"));
@@ -198,7 +198,7 @@ impl Chat {
     /// What to print of the messages that the relay accepted.
     pub fn take_sent(&mut self) -> Vec<String> {
         let sent = std::mem::take(&mut self.accepted).into_iter();
-        let line = |(to, id): (AccountId, _)| format!("sent {} to {}", short(&id), to.as_str());
+        let line = |(to, id)| format!("sent {} to {}", short(&id), conversation(&to));
         sent.map(line).collect()
     }
 
@@ -216,4 +216,9 @@ impl Chat {
 
 fn name(account: Option<&AccountId>) -> &str {
     account.map_or("an unknown sender", AccountId::as_str)
+}
+
+/// A conversation for people.
+fn conversation(conversation: &Conversation) -> &str {
+    conversation.account().map_or("a group", AccountId::as_str)
 }

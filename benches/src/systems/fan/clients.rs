@@ -73,7 +73,7 @@ impl Fan for Accounts {
     fn seal(&mut self, plaintext: &[u8]) -> Vec<Vec<u8>> {
         let text = text(plaintext.len());
         let rng = &mut self.provider.rng;
-        let sent = self.sender.send(&account("bob"), text.as_str(), NOW, rng);
+        let sent = self.sender.send(account("bob"), text.as_str(), NOW, rng);
         vec![sent.expect("seals").envelope]
     }
 
@@ -99,7 +99,7 @@ impl Fan for Accounts {
                 false => "alice",
             };
             let rng = &mut self.provider.rng;
-            let sent = target.send(&account(to), "hello", NOW, rng);
+            let sent = target.send(account(to), "hello", NOW, rng);
             let sent = sent.expect("seals").envelope;
             let stamped = self.provider.fan_out(target.me(), &account(to), &sent);
             let (stamped, _) = stamped.expect("a genuine message");

@@ -1,18 +1,20 @@
 use std::collections::BTreeSet;
 
-use waxseal_reporting::AccountId;
 use waxseal_reporting::intake::ReportId;
+use waxseal_reporting::{AccountId, ConversationId};
 
 use super::*;
+use crate::group::{AskRosters, GroupLeave};
 use crate::message::{Leave, PreKeys, Register, SignIn};
 use crate::roster::AskBundles;
 
 const SPECIFICATION: &str = include_str!("../../SPEC.md");
 
 /// One request of each variant. `{name}` is `alice`, `{id}` and `{mailbox}` are 32 digits `a`, and
-/// `{slot}` is 7.
+/// `{slot}` is 7. `{group}` is 64 digits `a`, and `{version}` is 7.
 fn one_of_each() -> Vec<Request> {
     let alice = || AccountId::new("alice").unwrap();
+    let group = ConversationId::from_bytes([0xaa; 32]);
     let all = vec![
         Request::Card,
         Request::Challenge,
@@ -71,6 +73,29 @@ fn one_of_each() -> Vec<Request> {
             challenge: vec![4; 64],
             proof: [5; 64],
         }),
+        Request::PutGroup {
+            group,
+            entry: b"entry".to_vec(),
+        },
+        Request::Group { group, after: 7 },
+        Request::GroupRosters {
+            group,
+            asked: AskRosters {
+                names: vec!["alice".to_owned()],
+            },
+        },
+        Request::PostGroup {
+            group,
+            posted: b"posted to a group".to_vec(),
+            mark: Some([7; 40]),
+        },
+        Request::LeaveGroup {
+            group,
+            leave: GroupLeave {
+                version: 7,
+                mac: [8; 32],
+            },
+        },
     ];
     for request in &all {
         // If you add a variant, add it to the list, and its route to the specification.
@@ -91,7 +116,12 @@ fn one_of_each() -> Vec<Request> {
             | Request::Roster(_)
             | Request::Bundles(_)
             | Request::PutMailbox { .. }
-            | Request::Mailbox { .. } => {}
+            | Request::Mailbox { .. }
+            | Request::PutGroup { .. }
+            | Request::Group { .. }
+            | Request::GroupRosters { .. }
+            | Request::PostGroup { .. }
+            | Request::LeaveGroup { .. } => {}
         }
     }
     all
@@ -125,6 +155,10 @@ fn the_requests_are_the_routes_of_the_specification() {
         Request::PutMailbox { .. } => "binary content",
         Request::Reseal { .. } => "binary `PostedReseal`",
         Request::Report(_) => "binary `Report`",
+        Request::PutGroup { .. } => "binary signed entry",
+        Request::GroupRosters { .. } => "`AskRosters`",
+        Request::PostGroup { .. } => "binary `PostedGroup`",
+        Request::LeaveGroup { .. } => "`GroupLeave`",
         _ => "",
     };
     for request in requests {
@@ -133,6 +167,8 @@ fn the_requests_are_the_routes_of_the_specification() {
             let route = route.replace("{name}", "alice").replace("{slot}", "7");
             let route = route.replace("{id}", &"a".repeat(32));
             let route = route.replace("{mailbox}", &"a".repeat(32));
+            let route = route.replace("{group}", &"a".repeat(64));
+            let route = route.replace("{version}", "7");
             *method == request.method() && route == path
         });
         let [_, _, caller, body] = row.unwrap_or_else(|| panic!("{request:?} has no route"));
@@ -173,8 +209,13 @@ fn the_bodies_are_those_that_the_relay_reads() {
                 let text = r#"{"base":"BgYGBgYGBgYG","one_time":["BwcHBwcHBwc=","BwcHBwcHBwc=","BwcHBwcHBwc="],"replace":true}"#;
                 assert_eq!(std::str::from_utf8(&body).unwrap(), text);
             }
-            Request::Post { posted, .. } | Request::Reseal { posted, .. } => {
-                assert_eq!(*body, **posted);
+            Request::Post { posted, .. }
+            | Request::Reseal { posted, .. }
+            | Request::PostGroup { posted, .. } => assert_eq!(*body, **posted),
+            Request::PutGroup { entry, .. } => assert_eq!(*body, **entry),
+            Request::GroupRosters { .. } => assert_eq!(*body, *br#"{"names":["alice"]}"#),
+            Request::LeaveGroup { leave, .. } => {
+                assert_eq!(serde_json::from_slice::<GroupLeave>(&body).unwrap(), *leave);
             }
             Request::Report(report) => assert_eq!(*body, **report),
             Request::PutRoster(roster) => assert_eq!(*body, **roster),
@@ -286,7 +327,12 @@ fn a_mark_is_sent_with_what_is_posted() {
             posted,
             mark,
         };
-        for request in [post, reseal] {
+        let post_to_group = Request::PostGroup {
+            group: ConversationId::group(b"g"),
+            posted: Vec::new(),
+            mark,
+        };
+        for request in [post, reseal, post_to_group] {
             let (request, _) = request.ask(None, &mut rand::rng()).unwrap();
             let header = request
                 .headers

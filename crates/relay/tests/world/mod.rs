@@ -9,6 +9,7 @@
 )]
 
 pub mod conversation;
+pub mod crowd;
 pub mod device;
 pub mod family;
 pub mod honest;

@@ -5,6 +5,10 @@ use crate::Timestamp;
 use crate::message::{Payload, PayloadError, PayloadHeader};
 use crate::tests::world::bytes_of;
 
+fn group() -> ConversationId {
+    ConversationId::from_bytes([9; 32])
+}
+
 fn all() -> Vec<Content> {
     let tag = FrankingTag::from_bytes([8; 32]);
     vec![
@@ -27,8 +31,22 @@ fn all() -> Vec<Content> {
             kind: "application/x-poll".into(),
             body: vec![0, 255],
         },
+        Content::Invitation {
+            group: group(),
+            title: "Chess, better".into(),
+        },
+        Content::Acceptance { group: group() },
+        Content::GroupLeave,
+        Content::GroupProfile {
+            title: "Chess, better".into(),
+            picture: vec![0, 255],
+        },
+        Content::GroupProfile {
+            title: String::new(),
+            picture: vec![],
+        },
         Content::Unknown {
-            kind: 6,
+            kind: 10,
             body: b"better".to_vec(),
         },
         Content::Unknown {
@@ -52,9 +70,9 @@ fn every_kind_round_trips() {
 fn content_says_what_it_refers_to_and_is_wiped_on_request() {
     let tag = FrankingTag::from_bytes([8; 32]);
     for mut content in all() {
-        let refers = !matches!(
+        let refers = matches!(
             content,
-            Content::Text(_) | Content::Application { .. } | Content::Unknown { .. }
+            Content::Edit { .. } | Content::Deletion { .. } | Content::Reaction { .. }
         );
         assert_eq!(content.refers_to(), refers.then_some(&tag));
         content.zeroize();
@@ -62,10 +80,17 @@ fn content_says_what_it_refers_to_and_is_wiped_on_request() {
             Content::Text(text) | Content::Edit { text, .. } => text,
             Content::Reaction { reaction, .. } => reaction,
             Content::Application { kind, .. } => kind,
-            Content::Deletion { .. } | Content::Unknown { .. } => "",
+            Content::Invitation { title, .. } | Content::GroupProfile { title, .. } => title,
+            Content::Deletion { .. }
+            | Content::Acceptance { .. }
+            | Content::GroupLeave
+            | Content::Unknown { .. } => "",
         };
         assert_eq!(text, "");
-        if let Content::Application { body, .. } | Content::Unknown { body, .. } = &content {
+        if let Content::Application { body, .. }
+        | Content::Unknown { body, .. }
+        | Content::GroupProfile { picture: body, .. } = &content
+        {
             assert!(body.is_empty());
         }
     }
@@ -74,8 +99,31 @@ fn content_says_what_it_refers_to_and_is_wiped_on_request() {
 #[test]
 fn chk59_content_out_of_form_is_refused() {
     let long_reaction = [&[REACTION][..], &[8; 32], &[b'x'; MAX_REACTION_LEN + 1]].concat();
-    let bad: [&[u8]; 7] = [
+    let long_title = [
+        &[INVITATION][..],
+        &[8; 32],
+        &[b'x'; MAX_GROUP_TITLE_LEN + 1],
+    ]
+    .concat();
+    let profile = [
+        &[GROUP_PROFILE, 1, b'x'][..],
+        &[8; MAX_GROUP_PICTURE_LEN + 1],
+    ]
+    .concat();
+    let bad: [&[u8]; 19] = [
         &[],
+        &[INVITATION],
+        &[&[INVITATION][..], &[8; 31]].concat(),
+        &[&[INVITATION][..], &[8; 32], &[0xff]].concat(),
+        &long_title,
+        &[&[ACCEPTANCE][..], &[8; 31]].concat(),
+        &[&[ACCEPTANCE][..], &[8; 33]].concat(),
+        &[GROUP_LEAVE, 0],
+        &[GROUP_PROFILE],
+        &[GROUP_PROFILE, 1],
+        &[GROUP_PROFILE, 2, b'x'],
+        &[GROUP_PROFILE, 1, 0xff],
+        &profile,
         &[TEXT, 0xff],
         &[EDIT, 1],
         &[DELETION, 0],
@@ -89,6 +137,8 @@ fn chk59_content_out_of_form_is_refused() {
     let trailing = [&[DELETION][..], &[8; 33]].concat();
     assert_eq!(Content::decode(&trailing), None);
     assert!(Content::decode(&long_reaction[..33 + MAX_REACTION_LEN]).is_some());
+    assert!(Content::decode(&long_title[..33 + MAX_GROUP_TITLE_LEN]).is_some());
+    assert!(Content::decode(&profile[..3 + MAX_GROUP_PICTURE_LEN]).is_some());
 }
 
 #[test]
@@ -101,10 +151,28 @@ fn chk59_what_cannot_be_read_is_not_sealed() {
         to: FrankingTag::from_bytes([8; 32]),
         reaction: "x".repeat(len),
     };
-    for content in [reaction(MAX_REACTION_LEN), application(1), application(128)] {
+    let title = |len: usize| "x".repeat(len);
+    let invitation = |len| Content::Invitation {
+        group: group(),
+        title: title(len),
+    };
+    let profile = |len, size| Content::GroupProfile {
+        title: title(len),
+        picture: vec![1; size],
+    };
+    for content in [
+        reaction(MAX_REACTION_LEN),
+        application(1),
+        application(128),
+        invitation(255),
+        profile(255, MAX_GROUP_PICTURE_LEN),
+    ] {
         assert_eq!(payload(content), Ok(()));
     }
     for content in [
+        invitation(256),
+        profile(256, 0),
+        profile(0, MAX_GROUP_PICTURE_LEN + 1),
         reaction(MAX_REACTION_LEN + 1),
         application(0),
         application(129),
@@ -119,7 +187,7 @@ fn payload(content: Content) -> Result<(), PayloadError> {
 
 #[test]
 fn content_of_an_unknown_kind_is_kept_whatever_it_holds() {
-    for kind in (0..=u8::MAX).filter(|kind| !(TEXT..=APPLICATION).contains(kind)) {
+    for kind in (0..=u8::MAX).filter(|kind| !KNOWN.contains(kind)) {
         for body in [&b""[..], b"said later", &[0xff; 400]] {
             let part = [&[kind], body].concat();
             let content = Content::decode(&part).unwrap();
@@ -136,6 +204,8 @@ fn content_of_an_unknown_kind_is_kept_whatever_it_holds() {
 fn content_made_unknown_keeps_its_bytes() {
     for content in all() {
         let bytes = bytes_of(|out| content.put(out));
+        let (kind, body) = content.to_raw();
+        assert_eq!([&[kind], &body[..]].concat(), bytes);
         let unknown = content.into_unknown();
         assert!(matches!(unknown, Content::Unknown { .. }));
         assert_eq!(bytes_of(|out| unknown.put(out)), bytes);
@@ -144,12 +214,12 @@ fn content_made_unknown_keeps_its_bytes() {
 
 #[test]
 fn chk96_unknown_content_is_not_sealed_under_a_known_kind() {
-    for kind in [TEXT, EDIT, DELETION, REACTION, APPLICATION] {
+    for kind in KNOWN {
         let body = b"\x01k".to_vec();
         let refused = payload(Content::Unknown { kind, body });
         assert_eq!(refused, Err(PayloadError::ContentOutOfBounds), "{kind}");
     }
-    for kind in [0, APPLICATION + 1, u8::MAX] {
+    for kind in [0, GROUP_PROFILE + 1, u8::MAX] {
         let body = b"\x01k".to_vec();
         assert_eq!(payload(Content::Unknown { kind, body }), Ok(()), "{kind}");
     }

@@ -5,6 +5,8 @@ use crate::channel;
 use crate::tests::all::*;
 use crate::tests::world::*;
 
+mod records;
+
 fn tags(count: usize, first: u8) -> Vec<FrankingTag> {
     let tag = |index: u8| FrankingTag::from_bytes([first.wrapping_add(index); 32]);
     (0..=u8::MAX).take(count).map(tag).collect()
@@ -230,15 +232,24 @@ fn chk107_control_message_out_of_form_is_withheld() {
         record(1, &[9; 64 * 32]),
         // Records of unknown types are ignored, whatever is in them.
         record(0, b""),
-        record(5, b"later"),
-        [one(1), record(5, b""), record(u16::MAX, &[0; 31])].concat(),
+        record(8, b"later"),
+        [one(1), record(8, b""), record(u16::MAX, &[0; 31])].concat(),
         record(3, b"r"),
         record(3, &[9; MAX_CONTROL_ROSTER_LEN]),
         record(4, b"s"),
         record(4, &[9; MAX_CONTROL_SYNC_LEN]),
-        [one(2), record(3, b"r"), record(4, b"s"), record(5, b"")].concat(),
+        [one(2), record(3, b"r"), record(4, b"s"), record(8, b"")].concat(),
+        record(5, &[9; 72]),
+        record(6, &[9; 72]),
+        record(7, &[9; 40]),
+        [
+            record(5, &[9; 72]),
+            record(6, &[9; 72]),
+            record(7, &[9; 40]),
+        ]
+        .concat(),
         [record(0, b"x"), one(1)].concat(),
-        record(7, &[0; MAX_CONTROL_LEN - 4]),
+        record(8, &[0; MAX_CONTROL_LEN - 4]),
     ];
     for control in good {
         assert!(open_control(&mut world, &control).is_ok(), "{control:?}");
@@ -247,8 +258,9 @@ fn chk107_control_message_out_of_form_is_withheld() {
         // The order of the types.
         [one(2), one(1)].concat(),
         [one(1), one(1)].concat(),
-        [record(5, b""), record(5, b"")].concat(),
-        [record(5, b""), one(2)].concat(),
+        [record(8, b""), record(8, b"")].concat(),
+        [record(8, b""), one(2)].concat(),
+        [record(6, &[9; 72]), record(5, &[9; 72])].concat(),
         [record(4, b"s"), record(3, b"r")].concat(),
         [record(3, b"r"), record(3, b"r")].concat(),
         // The tags of a record.
@@ -262,12 +274,21 @@ fn chk107_control_message_out_of_form_is_withheld() {
         record(3, &[9; MAX_CONTROL_ROSTER_LEN + 1]),
         record(4, b""),
         record(4, &[9; MAX_CONTROL_SYNC_LEN + 1]),
+        // Records about groups that have another length.
+        record(5, &[9; 71]),
+        record(5, &[9; 73]),
+        record(5, b""),
+        record(6, &[9; 71]),
+        record(6, &[9; 73]),
+        record(7, &[9; 39]),
+        record(7, &[9; 41]),
+        record(7, b""),
         // Cut in a type, a length and a value.
         vec![0],
         vec![0, 1, 0],
         one(1)[..35].to_vec(),
         [one(1), vec![0]].concat(),
-        record(7, &[0; MAX_CONTROL_LEN - 3]),
+        record(8, &[0; MAX_CONTROL_LEN - 3]),
     ];
     for control in bad {
         let refused = open_control(&mut world, &control);
@@ -311,7 +332,8 @@ fn chk56_padding_of_a_control_message_other_than_the_canonical_one_is_refused() 
 fn debug_shows_only_how_many_messages_are_named() {
     assert_eq!(
         format!("{:?}", Opened::Control(control(2, 1))),
-        "Control(Control { delivered: 2, opened: 1, roster: false, sync: false })"
+        "Control(Control { delivered: 2, opened: 1, roster: false, sync: false, \
+            authority: false, welcome: false, state_wanted: false })"
     );
 }
 

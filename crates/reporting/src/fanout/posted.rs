@@ -27,8 +27,9 @@ pub const MAX_POST_SKEW_MS: u64 = 600_000;
 /// ```
 ///
 /// Sender and audience have only one parse, and every other field has a fixed length. The slots
-/// name the two rosters and every device.
-pub(super) fn mac_input(
+/// name the two rosters and every device. The MAC of a group message covers the same, with the
+/// digest of all that follows its tag.
+pub(crate) fn mac_input(
     sender: &DeviceAddress,
     audience: &Audience,
     tag: &FrankingTag,
@@ -256,6 +257,9 @@ pub enum PostError {
     /// The device made the MAC, but the slots do not fit sender and audience: one is for the
     /// sending device, a note to the own account has a slot or roster of a peer, or the message is
     /// for a group. Refuse it.
+    ///
+    /// Of a message to a group: the slots are for other devices than the group's. Answer with what
+    /// the sender is missing.
     #[error("the slots do not fit sender and audience")]
     OtherTargets,
 }

@@ -44,7 +44,7 @@ fn messages() -> Vec<Later> {
     vec![
         later(
             "an unknown kind",
-            vec![header(&[]), b"\x06poll".to_vec()],
+            vec![header(&[]), b"\x0apoll".to_vec()],
             Shown::Nothing,
         ),
         later(

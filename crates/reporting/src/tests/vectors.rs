@@ -28,6 +28,8 @@ mod formats;
 #[rustfmt::skip]
 mod franking;
 #[rustfmt::skip]
+mod group;
+#[rustfmt::skip]
 mod neighbours;
 #[rustfmt::skip]
 mod queue;
@@ -56,17 +58,18 @@ fn checks_of(variant: &str) -> &'static [u16] {
         "TooLong" => &[51],
         "UnknownVersion" => &[52],
         "Malformed" => &[
-            53, 54, 55, 56, 57, 58, 59, 60, 72, 73, 75, 91, 92, 94, 102, 107, 115, 116, 291,
+            53, 54, 55, 56, 57, 58, 59, 60, 72, 73, 75, 91, 92, 94, 102, 107, 115, 116, 291, 410,
+            411, 414, 415,
         ],
         "AccountIdError" => &[55],
         "OtherTag" => &[61, 86, 101],
         "OtherConversation" => &[89],
         "MissingStamp" => &[63],
-        "NotAuthentic" => &[64, 66, 103, 292],
+        "NotAuthentic" => &[64, 66, 103, 292, 412],
         "TooOld" => &[104],
         "NotStamped" => &[104, 105],
         "OtherTarget" => &[106],
-        "OtherTargets" => &[293],
+        "OtherTargets" => &[293, 413],
         "MissingKey" => &[294],
         "ClockDiffers" => &[111],
         "AnswerError" => &[112],
@@ -115,6 +118,13 @@ fn run(operation: &str, input: Input<'_>) -> Outcome {
         "post_fanout" => fanout::post_fanout(input),
         "accept_fanout" => fanout::accept_fanout(input),
         "import_fanout" => fanout::import_fanout(input),
+        "post_group" => group::post_group(input),
+        "accept_group" => group::accept_group(input),
+        "import_group_fanout" => group::import_group_fanout(input),
+        "deliver_group" => group::deliver_group(input),
+        "import_stamped_group" => group::import_stamped_group(input),
+        "import_group_slot" => group::import_group_slot(input),
+        "split_group" => group::split_group(input),
         "post_again" => reseal::post_again(input),
         "accept_again" => reseal::accept_again(input),
         "stamp" => stamp::stamp(input),
@@ -164,6 +174,7 @@ fn labels_of(operation: &str) -> Vec<&'static [u8]> {
         "refusal_data" => vec![labels::REFUSAL],
         "post_again" => vec![labels::RESEAL],
         "post_fanout" => vec![labels::FANOUT],
+        "post_group" => vec![labels::GROUP_POST],
         "answer" => vec![labels::ANSWER],
         "deliver" => vec![labels::DELIVERY],
         "make_receipt" => vec![labels::RECEIPT],
@@ -200,7 +211,8 @@ fn vectors_cover_every_label_and_every_check_that_bytes_can_break() {
         .chain(63..=98)
         .chain(101..=107)
         .chain(111..=117)
-        .chain(290..=294);
+        .chain(290..=294)
+        .chain(410..=415);
     harness::assert_coverage(CRATE.folder, checks, &without, &labels, labels_of);
 }
 

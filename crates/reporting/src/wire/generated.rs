@@ -16,6 +16,23 @@ pub struct PostedFanout {
     #[prost(bytes = "vec", tag = "4")]
     pub slots: ::prost::alloc::vec::Vec<u8>,
 }
+/// Sending device -> relay: a sealed message to a group, with the device's request for a stamp. Its
+/// version byte is 0x04.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PostedGroup {
+    /// 32 bytes
+    #[prost(bytes = "vec", tag = "1")]
+    pub franking_tag: ::prost::alloc::vec::Vec<u8>,
+    /// 8 bytes: milliseconds, big-endian
+    #[prost(bytes = "vec", tag = "2")]
+    pub posted_at: ::prost::alloc::vec::Vec<u8>,
+    /// 32 bytes
+    #[prost(bytes = "vec", tag = "3")]
+    pub group_mac: ::prost::alloc::vec::Vec<u8>,
+    /// group, state, digest of the devices, body, and a slot for each device
+    #[prost(bytes = "vec", tag = "4")]
+    pub message: ::prost::alloc::vec::Vec<u8>,
+}
 /// Sending device -> relay: a message that was sealed again for one device, with the claim that the
 /// relay made of it before.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -28,10 +28,12 @@ OTHERS = {"moderation_key_pair", "moderation_public_key", "unseal"}
 DAY_MS = 86_400_000
 MAX_PAYLOAD, MAX_PLAINTEXT, MAX_CIPHERTEXT = 65_536, 67_584, 75_776
 MAX_WIRE = {"Delivery": 76_217, "Receipt": 441, "Report": 2_075_981}
-MAX_WIRE |= {"PostedReseal": 76_307, "PostedFanout": 1_212_660}
+MAX_WIRE |= {"PostedReseal": 76_307, "PostedFanout": 1_212_660, "PostedGroup": 2_169_024}
 MAX_EVIDENCE, MAX_SENT, MAX_ACCEPTED, MAX_STAMP_KEYS = 65_910, 65_734, 2_076_046, 102
 MAX_ENVELOPE, MAX_STAMPED, MAX_CLAIM, MAX_UNSEALED = 75_809, 76_118, 342, 2_074_782
 MAX_FANOUT, MAX_SLOTS = 1_212_610, 16
+MAX_GROUP_FANOUT, MAX_GROUP_BODY, MAX_STAMPED_GROUP = 2_168_973, 71_680, 71_925
+MAX_GROUP_SLOTS, MAX_GROUP_SLOTS_LEN, MAX_KEY_SLOT = 4_096, 2_097_152, 4_000
 MAX_OPENINGS = 2_064_384
 MAX_EXTENSIONS = 1_024
 MAX_CONTROL, MAX_CONTROL_TAGS = 4_096, 64
@@ -127,13 +129,14 @@ class Reader:
 
 FIELDS = {
     "PostedFanout": ("franking_tag", "posted_at", "fanout_mac", "slots"),
+    "PostedGroup": ("franking_tag", "posted_at", "group_mac", "message"),
     "PostedReseal": ("franking_tag", "stamp_context", "stamp", "target", "posted_at", "reseal_mac", "ciphertext"),
     "Delivery": ("franking_tag", "stamp_context", "stamp", "delivery_mac", "ciphertext"),
     "Receipt": ("franking_tag", "stamp_context", "stamp", "receipt_mac"),
     "Report": ("claims", "moderation_key_fingerprint", "encapsulated_key", "sealed_openings", "reporter_mac"),
 }
 LENGTHS = {"franking_tag": 32, "stamp": 32, "delivery_mac": 32, "receipt_mac": 32, "reporter_mac": 32}
-LENGTHS |= {"posted_at": 8, "reseal_mac": 32, "fanout_mac": 32}
+LENGTHS |= {"posted_at": 8, "reseal_mac": 32, "fanout_mac": 32, "group_mac": 32}
 LENGTHS |= {"moderation_key_fingerprint": 32, "encapsulated_key": 1_120}
 
 
@@ -146,7 +149,7 @@ def varint(number):
 
 
 def version_of(kind):
-    return 3 if kind == "PostedFanout" else 2
+    return {"PostedFanout": 3, "PostedGroup": 4}.get(kind, 2)
 
 
 def encode(kind, **values):
@@ -329,6 +332,19 @@ def read_content(part):
         return content
     if kind == 4:
         return {"kind": "reaction", "to": reader.take(32), "reaction": text(reader.data, 59, 64)}
+    if kind == 6:
+        return {"kind": "invitation", "group": reader.take(32), "text": text(reader.data, 59, 255)}
+    if kind == 7:
+        content = {"kind": "acceptance", "group": reader.take(32)}
+        reader.finish()
+        return content
+    if kind == 8:
+        reader.finish()
+        return {"kind": "leave"}
+    if kind == 9:
+        title = text(reader.prefixed(1), 59)
+        require(len(reader.data) <= 32_768, 59)
+        return {"kind": "profile", "text": title, "picture": reader.data}
     if kind != 5:
         return unknown_content(part)
     name = visible_ascii(reader.prefixed(1), 1, 128, 59)
@@ -417,10 +433,22 @@ def control_tag(key, sender, conversation, control):
     return HMAC(expand(key, b"waxseal/2/control-key"), b"waxseal/2/control-tag" + named)
 
 
+GROUP_RECORDS = (
+    (5, "authority", ("seed", "group", "version")),
+    (6, "welcome", ("group", "version", "state_hash")),
+    (7, "state_wanted", ("group", "version")),
+)
+
+
 def seal_control(given):
     records = [(1, given["delivered"]), (2, given["opened"])]
     values = [(kind, b"".join(tags)) for kind, tags in records]
     values += [(3, given["roster"]), (4, given["sync"])]
+    for kind, name, fields in GROUP_RECORDS:
+        record = given[name]
+        if record is not None:
+            value = b"".join(be64(record[f]) if f == "version" else record[f] for f in fields)
+            values.append((kind, value))
     control = b"".join(be16(kind) + medium(value) for kind, value in values if value)
     key = given["franking_key"]
     tag = control_tag(key, given["sender"], given["conversation"], control)
@@ -447,7 +475,16 @@ def read_control(reader):
     for kind, longest in (3, MAX_CONTROL_ROSTER), (4, MAX_CONTROL_SYNC):
         require(1 <= len(records.get(kind, b"-")) <= longest, 107)
     others = {"roster": records.get(3), "sync": records.get(4)}
+    for kind, name, fields in GROUP_RECORDS:
+        others[name] = read_group_record(records[kind], fields) if kind in records else None
     return {"delivered": tags.get(1, []), "opened": tags.get(2, [])} | others
+
+
+def read_group_record(value, fields):
+    reader = Reader(value, 107)
+    record = {f: reader.number(8) if f == "version" else reader.take(32) for f in fields}
+    reader.finish()
+    return record
 
 
 def read_tags(value):
@@ -680,6 +717,132 @@ def import_fanout(given):
     return {"franking_tag": reader.take(32)} | read_slots(reader.data)
 
 
+def write_group_slots(slots):
+    out = be16(len(slots))
+    for at in range(0, len(slots), 4):
+        kinds = [slot["number"] for slot in slots[at : at + 4]] + [0, 0, 0]
+        out += bytes([kinds[0] << 6 | kinds[1] << 4 | kinds[2] << 2 | kinds[3]])
+    out += b"".join(slot["slot"] for slot in slots if slot["number"] == 1)
+    return out + b"".join(medium(slot["slot"]) for slot in slots if slot["number"] == 2)
+
+
+def check_group_slot(slot, check):
+    """Slots have numbers 0 (empty), 1 (MAC) and 2 (key)."""
+    require(slot["number"] in (0, 1, 2), check)
+    shortest, longest = ((0, 0), (16, 16), (17, MAX_KEY_SLOT))[slot["number"]]
+    require(shortest <= len(slot["slot"]) <= longest, check)
+    return slot
+
+
+def read_group_slots(data):
+    require(len(data) <= MAX_GROUP_SLOTS_LEN, 411)
+    reader = Reader(data, 411)
+    count = reader.number(2)
+    require(1 <= count <= MAX_GROUP_SLOTS, 411)
+    kinds = [byte >> shift & 3 for byte in reader.take((count + 3) // 4) for shift in (6, 4, 2, 0)]
+    require(not any(kinds[count:]), 411)
+    macs = Reader(reader.take(16 * kinds.count(1)), 411)
+    slots = []
+    for kind in kinds[:count]:
+        slot = macs.take(16) if kind == 1 else reader.prefixed(2) if kind == 2 else b""
+        slots.append(check_group_slot({"number": kind, "slot": slot}, 411))
+    reader.finish()
+    return slots
+
+
+def write_group_message(given):
+    state = be64(given["version"]) + given["state_hash"] + given["targets_digest"]
+    return given["group"] + state + long(given["body"]) + write_group_slots(given["slots"])
+
+
+def read_group_message(data):
+    reader = Reader(data, 410)
+    read = {"group": reader.take(32), "version": reader.number(8)}
+    read |= {"state_hash": reader.take(32), "targets_digest": reader.take(32)}
+    read["body"] = reader.prefixed(4)
+    require(1 <= len(read["body"]) <= MAX_GROUP_BODY, 410)
+    read["slots"] = read_group_slots(reader.data)
+    return read
+
+
+def group_mac_input(sender, group, tag, posted_at, message):
+    addressed = write_sender(sender) + b"\x02" + group
+    return b"waxseal/2/group-post-mac" + addressed + tag + posted_at + SHA256(message)
+
+
+def post_group(given):
+    tag, posted_at, message = given["franking_tag"], be64(given["posted_ms"]), write_group_message(given)
+    mac = HMAC(given["delivery_key"], group_mac_input(given["sender"], given["group"], tag, posted_at, message))
+    posted = encode("PostedGroup", franking_tag=tag, posted_at=posted_at, group_mac=mac, message=message)
+    return {"group_mac": mac, "posted": posted, "stored": b"\x04" + tag + message}
+
+
+def accept_group(given):
+    fields = decode("PostedGroup", given["posted"])
+    tag, posted_at, message = fields["franking_tag"], fields["posted_at"], fields["message"]
+    read = read_group_message(message)
+    covered = group_mac_input(given["sender"], read["group"], tag, posted_at, message)
+    mac_is(given["delivery_key"], covered, fields["group_mac"], 412)
+    require(abs(int.from_bytes(posted_at, "big") - given["now_ms"]) <= MAX_POST_SKEW_MS, 111)
+    require(read["targets_digest"] == given["targets_digest"], 413)
+    require(len(read["slots"]) == len(given["targets"]), 413)
+    require(given["sender"] not in given["targets"], 413)
+    return {
+        "franking_tag": tag,
+        "group": read["group"],
+        "version": read["version"],
+        "state_hash": read["state_hash"],
+        "targets": [
+            target | {"empty": slot["number"] == 0}
+            for target, slot in zip(given["targets"], read["slots"])
+        ],
+        "digest": SHA256(message),
+    }
+
+
+def import_group_fanout(given):
+    reader = stored(given["stored"], MAX_GROUP_FANOUT, 410, (4,))
+    return {"franking_tag": reader.take(32)} | read_group_message(reader.data)
+
+
+def deliver_group(given):
+    slot = check_group_slot({"number": given["number"], "slot": given["slot"]}, 411)
+    kept = b"\x04" + given["franking_tag"] + medium(given["context"]) + given["stamp"] + given["body"]
+    ciphertext = b""
+    if slot["number"]:
+        ciphertext = bytes([slot["number"]]) + medium(slot["slot"]) + given["body"]
+    return {
+        "stored": kept,
+        "stored_slot": bytes([slot["number"]]) + slot["slot"],
+        "delivery": deliver(given | {"ciphertext": ciphertext})["delivery"],
+    }
+
+
+def import_stamped_group(given):
+    reader = stored(given["stored"], MAX_STAMPED_GROUP, 414, (4,))
+    read = {"franking_tag": reader.take(32), "context": reader.prefixed(2), "stamp": reader.take(32)}
+    require("group" in read_context(read["context"], 414)["audience"], 414)
+    require(1 <= len(reader.data) <= MAX_GROUP_BODY, 414)
+    return read | {"body": reader.data}
+
+
+def import_group_slot(given):
+    require(given["stored_slot"], 411)
+    number, slot = given["stored_slot"][0], given["stored_slot"][1:]
+    return check_group_slot({"number": number, "slot": slot}, 411)
+
+
+def split_group(given):
+    ciphertext = open_delivery(given)["ciphertext"]
+    require(ciphertext, 294)
+    reader = Reader(ciphertext, 415)
+    number = reader.number(1)
+    require(number in (1, 2, 3), 415)
+    slot = b"" if number == 3 else check_group_slot({"number": number, "slot": reader.prefixed(2)}, 415)["slot"]
+    require(reader.data and (number == 3 or len(reader.data) <= MAX_GROUP_BODY), 415)
+    return {"number": number, "slot": slot, "body": reader.data}
+
+
 def reseal_message(sender, target, claim, posted_at, ciphertext):
     claimed = claim["franking_tag"] + claim["context"] + claim["stamp"]
     return b"waxseal/2/reseal-mac" + write_sender(sender) + target + claimed + posted_at + SHA256(ciphertext)
@@ -706,6 +869,9 @@ def accept_again(given):
     fields = decode("PostedReseal", given["posted"])
     claim = wire_claim(fields)
     context = read_context(claim["context"])
+    # In a group, a byte goes before the ciphertext.
+    is_group = "group" in context["audience"]
+    require(len(fields["ciphertext"]) + is_group <= MAX_CIPHERTEXT, 54)
     reader = Reader(fields["target"], 54)
     target = read_sender(reader)
     reader.finish()
@@ -718,9 +884,13 @@ def accept_again(given):
     except Refused:
         raise Refused("CHK-104") from None
     require(context["sender"] == given["sender"], 105)
-    require("direct" in context["audience"] and target != given["sender"], 106)
-    accounts = context["audience"]["direct"], given["sender"]["account"]
-    require(target["account"] in accounts, 106)
+    author = given["sender"]["account"]
+    require(target != given["sender"], 106)
+    if "direct" in context["audience"]:
+        require(target["account"] in (context["audience"]["direct"], author), 106)
+    else:
+        members = given["members"]
+        require(author in members and target["account"] in members, 106)
     return {
         "franking_tag": claim["franking_tag"],
         "target": target,

@@ -10,12 +10,20 @@ use waxseal_vectors::harness::{
 };
 
 use super::raw::{Raw, RawDelegation, RawDevice};
+use super::raw_group::{
+    Book, RawEntry, RawMember, RawState, add, go_on, id, key_of, raw_add, raw_op, roster_of, seed,
+};
 use super::support::{BOB, Bob, Device, NOW, account_key};
+use crate::group::GroupLog;
 use crate::labels;
 
 // These modules hold one test vector per line.
 #[rustfmt::skip]
 mod delegation;
+#[rustfmt::skip]
+mod group;
+#[rustfmt::skip]
+mod group_log;
 #[rustfmt::skip]
 mod link;
 #[rustfmt::skip]
@@ -32,9 +40,9 @@ const CRATE: Crate = Crate {
 /// The checks for which an error's variant stands.
 fn checks_of(variant: &str) -> &'static [u16] {
     match variant {
-        "TooLong" => &[260],
-        "UnknownVersion" => &[261],
-        "Malformed" => &[262],
+        "TooLong" => &[260, 390],
+        "UnknownVersion" => &[261, 391],
+        "Malformed" => &[262, 392],
         "AccountName" => &[263],
         "Managers" => &[264],
         "Devices" => &[265],
@@ -54,6 +62,21 @@ fn checks_of(variant: &str) -> &'static [u16] {
         "IdUsed" => &[279],
         "OtherBundle" => &[281],
         "OtherBytes" => &[282],
+        "Members" => &[393],
+        "NoAdmin" => &[394],
+        "OtherAuthority" => &[395],
+        "OtherGroup" => &[396],
+        "Signature" => &[397],
+        "NotNext" | "OtherPrevious" => &[398],
+        "Ops" => &[399],
+        "OpDoesNotFit" => &[400],
+        "Actor" => &[401],
+        "SameAuthority" => &[402],
+        "StateHash" => &[403],
+        "Chain" => &[404],
+        "OtherState" => &[405],
+        "OtherSeed" => &[406],
+        "Fork" => &[409],
         _ => &[],
     }
 }
@@ -73,6 +96,17 @@ fn run(operation: &str, input: Input<'_>) -> Outcome {
         "decode_link_bundle" => link::decode_link_bundle(input),
         "fits" => link::fits(input),
         "link_digits" => link::link_digits(input),
+        "group_id" => group::group_id(input),
+        "decode_state" => group::decode_state(input),
+        "found_group" => group::found_group(input),
+        "apply_entry" => group::apply_entry(input),
+        "group_seed" => group::group_seed(input),
+        "decode_chain" => group::decode_chain(input),
+        "prove_state" => group::prove_state(input),
+        "decode_log" => group_log::decode_log(input),
+        "take_entry" => group_log::take_entry(input),
+        "take_state" => group_log::take_state(input),
+        "group_targets" => group_log::group_targets(input),
         _ => panic!("no operation {operation}"),
     }
 }
@@ -85,6 +119,10 @@ fn labels_of(operation: &str) -> Vec<&'static [u8]> {
         "decode_link_code" => vec![labels::LINK_MAILBOX],
         "fits" => vec![labels::LINK_BUNDLE],
         "link_digits" => vec![labels::LINK_COMMITMENT, labels::LINK_DIGITS],
+        "group_id" => vec![labels::CONVERSATION_GROUP, labels::GROUP_AUTHORITY],
+        "decode_state" => vec![labels::GROUP_STATE],
+        "apply_entry" => vec![labels::GROUP_ENTRY],
+        "group_targets" => vec![labels::GROUP_TARGETS],
         _ => vec![],
     }
 }
@@ -103,6 +141,17 @@ fn vectors_cover_every_label_and_every_check_that_bytes_can_break() {
             283,
             "the list of words is that of BIP-39, whose vectors a unit test has",
         ),
+        (
+            407,
+            "it refuses nothing; group_targets tells who is suspended",
+        ),
+        (408, "it takes 4,097 devices, which a unit test has"),
     ];
-    harness::assert_coverage(CRATE.folder, 260..=283, &without, &labels, labels_of);
+    harness::assert_coverage(
+        CRATE.folder,
+        (260..=283).chain(390..=409),
+        &without,
+        &labels,
+        labels_of,
+    );
 }

@@ -193,7 +193,8 @@ fn messages_and_reports_print_neither_texts_nor_keys_nor_names() {
     let control = Opened::Control(control);
     assert_prints(
         &control,
-        "Control(Control { delivered: 1, opened: 0, roster: false, sync: false })",
+        "Control(Control { delivered: 1, opened: 0, roster: false, sync: false, \
+         authority: false, welcome: false, state_wanted: false })",
     );
     let refusal = Refusal {
         messages: vec![(*claim.tag(), NOW)],

@@ -277,7 +277,8 @@ pub fn describe<S: Store>(client: &Client<S>) -> Value {
     });
     let outbox = client.outbox(None, 1_000, NOW).expect("reads").items;
     let waiting = client.waiting(None, 1_000).expect("reads").items;
-    let outbox = outbox.iter().map(|sent| (sent.id, &sent.recipient));
+    let outbox = outbox.iter();
+    let outbox = outbox.map(|sent| (sent.id, sent.to.account().expect("a direct message")));
     let waiting = waiting.iter().map(|sent| (sent.id, &sent.recipient));
     let reports = client.pending_reports(None, 100).expect("reads").items;
     json!({

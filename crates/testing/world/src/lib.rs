@@ -74,7 +74,10 @@ pub use liar::{Liar, find};
 pub use log::Log;
 pub use network::{Flight, Network};
 pub use pair::{Pair, SentText};
-pub use provider::{HiddenPreKeys, PostRefused, Provider, Refusal, RosterRefused};
+pub use provider::{
+    EntryRefused, GroupMismatch, GroupPostRefused, HiddenPreKeys, PostRefused, Provider,
+    QueuedGroup, Refusal, RosterRefused,
+};
 pub use relay::{Asked, Fault, Relay, TakenReport};
 pub use script::{Action, Script, SignIn};
 #[cfg(feature = "targets")]

@@ -1,6 +1,7 @@
 //! An in-memory provider that runs the real library. It keeps rosters, hands out prekeys, stamps
 //! and delivers messages, accepts reports and reviews them.
 
+mod groups;
 mod intake;
 mod lies;
 mod linking;
@@ -21,6 +22,8 @@ use waxseal::reporting::vault::ModerationKeyPair;
 use waxseal::{AccountId, Client, DeliveryKey, DeviceAddress, MemoryStore, Store, Timestamp};
 use waxseal_roster::Pinned;
 
+use self::groups::Groups;
+pub use self::groups::{EntryRefused, GroupMismatch, GroupPostRefused, QueuedGroup};
 pub use self::intake::Refusal;
 use self::lies::Lies;
 pub use self::messages::PostRefused;
@@ -62,6 +65,7 @@ pub struct Provider {
     marks: HashMap<DeviceAddress, [u8; 40]>,
     /// Devices that left by themselves, and that the newest roster still lists.
     left: HashSet<DeviceAddress>,
+    groups: Groups,
 }
 
 impl Provider {
@@ -86,6 +90,7 @@ impl Provider {
             reported: HashSet::new(),
             marks: HashMap::new(),
             left: HashSet::new(),
+            groups: Groups::default(),
             rng,
         }
     }

@@ -1,6 +1,7 @@
 //! Small inputs for each fuzz target, made from genuine messages, reports and states.
 
 mod chain;
+mod groups;
 mod household;
 mod log;
 mod roster;
@@ -200,8 +201,15 @@ fn reporting(seeds: &mut Seeds) {
         roster,
         sync,
         delivered,
+        ..Control::default()
     };
-    for (name, control) in [("control", control), ("controls", all)] {
+    let about_groups = groups::control();
+    let controls = [
+        ("control", control),
+        ("controls", all),
+        ("control-groups", about_groups),
+    ];
+    for (name, control) in controls {
         let rng = &mut rng(3);
         let sealed = seal_control(&mut Clear, &address("alice"), &conversation, &control, rng);
         decode(name, 18, sealed.unwrap().ciphertext());
@@ -214,6 +222,9 @@ fn reporting(seeds: &mut Seeds) {
     let key = DeliveryKey::from_bytes([7; 32]);
     let posted = fanout.post(&key, &address("alice"), &Audience::Direct(bob_id), NOW);
     decode("posted-fanout", 19, &posted);
+    for (name, kind, bytes) in groups::messages() {
+        decode(name, kind, &bytes);
+    }
     let refusal = Refusal {
         messages: vec![(id, NOW), (FrankingTag::from_bytes([9; 32]), NOW)],
         sessions: vec![[5; 16]],
@@ -264,14 +275,20 @@ fn fanouts() -> (Fanout, Fanout) {
     (message, note)
 }
 
-fn contents() -> [(&'static str, Content, Vec<Attachment>); 9] {
+fn contents() -> [(&'static str, Content, Vec<Attachment>); 13] {
     let tag = FrankingTag::from_bytes([9; 32]);
     let (text, reaction) = ("hi".to_owned(), "!".to_owned());
     let (kind, body) = ("poll".to_owned(), vec![0, 1]);
     let unknown = Content::Unknown {
-        kind: 6,
+        kind: 10,
         body: b"later".to_vec(),
     };
+    let (group, title) = (groups::group(), "Chess".to_owned());
+    let profile = Content::GroupProfile {
+        title: title.clone(),
+        picture: b"PNG".to_vec(),
+    };
+    let invitation = Content::Invitation { group, title };
     let key = AttachmentKey::from_bytes([3; 32]);
     let file = WholeFile::new(
         "image/png",
@@ -294,5 +311,9 @@ fn contents() -> [(&'static str, Content, Vec<Attachment>); 9] {
         ),
         ("extended", Content::Text("hi".to_owned()), vec![]),
         ("unknown", unknown, vec![]),
+        ("invitation", invitation, vec![]),
+        ("acceptance", Content::Acceptance { group }, vec![]),
+        ("leave", Content::GroupLeave, vec![]),
+        ("profile", profile, vec![]),
     ]
 }

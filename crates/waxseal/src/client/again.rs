@@ -15,6 +15,7 @@ use super::times::since;
 use super::upkeep::Upkeep;
 use super::{Client, Outgoing, keys, tag_of};
 use crate::channel::{Preamble, RosterClaim, SessionSealer};
+use crate::conversation::Conversation;
 use crate::error::StateError;
 use crate::records::{self, AskedRecord, IndexRecord, MessageRecord, MessageState, OutboxRecord};
 use crate::store::{Store, Transaction};
@@ -89,7 +90,8 @@ impl<S: Store> Client<S> {
         // its turn comes: all of them together can be large.
         let mut ordered = Vec::with_capacity(waiting.len());
         for (id, asked) in waiting {
-            let with = AccountId::new(&asked.peer).unwrap_or_else(|_| account.clone());
+            let with = Conversation::of_record(&asked.peer, &asked.group);
+            let with = with.unwrap_or_else(|| account.into());
             let index = self.index(&with, &id)?.unwrap_or_default();
             ordered.push((index.ordinal.unwrap_or_default(), with, id, asked));
         }
@@ -128,7 +130,7 @@ impl<S: Store> Client<S> {
     fn seal_one(
         &mut self,
         account: &AccountId,
-        with: &AccountId,
+        with: &Conversation,
         mut asked: AskedRecord,
         message: MessageRecord,
         now: Timestamp,
@@ -179,7 +181,13 @@ impl<S: Store> Client<S> {
             return Ok(Next::Nothing);
         }
         // CHK-327: only a current device of the account gets a message again.
-        if peer.entry(device).is_none() {
+        let entry = peer.entry(device).map(|entry| entry.identity);
+        let may_have = match (with.group(), entry) {
+            (_, None) => false,
+            (None, Some(_)) => true,
+            (Some(group), Some(identity)) => self.may_have_again(group, account, &identity, &id)?,
+        };
+        if !may_have {
             self.keep_pair(pair);
             let mut transaction = Transaction::default();
             transaction.delete(keys::asked(account, device, &id));
@@ -228,7 +236,7 @@ impl<S: Store> Client<S> {
             again_for: Some(asked.device),
             is_again_own: *account == self.me.account,
             accepted: claim.encode(),
-            ..OutboxRecord::again(number, with, &envelope)
+            ..OutboxRecord::again(number, (with, account), &envelope)
         };
         let index = IndexRecord {
             outbox: Some(number),
@@ -245,7 +253,7 @@ impl<S: Store> Client<S> {
         let target = DeviceAddress::new(account.clone(), device);
         upkeep.outgoing.push(Outgoing {
             id,
-            recipient: with.clone(),
+            to: with.clone(),
             envelope: envelope.post_again(&claim, self.delivery_key(), &self.me, &target, now),
             again_for: Some(target),
             without: Vec::new(),
@@ -259,28 +267,33 @@ impl<S: Store> Client<S> {
     /// The message stays in the history. A refusal of it that arrives later is ignored.
     pub fn give_up(
         &mut self,
-        peer: &AccountId,
+        conversation: impl Into<Conversation>,
         id: &FrankingTag,
         reason: NotDelivered,
     ) -> Result<(), StateError<S::Error>> {
+        let conversation = &conversation.into();
         self.run(|client| {
-            let Some(mut message) = client.own_message(peer, id)? else {
+            let Some(mut message) = client.own_message(conversation, id)? else {
                 return Ok(());
             };
             if message.delivered_ms == 0 {
                 message.not_delivered = reason.number();
             }
-            let mut index = client.index(peer, id)?.unwrap_or_default();
+            let mut index = client.index(conversation, id)?.unwrap_or_default();
             let mut transaction = Transaction::default();
             // What was never accepted stays in the outbox, so that it can still be sent.
             if matches!(message.state, Some(MessageState::Stamped(_)))
                 && let Some(number) = index.outbox.take()
             {
                 transaction.delete(keys::envelope(number));
-                client.put_index(&mut transaction, peer, *id, &index);
+                client.put_index(&mut transaction, conversation, *id, &index);
             }
-            transaction.put_message(peer, &message);
-            for account in [peer, &client.me.account] {
+            transaction.put_message(conversation, &message);
+            for account in conversation
+                .account()
+                .into_iter()
+                .chain([&client.me.account])
+            {
                 client.delete_asked(&mut transaction, account, id)?;
             }
             client.commit(transaction)
@@ -312,11 +325,16 @@ impl<S: Store> Client<S> {
 
 /// The claim of an entry of a message that was sealed again, with the device that it is for.
 pub(super) fn again_of(record: &OutboxRecord, me: &AccountId) -> Option<(Claim, DeviceAddress)> {
+    let claim = Claim::decode(&record.accepted).ok()?;
+    Some((claim, again_device(record, me)?))
+}
+
+/// The device for which an entry was sealed again.
+pub(super) fn again_device(record: &OutboxRecord, me: &AccountId) -> Option<DeviceAddress> {
     let device = DeviceId(record.again_for?);
     let account = match record.is_again_own {
         true => me.clone(),
         false => AccountId::new(&record.recipient).ok()?,
     };
-    let claim = Claim::decode(&record.accepted).ok()?;
-    Some((claim, DeviceAddress::new(account, device)))
+    Some(DeviceAddress::new(account, device))
 }

@@ -6,6 +6,7 @@ use super::status::NotDelivered;
 use super::times::since;
 use super::upkeep::Upkeep;
 use super::{Client, keys, tag_of};
+use crate::conversation::Conversation;
 use crate::error::StateError;
 use crate::records::{self, AskedRecord, AwaitedRecord};
 use crate::store::{Cursor, Store, Transaction};
@@ -38,6 +39,7 @@ impl<S: Store> Client<S> {
         let awaited = AwaitedRecord {
             id: id.as_bytes().to_vec(),
             accepted_ms: accepted_at.as_millis(),
+            ..AwaitedRecord::default()
         };
         transaction.put_record(keys::upkeep(peer), &upkeep);
         transaction.put_record(keys::awaited(peer, id), &awaited);
@@ -57,37 +59,38 @@ impl<S: Store> Client<S> {
         now: Timestamp,
         upkeep: &mut Upkeep,
     ) -> Result<bool, StateError<S::Error>> {
-        let conversation = self.numbering(peer)?.unwrap_or_default();
-        let told_from_ms = conversation.first_told_ms.saturating_add(TOLD_AFTER_MS);
+        let numbering = self.numbering(&peer.into())?.unwrap_or_default();
+        let told_from_ms = numbering.first_told_ms.saturating_add(TOLD_AFTER_MS);
         let told_from_ms = told_from_ms.max(unopened_ms);
-        let last_delivered_ms = conversation.last_delivered_ms;
+        let last_delivered_ms = numbering.last_delivered_ms;
         let (table, mut after): (_, Option<Cursor>) = (keys::all_awaited(peer), None);
         let mut is_done = true;
         loop {
             let page = self.page(&table, after.as_ref(), ROWS_AT_ONCE, |_, bytes| {
                 let record: AwaitedRecord = records::decode(bytes)?;
-                Some((tag_of(&record.id)?, record.accepted_ms))
+                let conversation = Conversation::of_record(peer.as_str(), &record.group)?;
+                Some((tag_of(&record.id)?, conversation, record.accepted_ms))
             })?;
             let (mut transaction, mut lost) = (Transaction::default(), Vec::new());
             for row in &page.damaged {
                 row.delete_in(&mut transaction);
             }
-            for (id, accepted_ms) in page.items {
+            for (id, conversation, accepted_ms) in page.items {
                 let age = since(accepted_ms, now).unwrap_or_default();
                 let is_later_there = (told_from_ms..last_delivered_ms).contains(&accepted_ms);
                 if age > MAX_AGE_MS {
                     transaction.delete(keys::awaited(peer, &id));
                 } else if is_later_there
                     && age > LOST_AFTER_MS
-                    && !self.is_sealed_again_soon(peer, &id)?
+                    && !self.is_sealed_again_soon(peer, &conversation, &id)?
                 {
                     transaction.delete(keys::awaited(peer, &id));
-                    if let Some(mut message) = self.sent_message(peer, &id)?
+                    if let Some(mut message) = self.sent_message(&conversation, &id)?
                         && message.not_delivered == 0
                     {
                         message.not_delivered = NotDelivered::Lost.number();
-                        transaction.put_message(peer, &message);
-                        lost.push((peer.clone(), id));
+                        transaction.put_message(&conversation, &message);
+                        lost.push((conversation, id));
                     }
                 } else {
                     is_done = false;
@@ -112,6 +115,7 @@ impl<S: Store> Client<S> {
     fn is_sealed_again_soon(
         &self,
         peer: &AccountId,
+        conversation: &Conversation,
         id: &FrankingTag,
     ) -> Result<bool, StateError<S::Error>> {
         let devices = self.look_at_peer(peer, |peer| {
@@ -127,7 +131,7 @@ impl<S: Store> Client<S> {
                 None => {}
                 Some(asked) if asked.waits => return Ok(true),
                 Some(_) => {
-                    let index = self.index(peer, id)?.unwrap_or_default();
+                    let index = self.index(conversation, id)?.unwrap_or_default();
                     if self.is_in_outbox(&index)? {
                         return Ok(true);
                     }

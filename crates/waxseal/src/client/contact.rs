@@ -9,6 +9,7 @@ use super::Client;
 use super::devices::{Bundles, DeviceBundle, Started};
 use super::peers::{Peer, damaged};
 use super::times::since;
+use crate::conversation::Conversation;
 use crate::error::{BundleProblem, PeerError, StartError, StateError};
 use crate::records::DeviceRecord;
 use crate::store::{Store, Transaction};
@@ -265,17 +266,21 @@ impl<S: Store> Client<S> {
         })
     }
 
-    /// How far the sessions with `peer` have healed, and whether the post-quantum ratchet stopped.
+    /// How far the sessions of a conversation have healed, and whether the post-quantum ratchet
+    /// stopped.
     ///
     /// Everything is zero or `None` while there is no session, for example after a changed identity
     /// was accepted and before the next contact.
     ///
     /// # Errors
-    /// [`PeerError::UnknownPeer`] before the first contact.
+    /// [`PeerError::UnknownPeer`] before the first contact. [`PeerError::NoGroup`] if this device
+    /// is in no such group.
     pub fn conversation_health(
         &self,
-        peer: &AccountId,
+        conversation: impl Into<Conversation>,
     ) -> Result<ConversationHealth, PeerError<S::Error>> {
+        let conversation = conversation.into();
+        let peer = conversation.account().ok_or(PeerError::NoGroup)?;
         self.look(|client| {
             let health = client.look_at_peer(peer, |peer| {
                 let mut health = ConversationHealth::default();

@@ -113,7 +113,7 @@ fn put_peer(
         unanswered_ms: 0,
     };
     transaction.put_record(keys::contact(account), &contact);
-    transaction.put_record(keys::conversation(account), &conversation);
+    transaction.put_record(keys::conversation(&account.into()), &conversation);
     transaction.put_record(keys::device(account, DeviceId(0)), &device);
 }
 

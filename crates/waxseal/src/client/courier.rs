@@ -1,10 +1,11 @@
 //! What the courier keeps in the client's store.
 
 use waxseal_reporting::intake::ReportId as SubmittedId;
-use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
+use waxseal_reporting::{FrankingTag, Timestamp};
 
 use super::report::outgoing_of;
 use super::{Client, OutgoingReport, Page, ReportId, keys};
+use crate::conversation::Conversation;
 use crate::error::StateError;
 use crate::records::{self, CourierRecord, KeptRecord, ReportRecord};
 use crate::store::{Cursor, Store, Transaction};
@@ -37,7 +38,7 @@ impl<S: Store> Client<S> {
     /// Takes an envelope out of the outbox that the provider refused for good, whatever it is.
     pub(crate) fn take_out(
         &mut self,
-        recipient: &AccountId,
+        conversation: &Conversation,
         id: &FrankingTag,
     ) -> Result<(), StateError<S::Error>> {
         self.run(|client| {
@@ -50,10 +51,10 @@ impl<S: Store> Client<S> {
             if sync.forget_leave_note(number) {
                 transaction.put_record(keys::sync(), &sync);
             }
-            let index = client.index(recipient, id)?;
+            let index = client.index(conversation, id)?;
             if let Some(mut index) = index.filter(|index| index.outbox == Some(number)) {
                 index.outbox = None;
-                client.put_index(&mut transaction, recipient, *id, &index);
+                client.put_index(&mut transaction, conversation, *id, &index);
             }
             client.commit(transaction)
         })
@@ -62,11 +63,11 @@ impl<S: Store> Client<S> {
     /// Whether a message still waits in the outbox.
     pub(crate) fn waits_in_outbox(
         &self,
-        recipient: &AccountId,
+        conversation: &Conversation,
         id: &FrankingTag,
     ) -> Result<bool, StateError<S::Error>> {
         self.look(|client| {
-            let index = client.index(recipient, id)?.unwrap_or_default();
+            let index = client.index(conversation, id)?.unwrap_or_default();
             client.is_in_outbox(&index)
         })
     }

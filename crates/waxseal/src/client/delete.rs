@@ -12,6 +12,7 @@ use waxseal_reporting::{AccountId, DeviceId, FrankingTag};
 use self::rows::LONG_ROWS_AT_ONCE;
 use super::peers::damaged;
 use super::{Client, keys};
+use crate::conversation::Conversation;
 use crate::error::StateError;
 use crate::records::{self, ConversationRecord, DeletionRecord, IndexRecord};
 use crate::store::{Store, Transaction};
@@ -28,26 +29,27 @@ impl<S: Store> Client<S> {
     /// A digest stays until the conversation is deleted, to recognise the message's delivery.
     pub fn delete_message(
         &mut self,
-        peer: &AccountId,
+        conversation: impl Into<Conversation>,
         id: &FrankingTag,
     ) -> Result<(), StateError<S::Error>> {
+        let conversation = &conversation.into();
         self.run(|client| {
             // The application may still know a message that was sealed again by its earlier tag.
-            let id = client.present_tag(peer, id)?;
+            let id = client.present_tag(conversation, id)?;
             let mut transaction = Transaction::default();
-            match client.delete_message_in(&mut transaction, peer, &id)? {
+            match client.delete_message_in(&mut transaction, conversation, &id)? {
                 true => client.commit(transaction),
                 false => Ok(()),
             }
         })
     }
 
-    /// Deletes the conversation with `peer`: its messages with their evidence, what waits for the
-    /// peer in the [outbox](Client::outbox), and the digests of its messages.
+    /// Deletes a conversation: its messages with their evidence, what of it waits in the
+    /// [outbox](Client::outbox), and the digests of its messages.
     ///
     /// The contact stays, with its pinned account key, the sessions and the numbering. So the peer
     /// notices nothing, and the next messages go both ways. The tag of the last message from the
-    /// peer stays too, because the next message sent names it.
+    /// peer stays too, because the next message sent names it. A group stays in the same way.
     ///
     /// - A message that the relay delivers again is still a
     ///   [`Duplicate`](super::Received::Duplicate). It does not open a second time, and the client
@@ -88,37 +90,45 @@ impl<S: Store> Client<S> {
     ///
     /// # Security
     /// See [`Client::forget_contact`] for what a deletion does not erase.
-    pub fn delete_conversation(&mut self, peer: &AccountId) -> Result<(), StateError<S::Error>> {
-        self.delete_conversation_and(peer, |_, _| Ok(()))
+    pub fn delete_conversation(
+        &mut self,
+        conversation: impl Into<Conversation>,
+    ) -> Result<(), StateError<S::Error>> {
+        self.delete_conversation_and(&conversation.into(), |_, _| Ok(()))
     }
 
     /// Deletes a conversation, and writes something else in the first transaction.
     pub(super) fn delete_conversation_and(
         &mut self,
-        peer: &AccountId,
+        conversation: &Conversation,
         also: impl Fn(&Self, &mut Transaction) -> Result<(), StateError<S::Error>>,
     ) -> Result<(), StateError<S::Error>> {
         self.run(|client| {
-            if client.is_deleting(peer)? {
+            if client.is_deleting(conversation)? {
                 return Ok(());
             }
-            let Some(mut conversation) = client.numbering(peer)? else {
-                return match client.is_contact_of(peer)? {
-                    true => Err(damaged(peer)),
-                    false => Ok(()), // the peer is unknown
+            let Some(mut numbering) = client.numbering(conversation)? else {
+                return match conversation.account() {
+                    Some(peer) if client.is_contact_of(peer)? => Err(damaged(peer)),
+                    _ => Ok(()), // the peer or the group is unknown
                 };
             };
-            let recent = client.recent_of(peer, &conversation)?;
+            let recent = client.recent_of(conversation, &numbering)?;
             let mut transaction = Transaction::default();
+            if let Some(group) = conversation.group() {
+                client.leave_chain(group, &mut transaction)?; // with what waits in the outbox
+            }
             also(client, &mut transaction)?;
-            drop(client.peers.take(peer));
-            conversation.deleted_before_ms = time_after_last(&conversation);
-            mark(&mut transaction, peer);
-            transaction.put_record(keys::recent(peer), &recent);
-            transaction.put_record(keys::conversation(peer), &conversation);
+            if let Some(peer) = conversation.account() {
+                drop(client.peers.take(peer));
+            }
+            numbering.deleted_before_ms = time_after_last(&numbering);
+            mark(&mut transaction, conversation);
+            transaction.put_record(keys::recent(conversation), &recent);
+            transaction.put_record(keys::conversation(conversation), &numbering);
             client.commit(transaction)
         })?;
-        self.finish_deletion_in_runs(peer)
+        self.finish_deletion_in_runs(conversation)
     }
 
     /// Forgets a contact: [its conversation](Client::delete_conversation), its pinned account key,
@@ -172,6 +182,7 @@ impl<S: Store> Client<S> {
     /// - The peer, who has the conversation and can report it.
     /// - Copies that the application made, for example for a search or in notifications.
     pub fn forget_contact(&mut self, peer: &AccountId) -> Result<(), StateError<S::Error>> {
+        let conversation = &Conversation::from(peer);
         self.run(|client| {
             if *peer == client.me.account || !client.is_known(peer)? {
                 return Ok(());
@@ -179,17 +190,17 @@ impl<S: Store> Client<S> {
             // Its keys are wiped from memory.
             drop(client.peers.take(peer));
             let mut transaction = Transaction::default();
-            mark(&mut transaction, peer);
-            if let Some(last) = client.readable(&keys::conversation(peer))? {
+            mark(&mut transaction, conversation);
+            if let Some(last) = client.readable(&keys::conversation(conversation))? {
                 let mut counters = client.counters()?;
                 let before = &mut counters.forgotten_before_ms;
                 *before = (*before).max(time_after_last(&last));
                 transaction.put_record(keys::counters(), &counters);
             }
             transaction.delete(keys::contact(peer));
-            transaction.delete(keys::conversation(peer));
+            transaction.delete(keys::conversation(conversation));
             transaction.delete(keys::earlier_peer(peer));
-            transaction.delete(keys::recent(peer));
+            transaction.delete(keys::recent(conversation));
             transaction.delete(keys::item_to_tell(&subjects::trust(peer)));
             for device in client.device_numbers(peer)? {
                 client.delete_each(&keys::skipped_keys(peer, device), &mut transaction)?;
@@ -197,40 +208,49 @@ impl<S: Store> Client<S> {
             client.delete_each(&keys::devices(peer), &mut transaction)?;
             client.commit(transaction)
         })?;
-        self.finish_deletion_in_runs(peer)
+        self.finish_deletion_in_runs(conversation)
     }
 
     /// Whether any record of the peer is there, damaged or not.
     fn is_known(&self, peer: &AccountId) -> Result<bool, StateError<S::Error>> {
+        let conversation = &Conversation::from(peer);
         let keys = [
-            keys::contact,
-            keys::conversation,
-            keys::earlier_peer,
-            keys::upkeep, // an account of which only a message came that did not open
+            keys::contact(peer),
+            keys::conversation(conversation),
+            keys::earlier_peer(peer),
+            keys::upkeep(peer), // an account of which only a message came that did not open
         ];
-        for key in keys {
-            match self.get(&key(peer)) {
+        for key in &keys {
+            match self.get(key) {
                 Ok(None) => {}
                 Ok(Some(_)) | Err(StateError::Damaged(_)) => return Ok(true),
                 Err(error) => return Err(error),
             }
         }
-        for table in [keys::messages, keys::indices, keys::devices] {
-            if !self.first_rows(&table(peer), 1)?.is_empty() {
+        for table in [
+            keys::messages(conversation),
+            keys::indices(conversation),
+            keys::devices(peer),
+            keys::skipped_keys(peer, DeviceId(0)),
+        ] {
+            if !self.first_rows(&table, 1)?.is_empty() {
                 return Ok(true);
             }
         }
-        let pages = keys::skipped_keys(peer, DeviceId(0));
-        Ok(!self.first_rows(&pages, 1)?.is_empty())
+        Ok(false)
     }
 
-    /// Whether the history with this peer is being deleted, so that nothing of it may be shown.
-    pub(super) fn is_deleting(&self, peer: &AccountId) -> Result<bool, StateError<S::Error>> {
+    /// Whether this history is being deleted, so that nothing of it may be shown.
+    pub(super) fn is_deleting(
+        &self,
+        conversation: &Conversation,
+    ) -> Result<bool, StateError<S::Error>> {
         // A peer is cached only while there is no mark.
-        if self.is_cached(peer) {
+        let peer = conversation.account();
+        if peer.is_some_and(|peer| self.is_cached(peer)) {
             return Ok(false);
         }
-        match self.get(&keys::deletion(peer)) {
+        match self.get(&keys::deletion(conversation)) {
             Ok(mark) => Ok(mark.is_some()),
             Err(StateError::Damaged(_)) => Ok(true),
             Err(error) => Err(error),
@@ -252,11 +272,11 @@ impl<S: Store> Client<S> {
                 let table = keys::deletions();
                 client.page(&table, after.as_ref(), LONG_ROWS_AT_ONCE, |_, bytes| {
                     let mark: DeletionRecord = records::decode(bytes)?;
-                    AccountId::new(&mark.account).ok()
+                    Conversation::of_record(&mark.account, &mark.group)
                 })
             })?;
-            for peer in marks.items {
-                self.finish_deletion_in_runs(&peer)?;
+            for conversation in marks.items {
+                self.finish_deletion_in_runs(&conversation)?;
             }
             after = marks.next;
             if after.is_none() {
@@ -267,34 +287,40 @@ impl<S: Store> Client<S> {
 
     /// Deletes the rest of a marked history. Each transaction starts over for itself if another
     /// process commits meanwhile.
-    fn finish_deletion_in_runs(&mut self, peer: &AccountId) -> Result<(), StateError<S::Error>> {
-        while self.run(|client| client.delete_some(peer))? {}
+    fn finish_deletion_in_runs(
+        &mut self,
+        conversation: &Conversation,
+    ) -> Result<(), StateError<S::Error>> {
+        while self.run(|client| client.delete_some(conversation))? {}
         Ok(())
     }
 
     /// Deletes the rest of a marked history, as a part of another call.
-    pub(super) fn finish_deletion(&mut self, peer: &AccountId) -> Result<(), StateError<S::Error>> {
-        while self.delete_some(peer)? {}
+    pub(super) fn finish_deletion(
+        &mut self,
+        conversation: &Conversation,
+    ) -> Result<(), StateError<S::Error>> {
+        while self.delete_some(conversation)? {}
         Ok(())
     }
 
     /// Makes one transaction of the deletion of a marked history. Returns whether anything is left.
-    fn delete_some(&mut self, peer: &AccountId) -> Result<bool, StateError<S::Error>> {
-        if !self.is_deleting(peer)? {
+    fn delete_some(&mut self, conversation: &Conversation) -> Result<bool, StateError<S::Error>> {
+        if !self.is_deleting(conversation)? {
             return Ok(false);
         }
         let mut transaction = Transaction::default();
-        self.delete_indices(peer, &mut transaction)?;
+        self.delete_indices(conversation, &mut transaction)?;
         if transaction.changes().is_empty() {
-            self.delete_messages(peer, &mut transaction)?;
+            self.delete_messages(conversation, &mut transaction)?;
         }
         if transaction.changes().is_empty() {
-            self.delete_envelopes(peer, &mut transaction)?;
+            self.delete_envelopes(conversation, &mut transaction)?;
         }
         if transaction.changes().is_empty() {
-            self.delete_upkeep(peer, &mut transaction)?;
+            self.delete_upkeep(conversation, &mut transaction)?;
         }
-        if transaction.changes().is_empty() {
+        if let (true, Some(peer)) = (transaction.changes().is_empty(), conversation.account()) {
             let is_contact = match self.is_contact_of(peer) {
                 Err(StateError::Damaged(_)) => true, // until it is forgotten
                 is_contact => is_contact?,
@@ -305,26 +331,29 @@ impl<S: Store> Client<S> {
         }
         let is_left = !transaction.changes().is_empty();
         if !is_left {
-            transaction.delete(keys::deletion(peer));
+            transaction.delete(keys::deletion(conversation));
         }
         self.commit(transaction)?;
         Ok(is_left)
     }
 }
 
-/// Marks the history with a peer: from now on it is not shown, and its rows are deleted.
-fn mark(transaction: &mut Transaction, peer: &AccountId) {
-    let record = DeletionRecord {
-        account: peer.as_str().to_owned(),
-    };
-    transaction.put_record(keys::deletion(peer), &record);
+/// Marks a history: from now on it is not shown, and its rows are deleted.
+fn mark(transaction: &mut Transaction, conversation: &Conversation) {
+    let (account, group) = conversation.to_record();
+    let record = DeletionRecord { account, group };
+    transaction.put_record(keys::deletion(conversation), &record);
 }
 
 /// Deletes a message with its place in the outbox and in the list of due messages.
-pub(super) fn delete_indexed(transaction: &mut Transaction, peer: &AccountId, index: &IndexRecord) {
+pub(super) fn delete_indexed(
+    transaction: &mut Transaction,
+    conversation: &Conversation,
+    index: &IndexRecord,
+) {
     if let Some(ordinal) = index.ordinal {
-        transaction.delete(keys::message(peer, ordinal));
-        transaction.delete(keys::held(peer, ordinal));
+        transaction.delete(keys::message(conversation, ordinal));
+        transaction.delete(keys::held(conversation, ordinal));
     }
     if let Some(number) = index.outbox {
         transaction.delete(keys::envelope(number));
@@ -334,14 +363,12 @@ pub(super) fn delete_indexed(transaction: &mut Transaction, peer: &AccountId, in
     }
 }
 
-/// The first time at which no message from the peer had been accepted yet.
-fn time_after_last(conversation: &ConversationRecord) -> u64 {
-    let last = conversation
-        .last_accepted_ms
-        .max(conversation.last_copied_ms);
+/// The first time at which no message of the conversation had been accepted yet.
+fn time_after_last(numbering: &ConversationRecord) -> u64 {
+    let last = numbering.last_accepted_ms.max(numbering.last_copied_ms);
     let after_last = match last {
         0 => 0, // there was none
         last => last.saturating_add(1),
     };
-    after_last.max(conversation.deleted_before_ms)
+    after_last.max(numbering.deleted_before_ms)
 }

@@ -8,6 +8,7 @@ use waxseal_roster::Roster;
 use super::Client;
 use super::peers::Peer;
 use super::times::{RosterTime, since};
+use crate::conversation::Conversation;
 use crate::error::StateError;
 use crate::store::Store;
 
@@ -104,25 +105,27 @@ impl<S: Store> Client<S> {
         })
     }
 
-    /// The devices to which a message to `peer` would not be sealed, because there is no session
-    /// with them: devices of the peer, and other ones of the own account.
+    /// The devices to which a message would not be sealed, because there is no session with them:
+    /// devices of the recipient, and other ones of the own account.
     ///
     /// Fetch their prekey bundles and call [`start`](Self::start) before the message is sent. Else
     /// they get it later, when they ask for it. A device whose last bundle was unusable is left out
     /// for an hour.
     pub fn missing(
         &self,
-        peer: &AccountId,
+        conversation: impl Into<Conversation>,
         now: Timestamp,
     ) -> Result<Vec<WantedBundles>, StateError<S::Error>> {
+        let conversation = conversation.into();
+        if let Some(group) = conversation.group() {
+            return self.look(|client| client.missing_in_group(group, now));
+        }
         self.look(|client| {
             let me = &client.me;
             let time = client.roster_time(now)?;
             let mut all = Vec::new();
-            let accounts = match *peer == me.account {
-                true => vec![peer],
-                false => vec![peer, &me.account],
-            };
+            let peer = conversation.account().filter(|peer| **peer != me.account);
+            let accounts = peer.into_iter().chain([&me.account]);
             for account in accounts {
                 let found = client.look_at_peer(account, |known| {
                     let devices = known.missing(time, now);
@@ -148,14 +151,17 @@ impl Peer {
     fn missing(&self, time: RosterTime, now: Timestamp) -> Vec<DeviceId> {
         let roster = self.roster().into_iter();
         let counting = roster.flat_map(|roster| time.counting(roster));
-        let missing = counting.map(|entry| DeviceId(entry.id)).filter(|id| {
-            self.devices.get(id).is_none_or(|device| {
-                let unusable_ms = device.record.unusable_ms;
-                let age = since(unusable_ms, now);
-                let is_paused = unusable_ms != 0 && age.is_some_and(|age| age < UNUSABLE_PAUSE_MS);
-                !device.can_send() && !is_paused
-            })
-        });
-        missing.collect()
+        let missing = counting.map(|entry| DeviceId(entry.id));
+        missing.filter(|id| self.lacks_session(*id, now)).collect()
+    }
+
+    /// Whether a bundle of a device is to be fetched, because there is no session with it.
+    pub(super) fn lacks_session(&self, id: DeviceId, now: Timestamp) -> bool {
+        self.devices.get(&id).is_none_or(|device| {
+            let unusable_ms = device.record.unusable_ms;
+            let age = since(unusable_ms, now);
+            let is_paused = unusable_ms != 0 && age.is_some_and(|age| age < UNUSABLE_PAUSE_MS);
+            !device.can_send() && !is_paused
+        })
     }
 }

@@ -10,6 +10,7 @@ use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
 
 use super::page::{DamagedRow, Page, number_of};
 use super::{Client, keys, tag_of};
+use crate::conversation::Conversation;
 use crate::error::StateError;
 use crate::records::{self, DueRecord, IndexRecord, MessageRecord, MessageState};
 use crate::store::{Cursor, Listed, Store, Transaction};
@@ -24,8 +25,8 @@ const MESSAGES_AT_ONCE: usize = 64;
 /// A message that is due to be deleted.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Due {
-    /// The peer with which the message was exchanged.
-    pub peer: AccountId,
+    /// The conversation that the message is in.
+    pub conversation: Conversation,
     /// The message's identifier.
     pub id: FrankingTag,
     /// When the message expired, by the provider's clock.
@@ -62,7 +63,7 @@ impl<S: Store> Client<S> {
     /// provider.exchange(&mut alice, &mut bob, secret);
     /// let now = Timestamp::from_millis(provider.now.as_millis() + 60_000); // a minute later
     /// for due in bob.due(None, 100, now)?.items {
-    ///     bob.delete_message(&due.peer, &due.id)?;
+    ///     bob.delete_message(&due.conversation, &due.id)?;
     /// }
     /// # assert!(bob.messages(&alice.me().account, None, 10)?.items.is_empty());
     /// # Ok(())
@@ -98,7 +99,7 @@ impl<S: Store> Client<S> {
             let due = value.and_then(|value| due_of(number, &value));
             match due {
                 // A deletion goes on, and has not come to this row yet.
-                Some(due) if self.is_deleting(&due.peer)? => {}
+                Some(due) if self.is_deleting(&due.conversation)? => {}
                 Some(due) if self.is_stored(&due)? => page.items.push(due),
                 _ => page.damaged.push(DamagedRow::new(&table, cursor)),
             }
@@ -122,7 +123,7 @@ impl<S: Store> Client<S> {
 
     /// Whether the message is still in the history. A row without one is left only by damage.
     fn is_stored(&self, due: &Due) -> Result<bool, StateError<S::Error>> {
-        let index = self.index(&due.peer, &due.id)?;
+        let index = self.index(&due.conversation, &due.id)?;
         Ok(index.is_some_and(|index| index.ordinal.is_some()))
     }
 
@@ -133,7 +134,7 @@ impl<S: Store> Client<S> {
         &self,
         transaction: &mut Transaction,
         taken: &mut BTreeSet<u64>,
-        peer: &AccountId,
+        conversation: &Conversation,
         evidence: &Evidence,
     ) -> Result<Option<u64>, StateError<S::Error>> {
         let mut free = None;
@@ -144,9 +145,11 @@ impl<S: Store> Client<S> {
             }
         }
         if let Some(number) = free {
+            let (account, group) = conversation.to_record();
             let record = DueRecord {
                 number,
-                account: peer.as_str().to_owned(),
+                account,
+                group,
                 id: evidence.tag().as_bytes().to_vec(),
             };
             transaction.put_record(keys::due_message(number), &record);
@@ -187,9 +190,10 @@ impl<S: Store> Client<S> {
         &mut self,
         peer: &AccountId,
     ) -> Result<u64, StateError<S::Error>> {
+        let conversation = &Conversation::from(peer);
         let (mut newest, mut after) = (0, None);
         loop {
-            let table = keys::messages(peer);
+            let table = keys::messages(conversation);
             let page = self.page(&table, after.as_ref(), MESSAGES_AT_ONCE, |_, bytes| {
                 let record: MessageRecord = records::decode(bytes)?;
                 match record.state.as_ref()? {
@@ -204,14 +208,14 @@ impl<S: Store> Client<S> {
                 if evidence.sender().account != self.me.account {
                     newest = newest.max(evidence.accepted_at().as_millis());
                 }
-                let due = self.put_due(&mut transaction, &mut taken, peer, &evidence)?;
+                let due = self.put_due(&mut transaction, &mut taken, conversation, &evidence)?;
                 if due.is_some() {
                     let index = IndexRecord {
                         ordinal: Some(ordinal),
                         due,
                         ..IndexRecord::default()
                     };
-                    self.put_index(&mut transaction, peer, *evidence.tag(), &index);
+                    self.put_index(&mut transaction, conversation, *evidence.tag(), &index);
                 }
             }
             if !transaction.changes().is_empty() {
@@ -232,8 +236,8 @@ fn time_of(number: u64) -> Timestamp {
 
 /// The numbers that the row of a message can have: the time, then bits of the tag.
 ///
-/// A message that does not expire has no row. Only the two peers know the tag, so no one else can
-/// occupy all its numbers.
+/// A message that does not expire has no row. Only the members of the conversation know the tag, so
+/// no one else can occupy all its numbers.
 fn places_of(evidence: &Evidence) -> Vec<u64> {
     const MAX_TIME: u64 = u64::MAX >> PLACE_BITS;
     let secs = u64::from(evidence.header().expires_after_secs);
@@ -253,7 +257,7 @@ fn due_of(number: u64, value: &[u8]) -> Option<Due> {
     // A row says its number, so that a value which was moved is noticed.
     (record.number == number).then_some(())?;
     Some(Due {
-        peer: AccountId::new(&record.account).ok()?,
+        conversation: Conversation::of_record(&record.account, &record.group)?,
         id: tag_of(&record.id)?,
         expired_at: time_of(number),
     })

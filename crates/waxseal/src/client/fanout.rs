@@ -379,8 +379,7 @@ impl<S: Store> Client<S> {
         let own = fanout.slots().iter().filter(|slot| slot.own);
         let devices: Vec<_> = own.map(|slot| slot.device.0).collect();
         if !devices.is_empty() {
-            let account = recipient.as_str().to_owned();
-            let record = OwnSentRecord { account, devices };
+            let record = OwnSentRecord::new(&recipient.into(), devices);
             transaction.put_record(keys::own_sent(fanout.tag()), &record);
         }
     }

@@ -3,12 +3,13 @@
 use waxseal_reporting::message::{Attachment, Content, PayloadHeader};
 use waxseal_reporting::recipient::Evidence;
 use waxseal_reporting::sender::SentMessage;
-use waxseal_reporting::{AccountId, DeviceAddress, FrankingTag, Timestamp};
+use waxseal_reporting::{DeviceAddress, FrankingTag, Timestamp};
 use zeroize::Zeroizing;
 
 use super::page::Page;
 use super::status::{NotDelivered, Status, Told};
 use super::{Client, keys};
+use crate::conversation::Conversation;
 use crate::error::{Damage, StateError};
 use crate::records::{self, IndexRecord, MessageRecord, MessageState};
 use crate::store::{Cursor, Store};
@@ -188,89 +189,105 @@ impl std::fmt::Debug for Message {
 }
 
 impl<S: Store> Client<S> {
-    /// Lists up to `limit` messages exchanged with `peer`, in the order in which this device saw
-    /// them.
+    /// Lists up to `limit` messages of a conversation, in the order in which this device saw them.
     ///
     /// The list starts after the ordinal `after`. If `after` is `None`, it starts with the first
     /// message.
     pub fn messages(
         &self,
-        peer: &AccountId,
+        conversation: impl Into<Conversation>,
         after: Option<u64>,
         limit: usize,
     ) -> Result<Page<Message, u64>, StateError<S::Error>> {
-        self.look(|client| client.read_messages(peer, after, limit))
+        let conversation = conversation.into();
+        self.look(|client| client.read_messages(&conversation, after, limit))
     }
 
-    /// The ordinal that the next message exchanged with `peer` gets.
+    /// The ordinal that the next message of a conversation gets.
     ///
     /// To read the newest page of `len` messages, call [`messages`](Self::messages) with
     /// `next.checked_sub(len + 1)` as `after` and `len` as `limit`. The page is shorter if some of
     /// these messages were deleted.
-    pub fn next_ordinal(&self, peer: &AccountId) -> Result<u64, StateError<S::Error>> {
+    pub fn next_ordinal(
+        &self,
+        conversation: impl Into<Conversation>,
+    ) -> Result<u64, StateError<S::Error>> {
+        let conversation = conversation.into();
         self.look(|client| {
-            let numbering = client.numbering(peer)?.unwrap_or_default();
+            let numbering = client.numbering(&conversation)?.unwrap_or_default();
             Ok(numbering.next_ordinal)
         })
     }
 
-    /// The ordinal of the first message exchanged with `peer` that this device itself sent or
-    /// received. Messages with smaller ones are from a history that another device of the account
-    /// gave, so they are not new to the user.
-    pub fn first_ordinal(&self, peer: &AccountId) -> Result<u64, StateError<S::Error>> {
+    /// The ordinal of the first message of a conversation that this device itself sent or received.
+    /// Messages with smaller ones are from a history that another device of the account gave, so
+    /// they are not new to the user.
+    pub fn first_ordinal(
+        &self,
+        conversation: impl Into<Conversation>,
+    ) -> Result<u64, StateError<S::Error>> {
+        let conversation = conversation.into();
         self.look(|client| {
-            let numbering = client.numbering(peer)?.unwrap_or_default();
+            let numbering = client.numbering(&conversation)?.unwrap_or_default();
             Ok(numbering.first_ordinal)
         })
     }
 
-    /// The message with this identifier, if it was exchanged with `peer`, and neither withheld nor
+    /// The message with this identifier, if it is in this conversation, and neither withheld nor
     /// deleted.
     pub fn message(
         &self,
-        peer: &AccountId,
+        conversation: impl Into<Conversation>,
         id: &FrankingTag,
     ) -> Result<Option<Message>, StateError<S::Error>> {
-        self.look(|client| client.read_message(peer, id))
+        let conversation = conversation.into();
+        self.look(|client| client.read_message(&conversation, id))
     }
 
     pub(super) fn read_messages(
         &self,
-        peer: &AccountId,
+        conversation: &Conversation,
         after: Option<u64>,
         limit: usize,
     ) -> Result<Page<Message, u64>, StateError<S::Error>> {
-        if self.is_deleting(peer)? {
+        if self.is_deleting(conversation)? {
             return Ok(Page::default());
         }
         let after = after.map(Cursor::Number);
-        let page = self.page(&keys::messages(peer), after.as_ref(), limit, |at, bytes| {
-            let message = self.message_of(records::decode(bytes)?)?;
-            (*at == Cursor::Number(message.ordinal)).then_some(message)
-        });
+        let page = self.page(
+            &keys::messages(conversation),
+            after.as_ref(),
+            limit,
+            |at, bytes| {
+                let message = self.message_of(records::decode(bytes)?)?;
+                (*at == Cursor::Number(message.ordinal)).then_some(message)
+            },
+        );
         Ok(page?.numbered())
     }
 
     fn read_message(
         &self,
-        peer: &AccountId,
+        conversation: &Conversation,
         id: &FrankingTag,
     ) -> Result<Option<Message>, StateError<S::Error>> {
-        self.message_at(peer, self.index(peer, id)?)
+        self.message_at(conversation, self.index(conversation, id)?)
     }
 
     /// The message that is stored at a place.
     pub(super) fn message_at(
         &self,
-        peer: &AccountId,
+        conversation: &Conversation,
         place: Option<IndexRecord>,
     ) -> Result<Option<Message>, StateError<S::Error>> {
         let Some(ordinal) = place.and_then(|index| index.ordinal) else {
             return Ok(None);
         };
-        let record = self.get_record(&keys::message(peer, ordinal))?;
+        let record = self.get_record(&keys::message(conversation, ordinal))?;
         let message = record.and_then(|record| self.message_of(record));
-        message.map(Some).ok_or_else(|| damaged_message(peer))
+        message
+            .map(Some)
+            .ok_or_else(|| damaged_message(conversation))
     }
 
     pub(super) fn message_of(&self, record: MessageRecord) -> Option<Message> {
@@ -300,22 +317,24 @@ impl<S: Store> Client<S> {
         })
     }
 
-    /// Where the message with this tag is stored. `None` if it was never sent to `peer` or received
-    /// from it, or if its conversation was deleted.
+    /// Where the message with this tag is stored. `None` if it was never sent or received in this
+    /// conversation, or if the conversation was deleted.
     pub(super) fn index(
         &self,
-        peer: &AccountId,
+        conversation: &Conversation,
         tag: &FrankingTag,
     ) -> Result<Option<IndexRecord>, StateError<S::Error>> {
-        if self.is_deleting(peer)? {
+        if self.is_deleting(conversation)? {
             return Ok(None);
         }
-        let mut index = self.get_record(&keys::index(peer, tag));
-        if matches!(index, Ok(None)) && self.has_earlier {
+        let mut index = self.get_record(&keys::index(conversation, tag));
+        if let (Ok(None), Conversation::Direct(peer)) = (&index, conversation)
+            && self.has_earlier
+        {
             index = self.get_record(&keys::earlier_index(peer, tag));
         }
         match index {
-            Err(StateError::Damaged(_)) => self.find(peer, tag).map(Some),
+            Err(StateError::Damaged(_)) => self.find(conversation, tag).map(Some),
             index => index,
         }
     }
@@ -326,13 +345,13 @@ impl<S: Store> Client<S> {
     /// Not for what a peer names, who could let this device search its history again and again.
     pub(super) fn search(
         &self,
-        peer: &AccountId,
+        conversation: &Conversation,
         tag: &FrankingTag,
     ) -> Result<Option<IndexRecord>, StateError<S::Error>> {
-        if let Some(index) = self.index(peer, tag)? {
+        if let Some(index) = self.index(conversation, tag)? {
             return Ok(Some(index));
         }
-        let found = self.find(peer, tag)?;
+        let found = self.find(conversation, tag)?;
         let is_found = found.ordinal.is_some() || found.outbox.is_some();
         Ok(is_found.then_some(found))
     }
@@ -341,12 +360,12 @@ impl<S: Store> Client<S> {
     /// cannot be read.
     fn find(
         &self,
-        peer: &AccountId,
+        conversation: &Conversation,
         tag: &FrankingTag,
     ) -> Result<IndexRecord, StateError<S::Error>> {
         let (mut found, mut after) = (IndexRecord::default(), None);
         while found.ordinal.is_none() {
-            let page = self.read_messages(peer, after, 64)?;
+            let page = self.read_messages(conversation, after, 64)?;
             if let Some(message) = page.items.iter().find(|message| message.id() == tag) {
                 found.ordinal = Some(message.ordinal());
                 found.due = match message.evidence() {
@@ -364,6 +383,6 @@ impl<S: Store> Client<S> {
     }
 }
 
-pub(super) fn damaged_message<E: std::error::Error>(peer: &AccountId) -> StateError<E> {
-    StateError::Damaged(Damage::Message(peer.clone()))
+pub(super) fn damaged_message<E: std::error::Error>(conversation: &Conversation) -> StateError<E> {
+    StateError::Damaged(Damage::Message(conversation.clone()))
 }

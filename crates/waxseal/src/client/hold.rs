@@ -10,6 +10,7 @@ use super::page::{DamagedRow, number_of};
 use super::peers::Peer;
 use super::upkeep::Upkeep;
 use super::{Client, Draft, keys, tag_of};
+use crate::conversation::Conversation;
 use crate::error::{SendError, StateError};
 use crate::records::{
     self, HeldRecord, IndexRecord, MessageRecord, MessageState, OutboxRecord, take_secret_bytes,
@@ -32,16 +33,16 @@ impl<S: Store> Client<S> {
     /// [`delete_message`](Self::delete_message) gives it up.
     ///
     /// # Errors
-    /// [`SendError::OwnAccount`], [`SendError::Content`], [`SendError::NumbersUsedUp`],
-    /// [`SendError::State`].
+    /// [`SendError::OwnAccount`], [`SendError::NoGroup`], [`SendError::Content`],
+    /// [`SendError::NumbersUsedUp`], [`SendError::State`].
     pub fn hold(
         &mut self,
-        recipient: &AccountId,
+        to: impl Into<Conversation>,
         message: impl Into<Draft>,
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<FrankingTag, SendError<S::Error>> {
-        self.hold_as(recipient, message.into(), false, now, rng)
+        self.hold_as(&to.into(), message.into(), false, now, rng)
     }
 
     /// Stores a message to any peer like [`hold`](Self::hold), before the store is compared with
@@ -50,22 +51,23 @@ impl<S: Store> Client<S> {
     #[cfg(feature = "courier")]
     pub(crate) fn hold_unsure(
         &mut self,
-        recipient: &AccountId,
+        to: &Conversation,
         draft: Draft,
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<FrankingTag, SendError<S::Error>> {
-        self.hold_as(recipient, draft, true, now, rng)
+        self.hold_as(to, draft, true, now, rng)
     }
 
     fn hold_as(
         &mut self,
-        recipient: &AccountId,
+        to: &Conversation,
         draft: Draft,
         is_unsure: bool,
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<FrankingTag, SendError<S::Error>> {
+        let recipient = to.account().ok_or(SendError::NoGroup)?;
         self.run(|client| {
             if *recipient == client.me.account {
                 return Err(SendError::OwnAccount);
@@ -99,9 +101,9 @@ impl<S: Store> Client<S> {
             let upkeep = client.upkeep_or_new(recipient)?;
             let mut transaction = Transaction::default();
             peer.put(recipient, &mut transaction);
-            transaction.put_message(recipient, &message);
-            client.put_index(&mut transaction, recipient, id, &index);
-            transaction.put_record(keys::held(recipient, ordinal), &held);
+            transaction.put_message(to, &message);
+            client.put_index(&mut transaction, to, id, &index);
+            transaction.put_record(keys::held(to, ordinal), &held);
             transaction.put_record(keys::upkeep(recipient), &upkeep);
             client.commit(transaction)?;
             client.keep_peer(recipient, peer);
@@ -109,10 +111,15 @@ impl<S: Store> Client<S> {
         })
     }
 
-    /// The identifiers of up to 2,000 messages that wait for a session with a peer, oldest first.
-    pub fn held(&self, peer: &AccountId) -> Result<Vec<FrankingTag>, StateError<S::Error>> {
+    /// The identifiers of up to 2,000 messages of a conversation that wait for a session, oldest
+    /// first.
+    pub fn held(
+        &self,
+        conversation: impl Into<Conversation>,
+    ) -> Result<Vec<FrankingTag>, StateError<S::Error>> {
+        let table = keys::all_held(&conversation.into());
         self.look(|client| {
-            let page = client.page(&keys::all_held(peer), None, MAX_LISTED, held_of)?;
+            let page = client.page(&table, None, MAX_LISTED, held_of)?;
             Ok(page.items.into_iter().map(|(_, id)| id).collect())
         })
     }
@@ -126,6 +133,7 @@ impl<S: Store> Client<S> {
         rng: &mut impl CryptoRng,
         upkeep: &mut Upkeep,
     ) -> Result<bool, StateError<S::Error>> {
+        let table = keys::all_held(&account.into());
         let has = self.look_at_peer(account, |peer| {
             (peer.conversation.has_held, peer.can_send())
         })?;
@@ -133,7 +141,7 @@ impl<S: Store> Client<S> {
             None | Some((false, _)) => return Ok(true),
             Some((true, false)) => {
                 // What waited may have been deleted.
-                if self.first_rows(&keys::all_held(account), 1)?.is_empty() {
+                if self.first_rows(&table, 1)?.is_empty() {
                     return self.end_held(account);
                 }
                 upkeep.want_bundles(account, None);
@@ -142,7 +150,6 @@ impl<S: Store> Client<S> {
             Some((true, true)) => {}
         }
         loop {
-            let table = keys::all_held(account);
             let page = self.page(&table, None, ROWS_AT_ONCE, held_of)?;
             let read = page.items.into_iter();
             let read = read.map(|(record, id)| (record.ordinal, Some((id, record.is_unsure))));
@@ -176,16 +183,17 @@ impl<S: Store> Client<S> {
         rng: &mut impl CryptoRng,
         upkeep: &mut Upkeep,
     ) -> Result<bool, StateError<S::Error>> {
+        let to = &Conversation::from(account);
         let mut transaction = Transaction::default();
-        transaction.delete(keys::held(account, ordinal));
-        let message: Option<MessageRecord> = self.readable(&keys::message(account, ordinal))?;
+        transaction.delete(keys::held(to, ordinal));
+        let message: Option<MessageRecord> = self.readable(&keys::message(to, ordinal))?;
         let sent = message.and_then(|message| match &message.state {
             Some(MessageState::Sent(sent)) => SentMessage::decode(sent).ok(),
             _ => None,
         });
         let sent = sent.filter(|sent| record.is_none_or(|(id, _)| id == *sent.tag()));
         let index = match &sent {
-            Some(sent) => self.index(account, sent.tag())?.unwrap_or_default(),
+            Some(sent) => self.index(to, sent.tag())?.unwrap_or_default(),
             None => IndexRecord::default(),
         };
         let Some(sent) = sent.filter(|_| index.outbox.is_none()) else {
@@ -213,8 +221,8 @@ impl<S: Store> Client<S> {
                     renewed: renewed.tag().as_bytes().to_vec(),
                     ..IndexRecord::default()
                 };
-                transaction.put_message(account, &message);
-                self.put_index(&mut transaction, account, *sent.tag(), &earlier);
+                transaction.put_message(to, &message);
+                self.put_index(&mut transaction, to, *sent.tag(), &earlier);
                 renewed
             }
         };
@@ -237,7 +245,7 @@ impl<S: Store> Client<S> {
         let waiting = OutboxRecord::new(number, account, &fanout);
         transaction.put_record(keys::counters(), &counters);
         pair.put(&self.me, &mut transaction);
-        self.put_index(&mut transaction, account, id, &index);
+        self.put_index(&mut transaction, to, id, &index);
         self.note_own_sent(&mut transaction, &fanout, account);
         transaction.put_record(keys::envelope(number), &waiting);
         self.commit(transaction)?;
@@ -287,7 +295,7 @@ impl<S: Store> Client<S> {
         rng: &mut impl CryptoRng,
     ) -> Result<(), StateError<S::Error>> {
         // What the user deleted is not sent.
-        self.finish_deletion(recipient)?;
+        self.finish_deletion(&recipient.into())?;
         loop {
             // What it would tell an application is in the outbox, and with the next upkeep.
             let mut upkeep = Upkeep::default();

@@ -13,13 +13,13 @@
 //! | device of a contact | `d account` | number of the device |
 //! | page of skipped keys of device 0 | `s account` | id, 44 bytes |
 //! | page of skipped keys of another device | `s account device` | id, 44 bytes |
-//! | conversation | `v` | `00 account` of its only peer |
-//! | message of a conversation with one peer | `m account` | ordinal |
-//! | where the message with a tag is | `i account` | tag, 32 bytes |
+//! | conversation | `v` | `00 conversation` |
+//! | message | `m conversation` | ordinal |
+//! | where the message with a tag is | `i conversation` | tag, 32 bytes |
 //! | envelope not confirmed yet | `o` | number |
 //! | message that expires | `e` | time in ms be44, place be20 |
-//! | history that is being deleted | `x` | `account` of its only peer |
-//! | last messages of a deleted conversation | `j account` | only |
+//! | history that is being deleted | `x` | `conversation` |
+//! | last messages of a deleted conversation | `j conversation` | only |
 //! | report not confirmed yet | `r` | id, 16 bytes |
 //! | promise about a report, with its last receipt | `2` | number in the log, 16 bytes |
 //! | last receipt about this account in a case | `3` | number in the log, 16 bytes |
@@ -27,11 +27,11 @@
 //! | delivery that did not open | `q account` | tag, 32 bytes |
 //! | message that a device of the account could not open | `w account` | device, tag: 36 bytes |
 //! | message that the peer has not confirmed | `t account` | tag, 32 bytes |
-//! | message that waits for a session | `g account` | ordinal |
+//! | message that waits for a session | `g conversation` | ordinal |
 //! | receipt still to be sent | `y account` | kind, tag: 33 bytes |
 //! | secret half of the own account key | `0` | only |
 //! | notice about an account | `4` | kind, `account` |
-//! | to whom a message was sent that own devices have | `5` | tag, 32 bytes |
+//! | where a message was sent that others ask for by its tag alone | `5` | tag, 32 bytes |
 //! | link under way, on either side | `L` | only |
 //! | newest roster that this device signed | `S` | only |
 //! | numbers of the sync, and what own devices lack | `A` | only |
@@ -41,19 +41,29 @@
 //! | history that is given to an own device | `F` | only |
 //! | where a chunk of it begins | `G` | number |
 //! | history that is taken from an own device | `H` | only |
+//! | records of groups | see `group` | |
 //! | what the courier knows of the provider | `b` | only |
 //! | delivery that the courier left with the provider | `l` | number |
 //! | in layout 1: peer | `p` | `account` |
 //! | in layout 1: where the message with a tag is | `i account tag` | only |
 //!
-//! `account` is preceded by its length, one byte. The peer is part of the key of a message's place,
-//! so that a third party cannot occupy another sender's tag.
+//! `account` is preceded by its length, one byte. `conversation` is the `account` of its only peer,
+//! or `00` and the id of a group, 32 bytes. It is part of the key of a message's place, so that a
+//! third party cannot occupy another sender's tag.
+
+mod group;
 
 use waxseal_core::IdentityKey;
 use waxseal_core::export::{OneTimeId, PageId};
 use waxseal_log::entry::Number;
 use waxseal_reporting::{AccountId, DeviceId, FrankingTag};
 
+pub(super) use self::group::{
+    all_group_targets, all_invited, all_peer_chains, authorities, authority, chain_recipients,
+    group, group_edit, group_edits, group_notice, group_targets, group_tell, group_tells, groups,
+    invited, own_chain, peer_chains, withheld,
+};
+use crate::conversation::Conversation;
 use crate::error::Damage;
 use crate::store::{Key, Row, Table};
 
@@ -113,8 +123,8 @@ pub(super) fn conversations() -> Table {
     Table::new(b"v")
 }
 
-pub(super) fn conversation(peer: &AccountId) -> Key {
-    let name = [vec![0], name_of(peer)].concat();
+pub(super) fn conversation(conversation: &Conversation) -> Key {
+    let name = [vec![0], conversation.to_name()].concat();
     Key::new(conversations(), Row::Name(name))
 }
 
@@ -133,20 +143,20 @@ pub(super) fn page(peer: &AccountId, device: DeviceId, page: &PageId) -> Key {
     Key::new(skipped_keys(peer, device), Row::Name(name))
 }
 
-pub(super) fn messages(peer: &AccountId) -> Table {
-    of_account(b'm', peer)
+pub(super) fn messages(conversation: &Conversation) -> Table {
+    of_conversation(b'm', conversation)
 }
 
-pub(super) fn message(peer: &AccountId, ordinal: u64) -> Key {
-    Key::new(messages(peer), Row::Number(ordinal))
+pub(super) fn message(conversation: &Conversation, ordinal: u64) -> Key {
+    Key::new(messages(conversation), Row::Number(ordinal))
 }
 
-pub(super) fn indices(peer: &AccountId) -> Table {
-    of_account(b'i', peer)
+pub(super) fn indices(conversation: &Conversation) -> Table {
+    of_conversation(b'i', conversation)
 }
 
-pub(super) fn index(peer: &AccountId, tag: &FrankingTag) -> Key {
-    Key::new(indices(peer), Row::Name(tag.as_bytes().to_vec()))
+pub(super) fn index(conversation: &Conversation, tag: &FrankingTag) -> Key {
+    Key::new(indices(conversation), Row::Name(tag.as_bytes().to_vec()))
 }
 
 pub(super) fn outbox() -> Table {
@@ -169,12 +179,12 @@ pub(super) fn deletions() -> Table {
     Table::new(b"x")
 }
 
-pub(super) fn deletion(peer: &AccountId) -> Key {
-    Key::new(deletions(), Row::Name(name_of(peer)))
+pub(super) fn deletion(conversation: &Conversation) -> Key {
+    Key::new(deletions(), Row::Name(conversation.to_name()))
 }
 
-pub(super) fn recent(peer: &AccountId) -> Key {
-    Key::new(of_account(b'j', peer), Row::Only)
+pub(super) fn recent(conversation: &Conversation) -> Key {
+    Key::new(of_conversation(b'j', conversation), Row::Only)
 }
 
 pub(super) fn reports() -> Table {
@@ -268,12 +278,12 @@ pub(super) fn receipt(peer: &AccountId, is_opened: bool, tag: &FrankingTag) -> K
     Key::new(receipts(peer), Row::Name(name))
 }
 
-pub(super) fn all_held(peer: &AccountId) -> Table {
-    of_account(b'g', peer)
+pub(super) fn all_held(conversation: &Conversation) -> Table {
+    of_conversation(b'g', conversation)
 }
 
-pub(super) fn held(peer: &AccountId, ordinal: u64) -> Key {
-    Key::new(all_held(peer), Row::Number(ordinal))
+pub(super) fn held(conversation: &Conversation, ordinal: u64) -> Key {
+    Key::new(all_held(conversation), Row::Number(ordinal))
 }
 
 pub(super) fn sync() -> Key {
@@ -354,19 +364,21 @@ pub(super) fn damage(key: &Key) -> Damage {
     let name: &[u8] = match (family, &key.row) {
         (b'k' | b'1' | b'h', _) => return Damage::PreKeys,
         (b'2' | b'3', _) => return Damage::Promise,
-        (b'n' | b'p' | b'x' | b'z', Row::Name(name)) => name,
+        (b'n' | b'p' | b'x' | b'z' | b'6' | b'7' | b'8' | b'J', Row::Name(name)) => name,
         (b'v', Row::Name(name)) => name.get(1..).unwrap_or_default(),
-        (b'd' | b'g' | b's' | b'm' | b'i' | b'j' | b'q' | b't' | b'w' | b'y', _) => rest,
+        (
+            b'd' | b'g' | b's' | b'm' | b'i' | b'j' | b'q' | b't' | b'w' | b'y' | b'I' | b'K'
+            | b'E' | b'N' | b'T',
+            _,
+        ) => rest,
         _ => return Damage::Account,
     };
-    let account = name
-        .split_first()
-        .and_then(|(len, rest)| rest.get(..usize::from(*len)));
-    let account = account.and_then(|name| AccountId::new(str::from_utf8(name).ok()?).ok());
-    match (family, account) {
+    let named = Conversation::split_name(name).map(|(named, _)| named);
+    match (family, named) {
         (_, None) => Damage::Account,
-        (b'm' | b'i', Some(account)) => Damage::Message(account),
-        (_, Some(account)) => Damage::Peer(account),
+        (b'm' | b'i', Some(conversation)) => Damage::Message(conversation),
+        (_, Some(Conversation::Direct(account))) => Damage::Peer(account),
+        (_, Some(Conversation::Group(group))) => Damage::Group(group),
     }
 }
 
@@ -378,8 +390,10 @@ fn of_account(family: u8, account: &AccountId) -> Table {
     Table::new([vec![family], name_of(account)].concat())
 }
 
+fn of_conversation(family: u8, conversation: &Conversation) -> Table {
+    Table::new([vec![family], conversation.to_name()].concat())
+}
+
 fn name_of(account: &AccountId) -> Vec<u8> {
-    let name = account.as_str().as_bytes();
-    let len = u8::try_from(name.len()).unwrap_or(u8::MAX); // an AccountId has at most 128 bytes
-    [&[len], name].concat()
+    Conversation::from(account).to_name()
 }

@@ -8,6 +8,7 @@ use waxseal_reporting::{AccountId, Audience, FrankingTag, Timestamp};
 use zeroize::Zeroizing;
 
 use super::fanout::{Pair, Sealing, Unsealed};
+use super::group::control_of_group;
 use super::{Client, Outgoing, keys, tag_of};
 use crate::error::StateError;
 use crate::records::{NoteRecord, OutboxRecord};
@@ -81,10 +82,15 @@ fn control_of(note: &NoteRecord, pair: &Pair) -> Control {
     let tags = |tags: &[Vec<u8>]| tags.iter().filter_map(|tag| tag_of(tag)).collect();
     let roster = pair.own.roster().filter(|_| note.has_roster);
     let sync = (!note.sync.is_empty()).then(|| Zeroizing::new(note.sync.clone()));
-    Control {
+    let mut control = Control {
         delivered: tags(&note.delivered),
         opened: tags(&note.opened),
         roster: roster.map(|roster| roster.signed().encode()),
         sync,
+        ..Control::default()
+    };
+    if let Some(group) = &note.group {
+        control_of_group(group, &mut control);
     }
+    control
 }

@@ -2,6 +2,7 @@
 
 use waxseal_reporting::{AccountId, DeviceId};
 use waxseal_roster::AccountKey;
+use waxseal_roster::group::GroupId;
 
 use super::page::Page;
 use super::{Client, keys};
@@ -61,6 +62,64 @@ pub enum Notice {
     RosterOld,
     /// This device was removed from its account.
     Removed,
+    /// Members of a group were shown different groups: two entries of one version are signed.
+    /// Nothing is sent to the group any more. Warn the user, and offer to
+    /// [found another one](Client::recreate_group).
+    GroupForked {
+        /// The group.
+        group: GroupId,
+        /// The signed entry that was known first.
+        known: Vec<u8>,
+        /// The other signed entry.
+        other: Vec<u8>,
+    },
+    /// An admin removed this account from a group.
+    GroupRemoved {
+        /// The group.
+        group: GroupId,
+    },
+    /// A group names this account under another account key. It gets nothing there.
+    GroupSuspended {
+        /// The group.
+        group: GroupId,
+    },
+    /// This account was in a group without having accepted an invitation. The device leaves it.
+    GroupUninvited {
+        /// The group.
+        group: GroupId,
+    },
+    /// The roster of a member is under another account key than the group names. The member gets
+    /// nothing until an admin [adds it again](Client::readmit_member). Warn the user.
+    GroupMemberSuspended {
+        /// The group.
+        group: GroupId,
+        /// The member.
+        account: AccountId,
+        /// The other account key.
+        new: AccountKey,
+    },
+    /// The provider says that a member left a group, and the member did not say so. The provider
+    /// delivers nothing to it. Tell the user.
+    GroupNotDelivered {
+        /// The group.
+        group: GroupId,
+        /// The member.
+        account: AccountId,
+    },
+    /// A member goes by another state of a version of the group than this device. The member lies,
+    /// or someone shows different groups to different members. Warn the user.
+    GroupSplitView {
+        /// The group.
+        group: GroupId,
+        /// The member.
+        account: AccountId,
+    },
+    /// A change of a group that this device was to make cannot be made any more, because another
+    /// admin changed the group.
+    GroupChangeLost {
+        /// The group.
+        group: GroupId,
+    },
 }
 
 /// The kind of a notice, as its number in the store.
@@ -72,6 +131,14 @@ pub(super) enum Kind {
     IdentityChanged = 4,
     RosterOld = 5,
     Removed = 6,
+    GroupForked = 7,
+    GroupRemoved = 8,
+    GroupSuspended = 9,
+    GroupUninvited = 10,
+    GroupMemberSuspended = 11,
+    GroupChangeLost = 12,
+    GroupNotDelivered = 13,
+    GroupSplitView = 14,
 }
 
 impl Kind {
@@ -89,21 +156,47 @@ impl Notice {
             Self::IdentityChanged { .. } => Kind::IdentityChanged,
             Self::RosterOld => Kind::RosterOld,
             Self::Removed => Kind::Removed,
+            Self::GroupForked { .. } => Kind::GroupForked,
+            Self::GroupRemoved { .. } => Kind::GroupRemoved,
+            Self::GroupSuspended { .. } => Kind::GroupSuspended,
+            Self::GroupUninvited { .. } => Kind::GroupUninvited,
+            Self::GroupMemberSuspended { .. } => Kind::GroupMemberSuspended,
+            Self::GroupChangeLost { .. } => Kind::GroupChangeLost,
+            Self::GroupNotDelivered { .. } => Kind::GroupNotDelivered,
+            Self::GroupSplitView { .. } => Kind::GroupSplitView,
         }
     }
 
-    /// The account that the notice is about. `None` for the own one.
+    /// The account that the notice is about. `None` for the own one, and for a group.
     pub(crate) fn account(&self) -> Option<&AccountId> {
         match self {
             Self::DevicesChanged { account, .. }
             | Self::SplitView { account, .. }
             | Self::RosterConflict { account, .. }
             | Self::IdentityChanged { account, .. } => Some(account),
-            Self::RosterOld | Self::Removed => None,
+            _ => None,
+        }
+    }
+
+    /// The group that the notice is about. `None` if it is about an account.
+    pub(crate) fn group(&self) -> Option<&GroupId> {
+        match self {
+            Self::GroupForked { group, .. }
+            | Self::GroupRemoved { group }
+            | Self::GroupSuspended { group }
+            | Self::GroupUninvited { group }
+            | Self::GroupMemberSuspended { group, .. }
+            | Self::GroupNotDelivered { group, .. }
+            | Self::GroupSplitView { group, .. }
+            | Self::GroupChangeLost { group } => Some(group),
+            _ => None,
         }
     }
 
     fn of(record: NoticeRecord) -> Option<Self> {
+        if !record.group.is_empty() {
+            return Self::of_group(&record);
+        }
         let account = AccountId::new(&record.account).ok()?;
         let ids = |ids: Vec<u32>| ids.into_iter().map(DeviceId).collect();
         let (known, other) = (record.known, record.other);
@@ -134,6 +227,37 @@ impl Notice {
     }
 }
 
+impl Notice {
+    fn of_group(record: &NoticeRecord) -> Option<Self> {
+        let group = GroupId::from_bytes(record.group.as_slice().try_into().ok()?);
+        Some(match record.kind {
+            7 => Self::GroupForked {
+                group,
+                known: record.known.clone(),
+                other: record.other.clone(),
+            },
+            8 => Self::GroupRemoved { group },
+            9 => Self::GroupSuspended { group },
+            10 => Self::GroupUninvited { group },
+            11 => Self::GroupMemberSuspended {
+                group,
+                account: AccountId::new(&record.account).ok()?,
+                new: AccountKey::from_bytes(record.other.as_slice().try_into().ok()?).ok()?,
+            },
+            12 => Self::GroupChangeLost { group },
+            13 => Self::GroupNotDelivered {
+                group,
+                account: AccountId::new(&record.account).ok()?,
+            },
+            14 => Self::GroupSplitView {
+                group,
+                account: AccountId::new(&record.account).ok()?,
+            },
+            _ => return None,
+        })
+    }
+}
+
 impl<S: Store> Client<S> {
     /// Lists up to `limit` notices that were not dismissed, after `after`. Call it after each call
     /// that takes a roster or receives something.
@@ -154,7 +278,11 @@ impl<S: Store> Client<S> {
     pub fn dismiss(&mut self, notice: &Notice) -> Result<(), StateError<S::Error>> {
         self.run(|client| {
             let account = notice.account().unwrap_or(&client.me.account);
-            let key = keys::notice(notice.kind().number(), account);
+            let kind = notice.kind().number();
+            let key = match notice.group() {
+                Some(group) => keys::group_notice(kind, group),
+                None => keys::notice(kind, account),
+            };
             let record: Option<NoticeRecord> = client.readable(&key)?;
             if record.and_then(Notice::of).as_ref() == Some(notice) {
                 let mut transaction = Transaction::default();
@@ -182,6 +310,25 @@ impl<S: Store> Client<S> {
             ..NoticeRecord::default()
         };
         transaction.put_record(keys::notice(kind.number(), account), &record);
+    }
+
+    /// Writes a notice about a group, and a member of it. One of the same kind is replaced.
+    pub(super) fn put_group_notice(
+        &self,
+        transaction: &mut Transaction,
+        (kind, group): (Kind, &GroupId),
+        account: Option<&AccountId>,
+        (known, other): (&[u8], &[u8]),
+    ) {
+        let record = NoticeRecord {
+            account: account.map_or_else(String::new, |one| one.as_str().to_owned()),
+            kind: kind.number().into(),
+            known: known.to_vec(),
+            other: other.to_vec(),
+            group: group.to_bytes().to_vec(),
+            ..NoticeRecord::default()
+        };
+        transaction.put_record(keys::group_notice(kind.number(), group), &record);
     }
 
     /// Deletes the notices that this device was removed and that the own roster is old, because

@@ -1,26 +1,27 @@
 //! Outbox: what was sealed and waits for the relay's receipt, and what an earlier version left
 //! there.
 
+mod entries;
 mod payload;
 
 use rand_core::CryptoRng;
 use waxseal_reporting::relay::{DeliveryKey, Envelope};
 use waxseal_reporting::sender::{Fanout, SentMessage};
 use waxseal_reporting::{AccountId, Audience, FrankingTag, Timestamp};
+use waxseal_roster::group::GroupId;
 
 use self::payload::payload_of;
 pub(super) use self::payload::waiting_sent;
 use super::again::again_of;
 use super::fanout::{Sealing, empty_slots};
-use super::page::{Page, number_of};
+use super::page::Page;
 use super::peers::Peer;
 use super::send::Outgoing;
 use super::{Client, keys, tag_of};
+use crate::conversation::Conversation;
 use crate::error::{SendError, StateError};
-use crate::records::{
-    self, IndexRecord, MessageRecord, MessageState, OutboxRecord, take_secret_bytes,
-};
-use crate::store::{Cursor, Store, Transaction};
+use crate::records::{IndexRecord, MessageRecord, MessageState, OutboxRecord, take_secret_bytes};
+use crate::store::{Store, Transaction};
 
 /// The version byte of what this version posts the first time, for all devices. Earlier versions
 /// sealed for one device alone, which no recipient takes any more.
@@ -74,7 +75,15 @@ impl<S: Store> Client<S> {
                     true => Some(None),
                     false => client.outgoing_of(entry, &key, now).map(Some),
                 })?;
-                all.items.extend(page.items.into_iter().flatten());
+                for outgoing in page.items.into_iter().flatten() {
+                    match outgoing {
+                        Found::Outgoing(outgoing) => all.items.push(*outgoing),
+                        Found::InGroup(group, entry) => {
+                            all.items
+                                .extend(client.outgoing_in_group(&group, &entry, now)?);
+                        }
+                    }
+                }
                 all.damaged.extend(page.damaged);
                 all.next = page.next;
                 if all.next.is_none() || all.items.len() >= limit {
@@ -159,13 +168,17 @@ impl<S: Store> Client<S> {
     /// `None` if the message is not stored, is damaged, or was confirmed: then nothing changes.
     pub fn send_again(
         &mut self,
-        recipient: &AccountId,
+        conversation: impl Into<Conversation>,
         id: &FrankingTag,
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<Option<FrankingTag>, SendError<S::Error>> {
+        let conversation = conversation.into();
+        let Conversation::Direct(recipient) = &conversation else {
+            return self.send_again_in_group(&conversation, id, now, rng);
+        };
         self.run(|client| {
-            let id = client.present_tag(recipient, id)?;
+            let id = client.present_tag(&conversation, id)?;
             client.seal_again(recipient, None, &id, now, rng)
         })
     }
@@ -179,13 +192,14 @@ impl<S: Store> Client<S> {
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<Option<FrankingTag>, SendError<S::Error>> {
-        let Some(index) = self.search(recipient, id)? else {
+        let to = &Conversation::from(recipient);
+        let Some(index) = self.search(to, id)? else {
             return Ok(None);
         };
         let (Some(ordinal), number) = (index.ordinal, number.or(index.outbox)) else {
             return Ok(None);
         };
-        let record = match self.get_record(&keys::message(recipient, ordinal)) {
+        let record = match self.get_record(&keys::message(to, ordinal)) {
             // A damaged message stops no other.
             Err(StateError::Damaged(_)) => None,
             record => record?,
@@ -193,7 +207,7 @@ impl<S: Store> Client<S> {
         let Some(record) = record else {
             return Ok(None);
         };
-        let present = |tag: &FrankingTag| self.present_tag(recipient, tag);
+        let present = |tag: &FrankingTag| self.present_tag(to, tag);
         let conversation = Audience::Direct(recipient.clone()).conversation(&self.me.account);
         let sent = match waiting_sent(&record) {
             // It keeps its identifier, so that a device that has it already recognises it.
@@ -229,12 +243,12 @@ impl<S: Store> Client<S> {
         let mut transaction = Transaction::default();
         transaction.put_record(keys::counters(), &counters);
         pair.put(&self.me, &mut transaction);
-        transaction.put_message(recipient, &message);
+        transaction.put_message(to, &message);
         if new != *id {
-            self.put_index(&mut transaction, recipient, *id, &earlier);
+            self.put_index(&mut transaction, to, *id, &earlier);
         }
         self.note_own_sent(&mut transaction, &fanout, recipient);
-        self.put_index(&mut transaction, recipient, new, &index);
+        self.put_index(&mut transaction, to, new, &index);
         if let Some(number) = number {
             transaction.delete(keys::envelope(number));
         }
@@ -244,15 +258,15 @@ impl<S: Store> Client<S> {
         Ok(Some(new))
     }
 
-    /// The tag that a message exchanged with `peer` has now: another one if it was sealed again.
+    /// The tag that a message has now: another one if it was sealed again.
     pub(super) fn present_tag(
         &self,
-        peer: &AccountId,
+        conversation: &Conversation,
         tag: &FrankingTag,
     ) -> Result<FrankingTag, StateError<S::Error>> {
         let mut present = *tag;
         for _ in 0..MAX_RENEWALS {
-            let index = self.index(peer, &present)?;
+            let index = self.index(conversation, &present)?;
             match index.and_then(|index| tag_of(&index.renewed)) {
                 Some(renewed) => present = renewed,
                 None => break,
@@ -298,90 +312,51 @@ impl<S: Store> Client<S> {
         Ok(found)
     }
 
-    /// Reads outbox entries after the number `after`, in ascending order of their numbers. Leaves
-    /// out those of conversations that are being deleted.
-    fn entries<T>(
-        &self,
-        after: Option<u64>,
-        limit: usize,
-        read: impl Fn(&OutboxRecord) -> Option<T>,
-    ) -> Result<Page<T, u64>, StateError<S::Error>> {
-        let after = after.map(Cursor::Number);
-        let page = self.page(&keys::outbox(), after.as_ref(), limit, |at, bytes| {
-            let entry: OutboxRecord = records::decode(bytes)?;
-            // An entry says its number, so that a value which was moved is noticed.
-            (number_of(at) == Some(entry.ordinal)).then_some(())?;
-            let item = read(&entry)?;
-            Some((AccountId::new(&entry.recipient).ok()?, item))
-        })?;
-        let is_deleting_any = self.is_deleting_any()?;
-        let mut items = Vec::with_capacity(page.items.len());
-        for (recipient, item) in page.items {
-            if !is_deleting_any || !self.is_deleting(&recipient)? {
-                items.push(item);
-            }
-        }
-        let (damaged, next) = (page.damaged, page.next);
-        let page = Page {
-            items,
-            damaged,
-            next,
-        };
-        Ok(page.numbered())
-    }
-
     fn outgoing_of(
         &self,
         record: &OutboxRecord,
         key: &DeliveryKey,
         now: Timestamp,
-    ) -> Option<Outgoing> {
-        let Waiting { id, recipient } = waiting_of(record)?;
+    ) -> Option<Found> {
+        let (id, to) = (tag_of(&record.id)?, record.conversation()?);
         if record.again_for.is_some() {
             let envelope = Envelope::decode(&record.envelope).ok()?;
             let (accepted, target) = again_of(record, &self.me.account)?;
-            return Some(Outgoing {
+            return Some(Found::Outgoing(Box::new(Outgoing {
                 id,
-                recipient,
+                to,
                 envelope: envelope.post_again(&accepted, key, &self.me, &target, now),
                 again_for: Some(target),
                 without: Vec::new(),
-            });
+            })));
         }
+        if let Some(group) = to.group() {
+            return Some(Found::InGroup(*group, Box::new(record.clone())));
+        }
+        let recipient = to.account()?;
         let audience = Audience::Direct(recipient.clone());
         let fanout = Fanout::decode(&record.envelope).ok()?;
-        Some(Outgoing {
+        Some(Found::Outgoing(Box::new(Outgoing {
             id,
             envelope: fanout.post(key, &self.me, &audience, now),
             again_for: None,
-            without: empty_slots(&fanout, &self.me.account, &recipient),
-            recipient,
-        })
-    }
-
-    /// The number of the outbox entry of a message, if it has one.
-    pub(super) fn number_in_outbox(
-        &self,
-        tag: &FrankingTag,
-    ) -> Result<Option<u64>, StateError<S::Error>> {
-        let mut after = None;
-        loop {
-            let page =
-                self.entries(after, 64, |entry| Some((entry.ordinal, tag_of(&entry.id)?)))?;
-            let found = page.items.iter().find(|(_, id)| id == tag);
-            if let Some((number, _)) = found {
-                return Ok(Some(*number));
-            }
-            after = page.next;
-            if after.is_none() {
-                return Ok(None);
-            }
-        }
+            without: empty_slots(&fanout, &self.me.account, recipient),
+            to,
+        })))
     }
 }
 
+/// What an entry of the outbox holds.
+enum Found {
+    Outgoing(Box<Outgoing>),
+    /// A message to a group, which is posted only while this device is on its chain.
+    InGroup(GroupId, Box<OutboxRecord>),
+}
+
 fn is_earlier(record: &OutboxRecord) -> bool {
-    record.again_for.is_none() && record.envelope.first() != Some(&PRESENT_VERSION)
+    record.again_for.is_none()
+        && record.group.is_empty()
+        && record.envelope.first() != Some(&PRESENT_VERSION)
 }
 
 fn waiting_of(record: &OutboxRecord) -> Option<Waiting> {

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 use waxseal_reporting::{AccountId, DeviceId};
-use waxseal_roster::Pinned;
+use waxseal_roster::{Pinned, Roster};
 
 pub(super) use self::cache::Peers;
 pub(super) use self::device::Device;
@@ -19,6 +19,7 @@ pub(super) use self::earlier::OLDEST_SESSIONS;
 pub(super) use self::roster::Taken;
 use super::page::{Page, number_of};
 use super::{Client, keys};
+use crate::conversation::Conversation;
 use crate::error::{Damage, StateError};
 use crate::records::{self, ContactRecord, ConversationRecord, SubjectRecord};
 use crate::store::{Cursor, Store, Transaction};
@@ -62,7 +63,7 @@ pub(super) struct Peer {
 
 /// Where the messages of this device begin in a conversation of an account with several devices.
 /// Below is room for a history that another device gives.
-const FIRST_ORDINAL: u64 = 1 << 40;
+pub(super) const FIRST_ORDINAL: u64 = 1 << 40;
 
 /// What each device's record repeats, in case the other records are damaged.
 struct Copies<'a> {
@@ -135,7 +136,8 @@ impl Peer {
             self.stored_contact = Some(self.contact.clone());
         }
         if self.stored_conversation.as_ref() != Some(&self.conversation) {
-            transaction.put_record(keys::conversation(account), &self.conversation);
+            let key = keys::conversation(&account.into());
+            transaction.put_record(key, &self.conversation);
             self.stored_conversation = Some(self.conversation.clone());
         }
         let account_key = self.account_key();
@@ -219,7 +221,7 @@ impl<S: Store> Client<S> {
             Some(peer) => Ok(Some(peer)),
             None => {
                 // So nothing is written to a history that is being deleted.
-                self.finish_deletion(account)?;
+                self.finish_deletion(&account.into())?;
                 self.read_peer(account)
             }
         }
@@ -271,19 +273,37 @@ impl<S: Store> Client<S> {
         }
     }
 
+    /// The newest roster of the account key that is pinned for an account, and whether there are
+    /// two of its version. Reads the contact alone.
+    pub(super) fn pinned_roster(
+        &self,
+        account: &AccountId,
+    ) -> Result<Option<(Roster, bool)>, StateError<S::Error>> {
+        let contact = match self.cached(account) {
+            Some(peer) => Some(peer.contact.clone()),
+            None => self.contact(account)?,
+        };
+        let Some(contact) = contact.filter(|contact| !contact.pinned.is_empty()) else {
+            return Ok(None);
+        };
+        let pinned = Pinned::decode(&contact.pinned).map_err(|_| damaged(account))?;
+        Ok(Some((pinned.roster().clone(), contact.has_conflict)))
+    }
+
     /// Whether there is a contact of the account. Reads the contact alone.
     pub(super) fn is_contact_of(&self, account: &AccountId) -> Result<bool, StateError<S::Error>> {
         Ok(self.cached(account).is_some() || self.contact(account)?.is_some())
     }
 
-    /// The numbering of the conversation with a peer. Reads the conversation alone.
+    /// The numbering of a conversation. Reads the conversation alone.
     pub(super) fn numbering(
         &self,
-        account: &AccountId,
+        conversation: &Conversation,
     ) -> Result<Option<ConversationRecord>, StateError<S::Error>> {
-        match self.cached(account) {
+        let peer = conversation.account();
+        match peer.and_then(|peer| self.cached(peer)) {
             Some(peer) => Ok(Some(peer.conversation.clone())),
-            None => self.get_record(&keys::conversation(account)),
+            None => self.get_record(&keys::conversation(conversation)),
         }
     }
 
@@ -296,7 +316,7 @@ impl<S: Store> Client<S> {
         let is_own = *account == self.me.account;
         let has_key = is_own && !self.account_record()?.account_key.is_empty();
         let is_left = has_key
-            || !is_own && self.get(&keys::conversation(account))?.is_some()
+            || !is_own && self.get(&keys::conversation(&account.into()))?.is_some()
             || self.has_earlier && self.get(&keys::earlier_peer(account))?.is_some()
             || self.has_history(account)?;
         match is_left {
@@ -307,9 +327,10 @@ impl<S: Store> Client<S> {
 
     /// Whether messages of the peer are stored, and are not being deleted.
     fn has_history(&self, account: &AccountId) -> Result<bool, StateError<S::Error>> {
-        let first = self.store.list(&keys::messages(account), None, 1);
+        let conversation = &Conversation::from(account);
+        let first = self.store.list(&keys::messages(conversation), None, 1);
         let is_empty = first.map_err(StateError::Store)?.is_empty();
-        Ok(!is_empty && !self.is_deleting(account)?)
+        Ok(!is_empty && !self.is_deleting(conversation)?)
     }
 
     fn read_peer(&self, account: &AccountId) -> Result<Option<Peer>, StateError<S::Error>> {
@@ -327,11 +348,11 @@ impl<S: Store> Client<S> {
         let has_key = pinned.is_some() || !contact.account_key.is_empty();
         peer.tells_pin = !has_key && !peer.is_own && self.has_other_devices()?;
         if !peer.is_own {
-            let conversation = self.get_record(&keys::conversation(account))?;
+            let conversation = self.get_record(&keys::conversation(&account.into()))?;
             let conversation: ConversationRecord = conversation.ok_or_else(|| damaged(account))?;
             peer.stored_conversation = Some(conversation.clone());
             peer.conversation = conversation;
-        } else if let Some(conversation) = self.readable(&keys::conversation(account))? {
+        } else if let Some(conversation) = self.readable(&keys::conversation(&account.into()))? {
             peer.stored_conversation = Some(ConversationRecord::clone(&conversation));
             peer.conversation = conversation;
         }

@@ -11,9 +11,11 @@ use super::times::since;
 use super::unopened::is_accepted;
 use super::upkeep::Upkeep;
 use super::{Client, keys, tag_of};
+use crate::conversation::Conversation;
 use crate::error::StateError;
 use crate::records::{
-    self, AwaitedRecord, MessageRecord, MessageState, NoteRecord, ReceiptRecord, UpkeepRecord,
+    self, AwaitedRecord, MessageRecord, MessageState, NoteRecord, OwnSentRecord, ReceiptRecord,
+    UpkeepRecord,
 };
 use crate::store::{Store, Transaction};
 
@@ -23,10 +25,15 @@ const TOLD_PAUSE_MS: u64 = 3_600_000;
 /// Maximum number of messages that one control message names as delivered, and as opened.
 const MAX_TAGS: usize = 64;
 
-pub(super) fn receipt_of(id: &FrankingTag, is_opened: bool) -> ReceiptRecord {
+pub(super) fn receipt_of(
+    conversation: &Conversation,
+    id: &FrankingTag,
+    is_opened: bool,
+) -> ReceiptRecord {
     ReceiptRecord {
         id: id.as_bytes().to_vec(),
         is_opened,
+        group: conversation.to_record().1,
     }
 }
 
@@ -38,22 +45,27 @@ impl<S: Store> Client<S> {
     /// them.
     pub fn opened(
         &mut self,
-        peer: &AccountId,
+        conversation: impl Into<Conversation>,
         id: &FrankingTag,
     ) -> Result<(), StateError<S::Error>> {
+        let conversation = &conversation.into();
         self.run(|client| {
-            let conversation = client.numbering(peer)?.unwrap_or_default();
-            let index = client.index(peer, id)?;
-            let message = client.message_at(peer, index)?;
-            let is_received =
-                message.is_some_and(|message| message.direction() == super::Direction::Received);
-            if !is_accepted(&conversation) || !is_received {
-                return Ok(());
+            if conversation.group().is_some() {
+                return Ok(()); // members do not tell what arrived
             }
-            let upkeep = client.upkeep_or_new(peer)?;
+            let numbering = client.numbering(conversation)?.unwrap_or_default();
+            let index = client.index(conversation, id)?;
+            let message = client.message_at(conversation, index)?;
+            let message = message.filter(|one| one.direction() == super::Direction::Received);
+            let Some(message) = message.filter(|_| is_accepted(&numbering)) else {
+                return Ok(());
+            };
+            let from = &message.sender().account;
+            let upkeep = client.upkeep_or_new(from)?;
             let mut transaction = Transaction::default();
-            transaction.put_record(keys::upkeep(peer), &upkeep);
-            transaction.put_record(keys::receipt(peer, true, id), &receipt_of(id, true));
+            transaction.put_record(keys::upkeep(from), &upkeep);
+            let receipt = receipt_of(conversation, id, true);
+            transaction.put_record(keys::receipt(from, true, id), &receipt);
             client.commit(transaction)
         })
     }
@@ -70,7 +82,8 @@ impl<S: Store> Client<S> {
         }
         self.upkeep_in(batch, from)?;
         let key = keys::receipt(from, false, id);
-        batch.transaction.put_record(key, &receipt_of(id, false));
+        let receipt = receipt_of(&from.into(), id, false);
+        batch.transaction.put_record(key, &receipt);
         Ok(())
     }
 
@@ -148,14 +161,19 @@ impl<S: Store> Client<S> {
         let (mut delivered, mut opened) = (Vec::new(), Vec::new());
         let named = control.delivered.iter().map(|id| (id, false));
         for (id, is_opened) in named.chain(control.opened.iter().map(|id| (id, true))) {
-            let message = match batch.told(from, id) {
+            let conversation = self.conversation_of(from, id)?;
+            let message = match batch.told(&conversation, id) {
                 Some(message) => Some(message),
-                None => self.sent_message(from, id)?,
+                None => self.sent_message(&conversation, id)?,
             };
             let Some(mut message) = message else {
                 continue;
             };
             let awaited: Option<AwaitedRecord> = self.readable(&keys::awaited(from, id))?;
+            // Of a message to a group, only members tell that got it.
+            if awaited.is_none() && conversation.group().is_some() {
+                continue;
+            }
             if awaited.is_some() || message.delivered_ms == 0 {
                 // Without the relay's receipt, it is known only that the relay accepted the message
                 // before it accepted what the peer tells.
@@ -170,11 +188,11 @@ impl<S: Store> Client<S> {
             if is_opened && message.opened_ms == 0 {
                 message.opened_ms = at.as_millis();
             }
-            batch.put_told(from, *id, message);
+            batch.put_told(&conversation, *id, message);
             batch.transaction.delete(keys::asked(from, device, id));
             match is_opened {
-                true => opened.push(*id),
-                false => delivered.push(*id),
+                true => opened.push((conversation, *id)),
+                false => delivered.push((conversation, *id)),
             }
         }
         Ok(Received::Receipts {
@@ -184,16 +202,34 @@ impl<S: Store> Client<S> {
         })
     }
 
-    /// The record of a message that any device of this account sent to `peer`.
-    pub(super) fn sent_message(
+    /// The conversation of a message of this account that a device of `peer` names by its tag: the
+    /// group that the message was sent to, or else the one with this peer. Whether the message is
+    /// there, and was for this peer, is still to be seen.
+    pub(super) fn conversation_of(
         &self,
         peer: &AccountId,
         id: &FrankingTag,
+    ) -> Result<Conversation, StateError<S::Error>> {
+        let record: Option<OwnSentRecord> = self.readable(&keys::own_sent(id))?;
+        let conversation = record.and_then(|record| record.conversation());
+        let group = conversation.filter(|conversation| conversation.group().is_some());
+        Ok(group.unwrap_or_else(|| peer.into()))
+    }
+
+    /// The record of a message of this conversation that any device of this account sent.
+    pub(super) fn sent_message(
+        &self,
+        conversation: &Conversation,
+        id: &FrankingTag,
     ) -> Result<Option<MessageRecord>, StateError<S::Error>> {
-        let Some(ordinal) = self.index(peer, id)?.and_then(|index| index.ordinal) else {
+        let Some(ordinal) = self
+            .index(conversation, id)?
+            .and_then(|index| index.ordinal)
+        else {
             return Ok(None);
         };
-        let record: Option<MessageRecord> = self.readable(&keys::message(peer, ordinal))?;
+        let key = keys::message(conversation, ordinal);
+        let record: Option<MessageRecord> = self.readable(&key)?;
         let Some(record) = record else {
             return Ok(None);
         };
@@ -202,14 +238,14 @@ impl<S: Store> Client<S> {
         Ok(is_sent.then_some(record))
     }
 
-    /// The record of a message that this device itself sent to `peer`. Only the author's device
-    /// seals a message again.
+    /// The record of a message of this conversation that this device itself sent. Only the author's
+    /// device seals a message again.
     pub(super) fn own_message(
         &self,
-        peer: &AccountId,
+        conversation: &Conversation,
         id: &FrankingTag,
     ) -> Result<Option<MessageRecord>, StateError<S::Error>> {
-        let record = self.sent_message(peer, id)?;
+        let record = self.sent_message(conversation, id)?;
         Ok(record.filter(|record| match &record.state {
             Some(MessageState::Stamped(evidence)) => {
                 let evidence = Evidence::decode(evidence);

@@ -5,6 +5,7 @@ mod batch;
 mod claims;
 mod kept;
 mod received;
+mod sending;
 
 use std::collections::btree_map::Entry;
 
@@ -15,9 +16,9 @@ use waxseal_reporting::recipient::{OpenError, Opened, open_any};
 use waxseal_reporting::relay::Delivery;
 
 pub(super) use self::arrival::Arrival;
-use self::arrival::Sending;
-pub(super) use self::batch::{Batch, InBatch};
+pub(super) use self::batch::{Batch, InBatch, Spoiled};
 pub use self::received::Received;
+pub(super) use self::sending::Sending;
 use super::Client;
 use super::peers::{Peer, damaged};
 use crate::channel::{Preamble, SessionOpener};
@@ -108,23 +109,15 @@ impl<S: Store> Client<S> {
         skips: bool,
     ) -> Result<Vec<Result<Received, ReceiveError<S::Error>>>, StateError<S::Error>> {
         let results = self.run(|client| {
-            let mut batch = Batch {
-                skips,
-                ..Batch::default()
-            };
-            let mut results = Vec::with_capacity(deliveries.len());
-            for delivery in deliveries {
-                let result = match client.receive_into(&mut batch, delivery) {
-                    Err(ReceiveError::State(StateError::Store(error))) => {
-                        return Err(StateError::Store(error));
-                    }
-                    result => result,
-                };
-                let is_end = result.as_ref().is_ok_and(Received::ends_batch);
-                results.push(result);
-                if is_end || batch.len() > MAX_BATCH_LEN {
-                    break;
-                }
+            let (mut batch, mut results) = client.receive_batch(deliveries, skips)?;
+            if let Some(spoiled) = batch.spoiled.take() {
+                // The last delivery changed sessions or chains, and is not taken. So everything is
+                // done again without it. What comes first opens as before.
+                let last = results.pop();
+                let taken = deliveries.get(..results.len()).unwrap_or_default();
+                (batch, results) = client.receive_batch(taken, skips)?;
+                client.note_spoiled(&mut batch, spoiled)?;
+                results.extend(last);
             }
             client.commit_batch(batch)?;
             Ok::<_, StateError<S::Error>>(results)
@@ -138,20 +131,23 @@ impl<S: Store> Client<S> {
         Ok(results)
     }
 
-    fn receive_into(
+    pub(super) fn receive_into(
         &mut self,
         batch: &mut Batch,
         delivery: &[u8],
     ) -> Result<Received, ReceiveError<S::Error>> {
         // Check the length, parse, authenticate: the provider must vouch for stamp, sender and time
         // before anything is opened.
-        let delivery = Delivery::decode(delivery)?.authenticate(self.delivery_key(), &self.me)?;
-        let arrival = Arrival::of(&delivery)?;
+        let delivery = Delivery::decode(delivery)?;
+        let delivery = delivery.authenticate_in_groups(self.delivery_key(), &self.me, |_| true)?;
+        let arrival = Arrival::of(&delivery);
+        if let Some(group) = arrival.group {
+            return self.receive_in_group(batch, &group, &delivery, &arrival);
+        }
         let (from, with, id) = (&arrival.sender.account, &arrival.with, arrival.id);
-        let name = (with.clone(), *id.as_bytes());
-        if batch.received.contains(&name) || self.index(with, &id)?.is_some() {
-            let from = with.clone();
-            return Ok(Received::Duplicate { from, id });
+        let name = (arrival.conversation(), *id.as_bytes());
+        if batch.received.contains(&name) || self.index(&name.0, &id)?.is_some() {
+            return Ok(arrival.duplicate());
         }
         for account in [from, with] {
             self.load_peer(batch, account)?;
@@ -319,7 +315,7 @@ impl<S: Store> Client<S> {
             }
             opened => {
                 let nowhere = IndexRecord::default();
-                self.put_index(&mut batch.transaction, with, id, &nowhere);
+                self.put_index(&mut batch.transaction, &with.into(), id, &nowhere);
                 match opened {
                     None => Err(ReceiveError::Withheld),
                     Some(Opened::Control(control)) => {
@@ -332,7 +328,7 @@ impl<S: Store> Client<S> {
     }
 
     /// Takes an account into the batch, if it is not there.
-    fn load_peer(
+    pub(super) fn load_peer(
         &mut self,
         batch: &mut Batch,
         account: &AccountId,
@@ -351,25 +347,34 @@ impl<S: Store> Client<S> {
 
     /// Whether a message that does not open may have been received and deleted with its
     /// conversation, and with it the record of where it was.
-    fn is_deleted(
+    pub(super) fn is_deleted(
         &self,
         batch: &Batch,
         arrival: &Arrival,
         is_repeat: bool,
     ) -> Result<bool, StateError<S::Error>> {
         let accepted_ms = arrival.accepted_ms;
-        let peer = batch.peer(&arrival.with);
-        Ok(
-            match peer.map_or(0, |peer| peer.conversation.deleted_before_ms) {
-                0 => false,
-                before if is_repeat => accepted_ms < before.saturating_add(POSTED_AGAIN_MS),
-                before => accepted_ms < before || self.is_recent(&arrival.with, &arrival.id)?,
+        let before_ms = match &arrival.group {
+            Some(group) => match batch.numberings.get(group) {
+                Some(numbering) => numbering.deleted_before_ms,
+                None => self.group_numbering(group)?.deleted_before_ms,
             },
-        )
+            None => {
+                let peer = batch.peer(&arrival.with);
+                peer.map_or(0, |peer| peer.conversation.deleted_before_ms)
+            }
+        };
+        Ok(match before_ms {
+            0 => false,
+            before if is_repeat => accepted_ms < before.saturating_add(POSTED_AGAIN_MS),
+            before => {
+                accepted_ms < before || self.is_recent(&arrival.conversation(), &arrival.id)?
+            }
+        })
     }
 
     /// Drops a delivery that does not open.
-    fn skip_unopened(
+    pub(super) fn skip_unopened(
         &self,
         batch: &mut Batch,
         arrival: &Arrival,
@@ -380,7 +385,7 @@ impl<S: Store> Client<S> {
 }
 
 /// Whether the error itself says that the message was received before.
-fn is_repeat(error: &DecryptError) -> bool {
+pub(super) fn is_repeat(error: &DecryptError) -> bool {
     matches!(
         error,
         DecryptError::AlreadyReceived | DecryptError::ReplayedInitialMessage

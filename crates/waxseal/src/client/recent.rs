@@ -3,9 +3,10 @@
 //! A sender that missed a receipt posts its message again, and the relay stamps it later than the
 //! deletion. If no session knows the message any more, only its tag tells that it was received.
 
-use waxseal_reporting::{AccountId, FrankingTag};
+use waxseal_reporting::FrankingTag;
 
 use super::{Client, keys};
+use crate::conversation::Conversation;
 use crate::error::StateError;
 use crate::records::{ConversationRecord, RecentRecord};
 use crate::store::Store;
@@ -17,13 +18,13 @@ impl<S: Store> Client<S> {
     /// The tags that stay of a conversation that is deleted now.
     pub(super) fn recent_of(
         &self,
-        peer: &AccountId,
-        conversation: &ConversationRecord,
+        conversation: &Conversation,
+        numbering: &ConversationRecord,
     ) -> Result<RecentRecord, StateError<S::Error>> {
-        let mut recent = self.recent(peer)?;
+        let mut recent = self.recent(conversation)?;
         let kept_and_one = (KEPT as u64).saturating_add(1);
-        let after = conversation.next_ordinal.checked_sub(kept_and_one);
-        let messages = self.read_messages(peer, after, KEPT)?.items;
+        let after = numbering.next_ordinal.checked_sub(kept_and_one);
+        let messages = self.read_messages(conversation, after, KEPT)?.items;
         let received = messages
             .iter()
             .filter(|message| *message.sender() != self.me);
@@ -38,15 +39,15 @@ impl<S: Store> Client<S> {
     /// Whether a message was received before its conversation was deleted.
     pub(super) fn is_recent(
         &self,
-        peer: &AccountId,
+        conversation: &Conversation,
         id: &FrankingTag,
     ) -> Result<bool, StateError<S::Error>> {
-        let recent = self.recent(peer)?;
+        let recent = self.recent(conversation)?;
         Ok(recent.ids.iter().any(|known| known == id.as_bytes()))
     }
 
-    fn recent(&self, peer: &AccountId) -> Result<RecentRecord, StateError<S::Error>> {
-        let recent = self.readable(&keys::recent(peer))?;
+    fn recent(&self, conversation: &Conversation) -> Result<RecentRecord, StateError<S::Error>> {
+        let recent = self.readable(&keys::recent(conversation))?;
         Ok(recent.unwrap_or_default())
     }
 }

@@ -77,9 +77,14 @@ impl<S: Store> Client<S> {
             transaction.put_record(keys::upkeep(account), record);
         }
         let is_accepted = self.is_accepted(account)?;
-        let due = match is_accepted {
-            true => due_again(&left, now, upkeep),
-            false => self.due_once(account, record, &left, now, rng, upkeep)?,
+        // The members of a group accepted each other.
+        let (in_groups, direct): (Vec<_>, Vec<_>) = left
+            .iter()
+            .cloned()
+            .partition(|(_, noted)| is_accepted || !noted.group.is_empty());
+        let due = match in_groups.is_empty() {
+            false => due_again(&in_groups, now, upkeep),
+            true => self.due_once(account, record, &direct, now, rng, upkeep)?,
         };
         let mut outgoing = None;
         if !due.is_empty() {
@@ -174,13 +179,14 @@ impl<S: Store> Client<S> {
                 .collect(),
             sessions: Vec::new(),
         };
+        let is_in_group = due.iter().any(|(_, noted)| !noted.group.is_empty());
         let content = refusal.encode().map(take_secret_bytes);
         let note = content.map(NoteRecord::of_refusal);
         let mut pair = self.pair_to(account)?;
         let mut sealed = None;
         if let Some(mut note) = note {
             // A stranger would learn from a session that its message was opened.
-            note.tells_sessions = self.is_accepted(account)?;
+            note.tells_sessions = is_in_group || self.is_accepted(account)?;
             let fanout = self.seal_note(&mut pair, account, &note, now, rng)?;
             sealed = fanout.map(|fanout| (fanout, note));
         }
@@ -194,7 +200,7 @@ impl<S: Store> Client<S> {
             noted.refused_ms = now.as_millis();
             transaction.put_record(keys::unopened(account, &id), &noted);
         }
-        record.has_refused = true;
+        record.has_refused |= !is_in_group;
         transaction.put_record(keys::upkeep(account), record);
         self.put_note(transaction, account, &fanout, note, now)
     }

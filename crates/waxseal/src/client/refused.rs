@@ -2,14 +2,15 @@
 
 use waxseal_core::SessionId;
 use waxseal_reporting::recipient::{AuthenticDelivery, Evidence, Refusal, refusal_associated_data};
-use waxseal_reporting::{AccountId, DeviceId, FrankingTag, Timestamp};
+use waxseal_reporting::{DeviceId, FrankingTag, Timestamp};
 
-use super::again::{MAX_ASKED, MAX_TRIES};
+use super::again::{MAX_ASKED, MAX_TRIES, again_device};
 use super::peers::Device;
 use super::receive::{Arrival, Batch, Received};
 use super::status::NotDelivered;
 use super::{Client, keys};
 use crate::channel::{Preamble, with_preamble};
+use crate::conversation::Conversation;
 use crate::error::{ReceiveError, StateError};
 use crate::records::{
     AskedRecord, IndexRecord, MessageRecord, MessageState, OutboxRecord, OwnSentRecord,
@@ -36,10 +37,11 @@ impl<S: Store> Client<S> {
             .open_refusal(message, &with_preamble(&of_refusal, preamble))
             .map_err(|_| ReceiveError::Refusal)?;
         let refusal = Refusal::decode(&refusal.content).ok_or(ReceiveError::Refusal)?;
+        let nowhere = IndexRecord::default();
         let known = batch.peer(from).and_then(|peer| peer.devices.get(&device));
         if known.is_some_and(|device| device.record.removed_ms != 0) {
             // A removed device gets nothing again, and its claims do not count.
-            self.put_index(&mut batch.transaction, from, id, &IndexRecord::default());
+            self.put_index(&mut batch.transaction, &from.into(), id, &nowhere);
             return Ok(Received::Refused {
                 from: from.clone(),
                 again: Vec::new(),
@@ -61,10 +63,12 @@ impl<S: Store> Client<S> {
         let roster = peer.and_then(|peer| peer.roster());
         let is_only = roster.is_some_and(|roster| roster.devices().len() == 1);
         for (tag, refused_at) in &refusal.messages {
-            if again.contains(tag) || not_delivered.contains(tag) {
+            let is_named =
+                |named: &[(Conversation, FrankingTag)]| named.iter().any(|(_, other)| other == tag);
+            if is_named(&again) || is_named(&not_delivered) {
                 continue; // named twice
             }
-            let Some(with) = self.refused_of(arrival, tag)? else {
+            let Some(with) = self.refused_of(batch, arrival, tag)? else {
                 // It may be one of the notes to the own devices, which are not sealed again.
                 is_note |= arrival.is_own;
                 continue;
@@ -96,10 +100,10 @@ impl<S: Store> Client<S> {
             if !asked.waits && asked.tries >= MAX_TRIES {
                 batch.transaction.delete(key);
                 // Another device may have it.
-                if !arrival.is_own && message.delivered_ms == 0 {
+                if !arrival.is_own && message.delivered_ms == 0 && with.group().is_none() {
                     message.not_delivered = NotDelivered::Refused.number();
                     batch.transaction.put_message(&with, &message);
-                    not_delivered.push(*tag);
+                    not_delivered.push((with, *tag));
                 }
                 continue;
             }
@@ -111,8 +115,10 @@ impl<S: Store> Client<S> {
             };
             asked.id = tag.as_bytes().to_vec();
             asked.device = device.0;
+            let (peer, group) = with.to_record();
+            asked.group = group;
             asked.peer = match arrival.is_own {
-                true => with.as_str().to_owned(),
+                true => peer,
                 false => String::new(),
             };
             asked.asked_ms = at.as_millis();
@@ -122,7 +128,10 @@ impl<S: Store> Client<S> {
                 batch.transaction.put_message(&with, &message);
             }
             batch.transaction.put_record(key, &asked);
-            again.push(*tag);
+            if let Some(group) = with.group() {
+                self.renew_chain(group, at, &mut batch.transaction)?;
+            }
+            again.push((with, *tag));
         }
         if is_note {
             let mut sync = self.sync_record()?;
@@ -133,7 +142,7 @@ impl<S: Store> Client<S> {
             self.upkeep_in(batch, from)?;
         }
         // So that the relay cannot deliver the refusal a second time.
-        self.put_index(&mut batch.transaction, from, id, &IndexRecord::default());
+        self.put_index(&mut batch.transaction, &from.into(), id, &nowhere);
         Ok(Received::Refused {
             from: from.clone(),
             again,
@@ -141,21 +150,34 @@ impl<S: Store> Client<S> {
         })
     }
 
-    /// The peer of the conversation of a message that a device refuses.
+    /// The conversation of a message that a device refuses.
     fn refused_of(
         &self,
+        batch: &Batch,
         arrival: &Arrival,
         tag: &FrankingTag,
-    ) -> Result<Option<AccountId>, StateError<S::Error>> {
+    ) -> Result<Option<Conversation>, StateError<S::Error>> {
+        let from = &arrival.sender.account;
+        let conversation = self.conversation_of(from, tag)?;
+        if let Some(group) = conversation.group() {
+            let peer = batch.peer(from);
+            let entry = peer.and_then(|peer| peer.entry(arrival.sender.device));
+            let identity = entry.map(|entry| entry.identity);
+            let may_ask = match identity {
+                Some(identity) => self.may_have_again(group, from, &identity, tag)?,
+                None => false,
+            };
+            return Ok(may_ask.then_some(conversation));
+        }
         if !arrival.is_own {
-            return Ok(Some(arrival.with.clone()));
+            return Ok(Some(arrival.conversation()));
         }
         // CHK-328: an own device gets only what this device sent it a copy of. To one that was
         // linked later, the user gives the history.
         let record: Option<OwnSentRecord> = self.readable(&keys::own_sent(tag))?;
         let device = arrival.sender.device.0;
         let record = record.filter(|record| record.devices.contains(&device));
-        Ok(record.and_then(|record| AccountId::new(&record.account).ok()))
+        Ok(record.and_then(|record| record.conversation()))
     }
 
     /// Whether a message was sealed again for a device after the delivery that was accepted at this
@@ -196,20 +218,14 @@ impl<S: Store> Client<S> {
     pub(super) fn note_accepted_again(
         &self,
         transaction: &mut Transaction,
-        recipient: &AccountId,
         id: &FrankingTag,
         (number, accepted_at): (u64, Timestamp),
     ) -> Result<(), StateError<S::Error>> {
         let entry: Option<OutboxRecord> = self.readable(&keys::envelope(number))?;
-        let Some((entry, device)) = entry.and_then(|entry| Some((entry.clone(), entry.again_for?)))
-        else {
+        let Some(device) = entry.and_then(|entry| again_device(&entry, &self.me.account)) else {
             return Ok(());
         };
-        let account = match entry.is_again_own {
-            true => &self.me.account,
-            false => recipient,
-        };
-        let key = keys::asked(account, DeviceId(device), id);
+        let key = keys::asked(&device.account, device.device, id);
         let asked: Option<AskedRecord> = self.readable(&key)?;
         if let Some(mut asked) = asked {
             asked.again_ms = accepted_at.as_millis();

@@ -6,9 +6,11 @@ use waxseal_reporting::reporter::{
     Disclosure, DraftError, ModerationPublicKey, PreviewMessage, Reason, Report, ReportDraft,
 };
 use waxseal_reporting::{AccountId, Audience, FrankingTag};
+use waxseal_roster::group::GroupId;
 
 use super::page::Page;
 use super::{Client, keys};
+use crate::conversation::Conversation;
 use crate::error::{ReportError, StateError};
 use crate::records::{self, DraftRecord, ReportRecord, ShownRecord};
 use crate::store::{Cursor, Store, Transaction};
@@ -47,7 +49,7 @@ impl std::fmt::Debug for OutgoingReport {
 }
 
 impl<S: Store> Client<S> {
-    /// Drafts a report of messages exchanged with `peer`. Each message comes with the choice of the
+    /// Drafts a report of messages of a conversation. Each message comes with the choice of the
     /// parts to show.
     ///
     /// Nothing leaves the device. Show [`ReportDraft::preview`] to the user, add a note, then call
@@ -60,23 +62,23 @@ impl<S: Store> Client<S> {
     /// * [`ReportError::Draft`] if the messages cannot be in one report.
     pub fn draft_report(
         &self,
-        peer: &AccountId,
+        conversation: impl Into<Conversation>,
         reason: Reason,
         messages: impl IntoIterator<Item = (FrankingTag, Disclosure)>,
     ) -> Result<ReportDraft, ReportError<S::Error>> {
-        let messages: Vec<_> = messages.into_iter().collect();
-        self.look(|client| client.read_draft(peer, reason, &messages))
+        let (conversation, messages) = (conversation.into(), Vec::from_iter(messages));
+        self.look(|client| client.read_draft(&conversation, reason, &messages))
     }
 
     fn read_draft(
         &self,
-        peer: &AccountId,
+        conversation: &Conversation,
         reason: Reason,
         messages: &[(FrankingTag, Disclosure)],
     ) -> Result<ReportDraft, ReportError<S::Error>> {
         let mut draft = ReportDraft::new(self.me.clone(), reason);
         for (id, disclosure) in messages {
-            let message = self.message_at(peer, self.search(peer, id)?)?;
+            let message = self.message_at(conversation, self.search(conversation, id)?)?;
             let message = message.ok_or(ReportError::NoSuchMessage)?;
             let evidence = message.evidence().ok_or(ReportError::NotStamped)?;
             draft.add(evidence, disclosure.clone())?;
@@ -191,10 +193,10 @@ impl<S: Store> Client<S> {
         };
         let record = record.and_then(|record| record.draft);
         let record = record.ok_or(ReportError::NoDraft)?;
-        let (account, reason, messages) = chosen_of(&record).ok_or(ReportError::NoDraft)?;
-        let mut draft = match messages.is_empty() {
-            true => self.draft_account_report(&account, reason)?,
-            false => self.read_draft(&account, reason, &messages)?,
+        let (about, reason, messages) = chosen_of(&record).ok_or(ReportError::NoDraft)?;
+        let mut draft = match about.account() {
+            Some(account) if messages.is_empty() => self.draft_account_report(account, reason)?,
+            _ => self.read_draft(&about, reason, &messages)?,
         };
         draft.note(&record.note)?;
         Ok(draft)
@@ -220,11 +222,12 @@ impl<S: Store> Client<S> {
 
     fn draft_record(&self, draft: &ReportDraft) -> DraftRecord {
         let preview = draft.preview();
-        let peer = preview.messages().first().map(|message| {
+        let conversation = preview.messages().first().map(|message| {
             let sender = &message.sender().account;
             match message.audience() {
-                Audience::Direct(recipient) if *sender == self.me.account => recipient,
-                _ => sender,
+                Audience::Direct(recipient) if *sender == self.me.account => recipient.into(),
+                Audience::Direct(_) => sender.into(),
+                Audience::Group(id) => GroupId::from_bytes(*id.as_bytes()).into(),
             }
         });
         let shown = |message: &PreviewMessage| {
@@ -236,9 +239,12 @@ impl<S: Store> Client<S> {
                     .collect(),
             }
         };
-        let account = peer.or(preview.about_account());
+        let about = || preview.about_account().map(Conversation::from);
+        let about = conversation.or_else(about).map(|about| about.to_record());
+        let (account, group) = about.unwrap_or_default();
         DraftRecord {
-            account: account.map_or_else(String::new, |account| account.as_str().to_owned()),
+            account,
+            group,
             reason: preview.reason().number().into(),
             note: preview.note().to_owned(),
             messages: preview.messages().iter().map(shown).collect(),
@@ -281,8 +287,8 @@ impl ReportId {
     }
 }
 
-/// Peer or reported account, reason, and messages with what to show of them.
-type Chosen = (AccountId, Reason, Vec<(FrankingTag, Disclosure)>);
+/// Conversation or reported account, reason, and messages with what to show of them.
+type Chosen = (Conversation, Reason, Vec<(FrankingTag, Disclosure)>);
 
 fn chosen_of(record: &DraftRecord) -> Option<Chosen> {
     let shown = |message: &ShownRecord| {
@@ -290,10 +296,10 @@ fn chosen_of(record: &DraftRecord) -> Option<Chosen> {
         let parts = message.parts.iter().map(|part| usize::try_from(*part).ok());
         Some((id, Disclosure::Parts(parts.collect::<Option<_>>()?)))
     };
-    let account = AccountId::new(&record.account).ok()?;
+    let about = Conversation::of_record(&record.account, &record.group)?;
     let reason = Reason::from_number(record.reason.try_into().ok()?)?;
     let messages = record.messages.iter().map(shown).collect::<Option<_>>()?;
-    Some((account, reason, messages))
+    Some((about, reason, messages))
 }
 
 pub(super) fn outgoing_of(bytes: &[u8], key: &DeliveryKey) -> Option<OutgoingReport> {

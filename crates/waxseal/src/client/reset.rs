@@ -48,7 +48,7 @@ impl<S: Store> Client<S> {
     ) -> Result<Option<AccountKey>, StateError<S::Error>> {
         self.run(|client| {
             drop(client.peers.take(peer));
-            client.finish_deletion(peer)?;
+            client.finish_deletion(&peer.into())?;
             let contact: Option<ContactRecord> = client.readable(&keys::contact(peer))?;
             let numbers = client.device_numbers(peer)?;
             let mut devices = Vec::new();
@@ -57,7 +57,7 @@ impl<S: Store> Client<S> {
                 devices.extend(device);
             }
             let mut numbering: Option<ConversationRecord> =
-                client.readable(&keys::conversation(peer))?;
+                client.readable(&keys::conversation(&peer.into()))?;
             if numbering.is_none() {
                 let mut found = client.numbering_of_history(peer)?;
                 if client.has_earlier {
@@ -101,7 +101,7 @@ impl<S: Store> Client<S> {
                 reset.conversation = numbering.unwrap_or_default();
             }
             peer.as_str().clone_into(&mut reset.conversation.account);
-            let held = client.first_rows(&keys::all_held(peer), 1)?;
+            let held = client.first_rows(&keys::all_held(&peer.into()), 1)?;
             reset.conversation.has_held = !held.is_empty();
             let pinned = reset.account_key();
             let pinned = pinned.and_then(|key| AccountKey::from_bytes(&key).ok());
@@ -224,7 +224,7 @@ impl<S: Store> Client<S> {
         };
         let mut after: Option<Cursor> = None;
         loop {
-            let table = keys::messages(peer);
+            let table = keys::messages(&peer.into());
             let page = self.page(&table, after.as_ref(), ROWS_AT_ONCE, |_, bytes| {
                 self.message_of(records::decode(bytes)?)
             })?;
@@ -256,7 +256,7 @@ impl<S: Store> Client<S> {
         }
         let mut messages = 0_u64;
         loop {
-            let table = keys::indices(peer);
+            let table = keys::indices(&peer.into());
             let page = self.page(&table, after.as_ref(), ROWS_AT_ONCE, |_, bytes| {
                 records::decode::<IndexRecord>(bytes)
             })?;

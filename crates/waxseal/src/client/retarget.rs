@@ -13,13 +13,14 @@ use super::rosters::NotTaken;
 use super::send::Outgoing;
 use super::status::NotDelivered;
 use super::{Client, keys};
+use crate::conversation::Conversation;
 use crate::error::{RetargetError, SendError, StateError};
 use crate::records::{MessageRecord, OutboxRecord};
 use crate::store::{Store, Transaction};
 
 /// How often one message is sealed for the devices that the relay names. After that it counts as
 /// not delivered.
-const MAX_ROUNDS: u32 = 3;
+pub(super) const MAX_ROUNDS: u32 = 3;
 
 /// Maximum number of rosters and bundles of an answer that are looked at: more than two accounts
 /// have.
@@ -27,7 +28,8 @@ const MAX_NEWS: usize = 32;
 
 impl<S: Store> Client<S> {
     /// Seals a message of the outbox for the devices that it is for now, after the relay answered
-    /// that they are others. Returns the same message, to post again.
+    /// that they are others. Returns the same message, to post again. For a message to a group,
+    /// call [`retarget_in_group`](Self::retarget_in_group).
     ///
     /// The relay has stamped nothing, and queued nothing. The message keeps its identifier, and
     /// what was sealed for devices that stay. A device whose bundle is unusable gets no key. A
@@ -39,13 +41,13 @@ impl<S: Store> Client<S> {
     /// key changed, or a roster is refused: the message stays.
     pub fn retarget(
         &mut self,
-        recipient: &AccountId,
+        conversation: impl Into<Conversation>,
         id: &FrankingTag,
         mismatch: &Mismatch,
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<Outgoing, RetargetError<S::Error>> {
-        self.retarget_as(recipient, id, (mismatch, true), now, rng)
+        self.retarget_as(&conversation.into(), id, (mismatch, true), now, rng)
     }
 
     /// Seals a message of the outbox for those devices that it leaves
@@ -57,32 +59,38 @@ impl<S: Store> Client<S> {
     /// As for [`retarget`](Self::retarget).
     pub fn complete(
         &mut self,
-        recipient: &AccountId,
+        conversation: impl Into<Conversation>,
         id: &FrankingTag,
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<Outgoing, RetargetError<S::Error>> {
-        self.retarget_as(recipient, id, (&Mismatch::default(), false), now, rng)
+        let conversation = conversation.into();
+        if let Some(group) = conversation.group() {
+            return self.complete_in_group(group, id, now, rng);
+        }
+        let nothing = (&Mismatch::default(), false);
+        self.retarget_as(&conversation, id, nothing, now, rng)
     }
 
     fn retarget_as(
         &mut self,
-        recipient: &AccountId,
+        conversation: &Conversation,
         id: &FrankingTag,
         (mismatch, is_round): (&Mismatch, bool),
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<Outgoing, RetargetError<S::Error>> {
+        let recipient = conversation.account().ok_or(SendError::NoGroup)?;
         self.run(|client| {
             let number = client.number_in_outbox(id)?.ok_or(RetargetError::NotSent)?;
             let entry: Option<OutboxRecord> = client.readable(&keys::envelope(number))?;
-            let entry = entry.filter(|entry| entry.recipient == recipient.as_str());
+            let entry = entry.filter(|entry| entry.conversation().as_ref() == Some(conversation));
             let mut entry = entry.ok_or(RetargetError::NotSent)?;
             let fanout = Fanout::decode(&entry.envelope);
             let mut fanout = fanout.map_err(|_| RetargetError::NotSent)?;
             // CHK-320: a message is sealed for other devices three times at most.
             if is_round && entry.rounds >= MAX_ROUNDS {
-                client.give_up_targets(recipient, id, &entry)?;
+                client.give_up_targets(conversation, id, &entry)?;
                 return Err(RetargetError::TooManyRounds);
             }
             entry.rounds = entry.rounds.saturating_add(is_round.into());
@@ -211,10 +219,10 @@ impl<S: Store> Client<S> {
             fanout = sealed.ok_or(SendError::NoSession)?;
         } else {
             let id = *fanout.tag();
-            let index = self.search(recipient, &id)?.unwrap_or_default();
+            let to = &Conversation::from(recipient);
+            let index = self.search(to, &id)?.unwrap_or_default();
             let ordinal = index.ordinal.ok_or(RetargetError::NotSent)?;
-            let message: Option<MessageRecord> =
-                self.get_record(&keys::message(recipient, ordinal))?;
+            let message: Option<MessageRecord> = self.get_record(&keys::message(to, ordinal))?;
             let sent = message.as_ref().and_then(waiting_sent);
             let sent = sent.filter(|sent| *sent.tag() == id);
             let sent = sent.ok_or(RetargetError::NotSent)?;
@@ -231,13 +239,14 @@ impl<S: Store> Client<S> {
     }
 
     /// Takes a message out of the outbox for which the relay named other devices again and again.
-    fn give_up_targets(
+    pub(super) fn give_up_targets(
         &mut self,
-        recipient: &AccountId,
+        conversation: &Conversation,
         id: &FrankingTag,
         entry: &OutboxRecord,
     ) -> Result<(), StateError<S::Error>> {
         let mut transaction = Transaction::default();
+        self.note_given_up(conversation, Some(entry.ordinal), &mut transaction)?;
         transaction.delete(keys::envelope(entry.ordinal));
         if entry
             .note
@@ -250,18 +259,18 @@ impl<S: Store> Client<S> {
             sync.forget_leave_note(entry.ordinal);
             transaction.put_record(keys::sync(), &sync);
         }
-        let index = self.search(recipient, id)?;
+        let index = self.search(conversation, id)?;
         if let Some(mut index) = index.filter(|_| !entry.is_note) {
             if let Some(ordinal) = index.ordinal {
                 let message: Option<MessageRecord> =
-                    self.readable(&keys::message(recipient, ordinal))?;
+                    self.readable(&keys::message(conversation, ordinal))?;
                 if let Some(mut message) = message {
                     message.not_delivered = NotDelivered::Targets.number();
-                    transaction.put_message(recipient, &message);
+                    transaction.put_message(conversation, &message);
                 }
             }
             index.outbox = None;
-            self.put_index(&mut transaction, recipient, *id, &index);
+            self.put_index(&mut transaction, conversation, *id, &index);
         }
         self.commit(transaction)
     }

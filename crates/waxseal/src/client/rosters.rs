@@ -312,6 +312,9 @@ impl<S: Store> Client<S> {
             if !added.is_empty() || !removed.is_empty() {
                 self.put_devices_changed(transaction, account, added, removed)?;
             }
+            if !removed.is_empty() {
+                self.note_devices_removed(account, transaction)?;
+            }
             if *account == self.me.account {
                 match known.entry(self.me.device) {
                     None => self.put_notice(transaction, Kind::Removed, account, &[], &[]),

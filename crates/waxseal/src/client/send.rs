@@ -13,6 +13,7 @@ use waxseal_reporting::{AccountId, Audience, DeviceAddress, FrankingTag, Timesta
 use super::fanout::{Sealing, empty_slots};
 use super::history::damaged_message;
 use super::{Client, keys, tag_of};
+use crate::conversation::Conversation;
 use crate::error::{ConfirmError, SendError, StateError};
 use crate::records::{
     ConversationRecord, IndexRecord, MessageRecord, MessageState, OutboxRecord, take_secret_bytes,
@@ -68,6 +69,10 @@ impl Draft {
 }
 
 impl Draft {
+    pub(super) fn content(&self) -> &Content {
+        &self.content
+    }
+
     /// The payload of this draft as the next message of a conversation.
     pub(super) fn payload(
         self,
@@ -116,8 +121,8 @@ impl From<Content> for Draft {
 pub struct Outgoing {
     /// The message's identifier, the same on every device and in every report.
     pub id: FrankingTag,
-    /// The account that the message is for.
-    pub recipient: AccountId,
+    /// The conversation that the message is for.
+    pub to: Conversation,
     /// The bytes for the provider's relay, which takes them within ten minutes: a
     /// [`PostedFanout`](waxseal_reporting::relay::PostedFanout) for all devices.
     pub envelope: Vec<u8>,
@@ -139,8 +144,9 @@ impl std::fmt::Debug for Outgoing {
 }
 
 impl<S: Store> Client<S> {
-    /// Seals a message for each device of `recipient`, and for each other device of the own
-    /// account. Returns the bytes for the provider's relay.
+    /// Seals a message for each device of the recipient, and for each other device of the own
+    /// account; or once for all devices of the members of a group. Returns the bytes for the
+    /// provider's relay.
     ///
     /// The relay takes the returned bytes within ten minutes of `now`, so pass the present time.
     /// The message stays in the [outbox](Client::outbox) until the relay's receipt is
@@ -153,15 +159,34 @@ impl<S: Store> Client<S> {
     ///
     /// # Errors
     /// [`SendError::NoSession`]: fetch prekey bundles of the recipient's devices and call
-    /// [`Client::start`] first.
+    /// [`Client::start`] first. [`SendError::NoGroup`] if this device is in no such group.
+    /// [`SendError::UnknownMembers`]: fetch rosters of members first.
     pub fn send(
         &mut self,
-        recipient: &AccountId,
+        to: impl Into<Conversation>,
         message: impl Into<Draft>,
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<Outgoing, SendError<S::Error>> {
-        let draft = message.into();
+        let (to, draft) = (to.into(), message.into());
+        match &to {
+            Conversation::Direct(recipient) => {
+                self.send_direct(recipient, &draft, now, rng, |_, _| Ok(()))
+            }
+            Conversation::Group(group) => self.send_to_group(group, &draft, now, rng),
+        }
+    }
+
+    /// Sends a message to one account. `write` adds to the transaction what is stored with it.
+    pub(super) fn send_direct(
+        &mut self,
+        recipient: &AccountId,
+        draft: &Draft,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+        write: impl Fn(&Self, &mut Transaction) -> Result<(), StateError<S::Error>>,
+    ) -> Result<Outgoing, SendError<S::Error>> {
+        let to = Conversation::from(recipient);
         self.run(|client| {
             if *recipient == client.me.account {
                 return Err(SendError::OwnAccount);
@@ -200,10 +225,11 @@ impl<S: Store> Client<S> {
             let mut transaction = Transaction::default();
             transaction.put_record(keys::counters(), &counters);
             pair.put(&client.me, &mut transaction);
-            transaction.put_message(recipient, &message);
-            client.put_index(&mut transaction, recipient, id, &index);
+            transaction.put_message(&to, &message);
+            client.put_index(&mut transaction, &to, id, &index);
             client.note_own_sent(&mut transaction, &fanout, recipient);
             transaction.put_record(keys::envelope(number), &waiting);
+            write(client, &mut transaction)?;
             client.commit(transaction)?;
             client.keep_pair(pair);
             Ok(client.posted(recipient, &fanout, now))
@@ -220,7 +246,7 @@ impl<S: Store> Client<S> {
         let audience = Audience::Direct(recipient.clone());
         Outgoing {
             id: *fanout.tag(),
-            recipient: recipient.clone(),
+            to: recipient.into(),
             envelope: fanout.post(self.delivery_key(), &self.me, &audience, now),
             again_for: None,
             without: empty_slots(fanout, &self.me.account, recipient),
@@ -233,35 +259,37 @@ impl<S: Store> Client<S> {
     /// of a conversation. If the same receipt comes again, nothing changes.
     pub fn confirm(
         &mut self,
-        recipient: &AccountId,
+        conversation: impl Into<Conversation>,
         receipt: &[u8],
     ) -> Result<FrankingTag, ConfirmError<S::Error>> {
+        let conversation = &conversation.into();
         self.run(|client| {
             let receipt = Receipt::decode(receipt)?;
             let id = *receipt.tag();
-            let mut index = client.index(recipient, &id)?;
+            let mut index = client.index(conversation, &id)?;
             // A refusal and receipts have no record of where they are. The peer, who knows their
             // tags, can make this device write one: it says nothing.
             if index.as_ref().is_none_or(|index| index.ordinal.is_none())
                 && let Some(number) = client.number_in_outbox(&id)?
             {
-                if client.confirm_note(recipient, number)? {
+                if client.confirm_note(conversation, number)? {
                     return Ok(id);
                 }
                 if index.is_none() {
-                    index = client.search(recipient, &id)?; // its record was lost
+                    index = client.search(conversation, &id)?; // its record was lost
                 }
             }
             let index = index.ok_or(ConfirmError::NotSent)?;
             let ordinal = index.ordinal.ok_or(ConfirmError::NotSent)?;
-            let message = client.get_record(&keys::message(recipient, ordinal))?;
-            let mut message: MessageRecord = message.ok_or_else(|| damaged_message(recipient))?;
+            let message = client.get_record(&keys::message(conversation, ordinal))?;
+            let mut message: MessageRecord =
+                message.ok_or_else(|| damaged_message(conversation))?;
             let mut before = None;
             let sent = match &message.state {
                 Some(MessageState::Sent(sent)) => SentMessage::decode(sent).ok(),
                 Some(MessageState::Stamped(evidence)) => {
                     let evidence =
-                        Evidence::decode(evidence).map_err(|_| damaged_message(recipient))?;
+                        Evidence::decode(evidence).map_err(|_| damaged_message(conversation))?;
                     // This device received the message. Received messages have no receipt.
                     if evidence.sender() != &client.me {
                         return Err(ConfirmError::NotSent);
@@ -275,7 +303,7 @@ impl<S: Store> Client<S> {
                 }
                 None => None,
             };
-            let sent = sent.ok_or_else(|| damaged_message(recipient))?;
+            let sent = sent.ok_or_else(|| damaged_message(conversation))?;
             let evidence = receipt.authenticate(client.delivery_key(), &sent)?;
             // The receipt of an earlier posting. What was sealed again still waits for its own.
             if before.is_some_and(|before| evidence.accepted_at() <= before) {
@@ -290,18 +318,19 @@ impl<S: Store> Client<S> {
             }
             let confirmed = IndexRecord {
                 ordinal: Some(ordinal),
-                due: client.put_due(&mut transaction, taken, recipient, &evidence)?,
+                due: client.put_due(&mut transaction, taken, conversation, &evidence)?,
                 ..IndexRecord::default()
             };
-            if message.delivered_ms == 0 {
+            if let (0, Some(peer)) = (message.delivered_ms, conversation.account()) {
                 let accepted_at = evidence.accepted_at();
-                client.note_accepted(&mut transaction, recipient, &id, accepted_at)?;
+                client.note_accepted(&mut transaction, peer, &id, accepted_at)?;
             }
-            transaction.put_message(recipient, &message);
-            client.put_index(&mut transaction, recipient, id, &confirmed);
+            transaction.put_message(conversation, &message);
+            client.put_index(&mut transaction, conversation, id, &confirmed);
+            client.note_group_accepted(conversation, &evidence, &mut transaction)?;
             if let Some(number) = index.outbox {
                 let accepted = (number, evidence.accepted_at());
-                client.note_accepted_again(&mut transaction, recipient, &id, accepted)?;
+                client.note_accepted_again(&mut transaction, &id, accepted)?;
                 transaction.delete(keys::envelope(number));
             }
             client.commit(transaction)?;
@@ -313,12 +342,13 @@ impl<S: Store> Client<S> {
     /// this number was one.
     fn confirm_note(
         &mut self,
-        recipient: &AccountId,
+        conversation: &Conversation,
         number: u64,
     ) -> Result<bool, StateError<S::Error>> {
         let entry: Option<OutboxRecord> = self.readable(&keys::envelope(number))?;
-        let is_note =
-            entry.is_some_and(|entry| entry.is_note && entry.recipient == recipient.as_str());
+        let is_note = entry.is_some_and(|entry| {
+            entry.is_note && entry.conversation().as_ref() == Some(conversation)
+        });
         if is_note {
             let mut transaction = Transaction::default();
             transaction.delete(keys::envelope(number));

@@ -1,9 +1,10 @@
 //! State: how a call reads records, and how it writes them, in one commit.
 
-use waxseal_reporting::{AccountId, FrankingTag};
+use waxseal_reporting::FrankingTag;
 use zeroize::Zeroizing;
 
 use super::{Client, keys};
+use crate::conversation::Conversation;
 use crate::error::StateError;
 use crate::records::{self, AccountRecord, CountersRecord, IndexRecord, MessageRecord, NUMBERS};
 use crate::store::{Key, Store, Transaction};
@@ -76,14 +77,14 @@ impl<S: Store> Client<S> {
     pub(super) fn put_index(
         &self,
         transaction: &mut Transaction,
-        peer: &AccountId,
+        conversation: &Conversation,
         tag: FrankingTag,
         index: &IndexRecord,
     ) {
-        if self.has_earlier {
+        if let (true, Conversation::Direct(peer)) = (self.has_earlier, conversation) {
             transaction.delete(keys::earlier_index(peer, &tag));
         }
-        transaction.put_record(keys::index(peer, &tag), index);
+        transaction.put_record(keys::index(conversation, &tag), index);
     }
 
     pub(super) fn commit(&mut self, transaction: Transaction) -> Result<(), StateError<S::Error>> {
@@ -96,7 +97,7 @@ impl Transaction {
         self.put(key, records::encode(record));
     }
 
-    pub(super) fn put_message(&mut self, peer: &AccountId, message: &MessageRecord) {
-        self.put_record(keys::message(peer, message.ordinal), message);
+    pub(super) fn put_message(&mut self, conversation: &Conversation, message: &MessageRecord) {
+        self.put_record(keys::message(conversation, message.ordinal), message);
     }
 }

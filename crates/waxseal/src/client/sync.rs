@@ -7,7 +7,7 @@
 //!
 //! | step | file |
 //! |---|---|
-//! | write an item | this one |
+//! | write an item | this one, `settings.rs` |
 //! | tell the other devices | `tell.rs` |
 //! | take what another device tells | `take.rs` |
 //! | carry it out | `apply.rs` |
@@ -21,64 +21,74 @@ mod export;
 mod import;
 mod leave;
 mod others;
+mod settings;
 mod take;
 mod tell;
 
 use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
-use zeroize::Zeroizing;
 
 pub use self::export::{HistoryChunk, HistoryExport};
 pub use self::import::{HistoryImport, HistoryProgress};
 pub use self::leave::Leaving;
 use super::page::Page;
 use super::{Client, keys};
+use crate::conversation::Conversation;
 use crate::error::StateError;
 use crate::records::{self, IndexRecord, ItemRecord, SubjectRecord, SyncRecord};
 use crate::store::{Cursor, Store, Transaction};
-use crate::sync::{Fact, Item, Position, SettingName, Written, subjects};
+use crate::sync::{Fact, Item, Position, Written, subjects};
 
 /// Items that are looked at in one piece.
 const ITEMS_AT_ONCE: usize = 64;
 
 impl<S: Store> Client<S> {
-    /// Records that the user read the conversation with `peer` up to this message, and tells the
-    /// other devices of the account. Nobody else is told: see [`opened`](Self::opened).
+    /// Records that the user read the conversation up to this message, and tells the other devices
+    /// of the account. Nobody else is told: see [`opened`](Self::opened).
     ///
     /// A position that is not further than the known one changes nothing, nor does a message
     /// without a time at which the provider accepted it.
     pub fn mark_read(
         &mut self,
-        peer: &AccountId,
+        conversation: impl Into<Conversation>,
         id: &FrankingTag,
     ) -> Result<(), StateError<S::Error>> {
+        let conversation = &conversation.into();
         self.run(|client| {
-            let index = client.search(peer, id)?;
-            let message = client.message_at(peer, index)?;
+            let index = client.search(conversation, id)?;
+            let message = client.message_at(conversation, index)?;
             let Some(at) = message.and_then(|message| message.accepted_at()) else {
                 return Ok(());
             };
             let up_to = Position::new(at, id);
-            if client
-                .read_position(peer)?
-                .is_some_and(|known| known >= up_to)
-            {
+            let known = client.read_position(conversation)?;
+            if known.is_some_and(|known| known >= up_to) {
                 return Ok(());
             }
-            let peer = peer.clone();
+            let fact = Fact::Read {
+                conversation: conversation.clone(),
+                up_to,
+            };
             let mut transaction = Transaction::default();
-            client.put_fact(&mut transaction, Fact::Read { peer, up_to })?;
+            client.put_fact(&mut transaction, fact)?;
             client.commit(transaction)
         })
     }
 
-    /// How far the conversation with `peer` was read, on any device of the account. `None` if
-    /// nothing is known of it. Messages that the provider accepted later are unread.
-    pub fn read_up_to(&self, peer: &AccountId) -> Result<Option<Position>, StateError<S::Error>> {
-        self.look(|client| client.read_position(peer))
+    /// How far the conversation was read, on any device of the account. `None` if nothing is known
+    /// of it. Messages that the provider accepted later are unread.
+    pub fn read_up_to(
+        &self,
+        conversation: impl Into<Conversation>,
+    ) -> Result<Option<Position>, StateError<S::Error>> {
+        let conversation = conversation.into();
+        self.look(|client| client.read_position(&conversation))
     }
 
-    fn read_position(&self, peer: &AccountId) -> Result<Option<Position>, StateError<S::Error>> {
-        let item = self.item(&subjects::read(peer))?;
+    fn read_position(
+        &self,
+        conversation: &Conversation,
+    ) -> Result<Option<Position>, StateError<S::Error>> {
+        let item = self.item(&subjects::read(conversation))?;
         Ok(item.and_then(|item| match item.fact {
             Fact::Read { up_to, .. } => Some(up_to),
             _ => None,
@@ -89,33 +99,41 @@ impl<S: Store> Client<S> {
     /// account. A device that has not received it yet will not show it.
     pub fn delete_on_all_devices(
         &mut self,
-        peer: &AccountId,
+        conversation: impl Into<Conversation>,
         id: &FrankingTag,
         now: Timestamp,
     ) -> Result<(), StateError<S::Error>> {
+        let conversation = &conversation.into();
         self.run(|client| {
-            let id = client.present_tag(peer, id)?;
+            let id = client.present_tag(conversation, id)?;
             let mut transaction = Transaction::default();
-            if client.delete_message_in(&mut transaction, peer, &id)? {
-                let peer = peer.clone();
-                let fact = Fact::MessageDeleted { peer, id, at: now };
+            if client.delete_message_in(&mut transaction, conversation, &id)? {
+                let (conversation, at) = (conversation.clone(), now);
+                let fact = Fact::MessageDeleted {
+                    conversation,
+                    id,
+                    at,
+                };
                 client.put_fact(&mut transaction, fact)?;
             }
             client.commit(transaction)
         })
     }
 
-    /// Deletes the conversation with `peer` like
-    /// [`delete_conversation`](Self::delete_conversation), on all devices of the account. They keep
-    /// messages that the provider accepted after the last one that this device has.
+    /// Deletes a conversation like [`delete_conversation`](Self::delete_conversation), on all
+    /// devices of the account. They keep messages that the provider accepted after the last one
+    /// that this device has.
     pub fn delete_conversation_on_all_devices(
         &mut self,
-        peer: &AccountId,
+        conversation: impl Into<Conversation>,
     ) -> Result<(), StateError<S::Error>> {
-        self.delete_conversation_and(peer, |client, transaction| {
-            if let Some(until) = client.newest_of(peer)? {
-                let peer = peer.clone();
-                let fact = Fact::ConversationDeleted { peer, until };
+        let conversation = &conversation.into();
+        self.delete_conversation_and(conversation, |client, transaction| {
+            if let Some(until) = client.newest_of(conversation)? {
+                let fact = Fact::ConversationDeleted {
+                    conversation: conversation.clone(),
+                    until,
+                };
                 client.put_fact(transaction, fact)?;
             }
             Ok(())
@@ -124,56 +142,18 @@ impl<S: Store> Client<S> {
 
     /// When the provider accepted the newest message of a conversation, among the last ones that
     /// are stored.
-    fn newest_of(&self, peer: &AccountId) -> Result<Option<Timestamp>, StateError<S::Error>> {
-        let numbering = self.numbering(peer)?.unwrap_or_default();
+    fn newest_of(
+        &self,
+        conversation: &Conversation,
+    ) -> Result<Option<Timestamp>, StateError<S::Error>> {
+        let numbering = self.numbering(conversation)?.unwrap_or_default();
         let recent = u64::try_from(ITEMS_AT_ONCE).unwrap_or_default();
         let after = numbering.next_ordinal.checked_sub(recent.saturating_add(1));
-        let page = self.read_messages(peer, after, ITEMS_AT_ONCE)?;
+        let page = self.read_messages(conversation, after, ITEMS_AT_ONCE)?;
         let accepted = page.items.iter().filter_map(super::Message::accepted_at);
         let known = [numbering.last_accepted_ms, numbering.last_copied_ms];
         let known = known.into_iter().filter(|ms| *ms != 0);
         Ok(accepted.chain(known.map(Timestamp::from_millis)).max())
-    }
-
-    /// Sets a setting of the application, on all devices of the account. The names are the
-    /// application's. An empty value removes the setting.
-    ///
-    /// If two devices set it at once, one of the two values wins, and it is the same on all
-    /// devices.
-    ///
-    /// # Errors
-    /// [`SettingError::TooLong`](crate::errors::SettingError::TooLong) if the value has more than
-    /// [`MAX_SETTING_LEN`](crate::sync::limits::MAX_SETTING_LEN) bytes.
-    pub fn set_setting(
-        &mut self,
-        name: &SettingName,
-        value: &[u8],
-    ) -> Result<(), crate::error::SettingError<S::Error>> {
-        if value.len() > crate::sync::limits::MAX_SETTING_LEN {
-            return Err(crate::error::SettingError::TooLong);
-        }
-        self.run(|client| {
-            let name = name.clone();
-            let value = Zeroizing::new(value.to_vec());
-            let mut transaction = Transaction::default();
-            client.put_fact(&mut transaction, Fact::Setting { name, value })?;
-            client.commit(transaction)
-        })?;
-        Ok(())
-    }
-
-    /// A setting of the application. `None` if it was never set, or was removed.
-    pub fn setting(
-        &self,
-        name: &SettingName,
-    ) -> Result<Option<Zeroizing<Vec<u8>>>, StateError<S::Error>> {
-        self.look(|client| {
-            let item = client.item(&subjects::setting(name.as_str()))?;
-            Ok(item.and_then(|item| match item.fact {
-                Fact::Setting { value, .. } if !value.is_empty() => Some(value),
-                _ => None,
-            }))
-        })
     }
 
     /// Lists what the devices of the account share, up to `limit` items after `after`: to show all
@@ -320,15 +300,16 @@ impl<S: Store> Client<S> {
     pub(super) fn delete_message_in(
         &self,
         transaction: &mut Transaction,
-        peer: &AccountId,
+        conversation: &Conversation,
         id: &FrankingTag,
     ) -> Result<bool, StateError<S::Error>> {
-        let Some(index) = self.search(peer, id)? else {
+        let Some(index) = self.search(conversation, id)? else {
             return Ok(false);
         };
-        super::delete::delete_indexed(transaction, peer, &index);
+        self.note_given_up(conversation, index.outbox, transaction)?;
+        super::delete::delete_indexed(transaction, conversation, &index);
         transaction.delete(keys::own_sent(id));
-        self.put_index(transaction, peer, *id, &IndexRecord::default());
+        self.put_index(transaction, conversation, *id, &IndexRecord::default());
         Ok(true)
     }
 }

@@ -23,7 +23,7 @@ impl RosterTime {
         roster.is_due(self.for_one(roster))
     }
 
-    fn for_one(self, roster: &Roster) -> u64 {
+    pub(super) fn for_one(self, roster: &Roster) -> u64 {
         match self.is_clock {
             true => self.ms,
             false => self.ms.max(roster.at_ms()),

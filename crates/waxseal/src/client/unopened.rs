@@ -37,7 +37,7 @@ pub(super) fn is_accepted(conversation: &ConversationRecord) -> bool {
 impl<S: Store> Client<S> {
     /// Whether the user accepted the account. The own account is.
     pub(super) fn is_accepted(&self, account: &AccountId) -> Result<bool, StateError<S::Error>> {
-        let conversation = self.numbering(account)?;
+        let conversation = self.numbering(&account.into())?;
         Ok(*account == self.me.account || conversation.is_some_and(|one| is_accepted(&one)))
     }
 
@@ -75,7 +75,8 @@ impl<S: Store> Client<S> {
             }
             return Ok(());
         }
-        let is_accepted = self.is_accepted_in(batch, from);
+        // The user accepted to be in the group with its members.
+        let is_accepted = arrival.group.is_some() || self.is_accepted_in(batch, from);
         let max = match is_accepted {
             true => MAX_UNOPENED,
             false => MAX_UNOPENED_OF_STRANGER,
@@ -96,6 +97,7 @@ impl<S: Store> Client<S> {
             id: id.as_bytes().to_vec(),
             accepted_ms,
             device: arrival.sender.device.0,
+            group: arrival.conversation().to_record().1,
             ..UnopenedRecord::default()
         };
         batch.transaction.put_record(key, &record);

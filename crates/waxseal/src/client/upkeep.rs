@@ -5,10 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use rand_core::CryptoRng;
 use waxseal_reporting::{AccountId, DeviceId, FrankingTag, Timestamp};
 
+use waxseal_roster::group::GroupId;
+
 use super::devices::WantedBundles;
 use super::notices::Kind;
 use super::times::since;
 use super::{Client, Outgoing, keys};
+use crate::conversation::Conversation;
 use crate::error::StateError;
 use crate::records::{self, ContactRecord, UpkeepRecord};
 use crate::store::{Cursor, Store, Transaction};
@@ -34,9 +37,6 @@ const REMOVED_MS: u64 = 7 * 24 * 3_600_000;
 /// How long after the user was told that the own roster is old it is not told again: seven days.
 const TOLD_OLD_MS: u64 = 7 * 24 * 3_600_000;
 
-/// Number of rows that one transaction deletes.
-const ROWS_AT_ONCE: usize = 256;
-
 /// What the application does after [`Client::upkeep`].
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -51,8 +51,14 @@ pub struct Upkeep {
     /// [`Client::restart`].
     pub bundles: Vec<WantedBundles>,
     /// Messages that count as [lost](super::NotDelivered::Lost) from now on, each with its
-    /// recipient. Their [status](super::Message::status) says so, too.
-    pub lost: Vec<(AccountId, FrankingTag)>,
+    /// conversation. Their [status](super::Message::status) says so, too.
+    pub lost: Vec<(Conversation, FrankingTag)>,
+    /// Groups of which there may be news, each with the newest version that is known. Fetch what
+    /// happened after it, and call [`Client::take_group_news`].
+    pub groups: Vec<(GroupId, u64)>,
+    /// Groups that this account left. Tell the provider, then call
+    /// [`Client::confirm_group_leave`].
+    pub left_groups: Vec<GroupId>,
     /// When to call again, if nothing arrives before. `None` if nothing waits for a time.
     pub again_at: Option<Timestamp>,
 }
@@ -84,6 +90,7 @@ impl std::fmt::Debug for Upkeep {
             .field("rosters", &self.rosters.len())
             .field("bundles", &self.bundles.len())
             .field("lost", &self.lost.len())
+            .field("groups", &self.groups.len())
             .field("again_at", &self.again_at)
             .finish()
     }
@@ -141,6 +148,8 @@ impl<S: Store> Client<S> {
             }
         }
         self.tell_own_devices(now, rng, &mut upkeep)?;
+        self.attend_groups(now, rng, &mut upkeep)?;
+        self.attend_chains(now, rng, &mut upkeep)?;
         Ok(upkeep.once_each())
     }
 
@@ -206,7 +215,7 @@ impl<S: Store> Client<S> {
         rng: &mut impl CryptoRng,
         upkeep: &mut Upkeep,
     ) -> Result<(), StateError<S::Error>> {
-        self.finish_deletion(account)?;
+        self.finish_deletion(&account.into())?;
         let record: Option<UpkeepRecord> = self.readable(&keys::upkeep(account))?;
         let Some(mut record) = record else {
             return Ok(());
@@ -220,35 +229,12 @@ impl<S: Store> Client<S> {
             self.tell(account, &mut record, now, rng, upkeep)?,
             self.give_up_awaited(account, unopened_ms, now, upkeep)?,
             self.forget_removed(account, now, upkeep)?,
+            self.touch_member(account, now, upkeep)?,
         ];
-        if parts == [true; 7] {
+        if parts == [true; 8] {
             let mut transaction = Transaction::default();
             transaction.delete(keys::upkeep(account));
             self.commit(transaction)?;
-        }
-        Ok(())
-    }
-
-    /// Deletes what is still to be said to a peer, a batch of rows at a time.
-    pub(super) fn delete_upkeep(
-        &self,
-        peer: &AccountId,
-        transaction: &mut Transaction,
-    ) -> Result<(), StateError<S::Error>> {
-        for table in [
-            keys::all_unopened(peer),
-            keys::all_asked(peer),
-            keys::all_awaited(peer),
-            keys::all_held(peer),
-            keys::receipts(peer),
-        ] {
-            for row in self.first_rows(&table, ROWS_AT_ONCE)? {
-                transaction.delete_at(table.clone(), row.cursor);
-            }
-        }
-        let record: Option<UpkeepRecord> = self.readable(&keys::upkeep(peer))?;
-        if record.is_some() {
-            transaction.delete(keys::upkeep(peer));
         }
         Ok(())
     }

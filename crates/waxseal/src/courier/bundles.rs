@@ -373,7 +373,7 @@ impl<S: Store> Courier<S> {
         if matches!(code, ErrorCode::NoSuchAccount | ErrorCode::BadName) {
             self.bundles.put_off(account, now);
             for id in self.client.held(account)? {
-                self.give_up(account, &id, code)?;
+                self.give_up(&account.into(), &id, code)?;
             }
         } else {
             self.bundles.note_bare(wanted, &Found::default(), now);

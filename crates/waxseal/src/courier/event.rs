@@ -7,6 +7,7 @@ use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, FrankingTag, Timesta
 use crate::client::{
     DamagedRow, HistoryProgress, Message, NotDelivered, Notice, ReportId, SetBack, Synced,
 };
+use crate::conversation::Conversation;
 use crate::error::Damage;
 use crate::linking::{LinkDigits, LinkingError};
 use crate::roster_edit::EditError;
@@ -33,6 +34,8 @@ pub enum Event {
     CaughtUp,
     /// A message arrived. It is stored, and can be reported.
     Message {
+        /// The conversation that the message is in.
+        conversation: Conversation,
         /// The account that sent the message.
         from: AccountId,
         /// The message, as it is stored.
@@ -46,8 +49,8 @@ pub enum Event {
     /// Another device of this account sent a message, and this is the copy. It is stored, and can
     /// be reported.
     Sent {
-        /// The message's recipient.
-        to: AccountId,
+        /// The conversation that the message is for.
+        to: Conversation,
         /// The message, as it is stored.
         message: Box<Message>,
     },
@@ -65,30 +68,34 @@ pub enum Event {
     History(HistoryProgress),
     /// The relay accepted a message of this device.
     Accepted {
-        /// The message's recipient.
-        to: AccountId,
+        /// The conversation that the message is for.
+        to: Conversation,
         /// The message's identifier.
         id: FrankingTag,
     },
     /// A peer's device opened and stored messages of this device.
     Delivered {
-        /// The peer.
-        to: AccountId,
+        /// The conversation that the messages are in.
+        to: Conversation,
+        /// The account of the peer's device.
+        by: AccountId,
         /// The messages.
         ids: Vec<FrankingTag>,
     },
     /// A peer's application showed messages of this device.
     Opened {
-        /// The peer.
-        to: AccountId,
+        /// The conversation that the messages are in.
+        to: Conversation,
+        /// The account of the peer's device.
+        by: AccountId,
         /// The messages.
         ids: Vec<FrankingTag>,
     },
     /// A message that the relay had accepted did not arrive, and is not sealed again. It stays in
     /// the history.
     NotDelivered {
-        /// The message's recipient.
-        to: AccountId,
+        /// The conversation that the message is for.
+        to: Conversation,
         /// The message's identifier.
         id: FrankingTag,
         /// Why it counts as not delivered.
@@ -96,8 +103,8 @@ pub enum Event {
     },
     /// The relay refused a message for good. It is deleted from the history: this is the only copy.
     GivenUp {
-        /// The message's recipient.
-        to: AccountId,
+        /// The conversation that the message is for.
+        to: Conversation,
         /// The message. `None` if it could not be read.
         message: Option<Box<Message>>,
         /// The relay's reason.
@@ -198,8 +205,8 @@ pub enum Event {
     },
     /// A message expired and was deleted.
     Expired {
-        /// The peer with which it was exchanged.
-        peer: AccountId,
+        /// The conversation that the message was in.
+        conversation: Conversation,
         /// The message's identifier.
         id: FrankingTag,
     },

@@ -27,9 +27,9 @@ impl<S: Store> Courier<S> {
             self.client.delete_damaged(row)?;
         }
         for due in due.items {
-            self.client.delete_message(&due.peer, &due.id)?;
-            let (peer, id) = (due.peer, due.id);
-            self.tell(Event::Expired { peer, id });
+            self.client.delete_message(&due.conversation, &due.id)?;
+            let (conversation, id) = (due.conversation, due.id);
+            self.tell(Event::Expired { conversation, id });
         }
         self.due_at = Some(match is_all {
             false => now,

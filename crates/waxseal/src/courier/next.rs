@@ -14,6 +14,7 @@ use waxseal_roster::RosterVersion;
 
 use super::Courier;
 use crate::client::{ReportId, WantedBundles};
+use crate::conversation::Conversation;
 use crate::error::StateError;
 use crate::linking::LinkSlot;
 use crate::store::Store;
@@ -89,7 +90,7 @@ pub(super) enum Aim {
     },
     PutRoster(RosterVersion),
     Post {
-        to: AccountId,
+        to: Conversation,
         id: FrankingTag,
         is_again: bool,
     },

@@ -1,4 +1,4 @@
-//! The outbox: posted in order, each recipient for itself.
+//! The outbox: posted in order, each conversation for itself.
 
 use std::collections::BTreeMap;
 
@@ -6,12 +6,13 @@ use rand_core::CryptoRng;
 use waxseal_core::limits::MARK_LEN;
 use waxseal_interface::{ErrorBody, ErrorCode, Request as Call};
 use waxseal_reporting::relay::Receipt;
-use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
+use waxseal_reporting::{FrankingTag, Timestamp};
 
 use super::next::Aim;
 use super::pause::later;
 use super::{Courier, Event, Trouble};
 use crate::client::{NotDelivered, Outgoing, Status};
+use crate::conversation::Conversation;
 use crate::error::{ConfirmError, SendError, StateError};
 use crate::store::Store;
 
@@ -34,8 +35,8 @@ pub(super) struct Outbox {
     is_open: bool,
     /// Everything up to this number is posted or waits.
     after: Option<u64>,
-    /// Recipients whose messages wait until a time. If one waits, so do all later ones.
-    blocked: BTreeMap<AccountId, Timestamp>,
+    /// Conversations whose messages wait until a time. If one waits, so do all later ones.
+    blocked: BTreeMap<Conversation, Timestamp>,
     /// A message that the client did not know when its receipt came.
     unknown: Option<FrankingTag>,
     has_sealed_earlier: bool,
@@ -60,8 +61,9 @@ impl Outbox {
         self.is_open = true;
     }
 
-    pub(super) fn block(&mut self, recipient: &AccountId, now: Timestamp, for_ms: u64) {
-        self.blocked.insert(recipient.clone(), later(now, for_ms));
+    pub(super) fn block(&mut self, conversation: &Conversation, now: Timestamp, for_ms: u64) {
+        self.blocked
+            .insert(conversation.clone(), later(now, for_ms));
     }
 
     /// Lets those post again whose time has come, or is so far ahead that the clock was wrong.
@@ -76,7 +78,7 @@ impl Outbox {
         }
     }
 
-    /// When the next recipient may be tried again.
+    /// When the next conversation may be tried again.
     pub(super) fn next(&self) -> Option<Timestamp> {
         let first = self.blocked.values().min().copied();
         match self.is_open {
@@ -101,14 +103,18 @@ impl<S: Store> Courier<S> {
                 self.tell(Event::DamagedRows(page.damaged));
             }
             let first = page.items.into_iter().next();
-            let first = first.filter(|one| !self.outbox.blocked.contains_key(&one.recipient));
+            let first = first.filter(|one| !self.outbox.blocked.contains_key(&one.to));
             match (first, page.next) {
                 (Some(outgoing), _) => {
                     if let Some(asked) = self.complete(&outgoing, now)? {
                         return Ok(Some(asked));
                     }
                     if !self.completed(&outgoing, now, rng)? {
-                        return Ok(Some(post(outgoing, self.client.mark()?)));
+                        let to = outgoing.to.clone();
+                        if let Some(call) = post(outgoing, self.client.mark()?) {
+                            return Ok(Some(call));
+                        }
+                        self.outbox.block(&to, now, UNKNOWN_MS);
                     }
                 }
                 (None, Some(next)) => self.outbox.after = Some(next),
@@ -151,7 +157,7 @@ impl<S: Store> Courier<S> {
     /// Takes the receipt of an envelope. Returns whether it is one.
     pub(super) fn take_receipt(
         &mut self,
-        to: &AccountId,
+        to: &Conversation,
         id: FrankingTag,
         is_again: bool,
         receipt: &[u8],
@@ -198,7 +204,7 @@ impl<S: Store> Courier<S> {
     /// The relay refused an envelope.
     pub(super) fn post_refused(
         &mut self,
-        to: &AccountId,
+        to: &Conversation,
         id: &FrankingTag,
         is_again: bool,
         body: &ErrorBody,
@@ -250,7 +256,7 @@ impl<S: Store> Courier<S> {
     /// Gives up a message that the relay never accepted.
     pub(super) fn give_up(
         &mut self,
-        to: &AccountId,
+        to: &Conversation,
         id: &FrankingTag,
         code: ErrorCode,
     ) -> Result<(), StateError<S::Error>> {
@@ -271,34 +277,36 @@ impl<S: Store> Courier<S> {
     }
 }
 
-fn post(outgoing: Outgoing, mark: [u8; MARK_LEN]) -> (Aim, Call) {
+/// The request that posts an envelope. `None` if there is no route for it.
+fn post(outgoing: Outgoing, mark: [u8; MARK_LEN]) -> Option<(Aim, Call)> {
     let Outgoing {
         id,
-        recipient,
+        to,
         envelope: posted,
         again_for,
         ..
     } = outgoing;
     let aim = Aim::Post {
-        to: recipient.clone(),
+        to: to.clone(),
         id,
         is_again: again_for.is_some(),
     };
     let mark = Some(mark);
-    let call = match again_for {
+    let call = match (again_for, to) {
         // It may be another device of the own account.
-        Some(device) => Call::Reseal {
+        (Some(device), _) => Call::Reseal {
             recipient: device.account,
             posted,
             mark,
         },
-        None => Call::Post {
+        (None, Conversation::Direct(recipient)) => Call::Post {
             recipient,
             posted,
             mark,
         },
+        (None, Conversation::Group(_)) => return None,
     };
-    (aim, call)
+    Some((aim, call))
 }
 
 /// Whether the relay never takes a message again that it refuses with this code.

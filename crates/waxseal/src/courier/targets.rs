@@ -8,6 +8,7 @@ use super::next::Aim;
 use super::outbox::UNKNOWN_MS;
 use super::{Courier, Event, bundles};
 use crate::client::{Mismatch, NotDelivered, Outgoing};
+use crate::conversation::Conversation;
 use crate::error::{RetargetError, StateError};
 use crate::store::Store;
 
@@ -22,7 +23,7 @@ impl<S: Store> Courier<S> {
         if outgoing.without.is_empty() {
             return Ok(None);
         }
-        let missing = match self.client.missing(&outgoing.recipient, now) {
+        let missing = match self.client.missing(&outgoing.to, now) {
             Err(StateError::Damaged(_)) => return Ok(None),
             missing => missing?,
         };
@@ -49,7 +50,7 @@ impl<S: Store> Courier<S> {
         if !can_seal {
             return Ok(false);
         }
-        let (to, id) = (&outgoing.recipient, &outgoing.id);
+        let (to, id) = (&outgoing.to, &outgoing.id);
         match self.client.complete(to, id, now, rng) {
             Ok(completed) => Ok(completed.without.len() < outgoing.without.len()),
             Err(RetargetError::State(StateError::Store(error))) => Err(StateError::Store(error)),
@@ -60,7 +61,7 @@ impl<S: Store> Courier<S> {
     /// Seals a message for the devices that the relay names.
     pub(super) fn retarget(
         &mut self,
-        to: &AccountId,
+        to: &Conversation,
         id: &FrankingTag,
         mismatch: waxseal_interface::Mismatch,
         now: Timestamp,

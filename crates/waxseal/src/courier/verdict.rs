@@ -1,11 +1,14 @@
 //! Verdicts: what a delivery held, and whether the relay may delete it.
 
+use std::collections::BTreeMap;
+
 use waxseal_interface::Answer;
 use waxseal_reporting::relay::Delivery;
-use waxseal_reporting::{AccountId, Timestamp};
+use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
 
 use super::{Courier, Event};
 use crate::client::{NotDelivered, Received};
+use crate::conversation::Conversation;
 use crate::error::{Advice, Damage, ReceiveError, StateError};
 use crate::records::KeptRecord;
 use crate::store::Store;
@@ -95,11 +98,13 @@ impl<S: Store> Courier<S> {
     fn tell_received(&mut self, received: Received) {
         match received {
             Received::Message {
+                conversation,
                 from,
                 message,
                 sent_time_agrees,
                 from_removed_device,
             } => self.tell(Event::Message {
+                conversation,
                 from,
                 message,
                 sent_time_agrees,
@@ -107,25 +112,22 @@ impl<S: Store> Courier<S> {
             }),
             Received::Sent { to, message } => self.tell(Event::Sent { to, message }),
             Received::Receipts {
-                from: to,
+                from,
                 delivered,
                 opened,
             } => {
-                if !delivered.is_empty() {
-                    let (to, ids) = (to.clone(), delivered);
-                    self.tell(Event::Delivered { to, ids });
+                for (to, ids) in by_conversation(delivered) {
+                    let by = from.clone();
+                    self.tell(Event::Delivered { to, by, ids });
                 }
-                if !opened.is_empty() {
-                    self.tell(Event::Opened { to, ids: opened });
+                for (to, ids) in by_conversation(opened) {
+                    let by = from.clone();
+                    self.tell(Event::Opened { to, by, ids });
                 }
             }
-            Received::Refused {
-                from,
-                not_delivered,
-                ..
-            } => {
-                for id in not_delivered {
-                    let (to, reason) = (from.clone(), NotDelivered::Refused);
+            Received::Refused { not_delivered, .. } => {
+                for (to, id) in not_delivered {
+                    let reason = NotDelivered::Refused;
                     self.tell(Event::NotDelivered { to, id, reason });
                 }
             }
@@ -136,6 +138,8 @@ impl<S: Store> Courier<S> {
                     self.tell(Event::Synced { device, changes });
                 }
             }
+            // The upkeep says what to fetch.
+            Received::Group { .. } => self.upkeep_at = Some(Timestamp::from_millis(0)),
             Received::Duplicate { .. } | Received::Skipped { .. } => {}
         }
     }
@@ -209,4 +213,15 @@ impl<S: Store> Courier<S> {
         }
         self.client.change_kept(&put, &deleted)
     }
+}
+
+/// The messages of each conversation, in the order in which they were named.
+fn by_conversation(
+    named: Vec<(Conversation, FrankingTag)>,
+) -> BTreeMap<Conversation, Vec<FrankingTag>> {
+    let mut all: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (conversation, id) in named {
+        all.entry(conversation).or_default().push(id);
+    }
+    all
 }

@@ -1,8 +1,9 @@
 //! Why a delivery yielded no message.
 
-use waxseal_core::errors::{DecodeError as CoreDecodeError, DecryptError};
+use waxseal_core::errors::{ChainOpenError, DecodeError as CoreDecodeError, DecryptError};
 use waxseal_reporting::recipient::DeliveryError;
 use waxseal_reporting::{DecodeError, DeviceAddress};
+use waxseal_roster::group::GroupId;
 
 use super::{Advice, StateError};
 
@@ -41,6 +42,33 @@ pub enum ReceiveError<E: std::error::Error + 'static> {
     /// keep that the delivery did not open, so that the sender can be asked for it.
     #[error("no session opens the message")]
     Session(#[source] DecryptError),
+    /// The message is for a group that this account is not in, or is in without having accepted it.
+    /// Drop the delivery. Of the latter, the provider is to be told:
+    /// [`Client::upkeep`](crate::Client::upkeep) says so.
+    #[error("this account is not in the group")]
+    NotInGroup,
+    /// The message was sealed for a state of its group that this device does not know yet. Keep the
+    /// delivery: it opens after [`Client::take_group_news`](crate::Client::take_group_news).
+    #[error("the message needs news of its group")]
+    GroupNews {
+        /// The group.
+        group: GroupId,
+    },
+    /// The sender goes by another state of the group than this device, under the same version. A
+    /// [notice](crate::Client::notices) tells the user. Drop the delivery.
+    #[error("the sender goes by another state of the group")]
+    GroupDiffers,
+    /// The sender was no member of the group, was not allowed to write, or has another account key
+    /// than the group names. Drop the delivery.
+    #[error("the sender may not write to the group")]
+    NotMember,
+    /// The message was sealed again for this device, which did not ask for it. Drop the delivery.
+    #[error("nobody asked for the message to be sealed again")]
+    NotAsked,
+    /// No chain of the sending device opens the message. Follow [`advice`](Self::advice): if it is
+    /// [`Advice::AskAgain`], the sender can be asked for the message.
+    #[error("no chain opens the message")]
+    Chain(#[source] ChainOpenError),
     /// A refusal does not authenticate, or is malformed. Drop the delivery.
     #[error("the refusal does not authenticate")]
     Refusal,
@@ -64,6 +92,13 @@ impl<E: std::error::Error + 'static> ReceiveError<E> {
             Self::Delivery(_) | Self::Refusal | Self::RemovedDevice | Self::Withheld => {
                 Advice::Drop
             }
+            Self::NotInGroup | Self::GroupDiffers | Self::NotMember | Self::NotAsked => {
+                Advice::Drop
+            }
+            Self::GroupNews { .. } => Advice::FetchRoster,
+            Self::Chain(error) if can_be_asked_in_group(error) => Advice::AskAgain,
+            Self::Chain(ChainOpenError::Malformed(_)) => Advice::DeliverAgain,
+            Self::Chain(_) => Advice::Drop,
             Self::UnknownDevice { .. } => Advice::FetchRoster,
             Self::Preamble => Advice::DeliverAgain,
             Self::NotSealed => Advice::AskAgain,
@@ -79,6 +114,18 @@ impl<E: std::error::Error + 'static> ReceiveError<E> {
             Self::State(error) => error.advice(),
         }
     }
+}
+
+/// Whether the author may be able to seal again what did not open on a chain with this error.
+pub(crate) fn can_be_asked_in_group(error: &ChainOpenError) -> bool {
+    matches!(
+        error,
+        ChainOpenError::UnknownChain
+            | ChainOpenError::Unauthenticated
+            | ChainOpenError::AlreadyReceived
+            | ChainOpenError::JumpTooFar { .. }
+            | ChainOpenError::ContradictoryKeys
+    )
 }
 
 /// Whether the author may be able to seal again what did not open with this error.

@@ -3,7 +3,7 @@
 use waxseal_core::errors::{BundleError, HandshakeError};
 use waxseal_roster::{AccountKey, DraftError, PinError, RosterError};
 
-use super::{Advice, SendError, StateError};
+use super::{Advice, GroupNewsError, SendError, StateError};
 
 /// Why the bundle of a device is unusable.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +64,9 @@ pub enum RetargetError<E: std::error::Error + 'static> {
     /// A roster was not taken. The message stays in the outbox.
     #[error(transparent)]
     Roster(TakeRosterError<E>),
+    /// News of the group were not taken. The message stays in the outbox.
+    #[error(transparent)]
+    Group(GroupNewsError<E>),
     /// The message cannot be sealed. It stays in the outbox.
     #[error(transparent)]
     Send(#[from] SendError<E>),
@@ -105,6 +108,7 @@ impl<E: std::error::Error + 'static> RetargetError<E> {
         match self {
             Self::NotSent | Self::TooManyRounds => Advice::Drop,
             Self::Roster(error) => error.advice(),
+            Self::Group(error) => error.advice(),
             Self::Send(error) => error.advice(),
             Self::State(error) => error.advice(),
         }

@@ -1,8 +1,10 @@
 //! What can be wrong with the stored state.
 
 use waxseal_reporting::AccountId;
+use waxseal_roster::group::GroupId;
 
 use super::Advice;
+use crate::conversation::Conversation;
 
 /// Why the stored state could not be read or written. Every call that uses the store can meet this.
 #[derive(Debug, thiserror::Error)]
@@ -30,10 +32,14 @@ pub enum Damage {
     /// The sessions, the pinned identity or the numbering of this peer. Call
     /// [`Client::reset_peer`](crate::Client::reset_peer), then start over with the peer.
     Peer(AccountId),
-    /// A message exchanged with this peer. It is lost: call
+    /// What is known of this group, the numbering of its messages, or which of them are being
+    /// deleted. Nothing more is received or sent in the group; the messages stay, and can be read
+    /// and reported.
+    Group(GroupId),
+    /// A message of this conversation. It is lost: call
     /// [`Client::delete_message`](crate::Client::delete_message), or
     /// [`Client::delete_damaged`](crate::Client::delete_damaged) with its row.
-    Message(AccountId),
+    Message(Conversation),
     /// A promise about a report, or the last receipt. It is lost: call
     /// [`Client::delete_damaged`](crate::Client::delete_damaged) with its row in
     /// [`Client::promises`](crate::Client::promises) or
@@ -45,7 +51,7 @@ impl<E: std::error::Error + 'static> StateError<E> {
     /// What to do next.
     pub fn advice(&self) -> Advice {
         match self {
-            Self::Damaged(Damage::Account) => Advice::Damaged,
+            Self::Damaged(Damage::Account | Damage::Group(_)) => Advice::Damaged,
             Self::Damaged(Damage::PreKeys) => Advice::ResetPreKeys,
             Self::Damaged(Damage::Peer(_)) => Advice::ResetPeer,
             Self::Damaged(Damage::Message(_)) => Advice::DeleteMessage,
@@ -101,5 +107,8 @@ of_store!(
     LeaveError,
     EditRosterError,
     LinkDeviceError,
-    JoinError
+    JoinError,
+    EditGroupError,
+    InviteError,
+    GroupNewsError
 );

@@ -91,7 +91,7 @@ pub(crate) struct DeviceRecord {
 #[derive(Clone, PartialEq, prost::Message)]
 #[prost(skip_debug)]
 pub(crate) struct ConversationRecord {
-    /// The peer's account, in a conversation with one peer.
+    /// The peer's account, in a conversation with one peer. Empty for a group.
     #[prost(string, tag = "1")]
     pub(crate) account: String,
     /// The sequence number of the next message that this device sends.
@@ -148,6 +148,12 @@ pub(crate) struct ConversationRecord {
     /// The ordinal of the next message record of such a history, below `first_ordinal`.
     #[prost(uint64, tag = "25")]
     pub(crate) next_imported: u64,
+    /// The id of the group, 32 bytes. Empty for a conversation with one peer.
+    #[prost(bytes = "vec", tag = "26")]
+    pub(crate) group: Vec<u8>,
+    /// A copy of the number of the chain on which this device sends to the group.
+    #[prost(uint32, tag = "27")]
+    pub(crate) last_chain: u32,
 }
 
 /// A history that is being deleted. Written by the first transaction of the deletion, deleted by
@@ -155,9 +161,12 @@ pub(crate) struct ConversationRecord {
 #[derive(Clone, PartialEq, prost::Message)]
 #[prost(skip_debug)]
 pub(crate) struct DeletionRecord {
-    /// The peer's account.
+    /// The peer's account. Empty for a group.
     #[prost(string, tag = "1")]
     pub(crate) account: String,
+    /// The id of the group, 32 bytes. Empty for a conversation with one peer.
+    #[prost(bytes = "vec", tag = "2")]
+    pub(crate) group: Vec<u8>,
 }
 
 /// What is known of a deleted conversation: the last messages from the peer. Written by the first

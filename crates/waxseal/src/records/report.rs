@@ -39,6 +39,9 @@ pub(crate) struct DraftRecord {
     pub(crate) note: String,
     #[prost(message, repeated, tag = "4")]
     pub(crate) messages: Vec<ShownRecord>,
+    /// The id of the group of the messages, 32 bytes. The account is then empty.
+    #[prost(bytes = "vec", tag = "5")]
+    pub(crate) group: Vec<u8>,
 }
 
 /// A message of a draft, with the parts that the report shows.

@@ -25,6 +25,7 @@ fn the_longest_report_with_its_draft_is_a_value_that_a_store_takes() {
             reason: u8::MAX.into(),
             note: "x".repeat(MAX_NOTE_LEN),
             messages: vec![shown; MAX_REPORTED],
+            group: Vec::new(), // a draft names an account or a group
         }),
         submitted_as: vec![1; 16],
         submitted_ms: u64::MAX,

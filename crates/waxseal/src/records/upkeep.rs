@@ -78,6 +78,9 @@ pub(crate) struct UnopenedRecord {
     /// The device that sent the message.
     #[prost(uint32, tag = "6")]
     pub(crate) device: u32,
+    /// The id of the group of the message, 32 bytes. Empty for a direct message.
+    #[prost(bytes = "vec", tag = "15")]
+    pub(crate) group: Vec<u8>,
 }
 
 /// A message of this device that another device could not open. Deleted when that device says that
@@ -114,6 +117,9 @@ pub(crate) struct AskedRecord {
     /// before its receipt, and in records of an earlier version.
     #[prost(uint64, tag = "9")]
     pub(crate) again_ms: u64,
+    /// The id of the group of the message, 32 bytes. Empty for a direct message.
+    #[prost(bytes = "vec", tag = "15")]
+    pub(crate) group: Vec<u8>,
 }
 
 /// A message that the relay accepted, until the peer says that it arrived.
@@ -126,6 +132,9 @@ pub(crate) struct AwaitedRecord {
     /// When the provider accepted it, in milliseconds.
     #[prost(uint64, tag = "2")]
     pub(crate) accepted_ms: u64,
+    /// The id of the group of the message, 32 bytes. Empty for a direct message.
+    #[prost(bytes = "vec", tag = "15")]
+    pub(crate) group: Vec<u8>,
 }
 
 /// A sent message that waits for a session with its recipient. Deleted when it is sealed.
@@ -156,9 +165,23 @@ pub(crate) struct ReceiptRecord {
     /// Whether it was shown; otherwise it arrived.
     #[prost(bool, tag = "2")]
     pub(crate) is_opened: bool,
+    /// The id of the group of the message, 32 bytes. Empty for a direct message.
+    #[prost(bytes = "vec", tag = "15")]
+    pub(crate) group: Vec<u8>,
+}
+
+/// The group of a record about one message between two accounts: all of the four kinds have it in
+/// the same field.
+#[derive(Clone, PartialEq, prost::Message)]
+#[prost(skip_debug)]
+pub(crate) struct GroupOfRecord {
+    /// The id of the group, 32 bytes. Empty for a direct message.
+    #[prost(bytes = "vec", tag = "15")]
+    pub(crate) group: Vec<u8>,
 }
 
 quiet_debug!(
+    GroupOfRecord,
     UpkeepRecord,
     UnopenedRecord,
     AskedRecord,

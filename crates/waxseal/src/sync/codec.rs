@@ -4,6 +4,8 @@
 
 use waxseal_reporting::AccountId;
 
+use crate::conversation::Conversation;
+
 /// Reads fields from the front of a byte string. A method returns `None` once the input is too
 /// short.
 pub(super) struct Reader<'a> {
@@ -66,6 +68,13 @@ impl<'a> Reader<'a> {
 
     pub(super) fn account(&mut self) -> Option<AccountId> {
         AccountId::new(str::from_utf8(self.short()?).ok()?).ok()
+    }
+
+    /// Reads a conversation: an account, or a zero and the id of a group.
+    pub(super) fn conversation(&mut self) -> Option<Conversation> {
+        let (conversation, rest) = Conversation::split_name(self.rest)?;
+        self.rest = rest;
+        Some(conversation)
     }
 
     pub(super) fn is_empty(&self) -> bool {

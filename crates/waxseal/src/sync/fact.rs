@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use super::codec::{Reader, put_account, put_short};
 use super::subjects::{self, BLOCKED, CONVERSATION_DELETED, MESSAGE_DELETED, READ, SETTING, TRUST};
+use crate::conversation::Conversation;
 
 /// Maximum length of a setting's name, in bytes. Names are chosen by the application.
 pub const MAX_SETTING_NAME_LEN: usize = 64;
@@ -109,15 +110,15 @@ pub enum Fact {
     },
     /// How far the user read a conversation. The furthest position counts.
     Read {
-        /// The peer of the conversation.
-        peer: AccountId,
+        /// The conversation.
+        conversation: Conversation,
         /// The last message that was read.
         up_to: Position,
     },
     /// The user deleted a message on all devices.
     MessageDeleted {
-        /// The peer of the conversation.
-        peer: AccountId,
+        /// The conversation.
+        conversation: Conversation,
         /// The message.
         id: FrankingTag,
         /// When it was deleted, by the clock of the device that did it.
@@ -125,8 +126,8 @@ pub enum Fact {
     },
     /// The user deleted a conversation on all devices. The latest time counts.
     ConversationDeleted {
-        /// The peer of the conversation.
-        peer: AccountId,
+        /// The conversation.
+        conversation: Conversation,
         /// Messages that the provider accepted until this time are deleted.
         until: Timestamp,
     },
@@ -160,21 +161,32 @@ impl Fact {
         match self {
             Self::Trust { account, .. } => subjects::trust(account),
             Self::Blocked { account, .. } => subjects::blocked(account),
-            Self::Read { peer, .. } => subjects::read(peer),
-            Self::MessageDeleted { peer, id, .. } => subjects::message(peer, id),
-            Self::ConversationDeleted { peer, .. } => subjects::conversation(peer),
+            Self::Read { conversation, .. } => subjects::read(conversation),
+            Self::MessageDeleted {
+                conversation, id, ..
+            } => subjects::message(conversation, id),
+            Self::ConversationDeleted { conversation, .. } => subjects::conversation(conversation),
             Self::Setting { name, .. } => subjects::setting(name.as_str()),
         }
     }
 
-    /// The account that the fact is about. `None` for a setting.
+    /// The account that the fact is about: that of the contact, or of the conversation. `None` for
+    /// a group and for a setting.
     pub fn account(&self) -> Option<&AccountId> {
         match self {
             Self::Trust { account, .. } | Self::Blocked { account, .. } => Some(account),
-            Self::Read { peer, .. }
-            | Self::MessageDeleted { peer, .. }
-            | Self::ConversationDeleted { peer, .. } => Some(peer),
-            Self::Setting { .. } => None,
+            fact => fact.conversation().and_then(Conversation::account),
+        }
+    }
+
+    /// The conversation that was read or deleted, or in which a message was. `None` for all other
+    /// facts.
+    pub fn conversation(&self) -> Option<&Conversation> {
+        match self {
+            Self::Read { conversation, .. }
+            | Self::MessageDeleted { conversation, .. }
+            | Self::ConversationDeleted { conversation, .. } => Some(conversation),
+            Self::Trust { .. } | Self::Blocked { .. } | Self::Setting { .. } => None,
         }
     }
 
@@ -206,18 +218,28 @@ impl Fact {
                 put_account(out, account);
                 out.push((*is_blocked).into());
             }
-            Self::Read { peer, up_to } => {
-                put_account(out, peer);
+            Self::Read {
+                conversation,
+                up_to,
+            } => {
+                out.extend_from_slice(&conversation.to_name());
                 out.extend_from_slice(&up_to.at.as_millis().to_be_bytes());
                 out.extend_from_slice(&up_to.tag);
             }
-            Self::MessageDeleted { peer, id, at } => {
-                put_account(out, peer);
+            Self::MessageDeleted {
+                conversation,
+                id,
+                at,
+            } => {
+                out.extend_from_slice(&conversation.to_name());
                 out.extend_from_slice(id.as_bytes());
                 out.extend_from_slice(&at.as_millis().to_be_bytes());
             }
-            Self::ConversationDeleted { peer, until } => {
-                put_account(out, peer);
+            Self::ConversationDeleted {
+                conversation,
+                until,
+            } => {
+                out.extend_from_slice(&conversation.to_name());
                 out.extend_from_slice(&until.as_millis().to_be_bytes());
             }
             Self::Setting { name, value } => {
@@ -241,19 +263,19 @@ impl Fact {
                 is_blocked: reader.flag()?,
             },
             READ => Self::Read {
-                peer: reader.account()?,
+                conversation: reader.conversation()?,
                 up_to: Position {
                     at: at(reader)?,
                     tag: reader.array()?,
                 },
             },
             MESSAGE_DELETED => Self::MessageDeleted {
-                peer: reader.account()?,
+                conversation: reader.conversation()?,
                 id: FrankingTag::from_bytes(reader.array()?),
                 at: at(reader)?,
             },
             CONVERSATION_DELETED => Self::ConversationDeleted {
-                peer: reader.account()?,
+                conversation: reader.conversation()?,
                 until: at(reader)?,
             },
             SETTING => {

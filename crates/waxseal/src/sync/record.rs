@@ -89,9 +89,9 @@ impl Entry {
 /// |---|---|
 /// | 1 trust | written 12, account, account key 32, verified u8 |
 /// | 2 blocked | written 12, account, blocked u8 |
-/// | 3 read | written 12, peer, accepted at be64, tag 32 |
-/// | 4 message deleted | written 12, peer, tag 32, deleted at be64 |
-/// | 5 conversation deleted | written 12, peer, until be64 |
+/// | 3 read | written 12, conversation, accepted at be64, tag 32 |
+/// | 4 message deleted | written 12, conversation, tag 32, deleted at be64 |
+/// | 5 conversation deleted | written 12, conversation, until be64 |
 /// | 6 setting | written 12, name, value: the rest |
 /// | 7 state wanted | empty |
 /// | 8 history wanted | request 16, first chunk be32 |

@@ -3,6 +3,7 @@
 use waxseal_reporting::{AccountId, FrankingTag};
 
 use super::codec::{put_account, put_short};
+use crate::conversation::Conversation;
 
 /// The types of the entries in a sync record that are facts.
 pub(super) const TRUST: u8 = 1;
@@ -31,20 +32,20 @@ pub(crate) fn blocked(account: &AccountId) -> Vec<u8> {
 }
 
 /// How far a conversation was read.
-pub(crate) fn read(peer: &AccountId) -> Vec<u8> {
-    of_account(READ, peer)
+pub(crate) fn read(conversation: &Conversation) -> Vec<u8> {
+    of_conversation(READ, conversation)
 }
 
 /// Whether a message was deleted.
-pub(super) fn message(peer: &AccountId, id: &FrankingTag) -> Vec<u8> {
-    let mut subject = of_account(MESSAGE_DELETED, peer);
+pub(super) fn message(conversation: &Conversation, id: &FrankingTag) -> Vec<u8> {
+    let mut subject = of_conversation(MESSAGE_DELETED, conversation);
     subject.extend_from_slice(id.as_bytes());
     subject
 }
 
 /// Until when a conversation was deleted.
-pub(crate) fn conversation(peer: &AccountId) -> Vec<u8> {
-    of_account(CONVERSATION_DELETED, peer)
+pub(crate) fn conversation(conversation: &Conversation) -> Vec<u8> {
+    of_conversation(CONVERSATION_DELETED, conversation)
 }
 
 /// The value of the setting with this name.
@@ -58,4 +59,8 @@ fn of_account(kind: u8, account: &AccountId) -> Vec<u8> {
     let mut subject = vec![kind];
     put_account(&mut subject, account);
     subject
+}
+
+fn of_conversation(kind: u8, conversation: &Conversation) -> Vec<u8> {
+    [vec![kind], conversation.to_name()].concat()
 }

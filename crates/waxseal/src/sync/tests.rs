@@ -2,11 +2,13 @@
 
 use proptest::prelude::*;
 use waxseal_reporting::{AccountId, DeviceId, FrankingTag, Timestamp};
+use waxseal_roster::group::GroupId;
 use zeroize::Zeroizing;
 
 use super::history::{HistoryKey, Offer, Request, RequestId};
 use super::limits::{MAX_CHUNKS, MAX_SETTING_LEN, MAX_SETTING_NAME_LEN, MAX_SYNC_LEN};
 use super::{Entry, Fact, Item, Packer, Position, Record, RecordError, SettingName, Written};
+use crate::conversation::Conversation;
 
 fn account(name: &str) -> AccountId {
     AccountId::new(name).unwrap()
@@ -56,7 +58,12 @@ fn pack(entries: &[Entry]) -> Vec<Zeroizing<Vec<u8>>> {
 
 fn facts() -> impl Strategy<Value = Fact> {
     let peer = prop::sample::select(vec!["alice", "bob", "carol"]).prop_map(account);
-    let peers = peer.clone();
+    let group = any::<bool>().prop_map(|byte| GroupId::from_bytes([byte.into(); 32]));
+    let conversation = prop_oneof![
+        peer.clone().prop_map(Conversation::from),
+        group.prop_map(Conversation::from),
+    ];
+    let conversations = conversation.clone();
     let tag = prop::sample::select(vec![1_u8, 2]).prop_map(|byte| [byte; 32]);
     let at = (0..4_u64).prop_map(Timestamp::from_millis);
     prop_oneof![
@@ -68,20 +75,28 @@ fn facts() -> impl Strategy<Value = Fact> {
                 is_verified,
             }
         }),
-        (peer.clone(), any::<bool>()).prop_map(|(account, is_blocked)| Fact::Blocked {
+        (peer, any::<bool>()).prop_map(|(account, is_blocked)| Fact::Blocked {
             account,
             is_blocked
         }),
-        (peer.clone(), at.clone(), tag.clone()).prop_map(|(peer, at, tag)| Fact::Read {
-            peer,
-            up_to: Position::new(at, &FrankingTag::from_bytes(tag)),
+        (conversation.clone(), at.clone(), tag.clone()).prop_map(|(conversation, at, tag)| {
+            let up_to = Position::new(at, &FrankingTag::from_bytes(tag));
+            Fact::Read {
+                conversation,
+                up_to,
+            }
         }),
-        (peer.clone(), tag, at.clone()).prop_map(|(peer, tag, at)| Fact::MessageDeleted {
-            peer,
-            id: FrankingTag::from_bytes(tag),
-            at,
+        (conversation, tag, at.clone()).prop_map(|(conversation, tag, at)| {
+            Fact::MessageDeleted {
+                conversation,
+                id: FrankingTag::from_bytes(tag),
+                at,
+            }
         }),
-        (peers, at).prop_map(|(peer, until)| Fact::ConversationDeleted { peer, until }),
+        (conversations, at).prop_map(|(conversation, until)| Fact::ConversationDeleted {
+            conversation,
+            until
+        }),
         (
             prop::sample::select(vec!["theme", "font"]),
             prop::collection::vec(0..3_u8, 0..3)
@@ -163,8 +178,12 @@ fn chk343_the_furthest_read_position_counts_whoever_wrote_it() {
             Timestamp::from_millis(at),
             &FrankingTag::from_bytes([7; 32]),
         );
-        let peer = account("bob");
-        item(number, 1, Fact::Read { peer, up_to })
+        let conversation = account("bob").into();
+        let fact = Fact::Read {
+            conversation,
+            up_to,
+        };
+        item(number, 1, fact)
     };
     assert!(read(1, 200).wins_over(&read(9, 100)));
     assert!(!read(9, 100).wins_over(&read(1, 200)));

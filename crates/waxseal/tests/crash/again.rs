@@ -108,10 +108,10 @@ fn take(script: &mut Script<'_>, who: usize, delivery: &[u8]) {
             shown.push((*message.id(), message.text().unwrap().to_owned()));
             Some(())
         }
-        Ok(Received::Duplicate { from, id }) => {
+        Ok(Received::Duplicate { conversation, id }) => {
             // A message that was stored before the stop and never shown is shown now. A refusal or
             // receipts have no text.
-            if let Some(stored) = client.message(&from, &id).unwrap()
+            if let Some(stored) = client.message(&conversation, &id).unwrap()
                 && shown.iter().all(|(shown, _)| *shown != id)
             {
                 shown.push((id, stored.text().unwrap().to_owned()));

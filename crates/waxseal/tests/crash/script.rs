@@ -206,10 +206,10 @@ impl<'a> Script<'a> {
                 shown.push((*message.id(), message.text().unwrap().to_owned()));
                 Some(())
             }
-            Ok(Received::Duplicate { from, id }) => {
+            Ok(Received::Duplicate { conversation, id }) => {
                 // A message that was stored before the stop and never shown is shown now.
                 if shown.iter().all(|(shown, _)| *shown != id) {
-                    let stored = client.message(&from, &id).unwrap().unwrap();
+                    let stored = client.message(&conversation, &id).unwrap().unwrap();
                     shown.push((id, stored.text().unwrap().to_owned()));
                 }
                 Some(())

@@ -385,7 +385,7 @@ fn a_message_to_the_own_account_is_not_sent() {
     assert!(matches!(refused, Err(SendError::OwnAccount)));
     assert!(
         shown_of(Received::Duplicate {
-            from: account("alice"),
+            conversation: account("alice").into(),
             id: waxseal::FrankingTag::from_bytes([1; 32]),
         })
         .is_none()

@@ -97,7 +97,7 @@ fn chk313_an_identity_of_before_is_pinned_by_the_first_roster_that_lists_it_and_
             .all(|one| one.recipient != bob_id)
     );
     assert!(!waiting.is_empty());
-    for outgoing in waiting.iter().filter(|one| one.recipient == bob_id) {
+    for outgoing in waiting.iter().filter(|one| one.to == bob_id) {
         let (delivery, receipt) = world.relay(&alice, &bob, &outgoing.envelope);
         let received = bob.receive(&delivery).unwrap();
         assert!(matches!(received, Received::Message { .. }));

@@ -310,7 +310,7 @@ fn chk325_the_copy_of_a_removed_own_device_is_marked_and_accepts_nobody() {
         assert!(message.is_from_removed_device());
         let stored = phone.message(&to, message.id()).unwrap().unwrap();
         assert!(stored.is_from_removed_device());
-        assert!(!phone.peer_state(&to).unwrap().is_accepted);
+        assert!(!phone.peer_state(to.account().unwrap()).unwrap().is_accepted);
     }
     assert_eq!(copies.len(), 1);
 }

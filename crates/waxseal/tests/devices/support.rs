@@ -164,7 +164,7 @@ impl Net {
         } else {
             match self
                 .world
-                .fan_out(from, &outgoing.recipient, &outgoing.envelope)
+                .fan_out(from, outgoing.to.account().unwrap(), &outgoing.envelope)
             {
                 Ok(accepted) => accepted,
                 Err(PostRefused::Mismatch) => {
@@ -184,7 +184,7 @@ impl Net {
             queue.push_back(stamped.encode());
         }
         let client = self.client(from);
-        let confirmed = client.confirm(&outgoing.recipient, &receipt);
+        let confirmed = client.confirm(&outgoing.to, &receipt);
         assert_eq!(confirmed.unwrap(), outgoing.id);
     }
 
@@ -194,7 +194,7 @@ impl Net {
         from: &DeviceAddress,
         outgoing: &Outgoing,
     ) -> Result<Outgoing, RetargetError<std::convert::Infallible>> {
-        let (peer, now) = (&outgoing.recipient, self.world.now);
+        let (peer, now) = (outgoing.to.account().unwrap(), self.world.now);
         let mismatch = self.world.mismatch(from, peer, &outgoing.envelope);
         let rng = &mut self.world.rng;
         let client = self.clients.get_mut(from).unwrap();
@@ -283,7 +283,8 @@ pub(crate) fn shown_of(received: Received) -> Option<String> {
             Some(format!("{}: {}", from.as_str(), message.text().unwrap()))
         }
         Received::Sent { to, message } => {
-            Some(format!(">{}: {}", to.as_str(), message.text().unwrap()))
+            let to = to.account().unwrap().as_str();
+            Some(format!(">{to}: {}", message.text().unwrap()))
         }
         _ => None,
     }

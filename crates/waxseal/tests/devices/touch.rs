@@ -10,7 +10,7 @@ fn notes(net: &mut Net, device: &DeviceAddress) -> usize {
     let (now, client) = (net.world.now, net.clients.get_mut(device).unwrap());
     let upkeep = client.upkeep(now, &mut net.world.rng).unwrap();
     for outgoing in &upkeep.outgoing {
-        assert_eq!(outgoing.recipient, account("alice"));
+        assert_eq!(outgoing.to, account("alice"));
         net.post(device, outgoing);
     }
     upkeep.outgoing.len()

@@ -109,7 +109,7 @@ impl Network {
     }
 
     pub(crate) fn post(&mut self, from: usize, outgoing: &Outgoing) {
-        let to = self.index(outgoing.recipient.as_str());
+        let to = self.index(outgoing.to.account().unwrap().as_str());
         let (sender, recipient) = (
             self.clients[from].me().clone(),
             self.clients[to].me().clone(),
@@ -128,12 +128,9 @@ impl Network {
         };
         let mark = self.clients[from].mark().unwrap();
         self.world.keep_mark(&sender, mark);
-        self.clients[from]
-            .confirm(&outgoing.recipient, &receipt)
-            .unwrap();
-        let peer = &outgoing.recipient;
+        self.clients[from].confirm(&outgoing.to, &receipt).unwrap();
         let is_message = self.clients[from]
-            .message(peer, &outgoing.id)
+            .message(&outgoing.to, &outgoing.id)
             .unwrap()
             .is_some();
         self.notes += usize::from(!is_message);
@@ -148,7 +145,7 @@ impl Network {
     /// is if the account key changed.
     fn retarget(&mut self, from: usize, to: usize, outgoing: &Outgoing) {
         let sender = self.clients[from].me().clone();
-        let recipient = &outgoing.recipient;
+        let recipient = outgoing.to.account().unwrap();
         let mismatch = self.world.mismatch(&sender, recipient, &outgoing.envelope);
         let (now, rng) = (self.world.now, &mut self.world.rng);
         let client = &mut self.clients[from];

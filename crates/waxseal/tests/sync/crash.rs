@@ -125,14 +125,14 @@ impl Mortal {
             match net.relay(&me, &outgoing) {
                 Ok(receipt) => {
                     // After a crash at the commit, it is out of the outbox.
-                    let to = &outgoing.recipient;
+                    let to = &outgoing.to;
                     self.done(|client| match client.confirm(to, &receipt) {
                         Err(ConfirmError::NotSent) => Ok(()),
                         confirmed => confirmed.map(drop),
                     });
                 }
                 Err(mismatch) => {
-                    let (to, id) = (&outgoing.recipient, &outgoing.id);
+                    let (to, id) = (&outgoing.to, &outgoing.id);
                     let rng = &mut rand::rng();
                     // The entry may have another tag after a crash, and is then posted again.
                     let _ = self.client.retarget(to, id, &mismatch, now, rng);

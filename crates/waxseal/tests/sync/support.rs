@@ -119,11 +119,11 @@ impl Net {
         loop {
             match self.relay(&me, &sent) {
                 Ok(receipt) => {
-                    from.confirm(&sent.recipient, &receipt).unwrap();
+                    from.confirm(&sent.to, &receipt).unwrap();
                     return;
                 }
                 Err(mismatch) => {
-                    let (to, now) = (sent.recipient.clone(), self.now());
+                    let (to, now) = (sent.to.clone(), self.now());
                     let rng = &mut self.provider.rng;
                     sent = from.retarget(&to, &sent.id, &mismatch, now, rng).unwrap();
                 }
@@ -159,7 +159,7 @@ impl Net {
             self.queue(target, stamped.encode());
             return Ok(receipt);
         }
-        let (to, envelope) = (&outgoing.recipient, &outgoing.envelope);
+        let (to, envelope) = (outgoing.to.account().unwrap(), &outgoing.envelope);
         match self.provider.fan_out(from, to, envelope) {
             Ok((stamped, receipt)) => {
                 for (device, stamped) in stamped {
@@ -279,6 +279,7 @@ pub(crate) fn shared(client: &Client<impl Store>) -> Vec<String> {
 }
 
 fn text_of(fact: &Fact) -> String {
+    let name = fact.account().map_or("", AccountId::as_str);
     match fact {
         Fact::Trust {
             account,
@@ -297,12 +298,12 @@ fn text_of(fact: &Fact) -> String {
         } => {
             format!("blocked {} {is_blocked}", account.as_str())
         }
-        Fact::Read { peer, up_to } => format!("read {} {}", peer.as_str(), up_to.at.as_millis()),
-        Fact::MessageDeleted { peer, id, .. } => {
-            format!("deleted {} {:?}", peer.as_str(), &id.as_bytes()[..4])
+        Fact::Read { up_to, .. } => format!("read {name} {}", up_to.at.as_millis()),
+        Fact::MessageDeleted { id, .. } => {
+            format!("deleted {name} {:?}", &id.as_bytes()[..4])
         }
-        Fact::ConversationDeleted { peer, until } => {
-            format!("deleted {} until {}", peer.as_str(), until.as_millis())
+        Fact::ConversationDeleted { until, .. } => {
+            format!("deleted {name} until {}", until.as_millis())
         }
         Fact::Setting { name, value } => format!("setting {} {:?}", name.as_str(), &**value),
         other => panic!("{other:?}"),

@@ -159,11 +159,11 @@ fn content_of(content: &Content, place: impl Fn(&FrankingTag) -> Reference) -> V
             kind: *kind,
             body: Zeroizing::new(body.clone()),
         },
-        // Kinds that a later version of `waxseal-reporting` adds.
-        _ => ViewedContent::Unknown {
-            kind: 0,
-            body: Zeroizing::default(),
-        },
+        // Kinds about groups, and those that a later version of `waxseal-reporting` adds.
+        other => {
+            let (kind, body) = other.to_raw();
+            ViewedContent::Unknown { kind, body }
+        }
     }
 }
 

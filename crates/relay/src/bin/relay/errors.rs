@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use waxseal_interface::{ErrorBody, ErrorCode, Mismatch, RosterConflict};
+use waxseal_interface::{ErrorBody, ErrorCode, GroupMismatch, GroupNews, Mismatch, RosterConflict};
 
 /// Why a request is refused.
 #[derive(Clone, Debug)]
@@ -15,6 +15,8 @@ pub struct Refusal {
     pub relay_time_ms: Option<u64>,
     pub mismatch: Option<Box<Mismatch>>,
     pub conflict: Option<Box<RosterConflict>>,
+    pub group_news: Option<Box<GroupNews>>,
+    pub group_mismatch: Option<Box<GroupMismatch>>,
 }
 
 impl From<ErrorCode> for Refusal {
@@ -27,6 +29,8 @@ impl From<ErrorCode> for Refusal {
             relay_time_ms: None,
             mismatch: None,
             conflict: None,
+            group_news: None,
+            group_mismatch: None,
         }
     }
 }
@@ -64,6 +68,8 @@ impl IntoResponse for Refusal {
             relay_time_ms: self.relay_time_ms,
             mismatch: self.mismatch,
             conflict: self.conflict,
+            group_news: self.group_news,
+            group_mismatch: self.group_mismatch,
         };
         let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, Json(body)).into_response();

@@ -14,12 +14,12 @@ use axum::http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use waxseal_interface::{
-    AskedRequest, ErrorCode, MARK_HEADER, MARK_LEN, account_name, decode_mark,
+    AskedRequest, ErrorCode, MARK_HEADER, MARK_LEN, account_name, decode_mark, parse_group,
 };
-use waxseal_reporting::AccountId;
+use waxseal_reporting::{AccountId, ConversationId};
 
 use crate::errors::Refusal;
-use crate::limits::{MAX_REPORT_BODY_LEN, MAX_UPLOAD_LEN};
+use crate::limits::{MAX_GROUP_MESSAGE_LEN, MAX_REPORT_BODY_LEN, MAX_UPLOAD_LEN};
 use crate::state::{Device, Relay};
 use crate::tokens::Holder;
 
@@ -127,7 +127,9 @@ fn holder(headers: &HeaderMap, relay: &Relay) -> Result<(Holder, u64), Refusal> 
 /// route takes.
 fn body_len(parts: &Parts) -> usize {
     if parts.headers.contains_key(header::TRANSFER_ENCODING) {
-        return MAX_REPORT_BODY_LEN.max(MAX_UPLOAD_LEN);
+        return MAX_REPORT_BODY_LEN
+            .max(MAX_UPLOAD_LEN)
+            .max(MAX_GROUP_MESSAGE_LEN);
     }
     let declared = parts.headers.get(header::CONTENT_LENGTH);
     let declared = declared.and_then(|value| value.to_str().ok());
@@ -144,6 +146,21 @@ impl<S: Send + Sync> FromRequestParts<S> for AccountName {
         let name = Path::<String>::from_request_parts(parts, state).await;
         let Path(name) = name.map_err(|_| ErrorCode::BadName)?;
         Ok(Self(account_name(&name).map_err(|_| ErrorCode::BadName)?))
+    }
+}
+
+/// The group in the path.
+pub struct GroupInPath(pub ConversationId);
+
+impl<S: Send + Sync> FromRequestParts<S> for GroupInPath {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let group = Path::<String>::from_request_parts(parts, state).await;
+        let Path(group) = group.map_err(|_| ErrorCode::NoGroup)?;
+        parse_group(&group)
+            .map(Self)
+            .ok_or_else(|| ErrorCode::NoGroup.into())
     }
 }
 

@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 
 use waxseal_interface::{ErrorCode, MAX_PREKEY_LEN, MAX_PREKEYS_UPLOADED};
 use waxseal_reporting::AccountId;
-use waxseal_reporting::limits::{MAX_POSTED_FANOUT_LEN, MAX_REPORT_LEN};
+use waxseal_reporting::limits::{
+    MAX_GROUP_BODY_LEN, MAX_POSTED_FANOUT_LEN, MAX_POSTED_GROUP_LEN, MAX_REPORT_LEN,
+};
 
 use crate::errors::Refusal;
 use crate::limits::takers::Takers;
@@ -19,15 +21,24 @@ use crate::limits::takers::Takers;
 /// Maximum length in bytes of a small JSON body. The largest, a registration with a roster, has
 /// about 5 KB.
 pub const MAX_JSON_LEN: usize = 8 << 10;
+/// Maximum length in bytes of a list of 64 names in JSON.
+pub const MAX_ROSTERS_BODY_LEN: usize = 16 << 10;
 /// Maximum length in bytes of a prekey upload, which is base64 in JSON.
 pub const MAX_UPLOAD_LEN: usize = (MAX_PREKEYS_UPLOADED + 1) * (MAX_PREKEY_LEN * 4 / 3 + 8) + 64;
 /// Maximum length in bytes of a message for all its devices: 1.2 MB.
 pub const MAX_MESSAGE_LEN: usize = MAX_POSTED_FANOUT_LEN;
+/// Maximum length in bytes of a message to a group. Slots for 4,096 devices fit, if most are MACs.
+pub const MAX_GROUP_MESSAGE_LEN: usize = 2 << 20;
+const _: () = assert!(MAX_GROUP_BODY_LEN < MAX_GROUP_MESSAGE_LEN);
+const _: () = assert!(MAX_GROUP_MESSAGE_LEN <= MAX_POSTED_GROUP_LEN);
 /// Maximum length in bytes of a report.
 pub const MAX_REPORT_BODY_LEN: usize = MAX_REPORT_LEN;
 
 /// Maximum number of accounts. All are cached in memory, at about 500 bytes for each device.
 pub const MAX_ACCOUNTS: usize = 100_000;
+
+/// Maximum number of groups. None is deleted.
+pub const MAX_GROUPS: i64 = 100_000;
 
 /// Maximum number of one-time parts stored per device. Each is a prekey that is handed out to one
 /// peer only.
@@ -105,6 +116,17 @@ pub struct Limits {
     rosters: Buckets<i64>,
     /// Rosters that an account publishes. The relay verifies up to ten signatures for each.
     roster_changes: Buckets<AccountId>,
+    /// Groups that an account founds.
+    foundings: Buckets<AccountId>,
+    /// Entries that an account posts. The relay verifies a signature and hashes a state for each.
+    group_entries: Buckets<AccountId>,
+    /// News of groups that an account gets, alone or because its message lacked some.
+    group_news: Buckets<AccountId>,
+    /// Rosters of fellow members that an account fetches.
+    group_rosters: Buckets<AccountId>,
+    /// Rosters with prekeys of fellow members that an account gets, by its row, once it has used
+    /// up those of strangers.
+    fellows: Buckets<i64>,
     /// One-time parts that one account takes from a device of another, by the rows of both.
     takers: Takers,
     /// One-time parts that one device hands out to all accounts, by its row. When this table is
@@ -125,6 +147,11 @@ impl Limits {
             reviewer: Buckets::new(1_000.0, 20.0),
             rosters: Buckets::new(1_000.0, 1.0),
             roster_changes: Buckets::new(100.0, 0.1),
+            foundings: Buckets::new(50.0, 1.0 / 600.0),
+            group_entries: Buckets::new(100.0, 1.0 / 60.0),
+            group_news: Buckets::new(500.0, 1.0),
+            group_rosters: Buckets::new(4_096.0, 20.0),
+            fellows: Buckets::new(4_096.0, 10.0),
             takers: Takers::default(),
             one_time: Buckets::new(20.0, 1.0 / 60.0),
             last_one_time: Buckets::new(5.0, 1.0 / 600.0),
@@ -180,6 +207,28 @@ impl Limits {
 
     pub fn roster_change(&self, account: &AccountId) -> Result<(), Refusal> {
         self.roster_changes.take(account, 1.0, Instant::now())
+    }
+
+    /// Counts an entry of this version, the first of a group also as a founding.
+    pub fn group_entry(&self, account: &AccountId, version: u64) -> Result<(), Refusal> {
+        if version == 1 {
+            self.foundings.take(account, 1.0, Instant::now())?;
+        }
+        self.group_entries.take(account, 1.0, Instant::now())
+    }
+
+    pub fn group_news(&self, account: &AccountId) -> Result<(), Refusal> {
+        self.group_news.take(account, 1.0, Instant::now())
+    }
+
+    pub fn group_rosters(&self, account: &AccountId, count: usize) -> Result<(), Refusal> {
+        self.group_rosters
+            .take(account, count as f64, Instant::now())
+    }
+
+    /// Whether the account `to` may see the roster of a fellow member.
+    pub fn fellow(&self, to: i64) -> Result<(), Refusal> {
+        self.fellows.take(&to, 1.0, Instant::now())
     }
 
     /// Whether the account `to` may take another one-time part of the device `of`, which has `left`

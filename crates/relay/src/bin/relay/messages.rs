@@ -128,8 +128,9 @@ pub async fn accept(
             // The time is stored before the message is queued. If the job fails, neither is.
             let accepted_at = queue::next_accepted_at(db, from, relay.now())?;
             let accepted = stamp(db, &relay.keys.stamp(), accepted_at)?;
-            if let Accepted::Stamped(_, to) = &accepted {
-                queue::keep_accepted_at(db, from, accepted_at)?;
+            if let Accepted::Stamped(claim, to) = &accepted {
+                // In a group, the time may be later than the one that was offered.
+                queue::keep_accepted_at(db, from, claim.context().accepted_at)?;
                 if let Some(mark) = mark {
                     keep_mark(db, from, mark)?;
                 }

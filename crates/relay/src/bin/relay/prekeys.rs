@@ -18,7 +18,7 @@ use crate::errors::Refusal;
 use crate::extract::{Caller, JsonBody};
 use crate::limits::{Limits, MAX_JSON_LEN, MAX_ONE_TIME, MAX_SPENT, MAX_UPLOAD_LEN};
 use crate::state::Relay;
-use crate::{devices, rosters};
+use crate::{devices, members, rosters};
 
 pub async fn left(
     State(relay): State<Arc<Relay>>,
@@ -98,10 +98,17 @@ pub async fn bundles(
         return Err(ErrorCode::Malformed.into());
     }
     let account = relay.account(&name).ok_or(ErrorCode::NoSuchAccount)?;
-    relay.limits.roster(caller.device.account, account.id)?;
+    let as_stranger = relay.limits.roster(caller.device.account, account.id);
     let (database, relay, to) = (&relay.database, relay.clone(), caller.device);
     let bundles = database.run(move |db| {
         devices::check_present(db, to.id)?;
+        if let Err(refusal) = as_stranger {
+            // CHK-476: prekeys of fellow members have a budget of their own.
+            if !members::are_fellows(db, to.account, account.id)? {
+                return Err(refusal);
+            }
+            relay.limits.fellow(to.account)?;
+        }
         let newest = devices::pinned(db, account.id)?.ok_or(ErrorCode::NoRoster)?;
         let (mut devices, mut wanted) = (Vec::new(), false);
         for listed in newest.roster().devices() {

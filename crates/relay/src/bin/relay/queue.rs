@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 use waxseal_interface::ErrorCode;
 use waxseal_reporting::Timestamp;
-use waxseal_reporting::relay::{EPOCH_MS, StampedEnvelope};
+use waxseal_reporting::relay::{Delivery, DeliveryKey, EPOCH_MS, StampedEnvelope};
 
 use crate::database::Database;
 use crate::errors::Refusal;
@@ -11,6 +11,7 @@ use crate::limits::{
     MAX_QUEUED, MAX_QUEUED_BYTES, MAX_QUEUED_BYTES_OF_ONE, MAX_QUEUED_IN_ALL, MAX_QUEUED_OF_ONE,
     MIN_RECIPIENTS,
 };
+use crate::queue::bodies::{Body, WithSlot};
 
 /// How long a refused sender is told to wait before it tries again.
 const FULL_RETRY_SECS: u64 = 60;
@@ -47,18 +48,41 @@ pub fn push(
     recipient: i64,
     stamped: &StampedEnvelope,
 ) -> Result<(), Refusal> {
-    let (epoch, stamped) = (stamped.claim().context().epoch, stamped.encode());
-    check_room(db, sender, recipient, stamped.len())?;
+    let epoch = stamped.claim().context().epoch;
+    insert(db, sender, recipient, epoch, &stamped.encode(), None)
+}
+
+/// Queues a message under the next number of its recipient. A body counts for each recipient as if
+/// it was stored for it alone.
+fn insert(
+    db: &Connection,
+    sender: i64,
+    recipient: i64,
+    epoch: u32,
+    stamped: &[u8],
+    body: Option<&Body>,
+) -> Result<(), Refusal> {
+    let body_len = body.map_or(0, |body| body.len);
+    check_room(
+        db,
+        sender,
+        recipient,
+        stamped.len().saturating_add(body_len),
+    )?;
     let number: i64 = db
         .prepare(
             "INSERT INTO inbox (recipient, next) VALUES (?, 2)
              ON CONFLICT DO UPDATE SET next = next + 1 RETURNING next - 1",
         )?
         .query_row([recipient], |row| row.get(0))?;
+    let body = body.map(|body| body.row);
     db.prepare(
-        "INSERT INTO queue (recipient, number, sender, epoch, stamped) VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO queue (recipient, number, sender, epoch, stamped, body, body_len)
+         VALUES (?, ?, ?, ?, ?, ?, ?)",
     )?
-    .execute(params![recipient, number, sender, epoch, stamped])?;
+    .execute(params![
+        recipient, number, sender, epoch, stamped, body, body_len
+    ])?;
     Ok(())
 }
 
@@ -113,10 +137,37 @@ fn lost(db: &Connection, recipient: i64) -> Result<Option<(u64, u64)>, Refusal> 
     Ok(lost.and_then(|(from_ms, to_ms)| from_ms.zip(to_ms)))
 }
 
+/// A message that waits for a device.
+pub enum Waiting {
+    /// A message to an account, or one that was sealed again.
+    Alone(StampedEnvelope),
+    /// A message to a group.
+    InGroup(WithSlot),
+}
+
+impl Waiting {
+    fn decode(stamped: &[u8], body: Option<&[u8]>) -> Result<Self, Refusal> {
+        match body {
+            Some(body) => WithSlot::decode(body, stamped).map(Self::InGroup),
+            None => StampedEnvelope::decode(stamped)
+                .map(Self::Alone)
+                .map_err(|error| Refusal::internal(&error)),
+        }
+    }
+
+    /// The delivery for a device that has this key now.
+    pub fn deliver(&self, key: &DeliveryKey) -> Delivery {
+        match self {
+            Self::Alone(stamped) => stamped.deliver(key),
+            Self::InGroup(stamped) => stamped.deliver(key),
+        }
+    }
+}
+
 /// What a device gets next.
 pub struct Queued {
     /// The next messages, with their numbers.
-    pub messages: Vec<(i64, StampedEnvelope)>,
+    pub messages: Vec<(i64, Waiting)>,
     /// Whether these are all up to the end of the queue.
     pub all: bool,
     /// Between which times messages were dropped.
@@ -135,7 +186,8 @@ pub async fn read_after(
     database
         .run(move |db| {
             let mut next = db.prepare(
-                "SELECT number, stamped FROM queue WHERE recipient = ?1 AND number > ?2
+                "SELECT number, q.stamped, b.stamped FROM queue q LEFT JOIN body b ON b.id = q.body
+                     WHERE recipient = ?1 AND number > ?2
                      AND EXISTS (SELECT 1 FROM device d WHERE d.id = ?1 AND d.number >= 0)
                  ORDER BY number LIMIT ?3",
             )?;
@@ -148,10 +200,10 @@ pub async fn read_after(
             let mut bytes = 0;
             while let Some(row) = rows.next()? {
                 let stamped: Vec<u8> = row.get(1)?;
-                bytes += stamped.len();
-                let stamped =
-                    StampedEnvelope::decode(&stamped).map_err(|error| Refusal::internal(&error))?;
-                queued.messages.push((row.get(0)?, stamped));
+                let body: Option<Vec<u8>> = row.get(2)?;
+                bytes += stamped.len() + body.as_ref().map_or(0, Vec::len);
+                let waiting = Waiting::decode(&stamped, body.as_deref())?;
+                queued.messages.push((row.get(0)?, waiting));
                 if queued.messages.len() == max || bytes >= ENOUGH_BYTES {
                     queued.all = false;
                     break;
@@ -232,5 +284,6 @@ pub async fn drop_destroyed(database: &Database) -> Result<usize, Refusal> {
     }
 }
 
+pub mod bodies;
 #[cfg(test)]
 mod tests;

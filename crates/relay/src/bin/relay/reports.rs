@@ -20,6 +20,7 @@ use crate::limits::{
     MAX_REPORT_BODY_LEN, MAX_REPORTS_A_DAY, MAX_REPORTS_BYTES, MAX_REPORTS_BYTES_OF_ONE,
     MAX_REPORTS_OF_ONE, MIN_REPORTERS,
 };
+use crate::members;
 use crate::state::{Device, Relay};
 
 /// How long a reporter is told to wait when there is no room for its report.
@@ -139,8 +140,13 @@ fn take(
     let known = nullifiers.iter();
     let known = known.map(|nullifier| is_known.exists([nullifier.as_bytes()]));
     let known: Vec<bool> = known.collect::<Result<_, _>>()?;
-    // This relay has no groups, so no one was a member.
-    let members = vec![false; examined.memberships().len()];
+    // The reporter was a member of the group when each message was accepted.
+    let members = examined.memberships();
+    let members = members.iter().map(|membership| {
+        let account = &membership.member.account;
+        members::was_member(db, &membership.group, account, membership.at)
+    });
+    let members: Vec<bool> = members.collect::<Result<_, _>>()?;
     let report_id = ReportId::generate(&mut system_rng());
     let accepted = match examined.accept(report_id, &known, &members) {
         Ok(accepted) => accepted,

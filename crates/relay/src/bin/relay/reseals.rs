@@ -8,13 +8,13 @@ use axum::response::Response;
 use waxseal_interface::ErrorCode;
 use waxseal_reporting::limits::MAX_POSTED_RESEAL_LEN;
 use waxseal_reporting::relay::{PostedReseal, ResealError, StampedEnvelope};
+use waxseal_reporting::{AccountId, ConversationId, Timestamp};
 
-use crate::devices;
 use crate::errors::Refusal;
 use crate::extract::{AccountName, BinaryBody, Caller, Mark};
 use crate::messages::{Accepted, accept, clock_differs};
-use crate::queue;
 use crate::state::Relay;
+use crate::{devices, members, queue};
 
 /// How long a sender is told to wait while the relay's clock shows an earlier time than its own
 /// stamps.
@@ -29,25 +29,25 @@ pub async fn send_again(
 ) -> Result<Response, Refusal> {
     let sender = caller.device;
     let posted = PostedReseal::decode(&posted).map_err(|_| ErrorCode::Malformed)?;
-    // A token alone stamps nothing, and neither does a claim of another device or another relay.
-    let key = &sender.delivery_key;
-    let authentic = posted.authenticate(key, &sender.me, &relay.keys.stamp(), relay.now());
-    let authentic = authentic.map_err(|error| match error {
-        ResealError::ClockDiffers => clock_differs(&relay),
-        // The relay's clock was set back since it made the stamp.
-        ResealError::InTheFuture => Refusal::retry_after(ErrorCode::Busy, CLOCK_RETRY_SECS),
-        ResealError::TooOld => ErrorCode::TooOldToReseal.into(),
-        ResealError::NotStamped => ErrorCode::NotStamped.into(),
-        ResealError::OtherTarget => ErrorCode::OtherTarget.into(),
-        _ => ErrorCode::NotFromDevice.into(),
-    })?;
-    let target = authentic.target().clone();
-    if target.account != recipient {
-        return Err(ErrorCode::OtherTarget.into());
-    }
     let account = relay.account(&recipient).ok_or(ErrorCode::NoSuchAccount)?;
-    let from = sender.account;
+    let (from, shared) = (sender.clone(), relay.clone());
     accept(&relay, &sender, mark, move |db, keys, accepted_at| {
+        // A token alone stamps nothing, and neither does a claim of another device or another
+        // relay.
+        let (key, now) = (&from.delivery_key, shared.now());
+        let is_member = |group: &ConversationId, account: &AccountId, at: Timestamp| {
+            let is_member = match at == now {
+                true => members::is_member(db, group, account),
+                false => members::was_member(db, group, account, at),
+            };
+            is_member.unwrap_or(false)
+        };
+        let authentic = posted.authenticate_in_groups(key, &from.me, keys, now, is_member);
+        let authentic = authentic.map_err(|error| refused(&shared, error))?;
+        let target = authentic.target().clone();
+        if target.account != recipient {
+            return Err(ErrorCode::OtherTarget.into());
+        }
         // CHK-308: the newest roster of the account lists the target, which has not left. It may
         // have been another roster when the message was sent.
         let to = devices::find(db, account.id, target.device)?;
@@ -56,10 +56,22 @@ pub async fn send_again(
         let claim = claim.map_err(|error| Refusal::internal(&error))?;
         let stamped = StampedEnvelope::resealed(claim, authentic);
         let stamped = stamped.map_err(|error| Refusal::internal(&error))?;
-        queue::push(db, from, to, &stamped)?;
+        queue::push(db, from.account, to, &stamped)?;
         Ok(Accepted::Stamped(stamped.claim().clone(), vec![to]))
     })
     .await
+}
+
+fn refused(relay: &Relay, error: ResealError) -> Refusal {
+    match error {
+        ResealError::ClockDiffers => clock_differs(relay),
+        // The relay's clock was set back since it made the stamp.
+        ResealError::InTheFuture => Refusal::retry_after(ErrorCode::Busy, CLOCK_RETRY_SECS),
+        ResealError::TooOld => ErrorCode::TooOldToReseal.into(),
+        ResealError::NotStamped => ErrorCode::NotStamped.into(),
+        ResealError::OtherTarget => ErrorCode::OtherTarget.into(),
+        _ => ErrorCode::NotFromDevice.into(),
+    }
 }
 
 #[cfg(test)]

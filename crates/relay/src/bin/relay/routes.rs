@@ -15,8 +15,8 @@ use crate::errors::Refusal;
 use crate::extract::ClientAddress;
 use crate::state::Relay;
 use crate::{
-    accounts, answers, deliveries, leave, mailboxes, messages, prekeys, reports, reseals, reviewer,
-    rosters,
+    accounts, answers, deliveries, entries, group_messages, group_rosters, leave, mailboxes,
+    messages, prekeys, reports, reseals, reviewer, rosters,
 };
 
 /// Maximum time from the head of a request to its answer.
@@ -35,6 +35,10 @@ pub fn router(relay: Arc<Relay>) -> Router {
         .route("/v1/bundles", post(prekeys::bundles))
         .route("/v1/messages/{name}", post(messages::send))
         .route("/v1/reseals/{name}", post(reseals::send_again))
+        .route("/v1/groups/{group}", get(entries::fetch).put(entries::put))
+        .route("/v1/groups/{group}/rosters", post(group_rosters::fetch))
+        .route("/v1/groups/{group}/messages", post(group_messages::send))
+        .route("/v1/groups/{group}/leave", post(entries::leave))
         .route("/v1/deliveries", get(deliveries::connect))
         .route("/v1/reports", post(reports::submit))
         .route("/v1/reports/{id}", get(reports::state))

@@ -52,13 +52,25 @@ CREATE TABLE queue (
     number INTEGER NOT NULL,
     sender INTEGER NOT NULL REFERENCES account,
     epoch INTEGER NOT NULL,
-    stamped BLOB NOT NULL, -- a StampedEnvelope: the delivery's MAC is made when it is handed out
+    -- a StampedEnvelope, or the slot of a group message: the delivery's MAC is made when it is
+    -- handed out
+    stamped BLOB NOT NULL,
+    body INTEGER REFERENCES body, -- NULL if the message is not of a group
+    body_len INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (recipient, number)
 ) STRICT;
 CREATE INDEX queue_epoch ON queue (epoch);
+CREATE INDEX queue_body ON queue (body) WHERE body IS NOT NULL;
+
+-- A StampedGroup: what all devices get alike. It goes with the last of its rows in the queue.
+CREATE TABLE body (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    stamped BLOB NOT NULL
+) STRICT;
 
 -- Number and size of the queued messages of one sending account for one receiving device:
--- (recipient, sender). The totals are (recipient, 0) for all senders, and (0, 0) for all queues.
+-- (recipient, sender). The totals are (recipient, 0) for all senders, and (0, 0) for all queues. A
+-- body counts for each device, and once in the total of all.
 CREATE TABLE share (
     recipient INTEGER NOT NULL,
     sender INTEGER NOT NULL,
@@ -68,18 +80,26 @@ CREATE TABLE share (
 ) STRICT, WITHOUT ROWID;
 CREATE TRIGGER queue_grows AFTER INSERT ON queue BEGIN
     INSERT INTO share VALUES
-        (new.recipient, new.sender, 1, length(new.stamped)),
-        (new.recipient, 0, 1, length(new.stamped)),
+        (new.recipient, new.sender, 1, length(new.stamped) + new.body_len),
+        (new.recipient, 0, 1, length(new.stamped) + new.body_len),
         (0, 0, 1, length(new.stamped))
         ON CONFLICT DO UPDATE SET messages = messages + 1, bytes = bytes + excluded.bytes;
 END;
 CREATE TRIGGER queue_shrinks AFTER DELETE ON queue BEGIN
-    UPDATE share SET messages = messages - 1, bytes = bytes - length(old.stamped)
+    UPDATE share SET messages = messages - 1, bytes = bytes - length(old.stamped) - old.body_len
         WHERE recipient = old.recipient AND sender IN (old.sender, 0);
     UPDATE share SET messages = messages - 1, bytes = bytes - length(old.stamped)
         WHERE recipient = 0 AND sender = 0;
     DELETE FROM share
         WHERE recipient = old.recipient AND sender IN (old.sender, 0) AND messages = 0;
+    DELETE FROM body WHERE id = old.body AND NOT EXISTS (SELECT 1 FROM queue WHERE body = old.body);
+END;
+CREATE TRIGGER body_grows AFTER INSERT ON body BEGIN
+    INSERT INTO share VALUES (0, 0, 0, length(new.stamped))
+        ON CONFLICT DO UPDATE SET bytes = bytes + excluded.bytes;
+END;
+CREATE TRIGGER body_shrinks AFTER DELETE ON body BEGIN
+    UPDATE share SET bytes = bytes - length(old.stamped) WHERE recipient = 0 AND sender = 0;
 END;
 
 -- What is in the slots of mailboxes, for ten minutes. `owner` is "a:" and an address, or "d:" and
@@ -174,3 +194,36 @@ CREATE TABLE look (
 CREATE INDEX look_report ON look (report);
 CREATE TRIGGER look_stays BEFORE UPDATE ON look BEGIN SELECT RAISE(ABORT, 'the record of looks is final'); END;
 CREATE TRIGGER look_remains BEFORE DELETE ON look BEGIN SELECT RAISE(ABORT, 'the record of looks is final'); END;
+
+-- Groups. The times are apart from the log, because each message changes them.
+CREATE TABLE group_log (
+    id INTEGER PRIMARY KEY,
+    public_id BLOB NOT NULL UNIQUE, -- the group's id
+    log BLOB NOT NULL -- a GroupLog: newest state, its entry, authority chain, hashes of before
+) STRICT;
+CREATE TABLE group_time (
+    group_id INTEGER PRIMARY KEY REFERENCES group_log,
+    changed_ms INTEGER NOT NULL, -- accepted time of the newest entry or leave
+    newest_ms INTEGER NOT NULL -- the same, or of the newest message
+) STRICT;
+CREATE TABLE group_entry (
+    group_id INTEGER NOT NULL REFERENCES group_log,
+    version INTEGER NOT NULL,
+    entry BLOB NOT NULL,
+    accepted_at_ms INTEGER NOT NULL,
+    PRIMARY KEY (group_id, version)
+) STRICT;
+
+-- When an account was in a group, for the intake: from the entry that added it to the one that
+-- removed it. Who gets messages is in the signed state alone.
+CREATE TABLE member (
+    group_id INTEGER NOT NULL REFERENCES group_log,
+    account INTEGER NOT NULL REFERENCES account,
+    since INTEGER NOT NULL, -- version of the entry that added it
+    from_ms INTEGER NOT NULL,
+    until INTEGER, -- version of the entry that removed it; NULL until then
+    to_ms INTEGER,
+    left_ms INTEGER, -- when it left by itself; NULL until then
+    PRIMARY KEY (group_id, account, since)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX member_account ON member (account, group_id) WHERE until IS NULL;

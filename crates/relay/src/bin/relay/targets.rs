@@ -16,7 +16,7 @@ use crate::{devices, prekeys, rosters};
 
 /// How far the clocks of sender and relay may differ about whether a roster counts for its managers
 /// alone.
-const AGE_SLACK_MS: u64 = 2 * 86_400_000;
+pub const AGE_SLACK_MS: u64 = 2 * 86_400_000;
 
 /// The devices of sender and recipient.
 pub struct Targets {

@@ -91,6 +91,21 @@ fn content_as_json(context: &Context<'_>, content: &Content) -> Value {
             "application_kind": kind,
             "body": STANDARD.encode(body),
         }),
+        Content::Invitation { group, title } => json!({
+            "kind": "invitation",
+            "group": hex(group.as_bytes()),
+            "title": title,
+        }),
+        Content::Acceptance { group } => json!({
+            "kind": "acceptance",
+            "group": hex(group.as_bytes()),
+        }),
+        Content::GroupLeave => json!({ "kind": "group_leave" }),
+        Content::GroupProfile { title, picture } => json!({
+            "kind": "group_profile",
+            "title": title,
+            "picture": STANDARD.encode(picture),
+        }),
         Content::Unknown { kind, body } => json!({
             "kind": "unknown",
             "unknown_kind": kind,

@@ -85,6 +85,18 @@ fn what<'a>(context: &Context<'_>, message: &'a VerifiedMessage) -> (String, &'a
             let words = format!("content of the application's own kind, {len} bytes: ");
             (words, kind)
         }
+        Content::Invitation { title, .. } => {
+            ("invitation to a group with the title: ".to_owned(), title)
+        }
+        Content::Acceptance { .. } => ("acceptance of an invitation to a group".to_owned(), ""),
+        Content::GroupLeave => ("leaves the group".to_owned(), ""),
+        Content::GroupProfile { title, picture } => {
+            let len = picture.len();
+            (
+                format!("title of the group, with a picture of {len} bytes: "),
+                title,
+            )
+        }
         Content::Unknown { kind, body } => {
             let len = body.len();
             (format!("content of unknown kind {kind}, {len} bytes"), "")

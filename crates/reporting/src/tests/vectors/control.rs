@@ -20,11 +20,24 @@ fn tags_json(tags: &[FrankingTag]) -> Value {
     tags.iter().map(|tag| hex(tag.as_bytes())).collect()
 }
 
+fn group_of(input: Input<'_>) -> ConversationId {
+    ConversationId::from_bytes(input.get("group").array())
+}
+
 pub(super) fn seal_control(input: Input<'_>) -> Outcome {
     let bytes = |name: &str| input.optional(name).map(|value| value.bytes());
     let control = Control {
         delivered: tags_of(input, "delivered"), opened: tags_of(input, "opened"),
         roster: bytes("roster"), sync: bytes("sync").map(Zeroizing::new),
+        authority: input.optional("authority").map(|given| Box::new(AuthorityRecord {
+            seed: Zeroizing::new(given.get("seed").array()), group: group_of(given), version: given.get("version").number(),
+        })),
+        welcome: input.optional("welcome").map(|given| Box::new(WelcomeRecord {
+            group: group_of(given), version: given.get("version").number(), state_hash: given.get("state_hash").array(),
+        })),
+        state_wanted: input.optional("state_wanted").map(|given| StateWanted {
+            group: group_of(given), version: given.get("version").number(),
+        }),
     };
     let key = FrankingKey::from_bytes(input.get("franking_key").array());
     let sender = sender_of(input.get("sender"));
@@ -39,6 +52,13 @@ pub(super) fn open_control(input: Input<'_>) -> Outcome {
     Ok(json!({
         "delivered": tags_json(&opened.delivered), "opened": tags_json(&opened.opened),
         "roster": opened.roster.map(hex), "sync": opened.sync.map(|sync| hex(&*sync)),
+        "authority": opened.authority.map(|read| json!({
+            "seed": hex(*read.seed), "group": hex(read.group.as_bytes()), "version": read.version,
+        })),
+        "welcome": opened.welcome.map(|read| json!({
+            "group": hex(read.group.as_bytes()), "version": read.version, "state_hash": hex(read.state_hash),
+        })),
+        "state_wanted": opened.state_wanted.map(|read| json!({ "group": hex(read.group.as_bytes()), "version": read.version })),
     }))
 }
 
@@ -106,7 +126,7 @@ fn controls(file: &mut Vectors) {
     let input = |delivered: Value, opened: Value| json!({
         "franking_key": hex(KEY), "sender": { "account": "alice", "device": 1 },
         "conversation": hex(franking::conversation().as_bytes()), "delivered": delivered, "opened": opened,
-        "roster": null, "sync": null,
+        "roster": null, "sync": null, "authority": null, "welcome": null, "state_wanted": null,
     });
     let most = |count: u8| -> Value { (1..=count).map(tag).collect() };
     let sealed = file.passes("control", "one message arrived", "seal_control", input(json!([tag(9)]), json!([])));
@@ -121,6 +141,12 @@ fn controls(file: &mut Vectors) {
         let all = input(json!([tag(9)]), json!([tag(10)]));
         with(&with(&all, "roster", hex("roster")), "sync", hex("sync"))
     });
+    let group = hex([0x21; 32]);
+    file.passes("control-group", "all records about groups", "seal_control", {
+        let all = with(&input(json!([]), json!([])), "authority", json!({ "seed": hex([0x5e; 32]), "group": group, "version": 7 }));
+        let all = with(&all, "welcome", json!({ "group": group, "version": 8, "state_hash": hex([0x5d; 32]) }));
+        with(&all, "state_wanted", json!({ "group": group, "version": 9 }))
+    });
 
     let one = |kind| record(kind, &[9; 32]);
     let good = to_open(&one(1));
@@ -132,21 +158,24 @@ fn controls(file: &mut Vectors) {
         ("both", "both records", [one(1), one(2)].concat()),
         ("empty", "no record", vec![]),
         ("64", "a record of 64 tags, the most", record(1, &[9; 64 * 32])),
-        ("unknown", "records of unknown types, which are ignored", [record(0, b""), one(1), record(5, b"later"), record(0xffff, b"")].concat()),
+        ("unknown", "records of unknown types, which are ignored", [record(0, b""), one(1), record(8, b"later"), record(0xffff, b"")].concat()),
         ("roster", "a roster of one byte, the least", record(3, b"r")),
         ("roster-longest", "a roster of 2,048 bytes, the most", record(3, &[9; 2_048])),
         ("sync", "a sync record of one byte, the least", record(4, b"s")),
         ("sync-longest", "a sync record of 3,072 bytes, the most", record(4, &[9; 3_072])),
-        ("all", "all four records", [one(1), one(2), record(3, b"r"), record(4, b"s")].concat()),
-        ("longest", "4,096 bytes, the most, in a record of an unknown type", record(7, &[0; 4_092])),
+        ("all", "the first four records", [one(1), one(2), record(3, b"r"), record(4, b"s")].concat()),
+        ("authority", "the authority of a group", record(5, &[7; 72])),
+        ("welcome", "the state of a group that the recipient is in", record(6, &[7; 72])),
+        ("wanted", "a state that the sender lacks", record(7, &[7; 40])),
+        ("longest", "4,096 bytes, the most, in a record of an unknown type", record(8, &[0; 4_092])),
     ] {
         file.passes(&format!("open-control-{id}"), comment, "open_control", to_open(&control));
     }
     for (id, comment, control) in [
         ("descending", "the types descend", [one(2), one(1)].concat()),
         ("repeated", "a type twice", [one(1), one(1)].concat()),
-        ("unknown-repeated", "an unknown type twice", [record(5, b""), record(5, b"")].concat()),
-        ("unknown-first", "an unknown type before a lower one", [record(5, b""), one(2)].concat()),
+        ("unknown-repeated", "an unknown type twice", [record(8, b""), record(8, b"")].concat()),
+        ("unknown-first", "an unknown type before a lower one", [record(8, b""), one(2)].concat()),
         ("delivered-none", "a record without a tag", record(1, b"")),
         ("opened-none", "the other record without a tag", record(2, b"")),
         ("tag-31", "a tag of 31 bytes", record(1, &[9; 31])),
@@ -157,12 +186,19 @@ fn controls(file: &mut Vectors) {
         ("roster-twice", "two rosters", [record(3, b"r"), record(3, b"r")].concat()),
         ("sync-none", "a sync record of no bytes", record(4, b"")),
         ("sync-long", "a sync record of 3,073 bytes, one past the most", record(4, &[9; 3_073])),
+        ("authority-71", "an authority of 71 bytes", record(5, &[7; 71])),
+        ("authority-73", "an authority of 73 bytes", record(5, &[7; 73])),
+        ("authority-none", "an authority of no bytes", record(5, b"")),
+        ("welcome-71", "a welcome of 71 bytes", record(6, &[7; 71])),
+        ("welcome-73", "a welcome of 73 bytes", record(6, &[7; 73])),
+        ("wanted-39", "a wanted state of 39 bytes", record(7, &[7; 39])),
+        ("wanted-41", "a wanted state of 41 bytes", record(7, &[7; 41])),
         ("sync-before-roster", "the sync record before the roster", [record(4, b"s"), record(3, b"r")].concat()),
         ("cut-in-type", "cut within a type", [one(1), vec![0]].concat()),
         ("cut-in-length", "cut within a length", [one(1), vec![0, 2, 0]].concat()),
         ("cut", "the last byte is missing", one(1)[..35].to_vec()),
         ("extended", "a byte after the records", [one(1), vec![0x80]].concat()),
-        ("too-long", "4,097 bytes, one past the most", record(7, &[0; 4_093])),
+        ("too-long", "4,097 bytes, one past the most", record(8, &[0; 4_093])),
     ] {
         file.fails(&format!("control-{id}"), comment, "open_control", to_open(&control), 107);
     }

@@ -14,7 +14,9 @@ pub(super) fn later_versions(file: &mut Vectors) {
         let opening = message.opening((1 << message.parts.len()) - 1);
         file.passes(id, comment, "review_openings", input(&[message], &[opening]));
     };
-    passes("review-unknown-kind", "content of an unknown kind", &|p| p[1][0] = 6);
+    passes("review-unknown-kind", "content of an unknown kind", &|p| p[1][0] = 10);
+    passes("review-invitation", "an invitation to a group", &|p| p[1] = [&[6], &[0x21; 32][..], b"Chess"].concat());
+    passes("review-profile", "title and picture of a group", &|p| p[1] = b"\x09\x05ChessPNG".to_vec());
     passes("review-unknown-scheme", "an attachment of an unknown scheme", &|p| p.push(vec![1, 2, 3]));
     passes("review-extension", "an extension that is not critical", &|p| p[0].extend([0, 1, 0, 1, 7]));
     passes("review-critical", "an unknown critical extension", &|p| p[0].extend([0x80, 1, 0, 1, 7]));
@@ -45,4 +47,28 @@ pub(super) fn format_1(file: &mut Vectors) {
     let new = [Message::new(0x4b, franking::text("Hello, world"))];
     let input = with(&report_1(new[0].opening_1(0b11)), "claims", claims(&new, &Audience::Direct(account("bob"))));
     file.fails("review-report-1-format-2", "a message of format 02 in a report of version 01", "review_openings", input, 86);
+}
+
+/// What a message says, as vectors have it.
+pub(super) fn content_json(content: &Content) -> Value {
+    match content {
+        Content::Text(text) => json!({ "kind": "text", "text": text }),
+        Content::Edit { of, text } => {
+            json!({ "kind": "edit", "of": hex(of.as_bytes()), "text": text })
+        }
+        Content::Deletion { of } => json!({ "kind": "deletion", "of": hex(of.as_bytes()) }),
+        Content::Reaction { to, reaction } => {
+            json!({ "kind": "reaction", "to": hex(to.as_bytes()), "reaction": reaction })
+        }
+        Content::Application { kind, body } => {
+            json!({ "kind": "application", "type": kind, "body": hex(body) })
+        }
+        Content::Invitation { group, title } => json!({ "kind": "invitation", "group": hex(group.as_bytes()), "text": title }),
+        Content::Acceptance { group } => json!({ "kind": "acceptance", "group": hex(group.as_bytes()) }),
+        Content::GroupLeave => json!({ "kind": "leave" }),
+        Content::GroupProfile { title, picture } => json!({ "kind": "profile", "text": title, "picture": hex(picture) }),
+        Content::Unknown { kind, body } => {
+            json!({ "kind": "unknown", "number": kind, "body": hex(body) })
+        }
+    }
 }

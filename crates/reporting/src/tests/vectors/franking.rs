@@ -51,25 +51,6 @@ pub(super) fn header_json(header: &PayloadHeader) -> Value {
     })
 }
 
-fn content_json(content: &Content) -> Value {
-    match content {
-        Content::Text(text) => json!({ "kind": "text", "text": text }),
-        Content::Edit { of, text } => {
-            json!({ "kind": "edit", "of": hex(of.as_bytes()), "text": text })
-        }
-        Content::Deletion { of } => json!({ "kind": "deletion", "of": hex(of.as_bytes()) }),
-        Content::Reaction { to, reaction } => {
-            json!({ "kind": "reaction", "to": hex(to.as_bytes()), "reaction": reaction })
-        }
-        Content::Application { kind, body } => {
-            json!({ "kind": "application", "type": kind, "body": hex(body) })
-        }
-        Content::Unknown { kind, body } => {
-            json!({ "kind": "unknown", "number": kind, "body": hex(body) })
-        }
-    }
-}
-
 fn attachment_json(attachment: &Attachment) -> Value {
     match attachment {
         Attachment::WholeFile(file) => json!({
@@ -95,7 +76,7 @@ pub(super) fn open_payload(input: Input<'_>) -> Outcome {
     Ok(json!({
         "franking_key": hex(&franked.as_bytes()[..32]),
         "header": header_json(parsed.header()),
-        "content": content_json(parsed.content()),
+        "content": formats::content_json(parsed.content()),
         "attachments": parsed.attachments().iter().map(attachment_json).collect::<Vec<_>>(),
     }))
 }
@@ -192,6 +173,10 @@ fn franking() {
     file.finish();
 }
 
+fn group() -> ConversationId {
+    ConversationId::group(b"chess club")
+}
+
 fn passing(file: &mut Vectors) {
     let tag = |byte| FrankingTag::from_bytes([byte; 32]);
     let cases = [
@@ -204,7 +189,12 @@ fn passing(file: &mut Vectors) {
         ("deletion", "a deletion", parts(Content::Deletion { of: tag(0x22) }, vec![])),
         ("reaction", "a reaction of 64 bytes, the most", parts(Content::Reaction { to: tag(0x23), reaction: "x".repeat(64) }, vec![])),
         ("application", "an application's own content", parts(Content::Application { kind: "text/x-poll".into(), body: vec![0, 1, 2] }, vec![])),
-        ("unknown-kind", "content of kind 6, which is unknown: kept, and not shown", parts(Content::Unknown { kind: 6, body: b"later".into() }, vec![])),
+        ("invitation", "an invitation with a title of 255 bytes, the most", parts(Content::Invitation { group: group(), title: "x".repeat(255) }, vec![])),
+        ("acceptance", "the acceptance of an invitation", parts(Content::Acceptance { group: group() }, vec![])),
+        ("leave", "a message that the sender leaves", parts(Content::GroupLeave, vec![])),
+        ("profile", "a group's title, without a picture", parts(Content::GroupProfile { title: "Schach ☂".into(), picture: vec![] }, vec![])),
+        ("profile-longest", "a picture of 32,768 bytes, the most", parts(Content::GroupProfile { title: String::new(), picture: vec![0x47; 32_768] }, vec![])),
+        ("unknown-kind", "content of kind 10, which is unknown: kept, and not shown", parts(Content::Unknown { kind: 10, body: b"later".into() }, vec![])),
         ("unknown-kind-alone", "content of kind 255 and no more bytes", parts(Content::Unknown { kind: 255, body: vec![] }, vec![])),
         ("unknown-scheme", "an attachment of scheme 1, which is unknown, after one of scheme 0",
             [parts(Content::Text("x".into()), vec![attachment()]), vec![vec![1, 2, 3]]].concat()),
@@ -343,6 +333,16 @@ fn contents(file: &mut Vectors) {
     let cases = [
         ("content-empty", "content of no bytes", vec![]),
         ("text-not-utf8", "text that is not UTF-8", vec![1, 0xff]),
+        ("invitation-cut", "an invitation with a group of 31 bytes", [&[6][..], &[0x21; 31]].concat()),
+        ("invitation-not-utf8", "an invitation whose title is not UTF-8", [&[6][..], &[0x21; 32], &[0xff]].concat()),
+        ("invitation-256", "a title of 256 bytes, one past the most", [&[6][..], &[0x21; 32], &[b'x'; 256]].concat()),
+        ("acceptance-cut", "an acceptance with a group of 31 bytes", [&[7][..], &[0x21; 31]].concat()),
+        ("acceptance-extended", "a byte after the group of an acceptance", [&[7][..], &[0x21; 33]].concat()),
+        ("leave-extended", "a byte after the kind of a leave", vec![8, 0]),
+        ("profile-empty", "a profile without the length of its title", vec![9]),
+        ("profile-cut", "a title that is shorter than its length says", vec![9, 2, b'x']),
+        ("profile-not-utf8", "a group's title that is not UTF-8", vec![9, 1, 0xff]),
+        ("profile-picture-long", "a picture of 32,769 bytes, one past the most", [&[9, 0][..], &[0xc7; 32_769]].concat()),
         ("text-surrogate", "a surrogate in the text", vec![1, 0xed, 0xa0, 0x80]),
         ("edit-tag-cut", "an edit with 31 bytes of tag", edit(b"")[..32].to_vec()),
         ("edit-not-utf8", "an edit whose text is not UTF-8", edit(&[0xc0, 0x80])),

@@ -22,7 +22,9 @@ pub(super) fn accept_again(input: Input<'_>) -> Outcome {
     let posted = PostedReseal::decode(&input.get("posted").bytes()).map_err(refused)?;
     let (sender, keys) = (sender_of(input.get("sender")), stamp_keys_of(input)?);
     let now = Timestamp::from_millis(input.get("now_ms").number());
-    let accepted = posted.authenticate(&key(input), &sender, &keys, now).map_err(refused)?;
+    let members: Vec<AccountId> = input.list("members").into_iter().map(account_of).collect();
+    let is_member = |_: &ConversationId, account: &AccountId, _| members.contains(account);
+    let accepted = posted.authenticate_in_groups(&key(input), &sender, &keys, now, is_member).map_err(refused)?;
     Ok(json!({
         "franking_tag": hex(accepted.tag().as_bytes()), "target": sender_json(accepted.target()),
         "first_accepted_ms": accepted.first_accepted_at().as_millis(), "ciphertext": hex(accepted.ciphertext()),
@@ -49,7 +51,7 @@ fn to_accept(input: &Value) -> Value {
     let posted = post_again(Input::of(input)).unwrap();
     json!({
         "delivery_key": input["delivery_key"], "sender": input["sender"], "stamp_keys": stamp_keys(19_990),
-        "now_ms": input["posted_ms"], "posted": posted["posted"],
+        "now_ms": input["posted_ms"], "posted": posted["posted"], "members": [],
     })
 }
 
@@ -182,6 +184,15 @@ fn checks(file: &mut Vectors, good: &Value, input: &Value) {
     let (bob, noon) = (json!({ "direct": "bob" }), NOON.as_millis());
     let direct = hex(franking::conversation().as_bytes());
     let club = hex(ConversationId::group(b"chess club").as_bytes());
+    let in_group = claimed(alice.clone(), json!({ "group": club }), noon);
+    let in_group = with(&in_group, "members", json!(["alice", "bob"]));
+    file.passes("again-in-group", "a message to a group, for a device of a member", "accept_again", in_group.clone());
+    let longest = |len: usize| {
+        let claim = claim(alice.clone(), json!({ "group": club }), noon);
+        let posted = to_accept(&with(&claim, "ciphertext", hex(vec![0x47; len])));
+        with(&posted, "members", json!(["alice", "bob"]))
+    };
+    file.passes("again-in-group-longest", "a ciphertext of 75,775 bytes for a message to a group, the most", "accept_again", longest(75_775));
     all_fail(file, "accept_again", [
         ("again-too-early", "600,001 ms before the relay's clock, one past the most", with(good, "now_ms", hour + 600_001), 111),
         ("again-too-late", "600,001 ms after the relay's clock, one past the most", with(good, "now_ms", hour - 600_001), 111),
@@ -202,6 +213,13 @@ fn checks(file: &mut Vectors, good: &Value, input: &Value) {
         ("again-to-a-longer-own", "a target whose account begins like the author's", posted("target", json!({ "account": "alicea", "device": 2 })), 106),
         ("again-to-a-prefix", "a target whose account begins alike", posted("target", json!({ "account": "bo", "device": 8 })), 106),
         ("again-group", "a message to a group", claimed(alice.clone(), json!({ "group": club }), noon), 106),
+        ("again-group-other", "a message to a group that the target's account is not in", with(&in_group, "members", json!(["alice", "carol"])), 106),
+        ("again-group-author", "a message to a group that the author is not in any more", with(&in_group, "members", json!(["bob"])), 106),
+        ("again-group-to-oneself", "the author's own device, for a message to a group", {
+            let own = claimed_for(json!({ "group": club }), json!({ "account": "alice", "device": 1 }));
+            with(&own, "members", json!(["alice"]))
+        }, 106),
+        ("again-group-long", "a ciphertext of 75,776 bytes for a message to a group, one past the most", longest(75_776), 54),
         ("again-group-direct", "a group with the id of the direct conversation", claimed(alice, json!({ "group": direct }), noon), 106),
     ]);
 }

@@ -143,6 +143,10 @@ fn identifiers(file: &mut Vectors) {
     file.passes("direct-prefix", "lengths keep `ab`, `c` and `a`, `bc` apart", "conversation_direct", direct("ab", "c"));
     file.passes("group", "the conversation of a group", "conversation_group", json!({ "group_name": hex("chess club") }));
     file.passes("group-empty", "a group may be named by no bytes", "conversation_group", json!({ "group_name": "" }));
+    // `waxseal-roster` names a group by its first authority, here that of the seed 32 x 01.
+    let key = "8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c";
+    let name = hex("waxseal/1/roster/group-authority") + key;
+    file.passes("group-authority", "a group of waxseal-roster, by its first authority", "conversation_group", json!({ "group_name": name }));
 }
 
 fn keys(file: &mut Vectors) {

@@ -83,14 +83,14 @@ fn deliver(from: &mut Device, to: &mut Device, stamp_keys: &StampKeys, rng: &mut
         "drawn by {} to send",
         from.client.me().account.as_str()
     ));
-    let sent = from.client.send(&to.account(), "hi", NOW, rng).unwrap();
+    let sent = from.client.send(to.account(), "hi", NOW, rng).unwrap();
     let audience = Audience::Direct(to.account());
     let posted = PostedFanout::decode(&sent.envelope).unwrap();
     let posted = posted.authenticate(&from.key, from.client.me(), &audience, NOW);
     let posted = posted.unwrap();
     let claim = stamp_keys.stamp(&posted, NOW).unwrap();
     let receipt = Receipt::new(&claim, &from.key).encode();
-    from.client.confirm(&to.account(), &receipt).unwrap();
+    from.client.confirm(to.account(), &receipt).unwrap();
     let stamped = StampedEnvelope::fan_out(claim, posted).unwrap();
     let delivery = stamped[0].1.deliver(&to.key).encode();
     let received = to.client.receive(&delivery).unwrap();
@@ -129,14 +129,14 @@ fn clients_leave_nothing_behind() {
     rng.call("next delivery key of alice");
     alice.key = alice.client.renew_delivery_key(&mut rng).unwrap();
     alice.client.confirm_delivery_key(&alice.key, NOW).unwrap();
-    let messages = bob.client.messages(&alice.account(), None, 10);
+    let messages = bob.client.messages(alice.account(), None, 10);
     let messages = messages.unwrap().items;
     let shown = messages
         .iter()
         .map(|message| (*message.id(), Disclosure::Whole));
     let draft = bob
         .client
-        .draft_report(&alice.account(), Reason::Spam, shown)
+        .draft_report(alice.account(), Reason::Spam, shown)
         .unwrap();
     rng.call("drawn to report");
     bob.client

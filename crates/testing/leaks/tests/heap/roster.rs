@@ -1,6 +1,7 @@
-//! Account keys, recovery secrets and link codes leave nothing in memory.
+//! Account keys, recovery secrets, link codes and seeds of groups leave nothing in memory.
 
 use waxseal_leaks::secrets::Recorder;
+use waxseal_roster::group::{AuthoritySeed, GroupId, GroupLog, GroupOp, Role};
 use waxseal_roster::{AccountKeyPair, LinkCode, RecoverySecret};
 
 use super::{HEAP, assert_gone};
@@ -47,5 +48,24 @@ fn the_secret_of_a_link_code_is_gone_after_drop() {
     assert_eq!(scanned.secret(), code.secret());
     assert!(!secrets.sweep(&HEAP, from).is_empty());
     drop((code, text, read, scanned));
+    assert_gone(&secrets, from);
+}
+
+#[test]
+fn the_seed_of_a_groups_authority_is_gone_after_drop() {
+    let from = HEAP.used();
+    let mut rng = Recorder::new("seed of an authority", 3);
+    let seed = AuthoritySeed::generate(&mut rng);
+    let secrets = rng.drawn();
+    let key = RecoverySecret::from_bytes(&[1; 32]).key_pair().public();
+    let add = |account| [GroupOp::add(account, Role::Admin, key)];
+    let first = seed.create_group("alice", &add("alice"), 0).unwrap();
+    let mut log = GroupLog::first(&first, &GroupId::of_authority(&seed.public())).unwrap();
+    let sent = Box::new(seed.to_bytes());
+    let received = AuthoritySeed::of_state(&sent, log.state()).unwrap();
+    let entry = received.sign_entry(log.state(), "alice", &add("bob"), None, 0);
+    log.take(&entry.unwrap()).unwrap();
+    assert!(!secrets.sweep(&HEAP, from).is_empty());
+    drop((seed, sent, received));
     assert_gone(&secrets, from);
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use waxseal::errors::{ReceiveError, RetargetError, SendError};
 use waxseal::reporting::relay::StampedEnvelope;
-use waxseal::{Advice, DeviceAddress, Message, Outgoing, Received, WantedBundles};
+use waxseal::{AccountId, Advice, DeviceAddress, Message, Outgoing, Received, WantedBundles};
 
 use super::{Fate, Household, Item, MOST_DEVICES, Written};
 use crate::PostRefused;
@@ -82,7 +82,7 @@ impl Household {
                 self.confirm(who, outgoing, &receipt, fate);
             }
             Err(PostRefused::Mismatch) => {
-                let (me, to) = (self.address(who), &outgoing.recipient);
+                let (me, to) = (self.address(who), recipient_of(outgoing));
                 let mismatch = self.provider.mismatch(&me, to, &outgoing.envelope);
                 let (now, rng) = (self.provider.now, &mut self.provider.rng);
                 let client = &mut self.members[who].client;
@@ -109,7 +109,7 @@ impl Household {
         who: usize,
         outgoing: &Outgoing,
     ) -> Result<(Vec<(DeviceAddress, StampedEnvelope)>, Vec<u8>), PostRefused> {
-        let (me, to) = (self.address(who), &outgoing.recipient);
+        let (me, to) = (self.address(who), recipient_of(outgoing));
         self.provider.fan_out(&me, to, &outgoing.envelope)
     }
 
@@ -134,7 +134,7 @@ impl Household {
     fn confirm(&mut self, who: usize, outgoing: &Outgoing, receipt: &[u8], fate: Fate) {
         if fate != Fate::AnswerLost {
             let client = &mut self.members[who].client;
-            client.confirm(&outgoing.recipient, receipt).unwrap();
+            client.confirm(&outgoing.to, receipt).unwrap();
         }
     }
 
@@ -152,8 +152,9 @@ impl Household {
     ) {
         let me = self.address(who);
         let mut listed = self.provider.devices(&me.account);
-        if outgoing.recipient != me.account {
-            listed.extend(self.provider.devices(&outgoing.recipient));
+        let recipient = recipient_of(outgoing);
+        if *recipient != me.account {
+            listed.extend(self.provider.devices(recipient));
         }
         let listed: BTreeSet<_> = listed.into_iter().filter(|device| *device != me).collect();
         let targets: BTreeSet<_> = stamped.iter().map(|(device, _)| device.clone()).collect();
@@ -287,4 +288,8 @@ impl Household {
             "shown twice on one device"
         );
     }
+}
+
+fn recipient_of(outgoing: &Outgoing) -> &AccountId {
+    outgoing.to.account().expect("a direct message")
 }

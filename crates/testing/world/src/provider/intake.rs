@@ -6,6 +6,8 @@ use waxseal::reporting::reporter::Report;
 use waxseal::reporting::reviewer::{VerifiedReport, review};
 use waxseal::reporting::vault::{ModerationKeyPair, Unseal, UnsealError, Vault};
 
+use waxseal::GroupId;
+
 use super::Provider;
 
 /// The id under which the intake accepts every report: the queue never holds two.
@@ -63,8 +65,11 @@ impl Provider {
             .iter()
             .map(|nullifier| self.reported.contains(nullifier))
             .collect();
-        // There are no groups, so no account is a member of one.
-        let members = vec![false; examined.memberships().len()];
+        let members = examined.memberships().into_iter().map(|asked| {
+            let group = GroupId::from_bytes(*asked.group.as_bytes());
+            self.is_member_at(&group, &asked.member.account, asked.at)
+        });
+        let members: Vec<_> = members.collect();
         Ok(examined.accept(REPORT_ID, &known, &members)?)
     }
 

@@ -1,15 +1,15 @@
 //! Messages: stamped once, and delivered to each device.
 
 use waxseal::errors::ReceiveError;
-use waxseal::reporting::Audience;
 use waxseal::reporting::relay::{
     AuthenticFanout, Envelope, PostError, PostedFanout, PostedReseal, Receipt, ResealError,
     StampedEnvelope, next_accepted_at,
 };
 use waxseal::reporting::sender::{Fanout, RosterStamp};
+use waxseal::reporting::{Audience, ConversationId};
 use waxseal::{
-    AccountId, Client, DeviceAddress, DeviceId, Draft, FrankingTag, Mismatch, Received, Store,
-    Timestamp,
+    AccountId, Client, DeviceAddress, DeviceId, Draft, FrankingTag, GroupId, Mismatch, Received,
+    Store, Timestamp,
 };
 
 use super::Provider;
@@ -222,7 +222,11 @@ impl Provider {
     ) -> Result<(StampedEnvelope, Vec<u8>), ResealError> {
         let posted = PostedReseal::decode(posted).unwrap();
         let key = &self.keys[from];
-        let reseal = posted.authenticate(key, from, &self.stamp_keys, self.now)?;
+        let is_member = |group: &ConversationId, account: &AccountId, at: Timestamp| {
+            self.is_member_at(&GroupId::from_bytes(*group.as_bytes()), account, at)
+        };
+        let (keys, now) = (&self.stamp_keys, self.now);
+        let reseal = posted.authenticate_in_groups(key, from, keys, now, is_member)?;
         if !self.is_listed(reseal.target()) {
             return Err(ResealError::OtherTarget);
         }
@@ -248,7 +252,7 @@ impl Provider {
         others.collect()
     }
 
-    fn next_accepted_at(&self, from: &DeviceAddress) -> Timestamp {
+    pub(super) fn next_accepted_at(&self, from: &DeviceAddress) -> Timestamp {
         let mut last = self.last_accepted.lock().unwrap();
         let accepted_at = next_accepted_at(self.now, last.get(from).copied());
         last.insert(from.clone(), accepted_at);

@@ -1,9 +1,9 @@
-//! Seeds of the target `roster`: genuine delegations, rosters and link codes, and scripts.
+//! Seeds of the target `roster`: genuine delegations, rosters, link codes and groups, and scripts.
 
 use waxseal_roster::{LinkBundle, LinkCode, Pinned, RecoverySecret};
 
 use super::Seeds;
-use crate::targets::roster::{Device, KEY, NAME, first};
+use crate::targets::roster::{Device, KEY, NAME, first, groups};
 
 pub(super) fn roster(seeds: &mut Seeds) {
     let mut add = |name: &str, kind: u8, bytes: &[u8]| {
@@ -48,5 +48,28 @@ pub(super) fn roster(seeds: &mut Seeds) {
         "thief-swap",
         7,
         &[0, 2, 0, 3, 1, 3, 7, 9, 30, 3, 0, 2, 3, 1, 1],
+    );
+    let (log, entries) = groups::book();
+    add("group-state", 8, &log.state().encode());
+    for (number, entry) in (1..).zip(&entries) {
+        add(&format!("group-entry-{number}"), 9, &entry.encode());
+    }
+    add("group-chain", 10, &log.authority_chain().encode());
+    add("group-log", 11, &log.encode());
+    // A member joins, an admin is removed, and the authority changes; then old entries come back.
+    add(
+        "group-admin",
+        12,
+        &[
+            0, 4, 0, 7, 0, 0, 1, 3, 0, 4, 9, 0, 7, 0, 0, 5, 1, 0, 5, 4, 0,
+        ],
+    );
+    // Entries with a changed byte that the authority signs, of each field.
+    add(
+        "group-spoiled",
+        12,
+        &[
+            6, 40, 2, 6, 50, 2, 6, 75, 1, 6, 82, 0, 6, 90, 2, 6, 118, 2, 3, 0, 0, 7, 3, 0, 6, 40, 7,
+        ],
     );
 }

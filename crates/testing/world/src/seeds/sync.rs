@@ -39,15 +39,18 @@ fn items() -> Vec<Entry> {
             is_blocked: true,
         },
         Fact::Read {
-            peer: peer.clone(),
+            conversation: (&peer).into(),
             up_to: Position::new(NOW, &id),
         },
         Fact::MessageDeleted {
-            peer: peer.clone(),
+            conversation: (&peer).into(),
             id,
             at: NOW,
         },
-        Fact::ConversationDeleted { peer, until: NOW },
+        Fact::ConversationDeleted {
+            conversation: peer.into(),
+            until: NOW,
+        },
         setting(b"dark"),
         setting(b"light"),
     ];

@@ -13,8 +13,8 @@ use waxseal_reporting::recipient::{
     open_unstamped,
 };
 use waxseal_reporting::relay::{
-    Claim, Delivery, DeliveryKey, Envelope, PostedFanout, PostedReseal, Receipt, StampKeys,
-    StampedEnvelope,
+    Claim, Delivery, DeliveryKey, Envelope, GroupSlot, PostedFanout, PostedGroup, PostedReseal,
+    Receipt, StampKeys, StampedEnvelope, StampedGroup,
 };
 use waxseal_reporting::reporter::{ModerationPublicKey, Report};
 use waxseal_reporting::reviewer::review;
@@ -27,6 +27,7 @@ use waxseal_reporting::{AccountId, Audience, DeviceAddress, FrankingTag};
 use crate::{NOW, Provider, address, rng};
 
 mod fanout;
+mod group;
 
 /// Asserts that a decoded value encodes to the same bytes again.
 macro_rules! one_encoding {
@@ -181,7 +182,7 @@ pub fn reporting_decode(input: &[u8]) {
     let Some((kind, bytes)) = input.split_first() else {
         return;
     };
-    match kind % 21 {
+    match kind % 25 {
         0 => one_encoding!(bytes, Envelope::decode(bytes), envelope => envelope.encode()),
         1 => one_encoding!(bytes, Delivery::decode(bytes), delivery => delivery.encode()),
         2 => one_encoding!(bytes, Receipt::decode(bytes), receipt => receipt.encode()),
@@ -228,7 +229,11 @@ pub fn reporting_decode(input: &[u8]) {
         }
         18 => control(bytes),
         19 => drop(PostedFanout::decode(bytes)),
-        _ => fanout::fanout(bytes),
+        20 => fanout::fanout(bytes),
+        21 => drop(PostedGroup::decode(bytes)),
+        22 => one_encoding!(bytes, StampedGroup::decode(bytes), stamped => stamped.encode()),
+        23 => one_encoding!(bytes, GroupSlot::decode(bytes), slot => slot.encode()),
+        _ => group::group(bytes),
     }
 }
 

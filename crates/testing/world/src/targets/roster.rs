@@ -1,8 +1,10 @@
-//! Runs the decoders of `waxseal-roster` on any bytes, and a peer that gets rosters of a thief who
-//! has a manager's key.
+//! Runs the decoders of `waxseal-roster` on any bytes, a peer that gets rosters of a thief who has
+//! a manager's key, and a member of a group that gets entries of a dishonest admin.
 //!
 //! Asserts that nothing panics, that each value has one encoding, that an id stands for one device
 //! within an epoch, and that the account can always be recovered.
+
+pub(crate) mod groups;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -67,12 +69,14 @@ macro_rules! one_encoding {
     };
 }
 
-/// Runs a decoder, or a script of a thief. The first byte of the input chooses which.
+use one_encoding;
+
+/// Runs a decoder, or a script of a thief or admin. The first byte of the input chooses which.
 pub fn roster(input: &[u8]) {
     let Some((kind, bytes)) = input.split_first() else {
         return;
     };
-    match kind % 8 {
+    match kind % 13 {
         0 => one_encoding!(bytes, SignedDelegation::decode(bytes), signed => signed.encode()),
         1 => one_encoding!(bytes, SignedRoster::decode(bytes), signed => {
             let encoded = signed.encode();
@@ -103,7 +107,12 @@ pub fn roster(input: &[u8]) {
                 assert!(same, "the words have a second meaning");
             }
         }
-        _ => thief(bytes),
+        7 => thief(bytes),
+        8 => groups::state(bytes),
+        9 => groups::entry(bytes),
+        10 => groups::chain(bytes),
+        11 => groups::log(bytes),
+        _ => groups::admin(bytes),
     }
 }
 

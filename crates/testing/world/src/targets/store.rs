@@ -230,7 +230,7 @@ pub(super) fn use_client<S: Store>(mut client: Client<S>, prepared: &Prepared) {
     }
     let later = Timestamp::from_millis(u64::MAX);
     for due in client.due(None, 100, later).unwrap_or_default().items {
-        let _ = client.delete_message(&due.peer, &due.id);
+        let _ = client.delete_message(&due.conversation, &due.id);
     }
     let _ = client.delete_conversation(&alice);
     for peer in [&alice, &carol] {

@@ -31,12 +31,14 @@ impl World {
         }
         match received {
             Ok(Received::Message {
+                conversation,
                 from,
                 message,
                 sent_time_agrees,
                 from_removed_device,
             }) => {
                 assert!(!from_removed_device, "no device is removed");
+                assert_eq!(conversation, from);
                 let from = self.index_of(&from);
                 let sent = &mut self.sent[number];
                 assert_eq!(number_of(message.text()), number);

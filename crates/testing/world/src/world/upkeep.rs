@@ -56,7 +56,7 @@ impl World {
 
     /// Posts what the client sealed, for the first time or again.
     fn post(&mut self, who: usize, outgoing: Outgoing, is_repeat: bool) {
-        let to = self.index_of(&outgoing.recipient);
+        let to = self.index_of(outgoing.to.account().unwrap());
         let id = outgoing.id;
         let number = self
             .sent

@@ -54,7 +54,7 @@ impl Upgraded {
         let (alice_id, bob_id) = (account("alice"), account("bob"));
         let now = self.provider.now;
         let outbox = self.alice.outbox(None, 10, now).unwrap().items;
-        let sent = outbox.iter().find(|sent| sent.recipient == bob_id);
+        let sent = outbox.iter().find(|sent| sent.to == bob_id);
         let sent = sent.unwrap().clone();
         let is_01 = self.golden.folder.ends_with("01");
         assert_eq!(sent.id.as_bytes().to_vec() != self.old_id(), is_01);

@@ -161,14 +161,19 @@ fn assert_converted(store: MemoryStore) {
     ));
 
     // A message that arrived before the conversion is recognised. The next write moves its record.
-    let index = client.index(&account(3), &tag()).unwrap().unwrap();
+    let index = client.index(&account(3).into(), &tag()).unwrap().unwrap();
     assert_eq!(index.ordinal, Some(3));
     client.delete_message(&account(3), &tag()).unwrap();
-    let index = client.index(&account(3), &tag()).unwrap().unwrap();
+    let index = client.index(&account(3).into(), &tag()).unwrap().unwrap();
     assert_eq!(index.ordinal, None);
     let earlier = client.get(&keys::earlier_index(&account(3), &tag()));
     assert!(earlier.unwrap().is_none());
-    assert!(client.index(&account(PEERS), &tag()).unwrap().is_none());
+    assert!(
+        client
+            .index(&account(PEERS).into(), &tag())
+            .unwrap()
+            .is_none()
+    );
 }
 
 #[test]

@@ -1,13 +1,12 @@
 //! Deletes the rows of a history, a batch for each transaction.
 
-use waxseal_reporting::AccountId;
-
 use super::delete_indexed;
 use crate::client::page::number_of;
 use crate::client::{Client, keys};
+use crate::conversation::Conversation;
 use crate::error::StateError;
-use crate::records::{self, MessageRecord, OutboxRecord};
-use crate::store::{Cursor, Listed, Store, Transaction};
+use crate::records::{self, GroupOfRecord, MessageRecord, OutboxRecord, UpkeepRecord};
+use crate::store::{Cursor, Listed, Store, Table, Transaction};
 
 /// Rows that one transaction deletes, whose values are short.
 const ROWS_AT_ONCE: usize = 256;
@@ -19,14 +18,14 @@ impl<S: Store> Client<S> {
     /// Deletes messages by the records of where they are, and these records.
     pub(super) fn delete_indices(
         &self,
-        peer: &AccountId,
+        conversation: &Conversation,
         transaction: &mut Transaction,
     ) -> Result<(), StateError<S::Error>> {
-        let table = keys::indices(peer);
+        let table = keys::indices(conversation);
         for Listed { cursor, value } in self.first_rows(&table, ROWS_AT_ONCE)? {
             let index = value.and_then(|value| records::decode(&value));
             if let Some(index) = index {
-                delete_indexed(transaction, peer, &index);
+                delete_indexed(transaction, conversation, &index);
             }
             transaction.delete_at(table.clone(), cursor);
         }
@@ -36,14 +35,14 @@ impl<S: Store> Client<S> {
     /// Deletes messages whose records of where they are were damaged, or are at their earlier keys.
     pub(super) fn delete_messages(
         &self,
-        peer: &AccountId,
+        conversation: &Conversation,
         transaction: &mut Transaction,
     ) -> Result<(), StateError<S::Error>> {
-        let table = keys::messages(peer);
+        let table = keys::messages(conversation);
         for Listed { cursor, value } in self.first_rows(&table, LONG_ROWS_AT_ONCE)? {
             let message: Option<MessageRecord> = value.and_then(|value| records::decode(&value));
             if let Some(message) = message.and_then(|message| self.message_of(message)) {
-                if self.has_earlier {
+                if let (true, Some(peer)) = (self.has_earlier, conversation.account()) {
                     transaction.delete(keys::earlier_index(peer, message.id()));
                 }
                 transaction.delete(keys::own_sent(message.id()));
@@ -54,20 +53,20 @@ impl<S: Store> Client<S> {
         Ok(())
     }
 
-    /// Deletes what waits for the peer in the outbox.
+    /// Deletes what of the conversation waits in the outbox.
     pub(super) fn delete_envelopes(
         &self,
-        peer: &AccountId,
+        conversation: &Conversation,
         transaction: &mut Transaction,
     ) -> Result<(), StateError<S::Error>> {
         let (table, mut after): (_, Option<Cursor>) = (keys::outbox(), None);
         while transaction.changes().is_empty() {
             let page = self.page(&table, after.as_ref(), LONG_ROWS_AT_ONCE, |at, bytes| {
                 let entry: OutboxRecord = records::decode(bytes)?;
-                Some((number_of(at)?, entry.recipient))
+                Some((number_of(at)?, entry.conversation()))
             })?;
-            for (number, recipient) in page.items {
-                if recipient == peer.as_str() {
+            for (number, named) in page.items {
+                if named.as_ref() == Some(conversation) {
                     transaction.delete(keys::envelope(number));
                 }
             }
@@ -77,5 +76,66 @@ impl<S: Store> Client<S> {
             }
         }
         Ok(())
+    }
+
+    /// Deletes what of the conversation is still to be said, a batch of rows at a time. Of a group,
+    /// that is only what waits for a session: the rest is forgotten account by account, when its
+    /// turn comes and the message is not there any more.
+    pub(in crate::client) fn delete_upkeep(
+        &self,
+        conversation: &Conversation,
+        transaction: &mut Transaction,
+    ) -> Result<(), StateError<S::Error>> {
+        let table = keys::all_held(conversation);
+        for row in self.first_rows(&table, ROWS_AT_ONCE)? {
+            transaction.delete_at(table.clone(), row.cursor);
+        }
+        let Some(peer) = conversation.account() else {
+            return Ok(());
+        };
+        let mut has_others = false;
+        for table in [
+            keys::all_unopened(peer),
+            keys::all_asked(peer),
+            keys::all_awaited(peer),
+            keys::receipts(peer),
+        ] {
+            has_others |= self.delete_direct(&table, transaction)?;
+        }
+        let record: Option<UpkeepRecord> = self.readable(&keys::upkeep(peer))?;
+        if record.is_some() && !has_others {
+            transaction.delete(keys::upkeep(peer));
+        }
+        Ok(())
+    }
+
+    /// Deletes rows that are not about messages to groups: a batch of them. Returns whether others
+    /// are left, or may be.
+    fn delete_direct(
+        &self,
+        table: &Table,
+        transaction: &mut Transaction,
+    ) -> Result<bool, StateError<S::Error>> {
+        let (mut after, mut has_others): (Option<Cursor>, _) = (None, false);
+        loop {
+            let rows = self.store.list(table, after.as_ref(), ROWS_AT_ONCE);
+            let rows = rows.map_err(StateError::Store)?;
+            let is_full = rows.len() >= ROWS_AT_ONCE;
+            after = rows.last().map(|row| row.cursor.clone());
+            let mut is_any_deleted = false;
+            for Listed { cursor, value } in rows {
+                let record: Option<GroupOfRecord> = value.and_then(|value| records::decode(&value));
+                match record.is_some_and(|record| !record.group.is_empty()) {
+                    true => has_others = true,
+                    false => {
+                        transaction.delete_at(table.clone(), cursor);
+                        is_any_deleted = true;
+                    }
+                }
+            }
+            if is_any_deleted || after.is_none() {
+                return Ok(has_others || is_full);
+            }
+        }
     }
 }

@@ -80,7 +80,8 @@ impl<S: Store> Client<S> {
             return;
         }
         // A peer whose history is being deleted is not cached before the deletion is finished.
-        if let (Ok(false), Ok(Some(peer))) = (self.is_deleting(account), self.read_peer(account)) {
+        let is_deleting = self.is_deleting(&account.into());
+        if let (Ok(false), Ok(Some(peer))) = (is_deleting, self.read_peer(account)) {
             self.keep_peer(account, peer);
         }
     }

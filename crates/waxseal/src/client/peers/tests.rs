@@ -42,12 +42,12 @@ fn a_peer_whose_history_is_being_deleted_is_not_cached() {
     let mut client = Client::open(client.into_store()).unwrap();
     let me = account("me");
     let mut mark = Transaction::default();
-    mark.put(keys::deletion(&me), vec![0].into());
+    mark.put(keys::deletion(&me.clone().into()), vec![0].into());
     client.commit(mark).unwrap();
     client.cache_peer(&me);
     assert!(!client.is_cached(&me));
     let mut none = Transaction::default();
-    none.delete(keys::deletion(&me));
+    none.delete(keys::deletion(&me.clone().into()));
     client.commit(none).unwrap();
     client.cache_peer(&me);
     assert!(client.is_cached(&me));
@@ -141,7 +141,7 @@ fn opening_a_store_deletes_the_earlier_sessions_of_peers_that_stay_silent() {
             .unwrap()
             .unwrap();
         assert!(device.sessions.is_empty() && device.skipped_len == 0);
-        let numbering = client.numbering(peer).unwrap().unwrap();
+        let numbering = client.numbering(&peer.into()).unwrap().unwrap();
         assert_eq!((numbering.next_sequence, device.identity.len()), (5, 64));
     }
     assert!(client.has_session(&damaged).is_err());
@@ -201,7 +201,7 @@ fn a_peer_whose_sessions_have_an_earlier_version_has_none_and_its_pages_go() {
     let bytes = client.get(&keys::device(&peer, BEFORE)).unwrap().unwrap();
     let record: DeviceRecord = records::decode(&bytes).unwrap();
     assert!(record.sessions.is_empty() && record.skipped_len == 0);
-    let numbering = client.numbering(&peer).unwrap().unwrap();
+    let numbering = client.numbering(&(&peer).into()).unwrap().unwrap();
     assert_eq!((numbering.next_sequence, record.next_sequence), (5, 5));
     // The first write deleted the pages of the earlier version, so a second one has nothing left to
     // delete.

@@ -3,13 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use waxseal_core::limits::IDENTITY_KEY_LEN;
-use waxseal_core::{PreKeys, ReplayMemory};
-use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
+use waxseal_core::{PeerChains, PreKeys, ReplayMemory};
+use waxseal_reporting::{AccountId, DeviceAddress, FrankingTag, Timestamp};
+use waxseal_roster::group::GroupId;
 
+use super::{Arrival, MAX_BATCH_LEN, Received};
+use crate::client::group::put_peer_chains;
 use crate::client::peers::Peer;
 use crate::client::prekeys::put_prekeys;
 use crate::client::{Client, keys};
-use crate::error::StateError;
+use crate::conversation::Conversation;
+use crate::error::{ReceiveError, StateError};
 use crate::records::{ConversationRecord, MessageRecord, UnopenedRecord, UpkeepRecord};
 use crate::store::{Store, Transaction};
 
@@ -20,42 +24,61 @@ use crate::store::{Store, Transaction};
 #[derive(Default)]
 pub(in crate::client) struct Batch {
     pub(in crate::client) transaction: Transaction,
-    pub(super) peers: BTreeMap<AccountId, InBatch>,
+    pub(in crate::client) peers: BTreeMap<AccountId, InBatch>,
     /// The accounts to which something is still to be said, since this batch or before.
     pub(in crate::client) upkeeps: BTreeMap<AccountId, UpkeepRecord>,
     /// The deliveries of this batch that did not open.
     pub(in crate::client) unopened: BTreeMap<(AccountId, [u8; 32]), UnopenedRecord>,
     /// The sent messages of which a peer told something.
-    pub(super) told: BTreeMap<(AccountId, [u8; 32]), MessageRecord>,
+    pub(in crate::client) told: BTreeMap<(Conversation, [u8; 32]), MessageRecord>,
     /// Whether messages are opened and dropped.
-    pub(super) skips: bool,
-    pub(super) received: BTreeSet<(AccountId, [u8; 32])>,
-    pub(super) prekeys: Option<PreKeys>,
+    pub(in crate::client) skips: bool,
+    pub(in crate::client) received: BTreeSet<(Conversation, [u8; 32])>,
+    pub(in crate::client) prekeys: Option<PreKeys>,
     /// The replay memories of the senders' identities.
-    pub(super) memories: BTreeMap<[u8; IDENTITY_KEY_LEN], ReplayMemory>,
+    pub(in crate::client) memories: BTreeMap<[u8; IDENTITY_KEY_LEN], ReplayMemory>,
     /// The rows of due messages that are written.
-    pub(super) due: BTreeSet<u64>,
+    pub(in crate::client) due: BTreeSet<u64>,
+    /// The numbering of the groups' conversations.
+    pub(in crate::client) numberings: BTreeMap<GroupId, ConversationRecord>,
+    /// The chains of devices in groups.
+    pub(in crate::client) chains: BTreeMap<(GroupId, DeviceAddress), PeerChains>,
+    /// What a delivery that is not taken leaves to be noted, although it changed something in this
+    /// batch. The batch is then dropped, and made again without the delivery.
+    pub(in crate::client) spoiled: Option<Spoiled>,
     /// The newest time at which the provider accepted a message of this batch, in milliseconds.
-    pub(super) newest_accepted_ms: u64,
+    pub(in crate::client) newest_accepted_ms: u64,
     /// The newest time at which a message of this batch was sent, in milliseconds.
-    pub(super) newest_sent_ms: u64,
+    pub(in crate::client) newest_sent_ms: u64,
+}
+
+/// What is noted of a delivery that opened and is not taken.
+pub(in crate::client) enum Spoiled {
+    /// Nothing.
+    Nothing,
+    /// That it did not open, so that its author can be asked for it.
+    Unopened(Arrival),
+    /// That the group may have news.
+    News(GroupId),
+    /// That this member goes by another state of the group.
+    Split(GroupId, AccountId),
 }
 
 pub(in crate::client) struct InBatch {
-    pub(super) peer: Peer,
-    pub(super) is_changed: bool,
+    pub(in crate::client) peer: Peer,
+    pub(in crate::client) is_changed: bool,
 }
 
 impl Batch {
-    pub(super) fn note_accepted(&mut self, accepted_ms: u64) {
+    pub(in crate::client) fn note_accepted(&mut self, accepted_ms: u64) {
         self.newest_accepted_ms = self.newest_accepted_ms.max(accepted_ms);
     }
 
-    pub(super) fn note_sent(&mut self, sent_ms: u64) {
+    pub(in crate::client) fn note_sent(&mut self, sent_ms: u64) {
         self.newest_sent_ms = self.newest_sent_ms.max(sent_ms);
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::client) fn len(&self) -> usize {
         let lens = self.peers.values().map(|one| one.peer.len());
         lens.fold(0, usize::saturating_add)
     }
@@ -75,10 +98,11 @@ impl Batch {
 
     pub(in crate::client) fn told(
         &self,
-        peer: &AccountId,
+        conversation: &Conversation,
         id: &FrankingTag,
     ) -> Option<MessageRecord> {
-        self.told.get(&(peer.clone(), *id.as_bytes())).cloned()
+        let name = (conversation.clone(), *id.as_bytes());
+        self.told.get(&name).cloned()
     }
 
     /// Notes that a message of this device arrived, which was accepted at this time. The peer's
@@ -102,17 +126,55 @@ impl Batch {
 
     pub(in crate::client) fn put_told(
         &mut self,
-        peer: &AccountId,
+        conversation: &Conversation,
         id: FrankingTag,
         message: MessageRecord,
     ) {
-        self.told.insert((peer.clone(), *id.as_bytes()), message);
+        let name = (conversation.clone(), *id.as_bytes());
+        self.told.insert(name, message);
     }
 }
 
 impl<S: Store> Client<S> {
+    /// Receives deliveries in their order, and commits nothing.
+    #[expect(
+        clippy::type_complexity,
+        reason = "a result for each delivery, and one for the store"
+    )]
+    pub(super) fn receive_batch(
+        &mut self,
+        deliveries: &[&[u8]],
+        skips: bool,
+    ) -> Result<(Batch, Vec<Result<Received, ReceiveError<S::Error>>>), StateError<S::Error>> {
+        let mut batch = Batch {
+            skips,
+            ..Batch::default()
+        };
+        let mut results = Vec::with_capacity(deliveries.len());
+        for delivery in deliveries {
+            let result = match self.receive_into(&mut batch, delivery) {
+                Err(ReceiveError::State(StateError::Store(error))) => {
+                    return Err(StateError::Store(error));
+                }
+                result => result,
+            };
+            let is_end = match &result {
+                Ok(received) => received.ends_batch(),
+                Err(error) => matches!(error, ReceiveError::GroupNews { .. }),
+            };
+            results.push(result);
+            if is_end || batch.spoiled.is_some() || batch.len() > MAX_BATCH_LEN {
+                break;
+            }
+        }
+        Ok((batch, results))
+    }
+
     /// Persists before a message is shown and its delivery acknowledged.
-    pub(super) fn commit_batch(&mut self, mut batch: Batch) -> Result<(), StateError<S::Error>> {
+    pub(in crate::client) fn commit_batch(
+        &mut self,
+        mut batch: Batch,
+    ) -> Result<(), StateError<S::Error>> {
         self.put_times(&mut batch)?;
         for (account, one) in &mut batch.peers {
             if one.is_changed {
@@ -125,8 +187,15 @@ impl<S: Store> Client<S> {
         for (account, record) in &batch.upkeeps {
             batch.transaction.put_record(keys::upkeep(account), record);
         }
-        for ((account, _), message) in &batch.told {
-            batch.transaction.put_message(account, message);
+        for (group, numbering) in &batch.numberings {
+            let key = keys::conversation(&group.into());
+            batch.transaction.put_record(key, numbering);
+        }
+        for ((group, device), chains) in &batch.chains {
+            put_peer_chains(group, device, chains, &mut batch.transaction);
+        }
+        for ((conversation, _), message) in &batch.told {
+            batch.transaction.put_message(conversation, message);
         }
         for memory in batch.memories.values().filter(|memory| memory.is_changed()) {
             if let Some(sender) = memory.sender() {

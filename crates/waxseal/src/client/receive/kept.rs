@@ -46,8 +46,12 @@ impl<S: Store> Client<S> {
         let sent_time_agrees = opened.sent_time_agrees();
         let message = self.store_opened(batch, arrival, from_removed_device, opened)?;
         self.note_delivered(batch, &arrival.with, &arrival.id)?;
+        if !from_removed_device {
+            self.take_group_content(batch, arrival, message.content())?;
+        }
         Ok(Received::Message {
-            from: arrival.with.clone(),
+            conversation: arrival.conversation(),
+            from: arrival.sender.account.clone(),
             message: Box::new(message),
             sent_time_agrees,
             from_removed_device,
@@ -67,8 +71,11 @@ impl<S: Store> Client<S> {
             // The user wrote to it, unless a thief did.
             peer.conversation.is_accepted |= !from_removed_device;
         }
+        if !from_removed_device {
+            self.take_group_content(batch, arrival, message.content())?;
+        }
         Ok(Received::Sent {
-            to: arrival.with.clone(),
+            to: arrival.conversation(),
             message: Box::new(message),
         })
     }
@@ -81,11 +88,12 @@ impl<S: Store> Client<S> {
         opened: OpenedMessage,
     ) -> Result<Message, ReceiveError<S::Error>> {
         let (with, id) = (&arrival.with, &arrival.id);
+        let conversation = &arrival.conversation();
         batch.note_sent(opened.header().sent_at.as_millis().min(arrival.accepted_ms));
         let due = self.put_due(
             &mut batch.transaction,
             &mut batch.due,
-            with,
+            conversation,
             opened.evidence(),
         )?;
         let Some(InBatch { peer, .. }) = batch.peers.get_mut(with) else {
@@ -101,7 +109,7 @@ impl<S: Store> Client<S> {
             due,
             ..IndexRecord::default()
         };
-        self.put_index(&mut batch.transaction, with, *id, &index);
+        self.put_index(&mut batch.transaction, conversation, *id, &index);
         let (content, attachments, evidence) = opened.into_parts();
         let state = MessageState::Stamped(take_secret_bytes(evidence.encode()));
         let record = MessageRecord {
@@ -110,7 +118,7 @@ impl<S: Store> Client<S> {
             from_removed_device,
             ..MessageRecord::default()
         };
-        batch.transaction.put_message(with, &record);
+        batch.transaction.put_message(conversation, &record);
         let message = Message::stamped(ordinal, content, attachments, evidence, &self.me);
         Ok(message.with_removed_device(from_removed_device))
     }
@@ -126,7 +134,15 @@ impl<S: Store> Client<S> {
         if let Some(roster) = &control.roster {
             self.take_told_roster(batch, arrival, roster)?;
         }
-        // What an own device tells a peer is for the peer.
+        // What it tells of a group is for all devices that get it.
+        let group = match skips {
+            true => None,
+            false => self.take_group_control(batch, arrival, control)?,
+        };
+        // What else an own device tells a peer is for the peer.
+        if let (true, Some(group)) = (arrival.is_own, &group) {
+            return Ok(group.clone());
+        }
         if arrival.is_own {
             return match &control.sync {
                 Some(sync) => Ok(self.take_sync(batch, arrival, sync)?),
@@ -135,9 +151,10 @@ impl<S: Store> Client<S> {
         }
         let receipts = self.take_receipts(batch, arrival, control)?;
         // They come once: without them, what arrived would count as lost.
-        Ok(match skips {
-            true => arrival.skipped(),
-            false => receipts,
+        Ok(match (skips, group) {
+            (true, _) => arrival.skipped(),
+            (false, Some(group)) => group,
+            (false, None) => receipts,
         })
     }
 

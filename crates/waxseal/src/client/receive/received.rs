@@ -1,11 +1,14 @@
 //! What a delivery contained.
 
+use waxseal_reporting::message::Content;
 use waxseal_reporting::{AccountId, DeviceId, FrankingTag};
+use waxseal_roster::group::GroupId;
 
 #[cfg(doc)]
 use crate::client::Client;
 use crate::client::history::Message;
 use crate::client::synced::Synced;
+use crate::conversation::Conversation;
 
 /// What a delivery contained. In all cases the delivery may now be acknowledged to the provider.
 #[derive(Clone, Debug)]
@@ -13,6 +16,8 @@ use crate::client::synced::Synced;
 pub enum Received {
     /// A message that arrived for the first time. It is stored, with the evidence for a report.
     Message {
+        /// The conversation that the message is in.
+        conversation: Conversation,
         /// The account that sent the message.
         from: AccountId,
         /// The message, as it is now stored.
@@ -28,8 +33,8 @@ pub enum Received {
     /// evidence for a report. If that device was [removed](Message::is_from_removed_device), a
     /// thief may have written it.
     Sent {
-        /// The account that the message was sent to.
-        to: AccountId,
+        /// The conversation that the message was sent to.
+        to: Conversation,
         /// The message, as it is now stored.
         message: Box<Message>,
     },
@@ -41,8 +46,8 @@ pub enum Received {
     /// This also happens if the application was stopped after the message was stored and before it
     /// was shown. So if [`Client::message`] has the message and the display does not, show it.
     Duplicate {
-        /// The peer of the conversation that the message is in.
-        from: AccountId,
+        /// The conversation that the message is in.
+        conversation: Conversation,
         /// The message's identifier.
         id: FrankingTag,
     },
@@ -52,19 +57,21 @@ pub enum Received {
     Refused {
         /// The account that could not open them.
         from: AccountId,
-        /// The messages that will be sealed again. Empty if there is nothing to do.
-        again: Vec<FrankingTag>,
-        /// The messages that were sealed again often enough. They now count as not delivered.
-        not_delivered: Vec<FrankingTag>,
+        /// The messages that will be sealed again, each with its conversation. Empty if there is
+        /// nothing to do.
+        again: Vec<(Conversation, FrankingTag)>,
+        /// The messages that were sealed again often enough, each with its conversation. They now
+        /// count as not delivered.
+        not_delivered: Vec<(Conversation, FrankingTag)>,
     },
     /// A peer told which messages of this device arrived, and which were shown.
     Receipts {
         /// The account that tells it.
         from: AccountId,
-        /// The messages that the peer's device opened and stored.
-        delivered: Vec<FrankingTag>,
-        /// The messages that were shown to the peer.
-        opened: Vec<FrankingTag>,
+        /// The messages that the peer's device opened and stored, each with its conversation.
+        delivered: Vec<(Conversation, FrankingTag)>,
+        /// The messages that were shown to the peer, each with its conversation.
+        opened: Vec<(Conversation, FrankingTag)>,
     },
     /// Another device of this account told something that all of them share. It is stored, and
     /// carried out.
@@ -74,11 +81,19 @@ pub enum Received {
         /// What is new here. Empty if nothing is.
         changes: Vec<Synced>,
     },
+    /// A device told something about a group: that this account is in it, that it changed, or its
+    /// key. Call [`Client::upkeep`], which says what to fetch.
+    Group {
+        /// The account that tells it.
+        from: AccountId,
+        /// The group.
+        group: GroupId,
+    },
     /// A message that was opened and dropped: by [`Client::skip`], because the sender is
     /// [blocked](Client::block), or because another device of this account told it to someone else.
     Skipped {
-        /// The peer of the conversation that the message is in.
-        from: AccountId,
+        /// The conversation that the message is in.
+        conversation: Conversation,
         /// The message's identifier.
         id: FrankingTag,
     },
@@ -88,9 +103,26 @@ impl Received {
     /// Whether no further delivery may be received in the same transaction, because what this one
     /// changed is read from the store.
     pub(super) fn ends_batch(&self) -> bool {
-        matches!(
-            self,
-            Self::Refused { .. } | Self::Receipts { .. } | Self::Synced { .. }
-        )
+        match self {
+            Self::Refused { .. }
+            | Self::Receipts { .. }
+            | Self::Synced { .. }
+            | Self::Group { .. } => true,
+            Self::Message { message, .. } | Self::Sent { message, .. } => {
+                is_about_group(message.content())
+            }
+            Self::Duplicate { .. } | Self::Skipped { .. } => false,
+        }
     }
+}
+
+/// Whether a message changes what is kept of a group.
+fn is_about_group(content: &Content) -> bool {
+    matches!(
+        content,
+        Content::Invitation { .. }
+            | Content::Acceptance { .. }
+            | Content::GroupLeave
+            | Content::GroupProfile { .. }
+    )
 }

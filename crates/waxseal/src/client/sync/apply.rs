@@ -10,6 +10,7 @@ use crate::client::delete::delete_indexed;
 use crate::client::notices::Kind;
 use crate::client::peers::Peer;
 use crate::client::{Client, keys};
+use crate::conversation::Conversation;
 use crate::error::StateError;
 use crate::records::IndexRecord;
 use crate::store::{Store, Transaction};
@@ -49,9 +50,10 @@ impl<S: Store> Client<S> {
     fn apply(&mut self, subject: &[u8]) -> Result<(), StateError<S::Error>> {
         let item = self.look(|client| client.item(subject))?;
         match item.map(|item| item.fact) {
-            Some(Fact::ConversationDeleted { peer, until }) => {
-                self.apply_deletion(&peer, until, subject)
-            }
+            Some(Fact::ConversationDeleted {
+                conversation,
+                until,
+            }) => self.apply_deletion(&conversation, until, subject),
             fact => self.run(|client| {
                 let mut transaction = Transaction::default();
                 transaction.delete(keys::item_to_apply(subject));
@@ -68,12 +70,12 @@ impl<S: Store> Client<S> {
                         account,
                         is_blocked,
                     }) => return client.apply_block(account, *is_blocked, transaction),
-                    Some(Fact::MessageDeleted { peer, id, .. })
-                        if !client.delete_message_in(&mut transaction, peer, id)? =>
-                    {
+                    Some(Fact::MessageDeleted {
+                        conversation, id, ..
+                    }) if !client.delete_message_in(&mut transaction, conversation, id)? => {
                         // When it comes, it is known as one that was deleted.
                         let nowhere = IndexRecord::default();
-                        client.put_index(&mut transaction, peer, *id, &nowhere);
+                        client.put_index(&mut transaction, conversation, *id, &nowhere);
                     }
                     _ => {}
                 }
@@ -151,13 +153,14 @@ impl<S: Store> Client<S> {
     /// there are no later ones, and else one after the other.
     fn apply_deletion(
         &mut self,
-        peer: &AccountId,
+        conversation: &Conversation,
         until: Timestamp,
         subject: &[u8],
     ) -> Result<(), StateError<S::Error>> {
         let mut after = None;
         let is_whole = loop {
-            let page = self.look(|client| client.read_messages(peer, after, MESSAGES_AT_ONCE))?;
+            let page =
+                self.look(|client| client.read_messages(conversation, after, MESSAGES_AT_ONCE))?;
             // One that waits for its receipt is later, too.
             let mut times = page.items.iter().map(super::super::Message::accepted_at);
             if times.any(|at| at.is_none_or(|at| at > until)) {
@@ -169,7 +172,7 @@ impl<S: Store> Client<S> {
             }
         };
         if is_whole {
-            self.delete_conversation(peer)?;
+            self.delete_conversation(conversation)?;
         }
         let mut after = None;
         loop {
@@ -177,14 +180,17 @@ impl<S: Store> Client<S> {
                 break;
             }
             after = self.run(|client| {
-                let page = client.read_messages(peer, after, MESSAGES_AT_ONCE)?;
+                let page = client.read_messages(conversation, after, MESSAGES_AT_ONCE)?;
                 let mut transaction = Transaction::default();
                 for message in &page.items {
                     if message.accepted_at().is_some_and(|at| at <= until) {
-                        let index = client.search(peer, message.id())?.unwrap_or_default();
-                        delete_indexed(&mut transaction, peer, &index);
+                        let index = client
+                            .search(conversation, message.id())?
+                            .unwrap_or_default();
+                        client.note_given_up(conversation, index.outbox, &mut transaction)?;
+                        delete_indexed(&mut transaction, conversation, &index);
                         let nowhere = IndexRecord::default();
-                        client.put_index(&mut transaction, peer, *message.id(), &nowhere);
+                        client.put_index(&mut transaction, conversation, *message.id(), &nowhere);
                     }
                 }
                 if !transaction.changes().is_empty() {
@@ -207,9 +213,9 @@ impl<S: Store> Client<S> {
 /// The deletion of a conversation that counts, to know which messages of a history not to take.
 pub(super) fn deleted_until<S: Store>(
     client: &Client<S>,
-    peer: &AccountId,
+    conversation: &Conversation,
 ) -> Result<Option<Timestamp>, StateError<S::Error>> {
-    let item = client.item(&subjects::conversation(peer))?;
+    let item = client.item(&subjects::conversation(conversation))?;
     Ok(item.and_then(|item| match item.fact {
         Fact::ConversationDeleted { until, .. } => Some(until),
         _ => None,

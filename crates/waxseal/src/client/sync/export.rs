@@ -7,6 +7,7 @@ use waxseal_reporting::{AccountId, DeviceId, Timestamp};
 use super::{cursor_bytes, cursor_of};
 use crate::client::page::number_of;
 use crate::client::{Client, keys};
+use crate::conversation::Conversation;
 use crate::error::{HistoryError, StateError};
 use crate::records::{
     self, ConversationRecord, ExportRecord, MessageRecord, MessageState, PositionRecord,
@@ -268,8 +269,9 @@ impl<S: Store> Client<S> {
                 continue;
             };
             let after = at.ordinal.map(Cursor::Number);
-            let table = keys::messages(&peer);
-            let page = match self.is_deleting(&peer)? {
+            let conversation = Conversation::from(&peer);
+            let table = keys::messages(&conversation);
+            let page = match self.is_deleting(&conversation)? {
                 true => Default::default(),
                 false => self.page(&table, after.as_ref(), MESSAGES_AT_ONCE, |at, bytes| {
                     Some((number_of(at)?, self.exported(bytes)))

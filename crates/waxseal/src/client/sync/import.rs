@@ -227,10 +227,11 @@ impl<S: Store> Client<S> {
                 Err(StateError::Damaged(_)) => return Ok(Given::Refused),
                 known => known?,
             };
-            let until = deleted_until(self, peer)?;
+            let until = deleted_until(self, &peer.into())?;
             taking.peers.insert(peer.clone(), (known, until));
         }
-        let is_known = !taking.tags.insert(*tag.as_bytes()) || self.index(peer, &tag)?.is_some();
+        let is_known =
+            !taking.tags.insert(*tag.as_bytes()) || self.index(&peer.into(), &tag)?.is_some();
         let Some((known, until)) = taking.peers.get_mut(peer) else {
             return Ok(Given::Refused); // it was inserted above
         };
@@ -257,13 +258,13 @@ impl<S: Store> Client<S> {
         };
         *last = (*last).max(accepted_ms);
         let (transaction, due) = (&mut taking.transaction, &mut taking.due);
-        let due = self.put_due(transaction, due, peer, evidence)?;
+        let due = self.put_due(transaction, due, &peer.into(), evidence)?;
         let index = IndexRecord {
             ordinal: Some(ordinal),
             due,
             ..IndexRecord::default()
         };
-        self.put_index(transaction, peer, tag, &index);
+        self.put_index(transaction, &peer.into(), tag, &index);
         let told = |value: u64| if message.is_sent { value } else { 0 };
         let record = MessageRecord {
             ordinal,
@@ -273,7 +274,7 @@ impl<S: Store> Client<S> {
             not_delivered: u32::try_from(told(message.not_delivered.into())).unwrap_or_default(),
             ..MessageRecord::default()
         };
-        transaction.put_message(peer, &record);
+        transaction.put_message(&peer.into(), &record);
         Ok(Given::Taken)
     }
 }

@@ -123,11 +123,11 @@ fn chk342_what_was_read_or_deleted_is_not_later_than_the_record_that_says_so() {
         let at = Timestamp::from_millis(NOW.as_millis() + ahead_ms);
         for fact in [
             Fact::Read {
-                peer: peer.clone(),
+                conversation: (&peer).into(),
                 up_to: Position::new(at, &id),
             },
             Fact::ConversationDeleted {
-                peer: peer.clone(),
+                conversation: (&peer).into(),
                 until: at,
             },
         ] {

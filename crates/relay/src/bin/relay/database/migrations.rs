@@ -2,7 +2,7 @@
 
 /// The changes from each version of the schema to the next, from version 1 on. `schema.sql` is the
 /// newest version.
-pub const MIGRATIONS: [&str; 11] = [
+pub const MIGRATIONS: [&str; 12] = [
     // Messages of format 01 in the queue are dropped: no recipient accepts them any more.
     "DELETE FROM queue;
      ALTER TABLE queue RENAME COLUMN delivery TO stamped;
@@ -211,4 +211,65 @@ pub const MIGRATIONS: [&str; 11] = [
     "CREATE INDEX device_removed ON device (number) WHERE number < 0;",
     // A device leaves by itself.
     "ALTER TABLE device ADD COLUMN has_left INTEGER NOT NULL DEFAULT 0;",
+    // Groups: messages to them have one body for many devices.
+    "ALTER TABLE queue ADD COLUMN body INTEGER REFERENCES body;
+     ALTER TABLE queue ADD COLUMN body_len INTEGER NOT NULL DEFAULT 0;
+     CREATE INDEX queue_body ON queue (body) WHERE body IS NOT NULL;
+     CREATE TABLE body (
+         id INTEGER PRIMARY KEY AUTOINCREMENT,
+         stamped BLOB NOT NULL
+     ) STRICT;
+     DROP TRIGGER queue_grows;
+     DROP TRIGGER queue_shrinks;
+     CREATE TRIGGER queue_grows AFTER INSERT ON queue BEGIN
+         INSERT INTO share VALUES
+             (new.recipient, new.sender, 1, length(new.stamped) + new.body_len),
+             (new.recipient, 0, 1, length(new.stamped) + new.body_len),
+             (0, 0, 1, length(new.stamped))
+             ON CONFLICT DO UPDATE SET messages = messages + 1, bytes = bytes + excluded.bytes;
+     END;
+     CREATE TRIGGER queue_shrinks AFTER DELETE ON queue BEGIN
+         UPDATE share SET messages = messages - 1, bytes = bytes - length(old.stamped) - old.body_len
+             WHERE recipient = old.recipient AND sender IN (old.sender, 0);
+         UPDATE share SET messages = messages - 1, bytes = bytes - length(old.stamped)
+             WHERE recipient = 0 AND sender = 0;
+         DELETE FROM share
+             WHERE recipient = old.recipient AND sender IN (old.sender, 0) AND messages = 0;
+         DELETE FROM body WHERE id = old.body AND NOT EXISTS (SELECT 1 FROM queue WHERE body = old.body);
+     END;
+     CREATE TRIGGER body_grows AFTER INSERT ON body BEGIN
+         INSERT INTO share VALUES (0, 0, 0, length(new.stamped))
+             ON CONFLICT DO UPDATE SET bytes = bytes + excluded.bytes;
+     END;
+     CREATE TRIGGER body_shrinks AFTER DELETE ON body BEGIN
+         UPDATE share SET bytes = bytes - length(old.stamped) WHERE recipient = 0 AND sender = 0;
+     END;
+     CREATE TABLE group_log (
+         id INTEGER PRIMARY KEY,
+         public_id BLOB NOT NULL UNIQUE,
+         log BLOB NOT NULL
+     ) STRICT;
+     CREATE TABLE group_time (
+         group_id INTEGER PRIMARY KEY REFERENCES group_log,
+         changed_ms INTEGER NOT NULL,
+         newest_ms INTEGER NOT NULL
+     ) STRICT;
+     CREATE TABLE group_entry (
+         group_id INTEGER NOT NULL REFERENCES group_log,
+         version INTEGER NOT NULL,
+         entry BLOB NOT NULL,
+         accepted_at_ms INTEGER NOT NULL,
+         PRIMARY KEY (group_id, version)
+     ) STRICT;
+     CREATE TABLE member (
+         group_id INTEGER NOT NULL REFERENCES group_log,
+         account INTEGER NOT NULL REFERENCES account,
+         since INTEGER NOT NULL,
+         from_ms INTEGER NOT NULL,
+         until INTEGER,
+         to_ms INTEGER,
+         left_ms INTEGER,
+         PRIMARY KEY (group_id, account, since)
+     ) STRICT, WITHOUT ROWID;
+     CREATE INDEX member_account ON member (account, group_id) WHERE until IS NULL;",
 ];

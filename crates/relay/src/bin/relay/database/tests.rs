@@ -391,11 +391,12 @@ async fn deleting_a_delivery_takes_no_longer_with_many_senders_and_recipients() 
                      SELECT i, 'a' || i FROM n;
                  INSERT INTO device (id, account, number, identity)
                      SELECT id, id, 1, x'' FROM account;
-                 INSERT INTO queue VALUES (1, 1, 2, 1, x'00');",
+                 INSERT INTO queue (recipient, number, sender, epoch, stamped)
+                     VALUES (1, 1, 2, 1, x'00');",
             )?;
             let alone = steps_to_delete(db, 1);
             db.execute_batch(
-                "INSERT INTO queue SELECT r.id, s.id, s.id, 1, x'00'
+                "INSERT INTO queue (recipient, number, sender, epoch, stamped) SELECT r.id, s.id, s.id, 1, x'00'
                      FROM account r JOIN account s WHERE r.id < 20;",
             )?;
             let among_many = steps_to_delete(db, 2);

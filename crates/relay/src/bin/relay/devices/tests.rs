@@ -18,7 +18,7 @@ async fn a_long_queue_of_a_removed_device_is_out_of_reach_at_once_and_deleted_li
     let (row, account) = (bob.id, bob.account);
     let fill = relay.database.run(move |db| {
         db.prepare(
-            "INSERT INTO queue WITH RECURSIVE n(i) AS
+            "INSERT INTO queue (recipient, number, sender, epoch, stamped) WITH RECURSIVE n(i) AS
                  (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)
              SELECT ?1, i, sender, epoch, stamped FROM queue, n WHERE recipient = ?1",
         )?

@@ -89,7 +89,11 @@ fn chk342_nothing_is_shared_about_the_own_account() {
     assert!(waiting > 0);
     let peer = account("alice");
     let until = NOW;
-    let deleted = Fact::ConversationDeleted { peer, until };
+    let conversation = peer.into();
+    let deleted = Fact::ConversationDeleted {
+        conversation,
+        until,
+    };
     let told = net.told(&mut laptop, &mut phone, &[item(9, deleted)]);
     assert!(told.is_empty());
     assert_eq!(phone.outbox(None, 9, NOW).unwrap().items.len(), waiting);

@@ -1,0 +1,159 @@
+//! Messages to groups: stamped once, without being read, with one body for all devices.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use rusqlite::Connection;
+use waxseal_interface::{ErrorCode, GroupMismatch};
+use waxseal_reporting::ConversationId;
+use waxseal_reporting::relay::{
+    AuthenticGroup, Claim, PostError, PostedGroup, StampKeys, StampedGroup, TargetedGroup,
+};
+use waxseal_reporting::sender::GroupStamp;
+
+use crate::entries::{check_account_key, news};
+use crate::errors::Refusal;
+use crate::extract::{BinaryBody, Caller, GroupInPath, Mark};
+use crate::group_targets::Members;
+use crate::groups::Group;
+use crate::limits::MAX_GROUP_MESSAGE_LEN;
+use crate::members;
+use crate::messages::{Accepted, accept, clock_differs};
+use crate::queue::{self, bodies};
+use crate::state::{Device, Relay};
+
+pub async fn send(
+    State(relay): State<Arc<Relay>>,
+    caller: Caller,
+    GroupInPath(group): GroupInPath,
+    Mark(mark): Mark,
+    BinaryBody(posted): BinaryBody<MAX_GROUP_MESSAGE_LEN>,
+) -> Result<Response, Refusal> {
+    let sender = caller.device;
+    let posted = PostedGroup::decode(&posted).map_err(|_| ErrorCode::Malformed)?;
+    if *posted.group() != group {
+        return Err(ErrorCode::Malformed.into());
+    }
+    // A token alone stamps nothing and gets no news: the device must ask for this stamp now.
+    let authentic = posted.authenticate(&sender.delivery_key, &sender.me, relay.now());
+    let authentic = authentic.map_err(|error| match error {
+        PostError::ClockDiffers => clock_differs(&relay),
+        _ => ErrorCode::NotFromDevice.into(),
+    })?;
+    relay
+        .limits
+        .targets(&sender.me.account, authentic.slots())?;
+    let (from, shared) = (sender.clone(), relay.clone());
+    accept(&relay, &sender, mark, move |db, keys, _| {
+        take(db, &shared, keys, &from, &group, authentic)
+    })
+    .await
+}
+
+/// Checks a message against the newest state of its group, stamps it, and queues its slots.
+fn take(
+    db: &Connection,
+    relay: &Relay,
+    keys: &StampKeys,
+    from: &Device,
+    id: &ConversationId,
+    authentic: AuthenticGroup,
+) -> Result<Accepted, Refusal> {
+    let mut group = Group::find(db, id)?.ok_or(ErrorCode::NoGroup)?;
+    // CHK-475: the sender is a member that has not left, and may write.
+    members::check(db, &group, from.account, &from.me.account)?;
+    check_account_key(db, from, &group.log)?;
+    if !group.log.state().may_write(from.me.account.as_str()) {
+        return Err(ErrorCode::MayNotWrite.into());
+    }
+    let known = Members::read(db, &group, from)?;
+    let Some(fitting) = known.of_message(&authentic, relay.now())? else {
+        return Err(mismatch(
+            db,
+            relay,
+            from,
+            &group,
+            id,
+            known,
+            *authentic.stamp(),
+        ));
+    };
+    let targeted = authentic.for_targets(fitting.devices, &fitting.digest);
+    let targeted = targeted.map_err(|error| Refusal::internal(&error))?;
+    let at = queue::next_accepted_at(db, from.id, group.clock(relay.now()))?;
+    let claim = keys.stamp_group(&targeted, at);
+    let claim = claim.map_err(|error| Refusal::internal(&error))?;
+    let to = fan_out(db, from, &known, claim.clone(), targeted)?;
+    group.keep_message(db, relay.now(), at)?;
+    Ok(Accepted::Stamped(claim, to))
+}
+
+/// The refusal of a message for other devices, with what its sender lacks.
+fn mismatch(
+    db: &Connection,
+    relay: &Relay,
+    from: &Device,
+    group: &Group,
+    id: &ConversationId,
+    known: Members<'_>,
+    stamp: GroupStamp,
+) -> Refusal {
+    let state = group.log.state();
+    // If the sender has another state of the newest version, that version's entry is news too.
+    let is_other = stamp.version == state.version() && stamp.state_hash != state.hash();
+    let after = stamp.version.saturating_sub(u64::from(is_other));
+    let news = relay
+        .limits
+        .group_news(&from.me.account)
+        .and_then(|()| news(db, from, id, group, after));
+    let (rosters, left) = known.claims();
+    match news {
+        Ok(news) => Refusal {
+            group_mismatch: Some(Box::new(GroupMismatch {
+                news,
+                rosters,
+                left,
+            })),
+            ..ErrorCode::GroupMismatch.into()
+        },
+        Err(refusal) => refusal,
+    }
+}
+
+/// Stores the body of a stamped message once, and queues a slot for each device. Returns the rows
+/// of the devices. A device whose queue is full gets nothing and is told later, unless no device
+/// has room.
+fn fan_out(
+    db: &Connection,
+    from: &Device,
+    known: &Members<'_>,
+    claim: Claim,
+    targeted: TargetedGroup,
+) -> Result<Vec<i64>, Refusal> {
+    let at_ms = claim.context().accepted_at.as_millis();
+    let stamped = StampedGroup::fan_out(claim, targeted);
+    let (stamped, slots) = stamped.map_err(|error| Refusal::internal(&error))?;
+    let body = bodies::keep(db, &stamped)?;
+    let (mut to, mut full) = (Vec::with_capacity(slots.len()), None);
+    for (device, slot) in slots {
+        let Some(row) = known.row(&device) else {
+            continue; // it left
+        };
+        match bodies::push(db, from.account, row, &slot, &body) {
+            Ok(()) => to.push(row),
+            Err(refusal) if refusal.code == ErrorCode::QueueFull => {
+                queue::lose(db, row, at_ms, at_ms)?;
+                full = Some(refusal);
+            }
+            Err(refusal) => return Err(refusal),
+        }
+    }
+    if to.is_empty() {
+        bodies::drop_unused(db, &body)?;
+    }
+    match full {
+        Some(refusal) if to.is_empty() => Err(refusal),
+        _ => Ok(to),
+    }
+}

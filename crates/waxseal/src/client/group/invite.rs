@@ -1,0 +1,265 @@
+//! Invitations: nobody is in a group before accepting. Invitation and acceptance are messages, so
+//! both can be reported.
+
+use rand_core::CryptoRng;
+use waxseal_reporting::message::Content;
+use waxseal_reporting::{AccountId, ConversationId, Timestamp};
+use waxseal_roster::AccountKey;
+use waxseal_roster::group::GroupId;
+
+use super::ops::Edit;
+use super::{Group, GroupStanding};
+use crate::client::page::Page;
+use crate::client::peers::Peer;
+use crate::client::receive::{Arrival, Batch};
+use crate::client::send::{Draft, Outgoing};
+use crate::client::{Client, keys};
+use crate::error::{EditGroupError, InviteError, StateError};
+use crate::records::{self, InvitedRecord};
+use crate::store::{Cursor, Store};
+
+/// How many accounts that invite this one to a group are remembered.
+const MAX_INVITERS: usize = 8;
+
+/// How many changes of a group wait.
+const MAX_QUEUED: usize = 1_024;
+
+/// Maximum length of a title, in bytes.
+const MAX_TITLE_LEN: usize = 255;
+
+impl<S: Store> Client<S> {
+    /// Invites an account to a group, by a direct message. When the account accepts, the entry that
+    /// adds it is among the [pending ones](Self::pending_entries).
+    ///
+    /// There must be a session with the account, as for [`send`](Self::send). The account is added
+    /// under the account key that is pinned here: compare [safety
+    /// numbers](Self::safety_number) first, if it matters.
+    ///
+    /// # Errors
+    /// [`EditGroupError::NotAdmin`] if this account is no admin, [`EditGroupError::NoChange`] if
+    /// the other one is a member.
+    pub fn invite(
+        &mut self,
+        group: &GroupId,
+        account: &AccountId,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Outgoing, InviteError<S::Error>> {
+        let title = self.run(|client| {
+            let editing = client.take_editing(group)?.ok_or(EditGroupError::NoGroup)?;
+            let editing = client.check_admin(editing)?;
+            if editing.group.standing() == GroupStanding::New {
+                return Err(EditGroupError::NotPosted);
+            }
+            let state = editing.state().ok_or(EditGroupError::NoGroup)?;
+            if state.is_member(account.as_str()) {
+                return Err(EditGroupError::NoChange);
+            }
+            Ok(editing.group.record.title.clone())
+        })?;
+        let content = Content::Invitation {
+            group: ConversationId::from_bytes(group.to_bytes()),
+            title,
+        };
+        let invited = InvitedRecord {
+            account: account.as_str().to_owned(),
+        };
+        let sent =
+            self.send_direct(account, &Draft::new(content), now, rng, |_, transaction| {
+                transaction.put_record(keys::invited(group, account), &invited);
+                Ok(())
+            })?;
+        Ok(sent)
+    }
+
+    /// Accepts an invitation that this account sent, by a direct message. The account is a member
+    /// as soon as an admin added it: [`groups`](Self::groups) tells.
+    ///
+    /// # Errors
+    /// [`InviteError::NotInvited`] if this account did not invite the own one.
+    pub fn accept_invitation(
+        &mut self,
+        from: &AccountId,
+        group: &GroupId,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Outgoing, InviteError<S::Error>> {
+        let is_invited = |known: &Group| {
+            let mut inviters = known.record.inviters.iter();
+            inviters.any(|one| one.account == from.as_str())
+        };
+        let known = self.look(|client| client.take_group(group))?;
+        if !known.as_ref().is_some_and(is_invited) {
+            return Err(InviteError::NotInvited);
+        }
+        let content = Content::Acceptance {
+            group: ConversationId::from_bytes(group.to_bytes()),
+        };
+        let sent = self.send_direct(
+            from,
+            &Draft::new(content),
+            now,
+            rng,
+            |client, transaction| {
+                if let Some(mut known) = client.take_group(group)? {
+                    client.note_accepted_invitation(&mut known, from)?;
+                    known.put(transaction);
+                }
+                Ok(())
+            },
+        )?;
+        Ok(sent)
+    }
+
+    /// Lists up to `limit` accounts that this device invited to a group and that are not added yet,
+    /// after `after`.
+    pub fn invited(
+        &self,
+        group: &GroupId,
+        after: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Page<AccountId>, StateError<S::Error>> {
+        self.look(|client| {
+            client.page(&keys::all_invited(group), after, limit, |_, bytes| {
+                let invited: InvitedRecord = records::decode(bytes)?;
+                AccountId::new(&invited.account).ok()
+            })
+        })
+    }
+
+    fn note_accepted_invitation(
+        &self,
+        group: &mut Group,
+        from: &AccountId,
+    ) -> Result<(), StateError<S::Error>> {
+        group.note_inviter(from);
+        group.accept(from);
+        // Who left and was not removed yet is added again after that.
+        if matches!(
+            group.standing(),
+            GroupStanding::Invited | GroupStanding::Removed | GroupStanding::Left
+        ) {
+            group.set_standing(GroupStanding::Accepted);
+            group.record.told = self.other_identities()?;
+        }
+        Ok(())
+    }
+
+    /// Declines all invitations to a group. Nobody is told. If an admin adds the account
+    /// nevertheless, this device leaves by itself.
+    pub fn decline_invitation(&mut self, group: &GroupId) -> Result<(), StateError<S::Error>> {
+        self.run(|client| {
+            let Some(mut known) = client.take_group(group)? else {
+                return Ok(());
+            };
+            let mut transaction = crate::store::Transaction::default();
+            match (known.standing(), &known.log) {
+                (GroupStanding::Invited | GroupStanding::Accepted, None) => {
+                    transaction.delete(keys::group(group));
+                    transaction.delete(keys::authority(group));
+                }
+                (GroupStanding::Invited | GroupStanding::Accepted, Some(_)) => {
+                    known.record.inviters.clear();
+                    known.set_standing(GroupStanding::Removed);
+                    known.put(&mut transaction);
+                }
+                _ => return Ok(()),
+            }
+            client.commit(transaction)
+        })
+    }
+
+    /// Takes a direct message that opened, if it is about a group.
+    pub(in crate::client) fn take_group_content(
+        &self,
+        batch: &mut Batch,
+        arrival: &Arrival,
+        content: &Content,
+    ) -> Result<(), StateError<S::Error>> {
+        match content {
+            Content::Invitation { group, title } if !arrival.is_own => {
+                let id = GroupId::from_bytes(*group.as_bytes());
+                self.take_invitation(batch, &arrival.sender.account, &id, title)
+            }
+            Content::Acceptance { group } => {
+                let id = GroupId::from_bytes(*group.as_bytes());
+                match arrival.is_own {
+                    true => self.take_own_acceptance(batch, &arrival.with, &id),
+                    false => self.take_acceptance(batch, &arrival.sender.account, &id),
+                }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn take_invitation(
+        &self,
+        batch: &mut Batch,
+        from: &AccountId,
+        id: &GroupId,
+        title: &str,
+    ) -> Result<(), StateError<S::Error>> {
+        let known = self.take_group(id)?;
+        let mut group = known.unwrap_or_else(|| Group::new(*id, GroupStanding::Invited));
+        match group.standing() {
+            GroupStanding::Invited | GroupStanding::Accepted => {}
+            GroupStanding::Removed | GroupStanding::Left => {}
+            _ => return Ok(()),
+        }
+        if group.record.inviters.len() >= MAX_INVITERS {
+            return Ok(());
+        }
+        group.note_inviter(from);
+        let is_left = group.standing() == GroupStanding::Left && group.log.is_none();
+        if is_left || group.standing() == GroupStanding::Removed {
+            group.set_standing(GroupStanding::Invited);
+        }
+        if group.record.title.is_empty() && title.len() <= MAX_TITLE_LEN {
+            title.clone_into(&mut group.record.title);
+        }
+        group.put(&mut batch.transaction);
+        Ok(())
+    }
+
+    /// Takes the copy of an acceptance that another device of this account sent.
+    fn take_own_acceptance(
+        &self,
+        batch: &mut Batch,
+        inviter: &AccountId,
+        id: &GroupId,
+    ) -> Result<(), StateError<S::Error>> {
+        let known = self.take_group(id)?;
+        let mut group = known.unwrap_or_else(|| Group::new(*id, GroupStanding::Invited));
+        self.note_accepted_invitation(&mut group, inviter)?;
+        group.put(&mut batch.transaction);
+        Ok(())
+    }
+
+    /// Takes an acceptance: the account is added, if this device invited it.
+    fn take_acceptance(
+        &self,
+        batch: &mut Batch,
+        from: &AccountId,
+        id: &GroupId,
+    ) -> Result<(), StateError<S::Error>> {
+        // CHK-444: only an account that this device invited is added, under the key pinned here.
+        if !self.has_invited(id, from)? {
+            return Ok(());
+        }
+        let key = batch.peer(from).and_then(Peer::account_key);
+        let key = key.and_then(|key| AccountKey::from_bytes(&key).ok());
+        let Some((key, mut editing)) = key.zip(self.take_editing(id)?) else {
+            return Ok(());
+        };
+        let add = Edit::Add(from.clone(), key).to_record();
+        let edit = &mut editing.edit;
+        let mut all = edit.ops.iter().chain(&edit.queued);
+        if all.any(|one| *one == add) || edit.queued.len() >= MAX_QUEUED {
+            return Ok(());
+        }
+        edit.queued.push(add);
+        let key = keys::group_edit(id);
+        batch.transaction.put_record(key, &editing.edit);
+        Ok(())
+    }
+}

@@ -1,0 +1,144 @@
+//! What is kept of a message in a group that opened, and of one that was not taken.
+
+use std::collections::btree_map::Entry;
+
+use waxseal_reporting::message::Content;
+use waxseal_reporting::recipient::OpenedMessage;
+use waxseal_roster::group::GroupId;
+
+use super::Group;
+use crate::client::history::Message;
+use crate::client::notices::Kind;
+use crate::client::receive::{Arrival, Batch, Received, Spoiled};
+use crate::client::{Client, keys};
+use crate::error::{ReceiveError, StateError};
+use crate::records::{IndexRecord, MessageRecord, MessageState, OwnSentRecord, take_secret_bytes};
+use crate::store::Store;
+
+impl<S: Store> Client<S> {
+    pub(super) fn store_in_group(
+        &mut self,
+        batch: &mut Batch,
+        group: &Group,
+        arrival: &Arrival,
+        from_removed_device: bool,
+        opened: OpenedMessage,
+    ) -> Result<Received, ReceiveError<S::Error>> {
+        let (conversation, id) = (&arrival.conversation(), &arrival.id);
+        let sent_time_agrees = opened.sent_time_agrees();
+        batch.note_sent(opened.header().sent_at.as_millis().min(arrival.accepted_ms));
+        let due = self.put_due(
+            &mut batch.transaction,
+            &mut batch.due,
+            conversation,
+            opened.evidence(),
+        )?;
+        let numbering = match batch.numberings.entry(group.id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unread) => unread.insert(self.group_numbering(&group.id)?),
+        };
+        let ordinal = numbering.next_ordinal;
+        numbering.next_ordinal = ordinal.saturating_add(1);
+        let last = match arrival.is_own {
+            true => &mut numbering.last_copied_ms,
+            false => {
+                numbering.last_seen = id.as_bytes().to_vec();
+                numbering.unanswered_since_ms = 0;
+                &mut numbering.last_accepted_ms
+            }
+        };
+        *last = (*last).max(arrival.accepted_ms);
+        let index = IndexRecord {
+            ordinal: Some(ordinal),
+            due,
+            ..IndexRecord::default()
+        };
+        self.put_index(&mut batch.transaction, conversation, *id, &index);
+        if arrival.is_own {
+            let record = OwnSentRecord::new(conversation, Vec::new());
+            batch.transaction.put_record(keys::own_sent(id), &record);
+        }
+        let (content, attachments, evidence) = opened.into_parts();
+        let state = MessageState::Stamped(take_secret_bytes(evidence.encode()));
+        let record = MessageRecord {
+            ordinal,
+            state: Some(state),
+            from_removed_device,
+            ..MessageRecord::default()
+        };
+        batch.transaction.put_message(conversation, &record);
+        let message = Message::stamped(ordinal, content, attachments, evidence, &self.me);
+        let message = Box::new(message.with_removed_device(from_removed_device));
+        if !from_removed_device {
+            self.take_content_in_group(batch, &group.id, arrival, message.content())?;
+        }
+        Ok(match arrival.is_own {
+            true => Received::Sent {
+                to: conversation.clone(),
+                message,
+            },
+            false => Received::Message {
+                conversation: conversation.clone(),
+                from: arrival.sender.account.clone(),
+                message,
+                sent_time_agrees,
+                from_removed_device,
+            },
+        })
+    }
+
+    /// Takes what a message in a group says about the group.
+    fn take_content_in_group(
+        &self,
+        batch: &mut Batch,
+        id: &GroupId,
+        arrival: &Arrival,
+        content: &Content,
+    ) -> Result<(), StateError<S::Error>> {
+        let Some(mut group) = self.take_group(id)? else {
+            return Ok(());
+        };
+        let is_changed = match content {
+            Content::GroupLeave if arrival.is_own => {
+                self.put_group_left(&mut group, &mut batch.transaction);
+                return Ok(());
+            }
+            Content::GroupLeave => group.note_left(&arrival.sender.account, arrival.accepted_ms),
+            Content::GroupProfile { title, picture } => {
+                group.note_profile(title, picture, arrival.accepted_ms)
+            }
+            _ => false,
+        };
+        if is_changed {
+            group.put(&mut batch.transaction);
+        }
+        Ok(())
+    }
+
+    /// Notes what is left of a delivery that was not taken.
+    pub(in crate::client) fn note_spoiled(
+        &self,
+        batch: &mut Batch,
+        spoiled: Spoiled,
+    ) -> Result<(), StateError<S::Error>> {
+        match spoiled {
+            Spoiled::Nothing => Ok(()),
+            Spoiled::Unopened(arrival) => self.note_unopened(batch, &arrival),
+            Spoiled::News(id) => {
+                if let Some(mut group) = self.take_group(&id)? {
+                    self.note_group_news_wanted(&mut group, &mut batch.transaction);
+                }
+                Ok(())
+            }
+            Spoiled::Split(id, account) => {
+                let of = (Kind::GroupSplitView, &id);
+                let transaction = &mut batch.transaction;
+                self.put_group_notice(transaction, of, Some(&account), (&[], &[]));
+                if let Some(mut group) = self.take_group(&id)? {
+                    self.note_group_news_wanted(&mut group, transaction);
+                }
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Late messages: whether what a member sealed for an earlier state of the group still counts.
+//!
+//! The provider is the authority for times. It accepts an entry later than every message that it
+//! accepted for the state before. So a message that was accepted later than an entry was not sealed
+//! before it, as far as an honest provider goes.
+
+use waxseal_reporting::AccountId;
+use waxseal_roster::group::Compared;
+
+use super::Group;
+use super::members::Membership;
+
+/// The state that a message was sealed for, and when the provider accepted it.
+#[derive(Clone, Copy)]
+pub(super) struct Sealed {
+    pub(super) version: u64,
+    pub(super) accepted_ms: u64,
+}
+
+/// Why a message does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NotTaken {
+    /// It was sealed for a state that is not known yet.
+    Newer,
+    /// It was sealed for another state of a known version.
+    Differs,
+    /// Its sender was no member, or was not allowed to write.
+    NotMember,
+    /// This account was no member.
+    NotForUs,
+}
+
+impl Group {
+    /// Whether the state that a message names is one that this device knows.
+    pub(super) fn check_state(&self, version: u64, hash: &[u8; 32]) -> Result<(), NotTaken> {
+        let compared = self.log.as_ref().map(|log| log.compare(version, hash));
+        // CHK-452: a state that is not known yet is fetched first, and each version has one state.
+        match compared {
+            None | Some(Compared::Newer) => Err(NotTaken::Newer),
+            Some(Compared::Differs) => Err(NotTaken::Differs),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Whether a message counts that `from` sealed for a state.
+    pub(super) fn check_sender(&self, from: &AccountId, sealed: Sealed) -> Result<(), NotTaken> {
+        // CHK-453: the sender was a member in that state, and still is, or the provider accepted
+        // the message no later than the entry that removed the sender.
+        self.check_membership(from, sealed, NotTaken::NotMember)?;
+        let state = self.log.as_ref().map(|log| log.state());
+        let may_write = state
+            .is_some_and(|state| state.may_write(from.as_str()) || !state.is_member(from.as_str()));
+        // CHK-454: who may not write any more wrote before the next entry.
+        match may_write || sealed.accepted_ms <= self.next_entry_ms(sealed.version) {
+            true => Ok(()),
+            false => Err(NotTaken::NotMember),
+        }
+    }
+
+    /// Whether a message counts for this account.
+    pub(super) fn check_own(&self, me: &AccountId, sealed: Sealed) -> Result<(), NotTaken> {
+        self.check_membership(me, sealed, NotTaken::NotForUs)
+    }
+
+    fn check_membership(
+        &self,
+        account: &AccountId,
+        sealed: Sealed,
+        not_taken: NotTaken,
+    ) -> Result<(), NotTaken> {
+        match self.membership(account, sealed.version) {
+            Membership::Member => Ok(()),
+            Membership::Former { removed_ms } if sealed.accepted_ms <= removed_ms => Ok(()),
+            Membership::Former { .. } | Membership::None => Err(not_taken),
+        }
+    }
+
+    /// When the provider accepted the first known entry after a version, in milliseconds. 0 if none
+    /// is known.
+    fn next_entry_ms(&self, version: u64) -> u64 {
+        let times = self.record.times.iter();
+        let later = times.filter(|time| time.version > version);
+        later.map(|time| time.accepted_ms).min().unwrap_or_default()
+    }
+}

@@ -1,0 +1,192 @@
+//! Leaving a group, and members that left.
+//!
+//! A member says in the group that it leaves, and the provider delivers nothing more to it. An
+//! admin's client then signs the entry that removes it.
+
+use waxseal_reporting::{AccountId, Timestamp};
+use waxseal_roster::group::{GroupId, GroupState};
+
+use super::ops::Edit;
+use super::{Group, GroupStanding};
+use crate::client::notices::Kind;
+use crate::client::times::since;
+use crate::client::{Client, keys};
+use crate::error::{EditGroupError, StateError};
+use crate::records::GroupLeaverRecord;
+use crate::store::{Store, Transaction};
+
+/// How much later than the admin before it in the list an admin removes a member that left: one
+/// hour. So not all of them sign the same change.
+const TURN_MS: u64 = 3_600_000;
+
+impl<S: Store> Client<S> {
+    /// Leaves a group without a word to its members. Nothing is sent to it or opened from it any
+    /// more. To say so to the members, [send](Self::send) them `Content::GroupLeave` instead: then
+    /// their devices seal nothing more for this account, and an admin's removes it.
+    ///
+    /// Tell the provider: [`upkeep`](Self::upkeep) lists the group until
+    /// [`confirm_group_leave`](Self::confirm_group_leave).
+    ///
+    /// # Errors
+    /// [`EditGroupError::LastAdmin`] if there are other members and none is an admin:
+    /// [make one](Self::promote) first. [`EditGroupError::NotMember`] if this account is in no such
+    /// group.
+    pub fn leave_group(&mut self, group: &GroupId) -> Result<(), EditGroupError<S::Error>> {
+        self.run(|client| {
+            let known = client.take_group(group)?.ok_or(EditGroupError::NoGroup)?;
+            let mut known = known;
+            client.check_group_leave(&known)?;
+            let mut transaction = Transaction::default();
+            client.put_group_left(&mut known, &mut transaction);
+            client.commit(transaction).map_err(EditGroupError::from)
+        })
+    }
+
+    /// Checks that this account may leave a group.
+    pub(in crate::client) fn check_group_leave(
+        &self,
+        group: &Group,
+    ) -> Result<(), EditGroupError<S::Error>> {
+        let state = group.log.as_ref().map(|log| log.state());
+        let state = state.ok_or(EditGroupError::NotMember)?;
+        match group.standing() {
+            GroupStanding::Member | GroupStanding::Suspended | GroupStanding::Forked => {}
+            _ => return Err(EditGroupError::NotMember),
+        }
+        let me = self.me.account.as_str();
+        let members = state.members().iter().map(|member| member.account());
+        let mut others = members.filter(|account| *account != me);
+        let is_alone = others.clone().next().is_none();
+        // CHK-442: the last admin names another one before it leaves.
+        if state.is_admin(me) && !is_alone && !others.any(|account| state.is_admin(account)) {
+            return Err(EditGroupError::LastAdmin);
+        }
+        Ok(())
+    }
+
+    /// Writes that this account left a group, here or on another device.
+    pub(in crate::client) fn put_group_left(
+        &self,
+        group: &mut Group,
+        transaction: &mut Transaction,
+    ) {
+        let me = self.me.account.clone();
+        group.note_left(&me, 0);
+        group.set_standing(GroupStanding::Left);
+        group.record.inviters.clear();
+        group.record.tells_leave = true;
+        group.put(transaction);
+        transaction.delete(keys::group_edit(&group.id));
+        transaction.delete(keys::authority(&group.id));
+    }
+
+    /// Confirms that the provider knows that this account left a group.
+    pub fn confirm_group_leave(&mut self, group: &GroupId) -> Result<(), StateError<S::Error>> {
+        self.run(|client| {
+            let known = client.take_group(group)?;
+            let Some(mut known) = known.filter(|known| known.record.tells_leave) else {
+                return Ok(());
+            };
+            let mut transaction = Transaction::default();
+            let is_nothing = known.log.is_none() && known.standing() == GroupStanding::Left;
+            known.record.tells_leave = false;
+            match is_nothing {
+                true => transaction.delete(keys::group(group)),
+                false => known.put(&mut transaction),
+            }
+            client.commit(transaction)
+        })
+    }
+
+    /// Notes that something came of a group that this account did not accept to be in. The
+    /// provider is told that the account leaves. Returns whether that is so.
+    pub(in crate::client) fn leave_uninvited(
+        &self,
+        id: &GroupId,
+        transaction: &mut Transaction,
+    ) -> Result<bool, StateError<S::Error>> {
+        let known = self.take_group(id)?;
+        let mut group = match known {
+            None => Group::new(*id, GroupStanding::Left),
+            Some(group) if group.standing() == GroupStanding::Invited => group,
+            Some(_) => return Ok(false),
+        };
+        // CHK-438: a client that is in a group which it did not accept leaves, and starts no
+        // session. An invitation stays, and can be accepted later.
+        if !group.record.tells_leave {
+            group.record.tells_leave = true;
+            group.put(transaction);
+            let of = (Kind::GroupUninvited, id);
+            self.put_group_notice(transaction, of, None, (&[], &[]));
+        }
+        Ok(true)
+    }
+
+    /// Queues the removal of members that left, when it is this account's turn.
+    pub(super) fn note_leavers(
+        &self,
+        group: &Group,
+        now: Timestamp,
+        transaction: &mut Transaction,
+    ) -> Result<(), StateError<S::Error>> {
+        let leavers = &group.record.leavers;
+        let state = group.log.as_ref().map(|log| log.state());
+        let Some(state) = state.filter(|_| !leavers.is_empty()) else {
+            return Ok(());
+        };
+        let turn = self.turn(state, group);
+        let Some((turn, editing)) = turn.zip(self.take_editing(&group.id)?) else {
+            return Ok(());
+        };
+        let (mut edit, mut is_changed) = (editing.edit.clone(), false);
+        for leaver in leavers {
+            let Ok(account) = AccountId::new(&leaver.account) else {
+                continue;
+            };
+            let age = since(leaver.left_ms, now);
+            let is_due = age.is_some_and(|age| age >= turn.saturating_mul(TURN_MS));
+            let remove = Edit::Remove(account.clone()).to_record();
+            let mut all = edit.ops.iter().chain(&edit.queued);
+            if !group.has_left(&account) || !is_due || all.any(|one| *one == remove) {
+                continue;
+            }
+            edit.queued.push(remove);
+            is_changed = true;
+        }
+        if is_changed {
+            transaction.put_record(keys::group_edit(&group.id), &edit);
+        }
+        Ok(())
+    }
+
+    /// How many admins remove a member that left before this one does.
+    fn turn(&self, state: &GroupState, group: &Group) -> Option<u64> {
+        let members = state.members().iter().map(|member| member.account());
+        let admins = members.filter(|account| state.is_admin(account));
+        let mut staying = admins.filter(|account| {
+            AccountId::new(account).is_ok_and(|account| !group.has_left(&account))
+        });
+        let at = staying.position(|account| account == self.me.account.as_str())?;
+        u64::try_from(at).ok()
+    }
+}
+
+impl Group {
+    /// Notes that a member said in the group that it leaves. Returns whether it was not known.
+    pub(in crate::client) fn note_left(&mut self, account: &AccountId, left_ms: u64) -> bool {
+        let state = self.log.as_ref().map(|log| log.state());
+        let member = state.and_then(|state| state.member(account.as_str()));
+        let Some(since) = member.map(|member| member.since()) else {
+            return false;
+        };
+        if self.has_left(account) {
+            return false;
+        }
+        self.record.leavers.push(GroupLeaverRecord {
+            account: account.as_str().to_owned(),
+            since,
+            left_ms,
+        });
+        true
+    }
+}

@@ -1,0 +1,114 @@
+//! Needs: which own devices lack a group, and which key this device lacks.
+
+use waxseal_reporting::{AccountId, Timestamp};
+
+use super::telling::PAUSE_MS;
+use super::{Group, GroupStanding};
+use crate::client::times::since;
+use crate::client::{Client, keys};
+use crate::error::StateError;
+use crate::records;
+use crate::store::{Cursor, Store, Transaction};
+
+/// How many admins are asked for a key that this device lacks.
+const MAX_ASKED: usize = 3;
+
+/// Groups that are read at once.
+const ROWS_AT_ONCE: usize = 32;
+
+impl<S: Store> Client<S> {
+    /// Notes which own devices lack a group, which key this device lacks, and who left.
+    pub(super) fn note_group_needs(&mut self, now: Timestamp) -> Result<(), StateError<S::Error>> {
+        let others = self.other_identities()?;
+        let is_manager = self.is_manager()?;
+        let mut after: Option<Cursor> = None;
+        loop {
+            let page = self.look(|client| {
+                client.page(&keys::groups(), after.as_ref(), ROWS_AT_ONCE, |_, bytes| {
+                    Some(Group::of(records::decode(bytes)?)?.id)
+                })
+            })?;
+            for id in &page.items {
+                let noted = self.run(|client| {
+                    let Some(group) = client.take_group(id)? else {
+                        return Ok(());
+                    };
+                    client.note_needs_of(group, &others, is_manager, now)
+                });
+                match noted {
+                    Err(StateError::Damaged(_)) | Ok(()) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn note_needs_of(
+        &mut self,
+        mut group: Group,
+        others: &[Vec<u8>],
+        is_manager: bool,
+        now: Timestamp,
+    ) -> Result<(), StateError<S::Error>> {
+        let (id, me) = (group.id, self.me.account.clone());
+        let mut transaction = Transaction::default();
+        if group.standing() != GroupStanding::Member {
+            return Ok(());
+        }
+        let told = &mut group.record.told;
+        let is_first = told.is_empty();
+        told.retain(|one| others.contains(one));
+        let lacks = others.iter().any(|one| !told.contains(one));
+        if lacks && (is_manager || is_first) {
+            *told = others.to_vec();
+            group.put(&mut transaction);
+            self.queue_welcome(&mut transaction, &id, &me)?;
+        }
+        let asked_ms = group.record.asked_ms;
+        let is_asked = since(asked_ms, now).is_some_and(|age| asked_ms != 0 && age < PAUSE_MS);
+        if !is_asked && self.lacks_key(&group)? {
+            group.record.asked_ms = now.as_millis().max(1);
+            group.put(&mut transaction);
+            let state = group.log.as_ref().map(|log| log.state());
+            let members = state.into_iter().flat_map(|state| state.members());
+            let admins = members.map(|member| member.account());
+            let admins = admins.filter(|one| {
+                *one != me.as_str() && state.is_some_and(|state| state.is_admin(one))
+            });
+            let admins = admins.filter_map(|one| AccountId::new(one).ok());
+            let own = (!others.is_empty()).then(|| me.clone());
+            for account in admins.take(MAX_ASKED).chain(own) {
+                self.queue_tell(&mut transaction, &id, &account, |tell| tell.asks = true)?;
+            }
+        }
+        self.note_leavers(&group, now, &mut transaction)?;
+        if !transaction.changes().is_empty() {
+            self.commit(transaction)?;
+        }
+        Ok(())
+    }
+
+    /// The identities of the other devices of this account.
+    pub(super) fn other_identities(&self) -> Result<Vec<Vec<u8>>, StateError<S::Error>> {
+        let me = self.me.device.0;
+        let found = self.look_at_peer(&self.me.account, |own| {
+            let devices = own.roster().into_iter().flat_map(|roster| roster.devices());
+            let others = devices.filter(|entry| entry.id != me);
+            others.map(|entry| entry.identity.to_vec()).collect()
+        })?;
+        Ok(found.unwrap_or_default())
+    }
+
+    pub(super) fn is_manager(&self) -> Result<bool, StateError<S::Error>> {
+        let identity = self.identity.public().to_bytes();
+        let found = self.look_at_peer(&self.me.account, |own| {
+            own.roster()
+                .is_some_and(|roster| roster.is_manager(&identity))
+        })?;
+        Ok(found.unwrap_or_default())
+    }
+}

@@ -1,0 +1,24 @@
+//! Title and picture of a group: what the newest profile says. A profile is a message to the group,
+//! so it can be reported, and the provider cannot read it.
+
+use super::Group;
+
+impl Group {
+    /// Takes a profile, if it is the newest one. `accepted_ms` is when the provider accepted the
+    /// message. Returns whether it is taken; the caller writes the group.
+    pub(in crate::client) fn note_profile(
+        &mut self,
+        title: &str,
+        picture: &[u8],
+        accepted_ms: u64,
+    ) -> bool {
+        let record = &mut self.record;
+        if accepted_ms < record.profile_ms {
+            return false;
+        }
+        title.clone_into(&mut record.title);
+        record.picture = picture.to_vec();
+        record.profile_ms = accepted_ms;
+        true
+    }
+}

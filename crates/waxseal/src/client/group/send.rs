@@ -1,0 +1,252 @@
+//! Sending to a group, and what waits for the provider.
+
+use rand_core::CryptoRng;
+use waxseal_reporting::message::Content;
+use waxseal_reporting::recipient::Evidence;
+use waxseal_reporting::sender::{GroupFanout, SentMessage};
+use waxseal_reporting::{AccountId, ConversationId, DeviceAddress, Timestamp};
+use waxseal_roster::group::GroupId;
+
+use super::{Group, GroupStanding};
+use crate::client::peers::FIRST_ORDINAL;
+use crate::client::send::{Draft, Outgoing};
+use crate::client::{Client, keys};
+use crate::conversation::Conversation;
+use crate::error::{EditGroupError, SendError, StateError};
+use crate::records::{
+    ConversationRecord, IndexRecord, MessageRecord, MessageState, NUMBERS, OutboxRecord,
+    OwnChainRecord, take_secret_bytes,
+};
+use crate::store::{Store, Transaction};
+
+/// How often a message is sealed, while others are sealed again before it.
+const TRIES: usize = 4;
+
+impl<S: Store> Client<S> {
+    /// Sends a message to a group. The message that this account leaves ends its membership here.
+    pub(in crate::client) fn send_to_group(
+        &mut self,
+        id: &GroupId,
+        draft: &Draft,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Outgoing, SendError<S::Error>> {
+        for _ in 0..TRIES {
+            self.seal_stale(id, now, rng)?;
+            if let Some(outgoing) = self.run(|client| client.send_once(id, draft, now, rng))? {
+                return Ok(outgoing);
+            }
+        }
+        Err(SendError::NumbersUsedUp)
+    }
+
+    /// Sends a message to a group. `None` if it began another chain while others wait on the one
+    /// before: these are sealed again first, so that the keys of the chain come with the first.
+    fn send_once(
+        &mut self,
+        id: &GroupId,
+        draft: &Draft,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Option<Outgoing>, SendError<S::Error>> {
+        let client = self;
+        let before: Option<OwnChainRecord> = client.readable(&keys::own_chain(id))?;
+        let before = before.map(|before| before.number);
+        let mut group = client.writable_group(id, false)?;
+        let leaves = matches!(draft.content(), Content::GroupLeave);
+        if leaves {
+            client
+                .check_group_leave(&group)
+                .map_err(|error| match error {
+                    EditGroupError::LastAdmin => SendError::LastAdmin,
+                    EditGroupError::State(error) => SendError::State(error),
+                    _ => SendError::NotMember,
+                })?;
+        }
+        let to = &Conversation::from(id);
+        let mut numbering = client.group_numbering(id)?;
+        let payload = draft.clone().payload(&numbering, now)?;
+        let conversation = ConversationId::from_bytes(id.to_bytes());
+        let sent = SentMessage::commit(&client.me, &conversation, &payload, rng);
+        let tag = *sent.tag();
+        let leave_out = client.left_out(&group)?;
+        let mut transaction = Transaction::default();
+        let sealed =
+            client.seal_in_group(&group, &sent, &leave_out, (now, rng), &mut transaction)?;
+        if before.is_some_and(|before| before != sealed.chain)
+            && client.first_waiting(id, |_| true)?.is_some()
+        {
+            let mut transaction = Transaction::default();
+            client.leave_chain(id, &mut transaction)?;
+            client.commit(transaction)?;
+            return Ok(None);
+        }
+        let mut counters = client.counters()?;
+        let number = counters.next_outbox;
+        counters.next_outbox = number.checked_add(1).ok_or(SendError::NumbersUsedUp)?;
+        let ordinal = numbering.count_sent(now).ok_or(SendError::NumbersUsedUp)?;
+        numbering.last_chain = sealed.chain;
+        let message = MessageRecord {
+            ordinal,
+            state: Some(MessageState::Sent(take_secret_bytes(sent.encode()))),
+            ..MessageRecord::default()
+        };
+        let index = IndexRecord {
+            ordinal: Some(ordinal),
+            outbox: Some(number),
+            ..IndexRecord::default()
+        };
+        let mut entry = OutboxRecord {
+            ordinal: number,
+            ..OutboxRecord::default()
+        };
+        sealed.fill(&group, &mut entry);
+        transaction.put_record(keys::counters(), &counters);
+        transaction.put_record(keys::conversation(to), &numbering);
+        transaction.put_message(to, &message);
+        client.put_index(&mut transaction, to, tag, &index);
+        transaction.put_record(keys::own_sent(&tag), &sealed.own_sent(&group));
+        transaction.put_record(keys::envelope(number), &entry);
+        if leaves {
+            client.put_group_left(&mut group, &mut transaction);
+        }
+        client.commit(transaction)?;
+        client.keep_peers(sealed.peers);
+        let outgoing = client.posted_in_group(id, &sealed.fanout, sealed.without, now);
+        Ok(Some(outgoing))
+    }
+
+    /// A group to which this account may write. What `waits` for the provider may be sealed again
+    /// until the provider knows that this account left: that it leaves is in such a message.
+    pub(in crate::client) fn writable_group(
+        &self,
+        id: &GroupId,
+        waits: bool,
+    ) -> Result<Group, SendError<S::Error>> {
+        let mut group = self.take_group(id)?.ok_or(SendError::NoGroup)?;
+        // CHK-445: only members write that may, and nobody after a fork.
+        match group.standing() {
+            GroupStanding::Member => {}
+            GroupStanding::Left if waits && group.record.tells_leave => {
+                group.set_standing(GroupStanding::Member); // nothing of it is written
+            }
+            GroupStanding::Forked => return Err(SendError::GroupForked),
+            _ => return Err(SendError::NotMember),
+        }
+        let log = group.sendable().ok_or(SendError::NotMember)?;
+        match log.state().may_write(self.me.account.as_str()) {
+            true => Ok(group),
+            false => Err(SendError::MayNotWrite),
+        }
+    }
+
+    /// The numbering of a group's conversation, as it goes on.
+    pub(in crate::client) fn group_numbering(
+        &self,
+        id: &GroupId,
+    ) -> Result<ConversationRecord, StateError<S::Error>> {
+        let mut numbering = match self.numbering(&id.into())? {
+            Some(numbering) => numbering,
+            None => {
+                let first = match self.has_other_devices()? {
+                    true => FIRST_ORDINAL,
+                    false => 0,
+                };
+                ConversationRecord {
+                    group: id.to_bytes().to_vec(),
+                    first_ordinal: first,
+                    next_ordinal: first,
+                    ..ConversationRecord::default()
+                }
+            }
+        };
+        let least = self.counters()?.restarts().saturating_mul(NUMBERS);
+        numbering.next_sequence = numbering.next_sequence.max(least);
+        Ok(numbering)
+    }
+
+    /// Members that said that they leave, as far as the provider knows it: a message is not for
+    /// them.
+    pub(in crate::client) fn left_out(
+        &self,
+        group: &Group,
+    ) -> Result<Vec<AccountId>, StateError<S::Error>> {
+        if group.record.leavers.is_empty() {
+            return Ok(Vec::new());
+        }
+        let record: Option<OwnChainRecord> = self.readable(&keys::own_chain(&group.id))?;
+        let known = record.map(|record| record.left.clone()).unwrap_or_default();
+        let mut leavers: Vec<_> = group.record.leavers.iter().collect();
+        leavers.sort_by_key(|leaver| leaver.left_ms);
+        let others = leavers.iter().map(|leaver| &leaver.account);
+        let others = others.filter(|account| !known.contains(account));
+        let all: Vec<_> = known.iter().chain(others).cloned().collect();
+        Ok(prefix_of_left(group, &all))
+    }
+
+    /// What is posted of a message to a group.
+    pub(in crate::client) fn posted_in_group(
+        &self,
+        id: &GroupId,
+        fanout: &GroupFanout,
+        without: Vec<DeviceAddress>,
+        now: Timestamp,
+    ) -> Outgoing {
+        Outgoing {
+            id: *fanout.tag(),
+            to: id.into(),
+            envelope: fanout.post(self.delivery_key(), &self.me, now),
+            again_for: None,
+            without,
+        }
+    }
+
+    /// Notes that the provider accepted a message of this device to a group.
+    pub(in crate::client) fn note_group_accepted(
+        &self,
+        conversation: &Conversation,
+        evidence: &Evidence,
+        transaction: &mut Transaction,
+    ) -> Result<(), StateError<S::Error>> {
+        let Some(id) = conversation.group() else {
+            return Ok(());
+        };
+        if let Some(Content::GroupProfile { title, picture }) = evidence.content()
+            && let Some(mut group) = self.take_group(id)?
+            && group.note_profile(&title, &picture, evidence.accepted_at().as_millis())
+        {
+            group.put(transaction);
+        }
+        self.forget_pending_of(id, evidence.tag(), transaction)
+    }
+
+    /// Gives a group another title and picture, by a message to it. Members see it when the message
+    /// opens, and this device when it is confirmed.
+    ///
+    /// # Errors
+    /// As for [`send`](Self::send).
+    pub fn set_group_profile(
+        &mut self,
+        group: &GroupId,
+        title: &str,
+        picture: &[u8],
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Outgoing, SendError<S::Error>> {
+        let content = Content::GroupProfile {
+            title: title.to_owned(),
+            picture: picture.to_vec(),
+        };
+        self.send(group, content, now, rng)
+    }
+}
+
+/// Of the accounts that left, in their order, the first ones that all said so themselves. The
+/// provider takes a message without their devices, and no other devices may be left out.
+pub(super) fn prefix_of_left(group: &Group, left: &[String]) -> Vec<AccountId> {
+    let accounts = left.iter().map_while(|account| {
+        let account = AccountId::new(account).ok()?;
+        group.has_left(&account).then_some(account)
+    });
+    accounts.collect()
+}

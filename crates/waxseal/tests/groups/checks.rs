@@ -1,0 +1,58 @@
+//! Limits of what others can make a device do.
+
+use waxseal::reporting::ConversationId;
+use waxseal::reporting::sender::{Control, StateWanted};
+use waxseal_roster::group::Role;
+
+use crate::insider::Insider;
+use crate::support::{HOUR_MS, Net, first};
+
+#[test]
+fn chk443_only_a_member_is_told_the_state_and_once_an_hour() {
+    let (mut net, group) = Net::of_group(&["alice", "bob"]);
+    let wanted = Control {
+        state_wanted: Some(StateWanted {
+            group: ConversationId::from_bytes(group.to_bytes()),
+            version: 1,
+        }),
+        ..Control::default()
+    };
+    let answers = |net: &mut Net| {
+        let upkeep = net.call(&first("alice"), |client, now, rng| client.upkeep(now, rng));
+        let upkeep = upkeep.unwrap();
+        upkeep.outgoing.len() + upkeep.bundles.len()
+    };
+    net.run();
+    let mut stranger = Insider::new(&mut net, "eve", "alice");
+    stranger.tell(&mut net, "alice", &wanted);
+    assert_eq!(answers(&mut net), 0);
+    let mut member = Insider::join(&mut net, &group, "alice", Role::Member);
+    net.fetch(&first("alice"), &group);
+    for _ in 0..5 {
+        member.tell(&mut net, "alice", &wanted);
+    }
+    assert_eq!(answers(&mut net), 1);
+    member.tell(&mut net, "alice", &wanted);
+    assert_eq!(answers(&mut net), 0);
+    net.wait(HOUR_MS);
+    member.tell(&mut net, "alice", &wanted);
+    assert_eq!(answers(&mut net), 1);
+}
+
+#[test]
+fn chk431_a_device_without_the_key_changes_nothing() {
+    let (mut net, group) = Net::of_group(&["alice", "bob"]);
+    let bob = first("bob");
+    let before = waxseal_world::snapshot(&net.clients[&bob]);
+    let refused = net.call(&bob, |client, now, rng| {
+        client.set_group_policy(
+            &group,
+            waxseal::GroupPolicy { admins_write: true },
+            now,
+            rng,
+        )
+    });
+    let error = refused.unwrap_err();
+    assert!(matches!(error, waxseal::errors::EditGroupError::NotAdmin));
+    assert!(waxseal_world::snapshot(&net.clients[&bob]) == before);
+}

@@ -1,0 +1,86 @@
+//! Leaving, and groups that take the place of others.
+
+use waxseal::GroupStanding;
+use waxseal::errors::EditGroupError;
+use waxseal_world::{account, snapshot};
+
+use crate::support::{Net, accounts, first};
+
+#[test]
+fn chk442_the_last_admin_does_not_leave() {
+    let (mut net, group) = Net::of_group(&["alice", "bob"]);
+    let (alice, bob) = (first("alice"), first("bob"));
+    let before = snapshot(&net.clients[&alice]);
+    let refused = net.client(&alice).leave_group(&group);
+    assert!(matches!(refused, Err(EditGroupError::LastAdmin)));
+    assert!(snapshot(&net.clients[&alice]) == before);
+    net.promote(&group, "alice", "bob");
+    net.client(&alice).leave_group(&group).unwrap();
+    assert_eq!(net.standing(&alice, &group), Some(GroupStanding::Left));
+    assert!(net.seed(&alice, &group).is_none(), "the key is destroyed");
+    let again = net.client(&alice).leave_group(&group);
+    assert!(matches!(again, Err(EditGroupError::NotMember)));
+    let upkeep = net.call(&alice, |client, now, rng| client.upkeep(now, rng));
+    assert_eq!(upkeep.unwrap().left_groups, [group]);
+    net.run();
+    // An admin removes her, who is no member then.
+    let entry = net.call(&bob, |client, now, rng| {
+        client.remove_member(&group, &account("alice"), now, rng)
+    });
+    net.post_entry(&bob, &entry.unwrap().unwrap());
+    let update = net.fetch(&alice, &group);
+    assert_eq!(update.standing, GroupStanding::Removed);
+    assert!(net.notices(&alice).is_empty(), "she knows");
+}
+
+#[test]
+fn who_left_and_is_invited_again_comes_back() {
+    let (mut net, group) = Net::of_group(&["alice", "bob"]);
+    let (alice, bob) = (first("alice"), first("bob"));
+    net.client(&bob).leave_group(&group).unwrap();
+    net.run();
+    let entry = net.call(&alice, |client, now, rng| {
+        client.remove_member(&group, &account("bob"), now, rng)
+    });
+    net.post_entry(&alice, &entry.unwrap().unwrap());
+    // Bob does not know yet that he was removed.
+    assert_eq!(net.standing(&bob, &group), Some(GroupStanding::Left));
+    net.join(&group, "alice", "bob");
+    assert_eq!(net.info(&bob, &group).version, 4);
+}
+
+#[test]
+fn who_is_alone_in_a_group_leaves_it() {
+    let mut net = Net::of(&["alice"]);
+    let alice = first("alice");
+    let group = net.found(&alice);
+    net.client(&alice).leave_group(&group).unwrap();
+    assert_eq!(net.standing(&alice, &group), Some(GroupStanding::Left));
+}
+
+#[test]
+fn another_group_takes_the_place_of_one() {
+    let (mut net, group) = Net::of_group(&["alice", "bob", "carol"]);
+    let bob = first("bob");
+    net.fetch(&bob, &group);
+    let made = net.call(&bob, |client, now, rng| {
+        client.recreate_group(&group, now, rng)
+    });
+    let made = made.unwrap();
+    assert_ne!(made.group, group);
+    assert_eq!(made.invite, accounts(&["alice", "carol"]));
+    net.post_entry(&bob, &made.entry);
+    for name in ["alice", "carol"] {
+        net.join(&made.group, "bob", name);
+    }
+    assert_eq!(
+        net.members(&first("carol"), &made.group),
+        ["alice", "bob", "carol"]
+    );
+    assert!(
+        net.info(&bob, &made.group)
+            .member(&account("bob"))
+            .unwrap()
+            .is_admin
+    );
+}

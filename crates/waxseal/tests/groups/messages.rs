@@ -1,0 +1,9 @@
+//! Messages in groups.
+
+mod again;
+mod attacks;
+mod crash;
+mod journey;
+mod late;
+mod property;
+mod retarget;
