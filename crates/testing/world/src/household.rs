@@ -81,7 +81,7 @@ struct Link {
 /// - A device is shown only messages that the relay accepted while the rosters listed the device,
 ///   each once. So no message key was used twice: the second message under a key does not open.
 /// - In the end every message was shown on all its devices that are still listed, if the device
-///   that wrote it is.
+///   that wrote it is and did not give it up.
 /// - Nothing that the relay accepts after it took a roster without a device opens on that device,
 ///   even if the relay hands it over. Nothing that the device writes then opens either.
 /// - All devices of an account have the same sent messages, and each can report what it has.

@@ -160,10 +160,10 @@ struct Sent {
 /// tag of a message of unknown kind.
 fn messages(about: &FrankingTag) -> Vec<Written> {
     let names = |kind: u8, text: &[u8]| [&[kind][..], about.as_bytes(), text].concat();
-    let largest = [&[6][..], &vec![7; MAX_BODY_LEN]].concat();
+    let largest = [&[0x40][..], &vec![7; MAX_BODY_LEN]].concat();
     let longest = |kind| written("the longest extension", b"\x01text").extended(kind, &[7; 1_020]);
     let mut all = vec![
-        written("an unknown kind", b"\x0apoll").unknown(),
+        written("an unknown kind", b"\x29poll").unknown(),
         written("the kind before the first", b"\x00poll").unknown(),
         written("the last kind, without a body", b"\xff").unknown(),
         written("the largest body", &largest).unknown(),
@@ -261,7 +261,7 @@ fn a_client_receives_stores_lists_and_reports_what_a_later_version_wrote() {
     let mut bob = provider.register_in(disk.store(), "bob");
     let mut peer = Peer::new(&mut provider);
     let from = account("later");
-    let about = peer.send(&mut provider, &written("a poll", b"\x0apoll").unknown());
+    let about = peer.send(&mut provider, &written("a poll", b"\x29poll").unknown());
     provider.receive(&mut bob, &about.delivery).unwrap();
 
     let messages = messages(&about.id);
@@ -331,7 +331,7 @@ fn a_client_answers_and_reports_in_part_what_it_cannot_show() {
     let mut bob = provider.register_in(disk.store(), "bob");
     let mut peer = Peer::new(&mut provider);
     let from = account("later");
-    let poll = written("a poll", b"\x0apoll").unknown().with(&file(), None);
+    let poll = written("a poll", b"\x29poll").unknown().with(&file(), None);
     let poll = peer.send(&mut provider, &poll);
     provider.receive(&mut bob, &poll.delivery).unwrap();
     let critical = written("critical", b"\x01text").extended(0x8001, b"new");
@@ -387,7 +387,7 @@ fn a_body_of_one_byte_more_than_fits_is_no_message() {
     let _bob = provider.register("bob");
     let peer = Peer::new(&mut provider);
     for (len, fits) in [(MAX_BODY_LEN, true), (MAX_BODY_LEN + 1, false)] {
-        let message = written("long", &[&[6][..], &vec![7; len]].concat());
+        let message = written("long", &[&[0x40][..], &vec![7; len]].concat());
         assert_eq!(peer.message(&message.parts(0, NOW)).is_some(), fits);
     }
     let empty = written("no kind", b"");

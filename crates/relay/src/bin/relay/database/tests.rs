@@ -331,17 +331,22 @@ async fn version_11_opens_with_the_column_of_devices_that_left_and_without_it() 
     for has_column in [true, false] {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("db");
-        drop(Database::open(&path).unwrap());
         let db = Connection::open(&path).unwrap();
+        db.execute_batch(include_str!("tests/schema_2.sql"))
+            .unwrap();
+        let to_version_11 = &MIGRATIONS[1..10];
+        db.execute_batch(&to_version_11.concat()).unwrap();
+        if has_column {
+            db.execute_batch(MIGRATIONS[10]).unwrap();
+        }
         db.execute_batch(
             "INSERT INTO account (id, name) VALUES (1, 'alice');
-             INSERT INTO device (account, number, identity, has_left) VALUES (1, 2, x'0a', 1);
+             INSERT INTO device (account, number, identity) VALUES (1, 2, x'0a');
              PRAGMA user_version = 11;",
         )
         .unwrap();
-        if !has_column {
-            db.execute_batch("ALTER TABLE device DROP COLUMN has_left")
-                .unwrap();
+        if has_column {
+            db.execute("UPDATE device SET has_left = 1", []).unwrap();
         }
         drop(db);
         for _ in 0..2 {
