@@ -27,8 +27,8 @@ pub struct SentControl {
 impl SentControl {
     /// Commits to a control message under a fresh franking key. Draws 32 bytes from `rng`.
     ///
-    /// `None` if a record is over its limit, or all together have more than [`MAX_CONTROL_LEN`]
-    /// bytes.
+    /// `None` if a record is over its limit, or all together have more than
+    /// [`MAX_CONTROL_LEN`](crate::limits::MAX_CONTROL_LEN) bytes.
     pub fn commit(
         sender: &DeviceAddress,
         conversation: &ConversationId,
@@ -98,8 +98,8 @@ impl fmt::Debug for SentControl {
 ///
 /// # Errors
 /// [`SealError`] as for [`seal`](crate::sender::seal); [`SealError::ControlTooLong`] if a record
-/// is over its limit, or all together have more than [`MAX_CONTROL_LEN`] bytes.
-/// The channel is unchanged then.
+/// is over its limit, or all together have more than
+/// [`MAX_CONTROL_LEN`](crate::limits::MAX_CONTROL_LEN) bytes. The channel is unchanged then.
 pub fn seal_control<C: SealingChannel>(
     channel: &mut C,
     sender: &DeviceAddress,
