@@ -61,8 +61,8 @@ impl Talk {
         talk
     }
 
-    /// A group of these accounts with one device each, and of `absent` ones, whose eight devices are
-    /// never on line.
+    /// A group of these accounts with one device each, and of `absent` ones, whose eight devices
+    /// are never on line.
     pub(crate) fn with_absent(names: &[&str], absent: &[&str]) -> Self {
         let (mut net, group) = Net::of_group(&[names, absent].concat());
         for name in absent {
