@@ -111,6 +111,7 @@ fn put_peer(
         had_no_one_time: false,
         unusable_ms: 0,
         unanswered_ms: 0,
+        unanswered_keys: 0,
     };
     transaction.put_record(keys::contact(account), &contact);
     transaction.put_record(keys::conversation(&account.into()), &conversation);

@@ -2,6 +2,7 @@
 
 use waxseal_reporting::intake::ReportId as SubmittedId;
 use waxseal_reporting::{FrankingTag, Timestamp};
+use waxseal_roster::group::GroupId;
 
 use super::report::outgoing_of;
 use super::{Client, OutgoingReport, Page, ReportId, keys};
@@ -70,6 +71,11 @@ impl<S: Store> Client<S> {
             let index = client.index(conversation, id)?.unwrap_or_default();
             client.is_in_outbox(&index)
         })
+    }
+
+    /// Version of the newest known state of a group. 0 if none is known.
+    pub(crate) fn group_version(&self, group: &GroupId) -> Result<u64, StateError<S::Error>> {
+        self.look(|client| Ok(client.take_group(group)?.map_or(0, |known| known.version())))
     }
 
     /// The deliveries that were left with the provider, at most `limit`.

@@ -85,6 +85,9 @@ pub(crate) struct DeviceRecord {
     /// last sealed a new message for it, in milliseconds. 0 if there is no such message.
     #[prost(uint64, tag = "14")]
     pub(crate) unanswered_ms: u64,
+    /// How many keys of chains the device gave this one since then.
+    #[prost(uint32, tag = "15")]
+    pub(crate) unanswered_keys: u32,
 }
 
 /// A conversation: its numbering. Written with each message.

@@ -6,4 +6,5 @@ mod crash;
 mod journey;
 mod late;
 mod property;
+mod renewal;
 mod retarget;

@@ -8,7 +8,7 @@ use waxseal::{
     Advice, DeviceAddress, Draft, FrankingTag, GroupId, GroupMismatch, GroupStanding, MemoryStore,
     Outgoing, Received, Timestamp,
 };
-use waxseal_world::{GroupPostRefused, QueuedGroup, snapshot};
+use waxseal_world::{GroupPostRefused, QueuedGroup, account, snapshot};
 
 use crate::support::{Device, Net, first};
 
@@ -59,6 +59,24 @@ impl Talk {
             }
         }
         talk
+    }
+
+    /// A group of these accounts with one device each, and of `absent` ones, whose eight devices
+    /// are never on line.
+    pub(crate) fn with_absent(names: &[&str], absent: &[&str]) -> Self {
+        let (mut net, group) = Net::of_group(&[names, absent].concat());
+        for name in absent {
+            for _ in 1..8 {
+                let device = net.link(name);
+                net.clients.remove(&device);
+            }
+            net.clients.remove(&first(name));
+            for viewer in names {
+                let client = net.clients.get_mut(&first(viewer)).unwrap();
+                net.world.show_roster(client, &account(name));
+            }
+        }
+        Self::in_group(net, group)
     }
 
     pub(crate) fn client(&mut self, device: &DeviceAddress) -> &mut Device {

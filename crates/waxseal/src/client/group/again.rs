@@ -19,6 +19,13 @@ use crate::store::{Cursor, Store, Transaction};
 /// How long a device only receives keys of chains from a device of a peer: seven days.
 const TOUCH_MS: u64 = 7 * 24 * 3_600_000;
 
+/// How long it does after many keys: one day.
+const SOON_MS: u64 = 24 * 3_600_000;
+
+/// How many keys are many. In a group where each message renews its chain, they are as many
+/// messages, and without an answer none of them brings the sessions a new key.
+const MANY_KEYS: u32 = 50;
+
 /// How often it is looked for chains that are not used any more: once a day.
 const TIDY_MS: u64 = 24 * 3_600_000;
 
@@ -107,8 +114,9 @@ impl<S: Store> Client<S> {
         })
     }
 
-    /// Has an account told the own roster, if a device of it gave this one a chain seven days ago
-    /// and this device sealed nothing for it since. Returns whether nothing is to be kept in mind.
+    /// Has an account told the own roster, if a device of it gave this one a chain seven days ago,
+    /// or one day ago and many since, and this device sealed nothing for it since. Returns whether
+    /// nothing is to be kept in mind.
     ///
     /// Sessions recover from a theft of their state only if both sides send. In a direct
     /// conversation each device answers with receipts, and in a group nobody does.
@@ -122,7 +130,7 @@ impl<S: Store> Client<S> {
             return Ok(true);
         }
         let time = self.roster_time(now)?;
-        let unanswered = self.look_at_peer(account, |peer| {
+        let due = self.look_at_peer(account, |peer| {
             let counting: Vec<_> = time
                 .counting(peer.roster()?)
                 .map(|entry| entry.id)
@@ -130,18 +138,27 @@ impl<S: Store> Client<S> {
             let devices = peer.devices.iter();
             let counted =
                 devices.filter(|(id, device)| counting.contains(&id.0) && device.can_send());
-            let times = counted.map(|(_, device)| device.record.unanswered_ms);
-            times.filter(|unanswered_ms| *unanswered_ms != 0).min()
+            let waiting = counted.map(|(_, device)| &device.record);
+            let waiting = waiting.filter(|record| record.unanswered_ms != 0);
+            let due = waiting.map(|record| {
+                let age_ms = match record.unanswered_keys >= MANY_KEYS {
+                    true => SOON_MS,
+                    false => TOUCH_MS,
+                };
+                (record.unanswered_ms.saturating_add(age_ms), age_ms)
+            });
+            due.min()
         })?;
-        let Some(unanswered_ms) = unanswered.flatten() else {
+        let Some((due_ms, age_ms)) = due.flatten() else {
             return Ok(true);
         };
         if !self.is_fellow_member(account)? {
             return Ok(true);
         }
-        // CHK-458: an account is told once in seven days, whatever its devices send.
-        if since(unanswered_ms, now).is_none_or(|age| age < TOUCH_MS) {
-            upkeep.again_at(unanswered_ms.saturating_add(TOUCH_MS));
+        // CHK-458: an account is told once in seven days, or once a day, whatever its devices send.
+        let unanswered_ms = due_ms.saturating_sub(age_ms);
+        if since(unanswered_ms, now).is_none_or(|age| age < age_ms) {
+            upkeep.again_at(due_ms);
             return Ok(false);
         }
         let mut record = self.upkeep_or_new(account)?;
@@ -207,6 +224,10 @@ impl<S: Store> Client<S> {
                         Err(SendError::State(error)) => return Err(error),
                         Err(_) => {}
                     }
+                }
+                match self.seal_held_in_group(id, now, rng, upkeep) {
+                    Err(StateError::Damaged(_)) | Ok(()) => {}
+                    Err(error) => return Err(error),
                 }
                 match self.run(|client| client.tidy_chains(id, now)) {
                     Err(StateError::Damaged(_)) | Ok(()) => {}

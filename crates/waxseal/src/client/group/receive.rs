@@ -310,6 +310,7 @@ impl<S: Store> Client<S> {
         if record.unanswered_ms == 0 {
             record.unanswered_ms = arrival.accepted_ms.max(1);
         }
+        record.unanswered_keys = record.unanswered_keys.saturating_add(1);
         let is_removed = record.removed_ms != 0;
         if removed_ms.is_some() {
             peer.keep_few_removed(from, &mut batch.transaction);

@@ -14,7 +14,7 @@ impl Device {
     pub(in crate::client) fn sessions_to_send(&mut self) -> Option<&mut SessionSet> {
         match self.can_send() {
             true => {
-                self.record.unanswered_ms = 0;
+                (self.record.unanswered_ms, self.record.unanswered_keys) = (0, 0);
                 self.sessions.as_mut()
             }
             false => None,

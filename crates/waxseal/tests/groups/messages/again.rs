@@ -3,7 +3,7 @@
 use waxseal::errors::ReceiveError;
 use waxseal::reporting::relay::GroupSlot;
 use waxseal::{Advice, Received};
-use waxseal_world::QueuedGroup;
+use waxseal_world::{QueuedGroup, account};
 
 use crate::support::first;
 use crate::talk::{Queued, Talk};
@@ -107,7 +107,7 @@ fn row_44_chk457_a_member_that_was_removed_gets_nothing_again() {
         });
     talk.deliver(&carol);
     let entry = talk.net.call(&alice, |client, now, rng| {
-        client.remove_member(&group, &waxseal_world::account("carol"), now, rng)
+        client.remove_member(&group, &account("carol"), now, rng)
     });
     talk.net.post_entry(&alice, &entry.unwrap().unwrap());
     talk.run();
@@ -168,4 +168,33 @@ fn chk458_a_device_that_only_reads_answers_after_seven_days() {
     assert_eq!(told, 1, "one control message to alice");
     assert!(upkeep(&mut talk).outgoing.is_empty());
     assert_eq!(talk.shown(&bob), ["alice: one", "alice: two"]);
+}
+
+#[test]
+fn chk458_a_device_that_only_reads_much_answers_once_a_day() {
+    let mut talk = Talk::of(&NAMES);
+    let (alice, bob) = (first("alice"), first("bob"));
+    talk.say_all("bob", "zero");
+    let mut told = 0;
+    for number in 0..4 {
+        for text in 0..49 + u32::from(number > 0) {
+            talk.say(&alice, &format!("{number} {text}"));
+            talk.deliver(&bob);
+        }
+        talk.net.wait(DAY_MS);
+        for _ in 0..3 {
+            let upkeep = talk
+                .net
+                .call(&bob, |client, now, rng| client.upkeep(now, rng));
+            let outgoing = upkeep.unwrap().outgoing;
+            let to_alice = outgoing.iter().filter(|one| one.to == account("alice"));
+            told += to_alice.count();
+            assert!(told <= 1 + number as usize);
+            for outgoing in &outgoing {
+                talk.net.post(&bob, outgoing);
+            }
+        }
+        // One key short of fifty waits for the seventh day, or for one more.
+        assert_eq!(told, number as usize, "after {number} days");
+    }
 }
