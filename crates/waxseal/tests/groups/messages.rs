@@ -2,8 +2,14 @@
 
 mod again;
 mod attacks;
+mod chains;
 mod crash;
+mod decisions;
+mod fellow;
+mod insiders;
 mod journey;
 mod late;
 mod property;
 mod retarget;
+mod thief;
+mod words;
