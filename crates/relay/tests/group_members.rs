@@ -284,7 +284,7 @@ fn chk476_prekeys_of_fellow_members_have_a_budget_of_their_own() {
             .put_prekeys(device.session(), &base, &[])
             .unwrap();
     }
-    Crowd::found(&alice, &[&bob]);
+    let crowd = Crowd::found(&alice, &[&bob]);
     let ask = |of: &Device| world::bundle(&alice.client, alice.session(), &of.me.account);
     let mut asked = 0;
     while ask(&carol).is_ok() {
@@ -296,6 +296,10 @@ fn chk476_prekeys_of_fellow_members_have_a_budget_of_their_own() {
     let answers: Vec<_> = (0..5).map(|_| (ask(&carol), ask(&bob))).collect();
     assert!(answers.iter().any(|(strangers, _)| strangers.is_err()));
     assert!(answers.iter().all(|(_, fellows)| fellows.is_ok()));
+    // Who left is no fellow any more, so nobody adds others to a group to get their prekeys.
+    leave(&bob, &crowd, 1).unwrap();
+    let answers: Vec<_> = (0..5).map(|_| (ask(&carol), ask(&bob))).collect();
+    assert!(answers.iter().any(|(_, left)| left.is_err()));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! A chain of Alice's for Bob, Carol and Dave, and the checks of the sending side.
 #![expect(clippy::arithmetic_side_effects, reason = "a test may fail by a panic")]
 
+mod attacks;
 mod export;
 mod membership;
 mod property;

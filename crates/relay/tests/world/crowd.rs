@@ -160,7 +160,8 @@ pub fn texts(device: &Device) -> Vec<String> {
     heard(device).into_iter().map(|(text, _)| text).collect()
 }
 
-fn opened(device: &Device, delivery: &[u8]) -> (String, Evidence) {
+/// Opens a delivery to a group. Returns its text, and the evidence to report it with.
+pub fn opened(device: &Device, delivery: &[u8]) -> (String, Evidence) {
     let delivery = Delivery::decode(delivery).unwrap();
     let key = &device.delivery_key;
     let delivery = delivery.authenticate_in_groups(key, &device.me, |_| true);
@@ -202,10 +203,13 @@ impl OpeningGroupChannel for Slots {
         _: &[u8],
         _: Timestamp,
     ) -> Result<Zeroizing<Vec<u8>>, Infallible> {
-        let GroupCiphertext::Mac { mac, body } = ciphertext else {
-            panic!("only MAC slots were sealed")
-        };
-        assert_eq!(*mac, self.0[0], "the slot of another device");
-        Ok(Zeroizing::new(body.to_vec()))
+        match ciphertext {
+            GroupCiphertext::Mac { mac, body } => {
+                assert_eq!(*mac, self.0[0], "the slot of another device");
+                Ok(Zeroizing::new(body.to_vec()))
+            }
+            GroupCiphertext::Pairwise(ciphertext) => Ok(Zeroizing::new(ciphertext.to_vec())),
+            GroupCiphertext::Key { .. } => panic!("no key slots were sealed"),
+        }
     }
 }

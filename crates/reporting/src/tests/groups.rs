@@ -3,11 +3,12 @@
 use super::all::*;
 use super::world::*;
 
+mod attacks;
 mod forged;
 mod members;
 mod reports;
 
-use members::{Members, STAMP};
+use members::{Members, Posted, STAMP};
 
 #[test]
 fn one_message_has_one_body_and_one_stamp_and_opens_at_every_device() {

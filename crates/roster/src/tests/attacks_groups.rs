@@ -273,3 +273,51 @@ fn row_54_an_outsider_can_make_a_group_of_any_names() {
     let forged = GroupLog::first(&entry, &GroupId::of_authority(&eve.public()));
     assert!(forged.unwrap().state().is_admin("alice"));
 }
+
+/// The group id proves the authority: each change is signed by the one before.
+#[test]
+fn item_06_a_welcome_proves_the_authority_from_the_group_id_on() {
+    let mut log = Book::new().log;
+    go_on(&mut log, 1, &[GroupOp::remove("bob")], Some(2));
+    go_on(&mut log, 2, &[GroupOp::remove("carol")], Some(3));
+    let (state, entry) = (log.state().encode(), log.entry().clone());
+    let chain = log.authority_chain().clone();
+    let joined = GroupLog::join(&state, entry.clone(), chain.clone()).unwrap();
+    assert_eq!(joined.state().hash(), log.state().hash());
+    // Without the first change, the second is signed by nobody who is known.
+    let bytes = chain.encode();
+    let first = usize::from(u16::from_be_bytes(*bytes[35..].first_chunk().unwrap()));
+    let mut without = [&bytes[..33], &[0, 1]].concat();
+    without.extend(&bytes[37 + first..]);
+    assert_eq!(
+        AuthorityChain::decode(&without, &id()).unwrap_err(),
+        GroupError::Signature
+    );
+    // Without the last one, the state has another authority than the chain.
+    let mut without = [&bytes[..33], &[0, 1]].concat();
+    without.extend(&bytes[35..37 + first]);
+    let shorter = AuthorityChain::decode(&without, &id()).unwrap();
+    assert_eq!(
+        GroupLog::join(&state, entry, shorter).unwrap_err(),
+        GroupError::OtherState
+    );
+    // Under the id of another group, nothing is proven.
+    let other = GroupId::of_authority(&seed(9).public());
+    assert_eq!(
+        AuthorityChain::decode(&bytes, &other).unwrap_err(),
+        GroupError::OtherAuthority
+    );
+}
+
+/// A message names the state by all 32 bytes of its hash.
+#[test]
+fn item_12_each_byte_of_the_hash_of_a_state_counts() {
+    let log = Book::new().log;
+    let (version, hash) = (log.state().version(), log.state().hash());
+    assert_eq!(log.compare(version, &hash), Compared::Newest);
+    for at in 0..32 {
+        let mut other = hash;
+        other[at] ^= 1;
+        assert_eq!(log.compare(version, &other), Compared::Differs, "byte {at}");
+    }
+}

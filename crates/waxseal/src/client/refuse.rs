@@ -5,9 +5,12 @@
 //! that the user accepted is asked at once, and again while the message does not come. A stranger
 //! gets one refusal, after some minutes.
 
+use std::collections::BTreeSet;
+
 use rand_core::CryptoRng;
 use waxseal_reporting::recipient::Refusal;
 use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
+use waxseal_roster::group::GroupId;
 
 use super::times::since;
 use super::unopened::MAX_UNOPENED;
@@ -78,18 +81,26 @@ impl<S: Store> Client<S> {
         }
         let is_accepted = self.is_accepted(account)?;
         // The members of a group accepted each other.
+        let fellow_in = self.groups_with(account, &left)?;
         let (in_groups, direct): (Vec<_>, Vec<_>) = left
             .iter()
             .cloned()
-            .partition(|(_, noted)| is_accepted || !noted.group.is_empty());
+            .partition(|(_, noted)| is_accepted || fellow_in.contains(&noted.group));
         let due = match in_groups.is_empty() {
             false => due_again(&in_groups, now, upkeep),
             true => self.due_once(account, record, &direct, now, rng, upkeep)?,
         };
         let mut outgoing = None;
         if !due.is_empty() {
-            outgoing =
-                self.put_refusal(account, record, due, now, rng, &mut transaction, upkeep)?;
+            outgoing = self.put_refusal(
+                account,
+                record,
+                (due, &fellow_in),
+                now,
+                rng,
+                &mut transaction,
+                upkeep,
+            )?;
         }
         if !transaction.changes().is_empty() {
             self.commit(transaction)?;
@@ -152,13 +163,32 @@ impl<S: Store> Client<S> {
         Ok(has_roster.unwrap_or(!record.offered.is_empty()))
     }
 
+    /// The groups of these messages in which an account is or was a member with this one.
+    fn groups_with(
+        &self,
+        account: &AccountId,
+        left: &[(FrankingTag, UnopenedRecord)],
+    ) -> Result<Vec<Vec<u8>>, StateError<S::Error>> {
+        let groups: BTreeSet<_> = left.iter().map(|(_, noted)| &noted.group).collect();
+        let mut found = Vec::new();
+        for group in groups {
+            let Ok(id) = <[u8; 32]>::try_from(group.as_slice()) else {
+                continue; // it was a direct message
+            };
+            if self.is_or_was_member(&GroupId::from_bytes(id), account)? {
+                found.push(group.clone());
+            }
+        }
+        Ok(found)
+    }
+
     /// Seals a refusal and puts it into the outbox, if the author's devices are known.
     #[expect(clippy::too_many_arguments, reason = "one step of `refuse`")]
     fn put_refusal(
         &mut self,
         account: &AccountId,
         record: &mut UpkeepRecord,
-        due: Vec<(FrankingTag, UnopenedRecord)>,
+        (due, fellow_in): (Vec<(FrankingTag, UnopenedRecord)>, &[Vec<u8>]),
         now: Timestamp,
         rng: &mut impl CryptoRng,
         transaction: &mut Transaction,
@@ -179,7 +209,8 @@ impl<S: Store> Client<S> {
                 .collect(),
             sessions: Vec::new(),
         };
-        let is_in_group = due.iter().any(|(_, noted)| !noted.group.is_empty());
+        let mut due_in = due.iter().map(|(_, noted)| &noted.group);
+        let is_in_group = due_in.any(|group| fellow_in.contains(group));
         let content = refusal.encode().map(take_secret_bytes);
         let note = content.map(NoteRecord::of_refusal);
         let mut pair = self.pair_to(account)?;

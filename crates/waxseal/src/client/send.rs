@@ -327,7 +327,8 @@ impl<S: Store> Client<S> {
             }
             transaction.put_message(conversation, &message);
             client.put_index(&mut transaction, conversation, id, &confirmed);
-            client.note_group_accepted(conversation, &evidence, &mut transaction)?;
+            let is_first = before.is_none();
+            client.note_group_accepted(conversation, &evidence, is_first, &mut transaction)?;
             if let Some(number) = index.outbox {
                 let accepted = (number, evidence.accepted_at());
                 client.note_accepted_again(&mut transaction, &id, accepted)?;

@@ -64,6 +64,9 @@ impl<S: Store> Client<S> {
             // Its author sealed it again or posted it twice, and it did not open again. A refusal
             // always names the newest delivery, because its author ignores any other.
             if accepted_ms > noted.accepted_ms {
+                if noted.first_ms == 0 {
+                    noted.first_ms = noted.accepted_ms;
+                }
                 noted.accepted_ms = accepted_ms;
                 if noted.again < MAX_AGAIN {
                     noted.again = noted.again.saturating_add(1);
@@ -75,8 +78,13 @@ impl<S: Store> Client<S> {
             }
             return Ok(());
         }
-        // The user accepted to be in the group with its members.
-        let is_accepted = arrival.group.is_some() || self.is_accepted_in(batch, from);
+        // The user accepted to be in the group with its members, and with nobody else whom the
+        // provider may name.
+        let is_fellow = match &arrival.group {
+            Some(group) => self.is_or_was_member(group, from)?,
+            None => false,
+        };
+        let is_accepted = is_fellow || self.is_accepted_in(batch, from);
         let max = match is_accepted {
             true => MAX_UNOPENED,
             false => MAX_UNOPENED_OF_STRANGER,

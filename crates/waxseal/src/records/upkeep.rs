@@ -63,7 +63,8 @@ pub(crate) struct UnopenedRecord {
     /// The message's tag.
     #[prost(bytes = "vec", tag = "1")]
     pub(crate) id: Vec<u8>,
-    /// When the provider accepted the message, in milliseconds.
+    /// When the provider accepted the message, in milliseconds. If it came again, that which came
+    /// last.
     #[prost(uint64, tag = "2")]
     pub(crate) accepted_ms: u64,
     /// How many refusals named the message since its newest delivery.
@@ -78,6 +79,9 @@ pub(crate) struct UnopenedRecord {
     /// The device that sent the message.
     #[prost(uint32, tag = "6")]
     pub(crate) device: u32,
+    /// When the provider accepted the message that came first, if it came again. 0 otherwise.
+    #[prost(uint64, tag = "7")]
+    pub(crate) first_ms: u64,
     /// The id of the group of the message, 32 bytes. Empty for a direct message.
     #[prost(bytes = "vec", tag = "15")]
     pub(crate) group: Vec<u8>,

@@ -2,9 +2,15 @@
 
 mod again;
 mod attacks;
+mod chains;
 mod crash;
+mod decisions;
+mod fellow;
+mod insiders;
 mod journey;
 mod late;
 mod property;
 mod renewal;
 mod retarget;
+mod thief;
+mod words;

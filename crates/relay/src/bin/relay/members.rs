@@ -154,13 +154,14 @@ pub fn is_member(
     Ok(is)
 }
 
-/// Whether two accounts are in one group.
+/// Whether two accounts are in one group, which neither left.
 pub fn are_fellows(db: &Connection, one: i64, other: i64) -> Result<bool, Refusal> {
     let are = db
         .prepare(
-            "SELECT 1 FROM (SELECT group_id FROM member WHERE account = ?1 AND until IS NULL
-                 LIMIT ?3) g JOIN member m ON m.group_id = g.group_id
-             WHERE m.account = ?2 AND m.until IS NULL",
+            "SELECT 1 FROM (SELECT group_id FROM member
+                     WHERE account = ?1 AND until IS NULL AND left_ms IS NULL LIMIT ?3) g
+                 JOIN member m ON m.group_id = g.group_id
+             WHERE m.account = ?2 AND m.until IS NULL AND m.left_ms IS NULL",
         )?
         .exists(params![one, other, MAX_SEARCHED])?;
     Ok(are)

@@ -195,6 +195,9 @@ impl<S: Store> Client<S> {
     ) -> Result<(), StateError<S::Error>> {
         group.note_inviter(from);
         group.accept(from);
+        if group.standing() == GroupStanding::Invited {
+            group.record.tells_leave = false; // it was added before it accepted
+        }
         // Who left and was not removed yet is added again after that.
         if matches!(
             group.standing(),

@@ -7,6 +7,7 @@ use waxseal_reporting::recipient::OpenedMessage;
 use waxseal_roster::group::GroupId;
 
 use super::Group;
+use super::late::Sealed;
 use crate::client::history::Message;
 use crate::client::notices::Kind;
 use crate::client::receive::{Arrival, Batch, Received, Spoiled};
@@ -20,7 +21,7 @@ impl<S: Store> Client<S> {
         &mut self,
         batch: &mut Batch,
         group: &Group,
-        arrival: &Arrival,
+        (arrival, sealed): (&Arrival, Sealed),
         from_removed_device: bool,
         opened: OpenedMessage,
     ) -> Result<Received, ReceiveError<S::Error>> {
@@ -70,7 +71,7 @@ impl<S: Store> Client<S> {
         let message = Message::stamped(ordinal, content, attachments, evidence, &self.me);
         let message = Box::new(message.with_removed_device(from_removed_device));
         if !from_removed_device {
-            self.take_content_in_group(batch, &group.id, arrival, message.content())?;
+            self.take_content_in_group(batch, &group.id, (arrival, sealed), message.content())?;
         }
         Ok(match arrival.is_own {
             true => Received::Sent {
@@ -92,20 +93,24 @@ impl<S: Store> Client<S> {
         &self,
         batch: &mut Batch,
         id: &GroupId,
-        arrival: &Arrival,
+        (arrival, sealed): (&Arrival, Sealed),
         content: &Content,
     ) -> Result<(), StateError<S::Error>> {
         let Some(mut group) = self.take_group(id)? else {
             return Ok(());
         };
         let is_changed = match content {
+            // Who was removed and added again since did not leave again.
+            Content::GroupLeave if !group.is_of_membership(&arrival.sender.account, sealed) => {
+                false
+            }
             Content::GroupLeave if arrival.is_own => {
                 self.put_group_left(&mut group, &mut batch.transaction);
                 return Ok(());
             }
             Content::GroupLeave => group.note_left(&arrival.sender.account, arrival.accepted_ms),
             Content::GroupProfile { title, picture } => {
-                group.note_profile(title, picture, arrival.accepted_ms)
+                group.note_profile(title, picture, sealed.accepted_ms)
             }
             _ => false,
         };

@@ -75,6 +75,20 @@ impl Group {
         }
     }
 
+    /// Whether a message of a member is of its present membership.
+    pub(super) fn is_of_membership(&self, account: &AccountId, sealed: Sealed) -> bool {
+        let state = self.log.as_ref().map(|log| log.state());
+        let member = state.and_then(|state| state.member(account.as_str()));
+        let Some(since) = member.map(|member| member.since()) else {
+            return false;
+        };
+        // What was sealed again names no state.
+        let mut times = self.record.times.iter();
+        let added = times.find(|time| time.version == since);
+        let is_after = added.is_none_or(|added| sealed.accepted_ms > added.accepted_ms);
+        since <= sealed.version && is_after
+    }
+
     /// When the provider accepted the first known entry after a version, in milliseconds. 0 if none
     /// is known.
     fn next_entry_ms(&self, version: u64) -> u64 {

@@ -1,10 +1,13 @@
 //! Members: who was in a group when, who is suspended, and who said that it leaves.
 
 use waxseal_reporting::AccountId;
-use waxseal_roster::group::GroupState;
+use waxseal_roster::group::{GroupId, GroupState};
 
 use super::Group;
+use crate::client::Client;
+use crate::error::StateError;
 use crate::records::{EntryTimeRecord, FormerRecord, SuspendedRecord};
+use crate::store::Store;
 
 /// How many removed members are remembered: the newest ones.
 const MAX_FORMER: usize = 256;
@@ -24,6 +27,26 @@ pub(in crate::client) enum Membership {
     },
     /// It was none, as far as this device knows.
     None,
+}
+
+impl<S: Store> Client<S> {
+    /// Whether an account is a member of a group, or was.
+    pub(in crate::client) fn is_or_was_member(
+        &self,
+        group: &GroupId,
+        account: &AccountId,
+    ) -> Result<bool, StateError<S::Error>> {
+        let group = match self.take_group(group) {
+            Err(StateError::Damaged(_)) => None,
+            group => group?,
+        };
+        Ok(group.is_some_and(|group| {
+            let state = group.log.as_ref().map(|log| log.state());
+            let mut former = group.record.former.iter();
+            state.is_some_and(|state| state.is_member(account.as_str()))
+                || former.any(|one| one.account == account.as_str())
+        }))
+    }
 }
 
 impl Group {

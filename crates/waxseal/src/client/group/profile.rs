@@ -13,7 +13,9 @@ impl Group {
         accepted_ms: u64,
     ) -> bool {
         let record = &mut self.record;
-        if accepted_ms < record.profile_ms {
+        // Of two at one time, all members take the same, in whatever order they come.
+        let known = (record.profile_ms, record.title.as_str(), &*record.picture);
+        if (accepted_ms, title, picture) <= known {
             return false;
         }
         title.clone_into(&mut record.title);

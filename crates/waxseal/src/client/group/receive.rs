@@ -153,10 +153,18 @@ impl<S: Store> Client<S> {
             opened => opened?,
         };
         let accepted_ms = match &noted {
-            Some(noted) if outside.is_again => noted.accepted_ms.min(arrival.accepted_ms),
+            Some(noted) if outside.is_again => match noted.first_ms {
+                0 => noted.accepted_ms.min(arrival.accepted_ms),
+                first_ms => first_ms.min(arrival.accepted_ms),
+            },
             _ => arrival.accepted_ms,
         };
-        if let Err(not_taken) = self.check_in_group(&group, arrival, &opened, accepted_ms) {
+        let checked = self.check_in_group(&group, arrival, &opened, accepted_ms);
+        let sealed = checked.unwrap_or(Sealed {
+            version: 0,
+            accepted_ms,
+        });
+        if let Err(not_taken) = checked {
             let (note, error) = match not_taken {
                 NotTaken::Newer => (Spoiled::News(*id), ReceiveError::GroupNews { group: *id }),
                 NotTaken::Differs => (
@@ -189,7 +197,7 @@ impl<S: Store> Client<S> {
         batch.received.insert(name);
         match content {
             Opened::Message(opened) if arrival.is_own || !skips => {
-                self.store_in_group(batch, &group, arrival, is_removed, *opened)
+                self.store_in_group(batch, &group, (arrival, sealed), is_removed, *opened)
             }
             _ => {
                 let conversation = &arrival.conversation();
@@ -256,7 +264,7 @@ impl<S: Store> Client<S> {
         arrival: &Arrival,
         opened: &InGroup,
         accepted_ms: u64,
-    ) -> Result<(), NotTaken> {
+    ) -> Result<Sealed, NotTaken> {
         let version = match &opened.state {
             Some((version, hash)) => {
                 group.check_state(*version, hash)?;
@@ -278,10 +286,10 @@ impl<S: Store> Client<S> {
             accepted_ms,
         };
         group.check_sender(&arrival.sender.account, sealed)?;
-        match opened.state {
-            Some(_) => group.check_own(&self.me.account, sealed),
-            None => Ok(()),
+        if opened.state.is_some() {
+            group.check_own(&self.me.account, sealed)?;
         }
+        Ok(sealed)
     }
 
     /// Notes what a message that opened says of its sender's device. Returns whether the device was

@@ -251,17 +251,20 @@ impl<S: Store> Client<S> {
         }
     }
 
-    /// Notes that the provider accepted a message of this device to a group.
+    /// Notes that the provider accepted a message of this device to a group. One that was sealed
+    /// again counts as of when it was accepted first.
     pub(in crate::client) fn note_group_accepted(
         &self,
         conversation: &Conversation,
         evidence: &Evidence,
+        is_first: bool,
         transaction: &mut Transaction,
     ) -> Result<(), StateError<S::Error>> {
         let Some(id) = conversation.group() else {
             return Ok(());
         };
         if let Some(Content::GroupProfile { title, picture }) = evidence.content()
+            && is_first
             && let Some(mut group) = self.take_group(id)?
             && group.note_profile(&title, &picture, evidence.accepted_at().as_millis())
         {

@@ -17,8 +17,9 @@ use crate::error::{Damage, SendError, StateError};
 use crate::records::{self, TargetsRecord};
 use crate::store::{Store, Transaction};
 
-/// Bytes of the hash of an identity that are kept of each target.
-const SHORT_LEN: usize = 8;
+/// Bytes of the hash of an identity that are kept of each target. With fewer, a member that came
+/// later could make a device whose hash is that of a target of before: there are many.
+const SHORT_LEN: usize = 16;
 
 /// Of how many sets of targets the devices are kept. A message that was for an older one is not
 /// sealed again.

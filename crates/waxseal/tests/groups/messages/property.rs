@@ -10,6 +10,7 @@ use waxseal::reporting::relay::GroupSlot;
 use waxseal::{Advice, DeviceAddress, FrankingTag, MemoryStore, Outgoing, Received};
 use waxseal_world::{GroupPostRefused, QueuedGroup, account, snapshot};
 
+use super::thief::reads;
 use crate::support::{Device, HOUR_MS, first};
 use crate::talk::{Queued, Talk};
 
@@ -26,8 +27,9 @@ const STEPS: usize = 60;
 ///
 /// - A device shows a message only if its account was a member in the state that the message was
 ///   sealed for, and each message once.
-/// - A member that was removed opens nothing of what was sealed afterwards, whatever slot the relay
-///   gives it.
+/// - A member that was removed opens nothing of what was sealed afterwards, and one that joined
+///   nothing of before, whatever slot the relay gives it. Nor does someone who has all keys in its
+///   store.
 /// - In the end, every message of a present member that was accepted was shown on all devices that
 ///   it was for and that are still members, and all members know the same state.
 struct Run {
@@ -44,8 +46,8 @@ struct Run {
     /// What happened to deliveries that did not open.
     errors: Vec<String>,
     authors: BTreeMap<[u8; 32], DeviceAddress>,
-    /// Some of what was accepted.
-    before: Vec<QueuedGroup>,
+    /// All that was accepted, and for whom.
+    bodies: Vec<(QueuedGroup, BTreeSet<DeviceAddress>)>,
     /// How many slots members got with the keys of a chain, and without.
     with_keys: usize,
     without_keys: usize,
@@ -63,7 +65,7 @@ impl Run {
             names: NAMES.to_vec(),
             errors: Vec::new(),
             authors: BTreeMap::new(),
-            before: Vec::new(),
+            bodies: Vec::new(),
             with_keys: 0,
             without_keys: 0,
         }
@@ -119,10 +121,7 @@ impl Run {
             self.talk.net.clients.insert(first("erin"), erin);
             self.talk.net.join(&group, "alice", "erin");
             self.names.push("erin");
-            // Nothing of before opens, whatever the relay says that it is for.
-            for queued in &self.before {
-                self.opens_not(&first("erin"), queued);
-            }
+            self.check_keys();
             return;
         }
         let name = NAMES[self.rng.random_range(1..NAMES.len())];
@@ -136,18 +135,34 @@ impl Run {
         }
     }
 
-    /// Checks that a device opens nothing of a message, whatever slot it is given.
+    /// A colluding relay gives a device whatever it has of a message that was not for it.
     fn opens_not(&self, device: &DeviceAddress, queued: &QueuedGroup) {
         for slot in [queued.slot.clone(), GroupSlot::Mac([0; 16])] {
             let stamped = queued.stamped.clone();
-            let queued = QueuedGroup { stamped, slot };
-            let delivery = self.talk.net.world.deliver_group(device, &queued);
+            let any = QueuedGroup { stamped, slot };
+            let delivery = self.talk.net.world.deliver_group(device, &any);
             let records = snapshot(&self.talk.net.clients[device]);
             let mut copy = Device::open(MemoryStore::from_records(records)).unwrap();
             let received = copy.receive(&delivery);
             // What was received before comes again.
             let is_known = matches!(received, Ok(Received::Duplicate { .. }));
             assert!(is_known || received.is_err(), "{received:?}");
+        }
+        let is_read = reads(&self.talk, device, queued);
+        assert!(!is_read, "{device:?} has a key of what was not for it");
+    }
+
+    /// Checks that nobody has a key of a message that was not for it.
+    fn check_keys(&self) {
+        for (queued, targets) in &self.bodies {
+            let sender = &queued.stamped.claim().context().sender;
+            let devices = self.talk.net.clients.keys();
+            for device in devices.filter(|device| !targets.contains(device)) {
+                assert!(
+                    device == sender || !reads(&self.talk, device, queued),
+                    "{device:?} has a key of what was not for it"
+                );
+            }
         }
     }
 
@@ -220,7 +235,6 @@ impl Run {
             assert!(self.is_member(device), "a slot for nobody");
         }
         self.accepted.entry(id).or_default().extend(targets.clone());
-        // A colluding relay gives those that are no members whatever it has.
         let queued = targets
             .iter()
             .find_map(|device| match self.talk.queues[device].back() {
@@ -240,13 +254,11 @@ impl Run {
                 _ => panic!("it was just queued"),
             }
         }
-        if self.before.len() < 4 {
-            self.before.push(queued.clone());
-        }
         let others = names.iter().map(|name| first(name));
         for device in others.filter(|device| !self.is_member(device)) {
             self.opens_not(&device, &queued);
         }
+        self.bodies.push((queued, targets));
     }
 
     fn deliver(&mut self, who: &DeviceAddress) {
@@ -330,14 +342,16 @@ impl Run {
 
     fn check(&mut self) {
         let group = self.talk.group;
-        let log = self.talk.net.world.group_log(&group).unwrap();
-        let version = log.state().version();
+        let state = self.talk.net.world.group_log(&group).unwrap().state();
+        let (version, members) = (state.version(), state.members().to_vec());
+        let members: Vec<_> = members.iter().map(|one| one.account().to_owned()).collect();
         for name in self.names.clone() {
             let who = first(name);
             if !self.is_member(&who) {
                 continue;
             }
             assert_eq!(self.talk.net.info(&who, &group).version, version);
+            assert_eq!(self.talk.net.members(&who, &group), members);
             for (id, targets) in &self.accepted {
                 // What an author that was removed meanwhile left without a key is lost.
                 if targets.contains(&who) && self.is_member(&self.authors[id]) {
@@ -379,6 +393,7 @@ fn run(seed: u64, absent: &[&str]) -> Run {
     }
     run.settle();
     run.check();
+    run.check_keys();
     let shown: usize = run.shown.values().map(BTreeSet::len).sum();
     assert!(shown > 0, "seed {seed} shows nothing");
     run

@@ -2,6 +2,8 @@ use std::sync::{Arc, mpsc};
 
 use super::*;
 
+mod versions;
+
 /// Returns a database whose thread waits, and the channel that lets the thread go on.
 fn held_up(dir: &tempfile::TempDir) -> (Arc<Database>, mpsc::Sender<()>) {
     let database = Arc::new(Database::open(&dir.path().join("db")).unwrap());
@@ -323,40 +325,6 @@ async fn each_account_of_before_becomes_one_device_with_its_number_keys_queue_an
         assert_eq!(queued, (8, 1, 3, vec![2, 3], 2));
         assert!(later > 8);
         assert_eq!(columns(&database).await, columns(&fresh(&dir)).await);
-    }
-}
-
-#[tokio::test]
-async fn version_11_opens_with_the_column_of_devices_that_left_and_without_it() {
-    for has_column in [true, false] {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("db");
-        let db = Connection::open(&path).unwrap();
-        db.execute_batch(include_str!("tests/schema_2.sql"))
-            .unwrap();
-        let to_version_11 = &MIGRATIONS[1..10];
-        db.execute_batch(&to_version_11.concat()).unwrap();
-        if has_column {
-            db.execute_batch(MIGRATIONS[10]).unwrap();
-        }
-        db.execute_batch(
-            "INSERT INTO account (id, name) VALUES (1, 'alice');
-             INSERT INTO device (account, number, identity) VALUES (1, 2, x'0a');
-             PRAGMA user_version = 11;",
-        )
-        .unwrap();
-        if has_column {
-            db.execute("UPDATE device SET has_left = 1", []).unwrap();
-        }
-        drop(db);
-        for _ in 0..2 {
-            let database = Database::open(&path).unwrap();
-            let left = database
-                .run(|db| Ok(db.query_row("SELECT has_left FROM device", [], |row| row.get(0))?));
-            let left: bool = left.await.unwrap();
-            assert_eq!(left, has_column);
-            assert_eq!(columns(&database).await, columns(&fresh(&dir)).await);
-        }
     }
 }
 

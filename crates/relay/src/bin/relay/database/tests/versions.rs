@@ -1,0 +1,118 @@
+//! Databases of the versions before this one.
+
+use super::*;
+
+#[tokio::test]
+async fn version_11_opens_with_the_column_of_devices_that_left_and_without_it() {
+    for has_column in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("db");
+        let db = Connection::open(&path).unwrap();
+        db.execute_batch(include_str!("schema_2.sql")).unwrap();
+        db.execute_batch(&MIGRATIONS[1..10].concat()).unwrap();
+        if has_column {
+            db.execute_batch(MIGRATIONS[10]).unwrap();
+        }
+        db.execute_batch(
+            "INSERT INTO account (id, name) VALUES (1, 'alice');
+             INSERT INTO device (account, number, identity) VALUES (1, 2, x'0a');
+             PRAGMA user_version = 11;",
+        )
+        .unwrap();
+        if has_column {
+            db.execute("UPDATE device SET has_left = 1", []).unwrap();
+        }
+        drop(db);
+        for _ in 0..2 {
+            let database = Database::open(&path).unwrap();
+            let left = database
+                .run(|db| Ok(db.query_row("SELECT has_left FROM device", [], |row| row.get(0))?));
+            let left: bool = left.await.unwrap();
+            assert_eq!(left, has_column);
+            assert_eq!(columns(&database).await, columns(&fresh(&dir)).await);
+        }
+    }
+}
+
+#[tokio::test]
+async fn version_12_gets_groups_and_keeps_its_queue_with_the_counts_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let db = Connection::open(&path).unwrap();
+    db.execute_batch(include_str!("schema_2.sql")).unwrap();
+    for migration in &MIGRATIONS[1..11] {
+        db.execute_batch(migration).unwrap();
+    }
+    db.execute_batch(
+        "INSERT INTO account (id, name) VALUES (1, 'alice'), (2, 'bob');
+         INSERT INTO device (id, account, number, identity)
+             VALUES (11, 1, 1, x'0a'), (12, 2, 1, x'0b'), (13, 2, 2, x'0c');
+         INSERT INTO queue (recipient, number, sender, epoch, stamped)
+             VALUES (12, 1, 1, 7, x'010203'), (13, 1, 1, 7, x'0405'), (12, 2, 1, 8, x'06');
+         PRAGMA user_version = 12;",
+    )
+    .unwrap();
+    drop(db);
+    for _ in 0..2 {
+        let database = Database::open(&path).unwrap();
+        let kept = database.run(|db| {
+            let mut rows = db.prepare(
+                "SELECT recipient, number, epoch, stamped, body, body_len FROM queue
+                     ORDER BY recipient, number",
+            )?;
+            let rows = rows.query_map([], |row| row.try_into())?;
+            Ok(rows.collect::<Result<Vec<Kept>, _>>()?)
+        });
+        let expected: [Kept; 3] = [
+            (12, 1, 7, vec![1, 2, 3], None, 0),
+            (12, 2, 8, vec![6], None, 0),
+            (13, 1, 7, vec![4, 5], None, 0),
+        ];
+        assert_eq!(kept.await.unwrap(), expected);
+        assert_eq!(columns(&database).await, columns(&fresh(&dir)).await);
+        assert_eq!(
+            shares(&database).await,
+            [
+                (0, 0, 3, 6),
+                (12, 0, 2, 4),
+                (12, 1, 2, 4),
+                (13, 0, 1, 2),
+                (13, 1, 1, 2)
+            ]
+        );
+        // A message of before and one to a group are counted alike, and their counts go with them.
+        let counted = database.run(|db| {
+            db.execute_batch(
+                "SAVEPOINT look;
+                 INSERT INTO body (id, stamped) VALUES (5, x'0102030405');
+                 INSERT INTO queue (recipient, number, sender, epoch, stamped, body, body_len)
+                     VALUES (12, 3, 1, 8, x'01', 5, 5), (13, 3, 1, 8, x'01', 5, 5);",
+            )?;
+            let count = |sql: &str| db.query_row(sql, [], |row| row.get::<_, i64>(0));
+            let total = "SELECT bytes FROM share WHERE (recipient, sender) = (0, 0)";
+            let with_body = count(total)?;
+            db.execute("DELETE FROM queue WHERE recipient = 12", [])?;
+            let bodies = count("SELECT count(*) FROM body")?;
+            db.execute("DELETE FROM queue", [])?;
+            let left = (count("SELECT count(*) FROM body")?, count(total)?);
+            db.execute_batch("ROLLBACK TO look; RELEASE look")?;
+            Ok((with_body, bodies, left))
+        });
+        assert_eq!(counted.await.unwrap(), (6 + 2 + 5, 1, (0, 0)));
+    }
+}
+
+/// A row of the queue: recipient, number, epoch, what is stamped, body, and its length.
+type Kept = (i64, i64, i64, Vec<u8>, Option<i64>, i64);
+
+/// What is counted for each recipient and sender: messages, and bytes.
+async fn shares(database: &Database) -> Vec<(i64, i64, i64, i64)> {
+    let shares = database.run(|db| {
+        let mut rows = db.prepare(
+            "SELECT recipient, sender, messages, bytes FROM share ORDER BY recipient, sender",
+        )?;
+        let rows = rows.query_map([], |row| row.try_into())?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    });
+    shares.await.unwrap()
+}
