@@ -1,6 +1,6 @@
 //! Conversations: with one account, or in a group.
 
-use waxseal::{Conversation, FrankingTag, GroupInfo, GroupId, Message};
+use waxseal::{Conversation, FrankingTag, GroupId, GroupInfo, Message};
 
 use crate::chat::{Chat, PAGE};
 use crate::failure::{Failure, Outcome};
@@ -34,9 +34,8 @@ impl Chat {
     /// The group that a user names: by its title, or by at least four digits of its id.
     pub fn group(&self, name: &str) -> Outcome<GroupInfo> {
         let id = name.to_lowercase();
-        let is_id = |info: &GroupInfo| {
-            id.len() >= MIN_DIGITS && hex(&info.id.to_bytes()).starts_with(&id)
-        };
+        let is_id =
+            |info: &GroupInfo| id.len() >= MIN_DIGITS && hex(&info.id.to_bytes()).starts_with(&id);
         let mut found = self.groups()?;
         found.retain(|info| info.title == name || is_id(info));
         match found.len() {

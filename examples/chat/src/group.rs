@@ -91,10 +91,12 @@ pub fn perform(chat: &mut Chat, action: Action) -> Outcome<()> {
             // What is shown may be old.
             reached
         }
-        Action::Promote { group, peer } => change(chat, &group, &peer, "an admin of", |chat, of| {
-            let (courier, rng) = (&mut chat.courier, &mut system_rng());
-            Ok(courier.promote(&of.0, &of.1, now(), rng)?)
-        }),
+        Action::Promote { group, peer } => {
+            change(chat, &group, &peer, "an admin of", |chat, of| {
+                let (courier, rng) = (&mut chat.courier, &mut system_rng());
+                Ok(courier.promote(&of.0, &of.1, now(), rng)?)
+            })
+        }
         Action::Demote { group, peer } => change(chat, &group, &peer, "no admin of", |chat, of| {
             let (courier, rng) = (&mut chat.courier, &mut system_rng());
             Ok(courier.demote(&of.0, &of.1, now(), rng)?)
@@ -354,7 +356,10 @@ fn changes(step: &GroupStep) -> Vec<String> {
         lines.push(format!("{by} removed {}", names(&step.removed)));
     }
     if !step.roles.is_empty() {
-        lines.push(format!("{by} changed who is an admin: {}", names(&step.roles)));
+        lines.push(format!(
+            "{by} changed who is an admin: {}",
+            names(&step.roles)
+        ));
     }
     if step.policy {
         lines.push(format!("{by} changed who may write"));

@@ -105,6 +105,7 @@ impl Chat {
             }
         }
         let mut all: Vec<_> = peers.iter().map(Conversation::from).collect();
+        let mut after = None;
         loop {
             let page = client.groups(after.as_ref(), PAGE)?;
             all.extend(page.items.into_iter().map(|info| info.id.into()));

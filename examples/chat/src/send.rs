@@ -42,10 +42,12 @@ pub fn sent(chat: &mut Chat, to: &Conversation, id: &FrankingTag) -> Outcome<()>
             }
             Ok(())
         }
-        Some(false) if to.account().is_some_and(|peer| chat.changed.contains(peer)) => Err(Failure::with_code(
-            IDENTITY_CHANGED,
-            format!("message {id} waits until you accept the new identity"),
-        )),
+        Some(false) if to.account().is_some_and(|peer| chat.changed.contains(peer)) => {
+            Err(Failure::with_code(
+                IDENTITY_CHANGED,
+                format!("message {id} waits until you accept the new identity"),
+            ))
+        }
         Some(false) => {
             let wait = || Failure::with_code(TRY_LATER, "its recipient cannot get it now");
             let failure = ended.err().unwrap_or_else(wait);

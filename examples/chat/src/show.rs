@@ -101,7 +101,10 @@ fn did(message: &Message) -> Option<String> {
         Content::Invitation { group, title } => {
             let group = id(group.as_bytes());
             let short = short_id(&group);
-            format!("invites you to {}: group accept {short}", name_of(&group, title))
+            format!(
+                "invites you to {}: group accept {short}",
+                name_of(&group, title)
+            )
         }
         Content::Acceptance { group } => {
             let group = id(group.as_bytes());
