@@ -78,8 +78,8 @@ pub use self::devices::{Bundles, DeviceBundle, Mismatch, Started, WantedBundles}
 pub use self::due::Due;
 pub use self::edit_roster::{Rebased, Welcome};
 pub use self::group::{
-    AcceptedEntry, GroupInfo, GroupMember, GroupMismatch, GroupNews, GroupStanding, GroupUpdate,
-    OutgoingEntry, Recreated, WholeGroup,
+    AcceptedEntry, GroupInfo, GroupMember, GroupMismatch, GroupNews, GroupStanding, GroupStep,
+    GroupUpdate, OutgoingEntry, Recreated, WholeGroup,
 };
 pub use self::history::{Direction, Message};
 pub use self::kept_receipt::KeptReceipt;

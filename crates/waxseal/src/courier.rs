@@ -1,8 +1,8 @@
 //! The courier: what every application does between its [`Client`] and the provider, without I/O.
 //!
 //! Each file of `courier/` is one thing that it tends: `pinned`, `session`, `rosters`, `prekeys`,
-//! `bundles`, `outbox`, `targets`, `stream`, `verdict`, `expired`, `link`, `history`, `leave`,
-//! `reports`, `expiry`.
+//! `bundles`, `groups`, `outbox`, `targets`, `stream`, `verdict`, `expired`, `link`, `history`,
+//! `leave`, `reports`, `expiry`.
 //! `next` chooses what is asked, `answer` takes what came back, and `pause` is how long to wait
 //! after a failure.
 //!
@@ -15,6 +15,7 @@ mod create;
 mod event;
 mod expired;
 mod expiry;
+mod groups;
 mod history;
 mod leave;
 mod link;
@@ -42,7 +43,8 @@ use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
 use waxseal_roster::AccountKey;
 
 use self::bundles::Bundles;
-pub use self::event::{Event, LinkFailure, Trouble};
+pub use self::event::{Event, GroupFailure, LinkFailure, Trouble};
+use self::groups::Groups;
 use self::history::Histories;
 use self::link::Link;
 pub use self::linking::{Linking, LinkingState};
@@ -133,6 +135,26 @@ const SET_BACK_MS: u64 = 60_000;
 /// [`Event::Notice`] tells what the user has to know of the devices of an account, and
 /// [`Event::Removed`] that this device is no device of the account any more.
 ///
+/// # Groups
+///
+/// [`send`](Self::send), messages, reports and events are the same for groups. The courier fetches
+/// what happened in a group and the rosters of its members, posts what this device changes, and
+/// makes a change again when another admin was faster.
+///
+/// | to | call | then |
+/// |---|---|---|
+/// | found a group | [`create_group`](Self::create_group) | [`Event::Group`] |
+/// | bring someone in | [`invite`](Self::invite) | the acceptance, then [`Event::Group`] |
+/// | come in | [`accept_invitation`](Self::accept_invitation) | [`Event::Group`] |
+/// | change it | [`promote`], [`demote`], [`remove_member`], [`set_group_policy`] | [`Event::Group`] |
+/// | give it a title | [`set_group_profile`](Self::set_group_profile) | [`Event::Accepted`] |
+/// | go | [`leave_group`](Self::leave_group) | |
+///
+/// [`promote`]: Self::promote
+/// [`demote`]: Self::demote
+/// [`remove_member`]: Self::remove_member
+/// [`set_group_policy`]: Self::set_group_policy
+///
 /// # What survives a crash
 ///
 /// Everything that matters is in the client's store, and each step can be repeated. A message may
@@ -187,6 +209,7 @@ pub struct Courier<S: Store> {
     link: Link,
     histories: Histories,
     leave: leave::Step,
+    groups: Groups,
     bundles: Bundles,
     outbox: Outbox,
     reports: Reports,
@@ -212,8 +235,8 @@ impl<S: Store> Courier<S> {
         self.client
     }
 
-    /// Writes a message to all devices of the recipient, and returns its identifier. The other
-    /// devices of this account get copies. It is stored when this returns, and posted by
+    /// Writes a message to all devices of the recipient, or of all members of a group, and returns
+    /// its identifier. The other devices of this account get copies. It is stored when this returns, and posted by
     /// [`next`](Self::next). Without a session it [waits](Client::hold) for one, which the courier
     /// starts. It also waits before the first sign-in of this process: only then the courier knows
     /// that the store was not set back. If it was, the message gets another identifier, which
@@ -231,26 +254,56 @@ impl<S: Store> Courier<S> {
         rng: &mut impl CryptoRng,
     ) -> Result<FrankingTag, SendError<S::Error>> {
         let (to, message) = (to.into(), message.into());
-        self.outbox.look_again();
-        if !self.is_compared {
-            // What is sealed before could hide that the store was set back.
-            self.upkeep_at = Some(now);
-            return self.client.hold_unsure(&to, message, now, rng);
+        if self.is_compared {
+            match self.client.send(&to, message.clone(), now, rng) {
+                Err(error) if self.can_wait(&to, &error, now) => {}
+                sent => return self.sent(sent.map(|sent| sent.id)),
+            }
         }
-        match self.client.send(&to, message.clone(), now, rng) {
-            Err(SendError::NoSession | SendError::Session(_)) => {
+        let held = match self.is_unsure(now) {
+            true => self.client.hold_unsure(&to, message, now, rng),
+            false => self.client.hold(to, message, now, rng),
+        };
+        self.sent(held)
+    }
+
+    /// Looks at the outbox once more, because there may be something new in it.
+    fn sent<T>(&mut self, sent: T) -> T {
+        self.outbox.look_again();
+        sent
+    }
+
+    /// Whether the store was not compared with the relay's mark yet. What is sealed before could
+    /// hide that it was set back.
+    fn is_unsure(&mut self, now: Timestamp) -> bool {
+        if !self.is_compared {
+            self.upkeep_at = Some(now);
+        }
+        !self.is_compared
+    }
+
+    /// Whether a message that was not sealed can wait until it is, and asks for what it lacks.
+    fn can_wait(&mut self, to: &Conversation, error: &SendError<S::Error>, now: Timestamp) -> bool {
+        match error {
+            SendError::NoSession | SendError::Session(_) => {
                 self.upkeep_at = Some(now); // asks for the peer's prekeys
-                self.client.hold(to, message, now, rng)
+                true
             }
             // Nothing is sent before there is a roster, or a newer one.
-            Err(SendError::RosterConflict | SendError::NoAccountKey) => {
+            SendError::RosterConflict | SendError::NoAccountKey => {
                 let me = self.client.me().account.clone();
                 for account in to.account().into_iter().chain([&me]) {
                     self.bundles.want_roster(account);
                 }
-                self.client.hold(to, message, now, rng)
+                true
             }
-            sent => Ok(sent?.id),
+            SendError::UnknownMembers => {
+                to.group()
+                    .iter()
+                    .for_each(|group| self.groups.want_members(group));
+                true
+            }
+            _ => false,
         }
     }
 
@@ -360,6 +413,7 @@ impl<S: Store> Courier<S> {
     fn look_again(&mut self) {
         self.outbox.look_again();
         self.reports.look_again();
+        self.groups.look_again();
         self.publish();
         self.upkeep_at = Some(Timestamp::from_millis(0));
         self.due_at = Some(Timestamp::from_millis(0));

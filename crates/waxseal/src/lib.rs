@@ -251,7 +251,7 @@ pub mod transport;
 pub use channel::{SessionOpener, SessionSealer};
 pub use client::{
     AcceptedEntry, Bundles, Client, ConversationHealth, DamagedRow, DeviceBundle, Direction, Draft,
-    Due, GroupInfo, GroupMember, GroupMismatch, GroupNews, GroupStanding, GroupUpdate,
+    Due, GroupInfo, GroupMember, GroupMismatch, GroupNews, GroupStanding, GroupStep, GroupUpdate,
     HistoryChunk, HistoryExport, HistoryImport, HistoryProgress, KeptPromise, KeptReceipt, Leaving,
     LinkUnderWay, MAX_RECEIVED_AT_ONCE, Message, Mismatch, NotDelivered, Notice, Outgoing,
     OutgoingEntry, OutgoingReport, Page, PeerState, PromiseState, Rebased, Received, Recreated,

@@ -4,6 +4,7 @@
 mod accounts;
 mod deliveries;
 mod fault;
+mod groups;
 mod mailboxes;
 mod messages;
 mod prekeys;
@@ -202,6 +203,19 @@ impl Relay {
                 let answered = self.post_again(&me, &name(to)?, body)?;
                 self.keep_mark(&me, request);
                 Ok(answered)
+            }
+            ("PUT", ["v1", "groups", group]) => self.put_group(&me, group, body),
+            ("GET", ["v1", "groups", group]) => self.group_news(&me, group),
+            ("POST", ["v1", "groups", group, "rosters"]) => {
+                self.group_rosters(&me, group, &read(body)?)
+            }
+            ("POST", ["v1", "groups", group, "messages"]) => {
+                let answered = self.post_group(&me, group, body)?;
+                self.keep_mark(&me, request);
+                Ok(answered)
+            }
+            ("POST", ["v1", "groups", group, "leave"]) => {
+                self.leave_group(&me, group, &read(body)?)
             }
             ("POST", ["v1", "reports"]) => self.take_report(&me, body),
             ("GET", ["v1", "reports", id]) => self.report_state(&me, id),

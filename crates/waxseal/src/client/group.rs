@@ -5,7 +5,9 @@
 //! changed (`accepted`), and `taking` stores it. `invite` brings accounts in, `welcome` and
 //! `authority` hear who is in and which key counts, `telling` tells it, `needs` sees what is
 //! lacking. `rosters` has the members' devices, `members` who was in when. `leave` leaves, and
-//! `profile` has the title.
+//! `profile` has the title. `send`, `seal`, `targets`, `slots`, `chains`, `waiting`, `retarget` and
+//! `again` are about what this device sends, `hold` about what it cannot send yet; `receive`,
+//! `open`, `late` and `kept` are about what it receives.
 
 mod accepted;
 mod again;
@@ -14,6 +16,7 @@ mod chains;
 mod create;
 mod edit;
 mod entries;
+mod hold;
 mod invite;
 mod kept;
 mod late;
@@ -48,7 +51,7 @@ pub use self::entries::OutgoingEntry;
 pub use self::news::{GroupNews, WholeGroup};
 pub use self::retarget::GroupMismatch;
 pub(super) use self::telling::control_of_group;
-pub use self::update::GroupUpdate;
+pub use self::update::{GroupStep, GroupUpdate};
 use super::page::Page;
 use super::peers::Peer;
 use super::{Client, keys};

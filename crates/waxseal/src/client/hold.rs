@@ -25,16 +25,20 @@ const MAX_LISTED: usize = 2_000;
 
 impl<S: Store> Client<S> {
     /// Stores a message to a peer with which there is no session yet, and returns its identifier.
+    /// Or a message to a group, if there is no session with any member's device, or if of some
+    /// members no roster is known.
     ///
     /// The message is in the history at once, with the status
     /// [`Waiting`](super::Status::Waiting). The next [`upkeep`](Self::upkeep) lists the peer in
-    /// [`bundles`](field@Upkeep::bundles). Once a session has started, by either side, the upkeep
-    /// or the next [`send`](Self::send) to the peer seals the message under the same identifier.
-    /// [`delete_message`](Self::delete_message) gives it up.
+    /// [`bundles`](field@Upkeep::bundles), or what the group lacks. Once a session has started, by
+    /// either side, the upkeep or the next [`send`](Self::send) to the peer or the group seals the
+    /// message under the same identifier. [`delete_message`](Self::delete_message) gives it up.
     ///
     /// # Errors
     /// [`SendError::OwnAccount`], [`SendError::NoGroup`], [`SendError::Content`],
-    /// [`SendError::NumbersUsedUp`], [`SendError::State`].
+    /// [`SendError::NumbersUsedUp`], [`SendError::State`]. For a group also
+    /// [`SendError::NotMember`], [`SendError::MayNotWrite`], [`SendError::GroupForked`],
+    /// [`SendError::LastAdmin`].
     pub fn hold(
         &mut self,
         to: impl Into<Conversation>,
@@ -67,7 +71,25 @@ impl<S: Store> Client<S> {
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<FrankingTag, SendError<S::Error>> {
-        let recipient = to.account().ok_or(SendError::NoGroup)?;
+        match to {
+            Conversation::Direct(recipient) => {
+                self.hold_direct(recipient, &draft, is_unsure, now, rng, |_, _| Ok(()))
+            }
+            Conversation::Group(group) => self.hold_in_group(group, &draft, is_unsure, now, rng),
+        }
+    }
+
+    /// Stores a message to one account. `write` adds to the transaction what is stored with it.
+    pub(super) fn hold_direct(
+        &mut self,
+        recipient: &AccountId,
+        draft: &Draft,
+        is_unsure: bool,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+        write: impl Fn(&Self, &mut Transaction) -> Result<(), StateError<S::Error>>,
+    ) -> Result<FrankingTag, SendError<S::Error>> {
+        let to = &Conversation::from(recipient);
         self.run(|client| {
             if *recipient == client.me.account {
                 return Err(SendError::OwnAccount);
@@ -105,6 +127,7 @@ impl<S: Store> Client<S> {
             client.put_index(&mut transaction, to, id, &index);
             transaction.put_record(keys::held(to, ordinal), &held);
             transaction.put_record(keys::upkeep(recipient), &upkeep);
+            write(client, &mut transaction)?;
             client.commit(transaction)?;
             client.keep_peer(recipient, peer);
             Ok(id)
@@ -309,7 +332,7 @@ impl<S: Store> Client<S> {
 
 /// A held message with its tag. The record says its row, so that a value which was moved is
 /// noticed.
-fn held_of(at: &Cursor, bytes: &[u8]) -> Option<(HeldRecord, FrankingTag)> {
+pub(super) fn held_of(at: &Cursor, bytes: &[u8]) -> Option<(HeldRecord, FrankingTag)> {
     let record: HeldRecord = records::decode(bytes)?;
     (number_of(at) == Some(record.ordinal)).then_some(())?;
     let id = tag_of(&record.id)?;

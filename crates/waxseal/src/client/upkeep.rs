@@ -56,6 +56,9 @@ pub struct Upkeep {
     /// Groups of which there may be news, each with the newest version that is known. Fetch what
     /// happened after it, and call [`Client::take_group_news`].
     pub groups: Vec<(GroupId, u64)>,
+    /// Groups to which messages wait because of some members no roster is known. Fetch those of
+    /// [`Client::members_without_roster`], and call [`Client::take_group_rosters`].
+    pub group_rosters: Vec<GroupId>,
     /// Groups that this account left. Tell the provider, then call
     /// [`Client::confirm_group_leave`].
     pub left_groups: Vec<GroupId>,

@@ -3,8 +3,8 @@
 
 use rand_core::CryptoRng;
 use waxseal_interface::{
-    Bundles, Challenge, ErrorBody, ErrorCode, HttpAnswer, NONCE_HEADER, PreKeysLeft, RelayCard,
-    ReportState, ReportTaken, Session,
+    Bundles, Challenge, EntryReceipt, ErrorBody, ErrorCode, GroupNews, GroupRosters, HttpAnswer,
+    NONCE_HEADER, PreKeysLeft, RelayCard, ReportState, ReportTaken, Session,
 };
 use waxseal_reporting::Timestamp;
 
@@ -156,6 +156,19 @@ impl<S: Store> Courier<S> {
             Aim::Post { to, id, is_again } => {
                 return self.take_receipt(&to, id, is_again, &answer.body, now);
             }
+            Aim::Entry { entry, .. } => {
+                let receipt = read!(EntryReceipt);
+                return self.take_entry_receipt(entry, &receipt, now);
+            }
+            Aim::GroupNews { group, leaves } => {
+                let news = read!(GroupNews);
+                return self.take_news(&group, leaves, news, now);
+            }
+            Aim::GroupRosters { group, .. } => {
+                let rosters = read!(GroupRosters).rosters;
+                self.take_members(&group, &rosters, now)?;
+            }
+            Aim::LeaveGroup(group) => self.group_left(&group)?,
             Aim::Report(id) => {
                 let taken = read!(ReportTaken);
                 return self.take_taken(id, &taken, now);
@@ -237,6 +250,18 @@ impl<S: Store> Courier<S> {
             (_, Aim::Post { to, id, is_again }) if !is_general(body.error) => {
                 self.post_refused(&to, &id, is_again, body, now, rng)?;
             }
+            (code, Aim::Entry { group, .. }) if !is_general(code) => {
+                self.entry_refused(&group, body, now, rng)?;
+            }
+            (code, Aim::GroupNews { group, leaves }) if !is_general(code) => {
+                self.news_refused(&group, leaves, code, now)?;
+            }
+            (code, Aim::GroupRosters { group, .. }) if !is_general(code) => {
+                self.members_refused(&group, now);
+            }
+            (code, Aim::LeaveGroup(group)) if !is_general(code) => {
+                self.leave_refused(&group, code, now)?;
+            }
             (_, Aim::Report(id)) if !is_general(body.error) => {
                 self.report_refused(id, body, now, rng)?;
             }
@@ -299,6 +324,13 @@ impl<S: Store> Courier<S> {
             Aim::Bundles { is_extra: true, .. } => self.outbox.look_again(),
             Aim::Bundles { wanted, .. } => self.bundles.want(&wanted),
             Aim::PutRoster(_) => self.publish(),
+            Aim::Entry { .. } => self.groups.look_again(),
+            Aim::GroupNews {
+                group,
+                leaves: false,
+            } => self.groups.want_news(&group),
+            Aim::GroupNews { group, .. } | Aim::LeaveGroup(group) => self.want_left(&group),
+            Aim::GroupRosters { group, names } => self.members_again(&group, names),
             Aim::Report(_) | Aim::ReportState(_) => self.reports.look_again(),
             Aim::Left | Aim::Upload(_) => self.prekeys_at = Some(Timestamp::from_millis(0)),
             Aim::Post { .. } => self.outbox.look_again(),

@@ -12,6 +12,7 @@ use super::{Courier, Event};
 use crate::client::{
     Bundles as Found, DeviceBundle, NotDelivered, Notice, RosterChange, WantedBundles,
 };
+use crate::conversation::Conversation;
 use crate::error::{StartError, StateError, TakeRosterError};
 use crate::store::Store;
 
@@ -42,8 +43,9 @@ pub(super) struct Bundles {
     rosters_off: BTreeMap<AccountId, Timestamp>,
     /// Devices that have published no prekeys, and until when they are not asked for.
     bare: BTreeMap<DeviceAddress, Timestamp>,
-    /// Accounts of whose unknown devices deliveries wait at the relay.
-    unknown: BTreeSet<AccountId>,
+    /// Accounts of whose unknown devices deliveries wait at the relay, and groups of whose newer
+    /// states.
+    unknown: BTreeSet<Conversation>,
     /// Notices that were told.
     told: Vec<Notice>,
 }
@@ -87,9 +89,10 @@ impl Bundles {
         self.want_roster(account);
     }
 
-    /// Notes that deliveries of an unknown device of this account wait at the relay.
-    pub(super) fn note_unknown(&mut self, account: AccountId) {
-        self.unknown.insert(account);
+    /// Notes that deliveries wait at the relay, of an unknown device of this account or of a newer
+    /// state of this group.
+    pub(super) fn note_unknown(&mut self, of: Conversation) {
+        self.unknown.insert(of);
     }
 
     /// Forgets that an account was put off, and what was told of it.
@@ -159,7 +162,12 @@ impl Bundles {
 
 /// Whether something is put off now. A time that is too far ahead was chosen while the clock was
 /// wrong.
-fn is_off<K: Ord>(off: &BTreeMap<K, Timestamp>, key: &K, now: Timestamp, longest_ms: u64) -> bool {
+pub(super) fn is_off<K: Ord>(
+    off: &BTreeMap<K, Timestamp>,
+    key: &K,
+    now: Timestamp,
+    longest_ms: u64,
+) -> bool {
     off.get(key)
         .is_some_and(|until| is_ahead(*until, now, longest_ms))
 }
@@ -211,6 +219,16 @@ impl<S: Store> Courier<S> {
         for account in &upkeep.rosters {
             self.bundles.want_roster(account);
         }
+        for (group, _) in &upkeep.groups {
+            self.groups.want_news(group);
+        }
+        for group in &upkeep.group_rosters {
+            self.groups.want_members(group);
+        }
+        for group in &upkeep.left_groups {
+            self.want_left(group);
+        }
+        self.groups.look_again();
         self.settle_unknown(now)?;
         self.tell_notices()
     }
@@ -248,7 +266,8 @@ impl<S: Store> Courier<S> {
     ) -> Result<(), StateError<S::Error>> {
         match self.client.take_roster(account, roster, now) {
             Ok(change) => {
-                self.roster_came(account, change != RosterChange::Unchanged, now)?;
+                let is_other = change != RosterChange::Unchanged;
+                self.news_came(&account.into(), is_other, now)?;
                 self.upkeep_at = Some(now);
                 self.outbox.look_again();
             }
@@ -266,16 +285,16 @@ impl<S: Store> Courier<S> {
         self.tell_notices()
     }
 
-    /// Receives again what unknown devices of an account sent. If the roster is another one, the
-    /// relay delivers again what it was left with, too.
-    fn roster_came(
+    /// Receives again what waits for a roster, or for news of a group. If there are any, the relay
+    /// delivers again what it was left with, too.
+    pub(super) fn news_came(
         &mut self,
-        account: &AccountId,
+        of: &Conversation,
         is_other: bool,
         now: Timestamp,
     ) -> Result<(), StateError<S::Error>> {
-        self.receive_unknown(account, now)?;
-        if is_other && self.bundles.unknown.remove(account) {
+        self.receive_unknown(of, now)?;
+        if is_other && self.bundles.unknown.remove(of) {
             self.stream.close();
         }
         Ok(())
@@ -312,7 +331,7 @@ impl<S: Store> Courier<S> {
                     });
                 }
                 self.look_again();
-                self.roster_came(account, true, now)?;
+                self.news_came(&account.into(), true, now)?;
             }
             Err(StartError::State(StateError::Store(error))) => {
                 return Err(StateError::Store(error));

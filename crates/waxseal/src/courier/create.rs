@@ -11,6 +11,7 @@ use waxseal_reporting::{DeviceAddress, Timestamp};
 #[cfg(doc)]
 use super::Linking;
 use super::bundles::Bundles;
+use super::groups::Groups;
 use super::history::Histories;
 use super::leave::Step;
 use super::link::Link;
@@ -105,6 +106,7 @@ impl<S: Store> Courier<S> {
             link: Link::default(),
             histories: Histories::default(),
             leave: Step::Look,
+            groups: Groups::default(),
             bundles: Bundles::default(),
             outbox: Outbox::default(),
             reports: Reports::default(),

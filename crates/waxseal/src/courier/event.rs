@@ -4,8 +4,11 @@ use waxseal_interface::{ErrorCode, ModerationKeyChange};
 use waxseal_reporting::intake::ReportId as SubmittedId;
 use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, FrankingTag, Timestamp};
 
+use waxseal_roster::group::GroupId;
+
 use crate::client::{
-    DamagedRow, HistoryProgress, Message, NotDelivered, Notice, ReportId, SetBack, Synced,
+    DamagedRow, GroupUpdate, HistoryProgress, Message, NotDelivered, Notice, ReportId, SetBack,
+    Synced,
 };
 use crate::conversation::Conversation;
 use crate::error::Damage;
@@ -109,6 +112,19 @@ pub enum Event {
         message: Option<Box<Message>>,
         /// The relay's reason.
         code: ErrorCode,
+    },
+    /// A group changed: its members, who of them is an admin, or who may write. Or this account is
+    /// in it now, or not any more. [`steps`](GroupUpdate::steps) says who changed what. Also tells
+    /// that the relay has what this device changed.
+    ///
+    /// Invitations, acceptances, another title, and that a member leaves are messages.
+    Group(Box<GroupUpdate>),
+    /// Something about a group went wrong.
+    GroupFailed {
+        /// The group.
+        group: GroupId,
+        /// What went wrong.
+        why: GroupFailure,
     },
     /// The user is to be told something about an account: it has other devices, another account
     /// key, or rosters that contradict each other. It is told once in each process, until
@@ -245,6 +261,20 @@ pub enum Trouble {
     ClockDiffers,
     /// Messages wait because their recipient's queue is full.
     QueueFull,
+}
+
+/// What went wrong about a group.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GroupFailure {
+    /// The relay refuses a change that this device made. If it never takes it, the change is given
+    /// up, and [`Notice::GroupChangeLost`] tells; otherwise it is tried again every hour.
+    #[error("the relay refuses a change of the group: {0:?}")]
+    Change(ErrorCode),
+    /// What the relay hands out of the group is not taken, for this reason. It is asked for again
+    /// every hour. Suspect the provider.
+    #[error("{0}")]
+    News(String),
 }
 
 /// Why a link is over.

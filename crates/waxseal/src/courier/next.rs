@@ -11,6 +11,7 @@ use waxseal_interface::{
 use waxseal_reporting::relay::DeliveryKey;
 use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
 use waxseal_roster::RosterVersion;
+use waxseal_roster::group::GroupId;
 
 use super::Courier;
 use crate::client::{ReportId, WantedBundles};
@@ -94,6 +95,22 @@ pub(super) enum Aim {
         id: FrankingTag,
         is_again: bool,
     },
+    /// An entry of a group.
+    Entry {
+        group: GroupId,
+        entry: Vec<u8>,
+    },
+    GroupNews {
+        group: GroupId,
+        /// Whether they are asked for because this account leaves the group.
+        leaves: bool,
+    },
+    /// Rosters of members of a group.
+    GroupRosters {
+        group: GroupId,
+        names: Vec<AccountId>,
+    },
+    LeaveGroup(GroupId),
     Report(ReportId),
     ReportState(ReportId),
     Deliveries,
@@ -212,6 +229,9 @@ impl<S: Store> Courier<S> {
         if let Some(chosen) = self.choose_link(now)? {
             return Ok(Some(chosen));
         }
+        if let Some(chosen) = self.choose_group(now, rng)? {
+            return Ok(Some(chosen));
+        }
         if let Some(chosen) = self.choose_bundle(now) {
             return Ok(Some(chosen));
         }
@@ -258,6 +278,7 @@ impl<S: Store> Courier<S> {
             self.link.next(now),
             self.histories.next(now),
             self.due_at,
+            self.groups.next(),
             self.bundles.next(),
             self.outbox.next(),
             self.reports.next(),

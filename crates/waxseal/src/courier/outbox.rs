@@ -6,7 +6,7 @@ use rand_core::CryptoRng;
 use waxseal_core::limits::MARK_LEN;
 use waxseal_interface::{ErrorBody, ErrorCode, Request as Call};
 use waxseal_reporting::relay::Receipt;
-use waxseal_reporting::{FrankingTag, Timestamp};
+use waxseal_reporting::{ConversationId, FrankingTag, Timestamp};
 
 use super::next::Aim;
 use super::pause::later;
@@ -66,6 +66,13 @@ impl Outbox {
             .insert(conversation.clone(), later(now, for_ms));
     }
 
+    /// Lets a conversation post again, because what kept it back may be over.
+    pub(super) fn release(&mut self, conversation: &Conversation) {
+        if self.blocked.remove(conversation).is_some() {
+            (self.is_open, self.after) = (true, None);
+        }
+    }
+
     /// Lets those post again whose time has come, or is so far ahead that the clock was wrong.
     fn unblock(&mut self, now: Timestamp) {
         let before = self.blocked.len();
@@ -110,11 +117,7 @@ impl<S: Store> Courier<S> {
                         return Ok(Some(asked));
                     }
                     if !self.completed(&outgoing, now, rng)? {
-                        let to = outgoing.to.clone();
-                        if let Some(call) = post(outgoing, self.client.mark()?) {
-                            return Ok(Some(call));
-                        }
-                        self.outbox.block(&to, now, UNKNOWN_MS);
+                        return Ok(Some(post(outgoing, self.client.mark()?)));
                     }
                 }
                 (None, Some(next)) => self.outbox.after = Some(next),
@@ -175,8 +178,14 @@ impl<S: Store> Courier<S> {
                 let to = to.clone();
                 // Refusals and receipts are no messages.
                 let is_message = self.client.message(&to, &id)?.is_some();
-                if is_message && !is_again {
-                    self.tell(Event::Accepted { to, id });
+                match is_message {
+                    true if !is_again => self.tell(Event::Accepted { to: to.clone(), id }),
+                    true => {}
+                    // An entry may have waited until the admins were told.
+                    false => self.groups.look_again(),
+                }
+                if to.group().is_some() && self.has_left(&to)? {
+                    self.upkeep_at = Some(now); // the relay is told
                 }
                 self.due_at = Some(now);
                 // The upkeep looks some day at what is awaited from now on.
@@ -228,6 +237,20 @@ impl<S: Store> Courier<S> {
                 let mismatch = body.mismatch.as_deref().cloned().unwrap_or_default();
                 self.retarget(to, id, mismatch, now, rng)?;
             }
+            ErrorCode::GroupMismatch if !is_again => {
+                match (to.group(), body.group_mismatch.as_deref()) {
+                    (Some(group), Some(mismatch)) => {
+                        self.take_mismatch(group, id, mismatch.clone(), now)?;
+                    }
+                    _ => self.outbox.block(to, now, UNKNOWN_MS),
+                }
+            }
+            ErrorCode::NotMember | ErrorCode::MayNotWrite | ErrorCode::NoGroup if !is_again => {
+                match to.group() {
+                    Some(group) => self.writing_refused(group, id, now)?,
+                    None => self.outbox.block(to, now, UNKNOWN_MS),
+                }
+            }
             code if is_again && is_final(code) => {
                 let reason = match code {
                     ErrorCode::TooOldToReseal => NotDelivered::TooOld,
@@ -277,8 +300,8 @@ impl<S: Store> Courier<S> {
     }
 }
 
-/// The request that posts an envelope. `None` if there is no route for it.
-fn post(outgoing: Outgoing, mark: [u8; MARK_LEN]) -> Option<(Aim, Call)> {
+/// The request that posts an envelope.
+fn post(outgoing: Outgoing, mark: [u8; MARK_LEN]) -> (Aim, Call) {
     let Outgoing {
         id,
         to,
@@ -304,9 +327,13 @@ fn post(outgoing: Outgoing, mark: [u8; MARK_LEN]) -> Option<(Aim, Call)> {
             posted,
             mark,
         },
-        (None, Conversation::Group(_)) => return None,
+        (None, Conversation::Group(group)) => Call::PostGroup {
+            group: ConversationId::from_bytes(group.to_bytes()),
+            posted,
+            mark,
+        },
     };
-    Some((aim, call))
+    (aim, call)
 }
 
 /// Whether the relay never takes a message again that it refuses with this code.

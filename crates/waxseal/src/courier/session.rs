@@ -117,6 +117,9 @@ impl<S: Store> Courier<S> {
         }
         self.client.check_clock(self.relay_time(now), now)?;
         self.renew_roster(now)?;
+        if !self.is_compared {
+            self.ask_all_groups()?;
+        }
         self.is_compared = true;
         self.token = Some(Token {
             text: session.token,

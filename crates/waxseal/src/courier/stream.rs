@@ -4,16 +4,17 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use waxseal_interface::{Answer, AskedRequest, Event as Arrived, FrameMacs, decode_nonce};
+use waxseal_reporting::Timestamp;
 use waxseal_reporting::relay::DeliveryKey;
-use waxseal_reporting::{AccountId, Timestamp};
 
 use super::verdict::Verdict;
 use super::{Courier, Event};
+use crate::conversation::Conversation;
 use crate::error::StateError;
 use crate::store::Store;
 
-/// Maximum number of deliveries of unknown devices that wait in memory for a roster. Others wait at
-/// the relay, for the next connection.
+/// Maximum number of deliveries that wait in memory for a roster, or for news of a group. Others wait
+/// at the relay, for the next connection.
 const MAX_UNKNOWN: usize = 16;
 
 /// The connection for deliveries.
@@ -22,9 +23,9 @@ pub(super) struct Stream {
     macs: Option<FrameMacs>,
     frames: VecDeque<Vec<u8>>,
     is_caught_up: bool,
-    /// Deliveries of devices that are not in the known roster of their account. They are not
-    /// answered before there is a newer one.
-    unknown: Vec<(AccountId, (u64, Vec<u8>))>,
+    /// Deliveries of devices that are not in the known roster of their account, and of a newer state
+    /// of their group. They are not answered before that is known.
+    unknown: Vec<(Conversation, (u64, Vec<u8>))>,
 }
 
 impl Stream {
@@ -166,8 +167,8 @@ impl<S: Store> Courier<S> {
         Ok(())
     }
 
-    /// Receives deliveries, and answers them. Those of unknown devices wait for a roster, unless
-    /// they did.
+    /// Receives deliveries, and answers them. Those that wait for a roster or for news of a group are
+    /// not answered, unless they did wait.
     fn take_deliveries(
         &mut self,
         deliveries: &[(u64, Vec<u8>)],
@@ -182,13 +183,13 @@ impl<S: Store> Courier<S> {
             let mut verdicts = Vec::with_capacity(taken.len());
             for ((id, delivery), received) in taken.iter().zip(received) {
                 let verdict = match self.judge(delivery, received, now)? {
-                    Verdict::Unknown(from) if !has_waited && self.stream.has_room() => {
+                    Verdict::Unknown(of) if !has_waited && self.stream.has_room() => {
                         let delivery = (*id, delivery.clone());
-                        self.stream.unknown.push((from, delivery));
+                        self.stream.unknown.push((of, delivery));
                         continue;
                     }
-                    Verdict::Unknown(from) => {
-                        self.bundles.note_unknown(from);
+                    Verdict::Unknown(of) => {
+                        self.bundles.note_unknown(of);
                         Verdict::Kept {
                             max_times: u32::MAX,
                         }
@@ -203,15 +204,15 @@ impl<S: Store> Courier<S> {
         Ok(())
     }
 
-    /// Receives again what waits for the roster of an account. What does not open now waits at the
-    /// relay.
+    /// Receives again what waits for the roster of an account, or for news of a group. What does not
+    /// open now waits at the relay.
     pub(super) fn receive_unknown(
         &mut self,
-        account: &AccountId,
+        of: &Conversation,
         now: Timestamp,
     ) -> Result<(), StateError<S::Error>> {
         let all = std::mem::take(&mut self.stream.unknown);
-        let (these, others): (Vec<_>, _) = all.into_iter().partition(|(from, _)| from == account);
+        let (these, others): (Vec<_>, _) = all.into_iter().partition(|(one, _)| one == of);
         self.stream.unknown = others;
         let these: Vec<_> = these.into_iter().map(|(_, delivery)| delivery).collect();
         let taken = self.take_deliveries(&these, true, now);
@@ -221,13 +222,17 @@ impl<S: Store> Courier<S> {
         taken
     }
 
-    /// Leaves with the relay what waits for rosters that are not fetched now.
+    /// Leaves with the relay what waits for rosters and news that are not fetched now.
     pub(super) fn settle_unknown(&mut self, now: Timestamp) -> Result<(), StateError<S::Error>> {
         let unknown = self.stream.unknown.iter();
-        let accounts: BTreeSet<_> = unknown.map(|(from, _)| from.clone()).collect();
-        for account in accounts {
-            if !self.bundles.is_asking(&account, now) {
-                self.receive_unknown(&account, now)?;
+        let all: BTreeSet<_> = unknown.map(|(of, _)| of.clone()).collect();
+        for of in all {
+            let is_asking = match &of {
+                Conversation::Direct(account) => self.bundles.is_asking(account, now),
+                Conversation::Group(group) => self.groups.is_asking(group, now),
+            };
+            if !is_asking {
+                self.receive_unknown(&of, now)?;
             }
         }
         Ok(())

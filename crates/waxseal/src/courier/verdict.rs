@@ -37,8 +37,9 @@ pub(super) enum Verdict {
     Settled,
     /// It may open later, and is dropped when it came this many times.
     Kept { max_times: u32 },
-    /// It may open once there is a newer roster of this account.
-    Unknown(AccountId),
+    /// It may open once there is a newer roster of this account, or once there are news of this
+    /// group.
+    Unknown(Conversation),
 }
 
 impl<S: Store> Courier<S> {
@@ -69,10 +70,14 @@ impl<S: Store> Courier<S> {
                 self.doubt_prekeys(now);
                 Verdict::Settled
             }
-            // The upkeep says whether its account's roster is fetched now.
+            // The upkeep says whether the roster of its account, or its group, is fetched now.
             Advice::FetchRoster => {
                 self.upkeep_at = Some(now);
-                self.sender_of(delivery).map_or(kept, Verdict::Unknown)
+                let waits_for = match error {
+                    ReceiveError::GroupNews { group } => Some(group.into()),
+                    _ => self.sender_of(delivery).map(Conversation::from),
+                };
+                waits_for.map_or(kept, Verdict::Unknown)
             }
             Advice::DeliverAgain => Verdict::Kept {
                 max_times: MAX_TIMES,
@@ -139,7 +144,10 @@ impl<S: Store> Courier<S> {
                 }
             }
             // The upkeep says what to fetch.
-            Received::Group { .. } => self.upkeep_at = Some(Timestamp::from_millis(0)),
+            Received::Group { group, .. } => {
+                self.groups.want_news_now(&group);
+                self.upkeep_at = Some(Timestamp::from_millis(0));
+            }
             Received::Duplicate { .. } | Received::Skipped { .. } => {}
         }
     }
@@ -148,7 +156,7 @@ impl<S: Store> Courier<S> {
     fn sender_of(&self, delivery: &[u8]) -> Option<AccountId> {
         let (key, me) = (self.client.delivery_key(), self.client.me());
         let delivery = Delivery::decode(delivery).ok()?;
-        let delivery = delivery.authenticate(key, me).ok()?;
+        let delivery = delivery.authenticate_in_groups(key, me, |_| true).ok()?;
         Some(delivery.claim().context().sender.account.clone())
     }
 

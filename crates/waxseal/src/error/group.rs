@@ -43,6 +43,9 @@ pub enum EditGroupError<E: std::error::Error + 'static> {
     /// [`Client::create_account_key`](crate::Client::create_account_key).
     #[error("the store has no account key")]
     NoAccountKey,
+    /// The title is longer than 255 bytes.
+    #[error("the title is too long")]
+    LongTitle,
     /// The change breaks a rule of groups, such as a limit.
     #[error("the change breaks a rule of groups")]
     Rule(#[from] GroupError),

@@ -18,6 +18,7 @@ mod expiry;
 mod faults;
 mod first;
 mod forged;
+mod groups;
 mod history;
 mod hostile;
 mod leave;

@@ -5,33 +5,65 @@ use std::collections::{BTreeMap, BTreeSet};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use waxseal::DeviceAddress;
-use waxseal::reporting::relay::{RequestNonce, StampedEnvelope};
+use waxseal::reporting::relay::{Claim, DeliveryKey, RequestNonce, StampedEnvelope};
+use waxseal::reporting::{Audience, ConversationId};
 use waxseal_interface::{
     Answer, ErrorCode, Event, FrameMacs, HttpAnswer, HttpRequest, NONCE_HEADER, QUEUE_EXPIRED_ID,
 };
 
 use super::{IntoBody, Relay, asked};
+use crate::provider::QueuedGroup;
 
 /// Maximum number of deliveries that are sent and not answered.
 const WINDOW: usize = 64;
+
+/// A message that waits for one device.
+pub(super) enum Queued {
+    Direct(StampedEnvelope),
+    Group(Box<QueuedGroup>),
+}
+
+impl Queued {
+    fn claim(&self) -> &Claim {
+        match self {
+            Self::Direct(stamped) => stamped.claim(),
+            Self::Group(queued) => queued.stamped.claim(),
+        }
+    }
+
+    fn deliver(&self, key: &DeliveryKey) -> Vec<u8> {
+        match self {
+            Self::Direct(stamped) => stamped.deliver(key).encode(),
+            Self::Group(queued) => queued.stamped.deliver(&queued.slot, key).encode(),
+        }
+    }
+
+    /// The group that it is for.
+    pub(super) fn group(&self) -> Option<ConversationId> {
+        match &self.claim().context().audience {
+            Audience::Group(group) => Some(*group),
+            Audience::Direct(_) => None,
+        }
+    }
+}
 
 /// What waits for one device.
 #[derive(Default)]
 pub(super) struct Queue {
     last: u64,
-    pub(super) waiting: BTreeMap<u64, StampedEnvelope>,
+    pub(super) waiting: BTreeMap<u64, Queued>,
     /// When the first and the last message were accepted that were dropped, until the device knows.
     dropped: Option<(u64, u64)>,
 }
 
 impl Queue {
-    pub(super) fn push(&mut self, stamped: StampedEnvelope) {
+    pub(super) fn push(&mut self, stamped: Queued) {
         self.last += 1;
         self.waiting.insert(self.last, stamped);
     }
 
     /// Notes that a message was dropped.
-    pub(super) fn note_dropped(&mut self, stamped: &StampedEnvelope) {
+    pub(super) fn note_dropped(&mut self, stamped: &Queued) {
         let at_ms = stamped.claim().context().accepted_at.as_millis();
         let (from_ms, to_ms) = self.dropped.unwrap_or((at_ms, at_ms));
         self.dropped = Some((from_ms.min(at_ms), to_ms.max(at_ms)));
@@ -39,7 +71,7 @@ impl Queue {
 
     /// Drops the messages that were stamped before this epoch.
     pub(super) fn drop_before(&mut self, oldest: u32) {
-        let is_old = |stamped: &StampedEnvelope| stamped.claim().context().epoch < oldest;
+        let is_old = |stamped: &Queued| stamped.claim().context().epoch < oldest;
         let old: Vec<_> = self.waiting.iter().filter(|(_, one)| is_old(one)).collect();
         let old: Vec<_> = old.into_iter().map(|(number, _)| *number).collect();
         for number in old {
@@ -130,7 +162,7 @@ impl Relay {
             if connection.in_window.len() >= WINDOW {
                 return frames;
             }
-            let delivery = stamped.deliver(key).encode();
+            let delivery = stamped.deliver(key);
             let event = Event::Delivery {
                 id: *number,
                 delivery,

@@ -6,6 +6,7 @@ use waxseal::reporting::relay::{
 use waxseal::{AccountId, DeviceAddress, Mismatch};
 use waxseal_interface::{DeviceBundle, ErrorBody, ErrorCode, TargetBundle};
 
+use super::deliveries::Queued;
 use super::{Answered, IntoBody, Relay};
 use crate::provider::PostRefused;
 
@@ -90,6 +91,7 @@ impl Relay {
         for (device, stamped) in stamped {
             let is_full = self.queued_of(&device) >= self.max_queued;
             let queue = self.queues.entry(device).or_default();
+            let stamped = Queued::Direct(stamped);
             match is_full {
                 true => queue.note_dropped(&stamped),
                 false => queue.push(stamped),

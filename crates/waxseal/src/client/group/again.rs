@@ -212,6 +212,10 @@ impl<S: Store> Client<S> {
                         Err(_) => {}
                     }
                 }
+                match self.seal_held_in_group(id, now, rng, upkeep) {
+                    Err(StateError::Damaged(_)) | Ok(()) => {}
+                    Err(error) => return Err(error),
+                }
                 match self.run(|client| client.tidy_chains(id, now)) {
                     Err(StateError::Damaged(_)) | Ok(()) => {}
                     Err(error) => return Err(error),

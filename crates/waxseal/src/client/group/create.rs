@@ -5,6 +5,7 @@ use waxseal_reporting::Timestamp;
 use waxseal_roster::AccountKey;
 use waxseal_roster::group::{AuthoritySeed, GroupId, GroupLog, GroupOp, GroupPolicy, Role};
 
+use super::invite::MAX_TITLE_LEN;
 use super::{Group, GroupStanding, OutgoingEntry};
 use crate::client::{Client, keys};
 use crate::error::EditGroupError;
@@ -28,16 +29,25 @@ impl<S: Store> Client<S> {
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<(GroupId, OutgoingEntry), EditGroupError<S::Error>> {
-        self.found_group(policy, "", now, rng)
+        self.create_titled_group("", policy, now, rng)
     }
 
-    pub(super) fn found_group(
+    /// Like [`create_group`](Self::create_group), with a title, of at most 255 bytes. Invitations
+    /// have it. To give the members another one, use
+    /// [`set_group_profile`](Self::set_group_profile).
+    ///
+    /// # Errors
+    /// As for [`create_group`](Self::create_group), and [`EditGroupError::LongTitle`].
+    pub fn create_titled_group(
         &mut self,
-        policy: GroupPolicy,
         title: &str,
+        policy: GroupPolicy,
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<(GroupId, OutgoingEntry), EditGroupError<S::Error>> {
+        if title.len() > MAX_TITLE_LEN {
+            return Err(EditGroupError::LongTitle);
+        }
         self.run(|client| {
             let key = client
                 .own_account_key()?

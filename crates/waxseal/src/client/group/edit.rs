@@ -149,7 +149,7 @@ impl<S: Store> Client<S> {
             .filter_map(|account| AccountId::new(account).ok())
             .collect();
         let title = known.record.title.clone();
-        let (group, entry) = self.found_group(state.policy(), &title, now, rng)?;
+        let (group, entry) = self.create_titled_group(&title, state.policy(), now, rng)?;
         Ok(Recreated {
             group,
             entry,

@@ -13,6 +13,7 @@ use super::ops::{Edit, Sense};
 use super::signing::Editing;
 use super::taking::Took;
 use super::{AcceptedEntry, GroupStanding, GroupUpdate};
+use crate::client::notices::Kind;
 use crate::client::page::Page;
 use crate::client::times::since;
 use crate::client::{Client, keys};
@@ -201,6 +202,37 @@ impl<S: Store> Client<S> {
             client.take_entry(&mut took, &entry, accepted.accepted_at)?;
             client.finish_taking(took)
         })
+    }
+
+    /// Gives up the entry of a group that waits, and what it was to change, because the provider
+    /// refuses it for good. A [notice](Self::notices) tells the user. A group that was not founded
+    /// is forgotten. What else is to be changed goes on.
+    pub fn give_up_entry(&mut self, group: &GroupId) -> Result<(), StateError<S::Error>> {
+        self.run(|client| {
+            let editing = client.take_editing(group)?;
+            let Some(mut editing) = editing.filter(|editing| !editing.edit.entry.is_empty()) else {
+                return Ok(());
+            };
+            let mut transaction = Transaction::default();
+            editing.clear_entry();
+            match editing.group.standing() {
+                GroupStanding::New => {
+                    transaction.delete(keys::group(group));
+                    transaction.delete(keys::authority(group));
+                    transaction.delete(keys::group_edit(group));
+                }
+                _ => editing.put(&mut transaction),
+            }
+            let of = (Kind::GroupChangeLost, group);
+            client.put_group_notice(&mut transaction, of, None, (&[], &[]));
+            client.commit(transaction)
+        })
+    }
+
+    /// Whether this device wants to change a group, and did not yet.
+    #[cfg(feature = "courier")]
+    pub(crate) fn has_pending_entries(&self) -> Result<bool, StateError<S::Error>> {
+        self.look(|client| Ok(!client.first_rows(&keys::group_edits(), 1)?.is_empty()))
     }
 
     /// The accounts that an entry brought in, or made admins.

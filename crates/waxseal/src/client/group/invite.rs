@@ -2,6 +2,8 @@
 //! both can be reported.
 
 use rand_core::CryptoRng;
+#[cfg(feature = "courier")]
+use waxseal_reporting::FrankingTag;
 use waxseal_reporting::message::Content;
 use waxseal_reporting::{AccountId, ConversationId, Timestamp};
 use waxseal_roster::AccountKey;
@@ -16,7 +18,7 @@ use crate::client::send::{Draft, Outgoing};
 use crate::client::{Client, keys};
 use crate::error::{EditGroupError, InviteError, StateError};
 use crate::records::{self, InvitedRecord};
-use crate::store::{Cursor, Store};
+use crate::store::{Cursor, Store, Transaction};
 
 /// How many accounts that invite this one to a group are remembered.
 const MAX_INVITERS: usize = 8;
@@ -25,7 +27,7 @@ const MAX_INVITERS: usize = 8;
 const MAX_QUEUED: usize = 1_024;
 
 /// Maximum length of a title, in bytes.
-const MAX_TITLE_LEN: usize = 255;
+pub(super) const MAX_TITLE_LEN: usize = 255;
 
 impl<S: Store> Client<S> {
     /// Invites an account to a group, by a direct message. When the account accepts, the entry that
@@ -45,6 +47,39 @@ impl<S: Store> Client<S> {
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<Outgoing, InviteError<S::Error>> {
+        let (draft, invited) = self.invitation(group, account)?;
+        let sent = self.send_direct(account, &draft, now, rng, |_, transaction| {
+            transaction.put_record(keys::invited(group, account), &invited);
+            Ok(())
+        })?;
+        Ok(sent)
+    }
+
+    /// Invites an account like [`invite`](Self::invite), by a message that is
+    /// [held](Self::hold).
+    #[cfg(feature = "courier")]
+    pub(crate) fn hold_invitation(
+        &mut self,
+        group: &GroupId,
+        account: &AccountId,
+        is_unsure: bool,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<FrankingTag, InviteError<S::Error>> {
+        let (draft, invited) = self.invitation(group, account)?;
+        let held = self.hold_direct(account, &draft, is_unsure, now, rng, |_, transaction| {
+            transaction.put_record(keys::invited(group, account), &invited);
+            Ok(())
+        })?;
+        Ok(held)
+    }
+
+    /// The message that invites an account, and what is kept of it.
+    fn invitation(
+        &mut self,
+        group: &GroupId,
+        account: &AccountId,
+    ) -> Result<(Draft, InvitedRecord), InviteError<S::Error>> {
         let title = self.run(|client| {
             let editing = client.take_editing(group)?.ok_or(EditGroupError::NoGroup)?;
             let editing = client.check_admin(editing)?;
@@ -64,12 +99,7 @@ impl<S: Store> Client<S> {
         let invited = InvitedRecord {
             account: account.as_str().to_owned(),
         };
-        let sent =
-            self.send_direct(account, &Draft::new(content), now, rng, |_, transaction| {
-                transaction.put_record(keys::invited(group, account), &invited);
-                Ok(())
-            })?;
-        Ok(sent)
+        Ok((Draft::new(content), invited))
     }
 
     /// Accepts an invitation that this account sent, by a direct message. The account is a member
@@ -84,6 +114,37 @@ impl<S: Store> Client<S> {
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<Outgoing, InviteError<S::Error>> {
+        let draft = self.acceptance(from, group)?;
+        let sent = self.send_direct(from, &draft, now, rng, |client, transaction| {
+            client.put_accepted(from, group, transaction)
+        })?;
+        Ok(sent)
+    }
+
+    /// Accepts an invitation like [`accept_invitation`](Self::accept_invitation), by a message that
+    /// is [held](Self::hold).
+    #[cfg(feature = "courier")]
+    pub(crate) fn hold_acceptance(
+        &mut self,
+        from: &AccountId,
+        group: &GroupId,
+        is_unsure: bool,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<FrankingTag, InviteError<S::Error>> {
+        let draft = self.acceptance(from, group)?;
+        let held = self.hold_direct(from, &draft, is_unsure, now, rng, |client, transaction| {
+            client.put_accepted(from, group, transaction)
+        })?;
+        Ok(held)
+    }
+
+    /// The message that accepts an invitation.
+    fn acceptance(
+        &self,
+        from: &AccountId,
+        group: &GroupId,
+    ) -> Result<Draft, InviteError<S::Error>> {
         let is_invited = |known: &Group| {
             let mut inviters = known.record.inviters.iter();
             inviters.any(|one| one.account == from.as_str())
@@ -92,23 +153,23 @@ impl<S: Store> Client<S> {
         if !known.as_ref().is_some_and(is_invited) {
             return Err(InviteError::NotInvited);
         }
-        let content = Content::Acceptance {
+        Ok(Draft::new(Content::Acceptance {
             group: ConversationId::from_bytes(group.to_bytes()),
-        };
-        let sent = self.send_direct(
-            from,
-            &Draft::new(content),
-            now,
-            rng,
-            |client, transaction| {
-                if let Some(mut known) = client.take_group(group)? {
-                    client.note_accepted_invitation(&mut known, from)?;
-                    known.put(transaction);
-                }
-                Ok(())
-            },
-        )?;
-        Ok(sent)
+        }))
+    }
+
+    /// Writes that the user accepted an invitation.
+    fn put_accepted(
+        &self,
+        from: &AccountId,
+        group: &GroupId,
+        transaction: &mut Transaction,
+    ) -> Result<(), StateError<S::Error>> {
+        if let Some(mut known) = self.take_group(group)? {
+            self.note_accepted_invitation(&mut known, from)?;
+            known.put(transaction);
+        }
+        Ok(())
     }
 
     /// Lists up to `limit` accounts that this device invited to a group and that are not added yet,
@@ -155,7 +216,7 @@ impl<S: Store> Client<S> {
             let Some(mut known) = client.take_group(group)? else {
                 return Ok(());
             };
-            let mut transaction = crate::store::Transaction::default();
+            let mut transaction = Transaction::default();
             match (known.standing(), &known.log) {
                 (GroupStanding::Invited | GroupStanding::Accepted, None) => {
                     transaction.delete(keys::group(group));

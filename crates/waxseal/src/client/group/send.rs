@@ -7,20 +7,33 @@ use waxseal_reporting::sender::{GroupFanout, SentMessage};
 use waxseal_reporting::{AccountId, ConversationId, DeviceAddress, Timestamp};
 use waxseal_roster::group::GroupId;
 
+use super::hold::message_of;
 use super::{Group, GroupStanding};
 use crate::client::peers::FIRST_ORDINAL;
 use crate::client::send::{Draft, Outgoing};
 use crate::client::{Client, keys};
 use crate::conversation::Conversation;
 use crate::error::{EditGroupError, SendError, StateError};
-use crate::records::{
-    ConversationRecord, IndexRecord, MessageRecord, MessageState, NUMBERS, OutboxRecord,
-    OwnChainRecord, take_secret_bytes,
-};
+use crate::records::{ConversationRecord, IndexRecord, NUMBERS, OutboxRecord, OwnChainRecord};
 use crate::store::{Store, Transaction};
 
 /// How often a message is sealed, while others are sealed again before it.
 const TRIES: usize = 4;
+
+/// What is sent: a draft, or a message that is stored already, under its ordinal.
+enum What<'a> {
+    Written(&'a Draft),
+    Held(u64, &'a SentMessage),
+}
+
+impl What<'_> {
+    fn content(&self) -> Option<Content> {
+        match self {
+            Self::Written(draft) => Some(draft.content().clone()),
+            Self::Held(_, sent) => sent.content(),
+        }
+    }
+}
 
 impl<S: Store> Client<S> {
     /// Sends a message to a group. The message that this account leaves ends its membership here.
@@ -31,9 +44,31 @@ impl<S: Store> Client<S> {
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<Outgoing, SendError<S::Error>> {
+        self.seal_held_in_group_first(id, now, rng)?;
+        self.send_what(id, &What::Written(draft), now, rng)
+    }
+
+    /// Sends a message that was stored because it could not be sealed.
+    pub(super) fn send_held(
+        &mut self,
+        id: &GroupId,
+        (ordinal, sent): (u64, &SentMessage),
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Outgoing, SendError<S::Error>> {
+        self.send_what(id, &What::Held(ordinal, sent), now, rng)
+    }
+
+    fn send_what(
+        &mut self,
+        id: &GroupId,
+        what: &What<'_>,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Outgoing, SendError<S::Error>> {
         for _ in 0..TRIES {
             self.seal_stale(id, now, rng)?;
-            if let Some(outgoing) = self.run(|client| client.send_once(id, draft, now, rng))? {
+            if let Some(outgoing) = self.run(|client| client.send_once(id, what, now, rng))? {
                 return Ok(outgoing);
             }
         }
@@ -45,7 +80,7 @@ impl<S: Store> Client<S> {
     fn send_once(
         &mut self,
         id: &GroupId,
-        draft: &Draft,
+        what: &What<'_>,
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<Option<Outgoing>, SendError<S::Error>> {
@@ -53,21 +88,17 @@ impl<S: Store> Client<S> {
         let before: Option<OwnChainRecord> = client.readable(&keys::own_chain(id))?;
         let before = before.map(|before| before.number);
         let mut group = client.writable_group(id, false)?;
-        let leaves = matches!(draft.content(), Content::GroupLeave);
-        if leaves {
-            client
-                .check_group_leave(&group)
-                .map_err(|error| match error {
-                    EditGroupError::LastAdmin => SendError::LastAdmin,
-                    EditGroupError::State(error) => SendError::State(error),
-                    _ => SendError::NotMember,
-                })?;
-        }
+        let leaves = client.check_farewell(&group, &what.content().ok_or(SendError::NoGroup)?)?;
         let to = &Conversation::from(id);
         let mut numbering = client.group_numbering(id)?;
-        let payload = draft.clone().payload(&numbering, now)?;
-        let conversation = ConversationId::from_bytes(id.to_bytes());
-        let sent = SentMessage::commit(&client.me, &conversation, &payload, rng);
+        let sent = match what {
+            What::Held(_, sent) => SentMessage::clone(sent),
+            What::Written(draft) => {
+                let payload = Draft::clone(draft).payload(&numbering, now)?;
+                let conversation = ConversationId::from_bytes(id.to_bytes());
+                SentMessage::commit(&client.me, &conversation, &payload, rng)
+            }
+        };
         let tag = *sent.tag();
         let leave_out = client.left_out(&group)?;
         let mut transaction = Transaction::default();
@@ -84,13 +115,11 @@ impl<S: Store> Client<S> {
         let mut counters = client.counters()?;
         let number = counters.next_outbox;
         counters.next_outbox = number.checked_add(1).ok_or(SendError::NumbersUsedUp)?;
-        let ordinal = numbering.count_sent(now).ok_or(SendError::NumbersUsedUp)?;
-        numbering.last_chain = sealed.chain;
-        let message = MessageRecord {
-            ordinal,
-            state: Some(MessageState::Sent(take_secret_bytes(sent.encode()))),
-            ..MessageRecord::default()
+        let ordinal = match what {
+            What::Held(ordinal, _) => *ordinal,
+            What::Written(_) => numbering.count_sent(now).ok_or(SendError::NumbersUsedUp)?,
         };
+        numbering.last_chain = sealed.chain;
         let index = IndexRecord {
             ordinal: Some(ordinal),
             outbox: Some(number),
@@ -103,7 +132,10 @@ impl<S: Store> Client<S> {
         sealed.fill(&group, &mut entry);
         transaction.put_record(keys::counters(), &counters);
         transaction.put_record(keys::conversation(to), &numbering);
-        transaction.put_message(to, &message);
+        match what {
+            What::Held(..) => transaction.delete(keys::held(to, ordinal)),
+            What::Written(_) => transaction.put_message(to, &message_of(ordinal, &sent)),
+        }
         client.put_index(&mut transaction, to, tag, &index);
         transaction.put_record(keys::own_sent(&tag), &sealed.own_sent(&group));
         transaction.put_record(keys::envelope(number), &entry);
@@ -114,6 +146,24 @@ impl<S: Store> Client<S> {
         client.keep_peers(sealed.peers);
         let outgoing = client.posted_in_group(id, &sealed.fanout, sealed.without, now);
         Ok(Some(outgoing))
+    }
+
+    /// Whether a message says that this account leaves the group. Checks that it may.
+    pub(super) fn check_farewell(
+        &self,
+        group: &Group,
+        content: &Content,
+    ) -> Result<bool, SendError<S::Error>> {
+        if !matches!(content, Content::GroupLeave) {
+            return Ok(false);
+        }
+        let checked = self.check_group_leave(group);
+        checked.map_err(|error| match error {
+            EditGroupError::LastAdmin => SendError::LastAdmin,
+            EditGroupError::State(error) => SendError::State(error),
+            _ => SendError::NotMember,
+        })?;
+        Ok(true)
     }
 
     /// A group to which this account may write. What `waits` for the provider may be sealed again

@@ -7,7 +7,7 @@ use waxseal_roster::group::{
 };
 
 use super::signing::Editing;
-use super::{Group, GroupStanding, GroupUpdate};
+use super::{Group, GroupStanding, GroupStep, GroupUpdate};
 use crate::client::notices::Kind;
 use crate::client::{Client, keys};
 use crate::error::{GroupNewsError, StateError};
@@ -21,6 +21,7 @@ pub(super) struct Took {
     before: Option<GroupState>,
     /// Whether an entry that this device posted is among what it took.
     is_own: bool,
+    steps: Vec<GroupStep>,
     transaction: Transaction,
 }
 
@@ -30,8 +31,22 @@ impl Took {
             before: editing.state().cloned(),
             editing,
             is_own: false,
+            steps: Vec::new(),
             transaction: Transaction::default(),
         }
+    }
+
+    /// Notes what an entry changed.
+    fn note_step(
+        &mut self,
+        entry: &SignedEntry,
+        before: Option<&GroupState>,
+        accepted_at: Timestamp,
+        is_whole: bool,
+    ) {
+        let after = self.editing.state();
+        let step = GroupStep::of(entry, before, after, accepted_at, is_whole);
+        self.steps.push(step);
     }
 
     fn group(&mut self) -> &mut Group {
@@ -65,11 +80,13 @@ impl<S: Store> Client<S> {
         };
         match taken {
             Ok(GroupChange::Newer { .. }) => {
-                self.note_newer_state(took, before.as_ref(), accepted_ms)?
+                self.note_newer_state(took, before.as_ref(), accepted_ms)?;
+                took.note_step(entry, before.as_ref(), accepted_at, false);
             }
             Ok(GroupChange::Same) if is_new => {
                 group.set_standing(GroupStanding::Member);
                 group.note_state(None, accepted_ms);
+                took.note_step(entry, None, accepted_at, false);
                 self.settle_own(took, None)?;
             }
             Ok(GroupChange::Gap) => return Err(GroupNewsError::Gap),
@@ -100,8 +117,8 @@ impl<S: Store> Client<S> {
         let chain = AuthorityChain::decode(chain, &group.id)?;
         let bytes = entry.encode();
         let taken = match &mut group.log {
-            Some(log) => log.take_state(state, entry, chain),
-            None => GroupLog::join(state, entry, chain).map(|log| {
+            Some(log) => log.take_state(state, entry.clone(), chain),
+            None => GroupLog::join(state, entry.clone(), chain).map(|log| {
                 group.log = Some(log);
                 change_of_first()
             }),
@@ -109,6 +126,7 @@ impl<S: Store> Client<S> {
         match taken {
             Ok(GroupChange::Newer { .. }) => {
                 self.note_newer_state(took, before.as_ref(), accepted_at.as_millis())?;
+                took.note_step(&entry, before.as_ref(), accepted_at, true);
             }
             Ok(_) => {}
             Err(GroupError::Fork) => return self.found_fork(took, &bytes),
@@ -292,12 +310,14 @@ impl<S: Store> Client<S> {
             let id = took.editing.group.id;
             self.put_group_notice(&mut took.transaction, (kind, &id), None, (&[], &[]));
         }
-        let update = GroupUpdate::between(took.before.as_ref(), &took.editing.group);
         let Took {
+            before,
             mut editing,
+            steps,
             mut transaction,
             ..
         } = took;
+        let update = GroupUpdate::between(before.as_ref(), &editing.group, steps);
         editing.put(&mut transaction);
         if editing.authority.seed.is_empty() && editing.authority.next.is_empty() {
             transaction.delete(keys::authority(&editing.group.id));

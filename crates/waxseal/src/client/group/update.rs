@@ -1,7 +1,7 @@
 //! What news of a group changed.
 
-use waxseal_reporting::AccountId;
-use waxseal_roster::group::{GroupId, GroupState};
+use waxseal_reporting::{AccountId, Timestamp};
+use waxseal_roster::group::{GroupId, GroupState, SignedEntry};
 
 use super::{Group, GroupStanding};
 
@@ -23,6 +23,29 @@ pub struct GroupUpdate {
     pub roles: Vec<AccountId>,
     /// Whether the policy is another one.
     pub policy: bool,
+    /// The same step by step, oldest first: who changed what, and when. Empty if nothing is new.
+    pub steps: Vec<GroupStep>,
+}
+
+/// What one entry changed in a group. Accounts ascend.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GroupStep {
+    /// The admin who changed it. `None` if there were too many entries: then the changes of several
+    /// admins are one step.
+    pub by: Option<AccountId>,
+    /// Version of the state that the entry made.
+    pub version: u64,
+    /// When the provider accepted the entry.
+    pub accepted_at: Timestamp,
+    /// Members that are new, or were added again.
+    pub added: Vec<AccountId>,
+    /// Members that are gone.
+    pub removed: Vec<AccountId>,
+    /// Members that have another role.
+    pub roles: Vec<AccountId>,
+    /// Whether the policy is another one.
+    pub policy: bool,
 }
 
 impl std::fmt::Debug for GroupUpdate {
@@ -32,17 +55,31 @@ impl std::fmt::Debug for GroupUpdate {
             .field("version", &self.version)
             .field("added", &self.added.len())
             .field("removed", &self.removed.len())
+            .field("steps", &self.steps.len())
             .finish_non_exhaustive()
     }
 }
 
-impl GroupUpdate {
-    pub(super) fn nothing(group: &Group) -> Self {
-        Self::between(group.log.as_ref().map(|log| log.state()), group)
+impl std::fmt::Debug for GroupStep {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GroupStep")
+            .field("version", &self.version)
+            .field("added", &self.added.len())
+            .field("removed", &self.removed.len())
+            .finish_non_exhaustive()
     }
+}
 
-    pub(super) fn between(before: Option<&GroupState>, group: &Group) -> Self {
-        let after = group.log.as_ref().map(|log| log.state());
+/// How two states differ.
+struct Difference {
+    added: Vec<AccountId>,
+    removed: Vec<AccountId>,
+    roles: Vec<AccountId>,
+    policy: bool,
+}
+
+impl Difference {
+    fn between(before: Option<&GroupState>, after: Option<&GroupState>) -> Self {
         let members = |state: Option<&GroupState>| -> Vec<_> {
             let members = state.into_iter().flat_map(GroupState::members);
             members.cloned().collect()
@@ -67,13 +104,68 @@ impl GroupUpdate {
         }
         let policy = |state: Option<&GroupState>| state.map(GroupState::policy);
         Self {
+            added,
+            removed,
+            roles,
+            policy: policy(before).unwrap_or_default() != policy(after).unwrap_or_default(),
+        }
+    }
+}
+
+impl GroupStep {
+    /// What an entry made of the state before. `is_whole` if there were others between.
+    pub(super) fn of(
+        entry: &SignedEntry,
+        before: Option<&GroupState>,
+        after: Option<&GroupState>,
+        accepted_at: Timestamp,
+        is_whole: bool,
+    ) -> Self {
+        let Difference {
+            added,
+            removed,
+            roles,
+            policy,
+        } = Difference::between(before, after);
+        let by = AccountId::new(entry.actor()).ok();
+        Self {
+            by: by.filter(|_| !is_whole),
+            version: entry.version(),
+            accepted_at,
+            added,
+            removed,
+            roles,
+            policy,
+        }
+    }
+}
+
+impl GroupUpdate {
+    pub(super) fn nothing(group: &Group) -> Self {
+        Self::between(group.log.as_ref().map(|log| log.state()), group, Vec::new())
+    }
+
+    pub(super) fn between(
+        before: Option<&GroupState>,
+        group: &Group,
+        steps: Vec<GroupStep>,
+    ) -> Self {
+        let after = group.log.as_ref().map(|log| log.state());
+        let Difference {
+            added,
+            removed,
+            roles,
+            policy,
+        } = Difference::between(before, after);
+        Self {
             group: group.id,
             standing: group.standing(),
             version: after.map_or(0, GroupState::version),
             added,
             removed,
             roles,
-            policy: policy(before).unwrap_or_default() != policy(after).unwrap_or_default(),
+            policy,
+            steps,
         }
     }
 }

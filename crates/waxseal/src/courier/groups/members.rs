@@ -1,0 +1,93 @@
+//! Members: the rosters that are lacking of a group's members, fetched by the group.
+
+use waxseal_interface::{AskRosters, MAX_ROSTERS_ASKED, Request as Call};
+use waxseal_reporting::{AccountId, Timestamp};
+use waxseal_roster::group::GroupId;
+
+use super::{OFF_MS, id_of};
+use crate::courier::bundles::is_off;
+use crate::courier::next::Aim;
+use crate::courier::pause::later;
+use crate::courier::{Courier, Event};
+use crate::error::{GroupNewsError, StateError};
+use crate::store::Store;
+
+impl<S: Store> Courier<S> {
+    pub(super) fn choose_members(
+        &mut self,
+        now: Timestamp,
+    ) -> Result<Option<(Aim, Call)>, StateError<S::Error>> {
+        loop {
+            let off = &self.groups.members_off;
+            let mut members = self.groups.members.iter();
+            let at = members.position(|group| !is_off(off, group, now, OFF_MS));
+            let Some(group) = at.and_then(|at| self.groups.members.remove(at)) else {
+                return Ok(None);
+            };
+            let lacking = match self.client.members_without_roster(&group) {
+                Err(StateError::Damaged(_)) => continue,
+                lacking => lacking?,
+            };
+            let names: Vec<_> = lacking.into_iter().take(MAX_ROSTERS_ASKED).collect();
+            if !names.is_empty() {
+                return Ok(Some(ask(&group, names)));
+            }
+        }
+    }
+
+    /// Takes rosters of members of a group.
+    pub(in crate::courier) fn take_members(
+        &mut self,
+        group: &GroupId,
+        rosters: &[Vec<u8>],
+        now: Timestamp,
+    ) -> Result<(), StateError<S::Error>> {
+        let taken = match self.client.take_group_rosters(group, rosters, now) {
+            Ok(taken) => taken,
+            Err(GroupNewsError::State(StateError::Store(error))) => {
+                return Err(StateError::Store(error));
+            }
+            Err(error) => {
+                if let GroupNewsError::State(StateError::Damaged(damage)) = error {
+                    self.tell(Event::Damaged(damage));
+                }
+                0
+            }
+        };
+        self.groups.want_members(group);
+        match taken {
+            // Whom it does not have, it may have later.
+            0 => self.members_refused(group, now),
+            _ => self.outbox.release(&group.into()),
+        }
+        self.upkeep_at = Some(now);
+        self.tell_notices()
+    }
+
+    /// The relay refused to hand out rosters of members.
+    pub(in crate::courier) fn members_refused(&mut self, group: &GroupId, now: Timestamp) {
+        self.groups.members_off.insert(*group, later(now, OFF_MS));
+    }
+
+    /// Asks again for rosters of members.
+    pub(in crate::courier) fn members_again(&mut self, group: &GroupId, names: Vec<AccountId>) {
+        let retarget = self.groups.retarget.as_mut();
+        match retarget.filter(|retarget| retarget.group == *group) {
+            Some(retarget) => retarget.lacking.extend(names),
+            None => self.groups.want_members(group),
+        }
+    }
+}
+
+/// The request for rosters of members.
+pub(super) fn ask(group: &GroupId, names: Vec<AccountId>) -> (Aim, Call) {
+    let asked = names.iter().map(|name| name.as_str().to_owned());
+    let call = Call::GroupRosters {
+        group: id_of(group),
+        asked: AskRosters {
+            names: asked.collect(),
+        },
+    };
+    let group = *group;
+    (Aim::GroupRosters { group, names }, call)
+}
