@@ -17,7 +17,7 @@ use waxseal_interface::{CardError, ErrorCode, account_name};
 use crate::failure::{Failure, Outcome, TRY_LATER};
 use crate::home::Home;
 use crate::reach::RelayOptions;
-use crate::text::{hex, printable};
+use crate::text::printable;
 
 /// How long one turn waits for what arrives.
 pub const TURN: Duration = Duration::from_millis(100);
@@ -271,8 +271,8 @@ impl Chat {
                 break;
             }
         }
-        for peer in self.peers()? {
-            waiting += client.held(&peer)?.len();
+        for with in self.conversations()? {
+            waiting += client.held(&with)?.len();
         }
         Ok(waiting)
     }
@@ -311,51 +311,6 @@ impl Chat {
             if after.is_none() {
                 return Ok(peers);
             }
-        }
-    }
-
-    /// Calls `each` for all stored messages exchanged with a peer, in order, beginning with the
-    /// ordinal `from`.
-    pub fn each_message(
-        &self,
-        peer: &AccountId,
-        from: u64,
-        mut each: impl FnMut(Message),
-    ) -> Outcome<()> {
-        let mut after = from.checked_sub(1);
-        loop {
-            let page = self.client().messages(peer, after, PAGE)?;
-            self.notice_damage(&page.damaged, &format!("messages with {}", peer.as_str()));
-            page.items.into_iter().for_each(&mut each);
-            after = page.next;
-            if after.is_none() {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Finds the message whose id begins with `id`, and the peer it was exchanged with.
-    pub fn find(&self, id: &str) -> Outcome<(AccountId, FrankingTag)> {
-        let id = id.to_lowercase();
-        if id.len() < 4 || !id.chars().all(|c| c.is_ascii_hexdigit()) {
-            return Err(Failure::new(
-                "a message id is at least 4 hexadecimal digits",
-            ));
-        }
-        let mut found = Vec::new();
-        for peer in self.peers()? {
-            self.each_message(&peer, 0, |message| {
-                if hex(message.id().as_bytes()).starts_with(&id) {
-                    found.push((peer.clone(), *message.id()));
-                }
-            })?;
-        }
-        match found.as_slice() {
-            [one] => Ok(one.clone()),
-            [] => Err(Failure::new("no message has this id")),
-            _ => Err(Failure::new(
-                "several messages have ids that begin like this: give more digits",
-            )),
         }
     }
 }

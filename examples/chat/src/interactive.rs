@@ -12,16 +12,18 @@ use waxseal::courier::{Event, Trouble};
 use waxseal::transport::now;
 
 use crate::chat::{Chat, TURN};
+use crate::conversations::short_id;
 use crate::failure::{Failure, Outcome, TRY_LATER};
 use crate::text::short;
-use crate::{Command, perform, send, show, sync};
+use crate::{Command, group, perform, send, show, sync};
 
 /// How long the account is free between two turns, so that a typed line gets it.
 const BREATH: Duration = Duration::from_millis(5);
 
 const HELP: &str = "  @PEER TEXT   send TEXT to PEER\n  \
                     @PEER        send the lines that follow to PEER\n  \
-                    TEXT         send TEXT to the last PEER\n  \
+                    #GROUP TEXT  send TEXT to a group, by its title without spaces or its id\n  \
+                    TEXT         send TEXT to the last PEER or GROUP\n  \
                     /COMMAND     as on the command line: /messages, /report ID --reason R, /help\n  \
                     /quit        end";
 
@@ -123,6 +125,12 @@ fn run_line(chat: &mut Chat, to: &mut Option<String>, line: &str) -> Outcome<()>
                 command: Command::Send { peer, text },
             }) => write(chat, &peer, &text),
             Ok(SlashCommand {
+                command:
+                    Command::Group {
+                        action: group::Action::Send { group, text },
+                    },
+            }) => write(chat, &format!("#{group}"), &text),
+            Ok(SlashCommand {
                 command: Command::Sync { give: None },
             }) => {
                 if let Some(progress) = sync::ask(chat)? {
@@ -134,18 +142,21 @@ fn run_line(chat: &mut Chat, to: &mut Option<String>, line: &str) -> Outcome<()>
             Err(error) => Ok(error.print()?),
         };
     }
-    let text = match line.strip_prefix('@') {
-        Some(line) => {
-            let (peer, text) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
-            *to = Some(chat.peer(peer)?.as_str().to_owned());
+    let text = match line.split_at_checked(1) {
+        Some((mark @ ("@" | "#"), line)) => {
+            let (name, text) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+            *to = Some(match mark {
+                "@" => chat.peer(name)?.as_str().to_owned(),
+                _ => format!("#{}", short_id(&chat.group(name)?.id)),
+            });
             text.trim_start()
         }
-        None => line,
+        _ => line,
     };
     match to {
         _ if text.is_empty() => Ok(()),
         Some(to) => write(chat, to, text),
-        None => Err(Failure::new("no recipient: begin with @PEER")),
+        None => Err(Failure::new("no recipient: begin with @PEER or #GROUP")),
     }
 }
 

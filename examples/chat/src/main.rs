@@ -13,8 +13,10 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output")]
 
 mod chat;
+mod conversations;
 mod devices;
 mod failure;
+mod group;
 mod home;
 mod identity;
 mod interactive;
@@ -120,9 +122,14 @@ pub enum Command {
         #[command(subcommand)]
         action: recovery::Action,
     },
+    /// Found groups, bring others in, and talk there
+    Group {
+        #[command(subcommand)]
+        action: group::Action,
+    },
     /// Send a message; if the relay cannot be reached, the message waits in the home folder
     Send {
-        /// The account name of the recipient
+        /// The account name of the recipient, or # and the title or the id of a group
         peer: String,
         text: String,
     },
@@ -133,15 +140,16 @@ pub enum Command {
         follow: bool,
         /// Print one JSON object per message: id, from, text, sent_at_ms, accepted_at_ms,
         /// reportable. `to` and `status` are there if another device of yours sent it, and
-        /// `from_removed_device` if its sender has removed the device
+        /// `from_removed_device` if its sender has removed the device. A message in a group has its
+        /// id as `group`. Without text, `did` says what its sender did
         #[arg(long)]
         json: bool,
     },
     /// List all stored messages, sent and received
     Messages {
-        /// List only messages exchanged with this peer
+        /// List only messages exchanged with this peer, or # and the title or the id of a group
         peer: Option<String>,
-        /// Print one JSON object per message, as `receive` does, always with `to`;
+        /// Print one JSON object per message, as `receive` does, always with `to` or `group`;
         /// accepted_at_ms is null until the relay has accepted the message
         #[arg(long)]
         json: bool,
@@ -223,7 +231,10 @@ fn run(arguments: Arguments) -> Outcome<()> {
     };
     let receives = matches!(
         command,
-        Command::Receive { .. } | Command::Repair { .. } | Command::Sync { .. }
+        Command::Receive { .. }
+            | Command::Repair { .. }
+            | Command::Sync { .. }
+            | Command::Group { .. }
     );
     chat.courier.listen(receives);
     let outcome = perform(&mut chat, command);
@@ -246,6 +257,7 @@ fn perform(chat: &mut Chat, command: Command) -> Outcome<()> {
         Command::Sync { give: Some(device) } => sync::give(chat, DeviceId(device)),
         Command::Leave { yes } => devices::leave(chat, yes),
         Command::Recovery { action } => recovery::perform(chat, &action),
+        Command::Group { action } => group::perform(chat, action),
         Command::Send { peer, text } => send::send(chat, &peer, &text),
         Command::Receive { follow, json } => receive::receive(chat, follow, json),
         Command::Messages { peer, json } => show::messages(chat, peer.as_deref(), json),

@@ -2,13 +2,13 @@
 
 use waxseal::courier::{Event, Trouble};
 use waxseal::errors::Damage;
-use waxseal::{AccountId, Conversation, DamagedRow, Notice};
+use waxseal::{AccountId, DamagedRow, Notice};
 use waxseal_interface::report_id_text;
 
 use crate::chat::Chat;
 use crate::failure::Failure;
 use crate::text::{printable, short};
-use crate::{devices, report, sync};
+use crate::{devices, group, report, sync};
 
 impl Chat {
     /// Keeps the notices of what happened, until the caller prints them.
@@ -32,16 +32,18 @@ impl Chat {
             Event::Accepted { to, id } => self.accepted.push((to, id)),
             Event::Message { .. } => self.has_unseen = true,
             Event::NotDelivered { to, id, .. } => {
-                let (id, to) = (short(&id), conversation(&to));
+                let (id, to) = (short(&id), self.conversation(&to));
                 self.notice(format!("message {id} to {to} did not arrive"));
             }
             Event::GivenUp { to, message, code } => {
                 let id = message.map_or_else(|| "?".into(), |message| short(message.id()));
-                let (to, why) = (conversation(&to), code.message());
+                let (to, why) = (self.conversation(&to), code.message());
                 self.notice(format!("message {id} to {to} is given up: {why}"));
                 let failure = Failure::new(format!("message {id} was not sent"));
                 self.failed.get_or_insert(failure);
             }
+            Event::Group(update) => self.tell_group(&update),
+            Event::GroupFailed { group, why } => self.tell_group_failed(&group, &why),
             Event::Notice(notice) => self.tell_devices(&notice),
             Event::Removed => self.tell_removed(),
             Event::Sent { .. } => self.has_unseen = true,
@@ -122,7 +124,11 @@ impl Chat {
 
     /// Tells the user about the devices of an account. Each notice is told once.
     pub fn tell_devices(&mut self, notice: &Notice) {
-        for line in devices::told(notice, &self.client().me().account).lines() {
+        let told = match notice.group() {
+            Some(id) => group::told(notice, &self.group_name(id)),
+            None => devices::told(notice, &self.client().me().account),
+        };
+        for line in told.lines() {
             self.notice(line);
         }
         match notice {
@@ -160,7 +166,10 @@ impl Chat {
                 let peer = peer.as_str();
                 format!("the session with {peer} is damaged, so messages from {peer} wait")
             }
-            Damage::Message(with) => format!("a message with {} is damaged", conversation(with)),
+            Damage::Message(with) => {
+                format!("a message with {} is damaged", self.conversation(with))
+            }
+            Damage::Group(group) => format!("{} is damaged", self.group_name(group)),
             _ => "the store is damaged".into(),
         };
         self.notice_once(format!("{what}: run `repair`"));
@@ -198,7 +207,7 @@ impl Chat {
     /// What to print of the messages that the relay accepted.
     pub fn take_sent(&mut self) -> Vec<String> {
         let sent = std::mem::take(&mut self.accepted).into_iter();
-        let line = |(to, id)| format!("sent {} to {}", short(&id), conversation(&to));
+        let line = |(to, id)| format!("sent {} to {}", short(&id), self.conversation(&to));
         sent.map(line).collect()
     }
 
@@ -216,9 +225,4 @@ impl Chat {
 
 fn name(account: Option<&AccountId>) -> &str {
     account.map_or("an unknown sender", AccountId::as_str)
-}
-
-/// A conversation for people.
-fn conversation(conversation: &Conversation) -> &str {
-    conversation.account().map_or("a group", AccountId::as_str)
 }

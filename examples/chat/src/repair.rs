@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use waxseal::errors::StateError;
 use waxseal::transport::{now, system_rng};
-use waxseal::{AccountId, DamagedRow, Direction, FrankingTag, Message};
+use waxseal::{AccountId, Conversation, DamagedRow, Direction, FrankingTag, Message};
 
 use crate::chat::{Chat, PAGE};
 use crate::failure::{Failure, Outcome};
@@ -18,7 +18,7 @@ struct Lost {
     peers: BTreeSet<AccountId>,
     prekeys: bool,
     /// Messages that wait in no outbox and were not sent.
-    unsent: Vec<(AccountId, FrankingTag)>,
+    unsent: Vec<(Conversation, FrankingTag)>,
 }
 
 /// Deletes what cannot be read, and starts over where something was lost. Everything else stays.
@@ -104,17 +104,28 @@ impl Chat {
                 break;
             }
         }
-        for peer in &peers {
-            let held = client.held(peer)?;
+        let mut all: Vec<_> = peers.iter().map(Conversation::from).collect();
+        let mut after = None;
+        loop {
+            let page = client.groups(after.as_ref(), PAGE)?;
+            all.extend(page.items.into_iter().map(|info| info.id.into()));
+            rows.extend(page.damaged);
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        for with in &all {
+            let held = client.held(with)?;
             waiting.extend(held.iter().map(|id| *id.as_bytes()));
             let mut after = None;
             loop {
-                let page = client.messages(peer, after, PAGE)?;
+                let page = client.messages(with, after, PAGE)?;
                 for message in &page.items {
                     let (id, is_sent) = (*message.id(), message.evidence().is_some());
                     let is_ours = message.direction() == Direction::Sent;
                     if is_ours && !is_sent && !waiting.contains(id.as_bytes()) {
-                        lost.unsent.push((peer.clone(), id));
+                        lost.unsent.push((with.clone(), id));
                     }
                 }
                 rows.extend(page.damaged);
@@ -153,8 +164,8 @@ impl Chat {
                 "the identity of {peer} is lost too: compare the safety number again"
             ));
         }
-        for (peer, id) in &lost.unsent {
-            if let Err(failure) = self.send_again(peer, id) {
+        for (to, id) in &lost.unsent {
+            if let Err(failure) = self.send_again(to, id) {
                 let id = short(id);
                 self.notice(format!("message {id} is not sent yet: {}", failure.message));
             }
@@ -164,16 +175,20 @@ impl Chat {
 
     /// Seals a message again. If its session is lost too, it is written once more, because it then
     /// waits for another session.
-    fn send_again(&mut self, peer: &AccountId, id: &FrankingTag) -> Outcome<()> {
+    fn send_again(&mut self, to: &Conversation, id: &FrankingTag) -> Outcome<()> {
         let (client, rng) = (self.courier.client_mut(), &mut system_rng());
-        if client.has_session(peer)? {
-            client.send_again(peer, id, now(), rng)?;
+        let can_seal = match to.account() {
+            Some(peer) => client.has_session(peer)?,
+            None => client.send_again(to, id, now(), rng).is_ok(),
+        };
+        if can_seal {
+            client.send_again(to, id, now(), rng)?;
             return Ok(());
         }
-        let message = client.message(peer, id)?;
+        let message = client.message(to, id)?;
         if let Some(text) = message.as_ref().and_then(Message::text) {
-            client.hold(peer, text, now(), rng)?;
-            client.delete_message(peer, id)?;
+            client.hold(to, text, now(), rng)?;
+            client.delete_message(to, id)?;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use waxseal::courier::Event;
 use waxseal::transport::system_rng;
 use waxseal::{
-    AccountId, Disclosure, FrankingTag, Message, PayloadHeader, Preview, Reason, ReportDraft,
+    Conversation, Disclosure, FrankingTag, Message, PayloadHeader, Preview, Reason, ReportDraft,
 };
 use waxseal_interface::{account_name, report_id_text};
 
@@ -42,8 +42,8 @@ impl FromStr for Redaction {
 
 /// What the user chose to report.
 pub struct Selected {
-    /// The peer of the messages, or the account that the report is about.
-    peer: AccountId,
+    /// The conversation of the messages, or the account that the report is about.
+    with: Conversation,
     draft: ReportDraft,
 }
 
@@ -61,12 +61,12 @@ pub fn draft(
         let mut draft = chat.client().draft_account_report(&account, reason)?;
         draft.note(note)?;
         return Ok(Selected {
-            peer: account,
+            with: account.into(),
             draft,
         });
     }
-    let (peer, id) = chat.find(id)?;
-    let messages = with_neighbours(chat, &peer, &id, with_context)?;
+    let (with, id) = chat.find(id)?;
+    let messages = with_neighbours(chat, &with, &id, with_context)?;
     let names = |redaction: &Redaction, tag: &FrankingTag| match redaction.id.as_str() {
         "" => *tag == id,
         prefix => hex(tag.as_bytes()).starts_with(prefix),
@@ -102,22 +102,22 @@ pub fn draft(
         };
         shown.push((*tag, disclosure));
     }
-    let mut draft = chat.client().draft_report(&peer, reason, shown)?;
+    let mut draft = chat.client().draft_report(&with, reason, shown)?;
     draft.note(note)?;
-    Ok(Selected { peer, draft })
+    Ok(Selected { with, draft })
 }
 
 /// Returns the message and, before it, up to `before` earlier messages of the conversation that
 /// have a text and can be reported.
 fn with_neighbours(
     chat: &Chat,
-    peer: &AccountId,
+    with: &Conversation,
     id: &FrankingTag,
     before: usize,
 ) -> Outcome<Vec<Message>> {
     let mut messages = Vec::new();
     let mut found = false;
-    chat.each_message(peer, 0, |message| {
+    chat.each_message(with, 0, |message| {
         found |= message.id() == id;
         let is_last = message.id() == id;
         if is_last || !found && message.evidence().is_some() && message.text().is_some() {
@@ -134,7 +134,7 @@ pub fn report(chat: &mut Chat, selected: Selected, yes: bool) -> Outcome<()> {
     // Fetches the moderation key that the preview names. The pinned one is there in any case.
     let reached = chat.run(|_, _| Ok(true));
     chat.print_notices();
-    let Selected { peer, mut draft } = selected;
+    let Selected { with, mut draft } = selected;
     if let Some(days) = chat.courier.verify_days() {
         for id in draft.remove_too_old(days, chat.relay_time()) {
             println!("{}", too_old(&id));
@@ -149,7 +149,7 @@ pub fn report(chat: &mut Chat, selected: Selected, yes: bool) -> Outcome<()> {
     let Some(pinned) = chat.courier.pinned() else {
         return reached.and(Err(Failure::new("no relay is pinned")));
     };
-    chat.print_preview(&peer, &preview, &pinned.moderation_fingerprint)?;
+    chat.print_preview(&with, &preview, &pinned.moderation_fingerprint)?;
     if !yes && !ask("Send this report?")? {
         return Err(Failure::new("not sent"));
     }
@@ -199,7 +199,7 @@ impl Chat {
     /// Prints exactly what a report shows and who can read it.
     fn print_preview(
         &self,
-        peer: &AccountId,
+        with: &Conversation,
         preview: &Preview,
         moderation_key: &str,
     ) -> Outcome<()> {
@@ -222,7 +222,7 @@ impl Chat {
                 utc(message.accepted_at())
             );
             println!("    part 0  {}", header(message.header()));
-            let stored = self.client().message(peer, message.tag())?;
+            let stored = self.client().message(with, message.tag())?;
             let text = stored.as_ref().and_then(Message::text);
             for part in message.parts().iter().skip(1) {
                 let what = match (part.shown, part.index, text) {
@@ -234,8 +234,12 @@ impl Chat {
                 println!("{}", said(&words, &what, "            "));
             }
         }
+        let recipient = match with {
+            Conversation::Direct(_) => "recipient",
+            Conversation::Group(_) => "group",
+        };
         println!(
-            "The relay learns the reporter, and each message's sender, recipient and time. It learns nothing else."
+            "The relay learns the reporter, and each message's sender, {recipient} and time. It learns nothing else."
         );
         Ok(())
     }

@@ -1,42 +1,53 @@
 //! Sending: the courier stores the message, and posts it as soon as it can.
 
 use waxseal::transport::{now, system_rng};
-use waxseal::{AccountId, FrankingTag};
+use waxseal::{Conversation, FrankingTag};
 
 use crate::chat::Chat;
 use crate::failure::{Failure, IDENTITY_CHANGED, Outcome, TRY_LATER};
 use crate::text::short;
 
-/// Stores a message to a peer. It goes out with the next turn.
-pub fn write(chat: &mut Chat, peer: &str, text: &str) -> Outcome<(AccountId, FrankingTag)> {
-    let peer = chat.peer(peer)?;
+/// Stores a message to a peer, or to a group if the name begins with `#`. It goes out with the next
+/// turn.
+pub fn write(chat: &mut Chat, to: &str, text: &str) -> Outcome<(Conversation, FrankingTag)> {
+    let to: Conversation = match to.strip_prefix('#') {
+        Some(group) => chat.group(group)?.id.into(),
+        None => chat.peer(to)?.into(),
+    };
     if text.is_empty() {
         return Err(Failure::new("nothing to send"));
     }
-    let id = chat.courier.send(&peer, text, now(), &mut system_rng())?;
-    Ok((peer, id))
+    let id = chat.courier.send(&to, text, now(), &mut system_rng())?;
+    Ok((to, id))
 }
 
 /// Sends a text and prints that the relay has it.
-pub fn send(chat: &mut Chat, peer: &str, text: &str) -> Outcome<()> {
-    let (peer, id) = write(chat, peer, text)?;
+pub fn send(chat: &mut Chat, to: &str, text: &str) -> Outcome<()> {
+    let (to, id) = write(chat, to, text)?;
+    sent(chat, &to, &id)
+}
+
+/// Prints that the relay has a message.
+pub fn sent(chat: &mut Chat, to: &Conversation, id: &FrankingTag) -> Outcome<()> {
     let ended = chat.run(|_, _| Ok(true));
     // Asks the store, because other messages may still wait.
-    let message = chat.client().message(&peer, &id)?;
-    let id = short(&id);
+    let message = chat.client().message(to, id)?;
+    let id = short(id);
     match message.map(|message| message.accepted_at().is_some()) {
         Some(true) => {
-            println!("sent {id} to {}", peer.as_str());
+            println!("sent {id} to {}", chat.conversation(to));
             // If anything else failed, it can wait for the next command.
             if let Err(failure) = ended {
                 chat.notice(failure.message);
             }
             Ok(())
         }
-        Some(false) if chat.changed.contains(&peer) => Err(Failure::with_code(
-            IDENTITY_CHANGED,
-            format!("message {id} waits until you accept the new identity"),
-        )),
+        Some(false) if to.account().is_some_and(|peer| chat.changed.contains(peer)) => {
+            Err(Failure::with_code(
+                IDENTITY_CHANGED,
+                format!("message {id} waits until you accept the new identity"),
+            ))
+        }
         Some(false) => {
             let wait = || Failure::with_code(TRY_LATER, "its recipient cannot get it now");
             let failure = ended.err().unwrap_or_else(wait);

@@ -4,15 +4,16 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
-use waxseal::{AccountId, Direction, Message, Status, Timestamp};
+use waxseal::{Content, Conversation, Direction, GroupId, Message, Status, Timestamp};
 
 use crate::chat::Chat;
+use crate::conversations::{name_of, short_id};
 use crate::failure::Outcome;
-use crate::text::{hex, printable, printable_json, said, short, utc};
+use crate::text::{hex, printable, printable_json, quoted, said, short, utc};
 
 /// A message that was not shown yet: a received one, or one that the user sent from another device.
 pub struct Unseen {
-    pub with: AccountId,
+    pub with: Conversation,
     pub message: Message,
 }
 
@@ -23,14 +24,15 @@ impl Chat {
     pub fn unseen(&mut self) -> Outcome<Vec<Unseen>> {
         let this_device = self.client().me().device;
         let mut unseen = Vec::new();
-        for with in self.peers()? {
-            let shown = self.home.memory.unseen_from.get(with.as_str()).copied();
+        for with in self.conversations()? {
+            let key = memory_key(&with);
+            let shown = self.home.memory.unseen_from.get(&key).copied();
             let first = shown.map_or_else(|| self.client().first_ordinal(&with), Ok)?;
             let known = unseen.len();
             self.each_message(&with, first, |message| {
                 let is_mine = message.direction() == Direction::Sent
                     && message.sender().device == this_device;
-                if !is_mine && message.text().is_some() {
+                if !is_mine && is_shown(&message) {
                     unseen.push(Unseen {
                         with: with.clone(),
                         message,
@@ -38,23 +40,20 @@ impl Chat {
                 }
             })?;
             if unseen.len() == known {
-                // The new messages have no text to show, so they need not be read again.
+                // The new messages have nothing to show, so they need not be read again.
                 let next = self.client().next_ordinal(&with)?;
-                self.home
-                    .memory
-                    .unseen_from
-                    .insert(with.as_str().to_owned(), next);
+                self.home.memory.unseen_from.insert(key, next);
             }
         }
         Ok(unseen)
     }
 
     /// Records that a message was shown. The other devices of the account learn how far the user
-    /// read, and the sender learns what was opened.
+    /// read, and the sender of a direct message learns what was opened.
     pub fn seen(&mut self, shown: &Unseen) -> Outcome<()> {
         let next = shown.message.ordinal().saturating_add(1);
-        let with = shown.with.as_str().to_owned();
-        self.home.memory.unseen_from.insert(with, next);
+        let key = memory_key(&shown.with);
+        self.home.memory.unseen_from.insert(key, next);
         let (with, id) = (&shown.with, shown.message.id());
         let client = self.courier.client_mut();
         client.mark_read(with, id)?;
@@ -65,14 +64,56 @@ impl Chat {
     /// Formats a message that was not shown yet, for people or for programs.
     pub fn shown(&self, unseen: &Unseen, json: bool) -> Outcome<String> {
         let Unseen { with, message } = unseen;
-        let (me, with) = (self.client().me().account.as_str(), with.as_str());
-        Ok(match (message.direction(), json) {
-            (Direction::Received, true) => json_line(self, with, None, message)?,
-            (Direction::Sent, true) => json_line(self, me, Some(with), message)?,
-            (Direction::Received, false) => line(with, message),
-            (Direction::Sent, false) => line(&format!("{me} to {with}"), message),
+        if json {
+            return json_line(self, with, message, message.direction() == Direction::Sent);
+        }
+        let from = message.sender().account.as_str();
+        Ok(match (with, message.direction()) {
+            (Conversation::Direct(_), Direction::Received) => line(from, message),
+            (Conversation::Direct(with), Direction::Sent) => {
+                line(&format!("{from} to {}", with.as_str()), message)
+            }
+            (Conversation::Group(_), _) => {
+                line(&format!("{from} in {}", self.conversation(with)), message)
+            }
         })
     }
+}
+
+/// What the home folder calls a conversation. No account name has such a character.
+fn memory_key(with: &Conversation) -> String {
+    match with {
+        Conversation::Direct(account) => account.as_str().to_owned(),
+        Conversation::Group(group) => format!("#{}", hex(&group.to_bytes())),
+    }
+}
+
+/// Whether there is something to show of a message. One without text may only have moved a peer to a
+/// new session.
+fn is_shown(message: &Message) -> bool {
+    message.text().is_some() || did(message).is_some()
+}
+
+/// What the sender of a message did with it, if it has no text.
+fn did(message: &Message) -> Option<String> {
+    let id = |group: &[u8; 32]| GroupId::from_bytes(*group);
+    Some(match message.content() {
+        Content::Invitation { group, title } => {
+            let group = id(group.as_bytes());
+            let short = short_id(&group);
+            format!(
+                "invites you to {}: group accept {short}",
+                name_of(&group, title)
+            )
+        }
+        Content::Acceptance { group } => {
+            let group = id(group.as_bytes());
+            format!("accepts the invitation to group {}", short_id(&group))
+        }
+        Content::GroupLeave => "leaves".to_owned(),
+        Content::GroupProfile { title, .. } => format!("calls the group {}", quoted(title)),
+        _ => return None,
+    })
 }
 
 /// Prints a line and flushes it.
@@ -93,27 +134,31 @@ pub fn ask(question: &str) -> io::Result<bool> {
 
 /// Lists all stored messages, conversation by conversation.
 pub fn messages(chat: &Chat, peer: Option<&str>, json: bool) -> Outcome<()> {
-    let peers = match peer {
-        Some(peer) => vec![chat.peer(peer)?],
-        None => chat.peers()?,
+    let all = match peer {
+        Some(peer) => match peer.strip_prefix('#') {
+            Some(group) => vec![chat.group(group)?.id.into()],
+            None => vec![chat.peer(peer)?.into()],
+        },
+        None => chat.conversations()?,
     };
     let me = chat.client().me().account.as_str();
     let mut lines = Vec::new();
-    for peer in &peers {
-        chat.each_message(peer, 0, |message| {
-            let (from, to) = match message.direction() {
-                Direction::Sent => (me, peer.as_str()),
-                Direction::Received => (peer.as_str(), me),
-            };
-            // A message without text only moved a peer to a new session, so there is nothing to
-            // show.
-            if message.text().is_some() {
-                lines.push(if json {
-                    json_line(chat, from, Some(to), &message)
-                } else {
-                    Ok(line(&format!("{from} to {to}"), &message))
-                });
+    for with in &all {
+        let name = chat.conversation(with);
+        chat.each_message(with, 0, |message| {
+            if !is_shown(&message) {
+                return;
             }
+            let from = message.sender().account.as_str();
+            let between = match (with, message.direction()) {
+                (Conversation::Group(_), _) => format!("{from} in {name}"),
+                (_, Direction::Sent) => format!("{from} to {name}"),
+                (_, Direction::Received) => format!("{from} to {me}"),
+            };
+            lines.push(match json {
+                true => json_line(chat, with, &message, true),
+                false => Ok(line(&between, &message)),
+            });
         })?;
     }
     let mut out = io::stdout().lock();
@@ -139,8 +184,12 @@ pub fn line(from: &str, message: &Message) -> String {
         true => format!("{time}  FROM A REMOVED DEVICE:"),
         false => time,
     };
-    let text = message.text().unwrap_or_default();
     let (from, id) = (printable(from), short(message.id()));
+    // No account name has a space, so no text can pass for one of these.
+    if let Some(did) = did(message) {
+        return format!("{time}  {from} {did}  [{id}]");
+    }
+    let text = message.text().unwrap_or_default();
     let line = said(
         &format!("{time}  {from}: "),
         &format!("{text}  [{id}]"),
@@ -159,7 +208,13 @@ struct Object<'a> {
     from: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     to: Option<&'a str>,
+    /// The id of the group that it was sent to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<String>,
     text: Option<&'a str>,
+    /// What the sender did with it, if it has no text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    did: Option<String>,
     sent_at_ms: u64,
     /// `None` until the relay has accepted the message.
     accepted_at_ms: Option<u64>,
@@ -172,13 +227,26 @@ struct Object<'a> {
     status: Option<&'static str>,
 }
 
-/// Formats a message for programs, as JSON on one line.
-pub fn json_line(chat: &Chat, from: &str, to: Option<&str>, message: &Message) -> Outcome<String> {
+/// Formats a message for programs, as JSON on one line. `names_recipient` says whether it has the
+/// account that the message was sent to.
+fn json_line(
+    chat: &Chat,
+    with: &Conversation,
+    message: &Message,
+    names_recipient: bool,
+) -> Outcome<String> {
+    let to = match (with.account(), message.direction()) {
+        (Some(with), Direction::Sent) => Some(with.as_str()),
+        (Some(_), Direction::Received) => Some(chat.client().me().account.as_str()),
+        (None, _) => None,
+    };
     let object = Object {
         id: hex(message.id().as_bytes()),
-        from,
-        to,
+        from: message.sender().account.as_str(),
+        to: to.filter(|_| names_recipient),
+        group: with.group().map(|group| hex(&group.to_bytes())),
         text: message.text(),
+        did: did(message),
         sent_at_ms: message.header().sent_at.as_millis(),
         accepted_at_ms: message.accepted_at().map(Timestamp::as_millis),
         reportable: chat.is_reportable(message),

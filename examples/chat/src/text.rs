@@ -29,6 +29,18 @@ pub fn printable(text: &str) -> String {
     text.chars().map(shown).collect()
 }
 
+/// Maximum number of characters of a name that someone else chose.
+const MAX_QUOTED: usize = 40;
+
+/// Puts a name that someone else chose between quotation marks, so that it ends where it seems to
+/// end. A long one is cut.
+pub fn quoted(name: &str) -> String {
+    let cut: String = name.chars().take(MAX_QUOTED).collect();
+    let dots = if cut.len() < name.len() { ".." } else { "" };
+    let escaped = cut.replace('\\', "\\\\").replace('"', "\\\"");
+    format!("\"{}{dots}\"", printable(&escaped))
+}
+
 /// Puts text of someone else after the tool's own words. Text that does not fit on their line
 /// follows on lines of its own, which all begin with `indent` and a bar. The terminal then breaks
 /// no line, and no text can pass for a line of the tool.
@@ -164,6 +176,16 @@ mod tests {
         // Characters that take two columns.
         let wide = said("eve: ", &"\u{6f22}".repeat(100), "  ");
         assert!(wide.lines().all(|line| line.chars().count() <= 40));
+    }
+
+    #[test]
+    fn a_name_between_quotation_marks_ends_where_it_seems_to() {
+        assert_eq!(quoted("Hiking"), r#""Hiking""#);
+        assert_eq!(quoted("a\" (0badcafe)"), r#""a\" (0badcafe)""#);
+        assert_eq!(quoted("a\\"), r#""a\\""#);
+        assert_eq!(quoted("a\u{202e}\n"), r#""a\u{202e}\n""#);
+        let long = quoted(&"x".repeat(200));
+        assert!(long.len() == 44 && long.ends_with("..\""), "{long}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use waxseal_reporting::{FrankingTag, Timestamp};
 use waxseal_roster::group::GroupId;
 
 use super::report::outgoing_of;
-use super::{Client, OutgoingReport, Page, ReportId, keys};
+use super::{Client, GroupStanding, OutgoingReport, Page, ReportId, keys};
 use crate::conversation::Conversation;
 use crate::error::StateError;
 use crate::records::{self, CourierRecord, KeptRecord, ReportRecord};
@@ -76,6 +76,14 @@ impl<S: Store> Client<S> {
     /// Version of the newest known state of a group. 0 if none is known.
     pub(crate) fn group_version(&self, group: &GroupId) -> Result<u64, StateError<S::Error>> {
         self.look(|client| Ok(client.take_group(group)?.map_or(0, |known| known.version())))
+    }
+
+    /// How this account stands to a group. `None` if it has nothing to do with it.
+    pub(crate) fn group_standing(
+        &self,
+        group: &GroupId,
+    ) -> Result<Option<GroupStanding>, StateError<S::Error>> {
+        self.look(|client| Ok(client.take_group(group)?.map(|known| known.standing())))
     }
 
     /// The deliveries that were left with the provider, at most `limit`.

@@ -179,7 +179,7 @@ impl Notice {
     }
 
     /// The group that the notice is about. `None` if it is about an account.
-    pub(crate) fn group(&self) -> Option<&GroupId> {
+    pub fn group(&self) -> Option<&GroupId> {
         match self {
             Self::GroupForked { group, .. }
             | Self::GroupRemoved { group }

@@ -178,8 +178,14 @@ impl<S: Store> Courier<S> {
                 let to = to.clone();
                 // Refusals and receipts are no messages.
                 let is_message = self.client.message(&to, &id)?.is_some();
-                if is_message && !is_again {
-                    self.tell(Event::Accepted { to, id });
+                match is_message {
+                    true if !is_again => self.tell(Event::Accepted { to: to.clone(), id }),
+                    true => {}
+                    // An entry may have waited until the admins were told.
+                    false => self.groups.look_again(),
+                }
+                if to.group().is_some() && self.has_left(&to)? {
+                    self.upkeep_at = Some(now); // the relay is told
                 }
                 self.due_at = Some(now);
                 // The upkeep looks some day at what is awaited from now on.

@@ -76,6 +76,11 @@ impl Town {
         for (who, name) in names.iter().enumerate().skip(1) {
             town.bring_in(0, &group, name, who);
         }
+        // Nobody is told who came later.
+        for phone in &mut town.phones {
+            phone.courier.ask_group(&group);
+        }
+        town.live(MINUTE_MS);
         for phone in &mut town.phones {
             assert_eq!(phone.members(&group).len(), names.len());
             phone.events.clear();
@@ -110,10 +115,7 @@ impl Town {
         let inviter = self.phones[by].name();
         self.invite(by, group, name);
         self.live(MINUTE_MS);
-        assert_eq!(
-            self.phones[who].standing(group),
-            Some(GroupStanding::Invited)
-        );
+        assert_eq!(self.phones[who].info(group).inviters, [account(inviter)]);
         self.come_in(who, group, inviter);
         self.live(MINUTE_MS);
         assert_eq!(

@@ -212,3 +212,60 @@ fn after_a_device_of_an_admin_was_removed_the_next_entry_has_another_key() {
         Some(GroupStanding::Member)
     );
 }
+
+#[test]
+fn item_08_a_new_seed_goes_to_the_admins_before_its_entry_and_a_lost_race_discards_it() {
+    let (mut net, group) = of_admins();
+    net.promote(&group, "alice", "carol");
+    let (alice, bob) = (first("alice"), first("bob"));
+    net.fetch(&bob, &group);
+    let old = net.seed(&alice, &group).unwrap().public();
+    let pending = |net: &mut Net| {
+        let pending = net.call(&first("alice"), |client, now, rng| {
+            client.pending_entries(None, 9, now, rng)
+        });
+        pending.unwrap().items
+    };
+    let tell = |net: &mut Net| {
+        assert!(pending(net).is_empty(), "the other admin is not told yet");
+        let upkeep = net.call(&first("alice"), |client, now, rng| client.upkeep(now, rng));
+        for outgoing in upkeep.unwrap().outgoing {
+            net.post(&first("alice"), &outgoing);
+        }
+        net.deliver(&first("bob"));
+        let entry = pending(net).remove(0).entry;
+        (
+            waxseal_roster::group::SignedEntry::decode(&entry).unwrap(),
+            entry,
+        )
+    };
+    let demoted = net.call(&alice, |client, now, rng| {
+        client.demote(&group, &account("carol"), now, rng)
+    });
+    assert_eq!(demoted.unwrap(), None);
+    let (lost, bytes) = tell(&mut net);
+    // Bob's change is taken first.
+    let policy = GroupPolicy { admins_write: true };
+    let bobs = net.call(&bob, |client, now, rng| {
+        client.set_group_policy(&group, policy, now, rng)
+    });
+    net.post_entry(&bob, &bobs.unwrap().unwrap());
+    let posted = net.world.post_entry(&alice, &bytes);
+    let Err(EntryRefused::Conflict(news)) = posted else {
+        panic!("{posted:?}");
+    };
+    let now = net.world.now;
+    let client = net.client(&alice);
+    client.take_group_news(&group, &news, now).unwrap();
+    assert!(!holds(&net, "alice", &bytes));
+    for device in [&alice, &bob] {
+        assert_eq!(net.seed(device, &group).unwrap().public(), old);
+    }
+    // The change is made again with another seed, which Bob has before the entry counts.
+    let (next, bytes) = tell(&mut net);
+    assert_ne!(next.authority(), lost.authority());
+    net.world.post_entry(&alice, &bytes).unwrap();
+    net.fetch(&bob, &group);
+    let new = net.seed(&bob, &group).unwrap().public();
+    assert_eq!(&new, next.authority());
+}

@@ -2,7 +2,7 @@
 
 use waxseal::errors::GroupNewsError;
 use waxseal::reporting::ConversationId;
-use waxseal::reporting::sender::{AuthorityRecord, Control};
+use waxseal::reporting::sender::{AuthorityRecord, Control, WelcomeRecord};
 use waxseal::{GroupNews, Timestamp, WholeGroup};
 use waxseal_roster::group::{AuthoritySeed, GroupError, GroupOp, Role};
 use waxseal_world::{account, snapshot};
@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::attacks::{news, refused};
 use crate::insider::Insider;
-use crate::support::{Net, first};
+use crate::support::{HOUR_MS, Net, first};
 
 #[test]
 fn row_47_chk437_a_seed_of_another_account_than_an_admins_or_that_does_not_fit_is_refused() {
@@ -137,4 +137,37 @@ fn chk430_news_for_whose_time_the_provider_does_not_vouch_are_refused() {
     net.client(&alice).confirm_entry(&accepted).unwrap();
     // The receipt may come twice.
     net.client(&alice).confirm_entry(&accepted).unwrap();
+}
+
+/// Row 46: a member names states that do not exist.
+#[test]
+fn row_46_a_member_that_names_newer_states_costs_one_fetch_an_hour() {
+    let (mut net, group) = Net::of_group(&["alice", "bob"]);
+    let mut mallory = Insider::join(&mut net, &group, "bob", Role::Member);
+    let bob = first("bob");
+    net.fetch(&bob, &group);
+    net.run();
+    let mut fetches = 0;
+    for number in 0..20 {
+        let welcome = WelcomeRecord {
+            group: ConversationId::from_bytes(group.to_bytes()),
+            version: 100 + number,
+            state_hash: [7; 32],
+        };
+        let control = Control {
+            welcome: Some(Box::new(welcome)),
+            ..Control::default()
+        };
+        mallory.tell(&mut net, "bob", &control);
+        let upkeep = net.call(&bob, |client, now, rng| client.upkeep(now, rng));
+        for (group, _) in upkeep.unwrap().groups {
+            net.fetch(&bob, &group);
+            fetches += 1;
+        }
+        net.wait(60_000);
+    }
+    assert_eq!(fetches, 1);
+    net.wait(HOUR_MS);
+    let upkeep = net.call(&bob, |client, now, rng| client.upkeep(now, rng));
+    assert_eq!(upkeep.unwrap().groups.len(), 1);
 }

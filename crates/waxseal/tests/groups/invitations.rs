@@ -210,6 +210,32 @@ fn chk438_an_account_that_did_not_accept_leaves_by_itself() {
 }
 
 #[test]
+fn invitations_to_many_groups_leave_nothing_but_themselves() {
+    let mut net = Net::of(&["alice", "bob"]);
+    let bob = first("bob");
+    let mut mallory = Insider::new(&mut net, "mallory", "bob");
+    for number in 0..20 {
+        let invitation = Content::Invitation {
+            group: ConversationId::from_bytes([number; 32]),
+            title: String::new(),
+        };
+        mallory.send(&mut net, "bob", invitation);
+    }
+    let rows = |net: &mut Net| {
+        let upkeep = net.call(&bob, |client, now, rng| client.upkeep(now, rng));
+        let upkeep = upkeep.unwrap();
+        assert!(upkeep.groups.is_empty() && upkeep.left_groups.is_empty());
+        let records = snapshot(&net.clients[&bob]).into_iter();
+        let of_groups = records.map(|(key, _)| key.table.as_bytes()[0]);
+        let of_groups = of_groups.filter(|table| matches!(table, b'6'..=b'8' | b'K' | b'E' | b'N'));
+        of_groups.collect::<Vec<_>>()
+    };
+    assert_eq!(rows(&mut net), [b'6'; 20]);
+    net.wait(2 * 24 * HOUR_MS);
+    assert_eq!(rows(&mut net), [b'6'; 20]);
+}
+
+#[test]
 fn an_invitation_is_declined() {
     let mut net = Net::of(&["alice", "bob"]);
     let group = net.found(&first("alice"));

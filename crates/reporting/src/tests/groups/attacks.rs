@@ -101,11 +101,13 @@ fn row_42_a_message_belongs_to_its_group_and_a_group_is_no_direct_conversation()
         let tag = posted.message.tag();
         let claim = keys.stamp_tag(tag, &alice, &audience, now).unwrap();
         let delivery = Delivery::new(&claim, &ciphertext, &key);
-        let delivery = delivery
-            .authenticate_in_groups(&key, &bob, |_| true)
-            .unwrap();
+        let delivery = delivery.authenticate_in_groups(&key, &bob, |_| true);
+        if audience == Audience::Group(direct) {
+            assert!(matches!(delivery, Err(DeliveryError::OtherRecipient)));
+            continue;
+        }
         let mut channel = members.receiving(&alice, &bob);
-        let refused = open_in_group(&mut channel, &delivery);
+        let refused = open_in_group(&mut channel, &delivery.unwrap());
         assert!(refused.is_err(), "{audience:?}");
     }
     assert!(members.opens(&posted, &bob).is_ok());

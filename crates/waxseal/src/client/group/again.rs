@@ -213,11 +213,15 @@ impl<S: Store> Client<S> {
                     GROUPS_AT_ONCE,
                     |_, bytes| {
                         let group = Group::of(records::decode::<GroupRecord>(bytes)?)?;
-                        Some((group.id, group.standing()))
+                        Some((group.id, group.standing(), group.log.is_some()))
                     },
                 )
             })?;
-            for (id, standing) in &page.items {
+            for (id, standing, was_in) in &page.items {
+                // Anybody can invite to any number of groups. That costs no more than their list.
+                if !was_in {
+                    continue;
+                }
                 if matches!(standing, GroupStanding::Member | GroupStanding::Left) {
                     match self.seal_stale(id, now, rng) {
                         Err(SendError::State(StateError::Damaged(_))) | Ok(()) => {}

@@ -128,8 +128,7 @@ impl<S: Store> Client<S> {
             for group in page.items {
                 let standing = group.standing();
                 // That the account leaves, it says to the members first.
-                let waits_for = self.first_waiting(&group.id, |_| true)?;
-                if group.record.tells_leave && waits_for.is_none() {
+                if group.record.tells_leave && self.first_waiting(&group.id, |_| true)?.is_none() {
                     upkeep.left_groups.push(group.id);
                 }
                 let waits = standing == GroupStanding::Accepted;

@@ -197,8 +197,11 @@ impl<S: Store> Client<S> {
         id: &GroupId,
         now: Timestamp,
     ) -> Result<Vec<WantedBundles>, StateError<S::Error>> {
-        let Some(group) = self.take_group(id)? else {
-            return Ok(Vec::new());
+        // That this account leaves is in a message that waits, and goes to all members.
+        let group = match self.writable_group(id, true) {
+            Err(SendError::State(error)) => return Err(error),
+            Err(_) => return Ok(Vec::new()),
+            Ok(group) => group,
         };
         let Some(log) = group.sendable() else {
             return Ok(Vec::new());

@@ -90,6 +90,8 @@ impl<S: Store> Client<S> {
             group.accept(from);
             group.record.told = self.other_identities()?;
         }
+        // Members must not cost more than a fetch an hour, by naming states that do not exist.
+        let mut is_new = is_own;
         match group.standing() {
             GroupStanding::Accepted => {
                 // CHK-432: it comes from the account whose invitation was accepted.
@@ -99,6 +101,7 @@ impl<S: Store> Client<S> {
                 if welcome.version > group.record.welcome_version && group.has_accepted(from) {
                     group.record.welcome_version = welcome.version;
                     group.record.welcome_hash = welcome.state_hash.to_vec();
+                    is_new = true;
                 }
             }
             GroupStanding::Member | GroupStanding::Suspended => {
@@ -111,7 +114,9 @@ impl<S: Store> Client<S> {
             _ => return Ok(None),
         }
         group.record.wants_news = true;
-        group.record.fetched_ms = 0;
+        if is_new {
+            group.record.fetched_ms = 0;
+        }
         group.put(&mut batch.transaction);
         Ok(Some(group))
     }

@@ -7,6 +7,8 @@ use waxseal_reporting::Timestamp;
 use waxseal_roster::group::GroupId;
 
 use super::{OFF_MS, id_of, news};
+use crate::client::GroupStanding;
+use crate::conversation::Conversation;
 use crate::courier::Courier;
 use crate::courier::bundles::is_off;
 use crate::courier::next::Aim;
@@ -35,6 +37,20 @@ impl Left {
 }
 
 impl<S: Store> Courier<S> {
+    /// Whether this account left a group.
+    pub(in crate::courier) fn has_left(
+        &self,
+        conversation: &Conversation,
+    ) -> Result<bool, StateError<S::Error>> {
+        let Some(group) = conversation.group() else {
+            return Ok(false);
+        };
+        match self.client.group_standing(group) {
+            Err(StateError::Damaged(_)) => Ok(false),
+            standing => Ok(standing? == Some(GroupStanding::Left)),
+        }
+    }
+
     /// Has the relay told that this account left a group.
     pub(in crate::courier) fn want_left(&mut self, group: &GroupId) {
         let left = &mut self.groups.left;

@@ -49,14 +49,24 @@ impl<S: Store> Courier<S> {
             ..GroupMismatch::default()
         };
         let news = news_of(mismatch.news);
-        if news != GroupNews::default() && !self.learn(group, &news, now)? {
+        let has_news = news != GroupNews::default();
+        if has_news && !self.learn(group, &news, now)? {
             self.outbox.block(&group.into(), now, OFF_MS);
             return Ok(());
         }
-        let lacking = match self.client.lacking_rosters(&named) {
+        let mut lacking = match self.client.lacking_rosters(&named) {
             Err(StateError::Damaged(_)) => Vec::new(),
             lacking => lacking?,
         };
+        // Nothing says what is wrong. An account that the relay had lost can be there under another
+        // account key, with a roster of the same version.
+        if lacking.is_empty() && !has_news {
+            lacking = named
+                .rosters
+                .into_iter()
+                .map(|(account, ..)| account)
+                .collect();
+        }
         self.groups.retarget = Some(Retarget {
             group: *group,
             id: *id,

@@ -149,7 +149,7 @@ fn news_that_do_not_verify_are_told_and_asked_for_every_hour() {
     let entry = waxseal_interface::GroupNews {
         entries: vec![waxseal_interface::AcceptedEntry {
             receipt: waxseal_interface::EntryReceipt::new(
-                &town.relay.provider.keys[&waxseal_world::address("bob")],
+                &town.relay.provider.key(&waxseal_world::address("bob")),
                 &waxseal::reporting::ConversationId::from_bytes(group.to_bytes()),
                 &body.entries[0].entry,
                 body.entries[0].accepted_at.as_millis(),

@@ -77,11 +77,15 @@ fn item_03_who_has_the_chain_counts_from_sealing_whatever_the_relay_answers() {
     let chain = chain_number(&talk, &alice);
     remove(&mut talk, "dave");
     assert!(talk.try_post(&alice, &one).is_err(), "Dave is no target");
-    let again = talk.retarget(&alice, &one).unwrap();
+    let two = talk.seal(&alice, "two");
     assert_eq!(chain_number(&talk, &alice), chain + 1);
-    talk.post(&alice, &again);
+    let waiting = outbox(&mut talk, &alice);
+    assert_eq!((waiting[0].id, waiting[1].id), (one.id, two.id));
+    for outgoing in &waiting {
+        talk.post(&alice, outgoing);
+    }
     talk.run();
-    assert_eq!(talk.shown(&first("bob")), ["alice: one"]);
+    assert_eq!(talk.shown(&first("bob")), ["alice: one", "alice: two"]);
     assert!(talk.shown(&first("dave")).is_empty());
 }
 

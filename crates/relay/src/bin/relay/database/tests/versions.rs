@@ -1,22 +1,32 @@
 //! Databases of the versions before this one.
 
+use std::path::Path;
+
 use super::*;
+
+/// A database of an earlier version.
+fn before(path: &Path, version: usize) -> Connection {
+    let db = Connection::open(path).unwrap();
+    db.execute_batch(include_str!("schema_2.sql")).unwrap();
+    for migration in &MIGRATIONS[1..version - 1] {
+        db.execute_batch(migration).unwrap();
+    }
+    db.pragma_update(None, "user_version", version).unwrap();
+    db
+}
 
 #[tokio::test]
 async fn version_11_opens_with_the_column_of_devices_that_left_and_without_it() {
     for has_column in [true, false] {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("db");
-        let db = Connection::open(&path).unwrap();
-        db.execute_batch(include_str!("schema_2.sql")).unwrap();
-        db.execute_batch(&MIGRATIONS[1..10].concat()).unwrap();
+        let db = before(&path, 11);
         if has_column {
             db.execute_batch(MIGRATIONS[10]).unwrap();
         }
         db.execute_batch(
             "INSERT INTO account (id, name) VALUES (1, 'alice');
-             INSERT INTO device (account, number, identity) VALUES (1, 2, x'0a');
-             PRAGMA user_version = 11;",
+             INSERT INTO device (account, number, identity) VALUES (1, 2, x'0a');",
         )
         .unwrap();
         if has_column {
@@ -38,18 +48,13 @@ async fn version_11_opens_with_the_column_of_devices_that_left_and_without_it() 
 async fn version_12_gets_groups_and_keeps_its_queue_with_the_counts_of_it() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("db");
-    let db = Connection::open(&path).unwrap();
-    db.execute_batch(include_str!("schema_2.sql")).unwrap();
-    for migration in &MIGRATIONS[1..11] {
-        db.execute_batch(migration).unwrap();
-    }
+    let db = before(&path, 12);
     db.execute_batch(
         "INSERT INTO account (id, name) VALUES (1, 'alice'), (2, 'bob');
          INSERT INTO device (id, account, number, identity)
              VALUES (11, 1, 1, x'0a'), (12, 2, 1, x'0b'), (13, 2, 2, x'0c');
          INSERT INTO queue (recipient, number, sender, epoch, stamped)
-             VALUES (12, 1, 1, 7, x'010203'), (13, 1, 1, 7, x'0405'), (12, 2, 1, 8, x'06');
-         PRAGMA user_version = 12;",
+             VALUES (12, 1, 1, 7, x'010203'), (13, 1, 1, 7, x'0405'), (12, 2, 1, 8, x'06');",
     )
     .unwrap();
     drop(db);
