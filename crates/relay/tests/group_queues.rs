@@ -273,7 +273,7 @@ fn row_52_a_claim_that_is_moved_to_another_conversation_is_refused() {
     let moved = |evidence: &Evidence, audience: Audience| {
         let mut context = evidence.claim().context().clone();
         context.audience = audience;
-        let (tag, stamp) = (*evidence.tag(), evidence.claim().stamp().clone());
+        let (tag, stamp) = (*evidence.tag(), *evidence.claim().stamp());
         let claim = Claim::new(tag, context, stamp);
         Evidence::unverified(claim, evidence.sent().unwrap())
     };
