@@ -9,7 +9,7 @@ mod world;
 
 use std::collections::HashMap;
 
-use compare::{as_meant, compare};
+use compare::{as_meant, commands, compare, split};
 use serde_json::Value;
 use world::World;
 use world::talk::Talk;
@@ -19,7 +19,6 @@ const README_OF_RELAY: &str = include_str!("../../../crates/relay/README.md");
 const README_OF_CHAT: &str = include_str!("../README.md");
 const ALICE: usize = 0;
 const LAPTOP: usize = 2;
-const COMMAND: &str = "$ cargo run --release -p ";
 
 #[test]
 fn the_commands_in_the_readme_print_what_it_shows() {
@@ -366,31 +365,4 @@ fn a_full_queue_of_one_peer_does_not_block_the_others() {
     // A message that gets through is not reported as waiting.
     let sent = world.chat(alice, &["send", "eve", "gets through"]);
     assert!(sent.output().starts_with("sent "));
-}
-
-/// Returns the commands of a text, each with the output shown after it.
-fn commands(text: &str) -> Vec<(String, String)> {
-    let blocks = text.split("```").skip(1).step_by(2);
-    let commands = blocks.flat_map(|block| block.split(COMMAND).skip(1));
-    let commands = commands.map(|command| command.replace(" \\\n ", " "));
-    commands
-        .map(|command| {
-            let (command, output) = command.split_once('\n').unwrap();
-            (command.into(), output.into())
-        })
-        .collect()
-}
-
-/// Splits a command into the program's name and its arguments. The command begins with
-/// `waxseal-chat -- ..` or `waxseal-relay --bin NAME -- ..`.
-fn split(command: &str) -> (String, Vec<String>) {
-    let mut words = shlex::split(command).unwrap();
-    let end = words.iter().position(|word| word == "--").unwrap();
-    let target: Vec<_> = words.drain(..=end).collect();
-    let name = match &target.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["waxseal-chat", "--"] => "chat",
-        ["waxseal-relay", "--bin", name, "--"] => name,
-        other => panic!("{other:?}"),
-    };
-    (name.to_owned(), words)
 }

@@ -4,6 +4,8 @@
 
 use std::collections::HashMap;
 
+const COMMAND: &str = "$ cargo run --release -p ";
+
 /// Compares an output with the README. Keys, ids and times differ in each run, so this records
 /// which value of this run stands for which value of the README.
 pub fn compare(expected: &str, printed: &str, meant: &mut HashMap<String, String>) {
@@ -69,4 +71,31 @@ pub fn words(text: &str) -> Vec<&str> {
 pub fn is_value(word: &str) -> bool {
     let digits = word.len() == 2 && word.bytes().all(|byte| byte.is_ascii_digit());
     digits || word.len() >= 4 && word.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Returns the commands of a text, each with the output shown after it.
+pub fn commands(text: &str) -> Vec<(String, String)> {
+    let blocks = text.split("```").skip(1).step_by(2);
+    let commands = blocks.flat_map(|block| block.split(COMMAND).skip(1));
+    let commands = commands.map(|command| command.replace(" \\\n ", " "));
+    commands
+        .map(|command| {
+            let (command, output) = command.split_once('\n').unwrap();
+            (command.into(), output.into())
+        })
+        .collect()
+}
+
+/// Splits a command into the program's name and its arguments. The command begins with
+/// `waxseal-chat -- ..` or `waxseal-relay --bin NAME -- ..`.
+pub fn split(command: &str) -> (String, Vec<String>) {
+    let mut words = shlex::split(command).unwrap();
+    let end = words.iter().position(|word| word == "--").unwrap();
+    let target: Vec<_> = words.drain(..=end).collect();
+    let name = match &target.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["waxseal-chat", "--"] => "chat",
+        ["waxseal-relay", "--bin", name, "--"] => name,
+        other => panic!("{other:?}"),
+    };
+    (name.to_owned(), words)
 }

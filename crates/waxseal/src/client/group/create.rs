@@ -18,6 +18,22 @@ impl<S: Store> Client<S> {
     /// Post the entry, then call [`confirm_entry`](Self::confirm_entry). After that, accounts can
     /// be [invited](Self::invite). The provider learns who is in the group, and no title.
     ///
+    /// ```rust
+    /// use waxseal::{GroupPolicy, GroupStanding};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (mut provider, mut alice, _) = waxseal_world::Provider::of_two();
+    /// # let (now, rng) = (provider.now, &mut rand::rng());
+    /// let (group, outgoing) = alice.create_group(GroupPolicy::default(), now, rng)?;
+    /// # let me = alice.me().clone();
+    /// let accepted = provider.post_entry(&me, &outgoing.entry).unwrap();
+    /// alice.confirm_entry(&accepted)?;
+    /// let info = alice.group(&group)?.expect("it was founded");
+    /// assert_eq!(info.standing, GroupStanding::Member);
+    /// assert!(info.members[0].is_admin);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`EditGroupError::NoAccountKey`] if this store has no account key yet.
     ///
