@@ -146,13 +146,15 @@ const SET_BACK_MS: u64 = 60_000;
 /// | found a group | [`create_group`](Self::create_group) | [`Event::Group`] |
 /// | bring someone in | [`invite`](Self::invite) | the acceptance, then [`Event::Group`] |
 /// | come in | [`accept_invitation`](Self::accept_invitation) | [`Event::Group`] |
-/// | change it | [`promote`], [`demote`], [`remove_member`], [`set_group_policy`] | [`Event::Group`] |
+/// | change it | [`promote`], [`demote`], [`remove_member`], [`readmit_member`], | |
+/// | | [`set_group_policy`] | [`Event::Group`] |
 /// | give it a title | [`set_group_profile`](Self::set_group_profile) | [`Event::Accepted`] |
 /// | go | [`leave_group`](Self::leave_group) | |
 ///
 /// [`promote`]: Self::promote
 /// [`demote`]: Self::demote
 /// [`remove_member`]: Self::remove_member
+/// [`readmit_member`]: Self::readmit_member
 /// [`set_group_policy`]: Self::set_group_policy
 ///
 /// # What survives a crash
@@ -236,10 +238,11 @@ impl<S: Store> Courier<S> {
     }
 
     /// Writes a message to all devices of the recipient, or of all members of a group, and returns
-    /// its identifier. The other devices of this account get copies. It is stored when this returns, and posted by
-    /// [`next`](Self::next). Without a session it [waits](Client::hold) for one, which the courier
-    /// starts. It also waits before the first sign-in of this process: only then the courier knows
-    /// that the store was not set back. If it was, the message gets another identifier, which
+    /// its identifier. The other devices of this account get copies. It is stored when this
+    /// returns, and posted by [`next`](Self::next). Without a session it [waits](Client::hold) for
+    /// one, which the courier starts. It also waits before the first sign-in of this process: only
+    /// then the courier knows that the store was not set back. If it was, the message gets another
+    /// identifier, which
     /// [`Event::Accepted`] names.
     ///
     /// [`Message::status`](crate::Message::status) and the [`Event`]s tell where it is.

@@ -88,8 +88,8 @@ fn memory_key(with: &Conversation) -> String {
     }
 }
 
-/// Whether there is something to show of a message. One without text may only have moved a peer to a
-/// new session.
+/// Whether there is something to show of a message. One without text may only have moved a peer to
+/// a new session.
 fn is_shown(message: &Message) -> bool {
     message.text().is_some() || did(message).is_some()
 }

@@ -1,19 +1,21 @@
 //! Groups: what the application does with them, and what is still to be asked about them.
 //!
 //! `entries` posts what this device changes, `news` fetches what others changed, `members` the
-//! rosters of members, `mismatch` seals a message for another state or other devices, and `left`
-//! tells the relay that this account left.
+//! rosters of members, `mismatch` seals a message for another state or other devices, `refused`
+//! gives up what the relay does not let this account write, and `left` tells the relay that this
+//! account left.
 
 mod entries;
 mod left;
 mod members;
 mod mismatch;
 mod news;
+mod refused;
 
 use std::collections::{BTreeMap, VecDeque};
 
 use rand_core::CryptoRng;
-use waxseal_interface::{ErrorCode, Request as Call};
+use waxseal_interface::Request as Call;
 use waxseal_reporting::message::Content;
 use waxseal_reporting::{AccountId, ConversationId, FrankingTag, Timestamp};
 use waxseal_roster::group::{GroupId, GroupPolicy};
@@ -25,8 +27,7 @@ use super::Courier;
 use super::bundles::is_off;
 use super::next::Aim;
 use super::pause::later;
-use crate::client::{Draft, GroupStanding, Recreated};
-use crate::conversation::Conversation;
+use crate::client::{Draft, Recreated};
 use crate::error::{EditGroupError, InviteError, SendError, StateError};
 use crate::store::Store;
 
@@ -350,62 +351,6 @@ impl<S: Store> Courier<S> {
             return Ok(Some(chosen));
         }
         self.choose_left(now)
-    }
-
-    /// Why nothing of this account is written to a group any more. `None` if something may be, now
-    /// or later.
-    fn may_not_write(&self, group: &GroupId) -> Result<Option<ErrorCode>, StateError<S::Error>> {
-        let Some(info) = self.client.group(group)? else {
-            return Ok(Some(ErrorCode::NoGroup));
-        };
-        let me = &self.client.me().account;
-        let mut members = info.members.iter();
-        let is_admin = members.any(|member| member.account == *me && member.is_admin);
-        Ok(match info.standing {
-            GroupStanding::Member if info.policy.admins_write && !is_admin => {
-                Some(ErrorCode::MayNotWrite)
-            }
-            GroupStanding::Member
-            | GroupStanding::New
-            | GroupStanding::Accepted
-            | GroupStanding::Suspended
-            | GroupStanding::Forked => None,
-            _ => Some(ErrorCode::NotMember),
-        })
-    }
-
-    /// The relay does not let this account write to a group. Gives the message up if this device
-    /// knows why; otherwise that is asked first.
-    pub(super) fn writing_refused(
-        &mut self,
-        group: &GroupId,
-        id: &FrankingTag,
-        now: Timestamp,
-    ) -> Result<(), StateError<S::Error>> {
-        let to = &Conversation::from(group);
-        match self.may_not_write(group) {
-            Ok(Some(code)) => self.give_up(to, id, code),
-            Ok(None) | Err(StateError::Damaged(_)) => {
-                self.groups.want_news(group);
-                self.outbox.block(to, now, OFF_MS);
-                Ok(())
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Gives up what waits to be sealed for a group to which this account may not write any more.
-    fn give_up_held(&mut self, group: &GroupId) -> Result<(), StateError<S::Error>> {
-        let held = self.client.held(group)?;
-        if held.is_empty() {
-            return Ok(());
-        }
-        if let Some(code) = self.may_not_write(group)? {
-            for id in held {
-                self.give_up(&group.into(), &id, code)?;
-            }
-        }
-        Ok(())
     }
 }
 

@@ -13,8 +13,8 @@ use crate::conversation::Conversation;
 use crate::error::StateError;
 use crate::store::Store;
 
-/// Maximum number of deliveries that wait in memory for a roster, or for news of a group. Others wait
-/// at the relay, for the next connection.
+/// Maximum number of deliveries that wait in memory for a roster, or for news of a group. Others
+/// wait at the relay, for the next connection.
 const MAX_UNKNOWN: usize = 16;
 
 /// The connection for deliveries.
@@ -23,8 +23,8 @@ pub(super) struct Stream {
     macs: Option<FrameMacs>,
     frames: VecDeque<Vec<u8>>,
     is_caught_up: bool,
-    /// Deliveries of devices that are not in the known roster of their account, and of a newer state
-    /// of their group. They are not answered before that is known.
+    /// Deliveries of devices that are not in the known roster of their account, and of a newer
+    /// state of their group. They are not answered before that is known.
     unknown: Vec<(Conversation, (u64, Vec<u8>))>,
 }
 
@@ -167,8 +167,8 @@ impl<S: Store> Courier<S> {
         Ok(())
     }
 
-    /// Receives deliveries, and answers them. Those that wait for a roster or for news of a group are
-    /// not answered, unless they did wait.
+    /// Receives deliveries, and answers them. Those that wait for a roster or for news of a group
+    /// are not answered, unless they did wait.
     fn take_deliveries(
         &mut self,
         deliveries: &[(u64, Vec<u8>)],
@@ -204,8 +204,8 @@ impl<S: Store> Courier<S> {
         Ok(())
     }
 
-    /// Receives again what waits for the roster of an account, or for news of a group. What does not
-    /// open now waits at the relay.
+    /// Receives again what waits for the roster of an account, or for news of a group. What does
+    /// not open now waits at the relay.
     pub(super) fn receive_unknown(
         &mut self,
         of: &Conversation,

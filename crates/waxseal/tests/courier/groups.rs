@@ -35,7 +35,7 @@ impl Phone {
 
     pub(crate) fn info(&self, group: &GroupId) -> GroupInfo {
         let info = self.courier.client().group(group).unwrap();
-        info.expect("it knows the group")
+        info.unwrap()
     }
 
     pub(crate) fn standing(&self, group: &GroupId) -> Option<GroupStanding> {
