@@ -142,12 +142,15 @@ pub(crate) struct PositionRecord {
     /// The place of the last conversation that was begun. Empty before the first.
     #[prost(bytes = "vec", tag = "1")]
     pub(crate) conversation: Vec<u8>,
-    /// The peer of that conversation. Empty if it is finished.
+    /// The peer of that conversation. Empty if it is finished, and for a group.
     #[prost(string, tag = "2")]
     pub(crate) account: String,
     /// The ordinal of the last message that came before. Absent if there is none.
     #[prost(uint64, optional, tag = "3")]
     pub(crate) ordinal: Option<u64>,
+    /// The id of the group of that conversation, 32 bytes. Empty if it is finished, and for a peer.
+    #[prost(bytes = "vec", tag = "4")]
+    pub(crate) group: Vec<u8>,
 }
 
 /// A history that this device takes from another device of the account. Deleted, and the key with

@@ -6,6 +6,7 @@ mod chains;
 mod crash;
 mod decisions;
 mod fellow;
+mod history;
 mod insiders;
 mod journey;
 mod late;

@@ -2,7 +2,7 @@
 
 use rand_core::CryptoRng;
 use waxseal_reporting::recipient::Evidence;
-use waxseal_reporting::{AccountId, DeviceId, Timestamp};
+use waxseal_reporting::{DeviceId, Timestamp};
 
 use super::{cursor_bytes, cursor_of};
 use crate::client::page::number_of;
@@ -261,7 +261,7 @@ impl<S: Store> Client<S> {
             if stop.is_some_and(|stop| at.is_at(stop)) {
                 return Ok((body.finish(), Some(at)));
             }
-            let Ok(peer) = AccountId::new(&at.account) else {
+            let Some(conversation) = Conversation::of_record(&at.account, &at.group) else {
                 match self.next_conversation(&at)? {
                     Some(next) => (at, begun) = (next, false),
                     None => return Ok((body.finish(), None)),
@@ -269,7 +269,6 @@ impl<S: Store> Client<S> {
                 continue;
             };
             let after = at.ordinal.map(Cursor::Number);
-            let conversation = Conversation::from(&peer);
             let table = keys::messages(&conversation);
             let page = match self.is_deleting(&conversation)? {
                 true => Default::default(),
@@ -278,13 +277,16 @@ impl<S: Store> Client<S> {
                 })?,
             };
             for (ordinal, message) in page.items {
-                let is_over = stop
-                    .is_some_and(|stop| stop.account == at.account && Some(ordinal) > stop.ordinal);
+                let is_over = stop.is_some_and(|stop| {
+                    (&stop.account, &stop.group) == (&at.account, &at.group)
+                        && Some(ordinal) > stop.ordinal
+                });
                 if is_over {
                     return Ok((body.finish(), stop.cloned()));
                 }
                 if let Some(message) = message {
-                    let has_room = (begun || body.peer(&peer)) && body.message(&message);
+                    let has_room =
+                        (begun || body.conversation(&conversation)) && body.message(&message);
                     if !has_room {
                         return Ok((body.finish(), Some(at)));
                     }
@@ -296,7 +298,7 @@ impl<S: Store> Client<S> {
                 Some(Cursor::Number(next)) => at.ordinal = Some(next),
                 _ => {
                     // The conversation is finished.
-                    (at.account, at.ordinal) = (String::new(), None);
+                    (at.account, at.group, at.ordinal) = (String::new(), Vec::new(), None);
                 }
             }
         }
@@ -312,14 +314,15 @@ impl<S: Store> Client<S> {
             let table = keys::conversations();
             let page = self.page(&table, after.as_ref(), 1, |at, bytes| {
                 let record: ConversationRecord = records::decode(bytes)?;
-                Some((at.clone(), record.account))
+                Some((at.clone(), record.account, record.group))
             })?;
-            for (place, account) in page.items {
+            for (place, account, group) in page.items {
                 if account != self.me.account.as_str() {
                     return Ok(Some(PositionRecord {
                         conversation: cursor_bytes(&place),
                         account,
                         ordinal: None,
+                        group,
                     }));
                 }
             }
@@ -351,6 +354,7 @@ impl PositionRecord {
     fn is_at(&self, other: &Self) -> bool {
         self.conversation == other.conversation
             && self.account == other.account
+            && self.group == other.group
             && self.ordinal >= other.ordinal
     }
 }

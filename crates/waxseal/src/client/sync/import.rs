@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rand_core::CryptoRng;
 use waxseal_reporting::{AccountId, DeviceId, Timestamp};
+use waxseal_roster::group::GroupId;
 
 use super::apply::deleted_until;
 use super::take::AHEAD_MS;
 use crate::client::peers::Peer;
 use crate::client::{Client, keys};
+use crate::conversation::Conversation;
 use crate::error::{HistoryError, StateError};
 use crate::records::{
     ConversationRecord, ImportRecord, IndexRecord, MessageRecord, MessageState, take_secret_bytes,
@@ -61,7 +63,8 @@ impl ImportRecord {
 #[derive(Default)]
 struct Taking {
     peers: BTreeMap<AccountId, (Peer, Option<Timestamp>)>,
-    tags: BTreeSet<[u8; 32]>,
+    groups: BTreeMap<GroupId, (ConversationRecord, Option<Timestamp>)>,
+    tags: BTreeSet<(Conversation, [u8; 32])>,
     due: BTreeSet<u64>,
     /// No message that the provider accepted later is taken.
     until_ms: u64,
@@ -152,14 +155,14 @@ impl<S: Store> Client<S> {
                 until_ms: record.offered_ms.saturating_add(AHEAD_MS),
                 ..Taking::default()
             };
-            let mut peer = None;
+            let mut conversation = None;
             for one in records(&opened.body) {
                 match one? {
-                    HistoryRecord::Peer(account) => peer = Some(account),
+                    HistoryRecord::Conversation(named) => conversation = Some(named),
                     HistoryRecord::Refused => record.refused = record.refused.saturating_add(1),
                     HistoryRecord::Message(message) => {
-                        let peer = peer.as_ref().ok_or(ChunkError::Malformed)?;
-                        let count = match client.take_given(&mut taking, peer, *message)? {
+                        let to = conversation.as_ref().ok_or(ChunkError::Malformed)?;
+                        let count = match client.take_given(&mut taking, to, *message)? {
                             Given::Taken => &mut record.taken,
                             Given::Known => &mut record.known,
                             Given::Refused => &mut record.refused,
@@ -177,6 +180,9 @@ impl<S: Store> Client<S> {
             transaction.put_record(keys::import(), &record);
             for (account, (known, _)) in &mut taking.peers {
                 known.put(account, &mut transaction);
+            }
+            for (group, (numbering, _)) in &taking.groups {
+                transaction.put_record(keys::conversation(&group.into()), numbering);
             }
             client.commit(transaction)?;
             for (account, (known, _)) in taking.peers {
@@ -212,28 +218,23 @@ impl<S: Store> Client<S> {
     fn take_given(
         &mut self,
         taking: &mut Taking,
-        peer: &AccountId,
+        to: &Conversation,
         message: HistoryMessage,
     ) -> Result<Given, StateError<S::Error>> {
         // CHK-346: the message is of this account and this conversation.
-        if !message.belongs(&self.me.account, peer) {
+        if !message.belongs(&self.me.account, to) {
             return Ok(Given::Refused);
         }
         let evidence = &message.evidence;
         let tag = *evidence.tag();
-        if !taking.peers.contains_key(peer) {
-            let known = match self.peer_or_new(peer) {
-                // The record of a damaged peer costs its messages.
-                Err(StateError::Damaged(_)) => return Ok(Given::Refused),
-                known => known?,
-            };
-            let until = deleted_until(self, &peer.into())?;
-            taking.peers.insert(peer.clone(), (known, until));
-        }
         let is_known =
-            !taking.tags.insert(*tag.as_bytes()) || self.index(&peer.into(), &tag)?.is_some();
-        let Some((known, until)) = taking.peers.get_mut(peer) else {
-            return Ok(Given::Refused); // it was inserted above
+            !taking.tags.insert((to.clone(), *tag.as_bytes())) || self.index(to, &tag)?.is_some();
+        let until_ms = taking.until_ms;
+        // A damaged record costs the messages of its conversation.
+        let (conversation, until) = match self.given_to(taking, to) {
+            Ok(Some(known)) => known,
+            Ok(None) | Err(StateError::Damaged(_)) => return Ok(Given::Refused),
+            Err(error) => return Err(error),
         };
         let accepted_at = evidence.accepted_at();
         if is_known || until.is_some_and(|until| accepted_at <= until) {
@@ -241,10 +242,9 @@ impl<S: Store> Client<S> {
         }
         // CHK-346: the provider accepted the message before the offer. This device gets later ones
         // itself, and a false time would outlive the device that gave it.
-        if accepted_at.as_millis() > taking.until_ms {
+        if accepted_at.as_millis() > until_ms {
             return Ok(Given::Refused);
         }
-        let conversation = &mut known.conversation;
         let Some(ordinal) = conversation.next_given() else {
             return Ok(Given::Refused);
         };
@@ -258,13 +258,13 @@ impl<S: Store> Client<S> {
         };
         *last = (*last).max(accepted_ms);
         let (transaction, due) = (&mut taking.transaction, &mut taking.due);
-        let due = self.put_due(transaction, due, &peer.into(), evidence)?;
+        let due = self.put_due(transaction, due, to, evidence)?;
         let index = IndexRecord {
             ordinal: Some(ordinal),
             due,
             ..IndexRecord::default()
         };
-        self.put_index(transaction, &peer.into(), tag, &index);
+        self.put_index(transaction, to, tag, &index);
         let told = |value: u64| if message.is_sent { value } else { 0 };
         let record = MessageRecord {
             ordinal,
@@ -274,8 +274,37 @@ impl<S: Store> Client<S> {
             not_delivered: u32::try_from(told(message.not_delivered.into())).unwrap_or_default(),
             ..MessageRecord::default()
         };
-        transaction.put_message(&peer.into(), &record);
+        transaction.put_message(to, &record);
         Ok(Given::Taken)
+    }
+
+    /// The numbering of the conversation that a message is of, and until when it was deleted.
+    #[expect(clippy::type_complexity, reason = "both of them")]
+    fn given_to<'a>(
+        &mut self,
+        taking: &'a mut Taking,
+        to: &Conversation,
+    ) -> Result<Option<(&'a mut ConversationRecord, Option<Timestamp>)>, StateError<S::Error>> {
+        Ok(match to {
+            Conversation::Direct(peer) => {
+                if !taking.peers.contains_key(peer) {
+                    let known = self.peer_or_new(peer)?;
+                    let until = deleted_until(self, to)?;
+                    taking.peers.insert(peer.clone(), (known, until));
+                }
+                let known = taking.peers.get_mut(peer);
+                known.map(|(peer, until)| (&mut peer.conversation, *until))
+            }
+            Conversation::Group(group) => {
+                if !taking.groups.contains_key(group) {
+                    let known = self.group_numbering(group)?;
+                    let until = deleted_until(self, to)?;
+                    taking.groups.insert(*group, (known, until));
+                }
+                let known = taking.groups.get_mut(group);
+                known.map(|(numbering, until)| (numbering, *until))
+            }
+        })
     }
 }
 

@@ -2,15 +2,18 @@
 
 use waxseal_reporting::recipient::Evidence;
 use waxseal_reporting::{AccountId, Audience};
+use waxseal_roster::group::GroupId;
 use zeroize::Zeroizing;
 
 use super::MAX_BODY_LEN;
 use super::error::ChunkError;
+use crate::conversation::Conversation;
 use crate::sync::codec::Reader;
 
 /// The types of the records.
 const PEER: u8 = 1;
 const MESSAGE: u8 = 2;
+const GROUP: u8 = 3;
 
 const SENT: u8 = 1;
 const RECEIVED: u8 = 2;
@@ -32,29 +35,35 @@ pub(crate) struct HistoryMessage {
 }
 
 impl HistoryMessage {
-    /// Whether the message was exchanged between the account and this peer, in this direction.
+    /// Whether the message is one of this account in this conversation, in this direction.
     ///
     /// The evidence itself was checked when it was decoded: its content is what its tag commits to,
     /// for the sender and the conversation of its claim. Only the provider can check the stamp.
-    pub(crate) fn belongs(&self, me: &AccountId, peer: &AccountId) -> bool {
-        let Audience::Direct(recipient) = self.evidence.audience() else {
-            return false;
-        };
+    pub(crate) fn belongs(&self, me: &AccountId, conversation: &Conversation) -> bool {
         let sender = &self.evidence.sender().account;
-        let (from, to) = match self.is_sent {
-            true => (me, peer),
-            false => (peer, me),
+        let is_of_it = match (conversation, self.evidence.audience()) {
+            (Conversation::Direct(peer), Audience::Direct(recipient)) => {
+                let (from, to) = match self.is_sent {
+                    true => (me, peer),
+                    false => (peer, me),
+                };
+                peer != me && sender == from && recipient == to
+            }
+            (Conversation::Group(group), Audience::Group(named)) => {
+                *named.as_bytes() == group.to_bytes() && self.is_sent == (sender == me)
+            }
+            _ => false,
         };
-        // CHK-346: the evidence is of a message between this account and the peer, in the direction
-        // that the record says, with a content that can be shown.
-        peer != me && sender == from && recipient == to && self.evidence.content().is_some()
+        // CHK-346: the evidence is of a message between this account and the peer, or to the group,
+        // in the direction that the record says, with a content that can be shown.
+        is_of_it && self.evidence.content().is_some()
     }
 }
 
 /// A record of a chunk.
 pub(crate) enum HistoryRecord {
-    /// The messages that follow are of the conversation with this peer.
-    Peer(AccountId),
+    /// The messages that follow are of this conversation.
+    Conversation(Conversation),
     Message(Box<HistoryMessage>),
     /// A message whose evidence cannot be read.
     Refused,
@@ -65,9 +74,10 @@ pub(crate) enum HistoryRecord {
 /// ```text
 /// records = record, ..       record = len be32 || 01 || account
 ///                                   | len be32 || 02 || message
+///                                   | len be32 || 03 || group 32
 /// ```
 ///
-/// Messages belong to the conversation of the account before them, in the same chunk.
+/// Messages belong to the conversation of the account or group before them, in the same chunk.
 pub(crate) struct BodyWriter {
     body: Zeroizing<Vec<u8>>,
 }
@@ -78,12 +88,15 @@ impl BodyWriter {
         Self { body }
     }
 
-    /// Begins the conversation with a peer. Returns whether there was room.
-    pub(crate) fn peer(&mut self, peer: &AccountId) -> bool {
-        let account = peer.as_str().as_bytes();
-        self.put(account.len().saturating_add(1), |body| {
-            body.push(PEER);
-            body.extend_from_slice(account);
+    /// Begins a conversation. Returns whether there was room.
+    pub(crate) fn conversation(&mut self, conversation: &Conversation) -> bool {
+        let (kind, name) = match conversation {
+            Conversation::Direct(peer) => (PEER, peer.as_str().as_bytes().to_vec()),
+            Conversation::Group(group) => (GROUP, group.to_bytes().to_vec()),
+        };
+        self.put(name.len().saturating_add(1), |body| {
+            body.push(kind);
+            body.extend_from_slice(&name);
         })
     }
 
@@ -135,7 +148,12 @@ fn record(bytes: &[u8]) -> Option<HistoryRecord> {
     match reader.u8()? {
         PEER => {
             let account = str::from_utf8(reader.rest()).ok()?;
-            Some(HistoryRecord::Peer(AccountId::new(account).ok()?))
+            let peer = AccountId::new(account).ok()?;
+            Some(HistoryRecord::Conversation(peer.into()))
+        }
+        GROUP => {
+            let group = GroupId::from_bytes(reader.rest().try_into().ok()?);
+            Some(HistoryRecord::Conversation(group.into()))
         }
         MESSAGE => {
             let is_sent = match reader.u8()? {

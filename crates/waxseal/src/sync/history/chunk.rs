@@ -33,16 +33,16 @@ impl OpenedChunk {
     /// # Errors
     /// [`ChunkError::Malformed`] if the records do not have their form.
     pub fn count(&self, account: &AccountId) -> Result<(usize, usize), ChunkError> {
-        let (mut peer, mut taken, mut refused) = (None, 0_usize, 0_usize);
+        let (mut conversation, mut taken, mut refused) = (None, 0_usize, 0_usize);
         for record in records(&self.body) {
             let belongs = match record? {
-                HistoryRecord::Peer(account) => {
-                    peer = Some(account);
+                HistoryRecord::Conversation(named) => {
+                    conversation = Some(named);
                     continue;
                 }
                 HistoryRecord::Message(message) => {
-                    let peer = peer.as_ref().ok_or(ChunkError::Malformed)?;
-                    message.belongs(account, peer)
+                    let conversation = conversation.as_ref().ok_or(ChunkError::Malformed)?;
+                    message.belongs(account, conversation)
                 }
                 HistoryRecord::Refused => false,
             };

@@ -132,12 +132,12 @@ fn each_chunk_has_its_own_place_in_each_round() {
 fn records_are_read_as_they_were_written() {
     let (evidence, alice, _) = evidence();
     let mut body = BodyWriter::new();
-    assert!(body.peer(&alice));
+    assert!(body.conversation(&alice.clone().into()));
     let written = message(evidence.clone(), false);
     assert!(body.message(&written));
     let body = body.finish();
     let mut read = records(&body);
-    let Some(Ok(HistoryRecord::Peer(peer))) = read.next() else {
+    let Some(Ok(HistoryRecord::Conversation(peer))) = read.next() else {
         panic!("the peer comes first");
     };
     assert_eq!(peer, alice);
@@ -171,7 +171,7 @@ fn chk346_a_message_belongs_to_its_peer_in_its_direction_and_nowhere_else() {
     let (evidence, alice, bob) = evidence();
     let carol = account("carol");
     let belongs = |is_sent, me: &AccountId, peer: &AccountId| {
-        message(evidence.clone(), is_sent).belongs(me, peer)
+        message(evidence.clone(), is_sent).belongs(me, &peer.into())
     };
     assert!(belongs(false, &bob, &alice));
     assert!(belongs(true, &alice, &bob));
@@ -187,7 +187,7 @@ fn chk346_a_message_belongs_to_its_peer_in_its_direction_and_nowhere_else() {
 fn chk346_evidence_of_another_message_than_its_tag_commits_to_is_refused() {
     let (evidence, alice, _) = evidence();
     let mut body = BodyWriter::new();
-    assert!(body.peer(&alice));
+    assert!(body.conversation(&alice.clone().into()));
     assert!(body.message(&message(evidence, false)));
     let mut body = body.finish();
     *body.last_mut().unwrap() ^= 1;
@@ -199,7 +199,7 @@ fn chk346_evidence_of_another_message_than_its_tag_commits_to_is_refused() {
 fn chk345_records_out_of_form_end_the_chunk() {
     let (evidence, alice, _) = evidence();
     let mut body = BodyWriter::new();
-    assert!(body.peer(&alice));
+    assert!(body.conversation(&alice.clone().into()));
     assert!(body.message(&message(evidence, false)));
     let body = body.finish();
     for len in 1..body.len() {
