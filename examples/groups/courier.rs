@@ -1,7 +1,9 @@
-//! The devices' side: what an application does with what arrives, and with what its client asks for.
+//! The devices' side: what an application does with what arrives, and with what its client asks
+//! for.
 
 use std::time::Instant;
 
+use waxseal::core::errors::ChainOpenError;
 use waxseal::errors::{GroupNewsError, ReceiveError, RetargetError};
 use waxseal::{
     Advice, Content, Conversation, DeviceAddress, FrankingTag, GroupMismatch, GroupStanding,
@@ -16,6 +18,9 @@ use crate::world::{Queued, RESEND_MS, TICK_MS, World};
 
 /// How many members' rosters are asked for at once.
 const ROSTERS_AT_ONCE: usize = 64;
+
+/// How often a message comes before the keys of its chain until it is asked for.
+const MAX_OVERTAKEN: u32 = 2;
 
 impl World {
     /// Fetches rosters of members, and starts sessions with devices that have none.
@@ -182,6 +187,9 @@ impl World {
                 Ok(false)
             }
             _ if self.people.standing(to) != Standing::Member => Ok(true),
+            ReceiveError::Chain(ChainOpenError::UnknownChain) if self.has_overtaken(to, author) => {
+                Ok(false)
+            }
             // What does not open is noted, and asked for.
             error if error.advice() == Advice::AskAgain || is_gone => {
                 self.outcome.unopened += 1;
@@ -196,6 +204,24 @@ impl World {
                 Ok(true)
             }
         }
+    }
+
+    /// A message came before the keys of its chain. Returns whether the device lets it come again,
+    /// before it asks for it.
+    fn has_overtaken(&mut self, to: usize, author: Option<(usize, FrankingTag)>) -> bool {
+        let Some((_, id)) = author else {
+            return false;
+        };
+        let now_ms = self.network.now_ms();
+        let device = self.device(to);
+        let times = device.overtaken.entry(id).or_default();
+        *times += 1;
+        let waits = *times <= MAX_OVERTAKEN;
+        if waits {
+            device.quiet_ms = now_ms + 2 * RESEND_MS;
+            device.upkeep_ms = Some(0);
+        }
+        waits
     }
 
     fn fetch_roster(&mut self, device: usize, of: &DeviceAddress) {
@@ -261,8 +287,7 @@ impl World {
         }
         self.network.wake(TICK_MS, Packet::Tick { device });
         let now = self.provider.now;
-        let is_due = self.people.devices[device].upkeep_ms;
-        if is_due.is_some_and(|at| at <= now.as_millis()) {
+        if self.people.devices[device].needs_upkeep(now.as_millis()) {
             self.keep_up(device)?;
         }
         self.post_entry(device)?;
@@ -325,9 +350,7 @@ impl World {
         for wanted in &upkeep.bundles {
             let (account, devices) = (&wanted.account, &wanted.devices);
             let bundles = self.provider.bundles_for(Some(&me), account, devices);
-            let _ = one
-                .client
-                .restart(account, &bundles, now, &mut self.rng);
+            let _ = one.client.restart(account, &bundles, now, &mut self.rng);
         }
         let asked = upkeep.rosters.len() + upkeep.bundles.len() + upkeep.groups.len();
         if asked + upkeep.left_groups.len() > 0 {

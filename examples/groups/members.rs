@@ -83,7 +83,9 @@ impl World {
         let client = &mut self.people.devices[device].client;
         let me = client.me().clone();
         for wanted in client.missing(&account, now)? {
-            let bundles = self.provider.bundles_for(Some(&me), &wanted.account, &wanted.devices);
+            let bundles = self
+                .provider
+                .bundles_for(Some(&me), &wanted.account, &wanted.devices);
             let _ = client.start(&wanted.account, &bundles, now, &mut self.rng);
         }
         if !client.has_session(&account)? {

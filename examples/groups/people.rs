@@ -18,12 +18,16 @@ pub struct Device {
     pub shown: BTreeSet<FrankingTag>,
     /// Messages of which the relay told it, although they are not for it.
     pub denied: BTreeSet<FrankingTag>,
+    /// Messages that came before the keys of their chains, and how often.
+    pub overtaken: BTreeMap<FrankingTag, u32>,
     /// When each entry of the outbox was posted last, and how often it was.
     pub posted: BTreeMap<FrankingTag, (u64, u64)>,
     /// When its entry of the group was posted last.
     pub entry_ms: u64,
     /// When the client's upkeep is due.
     pub upkeep_ms: Option<u64>,
+    /// Until when deliveries are awaited before the upkeep.
+    pub quiet_ms: u64,
     /// Whether the outbox may hold something.
     pub is_busy: bool,
 }
@@ -38,15 +42,23 @@ impl Device {
             possible: BTreeSet::new(),
             shown: BTreeSet::new(),
             denied: BTreeSet::new(),
+            overtaken: BTreeMap::new(),
             posted: BTreeMap::new(),
             entry_ms: 0,
             upkeep_ms: Some(0),
+            quiet_ms: 0,
             is_busy: true,
         }
     }
 
     pub fn me(&self) -> &DeviceAddress {
         self.client.me()
+    }
+
+    /// Whether the client's upkeep is due.
+    pub fn needs_upkeep(&self, now_ms: u64) -> bool {
+        let is_due = self.upkeep_ms.is_some_and(|at| at <= now_ms);
+        is_due && self.quiet_ms <= now_ms
     }
 
     /// Nothing has to arrive here any more. What waits at the relay may.
@@ -60,6 +72,15 @@ impl Device {
             is_shown
         });
     }
+}
+
+/// A device of a former member, as it was before it heard that it is none any more. So its client
+/// opens whatever it has the keys of.
+pub struct Former {
+    pub device: usize,
+    pub client: Client<MemoryStore>,
+    /// Whether its account was removed. A member that said good-bye is not removed at once.
+    pub is_removed: bool,
 }
 
 /// How a person stands to the group.

@@ -133,7 +133,9 @@ impl World {
                 continue;
             };
             match self.people.standing(device) {
-                Standing::Leaving => {}
+                Standing::Leaving => {
+                    self.device(device).possible.insert(id);
+                }
                 Standing::Member => {
                     self.device(device).expected.insert(id);
                 }

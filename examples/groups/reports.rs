@@ -1,6 +1,6 @@
 //! Members report messages that they received, and the provider reviews the reports.
 
-use waxseal::{Conversation, Content, Disclosure, FrankingTag, Reason};
+use waxseal::{Content, Conversation, Disclosure, FrankingTag, Reason};
 
 use crate::Result;
 use crate::world::World;
@@ -9,9 +9,10 @@ impl World {
     /// Of each accepted message whose line is labelled so, one device that showed it reports it:
     /// any device of a member, or of a person who was one then.
     pub fn report(&mut self) -> Result<()> {
-        let spam = self.written.iter().filter(|(_, written)| {
-            written.is_accepted && self.line(written).is_spam
-        });
+        let spam = self
+            .written
+            .iter()
+            .filter(|(_, written)| written.is_accepted && self.line(written).is_spam);
         let spam: Vec<_> = spam.map(|(id, _)| *id).collect();
         for id in spam {
             let devices = self.people.devices.iter().enumerate();

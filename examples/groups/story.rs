@@ -35,12 +35,13 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let mut world = World::new(arguments.seed, rng, lines);
     (world.outcome.members, world.outcome.devices) = (arguments.members, arguments.devices);
     assemble(&mut world, arguments)?;
-    let mut left = messages.saturating_sub(1); // the last one comes after the last change
     for part in 0..PARTS {
         begin(&mut world, part, arguments)?;
+        // The last one comes after the last change. What the attacks need, they write.
+        let left = messages.saturating_sub(world.outcome.messages as usize + 1);
         let of_part = left / (PARTS - part);
-        left -= of_part;
         talk(&mut world, of_part, arguments)?;
+        attack(&mut world, part)?;
         if part % 3 == 2 {
             world.settle()?;
             world.network.pass(NIGHT_MS);
@@ -76,13 +77,19 @@ fn assemble(world: &mut World, arguments: &Arguments) -> Result<()> {
 fn begin(world: &mut World, part: usize, arguments: &Arguments) -> Result<()> {
     let others = world.people.all(Standing::Member);
     let others: Vec<_> = others.into_iter().filter(|one| *one > SECOND).collect();
+    if world.state()?.policy().admins_write {
+        world.change(FOUNDER, Change::AdminsWrite(false))?;
+        world.settle()?;
+    }
     match part {
         // Both admins act at once.
         1 | 4 | 6 => {
-            if let Some(person) = world.any(&others) {
-                world.change(FOUNDER, Change::Remove(person))?;
+            let admins_write = world.state()?.policy().admins_write;
+            world.change(SECOND, Change::AdminsWrite(!admins_write))?;
+            match world.any(&others) {
+                Some(person) => world.change(FOUNDER, Change::Remove(person))?,
+                None => world.change(FOUNDER, Change::AdminsWrite(!admins_write))?,
             }
-            world.change(SECOND, Change::AdminsWrite(part == 4))?;
             join(world, SECOND, arguments)
         }
         // The key of the admins changes.
@@ -96,13 +103,22 @@ fn begin(world: &mut World, part: usize, arguments: &Arguments) -> Result<()> {
         }
         3 => leave(world),
         5 => {
-            world.change(FOUNDER, Change::AdminsWrite(false))?;
             if let Some(person) = world.any(&others) {
                 world.replace_device(person)?;
             }
             Ok(())
         }
         _ => join(world, FOUNDER, arguments),
+    }
+}
+
+/// What is tried at the end of a part.
+fn attack(world: &mut World, part: usize) -> Result<()> {
+    match part % 4 {
+        0 => world.ghosts(),
+        1 => world.forgeries(),
+        2 => world.forks(),
+        _ => world.forged_reports(),
     }
 }
 

@@ -40,19 +40,14 @@ impl World {
                 continue;
             }
             let lacks = device.expected.iter().find(|id| !device.shown.contains(id));
-            let what = if device.upkeep_ms.is_some_and(|at| at <= now.as_millis()) {
+            let what = if device.needs_upkeep(now.as_millis()) {
                 "upkeep".to_owned()
             } else if let Some(id) = lacks {
                 let author = self.written.get(id).map(|written| written.author);
-                format!("a message of device {author:?}")
-            } else if device
-                .client
-                .outbox(None, usize::MAX, now)?
-                .items
-                .iter()
-                .any(|out| !self.is_refused(out))
-            {
-                "a receipt".to_owned()
+                format!("a message of device {author:?} {}", id.as_bytes()[0])
+            } else if let Some(out) = self.unconfirmed(number)? {
+                let again_for = out.again_for.map(|target| self.people.find(&target));
+                format!("a receipt for {:?}, again for {again_for:?}", out.to)
             } else if self.standing(number)? != Some(GroupStanding::Member) {
                 "the group".to_owned()
             } else {
@@ -68,6 +63,17 @@ impl World {
         let mut queued = self.queue.keys();
         let queued = queued.find(|(to, _)| self.people.standing(*to) == Standing::Member);
         Ok(queued.map(|(to, _)| format!("the relay keeps something for device {to}")))
+    }
+
+    /// What waits in the outbox of a device, and will be accepted.
+    fn unconfirmed(&self, device: usize) -> Result<Option<Outgoing>> {
+        let client = &self.people.devices[device].client;
+        let outbox = client.outbox(None, usize::MAX, self.now())?.items;
+        let may_write = self.state()?.may_write(client.me().account.as_str());
+        Ok(outbox.into_iter().find(|out| {
+            let waits = out.to.group().is_some() && out.again_for.is_none() && !may_write;
+            !waits && !self.is_refused(out)
+        }))
     }
 
     /// Whether the relay refuses this for good: it was sealed again for a device that was removed,

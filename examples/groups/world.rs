@@ -8,11 +8,10 @@ use waxseal::reporting::relay::StampedEnvelope;
 use waxseal::{FrankingTag, GroupId, Outgoing};
 use waxseal_world::{Provider, QueuedGroup};
 
-use crate::attacks::Former;
 use crate::lines::Line;
 use crate::network::{Network, Packet};
 use crate::outcome::Outcome;
-use crate::people::{Device, People, Standing};
+use crate::people::{Device, Former, People, Standing};
 use crate::support::linking::time;
 use crate::{Result, Rng};
 
@@ -139,7 +138,8 @@ impl World {
         self.write_from(founder)
     }
 
-    fn may_write(&mut self, device: usize) -> Result<bool> {
+    /// Whether a device goes by a state in which its account may write.
+    pub fn may_write(&mut self, device: usize) -> Result<bool> {
         let group = self.group();
         let client = &self.people.devices[device].client;
         let Some(info) = client.group(&group)? else {

@@ -1,28 +1,19 @@
 //! Former members who read on, and newcomers who read what was sent before they came. The relay
 //! helps them.
 
-use waxseal::errors::ReceiveError;
 use waxseal::core::errors::ChainOpenError;
+use waxseal::errors::ReceiveError;
 use waxseal::reporting::relay::GroupSlot;
 use waxseal::{Client, MemoryStore, Received};
 use waxseal_world::QueuedGroup;
 
 use crate::Result;
-use crate::people::Standing;
+use crate::people::{Former, Standing};
 use crate::support::linking::copy_of;
 use crate::world::{Queued, World};
 
 /// How many stores of former members are kept.
 const MAX_FORMER: usize = 8;
-
-/// A device of a former member, as it was before it heard that it is none any more. So its client
-/// opens whatever it has the keys of.
-pub struct Former {
-    pub device: usize,
-    client: Client<MemoryStore>,
-    /// Whether its account was removed. A member that said good-bye is not removed at once.
-    is_removed: bool,
-}
 
 impl World {
     /// Keeps the stores of a person who goes.
@@ -42,6 +33,13 @@ impl World {
         let more = self.former.len().saturating_sub(MAX_FORMER);
         self.former.drain(..more);
         Ok(())
+    }
+
+    /// A copy of a former member's store.
+    pub fn take_former(&self, device: usize) -> Result<Option<Client<MemoryStore>>> {
+        let former = self.former.iter().find(|one| one.device == device);
+        let former = former.filter(|one| one.is_removed);
+        former.map(|one| copy_of(&one.client)).transpose()
     }
 
     /// A person came into the group. The relay will give it what others wrote before.
