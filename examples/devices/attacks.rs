@@ -4,8 +4,9 @@ use waxseal::Notice;
 use waxseal_world::{PostRefused, fanout_of};
 
 use crate::Result;
-use crate::people::{copy_of, time, write};
+use crate::people::write;
 use crate::relay::World;
+use crate::support::linking::{copy_of, time};
 
 const HOUR_MS: u64 = 3_600_000;
 

@@ -1,13 +1,12 @@
 //! Linking, removing and recovering devices.
 
-use waxseal::linking::{LinkCode, LinkDigits, NewDevice};
 use waxseal::roster::RecoverySecret;
-use waxseal::{Client, DeliveryKey, DeviceId, MemoryStore, Rebased};
-use waxseal_world::{Provider, RosterRefused};
+use waxseal::{Client, DeliveryKey, DeviceId, MemoryStore};
 
 use crate::Result;
 use crate::people::{Device, Person};
 use crate::relay::World;
+use crate::support::linking::{self as shared, put, register};
 
 impl World {
     /// Creates an account with one device.
@@ -27,26 +26,9 @@ impl World {
     /// Links one more device to a person's account. The user scans the code with the first device,
     /// and types its digits into the new one.
     pub fn link(&mut self, person: usize) -> Result<usize> {
-        let (now, rng) = (self.provider.now, &mut self.rng);
         let manager = self.people.persons[person].devices[0];
         let manager = &mut self.people.devices[manager].client;
-
-        let mut new = NewDevice::generate(now, rng)?;
-        let code = LinkCode::decode(&new.code().encode())?; // as the camera reads it
-        let offer = manager.offer_link(&code, new.bundle(), now, rng)?;
-        new.open_offer(&offer, now, rng)?;
-        let (_, reveal) = new.message().ok_or("no reveal")?;
-        let digits = manager.link_digits(reveal, now, rng)?.shown();
-        let typed = LinkDigits::parse(&digits).ok_or("no digits")?;
-        new.accept(&typed, now, rng)?;
-        let (_, answer) = new.message().ok_or("no answer")?;
-        let roster = manager.finish_link(answer, now)?;
-        put(&mut self.provider, manager, roster)?;
-        new.take_welcome(&self.provider.roster(&manager.me().account))?;
-
-        let key = DeliveryKey::generate(rng);
-        let client = new.into_client(MemoryStore::new(), key, rng)?;
-        let client = register(&mut self.provider, client, rng)?;
+        let client = shared::link(&mut self.provider, manager, &mut self.rng)?;
         let device = self.add(Device::new(client));
         self.people.persons[person].devices.push(device);
         self.outcome.devices_linked += 1;
@@ -95,41 +77,4 @@ impl World {
         self.outcome.recovered += 1;
         Ok(device)
     }
-}
-
-/// Gives a signed roster to the provider, on top of its newest one.
-pub fn put(
-    provider: &mut Provider,
-    client: &mut Client<MemoryStore>,
-    mut roster: Vec<u8>,
-) -> Result<()> {
-    let account = client.me().account.clone();
-    loop {
-        match provider.put_roster(&account, &roster) {
-            Ok(_) => {
-                client.confirm_roster(provider.now)?;
-                return Ok(());
-            }
-            Err(RosterRefused::Conflict(newest)) => {
-                match client.rebase_roster(&newest, provider.now)? {
-                    Rebased::Post(again) => roster = again,
-                    _ => return Ok(()),
-                }
-            }
-            Err(refused) => return Err(format!("{refused:?}").into()),
-        }
-    }
-}
-
-/// Registers a device that is in the roster, and publishes its prekeys.
-fn register(
-    provider: &mut Provider,
-    mut client: Client<MemoryStore>,
-    rng: &mut crate::Rng,
-) -> Result<Client<MemoryStore>> {
-    provider.register_key(client.me(), client.delivery_key().clone());
-    let upload = client.publish_prekeys(0, rng)?;
-    provider.publish(&client.me().account.clone(), &upload);
-    client.confirm_prekeys(&upload)?;
-    Ok(client)
 }

@@ -12,6 +12,7 @@ mod people;
 mod relay;
 mod reports;
 mod story;
+mod support;
 mod thieves;
 mod waiting;
 

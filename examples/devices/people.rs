@@ -3,11 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use waxseal::errors::SendError;
-use waxseal::store::Transaction;
-use waxseal::{
-    AccountId, Client, DeviceAddress, FrankingTag, MemoryStore, Received, Store, Timestamp,
-};
-use waxseal_world::{Provider, snapshot};
+use waxseal::{AccountId, Client, DeviceAddress, FrankingTag, MemoryStore, Received};
+use waxseal_world::Provider;
 
 use crate::{Result, Rng};
 
@@ -81,17 +78,6 @@ impl People {
     }
 }
 
-/// A copy of a client, as a thief of its store has one.
-pub fn copy_of(client: &Client<MemoryStore>) -> Result<Client<MemoryStore>> {
-    let mut transaction = Transaction::default();
-    for (key, value) in snapshot(client) {
-        transaction.put(key, value.into());
-    }
-    let mut store = MemoryStore::new();
-    store.commit(transaction)?;
-    Ok(Client::open(store)?)
-}
-
 /// Writes a message. First starts sessions with the devices that have none, as a courier does.
 pub fn write(
     client: &mut Client<MemoryStore>,
@@ -131,9 +117,4 @@ pub fn show(device: &mut Device, received: Received) -> Result<()> {
         Some(_) => Err("a message was shown twice".into()),
         None => Ok(()),
     }
-}
-
-/// The time as the library has it.
-pub fn time(ms: u64) -> Timestamp {
-    Timestamp::from_millis(ms)
 }

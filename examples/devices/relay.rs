@@ -9,7 +9,8 @@ use waxseal_world::{PostRefused, Provider};
 
 use crate::network::{Network, Packet};
 use crate::outcome::Outcome;
-use crate::people::{Device, People, show, time, write};
+use crate::people::{Device, People, show, write};
+use crate::support::linking::time;
 use crate::{Result, Rng};
 
 /// Time after which a device posts again, and the relay delivers again.

@@ -6,9 +6,9 @@ use waxseal::{EditError, Received};
 use waxseal_world::{envelope_in, fanout_of};
 
 use crate::Result;
-use crate::linking::put;
-use crate::people::{copy_of, write};
+use crate::people::write;
 use crate::relay::World;
+use crate::support::linking::{copy_of, put};
 
 /// More than the time for which clocks of a relay and a device may differ.
 const LATER_MS: u64 = 900_000;

@@ -3,8 +3,8 @@
 use waxseal::Outgoing;
 
 use crate::Result;
-use crate::people::time;
 use crate::relay::{RESEND_MS, World};
+use crate::support::linking::time;
 
 /// Time after which everything must have arrived on a calm network.
 const SETTLE_MS: u64 = 4 * 3_600_000;

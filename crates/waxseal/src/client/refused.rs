@@ -2,7 +2,7 @@
 
 use waxseal_core::SessionId;
 use waxseal_reporting::recipient::{AuthenticDelivery, Evidence, Refusal, refusal_associated_data};
-use waxseal_reporting::{DeviceId, FrankingTag, Timestamp};
+use waxseal_reporting::{DeviceAddress, FrankingTag, Timestamp};
 
 use super::again::{MAX_ASKED, MAX_TRIES, again_device};
 use super::peers::Device;
@@ -87,7 +87,8 @@ impl<S: Store> Client<S> {
             let asked: Option<AskedRecord> = self.readable(&key)?;
             // The message was sealed again for this device since, which had not received that.
             let index = self.index(&with, tag)?.unwrap_or_default();
-            if self.is_sealed_since(&message, &index, asked.as_ref(), (device, *refused_at))? {
+            let by = (&arrival.sender, *refused_at);
+            if self.is_sealed_since(&message, &index, asked.as_ref(), by)? {
                 continue;
             }
             if asked.is_none() && room == 0 {
@@ -188,7 +189,7 @@ impl<S: Store> Client<S> {
         message: &MessageRecord,
         index: &IndexRecord,
         asked: Option<&AskedRecord>,
-        (device, refused_at): (DeviceId, Timestamp),
+        (device, refused_at): (&DeviceAddress, Timestamp),
     ) -> Result<bool, StateError<S::Error>> {
         let Some(MessageState::Stamped(evidence)) = &message.state else {
             return Ok(false);
@@ -210,7 +211,10 @@ impl<S: Store> Client<S> {
         };
         // It is still to be posted, for all devices or for this one.
         let entry: Option<OutboxRecord> = self.readable(&keys::envelope(number))?;
-        Ok(entry.is_some_and(|entry| entry.again_for.is_none_or(|again| again == device.0)))
+        Ok(entry.is_some_and(|entry| {
+            let again = again_device(&entry, &self.me.account);
+            entry.again_for.is_none() || again.is_some_and(|again| again == *device)
+        }))
     }
 
     /// Notes when the provider accepted a message that this entry of the outbox sealed again for a

@@ -64,6 +64,10 @@ pub(crate) struct GroupRecord {
     /// When admins were last asked for the key of the group, in milliseconds. 0 if never.
     #[prost(uint64, tag = "18")]
     pub(crate) asked_ms: u64,
+    /// Since when this device knows that the account is in the group without a word of the other
+    /// devices that the user accepted, in milliseconds. 0 if that is not so.
+    #[prost(uint64, tag = "19")]
+    pub(crate) uninvited_ms: u64,
 }
 
 /// When the provider accepted an entry of a group.
@@ -102,6 +106,9 @@ pub(crate) struct InviterRecord {
     /// Whether this account accepted the invitation.
     #[prost(bool, tag = "2")]
     pub(crate) is_accepted: bool,
+    /// When the provider accepted the invitation, in milliseconds.
+    #[prost(uint64, tag = "3")]
+    pub(crate) invited_ms: u64,
 }
 
 /// A member that left a group by its own word.

@@ -1,9 +1,11 @@
 //! The other devices of an account learn of its groups.
 
-use waxseal::GroupStanding;
+use waxseal::errors::ReceiveError;
+use waxseal::{DeviceAddress, GroupStanding, Notice};
 use waxseal_world::account;
 
-use crate::support::{Net, first};
+use crate::support::{HOUR_MS, Net, first};
+use crate::talk::Talk;
 
 #[test]
 fn the_other_devices_of_who_founds_a_group_learn_of_it_with_its_key() {
@@ -44,4 +46,69 @@ fn a_device_that_is_linked_later_learns_of_the_groups() {
         assert_eq!(net.standing(&laptop, &group), Some(GroupStanding::Member));
         assert_eq!(net.seed(&laptop, &group).is_some(), name == "alice");
     }
+}
+
+/// Bob accepts on his laptop, and Alice adds him. What his laptop tells his phone is on its way.
+fn with_slow_phone() -> (Talk, DeviceAddress) {
+    let mut net = Net::of(&["alice", "bob"]);
+    let laptop = net.link("bob");
+    let alice = first("alice");
+    let group = net.found(&alice);
+    net.invite(&group, "alice", "bob");
+    let sent = net.call(&laptop, |client, now, rng| {
+        client.accept_invitation(&account("alice"), &group, now, rng)
+    });
+    net.post(&laptop, &sent.unwrap());
+    net.deliver(&alice);
+    net.attend(&alice);
+    assert_eq!(
+        net.members(&alice, &group),
+        ["alice", "bob"],
+        "Alice added him"
+    );
+    (Talk::in_group(net, group), laptop)
+}
+
+#[test]
+fn chk438_a_device_waits_for_word_of_the_others_that_the_user_accepted() {
+    let (mut talk, laptop) = with_slow_phone();
+    let (alice, phone, group) = (first("alice"), first("bob"), talk.group);
+    talk.say(&alice, "one");
+    let queued = talk.queues[&phone].front().unwrap().clone();
+    let error = talk.refuses(&phone, &queued);
+    assert!(matches!(error, ReceiveError::GroupNews { group: of } if of == group));
+    let upkeep = |talk: &mut Talk| {
+        let upkeep = talk
+            .net
+            .call(&first("bob"), |client, now, rng| client.upkeep(now, rng));
+        upkeep.unwrap()
+    };
+    assert!(upkeep(&mut talk).left_groups.is_empty());
+    talk.run();
+    for device in [&phone, &laptop] {
+        assert_eq!(
+            talk.net.standing(device, &group),
+            Some(GroupStanding::Member)
+        );
+        assert_eq!(talk.shown(device), ["alice: one"]);
+    }
+    assert!(talk.net.notices(&phone).is_empty());
+    assert!(upkeep(&mut talk).left_groups.is_empty());
+}
+
+#[test]
+fn chk438_a_device_that_hears_nothing_of_the_others_leaves_after_an_hour() {
+    let (mut talk, _) = with_slow_phone();
+    let (alice, phone, group) = (first("alice"), first("bob"), talk.group);
+    talk.say(&alice, "one");
+    let queued = talk.queues[&phone].front().unwrap().clone();
+    talk.refuses(&phone, &queued);
+    talk.net.wait(HOUR_MS);
+    let upkeep = talk
+        .net
+        .call(&phone, |client, now, rng| client.upkeep(now, rng));
+    assert_eq!(upkeep.unwrap().left_groups, [group]);
+    talk.client(&phone).confirm_group_leave(&group).unwrap();
+    let told = Notice::GroupUninvited { group };
+    assert!(talk.net.notices(&phone).contains(&told));
 }

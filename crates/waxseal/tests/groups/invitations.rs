@@ -278,3 +278,44 @@ fn an_invitation_can_be_reported() {
         net.info(&first("bob"), &group).inviters
     );
 }
+
+#[test]
+fn who_was_removed_without_hearing_of_it_can_be_invited_again() {
+    let (mut net, group) = Net::of_group(&["alice", "bob", "carol"]);
+    let (alice, bob) = (first("alice"), first("bob"));
+    let entry = net.call(&alice, |client, now, rng| {
+        client.remove_member(&group, &account("bob"), now, rng)
+    });
+    net.post_entry(&alice, &entry.unwrap().unwrap());
+    assert_eq!(net.standing(&bob, &group), Some(GroupStanding::Member));
+    net.wait(1_000);
+    net.invite(&group, "alice", "bob");
+    assert_eq!(net.standing(&bob, &group), Some(GroupStanding::Invited));
+    assert_eq!(net.info(&bob, &group).inviters, accounts(&["alice"]));
+    let told = Notice::GroupRemoved { group };
+    assert!(net.notices(&bob).contains(&told));
+    net.accept(&group, "alice", "bob");
+    net.run();
+    assert_eq!(net.standing(&bob, &group), Some(GroupStanding::Member));
+}
+
+#[test]
+fn an_invitation_from_before_the_removal_counts_no_more() {
+    let (mut net, group) = Net::of_group(&["alice", "bob", "carol"]);
+    let (alice, bob) = (first("alice"), first("bob"));
+    // A stranger invites a member, who is removed afterwards.
+    let mut mallory = Insider::new(&mut net, "mallory", "bob");
+    let invitation = Content::Invitation {
+        group: ConversationId::from_bytes(group.to_bytes()),
+        title: String::new(),
+    };
+    mallory.send(&mut net, "bob", invitation);
+    assert_eq!(net.standing(&bob, &group), Some(GroupStanding::Member));
+    net.wait(1_000);
+    let entry = net.call(&alice, |client, now, rng| {
+        client.remove_member(&group, &account("bob"), now, rng)
+    });
+    net.post_entry(&alice, &entry.unwrap().unwrap());
+    net.fetch(&bob, &group);
+    assert_eq!(net.standing(&bob, &group), Some(GroupStanding::Removed));
+}

@@ -6,11 +6,12 @@ use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
 use waxseal_roster::group::GroupId;
 
 use super::{Group, GroupStanding};
+use crate::client::again::again_device;
 use crate::client::outbox::waiting_sent;
 use crate::client::send::Outgoing;
 use crate::client::times::since;
 use crate::client::upkeep::Upkeep;
-use crate::client::{Client, keys};
+use crate::client::{Client, keys, tag_of};
 use crate::conversation::Conversation;
 use crate::error::{SendError, StateError};
 use crate::records::{self, GroupRecord, IndexRecord, MessageRecord, OutboxRecord, OwnSentRecord};
@@ -34,6 +35,9 @@ const FORMER_MS: u64 = 7 * 24 * 3_600_000;
 
 /// Groups that are read at once.
 const GROUPS_AT_ONCE: usize = 16;
+
+/// Entries of the outbox that are read at once: each can be long.
+const ENTRIES_AT_ONCE: usize = 8;
 
 impl<S: Store> Client<S> {
     /// Whether a message of this device to a group may be sealed again for a device of an account.
@@ -233,7 +237,13 @@ impl<S: Store> Client<S> {
                     Err(StateError::Damaged(_)) | Ok(()) => {}
                     Err(error) => return Err(error),
                 }
-                match self.run(|client| client.tidy_chains(id, now)) {
+                let tidied = self.run(|client| {
+                    if client.drop_again_for_gone(id)? {
+                        upkeep.again_at(now.as_millis()); // others may have it now
+                    }
+                    client.tidy_chains(id, now)
+                });
+                match tidied {
                     Err(StateError::Damaged(_)) | Ok(()) => {}
                     Err(error) => return Err(error),
                 }
@@ -241,6 +251,51 @@ impl<S: Store> Client<S> {
             after = page.next;
             if after.is_none() || upkeep.is_full() {
                 return Ok(());
+            }
+        }
+    }
+
+    /// Takes out of the outbox what was sealed again for devices that may not have it any more. The
+    /// provider refuses it, and while it waits, nobody else gets the message again. Returns whether
+    /// there was such a thing.
+    fn drop_again_for_gone(&mut self, id: &GroupId) -> Result<bool, StateError<S::Error>> {
+        let me = self.me.account.clone();
+        let (mut after, mut is_dropped) = (None, false);
+        loop {
+            let page = self.entries(after, ENTRIES_AT_ONCE, |entry| {
+                let is_again = entry.again_for.is_some() && entry.group == id.to_bytes();
+                let device = again_device(entry, &me).filter(|_| is_again);
+                Some((entry.ordinal, device.zip(tag_of(&entry.id))))
+            })?;
+            for (number, again) in page.items {
+                let Some((device, tag)) = again else {
+                    continue;
+                };
+                let entry = self.look_at_peer(&device.account, |peer| {
+                    peer.entry(device.device).map(|entry| entry.identity)
+                })?;
+                let may_have = match entry.flatten() {
+                    Some(identity) => self.may_have_again(id, &device.account, &identity, &tag)?,
+                    None => false,
+                };
+                if may_have {
+                    continue;
+                }
+                let mut transaction = Transaction::default();
+                transaction.delete(keys::envelope(number));
+                transaction.delete(keys::asked(&device.account, device.device, &tag));
+                let conversation = &Conversation::from(id);
+                let index = self.index(conversation, &tag)?;
+                if let Some(mut index) = index.filter(|index| index.outbox == Some(number)) {
+                    index.outbox = None;
+                    self.put_index(&mut transaction, conversation, tag, &index);
+                }
+                self.commit(transaction)?;
+                is_dropped = true;
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(is_dropped);
             }
         }
     }

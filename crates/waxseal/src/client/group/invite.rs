@@ -166,7 +166,7 @@ impl<S: Store> Client<S> {
         transaction: &mut Transaction,
     ) -> Result<(), StateError<S::Error>> {
         if let Some(mut known) = self.take_group(group)? {
-            self.note_accepted_invitation(&mut known, from)?;
+            self.note_accepted_invitation(&mut known, from, 0)?;
             known.put(transaction);
         }
         Ok(())
@@ -192,11 +192,14 @@ impl<S: Store> Client<S> {
         &self,
         group: &mut Group,
         from: &AccountId,
+        accepted_ms: u64,
     ) -> Result<(), StateError<S::Error>> {
-        group.note_inviter(from);
+        group.note_inviter(from, accepted_ms);
         group.accept(from);
-        if group.standing() == GroupStanding::Invited {
-            group.record.tells_leave = false; // it was added before it accepted
+        let me = &self.me.account;
+        group.record.uninvited_ms = 0;
+        if !group.has_left(me) {
+            group.record.tells_leave = false;
         }
         // Who left and was not removed yet is added again after that.
         if matches!(
@@ -205,6 +208,16 @@ impl<S: Store> Client<S> {
         ) {
             group.set_standing(GroupStanding::Accepted);
             group.record.told = self.other_identities()?;
+        }
+        // The account may be in the group before this device hears that the user accepted.
+        let state = group.log.as_ref().map(|log| log.state());
+        let named = state.and_then(|state| state.member(me.as_str()));
+        let key = named.map(|named| named.account_key().to_bytes());
+        let is_in = key.is_some() && key == self.own_account_key()? && !group.has_left(me);
+        if is_in && group.standing() == GroupStanding::Accepted {
+            group.set_standing(GroupStanding::Member);
+            group.record.inviters.clear();
+            group.record.wants_news = true;
         }
         Ok(())
     }
@@ -243,12 +256,12 @@ impl<S: Store> Client<S> {
         match content {
             Content::Invitation { group, title } if !arrival.is_own => {
                 let id = GroupId::from_bytes(*group.as_bytes());
-                self.take_invitation(batch, &arrival.sender.account, &id, title)
+                self.take_invitation(batch, arrival, &id, title)
             }
             Content::Acceptance { group } => {
                 let id = GroupId::from_bytes(*group.as_bytes());
                 match arrival.is_own {
-                    true => self.take_own_acceptance(batch, &arrival.with, &id),
+                    true => self.take_own_acceptance(batch, arrival, &id),
                     false => self.take_acceptance(batch, &arrival.sender.account, &id),
                 }
             }
@@ -259,21 +272,33 @@ impl<S: Store> Client<S> {
     fn take_invitation(
         &self,
         batch: &mut Batch,
-        from: &AccountId,
+        arrival: &Arrival,
         id: &GroupId,
         title: &str,
     ) -> Result<(), StateError<S::Error>> {
+        let (from, invited_ms) = (&arrival.sender.account, arrival.accepted_ms);
         let known = self.take_group(id)?;
         let mut group = known.unwrap_or_else(|| Group::new(*id, GroupStanding::Invited));
-        match group.standing() {
-            GroupStanding::Invited | GroupStanding::Accepted => {}
-            GroupStanding::Removed | GroupStanding::Left => {}
-            _ => return Ok(()),
-        }
-        if group.record.inviters.len() >= MAX_INVITERS {
+        let is_old = invited_ms <= group.removed_ms(&self.me.account);
+        if is_old || group.record.inviters.len() >= MAX_INVITERS {
             return Ok(());
         }
-        group.note_inviter(from);
+        match group.standing() {
+            GroupStanding::New | GroupStanding::Forked => return Ok(()),
+            // It may have been removed without having heard of it.
+            GroupStanding::Member | GroupStanding::Suspended => {
+                group.note_inviter(from, invited_ms);
+                let state = group.log.as_ref().map(|log| log.state());
+                if state.is_some_and(|state| state.is_admin(from.as_str())) {
+                    group.record.fetched_ms = 0;
+                }
+                group.record.wants_news = true;
+                group.put(&mut batch.transaction);
+                return Ok(());
+            }
+            _ => {}
+        }
+        group.note_inviter(from, invited_ms);
         let is_left = group.standing() == GroupStanding::Left && group.log.is_none();
         if is_left || group.standing() == GroupStanding::Removed {
             group.set_standing(GroupStanding::Invited);
@@ -289,12 +314,22 @@ impl<S: Store> Client<S> {
     fn take_own_acceptance(
         &self,
         batch: &mut Batch,
-        inviter: &AccountId,
+        arrival: &Arrival,
         id: &GroupId,
     ) -> Result<(), StateError<S::Error>> {
+        let (inviter, accepted_ms) = (&arrival.with, arrival.accepted_ms);
         let known = self.take_group(id)?;
         let mut group = known.unwrap_or_else(|| Group::new(*id, GroupStanding::Invited));
-        self.note_accepted_invitation(&mut group, inviter)?;
+        if accepted_ms <= group.removed_ms(&self.me.account) {
+            return Ok(());
+        }
+        self.note_accepted_invitation(&mut group, inviter, accepted_ms)?;
+        if matches!(
+            group.standing(),
+            GroupStanding::Member | GroupStanding::Suspended
+        ) {
+            group.record.wants_news = true;
+        }
         group.put(&mut batch.transaction);
         Ok(())
     }

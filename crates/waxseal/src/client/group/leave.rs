@@ -19,6 +19,21 @@ use crate::store::{Store, Transaction};
 /// hour. So not all of them sign the same change.
 const TURN_MS: u64 = 3_600_000;
 
+/// How long a device waits for another one of its account to say that the user accepted an
+/// invitation: one hour.
+const OTHERS_MS: u64 = 3_600_000;
+
+/// What becomes of a delivery of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::client) enum Uninvited {
+    /// The account accepted to be in the group, or was in it.
+    No,
+    /// As far as this device knows, it did not. Another device may know better.
+    Waits,
+    /// It did not, and leaves.
+    Leaves,
+}
+
 impl<S: Store> Client<S> {
     /// Leaves a group without a word to its members. Nothing is sent to it or opened from it any
     /// more. To say so to the members, [send](Self::send) them `Content::GroupLeave` instead: then
@@ -75,6 +90,7 @@ impl<S: Store> Client<S> {
         group.set_standing(GroupStanding::Left);
         group.record.inviters.clear();
         group.record.tells_leave = true;
+        group.record.uninvited_ms = 0;
         group.put(transaction);
         transaction.delete(keys::group_edit(&group.id));
         transaction.delete(keys::authority(&group.id));
@@ -90,6 +106,16 @@ impl<S: Store> Client<S> {
             let mut transaction = Transaction::default();
             let is_nothing = known.log.is_none() && known.standing() == GroupStanding::Left;
             known.record.tells_leave = false;
+            if known.record.uninvited_ms != 0 {
+                // No other device said within the hour that the user accepted.
+                known.record.uninvited_ms = 0;
+                let me = client.me.account.clone();
+                if known.note_left(&me, 0) {
+                    known.set_standing(GroupStanding::Left);
+                }
+                let of = (Kind::GroupUninvited, group);
+                client.put_group_notice(&mut transaction, of, None, (&[], &[]));
+            }
             match is_nothing {
                 true => transaction.delete(keys::group(group)),
                 false => known.put(&mut transaction),
@@ -98,28 +124,58 @@ impl<S: Store> Client<S> {
         })
     }
 
-    /// Notes that something came of a group that this account did not accept to be in. The
-    /// provider is told that the account leaves. Returns whether that is so.
+    /// Notes that something came of a group that this account did not accept to be in, as far as
+    /// this device knows. The provider is told that the account leaves: after an hour, if another
+    /// device may still say that the user accepted.
     pub(in crate::client) fn leave_uninvited(
         &self,
         id: &GroupId,
+        accepted_ms: u64,
         transaction: &mut Transaction,
-    ) -> Result<bool, StateError<S::Error>> {
+    ) -> Result<Uninvited, StateError<S::Error>> {
         let known = self.take_group(id)?;
         let mut group = match known {
             None => Group::new(*id, GroupStanding::Left),
             Some(group) if group.standing() == GroupStanding::Invited => group,
-            Some(_) => return Ok(false),
+            Some(_) => return Ok(Uninvited::No),
         };
+        let waits = self.has_other_devices()?;
         // CHK-438: a client that is in a group which it did not accept leaves, and starts no
         // session. An invitation stays, and can be accepted later.
         if !group.record.tells_leave {
             group.record.tells_leave = true;
+            match waits {
+                true => group.record.uninvited_ms = accepted_ms.max(1),
+                false => {
+                    let of = (Kind::GroupUninvited, id);
+                    self.put_group_notice(transaction, of, None, (&[], &[]));
+                }
+            }
             group.put(transaction);
-            let of = (Kind::GroupUninvited, id);
-            self.put_group_notice(transaction, of, None, (&[], &[]));
         }
-        Ok(true)
+        Ok(match waits && group.record.uninvited_ms != 0 {
+            true => Uninvited::Waits,
+            false => Uninvited::Leaves,
+        })
+    }
+
+    /// Whether the provider is to be told that this account leaves a group. Else from when on it
+    /// is, if that is to come.
+    pub(super) fn leaves_now(
+        &self,
+        group: &Group,
+        now: Timestamp,
+    ) -> Result<Result<bool, u64>, StateError<S::Error>> {
+        let uninvited_ms = group.record.uninvited_ms;
+        let age = since(uninvited_ms, now).filter(|_| uninvited_ms != 0);
+        if !group.record.tells_leave {
+            return Ok(Ok(false));
+        }
+        if age.is_some_and(|age| age < OTHERS_MS) && self.has_other_devices()? {
+            return Ok(Err(uninvited_ms.saturating_add(OTHERS_MS)));
+        }
+        // That the account leaves, it says to the members first.
+        Ok(Ok(self.first_waiting(&group.id, |_| true)?.is_none()))
     }
 
     /// Queues the removal of members that left, when it is this account's turn.

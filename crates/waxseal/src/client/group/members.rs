@@ -66,6 +66,14 @@ impl Group {
         })
     }
 
+    /// When the provider accepted the entry that last removed an account, in milliseconds. 0 if
+    /// none is known.
+    pub(super) fn removed_ms(&self, account: &AccountId) -> u64 {
+        let mut former = self.record.former.iter().rev();
+        let last = former.find(|one| one.account == account.as_str());
+        last.map_or(0, |one| one.removed_ms)
+    }
+
     /// Whether a member's roster is under another account key than the state names.
     pub(in crate::client) fn is_suspended(&self, account: &AccountId) -> bool {
         let mut suspended = self.record.suspended.iter();

@@ -127,9 +127,10 @@ impl<S: Store> Client<S> {
             )?;
             for group in page.items {
                 let standing = group.standing();
-                // That the account leaves, it says to the members first.
-                if group.record.tells_leave && self.first_waiting(&group.id, |_| true)?.is_none() {
-                    upkeep.left_groups.push(group.id);
+                match self.leaves_now(&group, now)? {
+                    Ok(true) => upkeep.left_groups.push(group.id),
+                    Ok(false) => {}
+                    Err(at_ms) => upkeep.again_at(at_ms),
                 }
                 let waits = standing == GroupStanding::Accepted;
                 let ends = matches!(standing, GroupStanding::Invited | GroupStanding::Forked);

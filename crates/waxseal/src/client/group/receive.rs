@@ -6,6 +6,7 @@ use waxseal_reporting::recipient::{AuthenticDelivery, GroupCiphertext, Opened};
 use waxseal_roster::group::GroupId;
 
 use super::late::{NotTaken, Sealed};
+use super::leave::Uninvited;
 use super::{Group, GroupStanding};
 use crate::channel::Preamble;
 use crate::client::receive::{Arrival, Batch, InBatch, Received, Sending, Spoiled};
@@ -82,8 +83,10 @@ impl<S: Store> Client<S> {
             return Err(ReceiveError::GroupNews { group: *id });
         }
         // CHK-438: a client leaves a group that it did not accept, and starts no session for it.
-        if self.leave_uninvited(id, &mut batch.transaction)? {
-            return Err(ReceiveError::NotInGroup);
+        match self.leave_uninvited(id, arrival.accepted_ms, &mut batch.transaction)? {
+            Uninvited::No => {}
+            Uninvited::Waits => return Err(ReceiveError::GroupNews { group: *id }),
+            Uninvited::Leaves => return Err(ReceiveError::NotInGroup),
         }
         let mut group = self.take_group(id)?.ok_or(ReceiveError::NotInGroup)?;
         match group.standing() {

@@ -229,7 +229,9 @@ impl<S: Store> Client<S> {
         let mut leavers: Vec<_> = group.record.leavers.iter().collect();
         leavers.sort_by_key(|leaver| leaver.left_ms);
         let others = leavers.iter().map(|leaver| &leaver.account);
-        let others = others.filter(|account| !known.contains(account));
+        // The provider still takes this account for a member, if it is to take a message of it.
+        let me = self.me.account.as_str();
+        let others = others.filter(|account| *account != me && !known.contains(account));
         let all: Vec<_> = known.iter().chain(others).cloned().collect();
         Ok(prefix_of_left(group, &all))
     }

@@ -144,6 +144,7 @@ impl<S: Store> Client<S> {
     ) -> Result<(), GroupNewsError<S::Error>> {
         let own_key = self.own_account_key()?;
         let me = self.me.account.clone();
+        let others = self.other_identities()?;
         let group = took.group();
         group.note_state(before, accepted_ms);
         let Some(state) = group.log.as_ref().map(|log| log.state().clone()) else {
@@ -176,25 +177,46 @@ impl<S: Store> Client<S> {
             // CHK-438: who is added without having accepted leaves, and starts no session.
             (_, Some(_)) => {
                 group.record.tells_leave = true;
-                GroupStanding::Left
+                match others.is_empty() {
+                    true => GroupStanding::Left,
+                    // The user may have accepted on another device.
+                    false => {
+                        group.record.uninvited_ms = accepted_ms.max(1);
+                        GroupStanding::Invited
+                    }
+                }
             }
             (GroupStanding::Accepted | GroupStanding::Invited, None) => standing,
-            (_, None) => GroupStanding::Removed,
+            // What came after the removal is an invitation to come back.
+            (_, None) => {
+                let inviters = &mut group.record.inviters;
+                inviters.retain(|one| one.invited_ms > accepted_ms);
+                match (
+                    inviters.is_empty(),
+                    inviters.iter().any(|one| one.is_accepted),
+                ) {
+                    (true, _) => GroupStanding::Removed,
+                    (false, false) => GroupStanding::Invited,
+                    (false, true) => {
+                        group.record.told = others;
+                        GroupStanding::Accepted
+                    }
+                }
+            }
         };
         group.set_standing(next);
         if next == GroupStanding::Member && standing != GroupStanding::Member {
             // An invitation counts once.
             group.record.inviters.clear();
         }
-        if next == GroupStanding::Removed {
+        if named.is_none() {
             group.record.tells_leave = false;
+            group.record.uninvited_ms = 0;
         }
         self.follow_authority(took, &state);
         if standing != next {
             let kind = match next {
-                GroupStanding::Removed if standing != GroupStanding::Left => {
-                    Some(Kind::GroupRemoved)
-                }
+                _ if named.is_none() && standing != GroupStanding::Left => Some(Kind::GroupRemoved),
                 GroupStanding::Suspended => Some(Kind::GroupSuspended),
                 GroupStanding::Left if standing != GroupStanding::Left => {
                     Some(Kind::GroupUninvited)

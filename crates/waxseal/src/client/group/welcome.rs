@@ -86,7 +86,7 @@ impl<S: Store> Client<S> {
             )
         {
             group.set_standing(GroupStanding::Accepted);
-            group.note_inviter(from);
+            group.note_inviter(from, arrival.accepted_ms);
             group.accept(from);
             group.record.told = self.other_identities()?;
         }
@@ -151,13 +151,16 @@ impl<S: Store> Client<S> {
 
 impl Group {
     /// Notes that an account invited this one.
-    pub(super) fn note_inviter(&mut self, from: &AccountId) {
+    pub(super) fn note_inviter(&mut self, from: &AccountId, invited_ms: u64) {
         let inviters = &mut self.record.inviters;
-        if inviters.iter().all(|one| one.account != from.as_str()) {
-            inviters.push(InviterRecord {
+        let known = inviters.iter_mut().find(|one| one.account == from.as_str());
+        match known {
+            Some(known) => known.invited_ms = known.invited_ms.max(invited_ms),
+            None => inviters.push(InviterRecord {
                 account: from.as_str().to_owned(),
                 is_accepted: false,
-            });
+                invited_ms,
+            }),
         }
     }
 

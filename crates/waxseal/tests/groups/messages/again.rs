@@ -198,3 +198,58 @@ fn chk458_a_device_that_only_reads_much_answers_once_a_day() {
         assert_eq!(told, number as usize, "after {number} days");
     }
 }
+
+/// Alice's message opens neither at Bob's nor at Carol's device. Both ask, Carol after Alice sealed
+/// it again for Bob, and before that was posted.
+fn asked_by_two() -> Talk {
+    let mut talk = Talk::of(&NAMES);
+    let (alice, bob, carol) = (first("alice"), first("bob"), first("carol"));
+    talk.say(&alice, "one");
+    for name in [&bob, &carol] {
+        let queue = talk.queues.get_mut(name).unwrap();
+        let Some(Queued::Group(queued)) = queue.front_mut() else {
+            panic!("nothing waits");
+        };
+        queued.slot = GroupSlot::Empty;
+        talk.deliver(name);
+    }
+    for name in [&bob, &carol] {
+        talk.net.attend(name);
+        talk.net.deliver(&alice);
+        talk.net.attend(&alice);
+    }
+    talk
+}
+
+#[test]
+fn two_devices_of_one_number_ask_for_a_message_and_both_get_it() {
+    let mut talk = asked_by_two();
+    let waiting = std::mem::take(&mut talk.net.to_groups);
+    assert_eq!(waiting.len(), 1, "one after the other");
+    for (from, outgoing) in waiting {
+        talk.post(&from, &outgoing);
+    }
+    talk.run();
+    for name in ["bob", "carol"] {
+        assert_eq!(talk.shown(&first(name)), ["alice: one"]);
+    }
+}
+
+#[test]
+fn chk457_what_was_sealed_again_for_a_removed_member_holds_up_nobody() {
+    let mut talk = asked_by_two();
+    let (alice, group) = (first("alice"), talk.group);
+    let entry = talk.net.call(&alice, |client, now, rng| {
+        client.remove_member(&group, &waxseal_world::account("bob"), now, rng)
+    });
+    talk.net.post_entry(&alice, &entry.unwrap().unwrap());
+    // The provider takes nothing for Bob any more.
+    talk.net.to_groups.clear();
+    talk.net.attend(&alice);
+    talk.run();
+    assert_eq!(talk.shown(&first("carol")), ["alice: one"]);
+    assert!(talk.shown(&first("bob")).is_empty());
+    let now = talk.net.world.now;
+    let outbox = talk.client(&alice).outbox(None, 9, now).unwrap();
+    assert!(outbox.items.is_empty());
+}

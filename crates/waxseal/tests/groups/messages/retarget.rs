@@ -1,10 +1,11 @@
 //! The relay says that a message is for others.
 
 use waxseal::errors::RetargetError;
-use waxseal::{GroupMismatch, NotDelivered, Status};
+use waxseal::reporting::message::Content;
+use waxseal::{GroupMismatch, GroupStanding, NotDelivered, Status};
 use waxseal_world::{GroupPostRefused, account};
 
-use crate::support::{at, first};
+use crate::support::{Net, at, first};
 use crate::talk::{Queued, Talk};
 
 const NAMES: [&str; 3] = ["alice", "bob", "carol"];
@@ -134,4 +135,26 @@ fn chk449_after_seven_days_what_waits_is_sealed_on_another_chain() {
     talk.post(&alice, &waiting[0]);
     talk.run();
     assert_eq!(talk.shown(&first("bob")), ["alice: one"]);
+}
+
+#[test]
+fn the_word_that_someone_leaves_goes_to_its_own_devices_however_often_it_is_sealed() {
+    let (mut net, group) = Net::of_group(&NAMES);
+    net.link("bob");
+    net.run();
+    let mut talk = Talk::in_group(net, group);
+    let (alice, bob) = (first("alice"), first("bob"));
+    let leave = talk.seal(&bob, Content::GroupLeave);
+    let entry = talk.net.call(&alice, |client, now, rng| {
+        client.remove_member(&group, &account("carol"), now, rng)
+    });
+    talk.net.post_entry(&alice, &entry.unwrap().unwrap());
+    talk.post(&bob, &leave);
+    assert_eq!(talk.retargeted, 1);
+    talk.net.fetch(&at("bob", 2), &group);
+    talk.run();
+    assert_eq!(
+        talk.net.standing(&at("bob", 2), &group),
+        Some(GroupStanding::Left)
+    );
 }
