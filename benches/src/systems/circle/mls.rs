@@ -5,9 +5,10 @@
 
 use openmls::prelude::tls_codec::{Deserialize as _, Serialize as _};
 use openmls::prelude::{
-    BasicCredential, Ciphersuite, CredentialWithKey, KeyPackage, KeyPackageIn, LeafNodeParameters,
-    MlsGroup, MlsGroupCreateConfig, MlsMessageBodyIn, MlsMessageIn, MlsMessageOut, OpenMlsProvider,
-    PURE_CIPHERTEXT_WIRE_FORMAT_POLICY, ProcessedMessageContent, ProtocolVersion, StagedWelcome,
+    BasicCredential, Capabilities, Ciphersuite, CredentialWithKey, ExtensionType, KeyPackage,
+    KeyPackageIn, LeafNodeParameters, MlsGroup, MlsGroupCreateConfig, MlsMessageBodyIn,
+    MlsMessageIn, MlsMessageOut, OpenMlsProvider, PURE_CIPHERTEXT_WIRE_FORMAT_POLICY,
+    ProcessedMessageContent, ProtocolVersion, StagedWelcome,
 };
 use openmls_basic_credential::SignatureKeyPair;
 use openmls_rust_crypto::OpenMlsRustCrypto;
@@ -39,7 +40,10 @@ impl Device {
     }
 
     fn publish(&self) -> Vec<u8> {
-        let builder = KeyPackage::builder().mark_as_last_resort();
+        let reusable = Capabilities::builder().extensions(vec![ExtensionType::LastResort]);
+        let builder = KeyPackage::builder()
+            .leaf_node_capabilities(reusable.build())
+            .mark_as_last_resort();
         let credential = self.credential.clone();
         let built = builder.build(SUITE, &self.provider, &self.signer, credential);
         let built = built.expect("a key package");
