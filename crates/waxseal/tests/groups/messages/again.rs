@@ -240,7 +240,7 @@ fn chk457_what_was_sealed_again_for_a_removed_member_holds_up_nobody() {
     let mut talk = asked_by_two();
     let (alice, group) = (first("alice"), talk.group);
     let entry = talk.net.call(&alice, |client, now, rng| {
-        client.remove_member(&group, &waxseal_world::account("bob"), now, rng)
+        client.remove_member(&group, &account("bob"), now, rng)
     });
     talk.net.post_entry(&alice, &entry.unwrap().unwrap());
     // The provider takes nothing for Bob any more.
