@@ -1,10 +1,12 @@
 //! Leaving, and groups that take the place of others.
 
-use waxseal::GroupStanding;
 use waxseal::errors::EditGroupError;
+use waxseal::reporting::message::Content;
+use waxseal::{Draft, GroupStanding};
 use waxseal_world::{account, snapshot};
 
-use crate::support::{Net, accounts, first};
+use crate::support::{HOUR_MS, Net, accounts, first};
+use crate::talk::Talk;
 
 #[test]
 fn chk442_the_last_admin_does_not_leave() {
@@ -83,4 +85,33 @@ fn another_group_takes_the_place_of_one() {
             .unwrap()
             .is_admin
     );
+}
+
+#[test]
+fn the_next_admin_removes_who_left_an_hour_later() {
+    let mut talk = Talk::of(&["alice", "bob", "carol"]);
+    let (bob, carol, group) = (first("bob"), first("carol"), talk.group);
+    talk.net.promote(&group, "alice", "bob");
+    talk.net.fetch(&carol, &group);
+    talk.run();
+    let left = talk.seal(&carol, Draft::new(Content::GroupLeave));
+    talk.post(&carol, &left);
+    talk.deliver(&bob);
+    let left_at = talk.net.world.now.as_millis();
+    let mut pending = |talk: &mut Talk| {
+        let upkeep = talk
+            .net
+            .call(&bob, |client, now, rng| client.upkeep(now, rng));
+        let entries = talk.net.call(&bob, |client, now, rng| {
+            client.pending_entries(None, 9, now, rng)
+        });
+        (upkeep.unwrap().again_at, entries.unwrap().items.len())
+    };
+    let (again_at, entries) = pending(&mut talk);
+    assert_eq!(entries, 0, "it is the turn of Alice");
+    let again_ms = again_at.unwrap().as_millis();
+    assert!(again_ms > left_at && again_ms <= left_at + HOUR_MS);
+    talk.net.wait(HOUR_MS);
+    let (_, entries) = pending(&mut talk);
+    assert_eq!(entries, 1);
 }

@@ -178,32 +178,39 @@ impl<S: Store> Client<S> {
         Ok(Ok(self.first_waiting(&group.id, |_| true)?.is_none()))
     }
 
-    /// Queues the removal of members that left, when it is this account's turn.
+    /// Queues the removal of members that left, when it is this account's turn. Returns when that
+    /// is, if it is to come.
     pub(super) fn note_leavers(
         &self,
         group: &Group,
         now: Timestamp,
         transaction: &mut Transaction,
-    ) -> Result<(), StateError<S::Error>> {
+    ) -> Result<Option<u64>, StateError<S::Error>> {
         let leavers = &group.record.leavers;
         let state = group.log.as_ref().map(|log| log.state());
         let Some(state) = state.filter(|_| !leavers.is_empty()) else {
-            return Ok(());
+            return Ok(None);
         };
         let turn = self.turn(state, group);
         let Some((turn, editing)) = turn.zip(self.take_editing(&group.id)?) else {
-            return Ok(());
+            return Ok(None);
         };
-        let (mut edit, mut is_changed) = (editing.edit.clone(), false);
+        let (mut edit, mut is_changed, mut later) = (editing.edit.clone(), false, None);
+        let turn_ms = turn.saturating_mul(TURN_MS);
         for leaver in leavers {
             let Ok(account) = AccountId::new(&leaver.account) else {
                 continue;
             };
             let age = since(leaver.left_ms, now);
-            let is_due = age.is_some_and(|age| age >= turn.saturating_mul(TURN_MS));
+            let is_due = age.is_some_and(|age| age >= turn_ms);
             let remove = Edit::Remove(account.clone()).to_record();
             let mut all = edit.ops.iter().chain(&edit.queued);
-            if !group.has_left(&account) || !is_due || all.any(|one| *one == remove) {
+            if !group.has_left(&account) || all.any(|one| *one == remove) {
+                continue;
+            }
+            if !is_due {
+                let at_ms = leaver.left_ms.saturating_add(turn_ms);
+                later = Some(later.map_or(at_ms, |later: u64| later.min(at_ms)));
                 continue;
             }
             edit.queued.push(remove);
@@ -212,7 +219,7 @@ impl<S: Store> Client<S> {
         if is_changed {
             transaction.put_record(keys::group_edit(&group.id), &edit);
         }
-        Ok(())
+        Ok(later)
     }
 
     /// How many admins remove a member that left before this one does.

@@ -5,6 +5,7 @@ use waxseal_reporting::{AccountId, Timestamp};
 use super::telling::PAUSE_MS;
 use super::{Group, GroupStanding};
 use crate::client::times::since;
+use crate::client::upkeep::Upkeep;
 use crate::client::{Client, keys};
 use crate::error::StateError;
 use crate::records;
@@ -18,7 +19,11 @@ const ROWS_AT_ONCE: usize = 32;
 
 impl<S: Store> Client<S> {
     /// Notes which own devices lack a group, which key this device lacks, and who left.
-    pub(super) fn note_group_needs(&mut self, now: Timestamp) -> Result<(), StateError<S::Error>> {
+    pub(super) fn note_group_needs(
+        &mut self,
+        now: Timestamp,
+        upkeep: &mut Upkeep,
+    ) -> Result<(), StateError<S::Error>> {
         let others = self.other_identities()?;
         let is_manager = self.is_manager()?;
         let mut after: Option<Cursor> = None;
@@ -31,12 +36,13 @@ impl<S: Store> Client<S> {
             for id in &page.items {
                 let noted = self.run(|client| {
                     let Some(group) = client.take_group(id)? else {
-                        return Ok(());
+                        return Ok(None);
                     };
                     client.note_needs_of(group, &others, is_manager, now)
                 });
                 match noted {
-                    Err(StateError::Damaged(_)) | Ok(()) => {}
+                    Ok(Some(at_ms)) => upkeep.again_at(at_ms),
+                    Err(StateError::Damaged(_)) | Ok(None) => {}
                     Err(error) => return Err(error),
                 }
             }
@@ -47,17 +53,18 @@ impl<S: Store> Client<S> {
         }
     }
 
+    /// Notes what a group needs. Returns when it needs more, if that is known.
     fn note_needs_of(
         &mut self,
         mut group: Group,
         others: &[Vec<u8>],
         is_manager: bool,
         now: Timestamp,
-    ) -> Result<(), StateError<S::Error>> {
+    ) -> Result<Option<u64>, StateError<S::Error>> {
         let (id, me) = (group.id, self.me.account.clone());
         let mut transaction = Transaction::default();
         if group.standing() != GroupStanding::Member {
-            return Ok(());
+            return Ok(None);
         }
         let told = &mut group.record.told;
         let is_first = told.is_empty();
@@ -85,11 +92,11 @@ impl<S: Store> Client<S> {
                 self.queue_tell(&mut transaction, &id, &account, |tell| tell.asks = true)?;
             }
         }
-        self.note_leavers(&group, now, &mut transaction)?;
+        let later = self.note_leavers(&group, now, &mut transaction)?;
         if !transaction.changes().is_empty() {
             self.commit(transaction)?;
         }
-        Ok(())
+        Ok(later)
     }
 
     /// The identities of the other devices of this account.

@@ -56,7 +56,7 @@ impl<S: Store> Client<S> {
         rng: &mut impl CryptoRng,
         upkeep: &mut Upkeep,
     ) -> Result<(), StateError<S::Error>> {
-        self.note_group_needs(now)?;
+        self.note_group_needs(now, upkeep)?;
         self.tell_seeds(now, rng, upkeep)?;
         let mut after: Option<Cursor> = None;
         loop {
