@@ -2,7 +2,7 @@
 //! exchange messages. Every message must arrive exactly once and be reportable. A report that is
 //! submitted twice must count once, and must open. In some rounds an account loses its device, and
 //! the others accept its new identity. `devices` does the same with two devices of each of two
-//! accounts.
+//! accounts, and `groups` with two devices of each of five, in three groups.
 //!
 //! By default there are ten rounds of 100 messages, which take about a minute. Ten rounds of 1,000
 //! take some minutes: `cargo test -p waxseal-chat --test kill -- --ignored --nocapture`. The
@@ -15,6 +15,8 @@
 mod counts;
 #[path = "kill/devices.rs"]
 mod devices;
+#[path = "kill/groups.rs"]
+mod groups;
 #[path = "kill/identity.rs"]
 mod identity;
 #[path = "kill/review.rs"]
