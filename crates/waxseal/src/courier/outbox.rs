@@ -184,8 +184,10 @@ impl<S: Store> Courier<S> {
                     // An entry may have waited until the admins were told.
                     false => self.groups.look_again(),
                 }
-                if to.group().is_some() && self.has_left(&to)? {
-                    self.upkeep_at = Some(now); // the relay is told
+                // The relay is told that this account left. And what several devices asked for is
+                // sealed for one after the other.
+                if is_again || to.group().is_some() && self.has_left(&to)? {
+                    self.upkeep_at = Some(now);
                 }
                 self.due_at = Some(now);
                 // The upkeep looks some day at what is awaited from now on.
@@ -250,6 +252,11 @@ impl<S: Store> Courier<S> {
                     Some(group) => self.writing_refused(group, id, now)?,
                     None => self.outbox.block(to, now, UNKNOWN_MS),
                 }
+            }
+            // It concerns one device of one member. The others have the message, or ask for it.
+            code if is_again && is_final(code) && to.group().is_some() => {
+                self.client.take_out(to, id)?;
+                self.upkeep_at = Some(now);
             }
             code if is_again && is_final(code) => {
                 let reason = match code {

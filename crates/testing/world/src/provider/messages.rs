@@ -2,8 +2,8 @@
 
 use waxseal::errors::ReceiveError;
 use waxseal::reporting::relay::{
-    AuthenticFanout, Envelope, PostError, PostedFanout, PostedReseal, Receipt, ResealError,
-    StampedEnvelope, next_accepted_at,
+    AuthenticFanout, AuthenticReseal, Envelope, PostError, PostedFanout, PostedReseal, Receipt,
+    ResealError, StampedEnvelope, next_accepted_at,
 };
 use waxseal::reporting::sender::{Fanout, RosterStamp};
 use waxseal::reporting::{Audience, ConversationId};
@@ -220,13 +220,7 @@ impl Provider {
         from: &DeviceAddress,
         posted: &[u8],
     ) -> Result<(StampedEnvelope, Vec<u8>), ResealError> {
-        let posted = PostedReseal::decode(posted).unwrap();
-        let key = &self.keys[from];
-        let is_member = |group: &ConversationId, account: &AccountId, at: Timestamp| {
-            self.is_member_at(&GroupId::from_bytes(*group.as_bytes()), account, at)
-        };
-        let (keys, now) = (&self.stamp_keys, self.now);
-        let reseal = posted.authenticate_in_groups(key, from, keys, now, is_member)?;
+        let reseal = self.authenticate_again(from, PostedReseal::decode(posted).unwrap())?;
         if !self.is_listed(reseal.target()) {
             return Err(ResealError::OtherTarget);
         }
@@ -235,8 +229,21 @@ impl Provider {
             .stamp_again(&reseal, self.next_accepted_at(from))
             .unwrap();
         let stamped = StampedEnvelope::resealed(claim, reseal).unwrap();
-        let receipt = Receipt::new(stamped.claim(), key).encode();
+        let receipt = Receipt::new(stamped.claim(), &self.keys[from]).encode();
         Ok((stamped, receipt))
+    }
+
+    /// Checks a message that is sealed again, also one to a group.
+    pub(crate) fn authenticate_again(
+        &self,
+        from: &DeviceAddress,
+        posted: PostedReseal,
+    ) -> Result<AuthenticReseal, ResealError> {
+        let is_member = |group: &ConversationId, account: &AccountId, at: Timestamp| {
+            self.is_member_at(&GroupId::from_bytes(*group.as_bytes()), account, at)
+        };
+        let (key, keys) = (&self.keys[from], &self.stamp_keys);
+        posted.authenticate_in_groups(key, from, keys, self.now, is_member)
     }
 
     /// The devices with these numbers, without the sending one and those that left.

@@ -50,8 +50,7 @@ impl Relay {
     ) -> Answered {
         let posted = PostedReseal::decode(body);
         let posted = posted.map_err(|_| ErrorCode::Malformed.into_body())?;
-        let (key, keys) = (self.provider.key(me), &self.provider.stamp_keys);
-        let reseal = posted.authenticate(&key, me, keys, self.provider.now);
+        let reseal = self.provider.authenticate_again(me, posted);
         let reseal = reseal.map_err(|error| match error {
             ResealError::ClockDiffers => self.clock_differs(),
             ResealError::InTheFuture => ErrorCode::Busy.into_body(),

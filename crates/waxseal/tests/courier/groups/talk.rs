@@ -1,7 +1,7 @@
 //! Talking in a group: every device of every member hears everything, once, and can report it.
 
 use waxseal::courier::Event;
-use waxseal::{Content, GroupStanding, NotDelivered, Status};
+use waxseal::{Content, FrankingTag, GroupId, GroupStanding, NotDelivered, Status};
 use waxseal_interface::ErrorCode;
 use waxseal_world::{Asked, Fault, account};
 
@@ -235,4 +235,61 @@ fn a_relay_that_names_other_devices_for_ever_is_answered_three_times() {
         town.phones[1].heard_in(&group),
         heard(&[("alice", "hello?")])
     );
+}
+
+/// Alice writes, and neither Bob nor Carol can open it. Alice is away until both asked for it.
+fn asked_by_both(town: &mut Town, group: &GroupId) -> FrankingTag {
+    for who in [1, 2] {
+        let client = town.phones[who].courier.client_mut();
+        client.reset_peer(&account("alice")).unwrap();
+    }
+    let id = town.say_in(0, group, text("one"));
+    town.turn_of(0);
+    let mut alice = town.phones.remove(0);
+    alice.courier.disconnected();
+    town.live(MINUTE_MS);
+    let asked = |event: &Event| matches!(event, Event::AskedAgain { .. });
+    for phone in &town.phones {
+        assert_eq!(phone.count(asked), 1, "{:?}", phone.events);
+    }
+    town.phones.insert(0, alice);
+    id
+}
+
+#[test]
+fn what_several_devices_ask_for_is_sealed_for_one_right_after_the_other() {
+    let (mut town, group) = Town::with_group(&["alice", "bob", "carol"]);
+    let id = asked_by_both(&mut town, &group);
+    town.live(MINUTE_MS);
+    for who in [1, 2] {
+        let all = heard(&[("alice", "one")]);
+        assert_eq!(town.phones[who].heard_in(&group), all);
+    }
+    let client = town.phones[0].courier.client();
+    let message = client.message(&group, &id).unwrap().unwrap();
+    assert_eq!(message.status(), Some(Status::Accepted));
+}
+
+#[test]
+fn what_is_refused_for_one_device_is_sealed_again_for_the_others() {
+    for code in [ErrorCode::OtherTarget, ErrorCode::TooOldToReseal] {
+        for (name, other) in [("bob", 2), ("carol", 1)] {
+            let (mut town, group) = Town::with_group(&["alice", "bob", "carol"]);
+            let id = asked_by_both(&mut town, &group);
+            let path = format!("/v1/reseals/{name}");
+            town.relay
+                .fail(move |asked| asked.is("POST", &path).then(|| code.into()));
+            town.live(MINUTE_MS);
+            let all = heard(&[("alice", "one")]);
+            assert_eq!(town.phones[other].heard_in(&group), all, "{name}");
+            assert!(town.phones[3 - other].heard_in(&group).is_empty());
+            let alice = &town.phones[0];
+            assert_eq!(alice.outbox(), 0);
+            let told = |event: &Event| matches!(event, Event::NotDelivered { .. });
+            assert_eq!(alice.count(told), 0);
+            let message = alice.courier.client().message(&group, &id);
+            let status = message.unwrap().unwrap().status();
+            assert_eq!(status, Some(Status::Accepted));
+        }
+    }
 }
