@@ -100,12 +100,11 @@ impl World {
                 let _ = copy.take_roster(&device.account, &roster, self.provider.now);
                 received = copy.receive(&delivery);
             }
-            match received {
-                Err(error @ (ReceiveError::GroupDiffers | ReceiveError::GroupNews { .. })) => {
-                    return Ok(Some(error));
-                }
-                // The slot is another device's.
-                _ => {}
+            // Else the slot is another device's.
+            if let Err(error @ (ReceiveError::GroupDiffers | ReceiveError::GroupNews { .. })) =
+                received
+            {
+                return Ok(Some(error));
             }
         }
         Ok(None)

@@ -98,7 +98,7 @@ fn the_next_admin_removes_who_left_an_hour_later() {
     talk.post(&carol, &left);
     talk.deliver(&bob);
     let left_at = talk.net.world.now.as_millis();
-    let mut pending = |talk: &mut Talk| {
+    let pending = |talk: &mut Talk| {
         let upkeep = talk
             .net
             .call(&bob, |client, now, rng| client.upkeep(now, rng));

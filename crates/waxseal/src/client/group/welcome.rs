@@ -90,7 +90,8 @@ impl<S: Store> Client<S> {
             group.accept(from);
             group.record.told = self.other_identities()?;
         }
-        // Members must not cost more than a fetch an hour, by naming states that do not exist.
+        // Members must not cost more than a fetch an hour, by naming states that do not exist. An
+        // admin can cost one with each entry anyway.
         let mut is_new = is_own;
         match group.standing() {
             GroupStanding::Accepted => {
@@ -110,6 +111,7 @@ impl<S: Store> Client<S> {
                 if !is_member || welcome.version <= group.version() {
                     return Ok(None);
                 }
+                is_new |= log.is_some_and(|log| log.state().is_admin(from.as_str()));
             }
             _ => return Ok(None),
         }

@@ -29,6 +29,7 @@ fn remove_and_join(talk: &mut Talk, name: &str) {
         talk.net.post_entry(&alice, &entry.unwrap().unwrap());
     }
     talk.net.fetch(&first(name), &group);
+    talk.net.wait(1_000); // an invitation counts after the removal
     talk.net.join(&group, "alice", name);
 }
 
