@@ -187,6 +187,8 @@ impl World {
                 Ok(false)
             }
             _ if self.people.standing(to) != Standing::Member => Ok(true),
+            // The acceptance of another device of the account is still on its way.
+            ReceiveError::NotInGroup => Ok(false),
             ReceiveError::Chain(ChainOpenError::UnknownChain) if self.has_overtaken(to, author) => {
                 Ok(false)
             }

@@ -21,15 +21,21 @@ impl World {
         from: usize,
         conversation: &Conversation,
         bytes: &[u8],
-        target: &DeviceAddress,
+        (id, target): (FrankingTag, &DeviceAddress),
     ) {
         let Some(sender) = self.present(from) else {
             return;
         };
-        // It refuses what is for a device that was removed, or of an account that is no member.
-        if let Ok((stamped, receipt)) = self.provider.post_again(&sender, bytes) {
-            self.push(target, Queued::Direct(stamped));
-            self.receipt(from, conversation, receipt);
+        // It refuses what is for a device that was removed, or of an account that is no member, or
+        // was none when the message was accepted.
+        match self.provider.post_again(&sender, bytes) {
+            Ok((stamped, receipt)) => {
+                self.push(target, Queued::Direct(stamped));
+                self.receipt(from, conversation, receipt);
+            }
+            Err(_) => {
+                self.refused.insert((from, self.people.find(target), id));
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use rand::{RngExt, SeedableRng};
+use waxseal::GroupStanding;
 
 use crate::arguments::Arguments;
 use crate::lines;
@@ -34,14 +35,23 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let rng = Rng::seed_from_u64(arguments.seed);
     let mut world = World::new(arguments.seed, rng, lines);
     (world.outcome.members, world.outcome.devices) = (arguments.members, arguments.devices);
-    assemble(&mut world, arguments)?;
+    if let Err(error) = happen(&mut world, messages, arguments) {
+        world.outcome.wrong.push(error.to_string());
+    }
+    world.outcome.seconds = began.elapsed().as_secs_f64();
+    world.outcome.judge();
+    Ok(world.outcome)
+}
+
+fn happen(world: &mut World, messages: usize, arguments: &Arguments) -> Result<()> {
+    assemble(world, arguments)?;
     for part in 0..PARTS {
-        begin(&mut world, part, arguments)?;
+        begin(world, part, arguments)?;
         // The last one comes after the last change. What the attacks need, they write.
         let left = messages.saturating_sub(world.outcome.messages as usize + 1);
         let of_part = left / (PARTS - part);
-        talk(&mut world, of_part, arguments)?;
-        attack(&mut world, part)?;
+        talk(world, of_part, arguments)?;
+        attack(world, part)?;
         if part % 3 == 2 {
             world.settle()?;
             world.network.pass(NIGHT_MS);
@@ -51,10 +61,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     world.write()?;
     world.settle()?;
     world.report()?;
-    world.count()?;
-    world.outcome.seconds = began.elapsed().as_secs_f64();
-    world.outcome.judge();
-    Ok(world.outcome)
+    world.count()
 }
 
 /// The founder invites everyone else. Meanwhile the network loses what it likes.
@@ -63,7 +70,11 @@ fn assemble(world: &mut World, arguments: &Arguments) -> Result<()> {
         world.create(arguments.devices)?;
     }
     world.found()?;
-    world.run(10_000)?;
+    let founder = world.people.persons[FOUNDER].devices[0];
+    // Nobody can be invited before the relay has the group.
+    while world.standing(founder)? != Some(GroupStanding::Member) {
+        world.run(PAUSE_MS)?;
+    }
     for person in 1..arguments.members {
         world.invite(FOUNDER, person)?;
         world.run(PAUSE_MS)?;
@@ -101,7 +112,13 @@ fn begin(world: &mut World, part: usize, arguments: &Arguments) -> Result<()> {
             }
             Ok(())
         }
-        3 => leave(world),
+        3 => {
+            if others.is_empty() {
+                join(world, SECOND, arguments)?;
+                world.settle()?;
+            }
+            leave(world)
+        }
         5 => {
             if let Some(person) = world.any(&others) {
                 world.replace_device(person)?;

@@ -72,16 +72,17 @@ impl World {
         let may_write = self.state()?.may_write(client.me().account.as_str());
         Ok(outbox.into_iter().find(|out| {
             let waits = out.to.group().is_some() && out.again_for.is_none() && !may_write;
-            !waits && !self.is_refused(out)
+            !waits && !self.is_refused(device, out)
         }))
     }
 
     /// Whether the relay refuses this for good: it was sealed again for a device that was removed,
     /// or of an account that is no member any more. A courier takes it out of the outbox then.
-    fn is_refused(&self, outgoing: &Outgoing) -> bool {
+    fn is_refused(&self, author: usize, outgoing: &Outgoing) -> bool {
         let target = outgoing.again_for.as_ref();
         let target = target.and_then(|target| self.people.find(target));
-        target.is_some_and(|target| self.is_gone(target))
+        let was_refused = self.refused.contains(&(author, target, outgoing.id));
+        target.is_some_and(|target| was_refused || self.is_gone(target))
     }
 
     /// Expects no more what the devices of a person wrote and others could not open.
@@ -127,8 +128,8 @@ impl World {
         let names = self.member_names();
         for number in self.people.members() {
             let client = &self.people.devices[number].client;
-            let info = client.group(&self.group())?.ok_or("no group")?;
-            let members = info.members.iter();
+            let info = client.group(&self.group())?;
+            let members = info.iter().flat_map(|info| &info.members);
             let known = members.map(|member| member.account.as_str().to_owned());
             if known.collect::<std::collections::BTreeSet<_>>() != names {
                 self.wrong(format!("device {number} knows other members"));

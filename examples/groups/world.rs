@@ -51,6 +51,8 @@ pub struct World {
     pub written: BTreeMap<FrankingTag, Written>,
     /// The messages that did not open on a device, with their authors: (device, author, message).
     pub unopened: BTreeSet<(usize, usize, FrankingTag)>,
+    /// What the relay refused of that which was sealed again: (author, target, message).
+    pub refused: BTreeSet<(usize, Option<usize>, FrankingTag)>,
     /// What the relay keeps for each device, by number.
     pub queue: BTreeMap<(usize, u64), Queued>,
     pub next_number: u64,
@@ -76,6 +78,7 @@ impl World {
             lines,
             written: BTreeMap::new(),
             unopened: BTreeSet::new(),
+            refused: BTreeSet::new(),
             queue: BTreeMap::new(),
             next_number: 0,
             former: Vec::new(),
@@ -212,7 +215,7 @@ impl World {
                 id,
                 attempt,
             } => match (again_for, to.account()) {
-                (Some(target), _) => self.take_again(from, &to, &bytes, &target),
+                (Some(target), _) => self.take_again(from, &to, &bytes, (id, &target)),
                 (None, Some(account)) => {
                     self.take_direct(from, account, &bytes, id, attempt);
                 }

@@ -100,6 +100,7 @@ impl World {
             self.outcome.forgeries_tried += 1;
             if is_first && is_shown(&copy.receive(&delivery)) {
                 self.outcome.forgeries_accepted += 1;
+                self.wrong("a message was shown twice");
             }
         }
         Ok(())
@@ -159,6 +160,7 @@ impl World {
             self.outcome.forgeries_tried += 1;
             if self.provider.post_group(&me, &sealed.envelope).is_ok() {
                 self.outcome.forgeries_accepted += 1;
+                self.wrong("the relay took a message of a former member");
             }
             let now = Timestamp::from_millis(self.provider.now.as_millis() + 1);
             let all = self.collude(&me, &sealed, now)?;

@@ -10,7 +10,11 @@ use super::ghosts::GHOST;
 use super::tools::Stolen;
 use crate::Result;
 use crate::members::{Change, FOUNDER, SECOND};
+use crate::support::linking::time;
 use crate::world::World;
+
+/// One hour.
+const HOUR_MS: u64 = 3_600_000;
 
 impl World {
     /// An admin changes the group. A thief of another admin's store signs another change of the
@@ -60,7 +64,9 @@ impl World {
             self.noticed(is_noticed && has_notice(&shown_fork, false)?, &what);
             // Neither: the relay withholds the entry. The message names the newer state.
             let received = self.hear(&mut frozen)?;
-            let upkeep = frozen.upkeep(at, &mut self.rng)?;
+            // It asks once an hour at most.
+            let later = time(at.as_millis() + HOUR_MS);
+            let upkeep = frozen.upkeep(later, &mut self.rng)?;
             let asks = upkeep.groups.iter().any(|(one, _)| *one == group);
             let is_noticed = matches!(received, Some(ReceiveError::GroupNews { .. })) && asks;
             self.noticed(is_noticed, &format!("a message by a newer: {received:?}"));
@@ -76,22 +82,25 @@ impl World {
         self.outcome.forks_noticed += u64::from(is_noticed);
     }
 
-    /// The founder writes to the group by the newest state, and the relay delivers it to a copy of
+    /// An admin writes to the group by the newest state, and the relay delivers it to a copy of
     /// a device. Returns why that device does not take it.
     fn hear(
         &mut self,
         copy: &mut Stolen,
     ) -> Result<Option<ReceiveError<std::convert::Infallible>>> {
-        let founders = self.people.persons[FOUNDER].devices.clone();
         let me = copy.me().clone();
-        let devices = founders.into_iter();
-        let mut others = devices.filter(|one| *self.people.devices[*one].me() != me);
-        let Some(from) = others.next() else {
-            return Ok(None);
+        let admin = match me.account == self.people.persons[FOUNDER].account {
+            true => SECOND,
+            false => FOUNDER,
         };
-        let mut founder = self.steal(from)?;
-        let sealed = self.seal_stolen(&mut founder, "Is everyone there?")?;
-        let all = self.collude(founder.me(), &sealed, self.provider.now)?;
+        let mut admin = self.steal(self.people.persons[admin].devices[0])?;
+        // It may not have heard of the newest state.
+        let group = self.group();
+        let version = admin.group(&group)?.map_or(0, |info| info.version);
+        let news = self.provider.group_news(admin.me(), &group, version);
+        admin.take_group_news(&group, &news.ok_or("no news")?, self.provider.now)?;
+        let sealed = self.seal_stolen(&mut admin, "Is everyone there?")?;
+        let all = self.collude(admin.me(), &sealed, self.provider.now)?;
         for queued in all {
             let delivery = self.provider.deliver_group(&me, &queued);
             let mut received = copy.receive(&delivery);

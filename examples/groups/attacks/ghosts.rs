@@ -17,6 +17,8 @@ const SHOWN_TO: usize = 3;
 impl World {
     /// Everything that brings a ghost into the group, if anything does.
     pub fn ghosts(&mut self) -> Result<()> {
+        // Nobody is about to leave then, to whom only some members write.
+        self.settle()?;
         let devices = self.some_devices(SHOWN_TO)?;
         for device in devices {
             self.unsigned_ghost(device)?;

@@ -4,7 +4,7 @@
 use waxseal::core::errors::ChainOpenError;
 use waxseal::errors::ReceiveError;
 use waxseal::reporting::relay::GroupSlot;
-use waxseal::{Client, MemoryStore, Received};
+use waxseal::{Client, GroupStanding, MemoryStore, Received};
 use waxseal_world::QueuedGroup;
 
 use crate::Result;
@@ -75,6 +75,11 @@ impl World {
         let former = former.filter(|(_, one)| {
             let is_member = self.people.standing(one.device) == Standing::Member;
             one.is_removed && !is_member && !self.people.devices[one.device].is_removed
+        });
+        // Some had not heard of the group.
+        let former = former.filter(|(_, one)| {
+            let info = one.client.group(&self.group());
+            matches!(info, Ok(Some(info)) if info.standing == GroupStanding::Member)
         });
         let former: Vec<_> = former.map(|(number, _)| number).collect();
         let Some(number) = self.any(&former) else {

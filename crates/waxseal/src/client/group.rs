@@ -53,7 +53,6 @@ pub use self::retarget::GroupMismatch;
 pub(super) use self::telling::control_of_group;
 pub use self::update::{GroupStep, GroupUpdate};
 use super::page::Page;
-use super::peers::Peer;
 use super::{Client, keys};
 use crate::error::{Damage, StateError};
 use crate::records::{self, GroupRecord};
@@ -284,9 +283,9 @@ impl<S: Store> Client<S> {
                 let named = state.and_then(|state| state.member(member.account.as_str()));
                 let named = named.map(|named| named.account_key().to_bytes());
                 // A damaged contact says nothing.
-                let known = match client.look_at_peer(&member.account, Peer::account_key) {
+                let known = match client.account_key_of(&member.account) {
                     Err(StateError::Damaged(_)) => None,
-                    known => known?.flatten(),
+                    known => known?,
                 };
                 member.is_suspended |= known.is_some() && known != named;
             }
@@ -310,7 +309,6 @@ impl<S: Store> Client<S> {
 
     /// The account key of this account.
     fn own_account_key(&self) -> Result<Option<[u8; 32]>, StateError<S::Error>> {
-        let key = self.look_at_peer(&self.me.account, Peer::account_key)?;
-        Ok(key.flatten())
+        self.account_key_of(&self.me.account)
     }
 }

@@ -5,7 +5,7 @@ use waxseal_core::limits::IDENTITY_KEY_LEN;
 use waxseal_reporting::{AccountId, DeviceId};
 use waxseal_roster::{Change, DeviceEntry, PinError, Pinned, Roster, SignedRoster};
 
-use super::{Device, Peer};
+use super::{Device, Peer, damaged};
 use crate::client::{Client, keys};
 use crate::error::StateError;
 use crate::records::{ContactRecord, UpkeepRecord};
@@ -311,6 +311,24 @@ impl Device {
 }
 
 impl<S: Store> Client<S> {
+    /// The account key of an account, as [`Peer::account_key`] has it. Reads the contact alone.
+    pub(in crate::client) fn account_key_of(
+        &self,
+        account: &AccountId,
+    ) -> Result<Option<[u8; 32]>, StateError<S::Error>> {
+        if let Some(peer) = self.cached(account) {
+            return Ok(peer.account_key());
+        }
+        let Some(contact) = self.contact(account)? else {
+            return Ok(None);
+        };
+        if contact.pinned.is_empty() {
+            return Ok(contact.account_key.as_slice().try_into().ok());
+        }
+        let pinned = Pinned::decode(&contact.pinned).map_err(|_| damaged(account))?;
+        Ok(Some(pinned.account_key().to_bytes()))
+    }
+
     /// Lets a peer of which nothing is pinned go by the roster that the provider named.
     pub(super) fn offer_roster(
         &self,
