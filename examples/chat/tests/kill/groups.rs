@@ -100,10 +100,10 @@ impl Crowd {
     fn found(&mut self) {
         let crowd = &*self;
         thread::scope(|scope| {
-            for home in 0..ACCOUNTS {
+            for (home, name) in HOMES.iter().enumerate().take(ACCOUNTS) {
                 scope.spawn(move || {
                     let _fuse = Fuse(&crowd.failed);
-                    crowd.world.chat(home, &["register", HOMES[home]]).output();
+                    crowd.world.chat(home, &["register", name]).output();
                     crowd.link(home);
                 });
             }
