@@ -105,7 +105,7 @@ impl<S: Store> Client<S> {
                 false
             }
             Content::GroupLeave if arrival.is_own => {
-                self.put_group_left(&mut group, &mut batch.transaction);
+                self.put_group_left(&mut group, sealed.accepted_ms, &mut batch.transaction);
                 return Ok(());
             }
             Content::GroupLeave => group.note_left(&arrival.sender.account, arrival.accepted_ms),

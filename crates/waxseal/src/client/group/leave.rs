@@ -52,7 +52,7 @@ impl<S: Store> Client<S> {
             let mut known = known;
             client.check_group_leave(&known)?;
             let mut transaction = Transaction::default();
-            client.put_group_left(&mut known, &mut transaction);
+            client.put_group_left(&mut known, u64::MAX, &mut transaction);
             client.commit(transaction).map_err(EditGroupError::from)
         })
     }
@@ -79,16 +79,22 @@ impl<S: Store> Client<S> {
         Ok(())
     }
 
-    /// Writes that this account left a group, here or on another device.
+    /// Writes that this account left a group, here or on another device. An invitation that it
+    /// accepted on another device after it left, at `left_ms`, counts.
     pub(in crate::client) fn put_group_left(
         &self,
         group: &mut Group,
+        left_ms: u64,
         transaction: &mut Transaction,
     ) {
         let me = self.me.account.clone();
         group.note_left(&me, 0);
-        group.set_standing(GroupStanding::Left);
-        group.record.inviters.clear();
+        let inviters = &mut group.record.inviters;
+        inviters.retain(|one| one.invited_ms > left_ms);
+        group.set_standing(match inviters.iter().any(|one| one.is_accepted) {
+            true => GroupStanding::Accepted,
+            false => GroupStanding::Left,
+        });
         group.record.tells_leave = true;
         group.record.uninvited_ms = 0;
         group.put(transaction);

@@ -140,7 +140,7 @@ impl<S: Store> Client<S> {
         transaction.put_record(keys::own_sent(&tag), &sealed.own_sent(&group));
         transaction.put_record(keys::envelope(number), &entry);
         if leaves {
-            client.put_group_left(&mut group, &mut transaction);
+            client.put_group_left(&mut group, u64::MAX, &mut transaction);
         }
         client.commit(transaction)?;
         client.keep_peers(sealed.peers);

@@ -206,8 +206,9 @@ impl<S: Store> Client<S> {
         };
         group.set_standing(next);
         if next == GroupStanding::Member && standing != GroupStanding::Member {
-            // An invitation counts once.
+            // An invitation counts once. Who left before that came back.
             group.record.inviters.clear();
+            group.record.tells_leave = false;
         }
         if named.is_none() {
             group.record.tells_leave = false;

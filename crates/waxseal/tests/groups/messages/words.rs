@@ -118,6 +118,43 @@ fn row_27_an_account_does_not_leave_by_a_copy_of_before() {
     assert!(upkeep.unwrap().left_groups.is_empty());
 }
 
+/// A device hears that the account came back before it hears that it left.
+#[test]
+fn row_27_a_device_that_hears_of_an_acceptance_before_the_leave_comes_back_too() {
+    let mut net = crate::support::Net::of(&NAMES);
+    net.link("bob");
+    let group = net.found(&first("alice"));
+    for name in ["bob", "carol"] {
+        net.join(&group, "alice", name);
+    }
+    let mut talk = Talk::in_group(net, group);
+    let (alice, bob, laptop) = (first("alice"), first("bob"), at("bob", 2));
+    let leave = talk.seal(&bob, Content::GroupLeave);
+    talk.post(&bob, &leave);
+    talk.deliver(&alice);
+    talk.net.attend(&bob);
+    let late = talk.queues.remove(&laptop).unwrap();
+    let away = talk.net.clients.remove(&laptop).unwrap();
+    remove_and_join(&mut talk, "bob");
+    talk.net.clients.insert(laptop.clone(), away);
+    // The acceptance comes, then the leave, and the news at last.
+    talk.net.deliver(&laptop);
+    receive(&mut talk, &laptop, &late[0]);
+    assert_eq!(
+        talk.net.standing(&laptop, &group),
+        Some(GroupStanding::Accepted)
+    );
+    talk.net.fetch(&laptop, &group);
+    assert_eq!(
+        talk.net.standing(&laptop, &group),
+        Some(GroupStanding::Member)
+    );
+    let upkeep = talk
+        .net
+        .call(&laptop, |client, now, rng| client.upkeep(now, rng));
+    assert!(upkeep.unwrap().left_groups.is_empty());
+}
+
 #[test]
 fn a_profile_that_is_sealed_again_does_not_replace_a_newer_one() {
     let mut talk = Talk::of(&NAMES);
