@@ -91,7 +91,8 @@ impl<S: Store> Client<S> {
         group.note_left(&me, 0);
         let inviters = &mut group.record.inviters;
         inviters.retain(|one| one.invited_ms > left_ms);
-        group.set_standing(match inviters.iter().any(|one| one.is_accepted) {
+        let is_accepted = inviters.iter().any(|one| one.is_accepted);
+        group.set_standing(match is_accepted {
             true => GroupStanding::Accepted,
             false => GroupStanding::Left,
         });
