@@ -4,7 +4,6 @@
 
 mod world;
 
-use rusqlite::Connection;
 use waxseal_interface::{ErrorCode, Event, QUEUE_EXPIRED_ID};
 use waxseal_relay::ClientError;
 use waxseal_reporting::DeviceId;
@@ -13,11 +12,7 @@ use waxseal_reporting::relay::{Delivery, Receipt};
 use waxseal_reporting::sender::RosterStamp;
 use waxseal_roster::SignedRoster;
 use world::family::{Family, post, sealed, send, texts, to_all};
-use world::{Device, NoChannel, SOON, World, code, now};
-
-fn database(world: &World) -> Connection {
-    Connection::open(world.dir.path().join("data/relay.sqlite")).unwrap()
-}
+use world::{Device, NoChannel, SOON, World, code, database, now};
 
 fn count(world: &World, table: &str) -> i64 {
     let query = format!("SELECT count(*) FROM {table}");

@@ -4,21 +4,12 @@
 
 mod world;
 
-use rusqlite::Connection;
 use waxseal_interface::{ErrorCode, GroupLeave};
 use waxseal_reporting::relay::DeliveryKey;
 use waxseal_roster::group::{AuthorityChain, GroupLog, GroupOp, GroupPolicy, Role, SignedEntry};
 use world::crowd::{Crowd, adding, removing, texts};
 use world::family::Family;
-use world::{Device, World, code};
-
-fn database(world: &World) -> Connection {
-    Connection::open(world.dir.path().join("data/relay.sqlite")).unwrap()
-}
-
-fn devices<const N: usize>(world: &World, names: [&str; N]) -> [Device; N] {
-    names.map(|name| world.device(name))
-}
+use world::{Device, World, code, database, devices};
 
 fn leave(by: &Device, crowd: &Crowd, version: u64) -> Result<(), waxseal_relay::ClientError> {
     by.client.leave_group(by.session(), &crowd.id, version)

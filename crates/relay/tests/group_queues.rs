@@ -6,7 +6,6 @@
 
 mod world;
 
-use rusqlite::Connection;
 use waxseal_interface::{ErrorCode, Event, QUEUE_EXPIRED_ID};
 use waxseal_relay::ClientError;
 use waxseal_reporting::recipient::Evidence;
@@ -16,24 +15,10 @@ use waxseal_reporting::{Audience, DeviceAddress};
 use waxseal_roster::group::{GroupOp, Role};
 use world::crowd::{Crowd, accepted_ms, adding, heard, opened, removing, texts};
 use world::family::Family;
-use world::{Device, NoChannel, SOON, World, code, now};
+use world::{Device, NoChannel, SOON, World, code, count, database, devices, now};
 
 /// The most that a queue holds, and the most of one sender.
 const QUEUE: i64 = 40_000;
-
-fn database(world: &World) -> Connection {
-    Connection::open(world.dir.path().join("data/relay.sqlite")).unwrap()
-}
-
-fn count(world: &World, sql: &str) -> i64 {
-    database(world)
-        .query_row(sql, [], |row| row.get(0))
-        .unwrap()
-}
-
-fn devices<const N: usize>(world: &World, names: [&str; N]) -> [Device; N] {
-    names.map(|name| world.device(name))
-}
 
 /// Counts this many messages more in the queue of an account's first device.
 fn fill(world: &World, name: &str, messages: i64) {

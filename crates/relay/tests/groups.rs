@@ -4,26 +4,10 @@
 
 mod world;
 
-use rusqlite::Connection;
 use waxseal_interface::ErrorCode;
 use waxseal_roster::group::{AuthoritySeed, GroupLog, GroupOp, Role, SignedEntry};
 use world::crowd::{Crowd, accepted_ms, adding, heard, removing, texts};
-use world::{Device, World, code, now};
-
-/// The relay's database.
-fn database(world: &World) -> Connection {
-    Connection::open(world.dir.path().join("data/relay.sqlite")).unwrap()
-}
-
-fn count(world: &World, sql: &str) -> i64 {
-    database(world)
-        .query_row(sql, [], |row| row.get(0))
-        .unwrap()
-}
-
-fn devices<const N: usize>(world: &World, names: [&str; N]) -> [Device; N] {
-    names.map(|name| world.device(name))
-}
+use world::{Device, World, code, count, database, devices, now};
 
 /// A log of the group, by what the relay tells a device.
 fn log_of(by: &Device, crowd: &Crowd) -> GroupLog {

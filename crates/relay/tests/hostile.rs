@@ -15,7 +15,7 @@ use waxseal_relay::{ClientError, Registrant};
 use waxseal_reporting::limits::MAX_POSTED_FANOUT_LEN;
 use waxseal_reporting::vault::ModerationKeyPair;
 use world::honest::while_others_talk;
-use world::{Device, SOON, World, code, request};
+use world::{Device, SOON, World, code, database, request};
 
 /// Usually long enough for the relay to begin with a request.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -229,11 +229,6 @@ fn hang_up_after(world: &World, path: &str, token: &str, content_type: &str, bod
     std::thread::sleep(PAUSE);
     db.execute_batch("ROLLBACK").unwrap();
     std::thread::sleep(PAUSE);
-}
-
-/// Opens the relay's database. The relay waits while this connection holds the write lock.
-fn database(world: &World) -> rusqlite::Connection {
-    rusqlite::Connection::open(world.dir.path().join("data/relay.sqlite")).unwrap()
 }
 
 /// Returns the `n`th field of a context, counted from 0. Each field is preceded by its length.

@@ -4,12 +4,11 @@
 
 mod world;
 
-use rusqlite::Connection;
 use waxseal_interface::ErrorCode;
 use waxseal_relay::DeviceSession;
 use waxseal_reporting::relay::{DeliveryKey, PostedFanout, Receipt};
 use waxseal_reporting::{Audience, DecodeError, Timestamp};
-use world::{World, code, now};
+use world::{World, code, database, now};
 
 const TEN_MINUTES_MS: u64 = 600_000;
 
@@ -195,10 +194,6 @@ fn a_message_is_delivered_under_the_key_that_the_device_has_when_it_fetches_it()
         panic!("the message waits")
     };
     assert_eq!(bob.open(&delivery).0, "waits");
-}
-
-fn database(world: &World) -> Connection {
-    Connection::open(world.dir.path().join("data/relay.sqlite")).unwrap()
 }
 
 fn accepted_at(world: &World, name: &str) -> Option<u64> {

@@ -4,13 +4,12 @@
 
 mod world;
 
-use rusqlite::Connection;
 use waxseal_interface::ErrorCode;
 use waxseal_relay::ClientError;
 use waxseal_reporting::recipient::Evidence;
 use waxseal_reporting::relay::{Claim, DeliveryKey, Envelope, PostedFanout, Receipt, StampKeys};
 use waxseal_reporting::{Audience, DeviceAddress, DeviceId, Timestamp};
-use world::{Device, NoChannel, World, code, now};
+use world::{Device, NoChannel, World, code, database, now};
 
 const TEN_MINUTES_MS: u64 = 600_000;
 
@@ -40,10 +39,6 @@ fn post(
     let envelope = sealed_again(sent);
     let posted = envelope.post_again(first, &by.delivery_key, &by.me, target, at);
     by.client.send_again(by.session(), &target.account, &posted)
-}
-
-fn database(world: &World) -> Connection {
-    Connection::open(world.dir.path().join("data/relay.sqlite")).unwrap()
 }
 
 fn accepted_at(world: &World, name: &str) -> Option<u64> {

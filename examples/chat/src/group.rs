@@ -137,7 +137,7 @@ fn list(chat: &Chat) -> Outcome<()> {
         let me = &chat.client().me().account;
         let mut members = group.members.iter();
         let is_admin = members.any(|member| member.account == *me && member.is_admin);
-        let inviters = group.inviters.iter().map(AccountId::as_str);
+        let inviters = group.inviters.iter().map(|one| printable(one.as_str()));
         let how = match group.standing {
             GroupStanding::Invited => {
                 let by = inviters.collect::<Vec<_>>().join(", ");
@@ -210,7 +210,7 @@ fn accept(chat: &mut Chat, group: &str) -> Outcome<()> {
     let from = from.ok_or_else(|| Failure::new("nobody invites you to this group"))?;
     let (courier, rng) = (&mut chat.courier, &mut system_rng());
     let id = courier.accept_invitation(&from, &group.id, now(), rng)?;
-    let by = from.as_str();
+    let by = printable(from.as_str());
     println!("accepted: a device of {by} adds you to {}", name(&group));
     send::sent(chat, &from.into(), &id)
 }
@@ -302,7 +302,7 @@ impl Chat {
         for info in info.iter() {
             let suspended = info.members.iter().filter(|member| member.is_suspended);
             for member in suspended {
-                let (who, group) = (member.account.as_str(), name(info));
+                let (who, group) = (printable(member.account.as_str()), name(info));
                 self.notice(format!(
                     "NOT SENT TO {who}: the identity of {who} changed since it came into {group}"
                 ));

@@ -177,12 +177,12 @@ impl Chat {
     /// waits for another session.
     fn send_again(&mut self, to: &Conversation, id: &FrankingTag) -> Outcome<()> {
         let (client, rng) = (self.courier.client_mut(), &mut system_rng());
-        let can_seal = match to.account() {
-            Some(peer) => client.has_session(peer)?,
+        let is_sealed = match to.account() {
+            Some(peer) if !client.has_session(peer)? => false,
+            Some(_) => client.send_again(to, id, now(), rng).map(|_| true)?,
             None => client.send_again(to, id, now(), rng).is_ok(),
         };
-        if can_seal {
-            client.send_again(to, id, now(), rng)?;
+        if is_sealed {
             return Ok(());
         }
         let message = client.message(to, id)?;

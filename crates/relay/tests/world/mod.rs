@@ -24,6 +24,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rusqlite::Connection;
 use tempfile::TempDir;
 use waxseal_interface::{ErrorCode, parse_report_id};
 use waxseal_relay::{
@@ -37,6 +38,22 @@ use waxseal_reporting::vault::UnsealedReport;
 use zeroize::Zeroizing;
 
 pub use device::{Device, Sent, bundle, fanout};
+
+/// Opens the relay's database. The relay waits while this connection holds the write lock.
+pub fn database(world: &World) -> Connection {
+    Connection::open(world.dir.path().join("data/relay.sqlite")).unwrap()
+}
+
+/// The number that a query of the relay's database returns.
+pub fn count(world: &World, sql: &str) -> i64 {
+    let count = database(world).query_row(sql, [], |row| row.get(0));
+    count.unwrap()
+}
+
+/// A device of each of these accounts.
+pub fn devices<const N: usize>(world: &World, names: [&str; N]) -> [Device; N] {
+    names.map(|name| world.device(name))
+}
 
 /// Maximum time that a test waits for something it expects.
 pub const SOON: Duration = Duration::from_secs(20);

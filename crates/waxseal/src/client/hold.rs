@@ -23,6 +23,10 @@ const ROWS_AT_ONCE: usize = 64;
 /// Held messages that one call lists.
 const MAX_LISTED: usize = 2_000;
 
+/// A held message: its ordinal, and its tag with whether the store may have been set back when it
+/// was written, if its record can be read.
+pub(super) type Held = (u64, Option<(FrankingTag, bool)>);
+
 impl<S: Store> Client<S> {
     /// Stores a message to a peer with which there is no session yet, and returns its identifier.
     /// Or a message to a group, if there is no session with any member's device, or if of some
@@ -173,16 +177,10 @@ impl<S: Store> Client<S> {
             Some((true, true)) => {}
         }
         loop {
-            let page = self.page(&table, None, ROWS_AT_ONCE, held_of)?;
-            let read = page.items.into_iter();
-            let read = read.map(|(record, id)| (record.ordinal, Some((id, record.is_unsure))));
-            // The row tells the ordinal, so a damaged record costs no message.
-            let damaged = page.damaged.iter().filter_map(DamagedRow::number);
-            let mut held: Vec<_> = read.chain(damaged.map(|ordinal| (ordinal, None))).collect();
+            let held = self.held_rows(&account.into())?;
             if held.is_empty() {
                 return self.end_held(account);
             }
-            held.sort_unstable_by_key(|(ordinal, _)| *ordinal);
             for (ordinal, record) in held {
                 if upkeep.is_full() {
                     upkeep.again_at(now.as_millis());
@@ -194,6 +192,18 @@ impl<S: Store> Client<S> {
                 }
             }
         }
+    }
+
+    /// A page of the messages that wait in a conversation, oldest first.
+    pub(super) fn held_rows(&self, to: &Conversation) -> Result<Vec<Held>, StateError<S::Error>> {
+        let page = self.page(&keys::all_held(to), None, ROWS_AT_ONCE, held_of)?;
+        let read = page.items.into_iter();
+        let read = read.map(|(record, id)| (record.ordinal, Some((id, record.is_unsure))));
+        // The row tells the ordinal, so a damaged record costs no message.
+        let damaged = page.damaged.iter().filter_map(DamagedRow::number);
+        let mut held: Vec<_> = read.chain(damaged.map(|ordinal| (ordinal, None))).collect();
+        held.sort_unstable_by_key(|(ordinal, _)| *ordinal);
+        Ok(held)
     }
 
     /// Seals one held message into the outbox. Returns whether to go on with the next one.
@@ -332,7 +342,7 @@ impl<S: Store> Client<S> {
 
 /// A held message with its tag. The record says its row, so that a value which was moved is
 /// noticed.
-pub(super) fn held_of(at: &Cursor, bytes: &[u8]) -> Option<(HeldRecord, FrankingTag)> {
+fn held_of(at: &Cursor, bytes: &[u8]) -> Option<(HeldRecord, FrankingTag)> {
     let record: HeldRecord = records::decode(bytes)?;
     (number_of(at) == Some(record.ordinal)).then_some(())?;
     let id = tag_of(&record.id)?;

@@ -7,7 +7,7 @@ use waxseal_interface::{AskBundles, Bundles as Answered, ErrorCode, Request as C
 use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, Timestamp};
 
 use super::next::Aim;
-use super::pause::later;
+use super::pause::{is_ahead, is_off, later};
 use super::{Courier, Event};
 use crate::client::{
     Bundles as Found, DeviceBundle, NotDelivered, Notice, RosterChange, WantedBundles,
@@ -31,6 +31,10 @@ const MAX_NOTICES: usize = 256;
 
 /// Maximum number of devices without prekeys that are remembered.
 const MAX_BARE: usize = 1_024;
+
+/// Of how many accounts and groups it is remembered that deliveries wait at the relay. It delivers
+/// those of others with the next connection.
+const MAX_UNKNOWN: usize = 1_024;
 
 /// What is to be fetched of others.
 #[derive(Default)]
@@ -92,7 +96,9 @@ impl Bundles {
     /// Notes that deliveries wait at the relay, of an unknown device of this account or of a newer
     /// state of this group.
     pub(super) fn note_unknown(&mut self, of: Conversation) {
-        self.unknown.insert(of);
+        if self.unknown.len() < MAX_UNKNOWN {
+            self.unknown.insert(of);
+        }
     }
 
     /// Forgets that an account was put off, and what was told of it.
@@ -158,23 +164,6 @@ impl Bundles {
         let rosters = self.rosters.iter().map(|one| at(&self.rosters_off, one));
         wanted.chain(rosters).min()
     }
-}
-
-/// Whether something is put off now. A time that is too far ahead was chosen while the clock was
-/// wrong.
-pub(super) fn is_off<K: Ord>(
-    off: &BTreeMap<K, Timestamp>,
-    key: &K,
-    now: Timestamp,
-    longest_ms: u64,
-) -> bool {
-    off.get(key)
-        .is_some_and(|until| is_ahead(*until, now, longest_ms))
-}
-
-fn is_ahead(until: Timestamp, now: Timestamp, longest_ms: u64) -> bool {
-    let left = until.as_millis().checked_sub(now.as_millis());
-    left.is_some_and(|left| left > 0 && left <= longest_ms)
 }
 
 /// The request for prekeys. If `is_extra`, a message goes without them if there are none.

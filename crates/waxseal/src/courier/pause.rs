@@ -1,5 +1,7 @@
 //! The pause after a failure: longer after each one, and never very long.
 
+use std::collections::BTreeMap;
+
 use rand_core::CryptoRng;
 use waxseal_reporting::Timestamp;
 
@@ -17,6 +19,23 @@ const LONGEST_ASKED_SECS: u64 = 3_600;
 /// A time this many milliseconds later.
 pub(super) fn later(now: Timestamp, by_ms: u64) -> Timestamp {
     Timestamp::from_millis(now.as_millis().saturating_add(by_ms))
+}
+
+/// Whether something is put off now. A time that is too far ahead was chosen while the clock was
+/// wrong.
+pub(super) fn is_off<K: Ord>(
+    off: &BTreeMap<K, Timestamp>,
+    key: &K,
+    now: Timestamp,
+    longest_ms: u64,
+) -> bool {
+    off.get(key)
+        .is_some_and(|until| is_ahead(*until, now, longest_ms))
+}
+
+pub(super) fn is_ahead(until: Timestamp, now: Timestamp, longest_ms: u64) -> bool {
+    let left = until.as_millis().checked_sub(now.as_millis());
+    left.is_some_and(|left| left > 0 && left <= longest_ms)
 }
 
 /// How long to wait before the next request, and of what the application was told.

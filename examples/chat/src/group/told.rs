@@ -14,10 +14,9 @@ impl Chat {
         let is_in = update.standing == GroupStanding::Member;
         if is_in && update.added.contains(me) {
             let others = update.added.iter().filter(|one| *one != me);
-            let others: Vec<_> = others.map(AccountId::as_str).collect();
-            let with = match others.as_slice() {
-                [] => String::new(),
-                others => format!(", with {}", others.join(", ")),
+            let with = match names(others) {
+                others if others.is_empty() => others,
+                others => format!(", with {others}"),
             };
             self.notice(format!("you are in {name} now{with}"));
             return;
@@ -40,24 +39,27 @@ impl Chat {
     }
 }
 
+/// The names of accounts.
+fn names<'a>(accounts: impl Iterator<Item = &'a AccountId>) -> String {
+    let names: Vec<_> = accounts.map(|one| printable(one.as_str())).collect();
+    names.join(", ")
+}
+
 /// What one admin changed, in words.
 fn changes(step: &GroupStep) -> Vec<String> {
-    let by = step.by.as_ref().map_or("an admin", AccountId::as_str);
-    let names = |accounts: &[AccountId]| {
-        let names: Vec<_> = accounts.iter().map(AccountId::as_str).collect();
-        names.join(", ")
-    };
+    let by = step.by.as_ref();
+    let by = by.map_or("an admin".to_owned(), |by| printable(by.as_str()));
     let mut lines = Vec::new();
     if !step.added.is_empty() {
-        lines.push(format!("{by} added {}", names(&step.added)));
+        lines.push(format!("{by} added {}", names(step.added.iter())));
     }
     if !step.removed.is_empty() {
-        lines.push(format!("{by} removed {}", names(&step.removed)));
+        lines.push(format!("{by} removed {}", names(step.removed.iter())));
     }
     if !step.roles.is_empty() {
         lines.push(format!(
             "{by} changed who is an admin: {}",
-            names(&step.roles)
+            names(step.roles.iter())
         ));
     }
     if step.policy {

@@ -165,7 +165,8 @@ impl Crowd {
             }
         }
         let (crowd, killer_done) = (&*self, &AtomicBool::new(false));
-        // Whoever has all goes on: others may ask it for a message that they could not open.
+        // A device that has everything goes on receiving: others may ask it for a message that they
+        // could not open.
         let complete = &Mutex::new(BTreeSet::new());
         let plan = &crowd.sent[before..];
         thread::scope(|scope| {

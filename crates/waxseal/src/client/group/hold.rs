@@ -6,10 +6,9 @@ use waxseal_reporting::sender::SentMessage;
 use waxseal_reporting::{ConversationId, FrankingTag, Timestamp};
 use waxseal_roster::group::GroupId;
 
-use crate::client::hold::held_of;
+use crate::client::hold::Held;
 use crate::client::outbox::waiting_sent;
-use crate::client::page::DamagedRow;
-use crate::client::send::Draft;
+use crate::client::send::{Draft, Outgoing};
 use crate::client::upkeep::Upkeep;
 use crate::client::{Client, keys};
 use crate::conversation::Conversation;
@@ -18,12 +17,6 @@ use crate::records::{
     HeldRecord, IndexRecord, MessageRecord, MessageState, NUMBERS, take_secret_bytes,
 };
 use crate::store::{Store, Transaction};
-
-/// Held messages that are read at once.
-const ROWS_AT_ONCE: usize = 64;
-
-/// A held message: where it is, and its record if that can be read.
-type Held = (u64, Option<(FrankingTag, bool)>);
 
 impl<S: Store> Client<S> {
     /// Stores a message to a group that cannot be sealed yet.
@@ -74,7 +67,7 @@ impl<S: Store> Client<S> {
     ) -> Result<(), StateError<S::Error>> {
         // What the user deleted is not sent.
         self.finish_deletion(&id.into())?;
-        for (ordinal, record) in self.held_in_group(id)? {
+        for (ordinal, record) in self.look(|client| client.held_rows(&id.into()))? {
             if upkeep.is_full() {
                 upkeep.again_at(now.as_millis());
                 return Ok(());
@@ -115,19 +108,6 @@ impl<S: Store> Client<S> {
         }
     }
 
-    /// Up to 64 messages that wait for a group, oldest first.
-    fn held_in_group(&self, id: &GroupId) -> Result<Vec<Held>, StateError<S::Error>> {
-        let table = keys::all_held(&id.into());
-        let page = self.look(|client| client.page(&table, None, ROWS_AT_ONCE, held_of))?;
-        let read = page.items.into_iter();
-        let read = read.map(|(record, id)| (record.ordinal, Some((id, record.is_unsure))));
-        // The row tells the ordinal, so a damaged record costs no message.
-        let damaged = page.damaged.iter().filter_map(DamagedRow::number);
-        let mut held: Vec<_> = read.chain(damaged.map(|ordinal| (ordinal, None))).collect();
-        held.sort_unstable_by_key(|(ordinal, _)| *ordinal);
-        Ok(held)
-    }
-
     /// Seals one held message into the outbox. `None` if it is gone.
     fn seal_one_held_in_group(
         &mut self,
@@ -135,7 +115,7 @@ impl<S: Store> Client<S> {
         (ordinal, record): Held,
         now: Timestamp,
         rng: &mut impl CryptoRng,
-    ) -> Result<Option<crate::client::Outgoing>, SendError<S::Error>> {
+    ) -> Result<Option<Outgoing>, SendError<S::Error>> {
         let sent = self.run(|client| {
             let sent = client.held_message(id, (ordinal, record))?;
             match (sent, record) {

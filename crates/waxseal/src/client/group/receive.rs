@@ -162,27 +162,25 @@ impl<S: Store> Client<S> {
             },
             _ => arrival.accepted_ms,
         };
-        let checked = self.check_in_group(&group, arrival, &opened, accepted_ms);
-        let sealed = checked.unwrap_or(Sealed {
-            version: 0,
-            accepted_ms,
-        });
-        if let Err(not_taken) = checked {
-            let (note, error) = match not_taken {
-                NotTaken::Newer => (Spoiled::News(*id), ReceiveError::GroupNews { group: *id }),
-                NotTaken::Differs => (
-                    Spoiled::Split(*id, from.clone()),
-                    ReceiveError::GroupDiffers,
-                ),
-                NotTaken::NotMember => (Spoiled::Nothing, ReceiveError::NotMember),
-                NotTaken::NotForUs => (Spoiled::Nothing, ReceiveError::NotInGroup),
-            };
-            batch.spoiled = Some(note);
-            return match is_known {
-                true => Ok(arrival.duplicate()),
-                false => Err(error),
-            };
-        }
+        let sealed = match self.check_in_group(&group, arrival, &opened, accepted_ms) {
+            Ok(sealed) => sealed,
+            Err(not_taken) => {
+                let (note, error) = match not_taken {
+                    NotTaken::Newer => (Spoiled::News(*id), ReceiveError::GroupNews { group: *id }),
+                    NotTaken::Differs => (
+                        Spoiled::Split(*id, from.clone()),
+                        ReceiveError::GroupDiffers,
+                    ),
+                    NotTaken::NotMember => (Spoiled::Nothing, ReceiveError::NotMember),
+                    NotTaken::NotForUs => (Spoiled::Nothing, ReceiveError::NotInGroup),
+                };
+                batch.spoiled = Some(note);
+                return match is_known {
+                    true => Ok(arrival.duplicate()),
+                    false => Err(error),
+                };
+            }
+        };
         let is_removed = self.note_sender(batch, arrival, &outside, (identity, removed_ms))?;
         if is_known {
             return Ok(arrival.duplicate());

@@ -10,10 +10,9 @@ use waxseal_roster::group::GroupId;
 use super::news::news_of;
 use super::{OFF_MS, id_of};
 use crate::client::AcceptedEntry;
-use crate::courier::bundles::is_off;
 use crate::courier::event::GroupFailure;
 use crate::courier::next::Aim;
-use crate::courier::pause::later;
+use crate::courier::pause::{is_off, later};
 use crate::courier::{Courier, Event};
 use crate::error::{GroupNewsError, StateError};
 use crate::store::{Cursor, Store};
@@ -115,7 +114,7 @@ impl<S: Store> Courier<S> {
         Ok(None)
     }
 
-    /// Takes the relay's word that it accepted an entry. Returns whether that is the relay's.
+    /// Takes the receipt of an entry. Returns whether the relay made it.
     pub(in crate::courier) fn take_entry_receipt(
         &mut self,
         entry: Vec<u8>,

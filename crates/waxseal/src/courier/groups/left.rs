@@ -10,9 +10,8 @@ use super::{OFF_MS, id_of, news};
 use crate::client::GroupStanding;
 use crate::conversation::Conversation;
 use crate::courier::Courier;
-use crate::courier::bundles::is_off;
 use crate::courier::next::Aim;
-use crate::courier::pause::later;
+use crate::courier::pause::{is_off, later};
 use crate::error::StateError;
 use crate::store::Store;
 
@@ -71,7 +70,10 @@ impl<S: Store> Courier<S> {
         };
         let version = match left.versions.get(&group) {
             Some(version) => *version,
-            None => self.client.group_version(&group).unwrap_or_default(),
+            None => match self.client.group_version(&group) {
+                Err(StateError::Damaged(_)) => 0,
+                version => version?,
+            },
         };
         if version == 0 {
             return Ok(Some(news::ask(&group, 0, true)));

@@ -5,9 +5,8 @@ use waxseal_reporting::{AccountId, Timestamp};
 use waxseal_roster::group::GroupId;
 
 use super::{OFF_MS, id_of};
-use crate::courier::bundles::is_off;
 use crate::courier::next::Aim;
-use crate::courier::pause::later;
+use crate::courier::pause::{is_off, later};
 use crate::courier::{Courier, Event};
 use crate::error::{GroupNewsError, StateError};
 use crate::store::Store;

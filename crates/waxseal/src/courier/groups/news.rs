@@ -6,9 +6,9 @@ use waxseal_roster::group::{GroupId, SignedEntry};
 
 use super::{OFF_MS, id_of};
 use crate::client::{AcceptedEntry, GroupNews, GroupStanding, GroupUpdate, WholeGroup};
-use crate::courier::bundles::is_off;
 use crate::courier::event::GroupFailure;
 use crate::courier::next::Aim;
+use crate::courier::pause::is_off;
 use crate::courier::{Courier, Event};
 use crate::error::{GroupNewsError, StateError};
 use crate::store::Store;

@@ -158,7 +158,7 @@ fn row_32_the_text_of_another_under_a_later_number_of_its_chain_does_not_open() 
     let chain = stolen.newest();
     assert_eq!(chain.n, 2);
     let mut owned = chain.go_on(&talk.group, &identity(&talk, &alice), 2);
-    // The tag is a new one, so that it is no duplicate. Whoever makes it knows the text.
+    // It has a tag of its own, or it would count as a duplicate.
     let again = Committed::new(&mut talk, &alice, "two");
     let body = again.seal(&mut owned, claims(&talk));
     let (slot, now) = (of_bob[1].slot.clone(), talk.net.world.now);

@@ -129,7 +129,7 @@ fn who_is_removed_between_renewals_has_the_chain_for_nothing() {
     let carol = first("carol");
     let thief = talk.copy(&carol);
     remove(&mut talk, "carol");
-    // Whoever knows of it renews with the next message. The relay has the others know.
+    // Alice knows of it. Bob learns of it when the relay answers his next message. Both renew.
     for name in ["alice", "bob"] {
         talk.say(&first(name), "three");
         let queued = match name {

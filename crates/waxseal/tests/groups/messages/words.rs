@@ -226,7 +226,7 @@ fn row_38_item_04_late_messages_are_compared_with_the_accepted_time_of_the_remov
     stamped(&sealed[1], removed_at).unwrap();
 }
 
-/// Row 29: after its removal, a member's chain is of no use for it, whoever helps.
+/// Row 29: what a member seals after its removal opens nowhere, even if the relay stamps it.
 #[test]
 fn row_29_a_removed_member_is_not_heard_and_its_chains_are_destroyed() {
     let mut talk = Talk::of(&NAMES);
