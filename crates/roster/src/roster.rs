@@ -1,6 +1,7 @@
 //! Verified rosters: the devices of an account.
 
 use core::fmt;
+use core::ops::RangeInclusive;
 
 use sha2::{Digest, Sha256};
 
@@ -142,6 +143,18 @@ impl Roster {
         let is_off = old || self.is_ahead(now_ms);
         let devices = self.devices().iter();
         devices.filter(move |device| !is_off || self.is_manager(&device.identity))
+    }
+
+    /// The times at which the same devices [count](Self::counting) as now.
+    #[must_use]
+    pub fn counting_during(&self, now_ms: u64) -> RangeInclusive<u64> {
+        let first = self.at_ms().saturating_sub(MAX_ROSTER_AHEAD_MS);
+        let last = self.at_ms().saturating_add(MAX_ROSTER_AGE_MS);
+        match now_ms {
+            _ if now_ms < first => 0..=first.saturating_sub(1),
+            _ if now_ms > last => last.saturating_add(1)..=u64::MAX,
+            _ => first..=last,
+        }
     }
 
     /// Whether a manager should sign the roster again, with a new time.

@@ -77,6 +77,7 @@ use self::delivery_key::DeliveryKeys;
 pub use self::devices::{Bundles, DeviceBundle, Mismatch, Started, WantedBundles};
 pub use self::due::Due;
 pub use self::edit_roster::{Rebased, Welcome};
+use self::group::Groups;
 pub use self::group::{
     AcceptedEntry, GroupInfo, GroupMember, GroupMismatch, GroupNews, GroupStanding, GroupStep,
     GroupUpdate, OutgoingEntry, Recreated, WholeGroup,
@@ -106,10 +107,11 @@ use crate::store::{Store, Transaction};
 /// One device of one account, with its conversations.
 ///
 /// A client is a view of its [`Store`]. It keeps the identity and the delivery keys in memory, and
-/// caches the prekeys and the sessions of recently used peers, identical to what the store holds.
-/// Everything else is read from the store by the call that needs it. Each call that changes
-/// something commits one transaction before it returns; one that deletes a conversation commits
-/// several. A call that fails has changed nothing, unless its error says otherwise.
+/// caches the prekeys, the sessions of recently used peers, and the groups in use with the devices
+/// of their members, identical to what the store holds. Everything else is read from the store by
+/// the call that needs it. Each call that changes something commits one transaction before it
+/// returns; one that deletes a conversation commits several. A call that fails has changed nothing,
+/// unless its error says otherwise.
 ///
 /// # Calls and their order
 ///
@@ -228,6 +230,7 @@ pub struct Client<S> {
     /// they are dropped, so memory never runs ahead of the store.
     prekeys: Option<PreKeys>,
     peers: Peers,
+    groups: Groups,
     /// Whether it is known that no message of an earlier version waits in the outbox.
     is_outbox_current: bool,
     /// Whether the store had an earlier layout, so that a record may be at its earlier key.
@@ -340,6 +343,7 @@ impl<S: Store> Client<S> {
             delivery_keys,
             prekeys: None,
             peers: Peers::default(),
+            groups: Groups::default(),
             is_outbox_current: false,
             has_earlier: false,
             is_behind: AtomicBool::new(false),
@@ -367,16 +371,6 @@ impl<S: Store> Client<S> {
     /// [`IdentityKeyPair::prove_account`].
     pub fn prove_account(&self, context: &[u8]) -> [u8; ACCOUNT_PROOF_LEN] {
         self.identity.prove_account(context)
-    }
-
-    /// Returns the space of deleted messages to the system, and erases them from the disk as far as
-    /// the store can: see [`Store::compact`]. Takes time in proportion to the whole store. What it
-    /// does not erase is said at [`Client::forget_contact`].
-    ///
-    /// # Errors
-    /// [`StateError::Store`]. Nothing is lost.
-    pub fn compact(&mut self) -> Result<(), StateError<S::Error>> {
-        self.store.compact().map_err(StateError::Store)
     }
 
     /// The store, for reading. Only the client's own calls write to it.

@@ -1,6 +1,6 @@
 //! The sending side of a chain.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use rand_core::CryptoRng;
 
@@ -137,6 +137,12 @@ impl OwnChain {
         self.recipients.get(&device.to_bytes()).copied()
     }
 
+    /// How many devices have the chain.
+    #[must_use]
+    pub fn recipients(&self) -> usize {
+        self.recipients.len()
+    }
+
     /// Whether the next message is due on the next chain, by the number of messages or by age.
     ///
     /// Chains are renewed every `targets / 16` messages, but at least every 100, and after 7 days.
@@ -213,11 +219,17 @@ impl OwnChain {
         };
         self.n = next_n;
         let input = MacInput::new(&body, associated_data);
+        let have = targets.iter().filter(|target| target.has_chain);
+        let macs = input.slots(&self.root, have.map(|target| &target.device));
+        let mut macs = macs.into_iter();
         let slots = targets.iter().map(|target| {
-            if self.recipients.contains_key(target) {
-                ChainSlot::Mac(input.slot(&self.root.key_for(target)))
-            } else {
-                ChainSlot::Key(self.give(&pending, target))
+            let mac = match target.has_chain {
+                true => macs.next(),
+                false => None,
+            };
+            match mac {
+                Some(mac) => ChainSlot::Mac(mac),
+                None => ChainSlot::Key(self.give(&pending, &target.device)),
             }
         });
         let slots = slots.collect();
@@ -278,29 +290,45 @@ impl OwnChain {
     fn check_targets<'a>(
         &self,
         targets: impl IntoIterator<Item = &'a IdentityKey>,
-    ) -> Result<Vec<[u8; IDENTITY_KEY_LEN]>, ChainSealError> {
+    ) -> Result<Vec<Target>, ChainSealError> {
         let mut list = Vec::new();
-        let mut known = BTreeSet::new();
         for target in targets {
-            let target = target.to_bytes();
+            let device = target.to_bytes();
             // CHK-370: each target is another device, is named once, and there are not too many.
             if list.len() >= MAX_CHAIN_TARGETS {
                 return Err(ChainSealError::TooManyTargets {
                     max: MAX_CHAIN_TARGETS,
                 });
             }
-            if target == self.name.owner {
+            if device == self.name.owner {
                 return Err(ChainSealError::OwnIdentity);
             }
-            if !known.insert(target) {
-                return Err(ChainSealError::RepeatedTarget);
+            list.push(Target {
+                device,
+                has_chain: false,
+            });
+        }
+        // In the order of the recipients, one pass over both finds what a search for each would.
+        let mut sorted: Vec<_> = list.iter_mut().collect();
+        sorted.sort_unstable_by(|one, next| one.device.cmp(&next.device));
+        let mut pairs = sorted.iter().zip(sorted.iter().skip(1));
+        if pairs.any(|(one, next)| one.device == next.device) {
+            return Err(ChainSealError::RepeatedTarget);
+        }
+        let mut ascending = sorted.into_iter();
+        for device in self.recipients.keys() {
+            // CHK-371: every device that has the chain is still a target.
+            match ascending.find(|target| target.device >= *device) {
+                Some(target) if target.device == *device => target.has_chain = true,
+                _ => return Err(ChainSealError::RecipientLeft),
             }
-            list.push(target);
         }
-        // CHK-371: every device that has the chain is still a target.
-        match self.recipients.keys().all(|device| known.contains(device)) {
-            true => Ok(list),
-            false => Err(ChainSealError::RecipientLeft),
-        }
+        Ok(list)
     }
+}
+
+/// A device that a message is for.
+struct Target {
+    device: [u8; IDENTITY_KEY_LEN],
+    has_chain: bool,
 }

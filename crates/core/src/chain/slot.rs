@@ -157,13 +157,16 @@ impl AuthRoot {
     pub(super) fn key_for(&self, recipient: &[u8; IDENTITY_KEY_LEN]) -> AuthKey {
         // K_i = HMAC(R, label || recipient's identity)
         let mut key = Secret::from_bytes(&[0; 32]);
-        with_wiped_stack(|| {
-            let mut mac = keyed(self.as_bytes());
-            mac.update(labels::CHAIN_AUTH_KEY);
-            mac.update(recipient);
-            mac.finalize_into(key.as_mut_bytes().into());
-        });
+        with_wiped_stack(|| Self::put_key(recipient, &mut key, &keyed(self.as_bytes())));
         AuthKey(key)
+    }
+
+    /// Derives the key for one recipient, with the HMAC that has taken in the root.
+    fn put_key(recipient: &[u8; IDENTITY_KEY_LEN], key: &mut Secret<32>, root: &Hmac<Sha256>) {
+        let mut mac = root.clone();
+        mac.update(labels::CHAIN_AUTH_KEY);
+        mac.update(recipient);
+        mac.finalize_into(key.as_mut_bytes().into());
     }
 }
 
@@ -181,8 +184,8 @@ impl MacInput {
         }
     }
 
-    fn mac(&self, key: &AuthKey) -> Hmac<Sha256> {
-        let mut mac = keyed(key.as_bytes());
+    fn mac(&self, key: &[u8; 32]) -> Hmac<Sha256> {
+        let mut mac = keyed(key);
         mac.update(labels::CHAIN_MAC);
         mac.update(&self.body);
         mac.update(&self.caller_ad);
@@ -190,15 +193,32 @@ impl MacInput {
     }
 
     /// Makes the MAC slot for the recipient with this key.
-    pub(super) fn slot(&self, key: &AuthKey) -> [u8; CHAIN_MAC_LEN] {
-        let mac = with_wiped_stack(|| self.mac(key).finalize().into_bytes());
+    pub(super) fn slot(&self, key: &[u8; 32]) -> [u8; CHAIN_MAC_LEN] {
+        let mac = self.mac(key).finalize().into_bytes();
         let mut slot = [0; CHAIN_MAC_LEN];
         slot.iter_mut().zip(mac).for_each(|(to, from)| *to = from);
         slot
     }
 
+    /// Makes the MAC slots for these recipients, in their order.
+    pub(super) fn slots<'a>(
+        &self,
+        root: &AuthRoot,
+        recipients: impl Iterator<Item = &'a [u8; IDENTITY_KEY_LEN]>,
+    ) -> Vec<[u8; CHAIN_MAC_LEN]> {
+        let mut key = Secret::from_bytes(&[0; 32]);
+        with_wiped_stack(|| {
+            let root = keyed(root.as_bytes());
+            let slots = recipients.map(|recipient| {
+                AuthRoot::put_key(recipient, &mut key, &root);
+                self.slot(key.as_bytes())
+            });
+            slots.collect()
+        })
+    }
+
     /// Whether the sender made this slot, compared in constant time.
     pub(super) fn verify(&self, key: &AuthKey, slot: &[u8; CHAIN_MAC_LEN]) -> bool {
-        with_wiped_stack(|| self.mac(key).verify_truncated_left(slot)).is_ok()
+        with_wiped_stack(|| self.mac(key.as_bytes()).verify_truncated_left(slot)).is_ok()
     }
 }

@@ -178,7 +178,7 @@ fn a_new_recipient_opens_nothing_from_before() {
 
 /// The MAC slot that the holder of a key makes for a body.
 fn slot_of(key: &AuthKey, body: &[u8]) -> [u8; CHAIN_MAC_LEN] {
-    super::slot::MacInput::new(body, b"ad").slot(key)
+    super::slot::MacInput::new(body, b"ad").slot(key.as_bytes())
 }
 
 #[test]

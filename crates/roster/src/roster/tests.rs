@@ -33,6 +33,32 @@ fn chk280_a_roster_dated_more_than_a_week_ahead_counts_for_its_managers_alone() 
 }
 
 #[test]
+fn the_same_devices_count_during_the_whole_time_and_others_before_and_after() {
+    let roster = Bob::new().three();
+    let ids = |now| roster.counting(now).map(|one| one.id).collect::<Vec<_>>();
+    let first = roster.at_ms() - MAX_ROSTER_AHEAD_MS;
+    let last = roster.at_ms() + MAX_ROSTER_AGE_MS;
+    let times = [
+        0,
+        first - 1,
+        first,
+        roster.at_ms(),
+        last,
+        last + 1,
+        u64::MAX,
+    ];
+    for now in times {
+        let during = roster.counting_during(now);
+        assert!(during.contains(&now));
+        for other in times {
+            let is_same = ids(other) == ids(now);
+            assert!(is_same || !during.contains(&other), "{now} {other}");
+        }
+    }
+    assert_eq!(roster.counting_during(roster.at_ms()), first..=last);
+}
+
+#[test]
 fn a_roster_is_signed_again_from_30_days_on() {
     let roster = Bob::new().three();
     let bound = roster.at_ms() + RENEW_AFTER_MS;

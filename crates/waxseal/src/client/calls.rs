@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::Client;
+use super::group::Groups;
 use super::peers::Peers;
 use crate::error::{OfStore, StateError};
 use crate::store::Store;
@@ -58,6 +59,7 @@ impl<S: Store> Client<S> {
     fn catch_up(&mut self) -> Result<(), StateError<S::Error>> {
         if *self.is_behind.get_mut() {
             self.peers = Peers::default();
+            self.groups = Groups::default();
             self.prekeys = None;
             self.read_delivery_keys()?;
             *self.is_behind.get_mut() = false;

@@ -19,6 +19,16 @@ use crate::store::{Store, Transaction};
 use crate::sync::subjects;
 
 impl<S: Store> Client<S> {
+    /// Returns the space of deleted messages to the system, and erases them from the disk as far as
+    /// the store can: see [`Store::compact`]. Takes time in proportion to the whole store. What it
+    /// does not erase is said at [`Client::forget_contact`].
+    ///
+    /// # Errors
+    /// [`StateError::Store`]. Nothing is lost.
+    pub fn compact(&mut self) -> Result<(), StateError<S::Error>> {
+        self.store.compact().map_err(StateError::Store)
+    }
+
     /// Deletes a message with its evidence: it can no longer be read or reported from this device.
     ///
     /// If the relay delivers the message again, the client recognises it and does not show it. If

@@ -4,16 +4,18 @@
 //! it, `signing` signs the changes (`ops`), and `entries` posts them. `news` takes what others
 //! changed (`accepted`), and `taking` stores it. `invite` brings accounts in, `welcome` and
 //! `authority` hear who is in and which key counts, `telling` tells it, `needs` sees what is
-//! lacking. `rosters` has the members' devices, `members` who was in when. `leave` leaves, and
-//! `profile` has the title. `send`, `seal`, `targets`, `slots`, `chains`, `waiting`, `retarget` and
-//! `again` are about what this device sends, `hold` about what it cannot send yet; `receive`,
-//! `open`, `late` and `kept` are about what it receives.
+//! lacking. `rosters` takes the members' rosters, `crowd` has their devices, `members` who was in
+//! when. `ready` keeps the groups in use. `leave` leaves, and `profile` has the title. `send`,
+//! `seal`, `targets`, `slots`, `chains`, `waiting`, `retarget` and `again` are about what this
+//! device sends, `hold` about what it cannot send yet; `receive`, `open`, `late` and `kept` are
+//! about what it receives.
 
 mod accepted;
 mod again;
 mod authority;
 mod chains;
 mod create;
+mod crowd;
 mod edit;
 mod entries;
 mod hold;
@@ -27,6 +29,7 @@ mod news;
 mod open;
 mod ops;
 mod profile;
+mod ready;
 mod receive;
 mod retarget;
 mod rosters;
@@ -41,6 +44,8 @@ mod update;
 mod waiting;
 mod welcome;
 
+use std::sync::Arc;
+
 use waxseal_reporting::AccountId;
 use waxseal_roster::group::{GroupId, GroupLog, GroupPolicy, Role};
 
@@ -49,6 +54,7 @@ pub(super) use self::chains::put_peer_chains;
 pub use self::edit::Recreated;
 pub use self::entries::OutgoingEntry;
 pub use self::news::{GroupNews, WholeGroup};
+pub(super) use self::ready::Groups;
 pub use self::retarget::GroupMismatch;
 pub(super) use self::telling::control_of_group;
 pub use self::update::{GroupStep, GroupUpdate};
@@ -177,7 +183,7 @@ pub(in crate::client) struct Group {
     pub(in crate::client) id: GroupId,
     pub(in crate::client) record: GroupRecord,
     /// `None` before the first state.
-    pub(in crate::client) log: Option<GroupLog>,
+    pub(in crate::client) log: Option<Arc<GroupLog>>,
 }
 
 impl Group {
@@ -195,10 +201,10 @@ impl Group {
         }
     }
 
-    fn of(record: GroupRecord) -> Option<Self> {
-        let log = match record.log.as_slice() {
+    fn of(mut record: GroupRecord) -> Option<Self> {
+        let log = match std::mem::take(&mut record.log).as_slice() {
             [] => None,
-            log => Some(GroupLog::decode(log).ok()?),
+            log => Some(Arc::new(GroupLog::decode(log).ok()?)),
         };
         let id = GroupId::from_bytes(record.group.as_slice().try_into().ok()?);
         GroupStanding::of_number(record.standing)?;
@@ -217,19 +223,24 @@ impl Group {
     }
 
     /// Writes the group.
-    pub(in crate::client) fn put(&mut self, transaction: &mut Transaction) {
-        self.record.log = self.log.as_ref().map(GroupLog::encode).unwrap_or_default();
-        transaction.put_record(keys::group(&self.id), &self.record);
+    pub(in crate::client) fn put(&self, transaction: &mut Transaction) {
+        let mut record = self.record.clone();
+        record.log = self
+            .log
+            .as_ref()
+            .map(|log| log.encode())
+            .unwrap_or_default();
+        transaction.put_record(keys::group(&self.id), &record);
     }
 
     /// The group's log, if messages may be sent to it and opened in it.
     pub(in crate::client) fn sendable(&self) -> Option<&GroupLog> {
         let is_member = self.standing() == GroupStanding::Member;
-        self.log.as_ref().filter(|_| is_member)
+        self.log.as_deref().filter(|_| is_member)
     }
 
     fn info(&self) -> GroupInfo {
-        let state = self.log.as_ref().map(GroupLog::state);
+        let state = self.log.as_ref().map(|log| log.state());
         let members = state.into_iter().flat_map(|state| state.members());
         let members = members.filter_map(|member| {
             let account = AccountId::new(member.account()).ok()?;
@@ -278,7 +289,7 @@ impl<S: Store> Client<S> {
                 return Ok(None);
             };
             let mut info = group.info();
-            let state = group.log.as_ref().map(GroupLog::state);
+            let state = group.log.as_ref().map(|log| log.state());
             for member in &mut info.members {
                 let named = state.and_then(|state| state.member(member.account.as_str()));
                 let named = named.map(|named| named.account_key().to_bytes());
@@ -298,13 +309,19 @@ impl<S: Store> Client<S> {
         &self,
         group: &GroupId,
     ) -> Result<Option<Group>, StateError<S::Error>> {
-        let record: Option<GroupRecord> = self.get_record(&keys::group(group))?;
-        let damaged = || StateError::Damaged(Damage::Group(*group));
-        let found = record.map(|record| Group::of(record).ok_or_else(damaged));
-        match found.transpose()? {
-            Some(found) if found.id != *group => Err(damaged()),
-            found => Ok(found),
+        if let Some(ready) = self.ready_groups().and_then(|ready| ready.group(group)) {
+            return Ok(Some(ready));
         }
+        let record: Option<GroupRecord> = self.get_record(&keys::group(group))?;
+        let Some(record) = record else {
+            return Ok(None);
+        };
+        let found = Group::of(record).filter(|found| found.id == *group);
+        let found = found.ok_or(StateError::Damaged(Damage::Group(*group)))?;
+        if let Some(ready) = self.ready_groups() {
+            ready.keep(&found);
+        }
+        Ok(Some(found))
     }
 
     /// The account key of this account.

@@ -88,6 +88,7 @@ impl<S: Store> Client<S> {
     }
 
     pub(super) fn commit(&mut self, transaction: Transaction) -> Result<(), StateError<S::Error>> {
+        self.groups.forget_changed(&transaction);
         self.store.commit(transaction).map_err(StateError::Store)
     }
 }

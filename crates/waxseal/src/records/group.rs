@@ -14,7 +14,7 @@ pub(crate) struct GroupRecord {
     /// How this account stands to the group: a number of `Standing`.
     #[prost(uint32, tag = "2")]
     pub(crate) standing: u32,
-    /// An encoded `GroupLog`. Empty before the first state.
+    /// An encoded `GroupLog`. Empty before the first state, and while the client has it decoded.
     #[prost(bytes = "vec", tag = "3")]
     pub(crate) log: Vec<u8>,
     /// Title, as the newest profile or the invitation says.

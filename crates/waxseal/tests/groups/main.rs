@@ -20,5 +20,6 @@ mod invitations;
 mod journey;
 mod leaving;
 mod messages;
+mod processes;
 mod support;
 mod talk;

@@ -4,6 +4,8 @@ use waxseal_core::{IdentityKey, OwnChain, PeerChains, PendingKeys};
 use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, FrankingTag, Timestamp};
 use waxseal_roster::group::GroupId;
 
+use super::targets::Recipients;
+use crate::channel::ChainTarget;
 use crate::client::times::since;
 use crate::client::{Client, keys};
 use crate::error::StateError;
@@ -29,6 +31,9 @@ pub(in crate::client) struct Sending {
     pub(in crate::client) record: OwnChainRecord,
     /// `None` before the first message, and after the chain was deleted.
     pub(in crate::client) chain: Option<OwnChain>,
+    /// Which of these recipients have the chain, by the digest that names them all. `None` if it is
+    /// not known.
+    pub(super) given: Option<([u8; 32], Vec<bool>)>,
 }
 
 impl Sending {
@@ -56,6 +61,7 @@ impl Sending {
         let number = u32::try_from(next.max(least)).ok()?;
         let chain = OwnChain::start(owner, &id.to_bytes(), number, now.as_millis(), rng);
         self.chain = Some(chain);
+        self.given = None;
         let record = &mut self.record;
         record.number = number;
         record.started_ms = now.as_millis();
@@ -63,6 +69,24 @@ impl Sending {
         (record.is_left, record.renews) = (false, false);
         self.forget_pending();
         Some(())
+    }
+
+    /// Which recipients have the chain, in their order.
+    pub(super) fn have_chain(&self, recipients: &Recipients) -> Vec<bool> {
+        let known = self.given.as_ref();
+        if let Some((_, given)) = known.filter(|(digest, _)| *digest == recipients.digest) {
+            return given.clone();
+        }
+        let chain = self.chain.as_ref();
+        let have = |device: &IdentityKey| chain.is_some_and(|one| one.given_at(device).is_some());
+        let devices = recipients.devices.iter();
+        devices.map(|device| have(&device.identity)).collect()
+    }
+
+    /// Notes which recipients have the chain, after a message was sealed on it.
+    pub(super) fn note_given(&mut self, recipients: &Recipients, targets: &[ChainTarget]) {
+        let given = targets.iter().map(|target| target.identity.is_some());
+        self.given = Some((recipients.digest, given.collect()));
     }
 
     /// Keeps what makes further key slots for the newest message.
@@ -135,6 +159,16 @@ impl<S: Store> Client<S> {
         let mut record = record.unwrap_or_default();
         let numbering = self.numbering(&id.into())?.unwrap_or_default();
         record.number = record.number.max(numbering.last_chain);
+        let ready = self.ready_groups();
+        if let Some(kept) = ready.and_then(|ready| ready.take_sending(id, &record.state)) {
+            let (given, chain) = (kept.given, kept.chain);
+            let chain = chain.filter(|chain| chain.number() == record.number);
+            return Ok(Sending {
+                record,
+                chain,
+                given,
+            });
+        }
         let recipients = match record.state.is_empty() {
             true => None,
             false => match self.get(&keys::chain_recipients(id)) {
@@ -144,7 +178,20 @@ impl<S: Store> Client<S> {
         };
         let chain = recipients.and_then(|list| OwnChain::import(&record.state, &list).ok());
         let chain = chain.filter(|chain| chain.number() == record.number);
-        Ok(Sending { record, chain })
+        Ok(Sending {
+            record,
+            chain,
+            given: None,
+        })
+    }
+
+    /// Keeps the chain ready as the store has it.
+    pub(in crate::client) fn keep_sending(&self, id: &GroupId, mut sending: Sending) {
+        // The store says when these keys are over.
+        sending.forget_pending();
+        if let (Some(ready), true) = (self.ready_groups(), sending.chain.is_some()) {
+            ready.keep_sending(id, sending);
+        }
     }
 
     /// Whether a message that was sealed on the chain with this number may be posted.

@@ -1,5 +1,7 @@
 //! Founding a group.
 
+use std::sync::Arc;
+
 use rand_core::CryptoRng;
 use waxseal_reporting::Timestamp;
 use waxseal_roster::AccountKey;
@@ -78,7 +80,7 @@ impl<S: Store> Client<S> {
             let entry = seed.create_group(me, &ops, now.as_millis())?;
             let id = *entry.group();
             let mut group = Group::new(id, GroupStanding::New);
-            group.log = Some(GroupLog::first(&entry, &id)?);
+            group.log = Some(Arc::new(GroupLog::first(&entry, &id)?));
             title.clone_into(&mut group.record.title);
             let (mut authority, mut edit) = (AuthorityRecord::default(), EditRecord::default());
             authority.group = id.to_bytes().to_vec();

@@ -1,7 +1,7 @@
 //! Retargeting in a group: the provider says that its state or its devices are others, and the
 //! message is sealed for those.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rand_core::CryptoRng;
 use waxseal_reporting::sender::{GroupFanout, GroupSlot, SentMessage};
@@ -253,6 +253,7 @@ impl<S: Store> Client<S> {
             && entry.claim == claim_of(&recipients)
             && self.is_on_chain(&group.id, entry.chain, now)?;
         let mut sending = self.take_sending(&group.id)?;
+        let have_chain = sending.have_chain(&recipients);
         let kept = self.kept_targets(&group.id, &stamp.targets_digest)?;
         let (Some(kept), Some((pending, keys_ad)), Some(mut chain), true) = (
             kept,
@@ -263,17 +264,17 @@ impl<S: Store> Client<S> {
             return Ok(None);
         };
         // CHK-447: a device that has the chain and is no target any more ends it.
-        let now_for: Vec<_> = recipients.devices.iter().map(|one| one.short()).collect();
+        let now_for: BTreeSet<_> = recipients.devices.iter().map(|one| one.short()).collect();
         let slots = kept.iter().zip(fanout.slots());
-        let mut gone = slots.filter(|(short, slot)| !slot.is_empty() && !now_for.contains(short));
+        let mut gone = slots.filter(|(short, slot)| !slot.is_empty() && !now_for.contains(*short));
         if gone.next().is_some() {
             return Ok(None);
         }
         let before: BTreeMap<_, _> = kept.iter().zip(fanout.slots()).collect();
         let mut peers = BTreeMap::new();
-        self.take_lacking(&recipients, &chain, &mut peers)?;
+        self.take_lacking(&recipients, &have_chain, &mut peers)?;
         let identity = self.identity.public().to_bytes();
-        let mut sessions = Sessions::of(&recipients, &identity, peers);
+        let mut sessions = Sessions::of(&recipients, have_chain, &identity, peers);
         let mut slots = Vec::with_capacity(recipients.devices.len());
         for (at, device) in recipients.devices.iter().enumerate() {
             let known = before.get(&device.short()).filter(|slot| !slot.is_empty());
@@ -297,7 +298,7 @@ impl<S: Store> Client<S> {
         if fanout.retarget(recipients.digest, slots).is_err() {
             return Ok(None);
         }
-        sending.chain = Some(chain);
+        (sending.chain, sending.given) = (Some(chain), None);
         sending.put(&group.id, transaction);
         self.put_targets(&group.id, &recipients, now, transaction)?;
         let mut peers = sessions.peers;
@@ -305,12 +306,6 @@ impl<S: Store> Client<S> {
             peer.put(account, transaction);
         }
         let me = &self.me.account;
-        Ok(Some(InGroup::new(
-            fanout,
-            entry.chain,
-            &recipients,
-            me,
-            peers,
-        )))
+        Ok(Some(InGroup::new(fanout, sending, &recipients, me, peers)))
     }
 }

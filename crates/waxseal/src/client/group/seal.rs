@@ -7,6 +7,7 @@ use waxseal_core::ChainClaims;
 use waxseal_core::errors::ChainSealError;
 use waxseal_reporting::sender::{GroupFanout, GroupSealError, GroupStamp, SentMessage};
 use waxseal_reporting::{AccountId, DeviceAddress, Timestamp};
+use waxseal_roster::group::GroupId;
 
 use super::Group;
 use super::chains::{Sending, renew};
@@ -15,15 +16,16 @@ use super::targets::Recipients;
 use crate::channel::{ChainSealer, RosterClaim};
 use crate::client::Client;
 use crate::client::peers::Peer;
-use crate::error::SendError;
+use crate::client::send::Outgoing;
+use crate::error::{SendError, StateError};
 use crate::records::{OutboxRecord, OwnSentRecord, WithoutRecord};
 use crate::store::{Store, Transaction};
 
 /// A message that is sealed for a group and not stored yet.
 pub(in crate::client) struct InGroup {
     pub(in crate::client) fanout: GroupFanout,
-    /// Number of the chain.
-    pub(in crate::client) chain: u32,
+    /// The chain, as it is stored once the transaction is committed.
+    sending: Sending,
     /// The claim of the own roster in its header.
     claim: [u8; 24],
     /// The devices without a slot that opens it.
@@ -37,7 +39,7 @@ pub(in crate::client) struct InGroup {
 impl InGroup {
     pub(super) fn new(
         fanout: GroupFanout,
-        chain: u32,
+        sending: Sending,
         recipients: &Recipients,
         me: &AccountId,
         peers: BTreeMap<AccountId, Peer>,
@@ -48,7 +50,7 @@ impl InGroup {
         let all = recipients.devices.iter().map(|device| &device.address);
         let own = all.filter(|address| address.account == *me);
         Self {
-            chain,
+            sending,
             claim: claim_of(recipients),
             without: without.collect(),
             own: own.map(|address| address.device.0).collect(),
@@ -57,12 +59,17 @@ impl InGroup {
         }
     }
 
+    /// Number of the chain.
+    pub(in crate::client) fn chain(&self) -> u32 {
+        self.sending.record.number
+    }
+
     /// Puts it into an entry of the outbox.
     pub(in crate::client) fn fill(&self, group: &Group, entry: &mut OutboxRecord) {
         entry.group = group.id.to_bytes().to_vec();
         entry.id = self.fanout.tag().as_bytes().to_vec();
         entry.envelope = self.fanout.encode();
-        entry.chain = self.chain;
+        entry.chain = self.chain();
         entry.claim = self.claim.to_vec();
         let without = self.without.iter().map(|device| WithoutRecord {
             account: device.account.as_str().to_owned(),
@@ -118,11 +125,12 @@ impl<S: Store> Client<S> {
         let mut peers = BTreeMap::new();
         let mut is_first = true;
         loop {
+            let have_chain = sending.have_chain(&recipients);
             let chain = sending.chain.as_mut().ok_or(SendError::NumbersUsedUp)?;
-            self.take_lacking(&recipients, chain, &mut peers)?;
+            self.take_lacking(&recipients, &have_chain, &mut peers)?;
             let taken = std::mem::take(&mut peers);
-            let mut sessions = Sessions::of(&recipients, &identity, taken);
-            let targets = sessions.targets(chain);
+            let mut sessions = Sessions::of(&recipients, have_chain, &identity, taken);
+            let targets = sessions.targets();
             if targets.iter().all(|target| target.identity.is_none()) {
                 self.keep_peers(sessions.peers); // nothing in them changed
                 return Err(SendError::NoSession);
@@ -142,6 +150,7 @@ impl<S: Store> Client<S> {
                 }
                 sealed => sealed?,
             };
+            sending.note_given(&recipients, &targets);
             if let Some(pending) = pending {
                 sending.keep_pending(sent.tag(), pending);
             }
@@ -153,9 +162,22 @@ impl<S: Store> Client<S> {
             for (account, peer) in &mut peers {
                 peer.put(account, transaction);
             }
-            let (number, me) = (sending.record.number, &self.me.account);
-            return Ok(InGroup::new(fanout, number, &recipients, me, peers));
+            let me = &self.me.account;
+            return Ok(InGroup::new(fanout, sending, &recipients, me, peers));
         }
+    }
+
+    /// Keeps ready what a message that was sealed changed, once it is committed. Returns what is
+    /// posted.
+    pub(super) fn keep_sealed(
+        &mut self,
+        id: &GroupId,
+        sealed: InGroup,
+        now: Timestamp,
+    ) -> Outgoing {
+        self.keep_peers(sealed.peers);
+        self.keep_sending(id, sealed.sending);
+        self.posted_in_group(id, &sealed.fanout, sealed.without, now)
     }
 
     fn begin_chain(
@@ -171,6 +193,28 @@ impl<S: Store> Client<S> {
         begun.ok_or(SendError::NumbersUsedUp)
     }
 
+    /// Which devices have the chain on which the next message goes on. `None` if it begins another
+    /// one.
+    pub(super) fn have_chain_that_goes_on(
+        &self,
+        group: &Group,
+        recipients: &Recipients,
+        now: Timestamp,
+    ) -> Result<Option<Vec<bool>>, StateError<S::Error>> {
+        let sending = self.take_sending(&group.id)?;
+        let is_left = sending.is_left(self.counters()?.restarts(), now);
+        let ends = is_left || self.is_chain_due(group, &sending, recipients, now)?;
+        let Some(chain) = sending.chain.as_ref().filter(|_| !ends) else {
+            return Ok(None);
+        };
+        let have_chain = sending.have_chain(recipients);
+        let targets = have_chain.iter().filter(|has_chain| **has_chain).count();
+        let is_for_all = targets == chain.recipients();
+        self.keep_sending(&group.id, sending);
+        // CHK-447: a device that has the chain and is no target any more ends it.
+        Ok(is_for_all.then_some(have_chain))
+    }
+
     /// Whether another chain begins by itself. While messages on this one wait for the provider,
     /// it goes on: otherwise all of them would be sealed again.
     fn is_chain_due(
@@ -179,7 +223,7 @@ impl<S: Store> Client<S> {
         sending: &Sending,
         recipients: &Recipients,
         now: Timestamp,
-    ) -> Result<bool, SendError<S::Error>> {
+    ) -> Result<bool, StateError<S::Error>> {
         let (targets, now_ms) = (recipients.devices.len(), now.as_millis());
         let chain = sending.chain.as_ref();
         let is_due = chain.is_some_and(|chain| chain.is_due(targets, now_ms));

@@ -104,7 +104,7 @@ impl<S: Store> Client<S> {
         let mut transaction = Transaction::default();
         let sealed =
             client.seal_in_group(&group, &sent, &leave_out, (now, rng), &mut transaction)?;
-        if before.is_some_and(|before| before != sealed.chain)
+        if before.is_some_and(|before| before != sealed.chain())
             && client.first_waiting(id, |_| true)?.is_some()
         {
             let mut transaction = Transaction::default();
@@ -119,7 +119,7 @@ impl<S: Store> Client<S> {
             What::Held(ordinal, _) => *ordinal,
             What::Written(_) => numbering.count_sent(now).ok_or(SendError::NumbersUsedUp)?,
         };
-        numbering.last_chain = sealed.chain;
+        numbering.last_chain = sealed.chain();
         let index = IndexRecord {
             ordinal: Some(ordinal),
             outbox: Some(number),
@@ -143,9 +143,7 @@ impl<S: Store> Client<S> {
             client.put_group_left(&mut group, u64::MAX, &mut transaction);
         }
         client.commit(transaction)?;
-        client.keep_peers(sealed.peers);
-        let outgoing = client.posted_in_group(id, &sealed.fanout, sealed.without, now);
-        Ok(Some(outgoing))
+        Ok(Some(client.keep_sealed(id, sealed, now)))
     }
 
     /// Whether a message says that this account leaves the group. Checks that it may.

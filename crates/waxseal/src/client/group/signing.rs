@@ -1,5 +1,7 @@
 //! Signing: what this device wants to change in a group, as an entry.
 
+use std::sync::Arc;
+
 use rand_core::CryptoRng;
 use waxseal_reporting::Timestamp;
 use waxseal_roster::group::{AuthoritySeed, GroupId, GroupLog, GroupState, SignedEntry};
@@ -195,7 +197,7 @@ impl<S: Store> Client<S> {
         let Ok(log) = GroupLog::first(&entry, &editing.group.id) else {
             return;
         };
-        editing.group.log = Some(log);
+        editing.group.log = Some(Arc::new(log));
         editing.edit.entry = entry.encode();
         editing.edit.signed_ms = now.as_millis();
         editing.put(transaction);

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use rand_core::CryptoRng;
-use waxseal_core::OwnChain;
 use waxseal_reporting::AccountId;
 use waxseal_reporting::sender::SealingChannel;
 
@@ -17,7 +16,9 @@ use crate::store::Store;
 /// The sessions with the devices that get the chain.
 pub(super) struct Sessions<'a> {
     pub(super) recipients: &'a Recipients,
-    /// The accounts of these devices.
+    /// Which of them have the chain.
+    have_chain: Vec<bool>,
+    /// The accounts of those that do not.
     pub(super) peers: BTreeMap<AccountId, Peer>,
     sender: RosterClaim,
     carried: Option<Vec<u8>>,
@@ -26,11 +27,13 @@ pub(super) struct Sessions<'a> {
 impl<'a> Sessions<'a> {
     pub(super) fn of(
         recipients: &'a Recipients,
+        have_chain: Vec<bool>,
         identity: &[u8; 64],
         peers: BTreeMap<AccountId, Peer>,
     ) -> Self {
         Self {
             recipients,
+            have_chain,
             peers,
             sender: RosterClaim::of(&recipients.own),
             carried: Preamble::carried(&recipients.own, identity),
@@ -45,16 +48,12 @@ impl<'a> Sessions<'a> {
     }
 
     /// Which devices get a slot that opens the body.
-    pub(super) fn targets(&self, chain: &OwnChain) -> Vec<ChainTarget> {
-        let devices = self.recipients.devices.iter();
+    pub(super) fn targets(&self) -> Vec<ChainTarget> {
+        let devices = self.recipients.devices.iter().zip(&self.have_chain);
         devices
-            .map(|device| {
-                let has_chain = chain.given_at(&device.identity).is_some();
-                let gets = has_chain || self.can_give(device);
-                ChainTarget {
-                    identity: gets.then_some(device.identity),
-                    is_blank: device.has_conflict,
-                }
+            .map(|(device, has_chain)| ChainTarget {
+                identity: (*has_chain || self.can_give(device)).then_some(device.identity),
+                is_blank: device.has_conflict,
             })
             .collect()
     }
@@ -86,12 +85,12 @@ impl<S: Store> Client<S> {
     pub(super) fn take_lacking(
         &mut self,
         recipients: &Recipients,
-        chain: &OwnChain,
+        have_chain: &[bool],
         peers: &mut BTreeMap<AccountId, Peer>,
     ) -> Result<(), StateError<S::Error>> {
-        for device in &recipients.devices {
+        for (device, has_chain) in recipients.devices.iter().zip(have_chain) {
             let account = &device.address.account;
-            if peers.contains_key(account) || chain.given_at(&device.identity).is_some() {
+            if *has_chain || peers.contains_key(account) {
                 continue;
             }
             // A damaged contact costs its member only.

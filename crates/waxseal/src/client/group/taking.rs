@@ -1,5 +1,7 @@
 //! Taking entries and states: what they change in the store.
 
+use std::sync::Arc;
+
 use waxseal_reporting::{AccountId, Timestamp};
 use waxseal_roster::group::{
     AuthorityChain, AuthoritySeed, Compared, GroupChange, GroupError, GroupLog, GroupState,
@@ -68,13 +70,13 @@ impl<S: Store> Client<S> {
         let is_new = group.standing() == GroupStanding::New;
         if is_new && entry.version() == 1 {
             // It was signed again, and the provider took the one before.
-            group.log = Some(GroupLog::first(entry, &group.id)?);
+            group.log = Some(Arc::new(GroupLog::first(entry, &group.id)?));
         }
         let before = group.log.as_ref().map(|log| log.state().clone());
         let taken = match &mut group.log {
-            Some(log) => log.take(entry),
+            Some(log) => Arc::make_mut(log).take(entry),
             None => GroupLog::first(entry, &group.id).map(|log| {
-                group.log = Some(log);
+                group.log = Some(Arc::new(log));
                 change_of_first()
             }),
         };
@@ -117,9 +119,9 @@ impl<S: Store> Client<S> {
         let chain = AuthorityChain::decode(chain, &group.id)?;
         let bytes = entry.encode();
         let taken = match &mut group.log {
-            Some(log) => log.take_state(state, entry.clone(), chain),
+            Some(log) => Arc::make_mut(log).take_state(state, entry.clone(), chain),
             None => GroupLog::join(state, entry.clone(), chain).map(|log| {
-                group.log = Some(log);
+                group.log = Some(Arc::new(log));
                 change_of_first()
             }),
         };

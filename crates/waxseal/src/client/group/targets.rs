@@ -1,19 +1,20 @@
 //! Targets: the devices that a message to a group is for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use waxseal_core::IdentityKey;
 use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, Timestamp};
 use waxseal_roster::Roster;
-use waxseal_roster::group::{GroupId, GroupLog, GroupTarget, GroupTargets};
+use waxseal_roster::group::GroupId;
 
 use super::Group;
 use crate::client::devices::WantedBundles;
 use crate::client::peers::Peer;
-use crate::client::times::{RosterTime, since};
+use crate::client::times::since;
 use crate::client::{Client, keys};
-use crate::error::{Damage, SendError, StateError};
+use crate::error::{SendError, StateError};
 use crate::records::{self, TargetsRecord};
 use crate::store::{Store, Transaction};
 
@@ -40,6 +41,7 @@ pub(in crate::client) struct Recipients {
 }
 
 /// A device that a message to a group is for.
+#[derive(Clone)]
 pub(in crate::client) struct Recipient {
     pub(in crate::client) address: DeviceAddress,
     pub(in crate::client) identity: IdentityKey,
@@ -48,15 +50,6 @@ pub(in crate::client) struct Recipient {
 }
 
 impl Recipient {
-    fn of(target: &GroupTarget, conflicts: &BTreeSet<String>) -> Option<Self> {
-        let account = AccountId::new(&target.account).ok()?;
-        Some(Self {
-            address: DeviceAddress::new(account, DeviceId(target.device)),
-            identity: IdentityKey::from_bytes(&target.identity).ok()?,
-            has_conflict: conflicts.contains(&target.account),
-        })
-    }
-
     /// What is kept of it.
     pub(in crate::client) fn short(&self) -> [u8; SHORT_LEN] {
         short(&self.identity.to_bytes())
@@ -70,13 +63,6 @@ fn short(identity: &[u8; 64]) -> [u8; SHORT_LEN] {
         *to = from;
     }
     out
-}
-
-/// The rosters of the members that are known.
-struct Rosters {
-    known: BTreeMap<String, Roster>,
-    /// Accounts of which there are two rosters of one version.
-    conflicts: BTreeSet<String>,
 }
 
 impl<S: Store> Client<S> {
@@ -104,31 +90,6 @@ impl<S: Store> Client<S> {
         })
     }
 
-    fn rosters_of(&self, log: &GroupLog) -> Result<Rosters, StateError<S::Error>> {
-        let mut rosters = Rosters {
-            known: BTreeMap::new(),
-            conflicts: BTreeSet::new(),
-        };
-        for member in log.state().members() {
-            let Ok(account) = AccountId::new(member.account()) else {
-                continue;
-            };
-            // A damaged contact costs its member only.
-            let known = match self.pinned_roster(&account) {
-                Err(StateError::Damaged(_)) => None,
-                known => known?,
-            };
-            let Some((roster, has_conflict)) = known else {
-                continue;
-            };
-            if has_conflict {
-                rosters.conflicts.insert(member.account().to_owned());
-            }
-            rosters.known.insert(member.account().to_owned(), roster);
-        }
-        Ok(rosters)
-    }
-
     /// The devices that a message to a group is for now: those of all members, without those of
     /// `leave_out`.
     pub(in crate::client) fn group_recipients(
@@ -136,59 +97,13 @@ impl<S: Store> Client<S> {
         group: &Group,
         leave_out: &[AccountId],
         now: Timestamp,
-    ) -> Result<Recipients, SendError<S::Error>> {
-        let log = group.sendable().ok_or(SendError::NotMember)?;
-        let time = self.roster_time(now)?;
-        let rosters = self.rosters_of(log)?;
-        let me = &self.me;
-        let own = rosters.known.get(me.account.as_str());
-        let own = own.ok_or(SendError::NoAccountKey)?.clone();
-        // CHK-316: a device that was removed from its account sends nothing.
-        if own.device(me.device.0).is_none() {
-            return Err(SendError::Removed);
-        }
-        // CHK-317: nothing is sent while there are two rosters of one version.
-        if rosters.conflicts.contains(me.account.as_str()) {
-            return Err(SendError::RosterConflict);
-        }
-        let mut targets = self.targets_of(group, log, &rosters, time)?;
-        targets.retain(|target| leave_out.iter().all(|one| one.as_str() != target.account));
+    ) -> Result<Arc<Recipients>, SendError<S::Error>> {
+        let crowd = self.crowd(group, now)?;
         // CHK-446: nobody is left out because its devices are not known.
-        let unknown = |account: &String| {
-            let account = AccountId::new(account);
-            account.is_ok_and(|one| !group.is_suspended(&one) && !leave_out.contains(&one))
-        };
-        if targets.missing().iter().any(unknown) {
-            return Err(SendError::UnknownMembers);
+        match crowd.unknown().iter().all(|one| leave_out.contains(one)) {
+            true => Ok(crowd.without(leave_out)),
+            false => Err(SendError::UnknownMembers),
         }
-        let listed = targets.targets().iter();
-        let devices = listed.map(|target| Recipient::of(target, &rosters.conflicts));
-        let devices: Option<Vec<_>> = devices.collect();
-        Ok(Recipients {
-            // The roster verified, so each identity is one.
-            devices: devices.ok_or_else(|| StateError::Damaged(Damage::Group(group.id)))?,
-            digest: targets.digest(),
-            own,
-        })
-    }
-
-    fn targets_of(
-        &self,
-        group: &Group,
-        log: &GroupLog,
-        rosters: &Rosters,
-        time: RosterTime,
-    ) -> Result<GroupTargets, SendError<S::Error>> {
-        let me = (self.me.account.as_str(), self.me.device.0);
-        let known = |account: &str| {
-            // CHK-436: a member is suspended while its newest roster is under another account key.
-            let is_suspended = AccountId::new(account).is_ok_and(|one| group.is_suspended(&one));
-            rosters.known.get(account).filter(|_| !is_suspended)
-        };
-        let targets = log
-            .state()
-            .targets(me, known, |roster| time.for_one(roster));
-        targets.map_err(|_| SendError::NotMember)
     }
 
     /// Devices of members with which there is no session.
@@ -203,36 +118,38 @@ impl<S: Store> Client<S> {
             Err(_) => return Ok(Vec::new()),
             Ok(group) => group,
         };
-        let Some(log) = group.sendable() else {
-            return Ok(Vec::new());
+        let crowd = match self.crowd(&group, now) {
+            Err(SendError::State(error)) => return Err(error),
+            Err(_) => return Ok(Vec::new()),
+            Ok(crowd) => crowd,
         };
-        let (time, rosters) = (self.roster_time(now)?, self.rosters_of(log)?);
-        let Ok(targets) = self.targets_of(&group, log, &rosters, time) else {
-            return Ok(Vec::new());
-        };
-        let mut wanted: BTreeMap<&str, Vec<DeviceId>> = BTreeMap::new();
-        for target in targets.targets() {
-            let devices = wanted.entry(&target.account).or_default();
-            devices.push(DeviceId(target.device));
+        let all = crowd.all();
+        // On a chain that a device has, it needs no session.
+        let have_chain = self.have_chain_that_goes_on(&group, all, now)?;
+        let have_chain = have_chain.unwrap_or_else(|| vec![false; all.devices.len()]);
+        let mut wanted: BTreeMap<&AccountId, Vec<DeviceId>> = BTreeMap::new();
+        for (device, has_chain) in all.devices.iter().zip(have_chain) {
+            if !has_chain {
+                let devices = wanted.entry(&device.address.account).or_default();
+                devices.push(device.address.device);
+            }
         }
         let mut all = Vec::new();
         for (account, devices) in wanted {
-            let Ok(account) = AccountId::new(account) else {
-                continue;
-            };
-            if group.has_left(&account) {
+            if group.has_left(account) {
                 continue;
             }
             let lacking = |peer: &Peer| -> Vec<_> {
                 let lacking = devices.iter().filter(|id| peer.lacks_session(**id, now));
                 lacking.copied().collect()
             };
-            let lacking = match self.look_at_peer(&account, lacking) {
+            let lacking = match self.look_at_peer(account, lacking) {
                 Err(StateError::Damaged(_)) => None,
                 lacking => lacking?,
             };
             let devices = lacking.unwrap_or_default();
             if !devices.is_empty() {
+                let account = account.clone();
                 all.push(WantedBundles { account, devices });
             }
             if all.len() >= MAX_ACCOUNTS {

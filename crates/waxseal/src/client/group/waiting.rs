@@ -101,11 +101,18 @@ impl<S: Store> Client<S> {
             Some(number) => self.is_on_chain(id, number, now)?,
             None => false,
         };
+        let ready = self.ready_groups().zip(number.filter(|_| is_present));
+        if ready.is_some_and(|(ready, number)| ready.are_all_on(id, number)) {
+            return Ok(None);
+        }
         let stale = self.first_waiting(id, |entry| {
             let is_later = after.is_none_or(|after| entry.ordinal > after);
             is_later && !(is_present && Some(entry.chain) == number)
         })?;
         let Some(stale) = stale else {
+            if let Some((ready, number)) = ready.filter(|_| after.is_none()) {
+                ready.note_all_on(id, number);
+            }
             return Ok(None);
         };
         let entry: Option<OutboxRecord> = self.readable(&keys::envelope(stale))?;
@@ -148,14 +155,13 @@ impl<S: Store> Client<S> {
         sealed.fill(group, entry);
         let tag = *sealed.fanout.tag();
         let mut numbering = self.group_numbering(&group.id)?;
-        numbering.last_chain = numbering.last_chain.max(sealed.chain);
+        numbering.last_chain = numbering.last_chain.max(sealed.chain());
         let key = keys::conversation(&group.id.into());
         transaction.put_record(key, &numbering);
         transaction.put_record(keys::own_sent(&tag), &sealed.own_sent(group));
         transaction.put_record(keys::envelope(entry.ordinal), entry);
         self.commit(std::mem::take(transaction))?;
-        self.keep_peers(sealed.peers);
-        Ok(self.posted_in_group(&group.id, &sealed.fanout, sealed.without, now))
+        Ok(self.keep_sealed(&group.id, sealed, now))
     }
 
     /// The message of an entry that waits for the provider.
