@@ -6,15 +6,16 @@ use std::time::Instant;
 use waxseal::core::errors::ChainOpenError;
 use waxseal::errors::{GroupNewsError, ReceiveError, RetargetError};
 use waxseal::{
-    Advice, Content, Conversation, DeviceAddress, FrankingTag, GroupMismatch, GroupStanding,
-    Mismatch, Outgoing, Received,
+    Advice, Client, Content, Conversation, DeviceAddress, FrankingTag, GroupId, GroupMismatch,
+    GroupStanding, MemoryStore, Mismatch, Outgoing, Received,
 };
+use waxseal_world::Provider;
 
-use crate::Result;
 use crate::network::Packet;
 use crate::people::Standing;
 use crate::support::linking::time;
 use crate::world::{Queued, RESEND_MS, TICK_MS, World};
+use crate::{Result, Rng};
 
 /// How many members' rosters are asked for at once.
 const ROSTERS_AT_ONCE: usize = 64;
@@ -25,25 +26,9 @@ const MAX_OVERTAKEN: u32 = 2;
 impl World {
     /// Fetches rosters of members, and starts sessions with devices that have none.
     pub fn prepare(&mut self, device: usize) -> Result<()> {
-        let (group, now) = (self.group(), self.provider.now);
+        let group = self.group();
         let client = &mut self.people.devices[device].client;
-        let me = client.me().clone();
-        let unknown = client.members_without_roster(&group)?;
-        for names in unknown.chunks(ROSTERS_AT_ONCE) {
-            let rosters = self.provider.group_rosters(&me, &group, names);
-            client.take_group_rosters(&group, &rosters, now)?;
-        }
-        loop {
-            let missing = client.missing(group, now)?;
-            if missing.is_empty() {
-                return Ok(());
-            }
-            for wanted in &missing {
-                let (account, devices) = (&wanted.account, &wanted.devices);
-                let bundles = self.provider.bundles_for(Some(&me), account, devices);
-                client.start(account, &bundles, now, &mut self.rng)?;
-            }
-        }
+        prepare(&mut self.provider, client, &group, &mut self.rng)
     }
 
     pub fn retarget(
@@ -148,6 +133,19 @@ impl World {
             self.outcome.recipient.add(began.elapsed());
         }
         let now_ms = self.network.now_ms();
+        if debug() {
+            let tag = claim.as_ref().map(|claim| claim.tag().as_bytes()[0]);
+            let author = claim
+                .as_ref()
+                .and_then(|claim| self.people.find(&claim.context().sender));
+            let what = match &received {
+                Ok(received) => kind_of(received),
+                Err(error) => format!("ERR {error:?}"),
+            };
+            eprintln!(
+                "D {now_ms} to {to} no {number} group {is_group} {tag:?} by {author:?}: {what}"
+            );
+        }
         match received {
             Ok(received) => self.show(to, received)?,
             Err(error) => {
@@ -226,7 +224,7 @@ impl World {
         waits
     }
 
-    fn fetch_roster(&mut self, device: usize, of: &DeviceAddress) {
+    pub fn fetch_roster(&mut self, device: usize, of: &DeviceAddress) {
         let (group, now) = (self.group(), self.provider.now);
         let client = &mut self.people.devices[device].client;
         let roster = self
@@ -342,6 +340,9 @@ impl World {
         let (now, group) = (self.provider.now, self.group());
         let one = &mut self.people.devices[device];
         let upkeep = one.client.upkeep(now, &mut self.rng)?;
+        if debug() {
+            eprintln!("U {} dev {device}: {upkeep:?}", now.as_millis());
+        }
         let me = one.me().clone();
         one.is_busy = true;
         let mut upkeep_ms = upkeep.again_at.map(|at| at.as_millis());
@@ -389,4 +390,38 @@ impl World {
     pub fn now(&self) -> waxseal::Timestamp {
         time(self.network.now_ms())
     }
+}
+
+/// Fetches what a client lacks to write to a group.
+pub fn prepare(
+    provider: &mut Provider,
+    client: &mut Client<MemoryStore>,
+    group: &GroupId,
+    rng: &mut Rng,
+) -> Result<()> {
+    let (me, now) = (client.me().clone(), provider.now);
+    let unknown = client.members_without_roster(group)?;
+    for names in unknown.chunks(ROSTERS_AT_ONCE) {
+        let rosters = provider.group_rosters(&me, group, names);
+        client.take_group_rosters(group, &rosters, now)?;
+    }
+    loop {
+        let missing = client.missing(*group, now)?;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        for wanted in &missing {
+            let (account, devices) = (&wanted.account, &wanted.devices);
+            let bundles = provider.bundles_for(Some(&me), account, devices);
+            client.start(account, &bundles, now, rng)?;
+        }
+    }
+}
+
+pub fn debug() -> bool {
+    std::env::var_os("GDEBUG").is_some()
+}
+fn kind_of(received: &Received) -> String {
+    let text = format!("{received:?}");
+    text.chars().take(200).collect()
 }

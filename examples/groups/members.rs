@@ -61,7 +61,13 @@ impl World {
         one.expect_no_more();
         self.queue.retain(|(to, _), _| *to != device);
         self.author_is_gone(person);
-        self.link(person)?;
+        let new = self.link(person)?;
+        if crate::courier::debug() {
+            eprintln!(
+                "L {} person {person}: {device} replaced by {new}",
+                self.network.now_ms()
+            );
+        }
         Ok(())
     }
 
@@ -75,11 +81,12 @@ impl World {
         Ok(())
     }
 
-    /// An admin invites someone.
+    /// An admin looks at the group, and invites someone.
     pub fn invite(&mut self, admin: usize, person: usize) -> Result<()> {
         let (group, now) = (self.group(), self.now());
         let account = self.people.persons[person].account.clone();
         let device = self.people.persons[admin].devices[0];
+        self.fetch_news(device)?;
         let client = &mut self.people.devices[device].client;
         let me = client.me().clone();
         for wanted in client.missing(&account, now)? {
@@ -119,6 +126,9 @@ impl World {
     /// Notes who came and went with an entry that the relay took.
     pub fn members_changed(&mut self, before: &BTreeSet<String>) -> Result<()> {
         let after = self.member_names();
+        if crate::courier::debug() {
+            eprintln!("M {} {before:?} -> {after:?}", self.network.now_ms());
+        }
         for name in after.difference(before) {
             let person = self.person_of(name)?;
             self.people.persons[person].standing = Standing::Member;

@@ -44,6 +44,8 @@ pub enum Packet {
     },
     /// The relay says that the account is no member.
     NoMember { to: usize },
+    /// The relay says that a device is gone, or its account.
+    NoTarget { to: usize, target: DeviceAddress },
     /// A device posts an entry of the group.
     Entry { from: usize, entry: Vec<u8> },
     /// The relay took an entry.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use waxseal::reporting::relay::GroupSlot;
+use waxseal::reporting::relay::{GroupSlot, ResealError};
 use waxseal::{AccountId, Conversation, DeviceAddress, FrankingTag, GroupMismatch};
 use waxseal_world::{EntryRefused, GroupPostRefused, PostRefused, QueuedGroup};
 
@@ -21,21 +21,22 @@ impl World {
         from: usize,
         conversation: &Conversation,
         bytes: &[u8],
-        (id, target): (FrankingTag, &DeviceAddress),
+        target: &DeviceAddress,
     ) {
         let Some(sender) = self.present(from) else {
             return;
         };
-        // It refuses what is for a device that was removed, or of an account that is no member, or
-        // was none when the message was accepted.
         match self.provider.post_again(&sender, bytes) {
             Ok((stamped, receipt)) => {
                 self.push(target, Queued::Direct(stamped));
                 self.receipt(from, conversation, receipt);
             }
-            Err(_) => {
-                self.refused.insert((from, self.people.find(target), id));
+            // The device was removed, or its account is no member any more.
+            Err(ResealError::OtherTarget) => {
+                let target = target.clone();
+                self.network.send(&Packet::NoTarget { to: from, target });
             }
+            Err(error) => self.wrong(format!("the relay refused a message again: {error}")),
         }
     }
 

@@ -20,6 +20,9 @@ impl World {
             waits = self.waits()?;
         }
         if let Some(what) = waits {
+            if crate::courier::debug() {
+                eprintln!("WRONG {what}");
+            }
             self.wrong(format!("after six hours without faults, {what}"));
         }
         self.network.is_calm = false;
@@ -72,17 +75,8 @@ impl World {
         let may_write = self.state()?.may_write(client.me().account.as_str());
         Ok(outbox.into_iter().find(|out| {
             let waits = out.to.group().is_some() && out.again_for.is_none() && !may_write;
-            !waits && !self.is_refused(device, out)
+            !waits
         }))
-    }
-
-    /// Whether the relay refuses this for good: it was sealed again for a device that was removed,
-    /// or of an account that is no member any more. A courier takes it out of the outbox then.
-    fn is_refused(&self, author: usize, outgoing: &Outgoing) -> bool {
-        let target = outgoing.again_for.as_ref();
-        let target = target.and_then(|target| self.people.find(target));
-        let was_refused = self.refused.contains(&(author, target, outgoing.id));
-        target.is_some_and(|target| was_refused || self.is_gone(target))
     }
 
     /// Expects no more what the devices of a person wrote and others could not open.

@@ -51,8 +51,6 @@ pub struct World {
     pub written: BTreeMap<FrankingTag, Written>,
     /// The messages that did not open on a device, with their authors: (device, author, message).
     pub unopened: BTreeSet<(usize, usize, FrankingTag)>,
-    /// What the relay refused of that which was sealed again: (author, target, message).
-    pub refused: BTreeSet<(usize, Option<usize>, FrankingTag)>,
     /// What the relay keeps for each device, by number.
     pub queue: BTreeMap<(usize, u64), Queued>,
     pub next_number: u64,
@@ -78,7 +76,6 @@ impl World {
             lines,
             written: BTreeMap::new(),
             unopened: BTreeSet::new(),
-            refused: BTreeSet::new(),
             queue: BTreeMap::new(),
             next_number: 0,
             former: Vec::new(),
@@ -178,6 +175,19 @@ impl World {
 
     pub fn post(&mut self, from: usize, outgoing: &Outgoing) {
         let now_ms = self.network.now_ms();
+        if crate::courier::debug() {
+            eprintln!(
+                "P {now_ms} from {from} {} to {:?} again {:?} without {:?}",
+                outgoing.id.as_bytes()[0],
+                outgoing.to.group().is_some(),
+                outgoing.again_for.as_ref().map(|a| self.people.find(a)),
+                outgoing
+                    .without
+                    .iter()
+                    .map(|a| self.people.find(a))
+                    .collect::<Vec<_>>()
+            );
+        }
         let device = self.device(from);
         device.is_busy = true;
         let (posted_ms, attempt) = device.posted.entry(outgoing.id).or_default();
@@ -215,7 +225,7 @@ impl World {
                 id,
                 attempt,
             } => match (again_for, to.account()) {
-                (Some(target), _) => self.take_again(from, &to, &bytes, (id, &target)),
+                (Some(target), _) => self.take_again(from, &to, &bytes, &target),
                 (None, Some(account)) => {
                     self.take_direct(from, account, &bytes, id, attempt);
                 }
@@ -245,6 +255,11 @@ impl World {
                 mismatch,
             } => self.retarget_in_group(to, &id, attempt, &mismatch)?,
             Packet::NoMember { to } => self.fetch_news(to)?,
+            // Its client takes out of the outbox then what was sealed again for that device.
+            Packet::NoTarget { to, target } => {
+                self.fetch_roster(to, &target);
+                self.fetch_news(to)?;
+            }
             Packet::Entry { from, entry } => self.take_entry(from, &entry)?,
             Packet::Accepted { to, accepted } => {
                 let device = self.device(to);

@@ -9,6 +9,7 @@ use waxseal::{AccountId, Notice};
 use super::ghosts::GHOST;
 use super::tools::Stolen;
 use crate::Result;
+use crate::courier::prepare;
 use crate::members::{Change, FOUNDER, SECOND};
 use crate::support::linking::time;
 use crate::world::World;
@@ -41,8 +42,13 @@ impl World {
         let forged = seed.sign_entry(&before, second, &add, None, now.as_millis())?;
         let forged = forged.encode();
         let admins_write = before.policy().admins_write;
+        // The founder looks at the group first. The other admin may have changed it.
+        self.fetch_news(self.people.persons[FOUNDER].devices[0])?;
         self.change(FOUNDER, Change::AdminsWrite(!admins_write))?;
         self.settle()?;
+        if self.state()?.version() <= before.version() {
+            self.wrong("the founder did not change the group");
+        }
         let at = self.provider.now;
         for (mut shown_fork, mut shown_both, mut frozen) in copies {
             let me = shown_fork.me().clone();
@@ -54,6 +60,9 @@ impl World {
             let fork = self.news_for(&me, &[&forged], at);
             shown_both.take_group_news(&group, &fork, at)?;
             let noticed = shown_both.take_group_news(&group, &genuine, at);
+            if crate::courier::debug() {
+                eprintln!("BOTH {noticed:?} {genuine:?}");
+            }
             let is_noticed = matches!(noticed, Err(GroupNewsError::Forked));
             self.noticed(is_noticed && has_notice(&shown_both, true)?, "both entries");
             // The fork only, until a message comes of someone who was shown the genuine entry.
@@ -99,6 +108,7 @@ impl World {
         let version = admin.group(&group)?.map_or(0, |info| info.version);
         let news = self.provider.group_news(admin.me(), &group, version);
         admin.take_group_news(&group, &news.ok_or("no news")?, self.provider.now)?;
+        prepare(&mut self.provider, &mut admin, &group, &mut self.rng)?;
         let sealed = self.seal_stolen(&mut admin, "Is everyone there?")?;
         let all = self.collude(admin.me(), &sealed, self.provider.now)?;
         for queued in all {
@@ -108,6 +118,9 @@ impl World {
                 let roster = self.provider.roster(&device.account);
                 let _ = copy.take_roster(&device.account, &roster, self.provider.now);
                 received = copy.receive(&delivery);
+            }
+            if crate::courier::debug() {
+                eprintln!("HEAR by {:?} at {me:?} {received:?}", admin.me());
             }
             // Else the slot is another device's.
             if let Err(error @ (ReceiveError::GroupDiffers | ReceiveError::GroupNews { .. })) =
