@@ -48,6 +48,17 @@ fn a_device_that_is_linked_later_learns_of_the_groups() {
     }
 }
 
+/// The manager has a session with the other devices, and none with the new one yet.
+#[test]
+fn a_device_that_is_linked_later_beside_others_learns_of_the_groups() {
+    let (mut net, group) = Net::of_group(&["alice", "bob"]);
+    for name in ["alice", "bob", "bob", "alice"] {
+        let linked = net.link(name);
+        net.run();
+        assert_eq!(net.standing(&linked, &group), Some(GroupStanding::Member));
+    }
+}
+
 /// The account was removed and came back before the device was linked.
 #[test]
 fn chk438_a_device_that_is_linked_later_reads_of_an_earlier_removal_and_stays() {
