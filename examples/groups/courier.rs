@@ -7,7 +7,7 @@ use waxseal::core::errors::ChainOpenError;
 use waxseal::errors::{GroupNewsError, ReceiveError, RetargetError};
 use waxseal::{
     Advice, Client, Content, Conversation, DeviceAddress, FrankingTag, GroupId, GroupMismatch,
-    GroupStanding, MemoryStore, Mismatch, Outgoing, Received,
+    GroupStanding, MemoryStore, Mismatch, NotDelivered, Outgoing, Received,
 };
 use waxseal_world::Provider;
 
@@ -89,6 +89,23 @@ impl World {
         Ok(())
     }
 
+    /// The relay takes nothing for a device for which a message was sealed again.
+    pub fn give_up_again(
+        &mut self,
+        device: usize,
+        conversation: &Conversation,
+        id: &FrankingTag,
+        attempt: u64,
+    ) -> Result<()> {
+        if self.is_newest(device, id, attempt) {
+            let one = self.device(device);
+            one.client
+                .give_up(conversation, id, NotDelivered::Refused)?;
+            one.upkeep_ms = Some(0); // the next device that asked gets it
+        }
+        Ok(())
+    }
+
     /// Whether an answer is to the newest try of a device that is still there.
     fn is_newest(&self, device: usize, id: &FrankingTag, attempt: u64) -> bool {
         let device = &self.people.devices[device];
@@ -104,7 +121,18 @@ impl World {
         let version = client.group(&group)?.map_or(0, |info| info.version);
         // Who was not added yet gets nothing.
         let news = self.provider.group_news(&me, &group, version);
-        match client.take_group_news(&group, &news.unwrap_or_default(), now) {
+        let news = news.unwrap_or_default();
+        let taken = client.take_group_news(&group, &news, now);
+        if debug() {
+            eprintln!(
+                "N {} dev {device} after {version} news {} {}: {taken:?} {:?}",
+                now.as_millis(),
+                news.entries.len(),
+                news.whole.is_some(),
+                client.group(&group).map(|x| x.map(|x| x.standing))
+            );
+        }
+        match taken {
             // It has not heard yet that its user accepted.
             Ok(_) | Err(GroupNewsError::NoGroup | GroupNewsError::NotAccepted) => {}
             Err(error) => self.wrong(format!("device {device} refused news: {error:?}")),
@@ -224,7 +252,7 @@ impl World {
         waits
     }
 
-    pub fn fetch_roster(&mut self, device: usize, of: &DeviceAddress) {
+    fn fetch_roster(&mut self, device: usize, of: &DeviceAddress) {
         let (group, now) = (self.group(), self.provider.now);
         let client = &mut self.people.devices[device].client;
         let roster = self

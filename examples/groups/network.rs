@@ -44,8 +44,13 @@ pub enum Packet {
     },
     /// The relay says that the account is no member.
     NoMember { to: usize },
-    /// The relay says that a device is gone, or its account.
-    NoTarget { to: usize, target: DeviceAddress },
+    /// The relay takes nothing for the device for which a message was sealed again.
+    NoTarget {
+        to: usize,
+        conversation: Conversation,
+        id: FrankingTag,
+        attempt: u64,
+    },
     /// A device posts an entry of the group.
     Entry { from: usize, entry: Vec<u8> },
     /// The relay took an entry.

@@ -22,6 +22,7 @@ impl World {
         conversation: &Conversation,
         bytes: &[u8],
         target: &DeviceAddress,
+        (id, attempt): (FrankingTag, u64),
     ) {
         let Some(sender) = self.present(from) else {
             return;
@@ -33,8 +34,12 @@ impl World {
             }
             // The device was removed, or its account is no member any more.
             Err(ResealError::OtherTarget) => {
-                let target = target.clone();
-                self.network.send(&Packet::NoTarget { to: from, target });
+                self.network.send(&Packet::NoTarget {
+                    to: from,
+                    conversation: conversation.clone(),
+                    id,
+                    attempt,
+                });
             }
             Err(error) => self.wrong(format!("the relay refused a message again: {error}")),
         }

@@ -225,7 +225,7 @@ impl World {
                 id,
                 attempt,
             } => match (again_for, to.account()) {
-                (Some(target), _) => self.take_again(from, &to, &bytes, &target),
+                (Some(target), _) => self.take_again(from, &to, &bytes, &target, (id, attempt)),
                 (None, Some(account)) => {
                     self.take_direct(from, account, &bytes, id, attempt);
                 }
@@ -255,11 +255,12 @@ impl World {
                 mismatch,
             } => self.retarget_in_group(to, &id, attempt, &mismatch)?,
             Packet::NoMember { to } => self.fetch_news(to)?,
-            // Its client takes out of the outbox then what was sealed again for that device.
-            Packet::NoTarget { to, target } => {
-                self.fetch_roster(to, &target);
-                self.fetch_news(to)?;
-            }
+            Packet::NoTarget {
+                to,
+                conversation,
+                id,
+                attempt,
+            } => self.give_up_again(to, &conversation, &id, attempt)?,
             Packet::Entry { from, entry } => self.take_entry(from, &entry)?,
             Packet::Accepted { to, accepted } => {
                 let device = self.device(to);
