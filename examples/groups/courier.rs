@@ -300,6 +300,9 @@ impl World {
                 if !one.shown.insert(id) {
                     self.wrong("a message was shown twice");
                 }
+                if is_denied && debug() {
+                    eprintln!("DENIED {device} {}", id.as_bytes()[0]);
+                }
                 self.outcome.opened_before_joining += u64::from(is_denied);
                 self.read_back(device)?;
             }
