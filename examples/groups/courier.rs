@@ -4,18 +4,17 @@
 use std::time::Instant;
 
 use waxseal::core::errors::ChainOpenError;
-use waxseal::errors::{GroupNewsError, ReceiveError, RetargetError};
+use waxseal::errors::{GroupNewsError, ReceiveError, RetargetError, SendError};
 use waxseal::{
-    Advice, Client, Content, Conversation, DeviceAddress, FrankingTag, GroupId, GroupMismatch,
-    GroupStanding, MemoryStore, Mismatch, NotDelivered, Outgoing, Received,
+    Advice, Content, Conversation, DeviceAddress, FrankingTag, GroupMismatch, GroupStanding,
+    Mismatch, NotDelivered, Outgoing, Received,
 };
-use waxseal_world::Provider;
 
+use crate::Result;
 use crate::network::Packet;
 use crate::people::Standing;
 use crate::support::linking::time;
 use crate::world::{Queued, RESEND_MS, TICK_MS, World};
-use crate::{Result, Rng};
 
 /// How many members' rosters are asked for at once.
 const ROSTERS_AT_ONCE: usize = 64;
@@ -26,9 +25,25 @@ const MAX_OVERTAKEN: u32 = 2;
 impl World {
     /// Fetches rosters of members, and starts sessions with devices that have none.
     pub fn prepare(&mut self, device: usize) -> Result<()> {
-        let group = self.group();
+        let (group, now) = (self.group(), self.provider.now);
         let client = &mut self.people.devices[device].client;
-        prepare(&mut self.provider, client, &group, &mut self.rng)
+        let me = client.me().clone();
+        let unknown = client.members_without_roster(&group)?;
+        for names in unknown.chunks(ROSTERS_AT_ONCE) {
+            let rosters = self.provider.group_rosters(&me, &group, names);
+            client.take_group_rosters(&group, &rosters, now)?;
+        }
+        loop {
+            let missing = client.missing(group, now)?;
+            if missing.is_empty() {
+                return Ok(());
+            }
+            for wanted in &missing {
+                let (account, devices) = (&wanted.account, &wanted.devices);
+                let bundles = self.provider.bundles_for(Some(&me), account, devices);
+                client.start(account, &bundles, now, &mut self.rng)?;
+            }
+        }
     }
 
     pub fn retarget(
@@ -75,9 +90,10 @@ impl World {
             }
             // The user sends it again.
             Err(RetargetError::TooManyRounds) => {
-                let again = client.send_again(group, id, now, &mut self.rng);
-                if again?.is_none() {
-                    self.wrong("a message cannot be sent again");
+                match client.send_again(group, id, now, &mut self.rng) {
+                    Ok(Some(_)) | Err(SendError::MayNotWrite | SendError::NotMember) => {}
+                    Ok(None) => self.wrong("a message cannot be sent again"),
+                    Err(error) => return Err(error.into()),
                 }
             }
             // It was confirmed meanwhile, or this account may not write any more.
@@ -133,6 +149,7 @@ impl World {
             );
         }
         match taken {
+            Ok(update) if update.steps.is_empty() => return Ok(()),
             // It has not heard yet that its user accepted.
             Ok(_) | Err(GroupNewsError::NoGroup | GroupNewsError::NotAccepted) => {}
             Err(error) => self.wrong(format!("device {device} refused news: {error:?}")),
@@ -182,7 +199,7 @@ impl World {
                     let author = self.people.find(&claim.context().sender)?;
                     Some((author, *claim.tag()))
                 });
-                if !self.give_back(to, author, &error)? {
+                if !self.give_back((to, is_group), author, &error)? {
                     return Ok(()); // it comes again
                 }
             }
@@ -198,11 +215,14 @@ impl World {
     /// What becomes of a delivery that yielded nothing. Returns whether it is acknowledged.
     fn give_back(
         &mut self,
-        to: usize,
+        (to, is_group): (usize, bool),
         author: Option<(usize, FrankingTag)>,
         error: &ReceiveError<std::convert::Infallible>,
     ) -> Result<bool> {
-        let is_gone = author.is_some_and(|(author, _)| self.is_gone(author));
+        let is_gone = author.is_some_and(|(author, _)| match is_group {
+            true => self.is_gone(author),
+            false => self.people.devices[author].is_removed,
+        });
         match error {
             ReceiveError::UnknownDevice { device } if !is_gone => {
                 self.fetch_roster(to, device);
@@ -212,7 +232,7 @@ impl World {
                 self.fetch_news(to)?;
                 Ok(false)
             }
-            _ if self.people.standing(to) != Standing::Member => Ok(true),
+            _ if is_group && self.people.standing(to) != Standing::Member => Ok(true),
             // The acceptance of another device of the account is still on its way.
             ReceiveError::NotInGroup => Ok(false),
             ReceiveError::Chain(ChainOpenError::UnknownChain) if self.has_overtaken(to, author) => {
@@ -293,6 +313,9 @@ impl World {
                     self.wrong("another text arrived");
                 }
                 let one = self.device(device);
+                if debug() && !one.possible.contains(&id) && !one.expected.contains(&id) {
+                    eprintln!("NOTFOR {device} {}", id.as_bytes()[0]);
+                }
                 if one.possible.remove(&id) {
                     one.expected.insert(id);
                 }
@@ -420,32 +443,6 @@ impl World {
     /// The time of the network, for the library.
     pub fn now(&self) -> waxseal::Timestamp {
         time(self.network.now_ms())
-    }
-}
-
-/// Fetches what a client lacks to write to a group.
-pub fn prepare(
-    provider: &mut Provider,
-    client: &mut Client<MemoryStore>,
-    group: &GroupId,
-    rng: &mut Rng,
-) -> Result<()> {
-    let (me, now) = (client.me().clone(), provider.now);
-    let unknown = client.members_without_roster(group)?;
-    for names in unknown.chunks(ROSTERS_AT_ONCE) {
-        let rosters = provider.group_rosters(&me, group, names);
-        client.take_group_rosters(group, &rosters, now)?;
-    }
-    loop {
-        let missing = client.missing(*group, now)?;
-        if missing.is_empty() {
-            return Ok(());
-        }
-        for wanted in &missing {
-            let (account, devices) = (&wanted.account, &wanted.devices);
-            let bundles = provider.bundles_for(Some(&me), account, devices);
-            client.start(account, &bundles, now, rng)?;
-        }
     }
 }
 

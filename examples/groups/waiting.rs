@@ -31,9 +31,13 @@ impl World {
 
     /// What still waits, if anything does.
     fn waits(&mut self) -> Result<Option<String>> {
-        let now = self.now();
+        let (now, state) = (self.now(), self.state()?);
         for (number, person) in self.people.persons.iter().enumerate() {
-            if !matches!(person.standing, Standing::Outside | Standing::Member) {
+            // Who may not write now says good-bye later.
+            let is_mute = !state.may_write(person.account.as_str());
+            let is_leaving = person.standing == Standing::Leaving && is_mute;
+            let is_settled = matches!(person.standing, Standing::Outside | Standing::Member);
+            if !is_settled && !is_leaving {
                 return Ok(Some(format!("person {number} is {:?}", person.standing)));
             }
         }
@@ -97,7 +101,7 @@ impl World {
         for (to, by, id) in &self.unopened {
             let device = &mut self.people.devices[*to];
             if *by == author && !device.shown.contains(id) && device.expected.remove(id) {
-                self.outcome.given_up += 1;
+                device.possible.insert(*id); // it may be on its way
             }
         }
     }
@@ -116,6 +120,11 @@ impl World {
         self.outcome.deliveries_expected = expected;
         self.outcome.delivered = delivered;
         self.outcome.undecryptable = lacking;
+        let lost = self.unopened.iter().filter(|(to, _, id)| {
+            let device = &self.people.devices[*to];
+            !device.is_removed && device.possible.contains(id)
+        });
+        self.outcome.given_up = lost.count() as u64;
         let written = self.written.values();
         let accepted = written.filter(|written| written.is_accepted).count() as u64;
         self.outcome.accepted = accepted;

@@ -9,7 +9,6 @@ use waxseal::{AccountId, Notice};
 use super::ghosts::GHOST;
 use super::tools::Stolen;
 use crate::Result;
-use crate::courier::prepare;
 use crate::members::{Change, FOUNDER, SECOND};
 use crate::support::linking::time;
 use crate::world::World;
@@ -23,6 +22,13 @@ impl World {
     pub fn forks(&mut self) -> Result<()> {
         self.settle()?;
         let (group, now) = (self.group(), self.provider.now);
+        // The admins look at the group first. The other one may have changed it, and the copies
+        // below know only prekeys from before.
+        for admin in [FOUNDER, SECOND] {
+            let device = self.people.persons[admin].devices[0];
+            self.fetch_news(device)?;
+            self.prepare(device)?;
+        }
         let victims = self.some_devices(3)?;
         let before = self.state()?;
         let mut copies = Vec::new();
@@ -42,8 +48,6 @@ impl World {
         let forged = seed.sign_entry(&before, second, &add, None, now.as_millis())?;
         let forged = forged.encode();
         let admins_write = before.policy().admins_write;
-        // The founder looks at the group first. The other admin may have changed it.
-        self.fetch_news(self.people.persons[FOUNDER].devices[0])?;
         self.change(FOUNDER, Change::AdminsWrite(!admins_write))?;
         self.settle()?;
         if self.state()?.version() <= before.version() {
@@ -108,7 +112,6 @@ impl World {
         let version = admin.group(&group)?.map_or(0, |info| info.version);
         let news = self.provider.group_news(admin.me(), &group, version);
         admin.take_group_news(&group, &news.ok_or("no news")?, self.provider.now)?;
-        prepare(&mut self.provider, &mut admin, &group, &mut self.rng)?;
         let sealed = self.seal_stolen(&mut admin, "Is everyone there?")?;
         let all = self.collude(admin.me(), &sealed, self.provider.now)?;
         for queued in all {
