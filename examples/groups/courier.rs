@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use waxseal::core::errors::ChainOpenError;
 use waxseal::errors::{GroupNewsError, ReceiveError, RetargetError, SendError};
+use waxseal::reporting::Audience;
 use waxseal::{
     Advice, Content, Conversation, DeviceAddress, FrankingTag, GroupMismatch, GroupStanding,
     Mismatch, NotDelivered, Outgoing, Received,
@@ -33,6 +34,10 @@ impl World {
             let rosters = self.provider.group_rosters(&me, &group, names);
             client.take_group_rosters(&group, &rosters, now)?;
         }
+        if !client.members_without_roster(&group)?.is_empty() {
+            self.fetch_news(device)?; // those are no members any more
+        }
+        let client = &mut self.people.devices[device].client;
         loop {
             let missing = client.missing(group, now)?;
             if missing.is_empty() {
@@ -90,6 +95,9 @@ impl World {
             }
             // The user sends it again.
             Err(RetargetError::TooManyRounds) => {
+                self.fetch_news(device)?;
+                self.prepare(device)?;
+                let client = &mut self.people.devices[device].client;
                 match client.send_again(group, id, now, &mut self.rng) {
                     Ok(Some(_)) | Err(SendError::MayNotWrite | SendError::NotMember) => {}
                     Ok(None) => self.wrong("a message cannot be sent again"),
@@ -129,6 +137,17 @@ impl World {
         !device.is_removed && newest == Some(attempt)
     }
 
+    /// The relay takes nothing of a device. What a former member wrote is given up.
+    pub fn no_member(&mut self, device: usize, id: Option<FrankingTag>) -> Result<()> {
+        self.fetch_news(device)?;
+        let is_removed = self.standing(device)? == Some(GroupStanding::Removed);
+        if let Some(id) = id.filter(|_| is_removed) {
+            let group = self.group();
+            self.device(device).client.delete_message(group, &id)?;
+        }
+        Ok(())
+    }
+
     /// Fetches what happened in the group.
     pub fn fetch_news(&mut self, device: usize) -> Result<()> {
         let (group, now) = (self.group(), self.provider.now);
@@ -163,18 +182,20 @@ impl World {
             return Ok(());
         }
         let queued = self.queue.get(&(to, number));
-        let is_group = matches!(queued, Some(Queued::Group(_)));
         let claim = queued.map(|queued| match queued {
             Queued::Direct(stamped) => stamped.claim().clone(),
             Queued::Group(queued) => queued.stamped.claim().clone(),
         });
+        let is_to_all = matches!(queued, Some(Queued::Group(_)));
+        let audience = claim.as_ref().map(|claim| &claim.context().audience);
+        let is_group = matches!(audience, Some(Audience::Group(_)));
         let began = Instant::now();
         let received = self.people.devices[to].client.receive(bytes);
         let is_shown = matches!(
             received,
             Ok(Received::Message { .. } | Received::Sent { .. })
         );
-        if is_group && is_shown {
+        if is_to_all && is_shown {
             self.outcome.recipient.add(began.elapsed());
         }
         let now_ms = self.network.now_ms();

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use waxseal::errors::EditGroupError;
-use waxseal::{AccountId, Content, Draft, GroupPolicy, GroupStanding};
+use waxseal::{AccountId, Content, Draft, GroupPolicy};
 
 use crate::Result;
 use crate::people::{Device, Person, Standing};
@@ -156,11 +156,14 @@ impl World {
     pub fn leave(&mut self, person: usize) -> Result<()> {
         let devices = self.people.persons[person].devices.clone();
         let device = self.any(&devices).ok_or("no device")?;
-        if self.standing(device)? != Some(GroupStanding::Member) {
-            return Ok(()); // it has not heard yet that it is in the group
+        if !self.may_write(device)? {
+            return Ok(()); // it has not heard yet that it is in the group, or only admins write
+        }
+        self.prepare(device)?;
+        if !self.may_write(device)? {
+            return Ok(()); // it has heard so meanwhile
         }
         self.keep_former(person, false)?;
-        self.prepare(device)?;
         let (group, now) = (self.group(), self.now());
         let client = &mut self.people.devices[device].client;
         let draft = Draft::new(Content::GroupLeave);

@@ -42,8 +42,8 @@ pub enum Packet {
         attempt: u64,
         mismatch: GroupMismatch,
     },
-    /// The relay says that the account is no member.
-    NoMember { to: usize },
+    /// The relay says that the account may not write, or changes nothing. `id` is what it posted.
+    NoMember { to: usize, id: Option<FrankingTag> },
     /// The relay takes nothing for the device for which a message was sealed again.
     NoTarget {
         to: usize,

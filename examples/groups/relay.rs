@@ -115,7 +115,8 @@ impl World {
                 });
             }
             Err(GroupPostRefused::NotMember | GroupPostRefused::MayNotWrite) => {
-                self.network.send(&Packet::NoMember { to: from });
+                let (to, id) = (from, Some(id));
+                self.network.send(&Packet::NoMember { to, id });
             }
             Err(_) => {}
         }
@@ -177,7 +178,10 @@ impl World {
                 self.outcome.conflicts += 1;
                 self.network.send(&Packet::Conflict { to: from, news });
             }
-            Err(EntryRefused::NotAdmin) => self.network.send(&Packet::NoMember { to: from }),
+            Err(EntryRefused::NotAdmin) => {
+                let (to, id) = (from, None);
+                self.network.send(&Packet::NoMember { to, id });
+            }
             Err(error) => self.wrong(format!("an entry was refused: {error:?}")),
         }
         Ok(())

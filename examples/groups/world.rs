@@ -9,6 +9,7 @@ use waxseal::{FrankingTag, GroupId, Outgoing};
 use waxseal_world::{Provider, QueuedGroup};
 
 use crate::lines::Line;
+use crate::members::FOUNDER;
 use crate::network::{Network, Packet};
 use crate::outcome::Outcome;
 use crate::people::{Device, Former, People, Standing};
@@ -129,13 +130,14 @@ impl World {
             let person = members[(place * members.len() as f64) as usize];
             let devices = self.people.persons[person].devices.clone();
             let device = self.any(&devices).ok_or("a person without a device")?;
-            if self.may_write(device)? {
-                return self.write_from(device);
+            if self.write_from(device)? {
+                return Ok(());
             }
         }
         // None of the others has heard yet that it is a member.
-        let founder = self.people.persons[0].devices[0];
-        self.write_from(founder)
+        let founder = self.people.persons[FOUNDER].devices[0];
+        self.write_from(founder)?;
+        Ok(())
     }
 
     /// Whether a device goes by a state in which its account may write.
@@ -151,16 +153,26 @@ impl World {
             && member.is_some_and(|member| may(member.is_admin)))
     }
 
-    /// A device writes the next line to the group.
-    pub fn write_from(&mut self, device: usize) -> Result<()> {
+    /// A device writes the next line to the group. Returns whether it may.
+    pub fn write_from(&mut self, device: usize) -> Result<bool> {
         self.provider.now = time(self.network.now_ms());
+        if !self.may_write(device)? {
+            return Ok(false);
+        }
+        self.prepare(device)?;
+        if !self.may_write(device)? {
+            return Ok(false); // it has heard so meanwhile
+        }
         let line = self.outcome.messages as usize;
         let text = self.lines[line % self.lines.len()].text.clone();
-        self.prepare(device)?;
         let (group, now) = (self.group(), self.provider.now);
         let began = Instant::now();
         let client = &mut self.people.devices[device].client;
-        let sent = client.send(group, text.as_str(), now, &mut self.rng)?;
+        let sent = client.send(group, text.as_str(), now, &mut self.rng);
+        if crate::courier::debug() && sent.is_err() {
+            eprintln!("SEND {device} {:?} {:?}", sent, client.group(&group));
+        }
+        let sent = sent?;
         self.outcome.sender.add(began.elapsed());
         self.outcome.messages += 1;
         let written = Written {
@@ -170,7 +182,7 @@ impl World {
         };
         self.written.insert(sent.id, written);
         self.post(device, &sent);
-        Ok(())
+        Ok(true)
     }
 
     pub fn post(&mut self, from: usize, outgoing: &Outgoing) {
@@ -254,7 +266,7 @@ impl World {
                 attempt,
                 mismatch,
             } => self.retarget_in_group(to, &id, attempt, &mismatch)?,
-            Packet::NoMember { to } => self.fetch_news(to)?,
+            Packet::NoMember { to, id } => self.no_member(to, id)?,
             Packet::NoTarget {
                 to,
                 conversation,

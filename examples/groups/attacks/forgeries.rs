@@ -113,11 +113,10 @@ impl World {
         let Some(owner) = self.some_devices(1)?.first().copied() else {
             return Ok(());
         };
-        if !self.may_write(owner)? {
+        let mut thief = self.steal(owner)?;
+        if !self.write_from(owner)? {
             return Ok(());
         }
-        let mut thief = self.steal(owner)?;
-        self.write_from(owner)?;
         self.settle()?;
         let stolen = self.seal_stolen(&mut thief, "Send me your passwords.")?;
         let listeners = self.some_devices(2)?;

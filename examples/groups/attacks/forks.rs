@@ -10,7 +10,7 @@ use super::ghosts::GHOST;
 use super::tools::Stolen;
 use crate::Result;
 use crate::members::{Change, FOUNDER, SECOND};
-use crate::support::linking::time;
+use crate::support::linking::{copy_of, time};
 use crate::world::World;
 
 /// One hour.
@@ -22,8 +22,7 @@ impl World {
     pub fn forks(&mut self) -> Result<()> {
         self.settle()?;
         let (group, now) = (self.group(), self.provider.now);
-        // The admins look at the group first. The other one may have changed it, and the copies
-        // below know only prekeys from before.
+        // The admins look at the group first: the other one may have changed it.
         for admin in [FOUNDER, SECOND] {
             let device = self.people.persons[admin].devices[0];
             self.fetch_news(device)?;
@@ -31,6 +30,9 @@ impl World {
         }
         let victims = self.some_devices(3)?;
         let before = self.state()?;
+        // All copies are of one time, so that their sessions fit.
+        let admins = [FOUNDER, SECOND].map(|admin| self.people.persons[admin].devices[0]);
+        let admins = [self.steal(admins[0])?, self.steal(admins[1])?];
         let mut copies = Vec::new();
         for victim in &victims {
             copies.push((
@@ -71,12 +73,12 @@ impl World {
             self.noticed(is_noticed && has_notice(&shown_both, true)?, "both entries");
             // The fork only, until a message comes of someone who was shown the genuine entry.
             shown_fork.take_group_news(&group, &fork, at)?;
-            let received = self.hear(&mut shown_fork)?;
+            let received = self.hear(&mut shown_fork, &admins)?;
             let is_noticed = matches!(received, Some(ReceiveError::GroupDiffers));
             let what = format!("a message by the other: {received:?}");
             self.noticed(is_noticed && has_notice(&shown_fork, false)?, &what);
             // Neither: the relay withholds the entry. The message names the newer state.
-            let received = self.hear(&mut frozen)?;
+            let received = self.hear(&mut frozen, &admins)?;
             // It asks once an hour at most.
             let later = time(at.as_millis() + HOUR_MS);
             let upkeep = frozen.upkeep(later, &mut self.rng)?;
@@ -95,19 +97,19 @@ impl World {
         self.outcome.forks_noticed += u64::from(is_noticed);
     }
 
-    /// An admin writes to the group by the newest state, and the relay delivers it to a copy of
-    /// a device. Returns why that device does not take it.
+    /// A copy of an admin's device hears of the newest state, and writes to the group. The relay
+    /// delivers it to a copy of a device. Returns why that device does not take it.
     fn hear(
         &mut self,
         copy: &mut Stolen,
+        admins: &[Stolen; 2],
     ) -> Result<Option<ReceiveError<std::convert::Infallible>>> {
         let me = copy.me().clone();
-        let admin = match me.account == self.people.persons[FOUNDER].account {
-            true => SECOND,
-            false => FOUNDER,
+        let [first, second] = admins;
+        let mut admin = match first.me().account == me.account {
+            true => copy_of(second)?,
+            false => copy_of(first)?,
         };
-        let mut admin = self.steal(self.people.persons[admin].devices[0])?;
-        // It may not have heard of the newest state.
         let group = self.group();
         let version = admin.group(&group)?.map_or(0, |info| info.version);
         let news = self.provider.group_news(admin.me(), &group, version);
