@@ -339,7 +339,8 @@ impl<S: Store> Client<S> {
             }
             transaction.put_message(conversation, &message);
             client.put_index(&mut transaction, conversation, id, &confirmed);
-            client.note_group_accepted(conversation, &evidence, is_first, &mut transaction)?;
+            let accepted = (index.outbox, is_first);
+            client.note_group_accepted(conversation, &evidence, accepted, &mut transaction)?;
             if let Some(number) = index.outbox {
                 client.note_accepted_again(&mut transaction, &id, (number, accepted_at))?;
                 transaction.delete(keys::envelope(number));

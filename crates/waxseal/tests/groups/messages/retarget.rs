@@ -151,6 +151,34 @@ fn a_posting_that_arrives_after_its_chain_was_left_is_asked_for() {
     }
 }
 
+/// Someone leaves, so what waits is sealed on the next chain: the first message gives it. Before
+/// that is posted, what was posted before is accepted.
+#[test]
+fn chk448_the_receipt_of_an_earlier_posting_costs_nobody_the_chain() {
+    let mut talk = Talk::of(&["alice", "bob", "carol", "dave"]);
+    let (alice, bob, dave) = (first("alice"), first("bob"), first("dave"));
+    talk.net.posts_entries = false; // nobody removes Dave yet
+    let one = talk.seal(&alice, "one");
+    let receipt = talk.post_only(&alice, &one).unwrap();
+    let leave = talk.seal(&dave, Content::GroupLeave);
+    talk.post(&dave, &leave);
+    talk.net.attend(&dave);
+    talk.deliver(&alice);
+    let two = talk.seal(&alice, "two");
+    talk.client(&alice).confirm(one.to, &receipt).unwrap();
+    let now = talk.net.world.now;
+    let waiting = talk.client(&alice).outbox(None, 9, now).unwrap().items;
+    assert!(waiting.is_empty(), "it is sealed again first");
+    talk.net.attend(&alice);
+    let waiting = talk.client(&alice).outbox(None, 9, now).unwrap().items;
+    assert_eq!(waiting[0].id, two.id);
+    talk.post(&alice, &waiting[0]);
+    for device in [&bob, &first("carol")] {
+        talk.deliver(device);
+        assert_eq!(talk.shown(device), ["alice: one", "alice: two"]);
+    }
+}
+
 #[test]
 fn chk449_after_seven_days_what_waits_is_sealed_on_another_chain() {
     let mut talk = Talk::of(&NAMES);
