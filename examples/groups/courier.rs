@@ -91,6 +91,14 @@ impl World {
                 self.prepare(device)?;
                 let client = &mut self.people.devices[device].client;
                 let complete = client.complete(group, id, now, &mut self.rng);
+                if debug() {
+                    eprintln!(
+                        "RT {device} {} again {} complete {:?}",
+                        id.as_bytes()[0],
+                        again.envelope.len(),
+                        complete.as_ref().map(|c| c.envelope.len())
+                    );
+                }
                 self.post(device, &complete.unwrap_or(again));
             }
             // The user sends it again.

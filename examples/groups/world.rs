@@ -189,7 +189,7 @@ impl World {
         let now_ms = self.network.now_ms();
         if crate::courier::debug() {
             eprintln!(
-                "P {now_ms} from {from} {} to {:?} again {:?} without {:?}",
+                "P {now_ms} from {from} {} to {:?} again {:?} without {:?} len {}",
                 outgoing.id.as_bytes()[0],
                 outgoing.to.group().is_some(),
                 outgoing.again_for.as_ref().map(|a| self.people.find(a)),
@@ -197,7 +197,8 @@ impl World {
                     .without
                     .iter()
                     .map(|a| self.people.find(a))
-                    .collect::<Vec<_>>()
+                    .collect::<Vec<_>>(),
+                outgoing.envelope.len()
             );
         }
         let device = self.device(from);
@@ -228,6 +229,21 @@ impl World {
     }
 
     fn arrive(&mut self, packet: Packet) -> Result<()> {
+        if crate::courier::debug() {
+            if let Packet::GroupMismatch {
+                to, id, attempt, ..
+            } = &packet
+            {
+                eprintln!(
+                    "MM {to} {} attempt {attempt} posted {:?}",
+                    id.as_bytes()[0],
+                    self.people.devices[*to].posted.get(id)
+                );
+            }
+            if let Packet::Receipt { to, .. } = &packet {
+                eprintln!("R {} {to}", self.network.now_ms());
+            }
+        }
         match packet {
             Packet::Post {
                 from,

@@ -74,9 +74,17 @@ impl World {
             // The fork only, until a message comes of someone who was shown the genuine entry.
             shown_fork.take_group_news(&group, &fork, at)?;
             let received = self.hear(&mut shown_fork, &admins)?;
-            let is_noticed = matches!(received, Some(ReceiveError::GroupDiffers));
+            let is_noticed = match received {
+                Some(ReceiveError::GroupDiffers) => has_notice(&shown_fork, false)?,
+                // The group went on. The news that the device asks for then have the other entry.
+                Some(ReceiveError::GroupNews { .. }) => {
+                    let taken = shown_fork.take_group_news(&group, &genuine, at);
+                    matches!(taken, Err(GroupNewsError::Forked)) && has_notice(&shown_fork, true)?
+                }
+                _ => false,
+            };
             let what = format!("a message by the other: {received:?}");
-            self.noticed(is_noticed && has_notice(&shown_fork, false)?, &what);
+            self.noticed(is_noticed, &what);
             // Neither: the relay withholds the entry. The message names the newer state.
             let received = self.hear(&mut frozen, &admins)?;
             // It asks once an hour at most.
