@@ -188,7 +188,7 @@ impl<S: Store> Client<S> {
         })
     }
 
-    fn note_accepted_invitation(
+    pub(super) fn note_accepted_invitation(
         &self,
         group: &mut Group,
         from: &AccountId,
