@@ -61,13 +61,7 @@ impl World {
         one.expect_no_more();
         self.queue.retain(|(to, _), _| *to != device);
         self.author_is_gone(person);
-        let new = self.link(person)?;
-        if crate::courier::debug() {
-            eprintln!(
-                "L {} person {person}: {device} replaced by {new}",
-                self.network.now_ms()
-            );
-        }
+        self.link(person)?;
         Ok(())
     }
 
@@ -128,9 +122,6 @@ impl World {
     /// Notes who came and went with an entry that the relay took.
     pub fn members_changed(&mut self, before: &BTreeSet<String>) -> Result<()> {
         let after = self.member_names();
-        if crate::courier::debug() {
-            eprintln!("M {} {before:?} -> {after:?}", self.network.now_ms());
-        }
         for name in after.difference(before) {
             let person = self.person_of(name)?;
             self.people.persons[person].standing = Standing::Member;

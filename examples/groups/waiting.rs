@@ -20,9 +20,6 @@ impl World {
             waits = self.waits()?;
         }
         if let Some(what) = waits {
-            if crate::courier::debug() {
-                eprintln!("WRONG {what}");
-            }
             self.wrong(format!("after six hours without faults, {what}"));
         }
         self.network.is_calm = false;
