@@ -6,14 +6,9 @@ use waxseal::errors::{EditGroupError, InviteError};
 use waxseal::{AccountId, Content, Draft, GroupPolicy};
 
 use crate::Result;
-use crate::people::{Device, Person, Standing};
+use crate::people::{Device, FOUNDER, Person, Standing};
 use crate::support::linking::{self as shared, put};
 use crate::world::World;
-
-/// The group's founder, who stays an admin.
-pub const FOUNDER: usize = 0;
-/// Another one who stays an admin.
-pub const SECOND: usize = 1;
 
 impl World {
     /// Creates an account with some devices.

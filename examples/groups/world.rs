@@ -9,10 +9,9 @@ use waxseal::{FrankingTag, GroupId, Outgoing};
 use waxseal_world::{Provider, QueuedGroup};
 
 use crate::lines::Line;
-use crate::members::FOUNDER;
 use crate::network::{Network, Packet};
 use crate::outcome::Outcome;
-use crate::people::{Device, Former, People, Standing};
+use crate::people::{Device, FOUNDER, Former, People, Standing};
 use crate::support::linking::time;
 use crate::{Result, Rng};
 

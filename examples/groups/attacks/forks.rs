@@ -9,7 +9,8 @@ use waxseal::{AccountId, Notice};
 use super::ghosts::GHOST;
 use super::tools::Stolen;
 use crate::Result;
-use crate::members::{Change, FOUNDER, SECOND};
+use crate::members::Change;
+use crate::people::{FOUNDER, SECOND};
 use crate::support::linking::{copy_of, time};
 use crate::world::World;
 

@@ -9,7 +9,7 @@ use waxseal::{
 use waxseal_world::{QueuedGroup, snapshot};
 
 use crate::Result;
-use crate::members::FOUNDER;
+use crate::people::FOUNDER;
 use crate::support::linking::copy_of;
 use crate::world::World;
 
