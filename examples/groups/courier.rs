@@ -1,27 +1,18 @@
-//! The devices' side: what an application does with what arrives, and with what its client asks
-//! for.
+//! The devices' side: what an application does with answers, and with what its client asks for.
 
-use std::time::Instant;
-
-use waxseal::core::errors::ChainOpenError;
-use waxseal::errors::{GroupNewsError, ReceiveError, RetargetError, SendError};
-use waxseal::reporting::Audience;
+use waxseal::errors::{GroupNewsError, RetargetError, SendError};
 use waxseal::{
-    Advice, Content, Conversation, DeviceAddress, FrankingTag, GroupMismatch, GroupStanding,
-    Mismatch, NotDelivered, Outgoing, Received,
+    Conversation, FrankingTag, GroupMismatch, GroupStanding, Mismatch, NotDelivered, Outgoing,
 };
 
 use crate::Result;
 use crate::network::Packet;
 use crate::people::Standing;
 use crate::support::linking::time;
-use crate::world::{Queued, RESEND_MS, TICK_MS, World};
+use crate::world::{RESEND_MS, TICK_MS, World};
 
 /// How many members' rosters are asked for at once.
 const ROSTERS_AT_ONCE: usize = 64;
-
-/// How often a message comes before the keys of its chain until it is asked for.
-const MAX_OVERTAKEN: u32 = 2;
 
 impl World {
     /// Fetches rosters of members, and starts sessions with devices that have none.
@@ -91,14 +82,6 @@ impl World {
                 self.prepare(device)?;
                 let client = &mut self.people.devices[device].client;
                 let complete = client.complete(group, id, now, &mut self.rng);
-                if debug() {
-                    eprintln!(
-                        "RT {device} {} again {} complete {:?}",
-                        id.as_bytes()[0],
-                        again.envelope.len(),
-                        complete.as_ref().map(|c| c.envelope.len())
-                    );
-                }
                 self.post(device, &complete.unwrap_or(again));
             }
             // The user sends it again.
@@ -165,201 +148,13 @@ impl World {
         // Who was not added yet gets nothing.
         let news = self.provider.group_news(&me, &group, version);
         let news = news.unwrap_or_default();
-        let taken = client.take_group_news(&group, &news, now);
-        if debug() {
-            eprintln!(
-                "N {} dev {device} after {version} news {} {}: {taken:?} {:?}",
-                now.as_millis(),
-                news.entries.len(),
-                news.whole.is_some(),
-                client.group(&group).map(|x| x.map(|x| x.standing))
-            );
-        }
-        match taken {
+        match client.take_group_news(&group, &news, now) {
             Ok(update) if update.steps.is_empty() => return Ok(()),
             // It has not heard yet that its user accepted.
             Ok(_) | Err(GroupNewsError::NoGroup | GroupNewsError::NotAccepted) => {}
             Err(error) => self.wrong(format!("device {device} refused news: {error:?}")),
         }
         self.device(device).upkeep_ms = Some(0);
-        Ok(())
-    }
-
-    pub fn deliver(&mut self, to: usize, number: u64, bytes: &[u8]) -> Result<()> {
-        if self.people.devices[to].is_removed {
-            return Ok(());
-        }
-        let queued = self.queue.get(&(to, number));
-        let claim = queued.map(|queued| match queued {
-            Queued::Direct(stamped) => stamped.claim().clone(),
-            Queued::Group(queued) => queued.stamped.claim().clone(),
-        });
-        let is_to_all = matches!(queued, Some(Queued::Group(_)));
-        let audience = claim.as_ref().map(|claim| &claim.context().audience);
-        let is_group = matches!(audience, Some(Audience::Group(_)));
-        let began = Instant::now();
-        let received = self.people.devices[to].client.receive(bytes);
-        let is_shown = matches!(
-            received,
-            Ok(Received::Message { .. } | Received::Sent { .. })
-        );
-        if is_to_all && is_shown {
-            self.outcome.recipient.add(began.elapsed());
-        }
-        let now_ms = self.network.now_ms();
-        if debug() {
-            let tag = claim.as_ref().map(|claim| claim.tag().as_bytes()[0]);
-            let author = claim
-                .as_ref()
-                .and_then(|claim| self.people.find(&claim.context().sender));
-            let what = match &received {
-                Ok(received) => kind_of(received),
-                Err(error) => format!("ERR {error:?}"),
-            };
-            eprintln!(
-                "D {now_ms} to {to} no {number} group {is_group} {tag:?} by {author:?}: {what}"
-            );
-        }
-        match received {
-            Ok(received) => self.show(to, received)?,
-            Err(error) => {
-                let claim = claim.as_ref();
-                let author = claim.and_then(|claim| {
-                    let author = self.people.find(&claim.context().sender)?;
-                    Some((author, *claim.tag()))
-                });
-                if !self.give_back((to, is_group), author, &error)? {
-                    return Ok(()); // it comes again
-                }
-            }
-        }
-        let device = self.device(to);
-        device.upkeep_ms = Some(now_ms);
-        device.is_busy = true;
-        self.network
-            .send(&Packet::Acknowledgement { from: to, number });
-        Ok(())
-    }
-
-    /// What becomes of a delivery that yielded nothing. Returns whether it is acknowledged.
-    fn give_back(
-        &mut self,
-        (to, is_group): (usize, bool),
-        author: Option<(usize, FrankingTag)>,
-        error: &ReceiveError<std::convert::Infallible>,
-    ) -> Result<bool> {
-        let is_gone = author.is_some_and(|(author, _)| match is_group {
-            true => self.is_gone(author),
-            false => self.people.devices[author].is_removed,
-        });
-        match error {
-            ReceiveError::UnknownDevice { device } if !is_gone => {
-                self.fetch_roster(to, device);
-                Ok(false)
-            }
-            ReceiveError::GroupNews { .. } => {
-                self.fetch_news(to)?;
-                Ok(false)
-            }
-            _ if is_group && self.people.standing(to) != Standing::Member => Ok(true),
-            // The acceptance of another device of the account is still on its way.
-            ReceiveError::NotInGroup => Ok(false),
-            ReceiveError::Chain(ChainOpenError::UnknownChain) if self.has_overtaken(to, author) => {
-                Ok(false)
-            }
-            // What does not open is noted, and asked for.
-            error if error.advice() == Advice::AskAgain || is_gone => {
-                self.outcome.unopened += 1;
-                if let Some((author, id)) = author {
-                    self.unopened.insert((to, author, id));
-                    self.give_up(author);
-                }
-                Ok(true)
-            }
-            error => {
-                self.wrong(format!("device {to} refused a delivery: {error:?}"));
-                Ok(true)
-            }
-        }
-    }
-
-    /// A message came before the keys of its chain. Returns whether the device lets it come again,
-    /// before it asks for it.
-    fn has_overtaken(&mut self, to: usize, author: Option<(usize, FrankingTag)>) -> bool {
-        let Some((_, id)) = author else {
-            return false;
-        };
-        let now_ms = self.network.now_ms();
-        let device = self.device(to);
-        let times = device.overtaken.entry(id).or_default();
-        *times += 1;
-        let waits = *times <= MAX_OVERTAKEN;
-        if waits {
-            device.quiet_ms = now_ms + 2 * RESEND_MS;
-            device.upkeep_ms = Some(0);
-        }
-        waits
-    }
-
-    fn fetch_roster(&mut self, device: usize, of: &DeviceAddress) {
-        let (group, now) = (self.group(), self.provider.now);
-        let client = &mut self.people.devices[device].client;
-        let roster = self
-            .provider
-            .roster_for(Some(&client.me().account), &of.account);
-        if client.take_roster(&of.account, &roster, now).is_err() {
-            let _ = client.take_group_rosters(&group, &[roster], now);
-        }
-        self.device(device).upkeep_ms = Some(0);
-    }
-
-    /// What a device does with something that it received.
-    fn show(&mut self, device: usize, received: Received) -> Result<()> {
-        let (message, from, conversation) = match received {
-            Received::Message {
-                message,
-                from,
-                conversation,
-                ..
-            } => (message, Some(from), conversation),
-            Received::Sent { message, to } => (message, None, to),
-            _ => return Ok(()),
-        };
-        let one = &mut self.people.devices[device];
-        match (&from, message.content()) {
-            (Some(from), Content::Invitation { .. }) => {
-                one.client.accept_contact(from)?;
-                return self.answer(device, from);
-            }
-            (Some(from), Content::Acceptance { .. }) => one.client.accept_contact(from)?,
-            (_, Content::Text(text)) if conversation.group().is_some() => {
-                let id = *message.id();
-                let Some(written) = self.written.get(&id) else {
-                    self.wrong("a device showed a message that nobody wrote");
-                    return Ok(());
-                };
-                if self.line(written).text != *text {
-                    self.wrong("another text arrived");
-                }
-                let one = self.device(device);
-                if debug() && !one.possible.contains(&id) && !one.expected.contains(&id) {
-                    eprintln!("NOTFOR {device} {}", id.as_bytes()[0]);
-                }
-                if one.possible.remove(&id) {
-                    one.expected.insert(id);
-                }
-                let is_denied = one.denied.contains(&id);
-                if !one.shown.insert(id) {
-                    self.wrong("a message was shown twice");
-                }
-                if is_denied && debug() {
-                    eprintln!("DENIED {device} {}", id.as_bytes()[0]);
-                }
-                self.outcome.opened_before_joining += u64::from(is_denied);
-                self.read_back(device)?;
-            }
-            _ => {}
-        }
         Ok(())
     }
 
@@ -423,9 +218,6 @@ impl World {
         let (now, group) = (self.provider.now, self.group());
         let one = &mut self.people.devices[device];
         let upkeep = one.client.upkeep(now, &mut self.rng)?;
-        if debug() {
-            eprintln!("U {} dev {device}: {upkeep:?}", now.as_millis());
-        }
         let me = one.me().clone();
         one.is_busy = true;
         let mut upkeep_ms = upkeep.again_at.map(|at| at.as_millis());
@@ -473,12 +265,4 @@ impl World {
     pub fn now(&self) -> waxseal::Timestamp {
         time(self.network.now_ms())
     }
-}
-
-pub fn debug() -> bool {
-    std::env::var_os("GDEBUG").is_some()
-}
-fn kind_of(received: &Received) -> String {
-    let text = format!("{received:?}");
-    text.chars().take(200).collect()
 }

@@ -11,6 +11,7 @@ mod members;
 mod network;
 mod outcome;
 mod people;
+mod receiving;
 mod relay;
 mod reports;
 mod story;

@@ -2,18 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use waxseal::errors::EditGroupError;
+use waxseal::errors::{EditGroupError, InviteError};
 use waxseal::{AccountId, Content, Draft, GroupPolicy};
 
 use crate::Result;
-use crate::people::{Device, Person, Standing};
+use crate::people::{Device, FOUNDER, Person, Standing};
 use crate::support::linking::{self as shared, put};
 use crate::world::World;
-
-/// The group's founder, who stays an admin.
-pub const FOUNDER: usize = 0;
-/// Another one who stays an admin.
-pub const SECOND: usize = 1;
 
 impl World {
     /// Creates an account with some devices.
@@ -61,13 +56,7 @@ impl World {
         one.expect_no_more();
         self.queue.retain(|(to, _), _| *to != device);
         self.author_is_gone(person);
-        let new = self.link(person)?;
-        if crate::courier::debug() {
-            eprintln!(
-                "L {} person {person}: {device} replaced by {new}",
-                self.network.now_ms()
-            );
-        }
+        self.link(person)?;
         Ok(())
     }
 
@@ -104,6 +93,8 @@ impl World {
                 self.people.persons[person].standing = Standing::Invited;
                 self.post(device, &sent);
             }
+            // The newest key is still on its way.
+            Err(InviteError::Group(EditGroupError::NoKey)) => self.outcome.changes_dropped += 1,
             Err(error) => self.wrong(format!("nobody was invited: {error:?}")),
         }
         Ok(())
@@ -126,9 +117,6 @@ impl World {
     /// Notes who came and went with an entry that the relay took.
     pub fn members_changed(&mut self, before: &BTreeSet<String>) -> Result<()> {
         let after = self.member_names();
-        if crate::courier::debug() {
-            eprintln!("M {} {before:?} -> {after:?}", self.network.now_ms());
-        }
         for name in after.difference(before) {
             let person = self.person_of(name)?;
             self.people.persons[person].standing = Standing::Member;

@@ -4,6 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use waxseal::{AccountId, Client, DeviceAddress, FrankingTag, MemoryStore};
 
+/// The group's founder, who stays an admin.
+pub const FOUNDER: usize = 0;
+/// Another one who stays an admin.
+pub const SECOND: usize = 1;
+
 /// One device, also after it was removed.
 pub struct Device {
     pub client: Client<MemoryStore>,

@@ -150,7 +150,9 @@ impl World {
                     self.device(device).possible.insert(id);
                 }
                 Standing::Member => {
-                    self.device(device).expected.insert(id);
+                    let device = self.device(device);
+                    device.expected.insert(id);
+                    device.denied.remove(&id); // it was posted once more
                 }
                 _ => self.outcome.opened_by_removed += 1, // the relay gives it to someone else
             }

@@ -7,9 +7,9 @@ use waxseal::GroupStanding;
 
 use crate::arguments::Arguments;
 use crate::lines;
-use crate::members::{Change, FOUNDER, SECOND};
+use crate::members::Change;
 use crate::outcome::Outcome;
-use crate::people::Standing;
+use crate::people::{FOUNDER, SECOND, Standing};
 use crate::world::World;
 use crate::{Result, Rng};
 

@@ -3,7 +3,7 @@
 use waxseal::{GroupStanding, Outgoing};
 
 use crate::Result;
-use crate::people::Standing;
+use crate::people::{Person, Standing};
 use crate::world::{RESEND_MS, World};
 
 /// Time after which everything must have arrived on a calm network.
@@ -20,9 +20,6 @@ impl World {
             waits = self.waits()?;
         }
         if let Some(what) = waits {
-            if crate::courier::debug() {
-                eprintln!("WRONG {what}");
-            }
             self.wrong(format!("after six hours without faults, {what}"));
         }
         self.network.is_calm = false;
@@ -35,7 +32,8 @@ impl World {
         for (number, person) in self.people.persons.iter().enumerate() {
             // Who may not write now says good-bye later.
             let is_mute = !state.may_write(person.account.as_str());
-            let is_leaving = person.standing == Standing::Leaving && is_mute;
+            let is_leaving =
+                person.standing == Standing::Leaving && is_mute && self.holds_a_message(person)?;
             let is_settled = matches!(person.standing, Standing::Outside | Standing::Member);
             if !is_settled && !is_leaving {
                 return Ok(Some(format!("person {number} is {:?}", person.standing)));
@@ -70,6 +68,19 @@ impl World {
         let mut queued = self.queue.keys();
         let queued = queued.find(|(to, _)| self.people.standing(*to) == Standing::Member);
         Ok(queued.map(|(to, _)| format!("the relay keeps something for device {to}")))
+    }
+
+    /// Whether a message to the group waits on a device of a person.
+    fn holds_a_message(&self, person: &Person) -> Result<bool> {
+        for device in &person.devices {
+            let client = &self.people.devices[*device].client;
+            let outbox = client.outbox(None, usize::MAX, self.now())?.items;
+            let mut to_group = outbox.iter().filter(|out| out.to.group().is_some());
+            if to_group.any(|out| out.again_for.is_none()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// What waits in the outbox of a device, and will be accepted.

@@ -9,10 +9,9 @@ use waxseal::{FrankingTag, GroupId, Outgoing};
 use waxseal_world::{Provider, QueuedGroup};
 
 use crate::lines::Line;
-use crate::members::FOUNDER;
 use crate::network::{Network, Packet};
 use crate::outcome::Outcome;
-use crate::people::{Device, Former, People, Standing};
+use crate::people::{Device, FOUNDER, Former, People, Standing};
 use crate::support::linking::time;
 use crate::{Result, Rng};
 
@@ -168,11 +167,7 @@ impl World {
         let (group, now) = (self.group(), self.provider.now);
         let began = Instant::now();
         let client = &mut self.people.devices[device].client;
-        let sent = client.send(group, text.as_str(), now, &mut self.rng);
-        if crate::courier::debug() && sent.is_err() {
-            eprintln!("SEND {device} {:?} {:?}", sent, client.group(&group));
-        }
-        let sent = sent?;
+        let sent = client.send(group, text.as_str(), now, &mut self.rng)?;
         self.outcome.sender.add(began.elapsed());
         self.outcome.messages += 1;
         let written = Written {
@@ -187,20 +182,6 @@ impl World {
 
     pub fn post(&mut self, from: usize, outgoing: &Outgoing) {
         let now_ms = self.network.now_ms();
-        if crate::courier::debug() {
-            eprintln!(
-                "P {now_ms} from {from} {} to {:?} again {:?} without {:?} len {}",
-                outgoing.id.as_bytes()[0],
-                outgoing.to.group().is_some(),
-                outgoing.again_for.as_ref().map(|a| self.people.find(a)),
-                outgoing
-                    .without
-                    .iter()
-                    .map(|a| self.people.find(a))
-                    .collect::<Vec<_>>(),
-                outgoing.envelope.len()
-            );
-        }
         let device = self.device(from);
         device.is_busy = true;
         let (posted_ms, attempt) = device.posted.entry(outgoing.id).or_default();
@@ -229,21 +210,6 @@ impl World {
     }
 
     fn arrive(&mut self, packet: Packet) -> Result<()> {
-        if crate::courier::debug() {
-            if let Packet::GroupMismatch {
-                to, id, attempt, ..
-            } = &packet
-            {
-                eprintln!(
-                    "MM {to} {} attempt {attempt} posted {:?}",
-                    id.as_bytes()[0],
-                    self.people.devices[*to].posted.get(id)
-                );
-            }
-            if let Packet::Receipt { to, .. } = &packet {
-                eprintln!("R {} {to}", self.network.now_ms());
-            }
-        }
         match packet {
             Packet::Post {
                 from,

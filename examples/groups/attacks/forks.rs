@@ -9,7 +9,8 @@ use waxseal::{AccountId, Notice};
 use super::ghosts::GHOST;
 use super::tools::Stolen;
 use crate::Result;
-use crate::members::{Change, FOUNDER, SECOND};
+use crate::members::Change;
+use crate::people::{FOUNDER, SECOND};
 use crate::support::linking::{copy_of, time};
 use crate::world::World;
 
@@ -66,9 +67,6 @@ impl World {
             let fork = self.news_for(&me, &[&forged], at);
             shown_both.take_group_news(&group, &fork, at)?;
             let noticed = shown_both.take_group_news(&group, &genuine, at);
-            if crate::courier::debug() {
-                eprintln!("BOTH {noticed:?} {genuine:?}");
-            }
             let is_noticed = matches!(noticed, Err(GroupNewsError::Forked));
             self.noticed(is_noticed && has_notice(&shown_both, true)?, "both entries");
             // The fork only, until a message comes of someone who was shown the genuine entry.
@@ -131,9 +129,6 @@ impl World {
                 let roster = self.provider.roster(&device.account);
                 let _ = copy.take_roster(&device.account, &roster, self.provider.now);
                 received = copy.receive(&delivery);
-            }
-            if crate::courier::debug() {
-                eprintln!("HEAR by {:?} at {me:?} {received:?}", admin.me());
             }
             // Else the slot is another device's.
             if let Err(error @ (ReceiveError::GroupDiffers | ReceiveError::GroupNews { .. })) =

@@ -174,8 +174,9 @@ impl World {
         let rosters = [self.provider.roster(&ghost)];
         let again = copy.retarget_in_group(&group, &id, &mismatch, &rosters, now, &mut self.rng)?;
         let slots = self.slots_of(&me, &again)?;
-        let is_sealed = slots != self.targets(&me);
-        self.ghost_tried(is_sealed, "as the relay names it");
+        let targets = self.targets(&me);
+        let what = format!("as the relay names it: {slots} of {targets}");
+        self.ghost_tried(slots != targets, &what);
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use waxseal::{
 use waxseal_world::{QueuedGroup, snapshot};
 
 use crate::Result;
-use crate::members::FOUNDER;
+use crate::people::FOUNDER;
 use crate::support::linking::copy_of;
 use crate::world::World;
 
@@ -85,11 +85,7 @@ impl World {
             let rosters = self.provider.group_rosters(&me, &group, names);
             stolen.take_group_rosters(&group, &rosters, now)?;
         }
-        let sent = stolen.send(group, text, now, &mut self.rng);
-        if crate::courier::debug() && sent.is_err() {
-            eprintln!("STOLEN {me:?} {:?} {:?}", sent, stolen.group(&group));
-        }
-        Ok(sent?)
+        Ok(stolen.send(group, text, now, &mut self.rng)?)
     }
 
     /// For how many devices a message is that a device sealed.

@@ -264,9 +264,9 @@ impl<S: Store> Client<S> {
     /// Gives up a sent message: it is [not delivered](super::Status::NotDelivered), with this
     /// reason. Call it when the relay refuses for good to take the message again.
     ///
-    /// The message stays in the history. A refusal of it that arrives later is ignored. A message to
-    /// a group is given up only for the device for which it was sealed again: the others have it, or
-    /// ask for it.
+    /// The message stays in the history. A refusal of it that arrives later is ignored. A message
+    /// to a group is given up only for the device for which it was sealed again: the others have
+    /// it, or ask for it.
     pub fn give_up(
         &mut self,
         conversation: impl Into<Conversation>,

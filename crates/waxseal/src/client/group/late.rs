@@ -93,7 +93,7 @@ impl Group {
     }
 
     /// When the provider accepted the first known entry after the state that a message was sealed
-    /// for, in milliseconds. 0 if none is known. What was sealed again was accepted before it first.
+    /// for, in milliseconds. 0 if none is known. What was sealed again was accepted before it.
     fn next_entry_ms(&self, sealed: Sealed) -> u64 {
         let times = self.record.times.iter();
         let later = times.filter(|time| match sealed.is_again {

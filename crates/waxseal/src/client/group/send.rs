@@ -252,8 +252,8 @@ impl<S: Store> Client<S> {
         }
     }
 
-    /// Notes that the provider accepted a message of this device to a group, the entry of the outbox
-    /// with this number. One that was sealed again counts as of when it was accepted first.
+    /// Notes that the provider accepted a message of this device to a group, which has this number
+    /// in the outbox. One that was sealed again counts as of when it was accepted first.
     pub(in crate::client) fn note_group_accepted(
         &self,
         conversation: &Conversation,
@@ -275,7 +275,7 @@ impl<S: Store> Client<S> {
             Some(number) => self.readable(&keys::envelope(number))?,
             None => None,
         };
-        // CHK-448: the chain that a message gives counts as given if the provider took it like this.
+        // CHK-448: a chain is given if the provider took the message as it is now.
         let accepted_ms = evidence.accepted_at().as_millis();
         match entry {
             Some(entry) if is_of_before(&entry, accepted_ms) && gives_chain(&entry) => {

@@ -113,8 +113,8 @@ fn chk448_a_message_that_was_deleted_before_it_was_accepted_costs_nobody_the_cha
     assert_eq!(talk.shown(&first("carol")), ["alice: two"]);
 }
 
-/// Bob leaves his chain, so what waits is sealed again. What he posted before arrives after the first
-/// message on the next chain, and he gets a receipt for it.
+/// Bob leaves his chain, so what waits is sealed again. What he posted before arrives after the
+/// first message on the next chain, and he gets a receipt for it.
 #[test]
 fn a_posting_that_arrives_after_its_chain_was_left_is_asked_for() {
     let mut talk = Talk::of(&NAMES);
