@@ -157,3 +157,6 @@ fn fan_out(
         _ => Ok(to),
     }
 }
+
+#[cfg(test)]
+mod tests;
