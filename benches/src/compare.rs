@@ -23,7 +23,7 @@ const MAX_AGE: u32 = 20_000;
 /// Number of messages whose heap use is measured, to take the median.
 const HEAP_BURST: usize = 16;
 
-/// Measures all operations, or only `only`.
+/// Measures all operations, or only those whose names begin with `only`.
 #[must_use]
 pub fn all(effort: Effort, only: Option<&str>) -> Results {
     let mut results = Results::only(only);

@@ -92,7 +92,11 @@ fn of_size(results: &mut Results, effort: Effort, members: usize) {
         ),
     ] {
         for (operation, is_writer) in [(seals, true), (opens, false)] {
-            let contestants = circles.iter().map(|(system, circle)| Contestant {
+            let able = |circle: &RefCell<Box<dyn Circle>>| {
+                act != Act::Begin || circle.borrow().can_begin()
+            };
+            let circles = circles.iter().filter(|(_, circle)| able(circle));
+            let contestants = circles.map(|(system, circle)| Contestant {
                 system: system.name,
                 variant: system.variant,
                 run: run(circle, act, is_writer),
@@ -160,6 +164,9 @@ fn bytes(results: &mut Results, system: &GroupSystem, circle: &mut dyn Circle, m
         (Act::Begin, "first contact"),
         (Act::Renew, ""), // which the reader knows again
     ] {
+        if act == Act::Begin && !circle.can_begin() {
+            continue;
+        }
         if act == Act::Begin {
             add("fetched for a first contact", circle.forget());
         }

@@ -30,6 +30,11 @@ pub trait Circle {
     /// Gives all devices other keys, and seals a message with them. Returns what leaves the writer.
     fn renew(&mut self, plaintext: &[u8]) -> Parts;
 
+    /// Whether the first message to all devices is short enough for one request.
+    fn can_begin(&self) -> bool {
+        true
+    }
+
     /// Makes the writer a device that has no session with any other one, and that has fetched what
     /// all of them published. Returns the length of that in bytes.
     fn forget(&mut self) -> usize;

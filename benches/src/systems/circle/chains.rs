@@ -19,7 +19,7 @@ use waxseal_reporting::{ConversationId, Timestamp};
 use waxseal_world::{Device, NOW, Provider, account};
 use zeroize::Zeroizing;
 
-use super::crowd::DEVICES;
+use super::crowd::{DEVICES, MAX_STRANGERS};
 use super::{Circle, Crowd, Parts};
 use crate::systems::franked::text;
 use crate::systems::ratchet::bundle_len;
@@ -169,6 +169,10 @@ impl Circle for Chains {
         let next = self.chain.next(0, &mut self.crowd.borrow_mut().rng);
         self.chain = next.expect("there are numbers left");
         self.send(plaintext)
+    }
+
+    fn can_begin(&self) -> bool {
+        self.provider.is_none() || self.targets.len() <= MAX_STRANGERS
     }
 
     fn forget(&mut self) -> usize {

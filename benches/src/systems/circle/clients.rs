@@ -5,12 +5,13 @@ use std::mem;
 use waxseal::errors::ReceiveError;
 use waxseal::roster::group::{AuthoritySeed, GroupOp, Role};
 use waxseal::{
-    AccountId, Bundles, Client, FrankingTag, GroupId, GroupPolicy, MemoryStore, Outgoing, Received,
-    WantedBundles,
+    AccountId, Bundles, Client, DeviceAddress, DeviceId, FrankingTag, GroupId, GroupPolicy,
+    MemoryStore, Outgoing, Received,
 };
 use waxseal_reporting::relay::Receipt;
 use waxseal_world::{NOW, Provider, Records, account, snapshot};
 
+use super::crowd::MAX_STRANGERS;
 use super::{Circle, Parts};
 use crate::systems::franked::text;
 
@@ -21,6 +22,9 @@ const SEEDS: &[u8] = b"7";
 
 /// Maximum number of operations in an entry.
 const OPERATIONS: usize = 64;
+
+/// Maximum number of rosters that a client takes at once.
+const ROSTERS: usize = 64;
 
 /// The writer, the reader, and the provider of the group.
 pub(super) struct Members {
@@ -140,9 +144,11 @@ fn catch_up(provider: &Provider, device: &mut Device, group: &GroupId) {
     let taken = device.take_group_news(group, &news, NOW);
     taken.expect("genuine news");
     let unknown = device.members_without_roster(group).expect("a group");
-    let rosters = provider.group_rosters(device.me(), group, &unknown);
-    let taken = device.take_group_rosters(group, &rosters, NOW);
-    assert_eq!(taken.expect("genuine rosters"), unknown.len());
+    for unknown in unknown.chunks(ROSTERS) {
+        let rosters = provider.group_rosters(device.me(), group, unknown);
+        let taken = device.take_group_rosters(group, &rosters, NOW);
+        assert_eq!(taken.expect("genuine rosters"), unknown.len());
+    }
 }
 
 /// A device that the writer does not know yet sends it something, so that both have a session.
@@ -175,9 +181,15 @@ impl Members {
         catch_up(&provider, &mut reader, &group);
         catch_up(&provider, &mut writer, &group);
         let before = [snapshot(&writer), snapshot(&reader)];
-        let wanted = writer.missing(group, NOW).expect("a store in memory");
-        let published = wanted.into_iter().map(|wanted| {
-            let WantedBundles { account, devices } = wanted;
+        let accounts = ["alice", "bob", "carol"]
+            .map(account)
+            .into_iter()
+            .chain(names);
+        let published = accounts.map(|account| {
+            let devices = [DeviceId(1), DeviceId(2)].into_iter();
+            let devices = devices
+                .filter(|device| DeviceAddress::new(account.clone(), *device) != *writer.me());
+            let devices: Vec<_> = devices.collect();
             let bundles = provider.bundles_for(Some(writer.me()), &account, &devices);
             (account, bundles)
         });
@@ -251,6 +263,11 @@ impl Circle for Members {
         let (id, sent) = self.send(plaintext);
         self.held = Some(id);
         sent
+    }
+
+    fn can_begin(&self) -> bool {
+        let strangers = self.published.iter().map(|(_, all)| all.devices.len());
+        strangers.sum::<usize>() <= MAX_STRANGERS
     }
 
     fn forget(&mut self) -> usize {

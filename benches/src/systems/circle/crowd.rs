@@ -2,12 +2,17 @@
 
 use rand_chacha::ChaCha20Rng;
 use waxseal_core::{IdentityKey, PreKeyBundle, SessionSet};
+use waxseal_reporting::limits::MAX_GROUP_SLOTS_LEN;
 use waxseal_world::Device;
 
 use crate::systems::Bundle;
 
 /// Devices that each account has.
 pub(super) const DEVICES: usize = 2;
+
+/// Maximum number of devices for which the slots of one message can start a session. Such a slot
+/// has some 2,000 bytes, and all together have at most [`MAX_GROUP_SLOTS_LEN`].
+pub(super) const MAX_STRANGERS: usize = MAX_GROUP_SLOTS_LEN / 2_000;
 
 /// All devices of a group but the writer.
 pub struct Crowd {
