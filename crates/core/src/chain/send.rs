@@ -1,12 +1,12 @@
 //! The sending side of a chain.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use rand_core::CryptoRng;
 
 use super::error::ChainSealError;
 use super::header::{self, ChainHeader, SEALED_HEADER_LEN};
-use super::slot::{ChainKeys, ChainSlot, MacInput, PendingKeys};
+use super::slot::{AuthKeys, CHAIN_MAC_LEN, ChainKeys, ChainSlot, MacInput, PendingKeys};
 use super::{
     AuthRoot, BODY_VERSION, CHAIN_CONTEXT_LEN, ChainClaims, ChainName, ChainStart, body_ad,
 };
@@ -77,6 +77,12 @@ pub struct ChainMessage {
     pub slots: Vec<ChainSlot>,
     /// Makes further key slots until the message is accepted.
     pub pending: PendingKeys,
+}
+
+/// A device that a message is for.
+struct Target {
+    identity: [u8; IDENTITY_KEY_LEN],
+    has_chain: bool,
 }
 
 impl OwnChain {
@@ -213,12 +219,20 @@ impl OwnChain {
         };
         self.n = next_n;
         let input = MacInput::new(&body, associated_data);
-        let slots = targets.iter().map(|target| {
-            if self.recipients.contains_key(target) {
-                ChainSlot::Mac(input.slot(&self.root.key_for(target)))
-            } else {
-                ChainSlot::Key(self.give(&pending, target))
-            }
+        // The keys that the MACs need are wiped from the stack before the slots are made: a slot
+        // with a MAC has unused bytes.
+        let macs: Vec<_> = with_wiped_stack(|| {
+            let auth_keys = AuthKeys::of(&self.root);
+            let macs = targets.iter().map(|target| match target.has_chain {
+                true => input.slot(&auth_keys.key_for(&target.identity)),
+                false => [0; CHAIN_MAC_LEN],
+            });
+            macs.collect()
+        });
+        let slots = targets.iter().zip(macs);
+        let slots = slots.map(|(target, mac)| match target.has_chain {
+            true => ChainSlot::Mac(mac),
+            false => ChainSlot::Key(self.give(&pending, &target.identity)),
         });
         let slots = slots.collect();
         Ok(ChainMessage {
@@ -275,32 +289,42 @@ impl OwnChain {
         }
     }
 
+    /// Checks the targets, and finds out which of them have the chain.
     fn check_targets<'a>(
         &self,
         targets: impl IntoIterator<Item = &'a IdentityKey>,
-    ) -> Result<Vec<[u8; IDENTITY_KEY_LEN]>, ChainSealError> {
+    ) -> Result<Vec<Target>, ChainSealError> {
         let mut list = Vec::new();
-        let mut known = BTreeSet::new();
         for target in targets {
-            let target = target.to_bytes();
+            let identity = target.to_bytes();
             // CHK-370: each target is another device, is named once, and there are not too many.
             if list.len() >= MAX_CHAIN_TARGETS {
                 return Err(ChainSealError::TooManyTargets {
                     max: MAX_CHAIN_TARGETS,
                 });
             }
-            if target == self.name.owner {
+            if identity == self.name.owner {
                 return Err(ChainSealError::OwnIdentity);
             }
-            if !known.insert(target) {
-                return Err(ChainSealError::RepeatedTarget);
-            }
-            list.push(target);
+            list.push(Target {
+                identity,
+                has_chain: false,
+            });
         }
-        // CHK-371: every device that has the chain is still a target.
-        match self.recipients.keys().all(|device| known.contains(device)) {
-            true => Ok(list),
-            false => Err(ChainSealError::RecipientLeft),
+        // Recipients ascend as well, so one walk through both finds them among the targets.
+        let mut ascending: Vec<_> = list.iter_mut().collect();
+        ascending.sort_unstable_by(|one, other| one.identity.cmp(&other.identity));
+        let mut pairs = ascending.iter().zip(ascending.iter().skip(1));
+        if pairs.any(|(one, next)| one.identity == next.identity) {
+            return Err(ChainSealError::RepeatedTarget);
         }
+        let mut targets = ascending.into_iter();
+        for recipient in self.recipients.keys() {
+            // CHK-371: every device that has the chain is still a target.
+            let target = targets.find(|target| target.identity >= *recipient);
+            let target = target.filter(|target| target.identity == *recipient);
+            target.ok_or(ChainSealError::RecipientLeft)?.has_chain = true;
+        }
+        Ok(list)
     }
 }

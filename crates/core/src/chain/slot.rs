@@ -152,17 +152,32 @@ impl PendingKeys {
     }
 }
 
+/// Derives the keys that the sender shares with its recipients. It takes in the root once for all
+/// of them, and does not wipe the stack: the caller does, once for all as well.
+pub(super) struct AuthKeys(Hmac<Sha256>);
+
 impl AuthRoot {
+    /// Derives the key that the sender shares with one recipient.
+    pub(super) fn key_for(&self, recipient: &[u8; IDENTITY_KEY_LEN]) -> AuthKey {
+        with_wiped_stack(|| AuthKeys::of(self).key_for(recipient))
+    }
+}
+
+impl AuthKeys {
+    /// Takes in the root. Like each method, it leaves copies of keys on the stack.
+    pub(super) fn of(root: &AuthRoot) -> Self {
+        let mut mac = keyed(root.as_bytes());
+        mac.update(labels::CHAIN_AUTH_KEY);
+        Self(mac)
+    }
+
     /// Derives the key that the sender shares with one recipient.
     pub(super) fn key_for(&self, recipient: &[u8; IDENTITY_KEY_LEN]) -> AuthKey {
         // K_i = HMAC(R, label || recipient's identity)
         let mut key = Secret::from_bytes(&[0; 32]);
-        with_wiped_stack(|| {
-            let mut mac = keyed(self.as_bytes());
-            mac.update(labels::CHAIN_AUTH_KEY);
-            mac.update(recipient);
-            mac.finalize_into(key.as_mut_bytes().into());
-        });
+        let mut mac = self.0.clone();
+        mac.update(recipient);
+        mac.finalize_into(key.as_mut_bytes().into());
         AuthKey(key)
     }
 }
@@ -189,9 +204,9 @@ impl MacInput {
         mac
     }
 
-    /// Makes the MAC slot for the recipient with this key.
+    /// Makes the MAC slot for the recipient with this key. Leaves copies of the key on the stack.
     pub(super) fn slot(&self, key: &AuthKey) -> [u8; CHAIN_MAC_LEN] {
-        let mac = with_wiped_stack(|| self.mac(key).finalize().into_bytes());
+        let mac = self.mac(key).finalize().into_bytes();
         let mut slot = [0; CHAIN_MAC_LEN];
         slot.iter_mut().zip(mac).for_each(|(to, from)| *to = from);
         slot
