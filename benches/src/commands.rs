@@ -35,7 +35,7 @@ pub struct Options {
     /// Take less than half a minute instead of a few minutes.
     #[arg(long)]
     quick: bool,
-    /// Measure only this operation.
+    /// Measure only the operations whose names begin like this.
     #[arg(long)]
     only: Option<String>,
 }

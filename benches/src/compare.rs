@@ -6,7 +6,7 @@ use crate::clock::time;
 use crate::measure::{Effort, Run};
 use crate::results::{Amount, Heap, Results, contestants};
 use crate::systems::{Pair, SYSTEMS, System, exchange, send};
-use crate::{SIZES, allocations, committing, devices, provider};
+use crate::{SIZES, allocations, committing, devices, groups, provider};
 
 /// Numbers of skipped keys that the recipient stores while it opens messages in order.
 pub const STORED: [usize; 4] = [0, 40, 1_000, 4_000];
@@ -23,7 +23,7 @@ const MAX_AGE: u32 = 20_000;
 /// Number of messages whose heap use is measured, to take the median.
 const HEAP_BURST: usize = 16;
 
-/// Measures all operations, or only `only`.
+/// Measures all operations, or only those whose names begin with `only`.
 #[must_use]
 pub fn all(effort: Effort, only: Option<&str>) -> Results {
     let mut results = Results::only(only);
@@ -37,6 +37,7 @@ pub fn all(effort: Effort, only: Option<&str>) -> Results {
     committing::contests(&mut results, effort, &committing::SIZES);
     provider::contests(&mut results, effort);
     devices::contests(&mut results, effort);
+    groups::contests(&mut results, effort);
     for system in &SYSTEMS {
         if results.wants("bytes") {
             bytes(&mut results, system);

@@ -27,7 +27,7 @@ const PEERS: [usize; 4] = [1, 10, 100, 1_000];
 /// Numbers of messages in a report.
 const REPORTED: [usize; 4] = [1, 4, 12, MAX_REPORTED];
 
-/// Measures all operations, or only `only`.
+/// Measures all operations, or only those whose names begin with `only`.
 #[must_use]
 pub fn all(effort: Effort, only: Option<&str>) -> Results {
     let mut results = Results::only(only);

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`commands`] | the command line |
 //! | [`compare`], [`growth`] | measure Waxseal and comparable libraries, and how costs grow |
-//! | [`devices`] | measures what accounts with several devices cost |
+//! | [`devices`], [`groups`] | measure what accounts with several devices cost, and groups |
 //! | [`model`], [`primitives`] | compute the lower bound of an operation's cost from primitives |
 //! | [`systems`], [`committing`], [`provider`] | the operations that are measured |
 //! | [`measure`], [`clock`], [`allocations`] | measure operations: samples, CPU time, heap use |
@@ -18,6 +18,7 @@ pub mod commands;
 pub mod committing;
 pub mod compare;
 pub mod devices;
+pub mod groups;
 pub mod growth;
 pub mod machine;
 pub mod measure;

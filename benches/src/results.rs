@@ -43,7 +43,7 @@ pub struct Results {
     pub rows: Vec<Row>,
     pub bytes: Vec<Amount>,
     pub heap: Vec<Heap>,
-    /// Measure only this operation.
+    /// Measure only the operations whose names begin like this.
     only: Option<String>,
 }
 
@@ -80,7 +80,8 @@ impl Results {
     /// Whether this operation should be measured.
     #[must_use]
     pub fn wants(&self, operation: &str) -> bool {
-        self.only.as_deref().is_none_or(|only| only == operation)
+        let only = self.only.as_deref();
+        only.is_none_or(|only| operation.starts_with(only))
     }
 
     /// Measures one operation with all contestants in turn, and adds a row for each contestant.

@@ -1,12 +1,14 @@
 //! The systems that are compared. In each, two devices exchange messages, and all implement the
 //! traits [`Strangers`] and [`Pair`].
 
+mod circle;
 mod client;
 mod fan;
 mod franked;
 mod ratchet;
 mod vodozemac;
 
+pub use circle::{Chains, Circle, Crowd, GROUP_SYSTEMS, GroupSystem, Parts, len};
 pub use client::Clients;
 pub use fan::{Fan, Targets};
 pub use franked::Franked;

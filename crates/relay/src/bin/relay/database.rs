@@ -47,6 +47,7 @@ impl Database {
             "PRAGMA journal_mode = WAL;
              PRAGMA synchronous = FULL;
              PRAGMA foreign_keys = ON;
+             PRAGMA temp_store = MEMORY; -- what a savepoint may have to restore is in no file
              PRAGMA secure_delete = FAST; -- delivered messages are overwritten
              PRAGMA journal_size_limit = 67108864;",
         )?;

@@ -20,7 +20,7 @@ use crate::groups::Group;
 use crate::limits::MAX_GROUP_MESSAGE_LEN;
 use crate::members;
 use crate::messages::{Accepted, accept, clock_differs};
-use crate::queue::{self, bodies};
+use crate::queue::{self, Pushing, bodies};
 use crate::state::{Device, Relay};
 
 pub async fn send(
@@ -135,12 +135,13 @@ fn fan_out(
     let stamped = StampedGroup::fan_out(claim, targeted);
     let (stamped, slots) = stamped.map_err(|error| Refusal::internal(&error))?;
     let body = bodies::keep(db, &stamped)?;
+    let mut pushing = Pushing::of(db, from.account)?;
     let (mut to, mut full) = (Vec::with_capacity(slots.len()), None);
     for (device, slot) in slots {
         let Some(row) = known.row(&device) else {
             continue; // it left
         };
-        match bodies::push(db, from.account, row, &slot, &body) {
+        match pushing.push_slot(row, &slot, &body) {
             Ok(()) => to.push(row),
             Err(refusal) if refusal.code == ErrorCode::QueueFull => {
                 queue::lose(db, row, at_ms, at_ms)?;
@@ -157,3 +158,6 @@ fn fan_out(
         _ => Ok(to),
     }
 }
+
+#[cfg(test)]
+mod tests;

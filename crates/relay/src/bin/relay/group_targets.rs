@@ -34,10 +34,18 @@ pub struct Members<'a> {
     sender: &'a Device,
     /// Newest rosters, by name.
     rosters: HashMap<String, Pinned>,
-    /// The devices, by name and number: the row, and whether the device left its account.
-    devices: HashMap<(String, u32), (i64, bool)>,
+    /// The devices, by the name of their account.
+    devices: HashMap<String, Vec<Row>>,
     /// Those who left, in the order in which they left.
     left: Vec<String>,
+}
+
+/// A device, as it is in the database.
+struct Row {
+    number: u32,
+    id: i64,
+    /// Whether it left its account.
+    has_left: bool,
 }
 
 /// The devices for which the slots of a message are, and their digest.
@@ -60,7 +68,7 @@ impl<'a> Members<'a> {
             let pinned = Pinned::decode(&pinned).map_err(|error| Refusal::internal(&error))?;
             rosters.insert(name, pinned);
         }
-        let mut devices = HashMap::new();
+        let mut devices = HashMap::<String, Vec<Row>>::new();
         let mut rows = db.prepare(
             "SELECT name, number, d.id, has_left FROM member m JOIN account a ON a.id = m.account
                  JOIN device d ON d.account = a.id
@@ -69,7 +77,11 @@ impl<'a> Members<'a> {
         let rows = rows.query_map([group.row], |row| row.try_into())?;
         for row in rows {
             let (name, number, id, has_left): (String, u32, i64, bool) = row?;
-            devices.insert((name, number), (id, has_left));
+            devices.entry(name).or_default().push(Row {
+                number,
+                id,
+                has_left,
+            });
         }
         Ok(Self {
             group,
@@ -98,8 +110,9 @@ impl<'a> Members<'a> {
             if tried.contains(&all) {
                 continue;
             }
-            if let Some(fitting) = self.fitting(&all, message) {
-                return addresses(&fitting).map(Some);
+            if let Some((targets, digest)) = self.fitting(&all, message) {
+                let devices = addresses(&targets)?;
+                return Ok(Some(Fitting { devices, digest }));
             }
             tried.push(all);
         }
@@ -115,9 +128,13 @@ impl<'a> Members<'a> {
         all.map_err(|_| ErrorCode::Malformed.into())
     }
 
-    /// Those of all devices for which the slots are. Slots for devices that left their account may
-    /// be missing, and those for the first members that left the group.
-    fn fitting(&self, all: &GroupTargets, message: &AuthenticGroup) -> Option<GroupTargets> {
+    /// Those of all devices for which the slots are, and their digest. Slots for devices that left
+    /// their account may be missing, and those for the first members that left the group.
+    fn fitting(
+        &self,
+        all: &GroupTargets,
+        message: &AuthenticGroup,
+    ) -> Option<(GroupTargets, [u8; 32])> {
         let own = self.sender.me.account.as_str();
         let keeps: [&dyn Fn(&GroupTarget) -> bool; 3] = [
             &|_| true,
@@ -144,18 +161,22 @@ impl<'a> Members<'a> {
             // CHK-473: the slots are for exactly the devices of the members.
             let mut some = all.clone();
             some.retain(|target| keep(target) && !without.contains(target.account.as_str()));
-            if some.digest() == message.stamp().targets_digest {
-                return Some(some);
+            let digest = some.digest();
+            if digest == message.stamp().targets_digest {
+                return Some((some, digest));
             }
         }
         None
     }
 
+    fn device(&self, account: &str, number: u32) -> Option<&Row> {
+        let mut devices = self.devices.get(account)?.iter();
+        devices.find(|row| row.number == number)
+    }
+
     fn has_left(&self, target: &GroupTarget) -> bool {
-        let device = (target.account.clone(), target.device);
-        self.devices
-            .get(&device)
-            .is_some_and(|(_, has_left)| *has_left)
+        let row = self.device(&target.account, target.device);
+        row.is_some_and(|row| row.has_left)
     }
 
     /// The row of a device. `None` if it left, or its account left the group: what is for it is
@@ -166,8 +187,8 @@ impl<'a> Members<'a> {
         if self.left.iter().any(|left| left == name) {
             return None;
         }
-        let row = self.devices.get(&(name.to_owned(), device.device.0));
-        row.filter(|(_, has_left)| !has_left).map(|(row, _)| *row)
+        let row = self.device(name, device.device.0);
+        row.filter(|row| !row.has_left).map(|row| row.id)
     }
 
     /// The versions of the members' newest rosters, and who left.
@@ -185,7 +206,7 @@ impl<'a> Members<'a> {
     }
 }
 
-fn addresses(targets: &GroupTargets) -> Result<Fitting, Refusal> {
+fn addresses(targets: &GroupTargets) -> Result<Vec<DeviceAddress>, Refusal> {
     let mut names: BTreeMap<&str, AccountId> = BTreeMap::new();
     let mut found = Vec::with_capacity(targets.targets().len());
     for target in targets.targets() {
@@ -200,8 +221,5 @@ fn addresses(targets: &GroupTargets) -> Result<Fitting, Refusal> {
         };
         found.push(DeviceAddress::new(account, DeviceId(target.device)));
     }
-    Ok(Fitting {
-        devices: found,
-        digest: targets.digest(),
-    })
+    Ok(found)
 }

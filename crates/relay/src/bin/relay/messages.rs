@@ -71,13 +71,14 @@ fn fan_out(
     let stamped = StampedEnvelope::fan_out(claim.clone(), authentic);
     let stamped = stamped.map_err(|error| Refusal::internal(&error))?;
     let (mut to, mut full, mut is_delivered) = (Vec::new(), None, false);
+    let mut pushing = queue::Pushing::of(db, from.account)?;
     for (device, stamped) in stamped {
         if targets.has_left(&device) {
             continue;
         }
         let row = targets.row(&device);
         let row = row.ok_or_else(|| Refusal::internal(&"a target has no row"))?;
-        match queue::push(db, from.account, row, &stamped) {
+        match pushing.push(row, &stamped) {
             Ok(()) => {
                 is_delivered |= targets.is_of_recipient(&device);
                 to.push(row);

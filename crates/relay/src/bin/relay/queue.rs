@@ -1,6 +1,6 @@
 //! The queue of undelivered messages, in the database.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Statement, params};
 use waxseal_interface::ErrorCode;
 use waxseal_reporting::Timestamp;
 use waxseal_reporting::relay::{Delivery, DeliveryKey, EPOCH_MS, StampedEnvelope};
@@ -48,74 +48,90 @@ pub fn push(
     recipient: i64,
     stamped: &StampedEnvelope,
 ) -> Result<(), Refusal> {
-    let epoch = stamped.claim().context().epoch;
-    insert(db, sender, recipient, epoch, &stamped.encode(), None)
+    Pushing::of(db, sender)?.push(recipient, stamped)
 }
 
-/// Queues a message under the next number of its recipient. A body counts for each recipient as if
-/// it was stored for it alone.
-fn insert(
-    db: &Connection,
+/// Queues what an account sends. A message can be for thousands of devices, so the statements are
+/// prepared once for all of them.
+pub struct Pushing<'a> {
     sender: i64,
-    recipient: i64,
-    epoch: u32,
-    stamped: &[u8],
-    body: Option<&Body>,
-) -> Result<(), Refusal> {
-    let body_len = body.map_or(0, |body| body.len);
-    check_room(
-        db,
-        sender,
-        recipient,
-        stamped.len().saturating_add(body_len),
-    )?;
-    let number: i64 = db
-        .prepare(
-            "INSERT INTO inbox (recipient, next) VALUES (?, 2)
-             ON CONFLICT DO UPDATE SET next = next + 1 RETURNING next - 1",
-        )?
-        .query_row([recipient], |row| row.get(0))?;
-    let body = body.map(|body| body.row);
-    db.prepare(
-        "INSERT INTO queue (recipient, number, sender, epoch, stamped, body, body_len)
-         VALUES (?, ?, ?, ?, ?, ?, ?)",
-    )?
-    .execute(params![
-        recipient, number, sender, epoch, stamped, body, body_len
-    ])?;
-    Ok(())
+    share: Statement<'a>,
+    number: Statement<'a>,
+    insert: Statement<'a>,
 }
 
-/// Checks the limits: no sender can fill a queue alone, and no recipient can fill the relay.
-fn check_room(db: &Connection, from: i64, to: i64, len: usize) -> Result<(), Refusal> {
-    let queued = |recipient: i64, sender: i64| {
-        let row = db
-            .prepare("SELECT messages, bytes FROM share WHERE recipient = ? AND sender = ?")?
-            .query_row([recipient, sender], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
-        Ok::<(i64, i64), rusqlite::Error>(row.unwrap_or_default())
-    };
-    let len = i64::try_from(len).unwrap_or(i64::MAX);
-    let fits = |(messages, bytes): (i64, i64), max: i64, max_bytes: i64| {
-        messages < max && bytes.saturating_add(len) <= max_bytes
-    };
-    let (_, all_bytes) = queued(0, 0)?;
-    let free = MAX_QUEUED_IN_ALL.saturating_sub(all_bytes);
-    if len > free {
-        return Err(Refusal::retry_after(ErrorCode::RelayFull, FULL_RETRY_SECS));
+impl<'a> Pushing<'a> {
+    pub fn of(db: &'a Connection, sender: i64) -> Result<Self, Refusal> {
+        Ok(Self {
+            sender,
+            share: db
+                .prepare("SELECT messages, bytes FROM share WHERE recipient = ? AND sender = ?")?,
+            number: db.prepare(
+                "INSERT INTO inbox (recipient, next) VALUES (?, 2)
+                 ON CONFLICT DO UPDATE SET next = next + 1 RETURNING next - 1",
+            )?,
+            insert: db.prepare(
+                "INSERT INTO queue (recipient, number, sender, epoch, stamped, body, body_len)
+                 VALUES (?, ?, ?, ?, ?, ?, ?)",
+            )?,
+        })
     }
-    // Few accounts can have many devices that never fetch anything.
-    let max_bytes = MAX_QUEUED_BYTES.min(free / MIN_RECIPIENTS);
-    if !fits(queued(to, 0)?, MAX_QUEUED, max_bytes)
-        || !fits(
-            queued(to, from)?,
-            MAX_QUEUED_OF_ONE,
-            MAX_QUEUED_BYTES_OF_ONE,
-        )
-    {
-        return Err(Refusal::retry_after(ErrorCode::QueueFull, FULL_RETRY_SECS));
+
+    /// Queues a message for a device under its next number, unless one of the limits is reached.
+    pub fn push(&mut self, recipient: i64, stamped: &StampedEnvelope) -> Result<(), Refusal> {
+        let epoch = stamped.claim().context().epoch;
+        self.insert(recipient, epoch, &stamped.encode(), None)
     }
-    Ok(())
+
+    /// Queues a message under the next number of its recipient. A body counts for each recipient as
+    /// if it was stored for it alone.
+    fn insert(
+        &mut self,
+        recipient: i64,
+        epoch: u32,
+        stamped: &[u8],
+        body: Option<&Body>,
+    ) -> Result<(), Refusal> {
+        let body_len = body.map_or(0, |body| body.len);
+        self.check_room(recipient, stamped.len().saturating_add(body_len))?;
+        let number: i64 = self.number.query_row([recipient], |row| row.get(0))?;
+        let (sender, body) = (self.sender, body.map(|body| body.row));
+        let row = params![recipient, number, sender, epoch, stamped, body, body_len];
+        self.insert.execute(row)?;
+        Ok(())
+    }
+
+    /// Checks the limits: no sender can fill a queue alone, and no recipient can fill the relay.
+    fn check_room(&mut self, to: i64, len: usize) -> Result<(), Refusal> {
+        let mut queued = |recipient: i64, sender: i64| {
+            let row = self
+                .share
+                .query_row([recipient, sender], |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()?;
+            Ok::<(i64, i64), rusqlite::Error>(row.unwrap_or_default())
+        };
+        let len = i64::try_from(len).unwrap_or(i64::MAX);
+        let fits = |(messages, bytes): (i64, i64), max: i64, max_bytes: i64| {
+            messages < max && bytes.saturating_add(len) <= max_bytes
+        };
+        let (_, all_bytes) = queued(0, 0)?;
+        let free = MAX_QUEUED_IN_ALL.saturating_sub(all_bytes);
+        if len > free {
+            return Err(Refusal::retry_after(ErrorCode::RelayFull, FULL_RETRY_SECS));
+        }
+        // Few accounts can have many devices that never fetch anything.
+        let max_bytes = MAX_QUEUED_BYTES.min(free / MIN_RECIPIENTS);
+        if !fits(queued(to, 0)?, MAX_QUEUED, max_bytes)
+            || !fits(
+                queued(to, self.sender)?,
+                MAX_QUEUED_OF_ONE,
+                MAX_QUEUED_BYTES_OF_ONE,
+            )
+        {
+            return Err(Refusal::retry_after(ErrorCode::QueueFull, FULL_RETRY_SECS));
+        }
+        Ok(())
+    }
 }
 
 /// Records that a message for a device was dropped, which was accepted between these times.

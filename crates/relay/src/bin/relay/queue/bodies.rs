@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 use waxseal_reporting::relay::{Delivery, DeliveryKey, GroupSlot, StampedGroup};
 
-use super::insert;
+use super::Pushing;
 use crate::errors::Refusal;
 
 /// What all devices get alike of a message to a group, as it is in the database.
@@ -25,22 +25,16 @@ pub fn keep(db: &Connection, stamped: &StampedGroup) -> Result<Body, Refusal> {
     })
 }
 
-/// Queues a slot of an account's message for a device, unless one of the limits is reached.
-pub fn push(
-    db: &Connection,
-    sender: i64,
-    recipient: i64,
-    slot: &GroupSlot,
-    body: &Body,
-) -> Result<(), Refusal> {
-    insert(
-        db,
-        sender,
-        recipient,
-        body.epoch,
-        &slot.encode(),
-        Some(body),
-    )
+impl Pushing<'_> {
+    /// Queues a slot for a device, unless one of the limits is reached.
+    pub fn push_slot(
+        &mut self,
+        recipient: i64,
+        slot: &GroupSlot,
+        body: &Body,
+    ) -> Result<(), Refusal> {
+        self.insert(recipient, body.epoch, &slot.encode(), Some(body))
+    }
 }
 
 /// Deletes a body for which no slot was queued.

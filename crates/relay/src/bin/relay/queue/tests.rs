@@ -228,7 +228,11 @@ async fn while_the_relay_fills_each_queue_gets_less_and_none_gets_all_that_is_le
                  ON CONFLICT DO UPDATE SET bytes = ?2";
             db.execute(set, [of, bytes]).unwrap();
         };
-        let room = |len: usize| check_room(db, alice, bob, len).map_err(|refusal| refusal.code);
+        let mut pushing = Pushing::of(db, alice)?;
+        let mut room = |len: usize| {
+            let room = pushing.check_room(bob, len);
+            room.map_err(|refusal| refusal.code)
+        };
         // An empty relay has room for the longest queue.
         set(bob, MAX_QUEUED_BYTES - 100);
         assert_eq!(room(100), Ok(()));
