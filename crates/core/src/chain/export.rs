@@ -93,6 +93,7 @@ impl OwnChain {
             root: AuthRoot::from_bytes(reader.array()?),
             n: reader.u32()?,
             recipients: BTreeMap::new(),
+            macs: None,
             is_changed: false,
         };
         let count = reader.count(MAX_CHAIN_TARGETS, 0)?;

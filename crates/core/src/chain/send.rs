@@ -6,7 +6,7 @@ use rand_core::CryptoRng;
 
 use super::error::ChainSealError;
 use super::header::{self, ChainHeader, SEALED_HEADER_LEN};
-use super::slot::{ChainKeys, ChainSlot, MacInput, PendingKeys};
+use super::slot::{ChainKeys, ChainSlot, MacInput, PendingKeys, RecipientMacs};
 use super::{
     AuthRoot, BODY_VERSION, CHAIN_CONTEXT_LEN, ChainClaims, ChainName, ChainStart, body_ad,
 };
@@ -63,6 +63,9 @@ pub struct OwnChain {
     pub(super) n: u32,
     /// The devices that have the chain, by the number of the message from which on they have it.
     pub(super) recipients: BTreeMap<[u8; IDENTITY_KEY_LEN], u32>,
+    /// The keys shared with the recipients. `None` until they are needed, and when there is another
+    /// recipient.
+    pub(super) macs: Option<RecipientMacs>,
     /// Whether the recipients differ from those that were exported last.
     pub(super) is_changed: bool,
 }
@@ -106,6 +109,7 @@ impl OwnChain {
             root: start.root,
             n: 0,
             recipients: BTreeMap::new(),
+            macs: None,
             is_changed: true,
         }
     }
@@ -219,16 +223,15 @@ impl OwnChain {
         };
         self.n = next_n;
         let input = MacInput::new(&body, associated_data);
-        let have = targets.iter().filter(|target| target.has_chain);
-        let macs = input.slots(&self.root, have.map(|target| &target.device));
-        let mut macs = macs.into_iter();
+        let recipients = self.recipients.keys();
+        let keys = self.macs.take();
+        let keys = keys.unwrap_or_else(|| RecipientMacs::derive(&self.root, recipients));
+        let macs = input.slots(&keys);
+        self.macs = Some(keys);
         let slots = targets.iter().map(|target| {
-            let mac = match target.has_chain {
-                true => macs.next(),
-                false => None,
-            };
+            let mac = target.recipient.and_then(|at| macs.get(at));
             match mac {
-                Some(mac) => ChainSlot::Mac(mac),
+                Some(mac) => ChainSlot::Mac(*mac),
                 None => ChainSlot::Key(self.give(&pending, &target.device)),
             }
         });
@@ -277,7 +280,7 @@ impl OwnChain {
     /// Records that a device has the chain from the pending message on, and makes its key slot.
     fn give(&mut self, pending: &PendingKeys, target: &[u8; IDENTITY_KEY_LEN]) -> ChainKeys {
         self.recipients.insert(*target, pending.n);
-        self.is_changed = true;
+        (self.macs, self.is_changed) = (None, true);
         ChainKeys {
             number: self.name.number,
             n: pending.n,
@@ -305,7 +308,7 @@ impl OwnChain {
             }
             list.push(Target {
                 device,
-                has_chain: false,
+                recipient: None,
             });
         }
         // In the order of the recipients, one pass over both finds what a search for each would.
@@ -316,10 +319,10 @@ impl OwnChain {
             return Err(ChainSealError::RepeatedTarget);
         }
         let mut ascending = sorted.into_iter();
-        for device in self.recipients.keys() {
+        for (at, device) in self.recipients.keys().enumerate() {
             // CHK-371: every device that has the chain is still a target.
             match ascending.find(|target| target.device >= *device) {
-                Some(target) if target.device == *device => target.has_chain = true,
+                Some(target) if target.device == *device => target.recipient = Some(at),
                 _ => return Err(ChainSealError::RecipientLeft),
             }
         }
@@ -331,5 +334,6 @@ impl OwnChain {
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Target {
     device: [u8; IDENTITY_KEY_LEN],
-    has_chain: bool,
+    /// Its place among the devices that have the chain. `None` if it does not have it.
+    recipient: Option<usize>,
 }

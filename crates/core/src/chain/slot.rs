@@ -155,18 +155,41 @@ impl PendingKeys {
 impl AuthRoot {
     /// Derives the key that the sender shares with one recipient.
     pub(super) fn key_for(&self, recipient: &[u8; IDENTITY_KEY_LEN]) -> AuthKey {
-        // K_i = HMAC(R, label || recipient's identity)
         let mut key = Secret::from_bytes(&[0; 32]);
-        with_wiped_stack(|| Self::put_key(recipient, &mut key, &keyed(self.as_bytes())));
+        with_wiped_stack(|| put_key(recipient, &mut key, keyed(self.as_bytes())));
         AuthKey(key)
     }
+}
 
-    /// Derives the key for one recipient, with the HMAC that has taken in the root.
-    fn put_key(recipient: &[u8; IDENTITY_KEY_LEN], key: &mut Secret<32>, root: &Hmac<Sha256>) {
-        let mut mac = root.clone();
-        mac.update(labels::CHAIN_AUTH_KEY);
-        mac.update(recipient);
-        mac.finalize_into(key.as_mut_bytes().into());
+/// Derives the key for one recipient, with the HMAC that has taken in the root.
+fn put_key(recipient: &[u8; IDENTITY_KEY_LEN], key: &mut Secret<32>, mut root: Hmac<Sha256>) {
+    // K_i = HMAC(R, label || recipient's identity)
+    root.update(labels::CHAIN_AUTH_KEY);
+    root.update(recipient);
+    root.finalize_into(key.as_mut_bytes().into());
+}
+
+/// HMACs that have taken in the keys shared with the recipients of a chain, in their order. They
+/// save five of eight hash compressions for each MAC slot. They are as secret as the keys, are
+/// wiped on drop and never exported.
+pub(super) struct RecipientMacs(Vec<Hmac<Sha256>>);
+
+impl RecipientMacs {
+    pub(super) fn derive<'a>(
+        root: &AuthRoot,
+        recipients: impl ExactSizeIterator<Item = &'a [u8; IDENTITY_KEY_LEN]>,
+    ) -> Self {
+        let mut key = Secret::from_bytes(&[0; 32]);
+        // It never grows, which would leave copies behind.
+        let mut macs = Vec::with_capacity(recipients.len());
+        with_wiped_stack(|| {
+            let root = keyed(root.as_bytes());
+            macs.extend(recipients.map(|recipient| {
+                put_key(recipient, &mut key, root.clone());
+                keyed(key.as_bytes())
+            }));
+        });
+        Self(macs)
     }
 }
 
@@ -184,41 +207,30 @@ impl MacInput {
         }
     }
 
-    fn mac(&self, key: &[u8; 32]) -> Hmac<Sha256> {
-        let mut mac = keyed(key);
+    /// The MAC, with an HMAC that has taken in a recipient's key.
+    fn mac(&self, mut mac: Hmac<Sha256>) -> Hmac<Sha256> {
         mac.update(labels::CHAIN_MAC);
         mac.update(&self.body);
         mac.update(&self.caller_ad);
         mac
     }
 
-    /// Makes the MAC slot for the recipient with this key.
-    pub(super) fn slot(&self, key: &[u8; 32]) -> [u8; CHAIN_MAC_LEN] {
-        let mac = self.mac(key).finalize().into_bytes();
+    /// Makes the MAC slot with an HMAC that has taken in a recipient's key.
+    pub(super) fn slot(&self, key: &Hmac<Sha256>) -> [u8; CHAIN_MAC_LEN] {
+        let mac = self.mac(key.clone()).finalize().into_bytes();
         let mut slot = [0; CHAIN_MAC_LEN];
         slot.iter_mut().zip(mac).for_each(|(to, from)| *to = from);
         slot
     }
 
-    /// Makes the MAC slots for these recipients, in their order.
-    pub(super) fn slots<'a>(
-        &self,
-        root: &AuthRoot,
-        recipients: impl Iterator<Item = &'a [u8; IDENTITY_KEY_LEN]>,
-    ) -> Vec<[u8; CHAIN_MAC_LEN]> {
-        let mut key = Secret::from_bytes(&[0; 32]);
-        with_wiped_stack(|| {
-            let root = keyed(root.as_bytes());
-            let slots = recipients.map(|recipient| {
-                AuthRoot::put_key(recipient, &mut key, &root);
-                self.slot(key.as_bytes())
-            });
-            slots.collect()
-        })
+    /// Makes the MAC slots for all recipients, in their order. The stack is wiped once, before the
+    /// slots are moved to where there is room for longer ones.
+    pub(super) fn slots(&self, keys: &RecipientMacs) -> Vec<[u8; CHAIN_MAC_LEN]> {
+        with_wiped_stack(|| keys.0.iter().map(|key| self.slot(key)).collect())
     }
 
     /// Whether the sender made this slot, compared in constant time.
     pub(super) fn verify(&self, key: &AuthKey, slot: &[u8; CHAIN_MAC_LEN]) -> bool {
-        with_wiped_stack(|| self.mac(key.as_bytes()).verify_truncated_left(slot)).is_ok()
+        with_wiped_stack(|| self.mac(keyed(key.as_bytes())).verify_truncated_left(slot)).is_ok()
     }
 }

@@ -14,6 +14,7 @@ pub(crate) mod vectors;
 
 use super::*;
 use crate::IdentityKeyPair;
+use crate::header_key::keyed;
 use crate::message::MAX_ASSOCIATED_DATA_LEN;
 use crate::tests::support::rng;
 
@@ -178,7 +179,7 @@ fn a_new_recipient_opens_nothing_from_before() {
 
 /// The MAC slot that the holder of a key makes for a body.
 fn slot_of(key: &AuthKey, body: &[u8]) -> [u8; CHAIN_MAC_LEN] {
-    super::slot::MacInput::new(body, b"ad").slot(key.as_bytes())
+    super::slot::MacInput::new(body, b"ad").slot(&keyed(key.as_bytes()))
 }
 
 #[test]

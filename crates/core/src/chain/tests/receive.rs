@@ -93,7 +93,8 @@ fn chk375_a_body_opens_unaltered_and_with_its_associated_data_only() {
     }
     // Bob's slot is over other associated data, so only the body's key tells.
     let key = group.chain.root.key_for(&group.others[0].to_bytes());
-    let slot = super::super::slot::MacInput::new(&message.body, b"other").slot(key.as_bytes());
+    let slot =
+        super::super::slot::MacInput::new(&message.body, b"other").slot(&keyed(key.as_bytes()));
     let refused = unchanged_by_refusal(&mut group.peers[0], |bob| {
         bob.open(&message.body, &slot, b"other", 1)
     });

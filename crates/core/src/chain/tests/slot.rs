@@ -157,6 +157,7 @@ fn chk379_keys_of_another_message_are_refused() {
 /// Makes the sender give Bob the chain once more with the next message.
 fn seal_with_keys_again(group: &mut Group, plaintext: &[u8]) -> ChainMessage {
     group.chain.recipients.remove(&group.others[0].to_bytes());
+    group.chain.macs = None;
     group.seal(plaintext)
 }
 

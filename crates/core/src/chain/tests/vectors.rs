@@ -45,6 +45,7 @@ fn chain_seal(input: Input<'_>) -> Outcome {
         root: AuthRoot::from_bytes(&input.get("auth_root").array()),
         n: input.get("n").number(),
         recipients: recipients.map(|device| (device.array(), 0)).collect(),
+        macs: None,
         is_changed: true,
     };
     let claims = ChainClaims {

@@ -67,6 +67,11 @@ fn take(
     if !group.log.state().may_write(from.me.account.as_str()) {
         return Err(ErrorCode::MayNotWrite.into());
     }
+    // The rosters of all members are read, for however few devices the message claims to be.
+    let members = group.log.state().members().len();
+    let more = members.saturating_sub(authentic.slots());
+    let limits = &relay.limits;
+    limits.targets(&from.me.account, more.saturating_add(1))?;
     let known = Members::read(db, &group, from)?;
     let Some(fitting) = known.of_message(&authentic, relay.now())? else {
         return Err(mismatch(

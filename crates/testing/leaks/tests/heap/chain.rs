@@ -83,6 +83,17 @@ impl Group {
             let export = peer.export();
             add(whose, &export, Fields::of_peer_chains(&export));
         }
+        // Alice keeps what makes the MACs for those who have her present chain.
+        for peer in &self.peers {
+            let export = peer.export();
+            let mut fields = Fields::of_peer_chains(&export).into_iter().rev();
+            let newest = fields.find(|(kind, _)| *kind == Kind::ChainAuthKey);
+            let has_present = peer.numbers().last() == Some(self.chain.number());
+            if let Some((_, range)) = newest.filter(|_| has_present) {
+                let key = export[range].try_into().unwrap();
+                add_mac_states(&mut secrets, "a recipient's key", key);
+            }
+        }
         secrets
     }
 

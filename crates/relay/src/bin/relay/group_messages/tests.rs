@@ -127,6 +127,21 @@ fn busy_ms() -> f64 {
     time.tv_sec as f64 * 1e3 + time.tv_nsec as f64 / 1e6
 }
 
+/// A posted message for this many devices.
+fn message(
+    relay: &Relay,
+    from: &Device,
+    id: &ConversationId,
+    (stamp, sequence): (GroupStamp, u64),
+    targets: usize,
+) -> Vec<u8> {
+    let payload = Payload::text(PayloadHeader::new(sequence, relay.now()), "hello").unwrap();
+    let sent = SentMessage::commit(&from.me, id, &payload, &mut rand::rng());
+    let fanout = sent.seal_for_group(&mut Macs(targets), stamp, &mut rand::rng());
+    let fanout = fanout.unwrap();
+    fanout.post(&from.delivery_key, &from.me, relay.now())
+}
+
 /// Posts messages to a group of this many accounts. Returns the shortest processor time that one
 /// took in the database's thread.
 async fn post(relay: &Arc<Relay>, members: usize) -> f64 {
@@ -134,12 +149,8 @@ async fn post(relay: &Arc<Relay>, members: usize) -> f64 {
     let (from, id, stamp) = made.await.unwrap();
     let mut shortest = f64::INFINITY;
     for sequence in 0..POSTS {
-        let payload = Payload::text(PayloadHeader::new(sequence, relay.now()), "hello").unwrap();
-        let sent = SentMessage::commit(&from.me, &id, &payload, &mut rand::rng());
-        let mut channel = Macs(2 * members - 1);
-        let fanout = sent.seal_for_group(&mut channel, stamp, &mut rand::rng());
-        let posted = fanout.unwrap();
-        let posted = posted.post(&from.delivery_key, &from.me, relay.now());
+        let targets = 2 * members - 1;
+        let posted = message(relay, &from, &id, (stamp, sequence), targets);
         let (shared, sender) = (relay.clone(), clone(&from));
         let job = move |db: &Connection| {
             let began = busy_ms();
@@ -165,6 +176,34 @@ fn clone(device: &Device) -> Device {
         delivery_key: device.delivery_key.clone(),
         ..*device
     }
+}
+
+#[tokio::test]
+async fn a_message_with_few_slots_counts_for_as_many_as_the_group_has_members() {
+    const MEMBERS: usize = 40;
+    let world = World::at(NOW);
+    let relay = world.open().await;
+    let made = relay.database.run(|db| group(db, MEMBERS));
+    let (from, id, stamp) = made.await.unwrap();
+    let mut codes = Vec::new();
+    for sequence in 0..200 {
+        let posted = message(&relay, &from, &id, (stamp, sequence), 1);
+        let (shared, sender) = (relay.clone(), clone(&from));
+        let job = move |db: &Connection| {
+            let posted = PostedGroup::decode(&posted).unwrap();
+            let authentic = posted.authenticate(&sender.delivery_key, &sender.me, shared.now());
+            let keys = shared.keys.stamp();
+            let taken = take(db, &shared, &keys, &sender, &id, authentic.unwrap());
+            Ok(taken.err().map(|refusal| refusal.code))
+        };
+        codes.extend(relay.database.run(job).await.unwrap());
+    }
+    let read = codes.iter().filter(|code| **code == ErrorCode::GroupMismatch);
+    let limited = codes.iter().filter(|code| **code == ErrorCode::TooManyRequests);
+    let (read, limited) = (read.count(), limited.count());
+    assert_eq!(read + limited, 200, "{codes:?}");
+    // The bucket of an account holds 1,000, and fills while the test runs.
+    assert!((25..100).contains(&read), "{read}");
 }
 
 #[tokio::test]
