@@ -118,6 +118,34 @@ fn chk441_of_two_entries_of_one_version_the_second_is_discarded_with_its_key() {
     }
 }
 
+#[test]
+fn the_key_of_an_entry_whose_receipt_was_lost_for_long_is_not_lost() {
+    let (mut net, group) = of_admins();
+    let (alice, carol) = (first("alice"), account("carol"));
+    // Alice is the only admin then, so nobody else has the next key.
+    let entry = net.call(&alice, |client, now, rng| {
+        client.demote(&group, &account("bob"), now, rng)
+    });
+    let entry = entry.unwrap().unwrap();
+    net.world.post_entry(&alice, &entry.entry).unwrap();
+    // Twice it is too old to be posted again before she hears that the provider took it.
+    for _ in 0..2 {
+        net.wait(13 * HOUR_MS);
+        let pending = net.call(&alice, |client, now, rng| {
+            client.pending_entries(None, 9, now, rng)
+        });
+        assert_ne!(pending.unwrap().items[0].entry, entry.entry);
+    }
+    net.fetch(&alice, &group);
+    assert!(net.seed(&alice, &group).is_some());
+    net.call(&alice, |client, now, rng| {
+        client.remove_member(&group, &carol, now, rng)
+    })
+    .unwrap();
+    assert_eq!(net.post_entries(&alice), 1);
+    assert_eq!(net.conflicts, 0);
+}
+
 /// Whether the store of a device contains these bytes.
 fn holds(net: &Net, name: &str, bytes: &[u8]) -> bool {
     let records = snapshot(&net.clients[&first(name)]);
