@@ -65,8 +65,8 @@ impl Editing {
         self.clear_entry();
     }
 
-    /// Forgets the entry that waits, because it is too old to be posted. The provider may have taken
-    /// it before: then its seed counts.
+    /// Forgets the entry that waits, because it is too old to be posted. The provider may have
+    /// taken it before: then its seed counts.
     fn discard_old(&mut self, me: &AccountId) {
         if !self.edit.next_seed.is_empty() {
             keep_next(&mut self.authority, me, &self.edit.next_seed);
