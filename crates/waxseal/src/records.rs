@@ -150,6 +150,10 @@ pub(crate) struct MessageRecord {
     /// Whether the sending device had been removed from its account when the message opened.
     #[prost(bool, tag = "7")]
     pub(crate) from_removed_device: bool,
+    /// When the provider last accepted the message as sealed again, in milliseconds. Only of
+    /// messages to groups, whose evidence stays the first.
+    #[prost(uint64, tag = "8")]
+    pub(crate) again_ms: u64,
 }
 
 /// The message itself, before or after it has its evidence.

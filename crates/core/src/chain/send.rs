@@ -310,7 +310,7 @@ impl OwnChain {
         }
         // In the order of the recipients, one pass over both finds what a search for each would.
         let mut sorted: Vec<_> = list.iter_mut().collect();
-        sorted.sort_unstable_by(|one, next| one.device.cmp(&next.device));
+        sorted.sort_unstable();
         let mut pairs = sorted.iter().zip(sorted.iter().skip(1));
         if pairs.any(|(one, next)| one.device == next.device) {
             return Err(ChainSealError::RepeatedTarget);
@@ -328,6 +328,7 @@ impl OwnChain {
 }
 
 /// A device that a message is for.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Target {
     device: [u8; IDENTITY_KEY_LEN],
     has_chain: bool,

@@ -255,7 +255,7 @@ fn chk370_targets_are_other_devices_named_once_and_not_too_many() {
     });
     assert_eq!(
         error,
-        ChainSealError::RepeatedTarget,
+        ChainSealError::TooManyTargets { max: 4_096 },
         "an endless list ends"
     );
 

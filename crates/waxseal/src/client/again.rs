@@ -264,7 +264,9 @@ impl<S: Store> Client<S> {
     /// Gives up a sent message: it is [not delivered](super::Status::NotDelivered), with this
     /// reason. Call it when the relay refuses for good to take the message again.
     ///
-    /// The message stays in the history. A refusal of it that arrives later is ignored.
+    /// The message stays in the history. A refusal of it that arrives later is ignored. A message to
+    /// a group is given up only for the device for which it was sealed again: the others have it, or
+    /// ask for it.
     pub fn give_up(
         &mut self,
         conversation: impl Into<Conversation>,
@@ -276,24 +278,22 @@ impl<S: Store> Client<S> {
             let Some(mut message) = client.own_message(conversation, id)? else {
                 return Ok(());
             };
-            if message.delivered_ms == 0 {
+            let is_accepted = matches!(message.state, Some(MessageState::Stamped(_)));
+            let is_of_one = is_accepted && conversation.group().is_some();
+            if message.delivered_ms == 0 && !is_of_one {
                 message.not_delivered = reason.number();
             }
             let mut index = client.index(conversation, id)?.unwrap_or_default();
             let mut transaction = Transaction::default();
             // What was never accepted stays in the outbox, so that it can still be sent.
-            if matches!(message.state, Some(MessageState::Stamped(_)))
-                && let Some(number) = index.outbox.take()
-            {
+            if is_accepted && let Some(number) = index.outbox.take() {
                 transaction.delete(keys::envelope(number));
                 client.put_index(&mut transaction, conversation, *id, &index);
             }
             transaction.put_message(conversation, &message);
-            for account in conversation
-                .account()
-                .into_iter()
-                .chain([&client.me.account])
-            {
+            let (to, me) = (conversation.account(), &client.me.account);
+            let asking = to.into_iter().chain([me]).filter(|_| !is_of_one);
+            for account in asking {
                 client.delete_asked(&mut transaction, account, id)?;
             }
             client.commit(transaction)

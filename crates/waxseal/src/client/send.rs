@@ -298,16 +298,29 @@ impl<S: Store> Client<S> {
                     if index.outbox.is_none() {
                         return Ok(id);
                     }
-                    before = Some(evidence.accepted_at());
-                    evidence.sent()
+                    let again = Timestamp::from_millis(message.again_ms);
+                    let sent = evidence.sent();
+                    before = Some((evidence.accepted_at().max(again), evidence));
+                    sent
                 }
                 None => None,
             };
             let sent = sent.ok_or_else(|| damaged_message(conversation))?;
-            let evidence = receipt.authenticate(client.delivery_key(), &sent)?;
+            let mut evidence = receipt.authenticate(client.delivery_key(), &sent)?;
+            let accepted_at = evidence.accepted_at();
             // The receipt of an earlier posting. What was sealed again still waits for its own.
-            if before.is_some_and(|before| evidence.accepted_at() <= before) {
+            if before
+                .as_ref()
+                .is_some_and(|(before, _)| accepted_at <= *before)
+            {
                 return Ok(id);
+            }
+            let is_first = before.is_none();
+            // To whom a group's message may be given, the provider decides by when it accepted it
+            // first.
+            if let Some((_, first)) = before.filter(|_| conversation.group().is_some()) {
+                message.again_ms = accepted_at.as_millis();
+                evidence = first;
             }
 
             message.state = Some(MessageState::Stamped(take_secret_bytes(evidence.encode())));
@@ -322,16 +335,14 @@ impl<S: Store> Client<S> {
                 ..IndexRecord::default()
             };
             if let (0, Some(peer)) = (message.delivered_ms, conversation.account()) {
-                let accepted_at = evidence.accepted_at();
                 client.note_accepted(&mut transaction, peer, &id, accepted_at)?;
             }
             transaction.put_message(conversation, &message);
             client.put_index(&mut transaction, conversation, id, &confirmed);
-            let is_first = before.is_none();
-            client.note_group_accepted(conversation, &evidence, is_first, &mut transaction)?;
+            let accepted = (index.outbox, is_first);
+            client.note_group_accepted(conversation, &evidence, accepted, &mut transaction)?;
             if let Some(number) = index.outbox {
-                let accepted = (number, evidence.accepted_at());
-                client.note_accepted_again(&mut transaction, &id, accepted)?;
+                client.note_accepted_again(&mut transaction, &id, (number, accepted_at))?;
                 transaction.delete(keys::envelope(number));
             }
             client.commit(transaction)?;

@@ -125,6 +125,8 @@ pub(crate) fn can_be_asked_in_group(error: &ChainOpenError) -> bool {
             | ChainOpenError::AlreadyReceived
             | ChainOpenError::JumpTooFar { .. }
             | ChainOpenError::ContradictoryKeys
+            // An early posting may have arrived late, and its author takes it for the present one.
+            | ChainOpenError::ChainLeft
     )
 }
 

@@ -59,6 +59,10 @@ pub(crate) struct OutboxRecord {
     /// Devices that a message to a group was not sealed for.
     #[prost(message, repeated, tag = "14")]
     pub(crate) without: Vec<WithoutRecord>,
+    /// When a message to a group was sealed last while it waited, in milliseconds. 0 if it was not
+    /// sealed again.
+    #[prost(uint64, tag = "15")]
+    pub(crate) sealed_ms: u64,
 }
 
 impl OutboxRecord {

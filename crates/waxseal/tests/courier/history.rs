@@ -82,6 +82,32 @@ fn a_new_device_gets_the_history_and_can_report_it() {
 }
 
 #[test]
+fn a_new_device_gets_the_title_of_a_group_with_the_history() {
+    let (mut town, group) = Town::with_group(&["alice", "bob"]);
+    let now = town.now();
+    let bob = &mut town.phones[1];
+    let titles = ["Hikes", "Walks"].map(|title| {
+        let courier = &mut bob.courier;
+        courier.set_group_profile(&group, title, b"picture", now, &mut bob.rng)
+    });
+    assert!(titles.iter().all(Result::is_ok));
+    town.live(MINUTE_MS);
+    town.link_new(0, 50);
+    town.live(HOUR_MS);
+    assert_eq!(town.phones[2].info(&group).title, "");
+    ask(&mut town);
+    town.live(MINUTE_MS);
+    assert!(agree(&mut town));
+    town.live(10 * MINUTE_MS);
+    assert_eq!(done(&town), 1);
+    let info = town.phones[2].info(&group);
+    assert_eq!(
+        (info.title.as_str(), info.picture.as_slice()),
+        ("Walks", &b"picture"[..])
+    );
+}
+
+#[test]
 fn a_history_survives_lost_requests_lost_answers_and_restarts() {
     for fault in [
         Fault::RequestLost,

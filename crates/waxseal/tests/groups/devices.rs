@@ -48,6 +48,62 @@ fn a_device_that_is_linked_later_learns_of_the_groups() {
     }
 }
 
+/// The manager has a session with the other devices, and none with the new one yet.
+#[test]
+fn a_device_that_is_linked_later_beside_others_learns_of_the_groups() {
+    let (mut net, group) = Net::of_group(&["alice", "bob"]);
+    for name in ["alice", "bob", "bob", "alice"] {
+        let linked = net.link(name);
+        net.run();
+        assert_eq!(net.standing(&linked, &group), Some(GroupStanding::Member));
+    }
+}
+
+/// The account was removed and came back before the device was linked.
+#[test]
+fn chk438_a_device_that_is_linked_later_reads_of_an_earlier_removal_and_stays() {
+    let (mut net, group) = Net::of_group(&["alice", "bob"]);
+    net.remove(&group, "alice", "bob");
+    net.fetch(&first("bob"), &group);
+    net.wait(1_000); // an invitation counts after the removal
+    net.join(&group, "alice", "bob");
+    let laptop = net.link("bob");
+    net.run();
+    assert_eq!(net.standing(&laptop, &group), Some(GroupStanding::Member));
+    assert!(net.notices(&laptop).is_empty());
+    net.wait(HOUR_MS);
+    let upkeep = net.call(&laptop, |client, now, rng| client.upkeep(now, rng));
+    assert!(upkeep.unwrap().left_groups.is_empty());
+    // The next removal counts.
+    net.remove(&group, "alice", "bob");
+    net.fetch(&laptop, &group);
+    assert_eq!(net.standing(&laptop, &group), Some(GroupStanding::Removed));
+}
+
+/// The device was away while the account was removed, came back, was removed and came back.
+#[test]
+fn chk438_a_device_that_was_away_comes_back_with_the_last_invitation() {
+    let mut net = Net::of(&["alice", "bob"]);
+    let laptop = net.link("bob");
+    let group = net.found(&first("alice"));
+    net.join(&group, "alice", "bob");
+    let away = net.clients.remove(&laptop).unwrap();
+    for _ in 0..2 {
+        net.queues.remove(&laptop); // of the acceptances, only the last one arrives
+        net.remove(&group, "alice", "bob");
+        net.fetch(&first("bob"), &group);
+        net.wait(1_000); // an invitation counts after the removal
+        net.join(&group, "alice", "bob");
+    }
+    net.clients.insert(laptop.clone(), away);
+    net.run();
+    net.fetch(&laptop, &group);
+    assert_eq!(net.standing(&laptop, &group), Some(GroupStanding::Member));
+    net.wait(HOUR_MS);
+    let upkeep = net.call(&laptop, |client, now, rng| client.upkeep(now, rng));
+    assert!(upkeep.unwrap().left_groups.is_empty());
+}
+
 /// Bob accepts on his laptop, and Alice adds him. What his laptop tells his phone is on its way.
 fn with_slow_phone() -> (Talk, DeviceAddress) {
     let mut net = Net::of(&["alice", "bob"]);

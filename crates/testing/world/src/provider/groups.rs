@@ -362,7 +362,11 @@ impl Provider {
         let group = self.authentic_group(from, posted).unwrap();
         let id = GroupId::from_bytes(*group.group().as_bytes());
         let hosted = &self.groups.0[&id];
-        let members = hosted.log.state().members().iter();
+        let (state, stamp) = (hosted.log.state(), group.stamp());
+        // If the sender has another state of the newest version, that version's entry is news too.
+        let differs = stamp.version == state.version() && stamp.state_hash != state.hash();
+        let after = stamp.version - u64::from(differs);
+        let members = state.members().iter();
         let rosters = members.filter_map(|member| {
             let account = AccountId::new(member.account()).unwrap();
             let shown = self.shown(Some(&from.account), &account)?;
@@ -370,7 +374,7 @@ impl Provider {
         });
         GroupMismatch {
             rosters: rosters.collect(),
-            news: self.news(from, &id, hosted, group.stamp().version, u64::MAX),
+            news: self.news(from, &id, hosted, after, u64::MAX),
             left: hosted.left.clone(),
         }
     }

@@ -66,7 +66,7 @@ impl<S: Store> Client<S> {
         upkeep: &mut Upkeep,
     ) -> Result<(), StateError<S::Error>> {
         // What the user deleted is not sent.
-        self.finish_deletion(&id.into())?;
+        self.run(|client| client.finish_deletion(&id.into()))?;
         for (ordinal, record) in self.look(|client| client.held_rows(&id.into()))? {
             if upkeep.is_full() {
                 upkeep.again_at(now.as_millis());

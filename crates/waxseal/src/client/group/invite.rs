@@ -188,7 +188,7 @@ impl<S: Store> Client<S> {
         })
     }
 
-    fn note_accepted_invitation(
+    pub(super) fn note_accepted_invitation(
         &self,
         group: &mut Group,
         from: &AccountId,
@@ -258,6 +258,16 @@ impl<S: Store> Client<S> {
                 let id = GroupId::from_bytes(*group.as_bytes());
                 self.take_invitation(batch, arrival, &id, title)
             }
+            // Another device of this account founded the group, and knows the title.
+            Content::Invitation { group, title } => {
+                let id = GroupId::from_bytes(*group.as_bytes());
+                if let Some(mut group) = self.take_group(&id)?
+                    && group.note_first_title(title)
+                {
+                    group.put(&mut batch.transaction);
+                }
+                Ok(())
+            }
             Content::Acceptance { group } => {
                 let id = GroupId::from_bytes(*group.as_bytes());
                 match arrival.is_own {
@@ -303,9 +313,7 @@ impl<S: Store> Client<S> {
         if is_left || group.standing() == GroupStanding::Removed {
             group.set_standing(GroupStanding::Invited);
         }
-        if group.record.title.is_empty() && title.len() <= MAX_TITLE_LEN {
-            title.clone_into(&mut group.record.title);
-        }
+        group.note_first_title(title);
         group.put(&mut batch.transaction);
         Ok(())
     }

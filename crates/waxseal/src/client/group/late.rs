@@ -15,6 +15,9 @@ use super::members::Membership;
 pub(super) struct Sealed {
     pub(super) version: u64,
     pub(super) accepted_ms: u64,
+    /// Whether it was sealed again. Then it names no state, and `version` is the last one at which
+    /// its sender was a member.
+    pub(super) is_again: bool,
 }
 
 /// Why a message does not count.
@@ -51,7 +54,7 @@ impl Group {
         let may_write = state
             .is_some_and(|state| state.may_write(from.as_str()) || !state.is_member(from.as_str()));
         // CHK-454: who may not write any more wrote before the next entry.
-        match may_write || sealed.accepted_ms <= self.next_entry_ms(sealed.version) {
+        match may_write || sealed.accepted_ms <= self.next_entry_ms(sealed) {
             true => Ok(()),
             false => Err(NotTaken::NotMember),
         }
@@ -89,11 +92,14 @@ impl Group {
         since <= sealed.version && is_after
     }
 
-    /// When the provider accepted the first known entry after a version, in milliseconds. 0 if none
-    /// is known.
-    fn next_entry_ms(&self, version: u64) -> u64 {
+    /// When the provider accepted the first known entry after the state that a message was sealed
+    /// for, in milliseconds. 0 if none is known. What was sealed again was accepted before it first.
+    fn next_entry_ms(&self, sealed: Sealed) -> u64 {
         let times = self.record.times.iter();
-        let later = times.filter(|time| time.version > version);
+        let later = times.filter(|time| match sealed.is_again {
+            true => time.accepted_ms >= sealed.accepted_ms,
+            false => time.version > sealed.version,
+        });
         later.map(|time| time.accepted_ms).min().unwrap_or_default()
     }
 }

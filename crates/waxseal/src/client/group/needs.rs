@@ -17,6 +17,13 @@ const MAX_ASKED: usize = 3;
 /// Groups that are read at once.
 const ROWS_AT_ONCE: usize = 32;
 
+/// The identities of the other devices of this account.
+struct Others {
+    all: Vec<Vec<u8>>,
+    /// Those with which there is a session.
+    reachable: Vec<Vec<u8>>,
+}
+
 impl<S: Store> Client<S> {
     /// Notes which own devices lack a group, which key this device lacks, and who left.
     pub(super) fn note_group_needs(
@@ -24,7 +31,10 @@ impl<S: Store> Client<S> {
         now: Timestamp,
         upkeep: &mut Upkeep,
     ) -> Result<(), StateError<S::Error>> {
-        let others = self.other_identities()?;
+        let others = Others {
+            all: self.other_identities()?,
+            reachable: self.reachable_identities()?,
+        };
         let is_manager = self.is_manager()?;
         let mut after: Option<Cursor> = None;
         loop {
@@ -57,7 +67,7 @@ impl<S: Store> Client<S> {
     fn note_needs_of(
         &mut self,
         mut group: Group,
-        others: &[Vec<u8>],
+        others: &Others,
         is_manager: bool,
         now: Timestamp,
     ) -> Result<Option<u64>, StateError<S::Error>> {
@@ -68,10 +78,12 @@ impl<S: Store> Client<S> {
         }
         let told = &mut group.record.told;
         let is_first = told.is_empty();
-        told.retain(|one| others.contains(one));
-        let lacks = others.iter().any(|one| !told.contains(one));
-        if lacks && (is_manager || is_first) {
-            *told = others.to_vec();
+        told.retain(|one| others.all.contains(one));
+        // A device without a session would get no note, and notes are not sealed again.
+        let mut lacking = others.reachable.clone();
+        lacking.retain(|one| !told.contains(one));
+        if !lacking.is_empty() && (is_manager || is_first) {
+            told.append(&mut lacking);
             group.put(&mut transaction);
             self.queue_welcome(&mut transaction, &id, &me)?;
         }
@@ -87,7 +99,7 @@ impl<S: Store> Client<S> {
                 *one != me.as_str() && state.is_some_and(|state| state.is_admin(one))
             });
             let admins = admins.filter_map(|one| AccountId::new(one).ok());
-            let own = (!others.is_empty()).then(|| me.clone());
+            let own = (!others.all.is_empty()).then(|| me.clone());
             for account in admins.take(MAX_ASKED).chain(own) {
                 self.queue_tell(&mut transaction, &id, &account, |tell| tell.asks = true)?;
             }
@@ -106,6 +118,18 @@ impl<S: Store> Client<S> {
             let devices = own.roster().into_iter().flat_map(|roster| roster.devices());
             let others = devices.filter(|entry| entry.id != me);
             others.map(|entry| entry.identity.to_vec()).collect()
+        })?;
+        Ok(found.unwrap_or_default())
+    }
+
+    /// The identities of those with which there is a session.
+    fn reachable_identities(&self) -> Result<Vec<Vec<u8>>, StateError<S::Error>> {
+        let me = self.me.device;
+        let found = self.look_at_peer(&self.me.account, |own| {
+            let devices = own.devices.iter().filter(|(id, _)| **id != me);
+            let reachable = devices.filter(|(_, device)| device.can_send());
+            let listed = reachable.filter_map(|(id, _)| own.entry(*id));
+            listed.map(|entry| entry.identity.to_vec()).collect()
         })?;
         Ok(found.unwrap_or_default())
     }

@@ -2,6 +2,7 @@
 //! so it can be reported, and the provider cannot read it.
 
 use super::Group;
+use super::invite::MAX_TITLE_LEN;
 
 impl Group {
     /// Takes a profile, if it is the newest one. `accepted_ms` is when the provider accepted the
@@ -22,5 +23,15 @@ impl Group {
         record.picture = picture.to_vec();
         record.profile_ms = accepted_ms;
         true
+    }
+
+    /// Takes the title of an invitation, if none is known. Returns whether it is taken.
+    pub(super) fn note_first_title(&mut self, title: &str) -> bool {
+        let is_first = self.record.title.is_empty() && !title.is_empty();
+        let takes = is_first && title.len() <= MAX_TITLE_LEN;
+        if takes {
+            title.clone_into(&mut self.record.title);
+        }
+        takes
     }
 }

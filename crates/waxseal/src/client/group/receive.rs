@@ -285,6 +285,7 @@ impl<S: Store> Client<S> {
         let sealed = Sealed {
             version,
             accepted_ms,
+            is_again: opened.state.is_none(),
         };
         group.check_sender(&arrival.sender.account, sealed)?;
         if opened.state.is_some() {

@@ -8,6 +8,7 @@ use waxseal_reporting::{AccountId, ConversationId, DeviceAddress, Timestamp};
 use waxseal_roster::group::GroupId;
 
 use super::hold::message_of;
+use super::waiting::{gives_chain, is_of_before};
 use super::{Group, GroupStanding};
 use crate::client::peers::FIRST_ORDINAL;
 use crate::client::send::{Draft, Outgoing};
@@ -251,13 +252,13 @@ impl<S: Store> Client<S> {
         }
     }
 
-    /// Notes that the provider accepted a message of this device to a group. One that was sealed
-    /// again counts as of when it was accepted first.
+    /// Notes that the provider accepted a message of this device to a group, the entry of the outbox
+    /// with this number. One that was sealed again counts as of when it was accepted first.
     pub(in crate::client) fn note_group_accepted(
         &self,
         conversation: &Conversation,
         evidence: &Evidence,
-        is_first: bool,
+        (number, is_first): (Option<u64>, bool),
         transaction: &mut Transaction,
     ) -> Result<(), StateError<S::Error>> {
         let Some(id) = conversation.group() else {
@@ -270,7 +271,18 @@ impl<S: Store> Client<S> {
         {
             group.put(transaction);
         }
-        self.forget_pending_of(id, evidence.tag(), transaction)
+        let entry: Option<OutboxRecord> = match number.filter(|_| is_first) {
+            Some(number) => self.readable(&keys::envelope(number))?,
+            None => None,
+        };
+        // CHK-448: the chain that a message gives counts as given if the provider took it like this.
+        let accepted_ms = evidence.accepted_at().as_millis();
+        match entry {
+            Some(entry) if is_of_before(&entry, accepted_ms) && gives_chain(&entry) => {
+                self.leave_chain(id, transaction)
+            }
+            _ => self.forget_pending_of(id, evidence.tag(), transaction),
+        }
     }
 
     /// Gives a group another title and picture, by a message to it. Members see it when the message

@@ -163,6 +163,7 @@ impl<S: Store> Client<S> {
             _ => true,
         };
         let is_accepted = group.record.inviters.iter().any(|one| one.is_accepted);
+        let is_past = state.version() < group.record.welcome_version;
         let next = match (standing, named) {
             (GroupStanding::Forked, _) => GroupStanding::Forked,
             (GroupStanding::Member | GroupStanding::Suspended, Some(_)) if is_own => {
@@ -191,8 +192,8 @@ impl<S: Store> Client<S> {
             (GroupStanding::Accepted | GroupStanding::Invited, None) => standing,
             // What came after the removal is an invitation to come back.
             (_, None) => {
-                let inviters = &mut group.record.inviters;
-                inviters.retain(|one| one.invited_ms > accepted_ms);
+                group.forget_inviters(&me, state.version(), accepted_ms);
+                let inviters = &group.record.inviters;
                 match (
                     inviters.is_empty(),
                     inviters.iter().any(|one| one.is_accepted),
@@ -209,7 +210,7 @@ impl<S: Store> Client<S> {
         group.set_standing(next);
         if next == GroupStanding::Member && standing != GroupStanding::Member {
             // An invitation counts once. Who left before that came back.
-            group.record.inviters.clear();
+            group.forget_inviters(&me, state.version(), accepted_ms);
             group.record.tells_leave = false;
         }
         if named.is_none() {
@@ -219,6 +220,7 @@ impl<S: Store> Client<S> {
         self.follow_authority(took, &state);
         if standing != next {
             let kind = match next {
+                _ if is_past => None,
                 _ if named.is_none() && standing != GroupStanding::Left => Some(Kind::GroupRemoved),
                 GroupStanding::Suspended => Some(Kind::GroupSuspended),
                 GroupStanding::Left if standing != GroupStanding::Left => {

@@ -83,9 +83,10 @@ impl<S: Store> Client<S> {
             let rosters = client.rosters_of(log)?;
             let members = log.state().members().iter().map(|member| member.account());
             let unknown = members.filter(|account| !rosters.known.contains_key(*account));
+            // Also of those that left: not all of them can be left out before they are removed.
             let unknown = unknown.filter_map(|account| AccountId::new(account).ok());
             Ok(unknown
-                .filter(|account| !group.is_suspended(account) && !group.has_left(account))
+                .filter(|account| !group.is_suspended(account))
                 .collect())
         })
     }

@@ -177,6 +177,7 @@ impl<S: Store> Client<S> {
         transaction: &mut Transaction,
     ) -> Result<Outgoing, StateError<S::Error>> {
         sealed.fill(group, entry);
+        entry.sealed_ms = now.as_millis();
         let tag = *sealed.fanout.tag();
         let mut numbering = self.group_numbering(&group.id)?;
         numbering.last_chain = numbering.last_chain.max(sealed.chain());
@@ -225,6 +226,12 @@ impl<S: Store> Client<S> {
             _ => self.leave_chain(id, transaction),
         }
     }
+}
+
+/// Whether the receipt of the message of an entry is of an earlier posting, from before it was
+/// sealed again: what it gives then came to nobody.
+pub(super) fn is_of_before(entry: &OutboxRecord, accepted_ms: u64) -> bool {
+    accepted_ms < entry.sealed_ms
 }
 
 /// Whether the message of an entry gives the chain to a device.

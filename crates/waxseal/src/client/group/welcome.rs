@@ -85,10 +85,8 @@ impl<S: Store> Client<S> {
                 GroupStanding::Invited | GroupStanding::Removed
             )
         {
-            group.set_standing(GroupStanding::Accepted);
-            group.note_inviter(from, arrival.accepted_ms);
-            group.accept(from);
-            group.record.told = self.other_identities()?;
+            self.note_accepted_invitation(&mut group, from, arrival.accepted_ms)?;
+            group.put(&mut batch.transaction);
         }
         // Members must not cost more than a fetch an hour, by naming states that do not exist. An
         // admin can cost one with each entry anyway.
@@ -164,6 +162,20 @@ impl Group {
                 invited_ms,
             }),
         }
+    }
+
+    /// Forgets the invitations of before an entry that the provider accepted at a time. What is
+    /// still to come may bring the account back. The word of an own device counts up to the version
+    /// that it named: before, the account may have come and gone.
+    pub(super) fn forget_inviters(&mut self, me: &AccountId, version: u64, accepted_ms: u64) {
+        let record = &mut self.record;
+        let is_past = version < record.welcome_version;
+        record
+            .inviters
+            .retain(|one| match one.account == me.as_str() {
+                true => is_past,
+                false => one.invited_ms > accepted_ms,
+            });
     }
 
     /// Notes that the user accepted the invitation of an account.

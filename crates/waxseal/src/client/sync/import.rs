@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rand_core::CryptoRng;
+use waxseal_reporting::message::Content;
 use waxseal_reporting::{AccountId, DeviceId, Timestamp};
 use waxseal_roster::group::GroupId;
 
@@ -64,6 +65,8 @@ impl ImportRecord {
 struct Taking {
     peers: BTreeMap<AccountId, (Peer, Option<Timestamp>)>,
     groups: BTreeMap<GroupId, (ConversationRecord, Option<Timestamp>)>,
+    /// When the newest profile of each group was accepted, with title and picture.
+    profiles: BTreeMap<GroupId, (u64, String, Vec<u8>)>,
     tags: BTreeSet<(Conversation, [u8; 32])>,
     due: BTreeSet<u64>,
     /// No message that the provider accepted later is taken.
@@ -184,6 +187,18 @@ impl<S: Store> Client<S> {
             for (group, (numbering, _)) in &taking.groups {
                 transaction.put_record(keys::conversation(&group.into()), numbering);
             }
+            for (id, (accepted_ms, title, picture)) in &taking.profiles {
+                // A damaged group costs its own profile only.
+                let known = match client.take_group(id) {
+                    Err(StateError::Damaged(_)) => None,
+                    known => known?,
+                };
+                if let Some(mut group) = known
+                    && group.note_profile(title, picture, *accepted_ms)
+                {
+                    group.put(&mut transaction);
+                }
+            }
             client.commit(transaction)?;
             for (account, (known, _)) in taking.peers {
                 client.keep_peer(&account, known);
@@ -275,6 +290,12 @@ impl<S: Store> Client<S> {
             ..MessageRecord::default()
         };
         transaction.put_message(to, &record);
+        if let (Conversation::Group(group), Some(Content::GroupProfile { title, picture })) =
+            (to, evidence.content())
+        {
+            let newest = taking.profiles.entry(*group).or_default();
+            *newest = std::mem::take(newest).max((accepted_ms, title, picture));
+        }
         Ok(Given::Taken)
     }
 

@@ -1,6 +1,7 @@
 //! Admins: what several change at once, and what members learn of it.
 
 use waxseal::courier::Event;
+use waxseal::errors::SendError;
 use waxseal::{GroupPolicy, GroupStanding, Notice};
 use waxseal_interface::ErrorCode;
 use waxseal_world::{Asked, account};
@@ -148,4 +149,47 @@ fn a_member_with_another_account_key_is_suspended_and_added_again() {
     assert!(carol.is_suspended);
     assert_eq!(town.phones[0].heard_in(&group).len(), 1);
     assert!(town.phones[2].heard_in(&group).is_empty());
+}
+
+#[test]
+fn two_groups_of_one_key_are_told_and_nothing_is_sent_any_more() {
+    // The provider shows two lines of one group, with the help of an admin.
+    let (mut town, group) = Town::with_group(&["alice", "bob", "carol"]);
+    let (mut other, same) = Town::with_group(&["alice", "bob", "carol"]);
+    assert_eq!(group, same);
+    let mut carol = town.phones.remove(2);
+    carol.courier.disconnected();
+    other.phones.truncate(2);
+    let now = town.now();
+    let Phone { courier, rng, .. } = &mut town.phones[0];
+    courier.promote(&group, &account("bob"), now, rng).unwrap();
+    town.live(MINUTE_MS);
+    let Phone { courier, rng, .. } = &mut other.phones[0];
+    let bob = account("bob");
+    courier.remove_member(&group, &bob, now, rng).unwrap();
+    other.live(MINUTE_MS);
+    // Carol is shown the one line, and then the other one.
+    other.phones.push(carol);
+    other.say_in(2, &group, text("who is here?"));
+    other.live(MINUTE_MS);
+    let mut carol = other.phones.remove(2);
+    assert_eq!(carol.members(&group), ["alice", "carol"]);
+    carol.courier.disconnected();
+    town.phones.push(carol);
+    town.say_in(2, &group, text("and now?"));
+    town.live(MINUTE_MS);
+    let carol = &mut town.phones[2];
+    assert_eq!(carol.standing(&group), Some(GroupStanding::Forked));
+    let forks = carol.notices();
+    let forks = forks
+        .iter()
+        .filter(|notice| matches!(notice, Notice::GroupForked { .. }));
+    assert_eq!(forks.count(), 1);
+    // The user founds another group, with those whom the user saw in it.
+    let refused = carol.courier.send(group, text("no"), now, &mut carol.rng);
+    assert!(matches!(refused, Err(SendError::GroupForked)));
+    let founded = carol.courier.recreate_group(&group, now, &mut carol.rng);
+    assert_eq!(founded.unwrap().invite, [account("alice")]);
+    town.live(HOUR_MS);
+    assert!(town.phones[0].heard_in(&group).is_empty());
 }

@@ -207,6 +207,20 @@ fn another_title_is_a_message_that_every_member_takes() {
 }
 
 #[test]
+fn the_other_devices_of_the_founder_learn_the_title_from_an_invitation() {
+    let mut town = Town::registered(&["alice", "bob"]);
+    let laptop = town.link_new(0, 50);
+    town.live(MINUTE_MS);
+    let group = town.found(0);
+    town.live(HOUR_MS);
+    assert_eq!(town.phones[laptop].info(&group).title, "");
+    town.bring_in(0, &group, "bob", 1);
+    for who in [laptop, 0, 1] {
+        assert_eq!(town.phones[who].info(&group).title, "Hiking");
+    }
+}
+
+#[test]
 fn a_relay_that_names_other_devices_for_ever_is_answered_three_times() {
     let (mut town, group) = Town::with_group(&["alice", "bob"]);
     town.relay.asked.clear();

@@ -2,7 +2,7 @@
 
 use waxseal::errors::ReceiveError;
 use waxseal::reporting::relay::GroupSlot;
-use waxseal::{Advice, Received};
+use waxseal::{Advice, NotDelivered, Received, Status};
 use waxseal_world::{QueuedGroup, account};
 
 use crate::support::first;
@@ -232,6 +232,48 @@ fn two_devices_of_one_number_ask_for_a_message_and_both_get_it() {
     talk.run();
     for name in ["bob", "carol"] {
         assert_eq!(talk.shown(&first(name)), ["alice: one"]);
+    }
+}
+
+/// By that time the provider knows who was a member.
+#[test]
+fn row_44_a_message_is_sealed_again_as_of_when_it_was_accepted_first() {
+    let mut talk = asked_by_two();
+    let (alice, group) = (first("alice"), talk.group);
+    let accepted = |talk: &mut Talk, id| {
+        let message = talk.client(&alice).message(group, id).unwrap().unwrap();
+        message.evidence().unwrap().accepted_at()
+    };
+    let (from, again) = talk.net.to_groups.remove(0);
+    let first_at = accepted(&mut talk, &again.id);
+    talk.net.wait(60_000);
+    let receipt = talk.post_only(&from, &again).unwrap();
+    talk.client(&alice).confirm(group, &receipt).unwrap();
+    assert_eq!(accepted(&mut talk, &again.id), first_at);
+    // The receipt comes once more, while the message waits for the other device.
+    talk.net.attend(&alice);
+    assert_eq!(talk.net.to_groups.len(), 1);
+    talk.client(&alice).confirm(group, &receipt).unwrap();
+    let now = talk.net.world.now;
+    let outbox = talk.client(&alice).outbox(None, 9, now).unwrap();
+    assert_eq!(outbox.items.len(), 1, "that one has no receipt yet");
+}
+
+#[test]
+fn what_the_provider_refuses_for_one_device_of_a_group_holds_up_no_other() {
+    let mut talk = asked_by_two();
+    let (alice, group) = (first("alice"), talk.group);
+    let (_, refused) = talk.net.to_groups.remove(0);
+    let client = talk.client(&alice);
+    let given_up = client.give_up(group, &refused.id, NotDelivered::Refused);
+    given_up.unwrap();
+    let message = client.message(group, &refused.id).unwrap().unwrap();
+    assert_eq!(message.status(), Some(Status::Accepted));
+    talk.run();
+    let target = refused.again_for.unwrap();
+    for name in ["bob", "carol"] {
+        let shown = talk.shown(&first(name)).len();
+        assert_eq!(shown, usize::from(target != first(name)), "{name}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! Messages that were sealed for another state of the group than the recipient knows.
 
 use waxseal::errors::ReceiveError;
+use waxseal::reporting::relay::GroupSlot;
 use waxseal::{AcceptedEntry, Advice, GroupNews, GroupPolicy, Notice, Received};
 use waxseal_roster::group::GroupOp;
 use waxseal_world::{account, snapshot};
@@ -158,4 +159,51 @@ fn chk454_who_may_not_write_any_more_is_heard_for_what_was_accepted_before() {
     let delivery = talk.hand_out(&carol, &queued[&carol]);
     let received = talk.client(&carol).receive(&delivery).unwrap();
     assert!(matches!(received, Received::Message { .. }));
+}
+
+/// The slot of a message was lost, and meanwhile its sender may not write any more.
+#[test]
+fn chk454_who_may_not_write_any_more_is_heard_for_what_is_sealed_again() {
+    let mut talk = Talk::of(&["alice", "bob", "carol"]);
+    let (alice, bob, carol, group) = (first("alice"), first("bob"), first("carol"), talk.group);
+    let policy = |talk: &mut Talk, admins_write| {
+        let policy = GroupPolicy { admins_write };
+        let entry = talk.net.call(&alice, |client, now, rng| {
+            client.set_group_policy(&group, policy, now, rng)
+        });
+        talk.net.post_entry(&alice, &entry.unwrap().unwrap());
+        talk.net.fetch(&bob, &group);
+        talk.net.fetch(&carol, &group);
+    };
+    let say = |talk: &mut Talk, text: &str| {
+        talk.say(&bob, text);
+        let queue = talk.queues.get_mut(&carol).unwrap();
+        if let Some(Queued::Group(queued)) = queue.front_mut() {
+            queued.slot = GroupSlot::Empty;
+        }
+        talk.deliver(&carol); // her device asks for it
+    };
+    say(&mut talk, "one");
+    policy(&mut talk, true);
+    talk.run();
+    assert_eq!(talk.shown(&carol), ["bob: one"]);
+    assert!(talk.dropped.is_empty(), "{:?}", talk.dropped);
+    // The relay says that it accepted another one after that.
+    policy(&mut talk, false);
+    let late = talk.seal(&bob, "two");
+    talk.post(&bob, &late);
+    talk.queues.remove(&carol);
+    policy(&mut talk, true);
+    talk.net.wait(1_000);
+    let after = talk.net.world.now;
+    let mut queued = talk.collude(&bob, &late, &["alice", "carol"], after);
+    let Some(Queued::Group(mut empty)) = queued.remove(&carol) else {
+        panic!("nothing for Carol");
+    };
+    empty.slot = GroupSlot::Empty;
+    talk.refuses(&carol, &Queued::Group(empty));
+    talk.net.wait(1_000);
+    talk.run();
+    assert_eq!(talk.shown(&carol), ["bob: one"]);
+    assert_eq!(talk.dropped, ["NotMember"]);
 }

@@ -113,6 +113,72 @@ fn chk448_a_message_that_was_deleted_before_it_was_accepted_costs_nobody_the_cha
     assert_eq!(talk.shown(&first("carol")), ["alice: two"]);
 }
 
+/// Bob leaves his chain, so what waits is sealed again. What he posted before arrives after the first
+/// message on the next chain, and he gets a receipt for it.
+#[test]
+fn a_posting_that_arrives_after_its_chain_was_left_is_asked_for() {
+    let mut talk = Talk::of(&NAMES);
+    let (alice, bob, group) = (first("alice"), first("bob"), talk.group);
+    let client = talk.net.world.register("dave");
+    talk.net.clients.insert(first("dave"), client);
+    talk.net.join(&group, "alice", "dave");
+    talk.net.fetch(&bob, &group);
+    talk.net.fetch(&first("carol"), &group);
+    let now = talk.net.world.now;
+    let names = [account("dave")];
+    let rosters = talk.net.world.group_rosters(&bob, &group, &names);
+    let taken = talk.client(&bob).take_group_rosters(&group, &rosters, now);
+    taken.unwrap();
+    // The third message gives the chain to Dave, and is never posted.
+    let zero = talk.try_seal(&bob, "zero").unwrap();
+    talk.try_seal(&bob, "one").unwrap();
+    let gone = talk.seal(&bob, "gone");
+    let two = talk.seal(&bob, "two");
+    talk.post(&bob, &zero);
+    talk.client(&bob).delete_message(group, &gone.id).unwrap();
+    talk.net
+        .call(&bob, |client, now, rng| client.upkeep(now, rng).unwrap());
+    let now = talk.net.world.now;
+    let again = talk.client(&bob).outbox(None, 9, now).unwrap().items;
+    assert_eq!(again.len(), 2);
+    talk.try_post(&bob, &again[0]).unwrap();
+    talk.try_post(&bob, &two).unwrap();
+    let waiting = talk.client(&bob).outbox(None, 9, now).unwrap().items;
+    assert!(waiting.is_empty(), "it counts as accepted");
+    talk.run();
+    for device in [&alice, &first("carol")] {
+        assert_eq!(talk.shown(device), ["bob: zero", "bob: one", "bob: two"]);
+    }
+}
+
+/// Someone leaves, so what waits is sealed on the next chain: the first message gives it. Before
+/// that is posted, what was posted before is accepted.
+#[test]
+fn chk448_the_receipt_of_an_earlier_posting_costs_nobody_the_chain() {
+    let mut talk = Talk::of(&["alice", "bob", "carol", "dave"]);
+    let (alice, bob, dave) = (first("alice"), first("bob"), first("dave"));
+    talk.net.posts_entries = false; // nobody removes Dave yet
+    let one = talk.seal(&alice, "one");
+    let receipt = talk.post_only(&alice, &one).unwrap();
+    let leave = talk.seal(&dave, Content::GroupLeave);
+    talk.post(&dave, &leave);
+    talk.net.attend(&dave);
+    talk.deliver(&alice);
+    let two = talk.seal(&alice, "two");
+    talk.client(&alice).confirm(one.to, &receipt).unwrap();
+    let now = talk.net.world.now;
+    let waiting = talk.client(&alice).outbox(None, 9, now).unwrap().items;
+    assert!(waiting.is_empty(), "it is sealed again first");
+    talk.net.attend(&alice);
+    let waiting = talk.client(&alice).outbox(None, 9, now).unwrap().items;
+    assert_eq!(waiting[0].id, two.id);
+    talk.post(&alice, &waiting[0]);
+    for device in [&bob, &first("carol")] {
+        talk.deliver(device);
+        assert_eq!(talk.shown(device), ["alice: one", "alice: two"]);
+    }
+}
+
 #[test]
 fn chk449_after_seven_days_what_waits_is_sealed_on_another_chain() {
     let mut talk = Talk::of(&NAMES);

@@ -49,6 +49,14 @@ impl Net {
         );
     }
 
+    /// Removes a member.
+    pub(crate) fn remove(&mut self, group: &GroupId, admin: &str, name: &str) {
+        let entry = self.call(&first(admin), |client, now, rng| {
+            client.remove_member(group, &account(name), now, rng)
+        });
+        self.post_entry(&first(admin), &entry.unwrap().unwrap());
+    }
+
     /// Makes a member an admin.
     pub(crate) fn promote(&mut self, group: &GroupId, admin: &str, name: &str) {
         let entry = self.call(&first(admin), |client, now, rng| {
