@@ -146,6 +146,45 @@ fn the_key_of_an_entry_whose_receipt_was_lost_for_long_is_not_lost() {
     assert_eq!(net.conflicts, 0);
 }
 
+#[test]
+fn of_two_entries_with_another_key_each_that_come_at_once_the_last_key_is_known() {
+    let (mut net, group) = of_admins();
+    for name in ["carol", "dave"] {
+        net.promote(&group, "alice", name);
+    }
+    for name in ["bob", "carol"] {
+        net.fetch(&first(name), &group);
+    }
+    let told: [(&str, &str, &[&str]); 2] = [
+        ("carol", "dave", &["alice", "bob"]),
+        ("bob", "carol", &["alice"]),
+    ];
+    for (admin, former, others) in told {
+        let admin = first(admin);
+        net.fetch(&admin, &group);
+        for other in others {
+            net.start(&admin, other);
+            net.start(&first(other), admin.account.as_str()); // it knows the device then
+        }
+        let entry = net.call(&admin, |client, now, rng| {
+            client.demote(&group, &account(former), now, rng)
+        });
+        assert_eq!(entry.unwrap(), None);
+        let upkeep = net.call(&admin, |client, now, rng| client.upkeep(now, rng));
+        for outgoing in upkeep.unwrap().outgoing {
+            net.post(&admin, &outgoing);
+        }
+        for other in others {
+            net.deliver(&first(other));
+        }
+        assert_eq!(net.post_entries(&admin), 1);
+    }
+    // Alice fetches both only now.
+    let alice = first("alice");
+    net.fetch(&alice, &group);
+    assert!(net.seed(&alice, &group).is_some());
+}
+
 /// Whether the store of a device contains these bytes.
 fn holds(net: &Net, name: &str, bytes: &[u8]) -> bool {
     let records = snapshot(&net.clients[&first(name)]);
