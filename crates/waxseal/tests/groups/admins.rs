@@ -118,6 +118,73 @@ fn chk441_of_two_entries_of_one_version_the_second_is_discarded_with_its_key() {
     }
 }
 
+#[test]
+fn the_key_of_an_entry_whose_receipt_was_lost_for_long_is_not_lost() {
+    let (mut net, group) = of_admins();
+    let (alice, carol) = (first("alice"), account("carol"));
+    // Alice is the only admin then, so nobody else has the next key.
+    let entry = net.call(&alice, |client, now, rng| {
+        client.demote(&group, &account("bob"), now, rng)
+    });
+    let entry = entry.unwrap().unwrap();
+    net.world.post_entry(&alice, &entry.entry).unwrap();
+    // Twice it is too old to be posted again before she hears that the provider took it.
+    for _ in 0..2 {
+        net.wait(13 * HOUR_MS);
+        let pending = net.call(&alice, |client, now, rng| {
+            client.pending_entries(None, 9, now, rng)
+        });
+        assert_ne!(pending.unwrap().items[0].entry, entry.entry);
+    }
+    net.fetch(&alice, &group);
+    assert!(net.seed(&alice, &group).is_some());
+    net.call(&alice, |client, now, rng| {
+        client.remove_member(&group, &carol, now, rng)
+    })
+    .unwrap();
+    assert_eq!(net.post_entries(&alice), 1);
+    assert_eq!(net.conflicts, 0);
+}
+
+#[test]
+fn of_two_entries_with_another_key_each_that_come_at_once_the_last_key_is_known() {
+    let (mut net, group) = of_admins();
+    for name in ["carol", "dave"] {
+        net.promote(&group, "alice", name);
+    }
+    for name in ["bob", "carol"] {
+        net.fetch(&first(name), &group);
+    }
+    let told: [(&str, &str, &[&str]); 2] = [
+        ("carol", "dave", &["alice", "bob"]),
+        ("bob", "carol", &["alice"]),
+    ];
+    for (admin, former, others) in told {
+        let admin = first(admin);
+        net.fetch(&admin, &group);
+        for other in others {
+            net.start(&admin, other);
+            net.start(&first(other), admin.account.as_str()); // it knows the device then
+        }
+        let entry = net.call(&admin, |client, now, rng| {
+            client.demote(&group, &account(former), now, rng)
+        });
+        assert_eq!(entry.unwrap(), None);
+        let upkeep = net.call(&admin, |client, now, rng| client.upkeep(now, rng));
+        for outgoing in upkeep.unwrap().outgoing {
+            net.post(&admin, &outgoing);
+        }
+        for other in others {
+            net.deliver(&first(other));
+        }
+        assert_eq!(net.post_entries(&admin), 1);
+    }
+    // Alice fetches both only now.
+    let alice = first("alice");
+    net.fetch(&alice, &group);
+    assert!(net.seed(&alice, &group).is_some());
+}
+
 /// Whether the store of a device contains these bytes.
 fn holds(net: &Net, name: &str, bytes: &[u8]) -> bool {
     let records = snapshot(&net.clients[&first(name)]);

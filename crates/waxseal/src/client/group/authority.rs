@@ -14,7 +14,7 @@ use crate::error::StateError;
 use crate::records::{self, AuthorityRecord, NextSeedRecord};
 use crate::store::{Cursor, Store, Transaction};
 
-/// How many seeds for a next entry are kept, at most one of each admin.
+/// How many seeds for a next entry are kept, at most one of each other admin.
 const MAX_NEXT: usize = 8;
 
 /// Groups that are read at once.
@@ -55,12 +55,7 @@ impl<S: Store> Client<S> {
         } else {
             let next = &mut editing.authority.next;
             next.retain(|one| one.from != from.as_str());
-            let mut seed = NextSeedRecord::default();
-            from.as_str().clone_into(&mut seed.from);
-            seed.seed = told.seed.to_vec();
-            next.push(seed);
-            let more = next.len().saturating_sub(MAX_NEXT);
-            next.drain(..more);
+            keep_next(&mut editing.authority, from, told.seed.as_slice());
         }
         let key = keys::authority(&id);
         batch.transaction.put_record(key, &editing.authority);
@@ -113,6 +108,17 @@ impl<S: Store> Client<S> {
         let editing = self.take_editing(&group.id)?;
         Ok(editing.is_some_and(|editing| editing.seed().is_none()))
     }
+}
+
+/// Keeps a seed for a later state.
+pub(super) fn keep_next(authority: &mut AuthorityRecord, from: &AccountId, told: &[u8]) {
+    let mut seed = NextSeedRecord::default();
+    from.as_str().clone_into(&mut seed.from);
+    seed.seed = told.to_vec();
+    let next = &mut authority.next;
+    next.push(seed);
+    let more = next.len().saturating_sub(MAX_NEXT);
+    next.drain(..more);
 }
 
 impl Group {

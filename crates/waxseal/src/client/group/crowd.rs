@@ -43,11 +43,6 @@ impl Crowd {
             && self.during.contains(&time.ms)
     }
 
-    /// All devices.
-    pub(super) fn all(&self) -> &Recipients {
-        &self.all
-    }
-
     /// The devices without those of some accounts.
     pub(super) fn without(&self, leave_out: &[AccountId]) -> Arc<Recipients> {
         if leave_out.is_empty() {

@@ -31,11 +31,13 @@ impl<S: Store> Client<S> {
         now: Timestamp,
         upkeep: &mut Upkeep,
     ) -> Result<(), StateError<S::Error>> {
-        let others = Others {
-            all: self.other_identities()?,
-            reachable: self.reachable_identities()?,
-        };
-        let is_manager = self.is_manager()?;
+        let (others, is_manager) = self.look(|client| {
+            let others = Others {
+                all: client.other_identities()?,
+                reachable: client.reachable_identities()?,
+            };
+            Ok::<_, StateError<S::Error>>((others, client.is_manager()?))
+        })?;
         let mut after: Option<Cursor> = None;
         loop {
             let page = self.look(|client| {

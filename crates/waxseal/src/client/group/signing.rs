@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use rand_core::CryptoRng;
-use waxseal_reporting::Timestamp;
+use waxseal_reporting::{AccountId, Timestamp};
 use waxseal_roster::group::{AuthoritySeed, GroupId, GroupLog, GroupState, SignedEntry};
 use zeroize::Zeroize as _;
 
+use super::authority::keep_next;
 use super::ops::{Edit, Sense};
 use super::{Group, GroupStanding};
 use crate::client::notices::Kind;
@@ -62,6 +63,15 @@ impl Editing {
         self.edit.queued = std::mem::take(&mut self.edit.ops);
         self.edit.queued.extend(queued);
         self.clear_entry();
+    }
+
+    /// Forgets the entry that waits, because it is too old to be posted. The provider may have
+    /// taken it before: then its seed counts.
+    fn discard_old(&mut self, me: &AccountId) {
+        if !self.edit.next_seed.is_empty() {
+            keep_next(&mut self.authority, me, &self.edit.next_seed);
+        }
+        self.discard();
     }
 
     /// Forgets the entry that waits, with what it was to change.
@@ -120,7 +130,7 @@ impl<S: Store> Client<S> {
             if is_new {
                 return self.found_again(editing, now, transaction);
             }
-            editing.discard();
+            editing.discard_old(&self.me.account);
         }
         let Some(state) = editing.state().cloned() else {
             return;

@@ -254,7 +254,11 @@ impl<S: Store> Client<S> {
         editing.authority.seed.zeroize();
         editing.authority.seed = next.unwrap_or_default();
         editing.authority.is_stale = false;
-        editing.authority.next.clear();
+        match state.is_admin(self.me.account.as_str()) {
+            // The others may be those of the states after this one, if several come at once.
+            true => editing.authority.next.retain(|one| !fits(&&one.seed)),
+            false => editing.authority.next.clear(),
+        }
     }
 
     /// Ends the change that this device made: the provider took its entry.

@@ -124,12 +124,12 @@ impl<S: Store> Client<S> {
             Err(_) => return Ok(Vec::new()),
             Ok(crowd) => crowd,
         };
-        let all = crowd.all();
+        let recipients = crowd.without(&self.left_out(&group)?);
         // On a chain that a device has, it needs no session.
-        let have_chain = self.have_chain_that_goes_on(&group, all, now)?;
-        let have_chain = have_chain.unwrap_or_else(|| vec![false; all.devices.len()]);
+        let have_chain = self.have_chain_that_goes_on(&group, &recipients, now)?;
+        let have_chain = have_chain.unwrap_or_else(|| vec![false; recipients.devices.len()]);
         let mut wanted: BTreeMap<&AccountId, Vec<DeviceId>> = BTreeMap::new();
-        for (device, has_chain) in all.devices.iter().zip(have_chain) {
+        for (device, has_chain) in recipients.devices.iter().zip(have_chain) {
             if !has_chain {
                 let devices = wanted.entry(&device.address.account).or_default();
                 devices.push(device.address.device);

@@ -122,8 +122,32 @@ impl<S: Store> Client<S> {
         let group = self.writable_group(id, true)?;
         let leave_out = self.left_out(&group)?;
         let mut transaction = Transaction::default();
-        self.seal_entry(&group, &mut entry, &leave_out, (now, rng), &mut transaction)?;
+        let sealed =
+            self.seal_entry(&group, &mut entry, &leave_out, (now, rng), &mut transaction)?;
+        if sealed.is_none() {
+            self.drop_unsealable(id, &entry)?;
+        }
         Ok(Some(stale))
+    }
+
+    /// Takes an entry out of the outbox that is on a chain that was left, and whose message was
+    /// deleted or is damaged. It is never posted, and while it waits, no other chain begins.
+    fn drop_unsealable(
+        &mut self,
+        id: &GroupId,
+        entry: &OutboxRecord,
+    ) -> Result<(), StateError<S::Error>> {
+        let mut transaction = Transaction::default();
+        transaction.delete(keys::envelope(entry.ordinal));
+        if let Some(tag) = tag_of(&entry.id) {
+            let to = &Conversation::from(id);
+            let index = self.index(to, &tag)?;
+            if let Some(mut index) = index.filter(|index| index.outbox == Some(entry.ordinal)) {
+                index.outbox = None;
+                self.put_index(&mut transaction, to, tag, &index);
+            }
+        }
+        self.commit(transaction)
     }
 
     /// Seals the message of an entry again, under its tag, and commits. Returns what is posted.

@@ -46,6 +46,32 @@ fn row_49_a_stop_in_sending_leaves_nothing_or_a_message_that_is_posted() {
 }
 
 #[test]
+fn a_message_that_was_damaged_before_it_was_posted_holds_up_no_other() {
+    let mut talk = Talk::of(&NAMES);
+    let alice = first("alice");
+    let text = "a text that nobody reads";
+    talk.seal(&alice, text);
+    let mut records = snapshot(talk.client(&alice));
+    let holds = |value: &[u8]| {
+        value
+            .windows(text.len())
+            .any(|part| part == text.as_bytes())
+    };
+    let messages = records.iter_mut().filter(|(_, value)| holds(value));
+    let damaged = messages.map(|(_, value)| *value = vec![0xff]);
+    assert_eq!(damaged.count(), 1);
+    restart(&mut talk, "alice", &records);
+    // Its chain is left, and it cannot be sealed on another one.
+    talk.net.wait(7 * 24 * 3_600_000);
+    talk.say(&alice, "two");
+    talk.say(&alice, "three");
+    talk.run();
+    let all = ["alice: two", "alice: three"];
+    assert_eq!(talk.shown(&first("bob")), all);
+    assert!(outbox(&mut talk, "alice").is_empty());
+}
+
+#[test]
 fn row_49_a_stop_in_confirming_costs_a_posting_more() {
     let mut talk = Talk::of(&NAMES);
     let (alice, group) = (first("alice"), talk.group);

@@ -1,6 +1,7 @@
 //! Groups in which a chain carries several messages before it is renewed.
 
 use waxseal::errors::ReceiveError;
+use waxseal::reporting::message::Content;
 use waxseal::reporting::relay::GroupSlot;
 use waxseal::{Advice, Client, DeviceAddress, MemoryStore, Outgoing, Received};
 use waxseal_world::{QueuedGroup, account, snapshot};
@@ -94,6 +95,23 @@ fn a_chain_carries_a_sixteenth_as_many_messages_as_it_has_targets() {
     assert!(!renews(&mut talk, "alice", "eleven"));
     talk.net.wait(7 * 24 * HOUR_MS);
     assert!(renews(&mut talk, "alice", "after a week"));
+}
+
+#[test]
+fn the_sessions_for_the_chain_after_a_member_left_are_asked_for() {
+    let mut talk = large();
+    let (alice, bob) = (first("alice"), first("bob"));
+    talk.say(&alice, "one");
+    let leave = talk.seal(&bob, Content::GroupLeave);
+    talk.post(&bob, &leave);
+    talk.deliver(&alice);
+    talk.net.attend(&bob); // the provider knows
+    talk.client(&alice).leave_sessions().unwrap();
+    // The chain would go on, but Bob has it and gets nothing more. So all others need sessions.
+    talk.say(&alice, "two");
+    assert!(has_keys(&newest(&talk, "carol")));
+    talk.run();
+    assert_eq!(talk.shown(&first("carol")), ["alice: one", "alice: two"]);
 }
 
 #[test]
