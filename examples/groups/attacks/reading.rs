@@ -106,10 +106,13 @@ impl World {
 
     /// A newcomer opened its first message. The relay gives it what was sent before.
     pub fn read_back(&mut self, device: usize) -> Result<()> {
-        let Some(earlier) = self.newcomers.remove(&device) else {
+        let Some(mut earlier) = self.newcomers.remove(&device) else {
             return Ok(());
         };
-        let me = self.people.devices[device].me().clone();
+        // What was posted once more since, after its author had heard of the newcomer, is for it.
+        let one = &self.people.devices[device];
+        earlier.retain(|(id, _)| !(one.expected.contains(id) || one.possible.contains(id)));
+        let me = one.me().clone();
         let mut copy = copy_of(&self.people.devices[device].client)?;
         for (_, queued) in &earlier {
             for slot in [queued.slot.clone(), GroupSlot::Mac([0; 16])] {
