@@ -198,8 +198,12 @@ async fn a_message_with_few_slots_counts_for_as_many_as_the_group_has_members() 
         };
         codes.extend(relay.database.run(job).await.unwrap());
     }
-    let read = codes.iter().filter(|code| **code == ErrorCode::GroupMismatch);
-    let limited = codes.iter().filter(|code| **code == ErrorCode::TooManyRequests);
+    let read = codes
+        .iter()
+        .filter(|code| **code == ErrorCode::GroupMismatch);
+    let limited = codes
+        .iter()
+        .filter(|code| **code == ErrorCode::TooManyRequests);
     let (read, limited) = (read.count(), limited.count());
     assert_eq!(read + limited, 200, "{codes:?}");
     // The bucket of an account holds 1,000, and fills while the test runs.
