@@ -82,7 +82,7 @@ fn every_target_has_seeds_and_takes_them() {
 
 #[test]
 fn every_target_takes_mutated_seeds() {
-    let mutations = env::var("WAXSEAL_MUTATIONS").map_or(2_400, |count| count.parse().unwrap());
+    let mutations = env::var("WAXSEAL_MUTATIONS").map_or(1_200, |count| count.parse().unwrap());
     let rng = &mut rng(1);
     for (name, target) in chosen() {
         let seeds = committed(name);
