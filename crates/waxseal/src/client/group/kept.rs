@@ -89,7 +89,7 @@ impl<S: Store> Client<S> {
     }
 
     /// Takes what a message in a group says about the group.
-    fn take_content_in_group(
+    pub(super) fn take_content_in_group(
         &self,
         batch: &mut Batch,
         id: &GroupId,

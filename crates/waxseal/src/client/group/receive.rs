@@ -2,6 +2,7 @@
 
 use waxseal_core::errors::DecryptError;
 use waxseal_core::{IdentityKey, Message as SessionMessage, MessageKind};
+use waxseal_reporting::message::Content;
 use waxseal_reporting::recipient::{AuthenticDelivery, GroupCiphertext, Opened};
 use waxseal_roster::group::GroupId;
 
@@ -200,7 +201,16 @@ impl<S: Store> Client<S> {
             Opened::Message(opened) if arrival.is_own || !skips => {
                 self.store_in_group(batch, &group, (arrival, sealed), is_removed, *opened)
             }
-            _ => {
+            content => {
+                // Who is blocked leaves nevertheless.
+                if let Opened::Message(opened) = &content
+                    && matches!(opened.content(), Content::GroupLeave)
+                    && !batch.skips
+                {
+                    let sealed = (arrival, sealed);
+                    self.take_content_in_group(batch, id, sealed, opened.content())?;
+                    batch.ends = true;
+                }
                 let conversation = &arrival.conversation();
                 self.put_index(&mut batch.transaction, conversation, *tag, &nowhere);
                 Ok(arrival.skipped())

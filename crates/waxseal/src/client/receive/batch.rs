@@ -46,6 +46,8 @@ pub(in crate::client) struct Batch {
     /// What a delivery that is not taken leaves to be noted, although it changed something in this
     /// batch. The batch is then dropped, and made again without the delivery.
     pub(in crate::client) spoiled: Option<Spoiled>,
+    /// Whether it ends with the present delivery, because what that changed is read from the store.
+    pub(in crate::client) ends: bool,
     /// The newest time at which the provider accepted a message of this batch, in milliseconds.
     pub(in crate::client) newest_accepted_ms: u64,
     /// The newest time at which a message of this batch was sent, in milliseconds.
@@ -159,7 +161,7 @@ impl<S: Store> Client<S> {
                 result => result,
             };
             let is_end = match &result {
-                Ok(received) => received.ends_batch(),
+                Ok(received) => received.ends_batch() || batch.ends,
                 Err(error) => matches!(error, ReceiveError::GroupNews { .. }),
             };
             results.push(result);

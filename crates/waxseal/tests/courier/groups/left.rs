@@ -54,6 +54,21 @@ fn a_member_that_leaves_says_so_and_an_admins_device_removes_it() {
 }
 
 #[test]
+fn a_member_whom_the_only_admin_blocked_leaves_nevertheless() {
+    let (mut town, group) = Town::with_group(&["alice", "bob", "carol"]);
+    let alice = town.phones[0].courier.client_mut();
+    alice.block(&account("carol"), true).unwrap();
+    town.say_in(2, &group, text("is anybody there?"));
+    town.live(MINUTE_MS);
+    leave(&mut town, 2, &group);
+    town.live(MINUTE_MS);
+    assert_eq!(town.phones[0].members(&group), ["alice", "bob"]);
+    // Nothing else of her is shown.
+    assert!(town.phones[0].in_group(&group).is_empty());
+    assert_eq!(town.phones[1].heard_in(&group).len(), 1);
+}
+
+#[test]
 fn the_relay_is_told_after_a_restart_too() {
     let (mut town, group) = Town::with_group(&["alice", "bob", "carol"]);
     town.relay.fail(|asked| {
