@@ -58,6 +58,8 @@ fn happen(world: &mut World, messages: usize, arguments: &Arguments) -> Result<(
         }
     }
     world.settle()?;
+    // What waits with members who may not write arrives, too.
+    everyone_writes(world)?;
     world.write()?;
     world.settle()?;
     world.report()?;
@@ -84,14 +86,20 @@ fn assemble(world: &mut World, arguments: &Arguments) -> Result<()> {
     world.settle()
 }
 
-/// Changes with which a part begins.
-fn begin(world: &mut World, part: usize, arguments: &Arguments) -> Result<()> {
-    let others = world.people.all(Standing::Member);
-    let others: Vec<_> = others.into_iter().filter(|one| *one > SECOND).collect();
+/// If only admins write, all members do so again.
+fn everyone_writes(world: &mut World) -> Result<()> {
     if world.state()?.policy().admins_write {
         world.change(FOUNDER, Change::AdminsWrite(false))?;
         world.settle()?;
     }
+    Ok(())
+}
+
+/// Changes with which a part begins.
+fn begin(world: &mut World, part: usize, arguments: &Arguments) -> Result<()> {
+    let others = world.people.all(Standing::Member);
+    let others: Vec<_> = others.into_iter().filter(|one| *one > SECOND).collect();
+    everyone_writes(world)?;
     match part {
         // Both admins act at once.
         1 | 4 | 6 => {

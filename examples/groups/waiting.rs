@@ -1,6 +1,7 @@
 //! Waits until everything arrived, and tells what does not.
 
-use waxseal::{GroupStanding, Outgoing};
+use waxseal::roster::group::GroupState;
+use waxseal::{FrankingTag, GroupStanding, Outgoing};
 
 use crate::Result;
 use crate::people::{Person, Standing};
@@ -44,7 +45,11 @@ impl World {
             if device.is_removed || self.people.standing(number) != Standing::Member {
                 continue;
             }
-            let lacks = device.expected.iter().find(|id| !device.shown.contains(id));
+            let mut lacks = device
+                .expected
+                .iter()
+                .filter(|id| !device.shown.contains(id));
+            let lacks = lacks.find(|id| !self.waits_for_its_author(id, &state));
             let what = if device.needs_upkeep(now.as_millis()) {
                 "upkeep".to_owned()
             } else if let Some(id) = lacks {
@@ -68,6 +73,19 @@ impl World {
         let mut queued = self.queue.keys();
         let queued = queued.find(|(to, _)| self.people.standing(*to) == Standing::Member);
         Ok(queued.map(|(to, _)| format!("the relay keeps something for device {to}")))
+    }
+
+    /// Whether the author of an accepted message has not heard that it was, and may not write now.
+    /// Then the relay takes nothing of it, and who could not open the message gets it later.
+    fn waits_for_its_author(&self, id: &FrankingTag, state: &GroupState) -> bool {
+        let author = self.written.get(id).map(|written| written.author);
+        let Some(author) = author.map(|author| &self.people.devices[author]) else {
+            return false;
+        };
+        let outbox = author.client.outbox(None, usize::MAX, self.now());
+        let is_unconfirmed =
+            outbox.is_ok_and(|outbox| outbox.items.iter().any(|out| out.id == *id));
+        is_unconfirmed && !state.may_write(author.me().account.as_str())
     }
 
     /// Whether a message to the group waits on a device of a person.

@@ -52,8 +52,11 @@ impl<S: Store> Client<S> {
             return Ok(false);
         };
         // CHK-457: a message is sealed again for a device that it was for, of an account that is a
-        // member under the same account key.
-        let state = group.sendable().map(|log| log.state());
+        // member under the same account key. Who left answers, too: else a device that cannot open
+        // the good-bye would go on taking this account for a member.
+        let is_left = group.standing() == GroupStanding::Left;
+        let log = group.log.as_deref().filter(|_| is_left);
+        let state = group.sendable().or(log).map(|log| log.state());
         let member = state.and_then(|state| state.member(account.as_str()));
         let named = member.map(|member| member.account_key().to_bytes());
         let pinned = match self.pinned_roster(account) {

@@ -1,8 +1,9 @@
 //! Messages that did not open, and are sealed again.
 
 use waxseal::errors::ReceiveError;
+use waxseal::reporting::message::Content;
 use waxseal::reporting::relay::GroupSlot;
-use waxseal::{Advice, NotDelivered, Received, Status};
+use waxseal::{Advice, Draft, GroupStanding, NotDelivered, Received, Status};
 use waxseal_world::{QueuedGroup, account};
 
 use crate::support::first;
@@ -112,6 +113,26 @@ fn row_44_chk457_a_member_that_was_removed_gets_nothing_again() {
     talk.net.post_entry(&alice, &entry.unwrap().unwrap());
     talk.run();
     assert!(talk.shown(&carol).is_empty());
+}
+
+#[test]
+fn chk457_who_left_seals_the_good_bye_again_for_an_admin_that_could_not_open_it() {
+    let mut talk = Talk::of(&NAMES);
+    let (alice, bob, carol, group) = (first("alice"), first("bob"), first("carol"), talk.group);
+    let left = talk.seal(&carol, Draft::new(Content::GroupLeave));
+    talk.post(&carol, &left);
+    for queued in talk.queues.get_mut(&alice).unwrap() {
+        if let Queued::Group(queued) = queued {
+            queued.slot = GroupSlot::Empty;
+        }
+    }
+    // The provider hears that she left before anybody asks.
+    assert!(talk.net.attend(&carol));
+    assert_eq!(talk.net.standing(&carol, &group), Some(GroupStanding::Left));
+    talk.run();
+    assert!(talk.dropped.is_empty(), "{:?}", talk.dropped);
+    talk.net.fetch(&bob, &group);
+    assert_eq!(talk.net.members(&bob, &group), ["alice", "bob"]);
 }
 
 #[test]
