@@ -53,7 +53,7 @@ pub(crate) use self::report::{DraftRecord, ReportRecord, ShownRecord};
 pub(crate) use self::roster::{NoticeRecord, OwnSentRecord, SecretRecord};
 pub(crate) use self::sync::{
     ExportRecord, ImportRecord, ItemRecord, LeaverRecord, OwnDeviceRecord, PositionRecord,
-    SubjectRecord, SyncRecord,
+    SubjectRecord, SyncRecord, UntoldRecord,
 };
 pub(crate) use self::upkeep::{
     AskedRecord, AwaitedRecord, GroupOfRecord, HeldRecord, ReceiptRecord, UnopenedRecord,

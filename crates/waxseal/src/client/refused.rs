@@ -137,6 +137,12 @@ impl<S: Store> Client<S> {
         if is_note {
             let mut sync = self.sync_record()?;
             sync.note_lacking(device);
+            let nothing = AskedRecord::default();
+            let not_on = sending.filter(|id| !may_seal_on(id, &refusal, &nothing, new.as_deref()));
+            sync.note_untold(
+                device,
+                not_on.map_or(Vec::new(), |id| id.as_bytes().to_vec()),
+            );
             batch.transaction.put_record(keys::sync(), &sync);
         }
         if !again.is_empty() {

@@ -43,6 +43,24 @@ pub(crate) struct SyncRecord {
     /// Other devices that left, and that the own roster listed when they said so.
     #[prost(message, repeated, tag = "12")]
     pub(crate) leavers: Vec<LeaverRecord>,
+    /// Other devices that refused a note. They are told of the groups again.
+    #[prost(message, repeated, tag = "13")]
+    pub(crate) untold: Vec<UntoldRecord>,
+    /// When such devices were last told of the groups, in milliseconds. 0 if they were not.
+    #[prost(uint64, tag = "14")]
+    pub(crate) told_again_ms: u64,
+}
+
+/// A device of the own account that refused a note, in a [`SyncRecord`].
+#[derive(Clone, PartialEq, prost::Message)]
+#[prost(skip_debug)]
+pub(crate) struct UntoldRecord {
+    #[prost(uint32, tag = "1")]
+    pub(crate) id: u32,
+    /// The session that it does not have, on which nothing is told. Empty if it has that on which
+    /// this device sends.
+    #[prost(bytes = "vec", tag = "2")]
+    pub(crate) not_on: Vec<u8>,
 }
 
 /// A device that left the own account, in a [`SyncRecord`].
@@ -200,6 +218,7 @@ pub(crate) struct ImportRecord {
 quiet_debug!(
     SyncRecord,
     OwnDeviceRecord,
+    UntoldRecord,
     LeaverRecord,
     ItemRecord,
     SubjectRecord,

@@ -1,8 +1,8 @@
 //! The other devices of an account learn of its groups.
 
 use waxseal::errors::ReceiveError;
-use waxseal::{DeviceAddress, GroupStanding, Notice};
-use waxseal_world::account;
+use waxseal::{Client, DeviceAddress, GroupStanding, MemoryStore, Notice};
+use waxseal_world::{account, snapshot};
 
 use crate::support::{HOUR_MS, Net, first};
 use crate::talk::Talk;
@@ -46,6 +46,32 @@ fn a_device_that_is_linked_later_learns_of_the_groups() {
         assert_eq!(net.standing(&laptop, &group), Some(GroupStanding::Member));
         assert_eq!(net.seed(&laptop, &group).is_some(), name == "alice");
     }
+}
+
+#[test]
+fn a_device_that_could_not_open_the_word_of_a_group_is_told_again() {
+    let mut net = Net::of(&["alice", "bob"]);
+    let (phone, laptop) = (first("alice"), net.link("alice"));
+    net.run();
+    let before = snapshot(&net.clients[&laptop]);
+    net.start(&phone, "bob");
+    net.start(&laptop, "bob");
+    for device in [&phone, &laptop, &phone, &laptop, &phone] {
+        let sent = net.call(device, |client, now, rng| {
+            client.send(&account("bob"), "hello", now, rng)
+        });
+        net.post(device, &sent.unwrap());
+        net.run();
+    }
+    // Its store is set back, so what the phone says now does not open.
+    let set_back = Client::open(MemoryStore::from_records(before)).unwrap();
+    net.clients.insert(laptop.clone(), set_back);
+    let group = net.found(&phone);
+    for _ in 0..4 {
+        net.run();
+        net.wait(HOUR_MS);
+    }
+    assert_eq!(net.standing(&laptop, &group), Some(GroupStanding::Member));
 }
 
 /// The manager has a session with the other devices, and none with the new one yet.

@@ -1,14 +1,15 @@
 //! Needs: which own devices lack a group, and which key this device lacks.
 
-use waxseal_reporting::{AccountId, Timestamp};
+use waxseal_reporting::{AccountId, DeviceId, Timestamp};
 
 use super::telling::PAUSE_MS;
 use super::{Group, GroupStanding};
+use crate::client::peers::Device;
 use crate::client::times::since;
 use crate::client::upkeep::Upkeep;
 use crate::client::{Client, keys};
 use crate::error::StateError;
-use crate::records;
+use crate::records::{self, UntoldRecord};
 use crate::store::{Cursor, Store, Transaction};
 
 /// How many admins are asked for a key that this device lacks.
@@ -22,6 +23,20 @@ struct Others {
     all: Vec<Vec<u8>>,
     /// Those with which there is a session.
     reachable: Vec<Vec<u8>>,
+    untold: Untold,
+}
+
+/// The own devices that refused a note. They are told of the groups again once there is a session
+/// with them, at most once an hour.
+#[derive(Default)]
+struct Untold {
+    /// From when on they are told. `None` if they are told now.
+    later_ms: Option<u64>,
+    /// Their numbers, and those of devices that are gone.
+    numbers: Vec<u32>,
+    /// Those with which there must be another session first.
+    without: Vec<DeviceId>,
+    identities: Vec<Vec<u8>>,
 }
 
 impl<S: Store> Client<S> {
@@ -35,9 +50,16 @@ impl<S: Store> Client<S> {
             let others = Others {
                 all: client.other_identities()?,
                 reachable: client.reachable_identities()?,
+                untold: client.untold(now)?,
             };
             Ok::<_, StateError<S::Error>>((others, client.is_manager()?))
         })?;
+        if let Some(at_ms) = others.untold.later_ms {
+            upkeep.again_at(at_ms);
+        }
+        for device in &others.untold.without {
+            upkeep.want_bundles(&self.me.account, Some(*device));
+        }
         let mut after: Option<Cursor> = None;
         loop {
             let page = self.look(|client| {
@@ -60,9 +82,21 @@ impl<S: Store> Client<S> {
             }
             after = page.next;
             if after.is_none() {
-                return Ok(());
+                break;
             }
         }
+        let told = others.untold.numbers;
+        if told.is_empty() {
+            return Ok(());
+        }
+        self.run(|client| {
+            let mut sync = client.sync_record()?;
+            sync.untold.retain(|one| !told.contains(&one.id));
+            sync.told_again_ms = now.as_millis().max(1);
+            let mut transaction = Transaction::default();
+            transaction.put_record(keys::sync(), &sync);
+            client.commit(transaction)
+        })
     }
 
     /// Notes what a group needs. Returns when it needs more, if that is known.
@@ -80,11 +114,14 @@ impl<S: Store> Client<S> {
         }
         let told = &mut group.record.told;
         let is_first = told.is_empty();
-        told.retain(|one| others.all.contains(one));
+        told.retain(|one| others.all.contains(one) && !others.untold.identities.contains(one));
         // A device without a session would get no note, and notes are not sealed again.
         let mut lacking = others.reachable.clone();
         lacking.retain(|one| !told.contains(one));
-        if !lacking.is_empty() && (is_manager || is_first) {
+        let is_again = lacking
+            .iter()
+            .any(|one| others.untold.identities.contains(one));
+        if !lacking.is_empty() && (is_manager || is_first || is_again) {
             told.append(&mut lacking);
             group.put(&mut transaction);
             self.queue_welcome(&mut transaction, &id, &me)?;
@@ -134,6 +171,34 @@ impl<S: Store> Client<S> {
             listed.map(|entry| entry.identity.to_vec()).collect()
         })?;
         Ok(found.unwrap_or_default())
+    }
+
+    fn untold(&self, now: Timestamp) -> Result<Untold, StateError<S::Error>> {
+        let (sync, mut untold) = (self.sync_record()?, Untold::default());
+        let told_ms = sync.told_again_ms;
+        let age = since(told_ms, now).filter(|_| told_ms != 0);
+        let is_early = age.is_some_and(|age| age < PAUSE_MS);
+        if sync.untold.is_empty() || is_early {
+            untold.later_ms = is_early.then(|| told_ms.saturating_add(PAUSE_MS));
+            untold.later_ms = untold.later_ms.filter(|_| !sync.untold.is_empty());
+            return Ok(untold);
+        }
+        self.look_at_peer(&self.me.account, |own| {
+            for UntoldRecord { id: number, not_on } in sync.untold {
+                let id = DeviceId(number);
+                let sending = own.devices.get(&id).and_then(Device::sending_id);
+                let sending = sending.filter(|id| id.as_bytes().as_slice() != not_on);
+                match (own.entry(id), sending) {
+                    (None, _) => untold.numbers.push(number),
+                    (Some(entry), Some(_)) => {
+                        untold.numbers.push(number);
+                        untold.identities.push(entry.identity.to_vec());
+                    }
+                    (Some(_), None) => untold.without.push(id),
+                }
+            }
+        })?;
+        Ok(untold)
     }
 
     pub(super) fn is_manager(&self) -> Result<bool, StateError<S::Error>> {

@@ -7,7 +7,7 @@ use crate::client::Client;
 use crate::client::times::since;
 use crate::client::upkeep::Upkeep;
 use crate::error::StateError;
-use crate::records::{OwnDeviceRecord, SyncRecord};
+use crate::records::{OwnDeviceRecord, SyncRecord, UntoldRecord};
 use crate::store::Store;
 use crate::sync::Entry;
 
@@ -99,6 +99,9 @@ impl<S: Store> Client<S> {
     }
 }
 
+/// Maximum number of own devices that are noted as untold: as many as an account has.
+const MAX_UNTOLD: usize = 8;
+
 impl SyncRecord {
     /// Takes notice of the other devices of the own roster. A device that is new is told all items,
     /// by the managers.
@@ -153,6 +156,15 @@ impl SyncRecord {
                 lacks: true,
                 ..OwnDeviceRecord::default()
             }),
+        }
+    }
+
+    /// Notes that a device refused a note, and may have missed that it is in a group.
+    pub(in crate::client) fn note_untold(&mut self, device: DeviceId, not_on: Vec<u8>) {
+        self.untold.retain(|known| known.id != device.0);
+        if self.untold.len() < MAX_UNTOLD {
+            let id = device.0;
+            self.untold.push(UntoldRecord { id, not_on });
         }
     }
 
