@@ -122,7 +122,7 @@ impl World {
     }
 
     /// Whether an answer is to the newest try of a device that is still there.
-    fn is_newest(&self, device: usize, id: &FrankingTag, attempt: u64) -> bool {
+    pub fn is_newest(&self, device: usize, id: &FrankingTag, attempt: u64) -> bool {
         let device = &self.people.devices[device];
         let newest = device.posted.get(id).map(|(_, attempt)| *attempt);
         !device.is_removed && newest == Some(attempt)

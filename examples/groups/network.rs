@@ -21,11 +21,12 @@ pub enum Packet {
         id: FrankingTag,
         attempt: u64,
     },
-    /// The relay's receipt.
+    /// The relay's receipt. `again` says which try it answers, if the message was sealed again.
     Receipt {
         to: usize,
         conversation: Conversation,
         receipt: Vec<u8>,
+        again: Option<(FrankingTag, u64)>,
     },
     /// The relay says that a direct message is for other devices.
     Mismatch {

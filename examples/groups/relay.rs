@@ -30,7 +30,7 @@ impl World {
         match self.provider.post_again(&sender, bytes) {
             Ok((stamped, receipt)) => {
                 self.push(target, Queued::Direct(stamped));
-                self.receipt(from, conversation, receipt);
+                self.receipt(from, conversation, receipt, Some((id, attempt)));
             }
             // The device was removed, or its account is no member any more.
             Err(ResealError::OtherTarget) => {
@@ -63,7 +63,7 @@ impl World {
                 for (target, stamped) in stamped {
                     self.push(&target, Queued::Direct(stamped));
                 }
-                self.receipt(from, &conversation, receipt);
+                self.receipt(from, &conversation, receipt, None);
             }
             Err(PostRefused::Mismatch) => {
                 let mismatch = self.provider.mismatch(&sender, to, bytes);
@@ -98,7 +98,7 @@ impl World {
                 for (target, queued) in queued {
                     self.push(&target, Queued::Group(queued));
                 }
-                self.receipt(from, &conversation, receipt);
+                self.receipt(from, &conversation, receipt, None);
             }
             Err(GroupPostRefused::Mismatch) => {
                 let mismatch = self.provider.group_mismatch(&sender, bytes);
@@ -202,12 +202,19 @@ impl World {
         (!device.is_removed).then(|| device.me().clone())
     }
 
-    fn receipt(&mut self, to: usize, conversation: &Conversation, receipt: Vec<u8>) {
+    fn receipt(
+        &mut self,
+        to: usize,
+        conversation: &Conversation,
+        receipt: Vec<u8>,
+        again: Option<(FrankingTag, u64)>,
+    ) {
         let conversation = conversation.clone();
         self.network.send(&Packet::Receipt {
             to,
             conversation,
             receipt,
+            again,
         });
     }
 

@@ -229,7 +229,13 @@ impl World {
                 to,
                 conversation,
                 receipt,
+                again,
             } => {
+                // A receipt names no device. So that of an earlier try counts as lost, as it would
+                // be over a connection on which answers belong to requests.
+                if again.is_some_and(|(id, attempt)| !self.is_newest(to, &id, attempt)) {
+                    return Ok(());
+                }
                 let device = self.device(to);
                 // An entry that is not in the outbox any more was confirmed before.
                 let _ = device.client.confirm(&conversation, &receipt);

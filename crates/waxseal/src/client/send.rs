@@ -257,6 +257,10 @@ impl<S: Store> Client<S> {
     ///
     /// The message leaves the outbox and becomes reportable, so that a report can show both sides
     /// of a conversation. If the same receipt comes again, nothing changes.
+    ///
+    /// A receipt names no device. So take one for a message that was
+    /// [sealed again](Outgoing::again_for) only as the answer to the newest posting of it: an
+    /// answer that comes late, after the message was posted once more, counts as lost.
     pub fn confirm(
         &mut self,
         conversation: impl Into<Conversation>,
