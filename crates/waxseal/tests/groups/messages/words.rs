@@ -78,6 +78,7 @@ fn row_27_a_word_that_is_sealed_again_counts_as_of_its_time() {
     remove_and_join(&mut talk, "bob");
     talk.net.fetch(&carol, &group);
     // Her device asked once already, while Bob was no member.
+    talk.run();
     talk.net.wait(HOUR_MS);
     talk.run();
     let tag = leave.id;
