@@ -79,8 +79,8 @@ impl Device {
     }
 }
 
-/// A device of a former member, as it was before it heard that it is none any more. So its client
-/// opens whatever it has the keys of.
+/// A device of a former member that never hears of the removal. It is a copy from before, and opens
+/// whatever it has the keys of.
 pub struct Former {
     pub device: usize,
     pub client: Client<MemoryStore>,

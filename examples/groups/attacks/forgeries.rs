@@ -106,8 +106,9 @@ impl World {
         Ok(())
     }
 
-    /// A thief copied a member's store. After the owner began another chain, the thief seals a
-    /// message with the old one, which the relay stamps now.
+    /// A thief copied a member's store. After the owner wrote once more, the thief seals a message
+    /// by the copy, which the relay stamps now. The keys that it takes are used: those of the chain
+    /// if the owner's chain went on, and those of the sessions if the owner began another one.
     fn on_a_left_chain(&mut self) -> Result<()> {
         self.settle()?;
         let Some(owner) = self.some_devices(1)?.first().copied() else {
@@ -127,7 +128,6 @@ impl World {
             if copy.me() == thief.me() {
                 continue;
             }
-            // The thief's next number is one that the owner used.
             for queued in &all {
                 self.try_forgery(&mut copy, queued);
             }

@@ -137,9 +137,9 @@ pub(super) struct Mls {
 }
 
 impl Mls {
-    /// A group of the writer and these devices. Someone in each subtree beside the writer's path
-    /// has committed, so a commit of the writer has one ciphertext for each subtree, which is the
-    /// least that MLS can do.
+    /// A group of the writer and these devices. Its commits are as short as MLS can make them: in
+    /// each subtree beside the writer's path someone has committed, so that one ciphertext is
+    /// enough for the subtree.
     pub(super) fn new(targets: usize) -> Self {
         let (mut others, mut packages) = (Vec::new(), Vec::new());
         for leaf in 1..=targets {

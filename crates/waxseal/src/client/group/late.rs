@@ -93,7 +93,8 @@ impl Group {
     }
 
     /// When the provider accepted the first known entry after the state that a message was sealed
-    /// for, in milliseconds. 0 if none is known. What was sealed again was accepted before it.
+    /// for, in milliseconds. 0 if none is known. A message that was sealed again names no state:
+    /// then it is the first entry since the message was accepted.
     fn next_entry_ms(&self, sealed: Sealed) -> u64 {
         let times = self.record.times.iter();
         let later = times.filter(|time| match sealed.is_again {

@@ -177,10 +177,11 @@ impl<S: Store> Client<S> {
         let (sync, mut untold) = (self.sync_record()?, Untold::default());
         let told_ms = sync.told_again_ms;
         let age = since(told_ms, now).filter(|_| told_ms != 0);
-        let is_early = age.is_some_and(|age| age < PAUSE_MS);
-        if sync.untold.is_empty() || is_early {
-            untold.later_ms = is_early.then(|| told_ms.saturating_add(PAUSE_MS));
-            untold.later_ms = untold.later_ms.filter(|_| !sync.untold.is_empty());
+        if sync.untold.is_empty() {
+            return Ok(untold);
+        }
+        if age.is_some_and(|age| age < PAUSE_MS) {
+            untold.later_ms = Some(told_ms.saturating_add(PAUSE_MS));
             return Ok(untold);
         }
         self.look_at_peer(&self.me.account, |own| {

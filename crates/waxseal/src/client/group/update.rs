@@ -31,8 +31,8 @@ pub struct GroupUpdate {
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GroupStep {
-    /// The admin who changed it, by the provider's word: admins share the key that signs entries.
-    /// `None` if there were too many entries: then the changes of several admins are one step.
+    /// The admin who changed it, as the provider says: all admins sign with one key. `None` if
+    /// there were too many entries: then the changes of several admins are one step.
     pub by: Option<AccountId>,
     /// Version of the state that the entry made.
     pub version: u64,

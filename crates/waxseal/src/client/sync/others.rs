@@ -1,6 +1,7 @@
 //! The other devices of the account: which there are, and which of them may lack items.
 
 use waxseal_reporting::{DeviceId, Timestamp};
+use waxseal_roster::limits::MAX_DEVICES;
 
 use super::tell::Telling;
 use crate::client::Client;
@@ -99,9 +100,6 @@ impl<S: Store> Client<S> {
     }
 }
 
-/// Maximum number of own devices that are noted as untold: as many as an account has.
-const MAX_UNTOLD: usize = 8;
-
 impl SyncRecord {
     /// Takes notice of the other devices of the own roster. A device that is new is told all items,
     /// by the managers.
@@ -162,7 +160,7 @@ impl SyncRecord {
     /// Notes that a device refused a note, and may have missed that it is in a group.
     pub(in crate::client) fn note_untold(&mut self, device: DeviceId, not_on: Vec<u8>) {
         self.untold.retain(|known| known.id != device.0);
-        if self.untold.len() < MAX_UNTOLD {
+        if self.untold.len() < MAX_DEVICES {
             let id = device.0;
             self.untold.push(UntoldRecord { id, not_on });
         }
