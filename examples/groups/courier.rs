@@ -112,7 +112,7 @@ impl World {
         id: &FrankingTag,
         attempt: u64,
     ) -> Result<()> {
-        if self.is_newest(device, id, attempt) {
+        if self.answers(device, id, attempt) {
             let one = self.device(device);
             one.client
                 .give_up(conversation, id, NotDelivered::Refused)?;
@@ -128,6 +128,16 @@ impl World {
         !device.is_removed && newest == Some(attempt)
     }
 
+    /// Whether this is the first answer to the newest try of a device. No other one counts: the
+    /// message may be sealed again for the next device meanwhile.
+    pub fn answers(&mut self, device: usize, id: &FrankingTag, attempt: u64) -> bool {
+        let is_newest = self.is_newest(device, id, attempt);
+        if is_newest && let Some((_, attempt)) = self.device(device).posted.get_mut(id) {
+            *attempt += 1;
+        }
+        is_newest
+    }
+
     /// The relay takes nothing of a device. What a former member wrote is given up.
     pub fn no_member(&mut self, device: usize, id: Option<FrankingTag>) -> Result<()> {
         self.fetch_news(device)?;
@@ -141,6 +151,9 @@ impl World {
 
     /// Fetches what happened in the group.
     pub fn fetch_news(&mut self, device: usize) -> Result<()> {
+        if self.people.devices[device].is_removed {
+            return Ok(()); // its account removed it while an answer was on its way
+        }
         let (group, now) = (self.group(), self.provider.now);
         let client = &mut self.people.devices[device].client;
         let me = client.me().clone();

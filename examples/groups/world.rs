@@ -231,9 +231,9 @@ impl World {
                 receipt,
                 again,
             } => {
-                // A receipt names no device. So that of an earlier try counts as lost, as it would
-                // be over a connection on which answers belong to requests.
-                if again.is_some_and(|(id, attempt)| !self.is_newest(to, &id, attempt)) {
+                // A receipt names no device. So one that answers no try that waits counts as lost, as
+                // it would be over a connection on which answers belong to requests.
+                if again.is_some_and(|(id, attempt)| !self.answers(to, &id, attempt)) {
                     return Ok(());
                 }
                 let device = self.device(to);

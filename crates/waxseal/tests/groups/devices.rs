@@ -85,6 +85,27 @@ fn a_device_that_is_linked_later_beside_others_learns_of_the_groups() {
     }
 }
 
+#[test]
+fn a_device_is_told_of_a_group_by_one_that_asks_for_its_key_at_once() {
+    let (mut net, group) = Net::of_group(&["alice", "bob"]);
+    let (phone, laptop) = (first("bob"), net.link("bob"));
+    let bob = account("bob");
+    let bundles = net.world.bundles_for(Some(&phone), &bob, &[laptop.device]);
+    let started = net.call(&phone, |client, now, rng| {
+        client.start(&bob, &bundles, now, rng)
+    });
+    started.unwrap();
+    // Bob hears that he is an admin now before Alice tells him the key.
+    let entry = net.call(&first("alice"), |client, now, rng| {
+        client.promote(&group, &bob, now, rng)
+    });
+    net.post_entry(&first("alice"), &entry.unwrap().unwrap());
+    net.fetch(&phone, &group);
+    net.attend(&phone);
+    net.run();
+    assert_eq!(net.standing(&laptop, &group), Some(GroupStanding::Member));
+}
+
 /// The account was removed and came back before the device was linked.
 #[test]
 fn chk438_a_device_that_is_linked_later_reads_of_an_earlier_removal_and_stays() {

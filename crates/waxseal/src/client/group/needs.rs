@@ -121,14 +121,15 @@ impl<S: Store> Client<S> {
         let is_again = lacking
             .iter()
             .any(|one| others.untold.identities.contains(one));
-        if !lacking.is_empty() && (is_manager || is_first || is_again) {
+        let welcomes = !lacking.is_empty() && (is_manager || is_first || is_again);
+        if welcomes {
             told.append(&mut lacking);
             group.put(&mut transaction);
-            self.queue_welcome(&mut transaction, &id, &me)?;
         }
         let asked_ms = group.record.asked_ms;
         let is_asked = since(asked_ms, now).is_some_and(|age| asked_ms != 0 && age < PAUSE_MS);
-        if !is_asked && self.lacks_key(&group)? {
+        let asks = !is_asked && self.lacks_key(&group)?;
+        if asks {
             group.record.asked_ms = now.as_millis().max(1);
             group.put(&mut transaction);
             let state = group.log.as_ref().map(|log| log.state());
@@ -138,10 +139,16 @@ impl<S: Store> Client<S> {
                 *one != me.as_str() && state.is_some_and(|state| state.is_admin(one))
             });
             let admins = admins.filter_map(|one| AccountId::new(one).ok());
-            let own = (!others.all.is_empty()).then(|| me.clone());
-            for account in admins.take(MAX_ASKED).chain(own) {
+            for account in admins.take(MAX_ASKED) {
                 self.queue_tell(&mut transaction, &id, &account, |tell| tell.asks = true)?;
             }
+        }
+        let asks_own = asks && !others.all.is_empty();
+        if welcomes || asks_own {
+            self.queue_tell(&mut transaction, &id, &me, |tell| {
+                tell.welcomes |= welcomes;
+                tell.asks |= asks_own;
+            })?;
         }
         let later = self.note_leavers(&group, now, &mut transaction)?;
         if !transaction.changes().is_empty() {

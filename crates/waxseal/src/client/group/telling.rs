@@ -32,6 +32,8 @@ impl<S: Store> Client<S> {
         self.queue_tell(transaction, group, account, |tell| tell.welcomes = true)
     }
 
+    /// Notes what an account is to be told of a group, or asked. Once for an account in one
+    /// transaction: this changes what the store holds.
     pub(super) fn queue_tell(
         &self,
         transaction: &mut Transaction,

@@ -55,8 +55,11 @@ impl<S: Store> Courier<S> {
         };
         self.groups.want_members(group);
         match taken {
-            // Whom it does not have, it may have later.
-            0 => self.members_refused(group, now),
+            // Whom it does not have is no member any more, or comes later.
+            0 => {
+                self.members_refused(group, now);
+                self.groups.want_news(group);
+            }
             _ => self.outbox.release(&group.into()),
         }
         self.upkeep_at = Some(now);

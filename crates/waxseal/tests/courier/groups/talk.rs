@@ -106,6 +106,35 @@ fn a_member_learns_of_another_one_when_it_writes_and_its_message_reaches_all() {
 }
 
 #[test]
+fn a_message_does_not_wait_for_the_roster_of_a_member_that_went() {
+    let (mut town, group) = Town::with_group(&["alice", "bob"]);
+    town.phones.push(crate::phone::Phone::new("carol", 3));
+    town.turn();
+    town.bring_in(0, &group, "carol", 2);
+    // Bob hears that Carol came, and learns nothing of her devices before she goes.
+    town.relay.fail(|asked| {
+        let is_asking = asked.is("POST", "/v1/groups") && asked.path.ends_with("/rosters");
+        is_asking.then_some(Fault::RequestLost)
+    });
+    town.phones[1].courier.ask_group(&group);
+    town.live(MINUTE_MS);
+    assert_eq!(town.phones[1].members(&group), ["alice", "bob", "carol"]);
+    let (now, carol) = (town.now(), account("carol"));
+    let alice = &mut town.phones[0];
+    let removed = alice
+        .courier
+        .remove_member(&group, &carol, now, &mut alice.rng);
+    removed.unwrap();
+    town.live(MINUTE_MS);
+    town.relay.work();
+    town.say_in(1, &group, text("who is here?"));
+    town.live(10 * MINUTE_MS);
+    let all = heard(&[("bob", "who is here?")]);
+    assert_eq!(town.phones[0].heard_in(&group), all);
+    assert_eq!(town.phones[1].members(&group), ["alice", "bob"]);
+}
+
+#[test]
 fn a_device_that_was_offline_while_the_group_changed_hears_everything_when_it_is_back() {
     let (mut town, group) = Town::with_group(&["alice", "bob", "carol"]);
     let mut bob = town.phones.remove(1);
