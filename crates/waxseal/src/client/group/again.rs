@@ -159,14 +159,14 @@ impl<S: Store> Client<S> {
         let Some((due_ms, age_ms)) = due.flatten() else {
             return Ok(true);
         };
-        if !self.is_fellow_member(account)? {
-            return Ok(true);
-        }
         // CHK-458: an account is told once in seven days, or once a day, whatever its devices send.
         let unanswered_ms = due_ms.saturating_sub(age_ms);
         if since(unanswered_ms, now).is_none_or(|age| age < age_ms) {
             upkeep.again_at(due_ms);
             return Ok(false);
+        }
+        if !self.is_fellow_member(account)? {
+            return Ok(true); // it left, and is answered if it comes back
         }
         let mut record = self.upkeep_or_new(account)?;
         if !record.tells_roster {
