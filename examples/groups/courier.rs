@@ -13,22 +13,28 @@ use crate::world::{RESEND_MS, TICK_MS, World};
 
 /// How many members' rosters are asked for at once.
 const ROSTERS_AT_ONCE: usize = 64;
+/// How often rosters are asked for until all members' are there.
+const ROUNDS: usize = 3;
 
 impl World {
     /// Fetches rosters of members, and starts sessions with devices that have none.
     pub fn prepare(&mut self, device: usize) -> Result<()> {
         let (group, now) = (self.group(), self.provider.now);
+        for _ in 0..ROUNDS {
+            let client = &mut self.people.devices[device].client;
+            let me = client.me().clone();
+            let unknown = client.members_without_roster(&group)?;
+            for names in unknown.chunks(ROSTERS_AT_ONCE) {
+                let rosters = self.provider.group_rosters(&me, &group, names);
+                client.take_group_rosters(&group, &rosters, now)?;
+            }
+            if client.members_without_roster(&group)?.is_empty() {
+                break;
+            }
+            self.fetch_news(device)?; // those are no members any more, and others are
+        }
         let client = &mut self.people.devices[device].client;
         let me = client.me().clone();
-        let unknown = client.members_without_roster(&group)?;
-        for names in unknown.chunks(ROSTERS_AT_ONCE) {
-            let rosters = self.provider.group_rosters(&me, &group, names);
-            client.take_group_rosters(&group, &rosters, now)?;
-        }
-        if !client.members_without_roster(&group)?.is_empty() {
-            self.fetch_news(device)?; // those are no members any more
-        }
-        let client = &mut self.people.devices[device].client;
         loop {
             let missing = client.missing(group, now)?;
             if missing.is_empty() {
