@@ -9,6 +9,7 @@ use waxseal_roster::group::Compared;
 
 use super::Group;
 use super::members::Membership;
+use crate::records::EntryTimeRecord;
 
 /// The state that a message was sealed for, and when the provider accepted it.
 #[derive(Clone, Copy)]
@@ -47,6 +48,16 @@ impl Group {
 
     /// Whether a message counts that `from` sealed for a state.
     pub(super) fn check_sender(&self, from: &AccountId, sealed: Sealed) -> Result<(), NotTaken> {
+        self.check_writer(from, sealed).map_err(|error| {
+            // CHK-452: what was sealed again names no state. It may be one that is not known yet.
+            match sealed.is_again && !self.is_known_until(sealed.accepted_ms) {
+                true => NotTaken::Newer,
+                false => error,
+            }
+        })
+    }
+
+    fn check_writer(&self, from: &AccountId, sealed: Sealed) -> Result<(), NotTaken> {
         // CHK-453: the sender was a member in that state, and still is, or the provider accepted
         // the message no later than the entry that removed the sender.
         self.check_membership(from, sealed, NotTaken::NotMember)?;
@@ -58,6 +69,12 @@ impl Group {
             true => Ok(()),
             false => Err(NotTaken::NotMember),
         }
+    }
+
+    /// Whether this device knows all entries that the provider accepted up to a time.
+    fn is_known_until(&self, time_ms: u64) -> bool {
+        let is_later = |entry: &EntryTimeRecord| entry.accepted_ms >= time_ms;
+        self.record.times.iter().any(is_later) || self.record.fetched_ms > time_ms
     }
 
     /// Whether a message counts for this account.

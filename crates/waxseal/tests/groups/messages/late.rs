@@ -207,3 +207,41 @@ fn chk454_who_may_not_write_any_more_is_heard_for_what_is_sealed_again() {
     assert_eq!(talk.shown(&carol), ["bob: one"]);
     assert_eq!(talk.dropped, ["NotMember"]);
 }
+
+#[test]
+fn chk452_what_is_sealed_again_waits_for_the_news_of_who_may_write() {
+    let mut talk = Talk::of(&["alice", "bob", "carol"]);
+    let (alice, bob, carol, group) = (first("alice"), first("bob"), first("carol"), talk.group);
+    talk.say_all("bob", "one");
+    for admins_write in [true, false] {
+        let policy = GroupPolicy { admins_write };
+        let entry = talk.net.call(&alice, |client, now, rng| {
+            client.set_group_policy(&group, policy, now, rng)
+        });
+        talk.net.post_entry(&alice, &entry.unwrap().unwrap());
+        talk.net.fetch(&bob, &group);
+        if admins_write {
+            talk.net.fetch(&carol, &group);
+        }
+        talk.net.wait(1);
+    }
+    // Carol does not know yet that all members write again.
+    talk.say(&bob, "two");
+    let Queued::Group(mut empty) = only(&mut talk, "carol") else {
+        panic!("nothing for Carol");
+    };
+    empty.slot = GroupSlot::Empty;
+    talk.refuses(&carol, &Queued::Group(empty));
+    talk.net.attend(&carol);
+    talk.net.deliver(&bob);
+    talk.net.attend(&bob);
+    let (from, again) = talk.net.to_groups.remove(0);
+    talk.post(&from, &again);
+    let queued = only(&mut talk, "carol");
+    let error = talk.refuses(&carol, &queued);
+    assert!(matches!(error, ReceiveError::GroupNews { group: of } if of == group));
+    talk.net.fetch(&carol, &group);
+    let delivery = talk.hand_out(&carol, &queued);
+    let received = talk.client(&carol).receive(&delivery).unwrap();
+    assert!(matches!(received, Received::Message { .. }));
+}
