@@ -46,6 +46,9 @@ pub(crate) struct OwnChainRecord {
     /// When chains of devices that are no members any more were last deleted, in milliseconds.
     #[prost(uint64, tag = "10")]
     pub(crate) tidied_ms: u64,
+    /// Accounts that said that they leave, and had not left at the provider, as it said last.
+    #[prost(string, repeated, tag = "13")]
+    pub(crate) not_left: Vec<String>,
 }
 
 /// The chains of another device in a group. Written with each message of that device.

@@ -12,7 +12,6 @@ use waxseal_roster::group::GroupId;
 use super::Group;
 use super::news::GroupNews;
 use super::seal::{InGroup, claim_of};
-use super::send::prefix_of_left;
 use super::slots::Sessions;
 use super::waiting::gives_chain;
 use crate::channel::KeySlots as _;
@@ -152,8 +151,9 @@ impl<S: Store> Client<S> {
         Ok(self.commit(transaction)?)
     }
 
-    /// Keeps in which order members left, and tells the user of those that the provider says so of
-    /// and that did not say so themselves: it delivers nothing to them.
+    /// Keeps in which order members left, and who has not, although it said so. Tells the user of
+    /// those that the provider says so of and that did not say so themselves: it delivers nothing
+    /// to them.
     fn note_left_at_provider(
         &mut self,
         id: &GroupId,
@@ -168,7 +168,12 @@ impl<S: Store> Client<S> {
             .take(MAX_NAMED)
             .map(|one| one.as_str().to_owned());
         let names: Vec<_> = names.collect();
-        if sending.record.left == names {
+        let leavers = group.record.leavers.iter().map(|one| &one.account);
+        let not_left: Vec<_> = leavers
+            .filter(|one| !names.contains(one))
+            .cloned()
+            .collect();
+        if (&sending.record.left, &sending.record.not_left) == (&names, &not_left) {
             return Ok(());
         }
         let mut transaction = Transaction::default();
@@ -182,7 +187,7 @@ impl<S: Store> Client<S> {
                 self.put_group_notice(&mut transaction, of, Some(account), (&[], &[]));
             }
         }
-        sending.record.left = names;
+        (sending.record.left, sending.record.not_left) = (names, not_left);
         transaction.put_record(keys::own_chain(id), &sending.record);
         self.commit(transaction)
     }
@@ -199,11 +204,7 @@ impl<S: Store> Client<S> {
         let mut entry = self.entry_in_group(id, tag)?;
         let group = self.writable_group(id, true)?;
         let sent = self.sent_of(id, &entry)?.ok_or(RetargetError::NotSent)?;
-        let left = self.take_sending(id)?.record.left.clone();
-        let leave_out = match left.is_empty() {
-            true => self.left_out(&group)?,
-            false => prefix_of_left(&group, &left),
-        };
+        let leave_out = self.left_out(&group)?;
         let mut transaction = Transaction::default();
         let replaced = self.replace_slots(
             &group,

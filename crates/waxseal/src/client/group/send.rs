@@ -224,13 +224,16 @@ impl<S: Store> Client<S> {
             return Ok(Vec::new());
         }
         let record: Option<OwnChainRecord> = self.readable(&keys::own_chain(&group.id))?;
-        let known = record.map(|record| record.left.clone()).unwrap_or_default();
+        let record = record.unwrap_or_default();
+        let (known, not_left) = (&record.left, &record.not_left);
         let mut leavers: Vec<_> = group.record.leavers.iter().collect();
         leavers.sort_by_key(|leaver| leaver.left_ms);
         let others = leavers.iter().map(|leaver| &leaver.account);
         // The provider still takes this account for a member, if it is to take a message of it.
         let me = self.me.account.as_str();
-        let others = others.filter(|account| *account != me && !known.contains(account));
+        let others = others.filter(|account| {
+            *account != me && !known.contains(account) && !not_left.contains(account)
+        });
         let all: Vec<_> = known.iter().chain(others).cloned().collect();
         Ok(prefix_of_left(group, &all))
     }
@@ -308,7 +311,7 @@ impl<S: Store> Client<S> {
 
 /// Of the accounts that left, in their order, the first ones that all said so themselves. The
 /// provider takes a message without their devices, and no other devices may be left out.
-pub(super) fn prefix_of_left(group: &Group, left: &[String]) -> Vec<AccountId> {
+fn prefix_of_left(group: &Group, left: &[String]) -> Vec<AccountId> {
     let accounts = left.iter().map_while(|account| {
         let account = AccountId::new(account).ok()?;
         group.has_left(&account).then_some(account)

@@ -112,6 +112,28 @@ fn item_05_a_leaver_needs_no_slot_from_who_knows_and_may_have_one_from_others() 
 }
 
 #[test]
+fn item_05_a_leaver_of_whom_the_provider_does_not_know_stays_a_target() {
+    let mut talk = Talk::of(&NAMES);
+    let (alice, bob, group) = (first("alice"), first("bob"), talk.group);
+    let leave = talk.seal(&bob, Content::GroupLeave);
+    talk.post(&bob, &leave);
+    talk.deliver(&alice); // Bob's device is lost before it tells the provider
+    for text in ["one", "two"] {
+        let sealed = talk.seal(&alice, text);
+        talk.post(&alice, &sealed);
+        assert_eq!(talk.retargeted, 1, "once");
+        assert_eq!(talk.queues[&bob].len(), 1);
+        talk.queues.remove(&bob);
+    }
+    // Later he tells it from another device.
+    talk.net.world.leave_group(&bob.account, &group);
+    let sealed = talk.seal(&alice, "three");
+    talk.post(&alice, &sealed);
+    assert_eq!(talk.retargeted, 1);
+    assert!(!talk.queues.contains_key(&bob), "nothing is for him");
+}
+
+#[test]
 fn item_11_a_device_that_only_reads_tells_each_peer_at_most_once_a_day() {
     let mut talk = Talk::of(&NAMES);
     let bob = first("bob");
