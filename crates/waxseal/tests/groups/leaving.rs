@@ -35,6 +35,32 @@ fn chk442_the_last_admin_does_not_leave() {
     assert!(net.notices(&alice).is_empty(), "she knows");
 }
 
+/// Another member came before the provider took the good-bye.
+#[test]
+fn who_leaves_learns_of_the_members_whom_it_tells() {
+    let mut talk = Talk::of(&["alice", "bob"]);
+    let (alice, bob, group) = (first("alice"), first("bob"), talk.group);
+    let leave = talk.seal(&bob, Content::GroupLeave);
+    let dave = talk.net.world.register("dave");
+    talk.net.clients.insert(first("dave"), dave);
+    talk.net.join(&group, "alice", "dave");
+    talk.net.fetch(&bob, &group);
+    let client = talk.client(&bob);
+    let unknown = client.members_without_roster(&group).unwrap();
+    assert_eq!(unknown, accounts(&["dave"]));
+    talk.prepare(&bob);
+    let sent = talk.net.call(&bob, |client, now, rng| {
+        client.send_again(group, &leave.id, now, rng)
+    });
+    assert_eq!(sent.unwrap(), Some(leave.id));
+    let now = talk.net.world.now;
+    let sealed = talk.client(&bob).outbox(None, 9, now).unwrap().items;
+    talk.try_post(&bob, &sealed[0]).unwrap();
+    assert_eq!(talk.queues.len(), 2, "for Alice and for Dave");
+    talk.run();
+    assert_eq!(talk.net.members(&alice, &group), ["alice", "dave"]);
+}
+
 #[test]
 fn who_left_and_is_invited_again_comes_back() {
     let (mut net, group) = Net::of_group(&["alice", "bob"]);

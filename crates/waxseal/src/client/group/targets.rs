@@ -9,7 +9,7 @@ use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, Timestamp};
 use waxseal_roster::Roster;
 use waxseal_roster::group::GroupId;
 
-use super::Group;
+use super::{Group, GroupStanding};
 use crate::client::devices::WantedBundles;
 use crate::client::peers::Peer;
 use crate::client::times::since;
@@ -77,7 +77,10 @@ impl<S: Store> Client<S> {
             let Some(group) = client.take_group(group)? else {
                 return Ok(Vec::new());
             };
-            let Some(log) = group.sendable() else {
+            // That this account leaves is in a message that waits, and goes to all members.
+            let tells = group.standing() == GroupStanding::Left && group.record.tells_leave;
+            let log = group.log.as_deref().filter(|_| tells);
+            let Some(log) = group.sendable().or(log) else {
                 return Ok(Vec::new());
             };
             let rosters = client.rosters_of(log)?;
