@@ -4,7 +4,7 @@
 
 use waxseal::errors::{GroupNewsError, ReceiveError};
 use waxseal::roster::group::{GroupOp, Role};
-use waxseal::{AccountId, Notice};
+use waxseal::{AccountId, Notice, Received};
 
 use super::ghosts::GHOST;
 use super::tools::Stolen;
@@ -16,6 +16,9 @@ use crate::world::World;
 
 /// One hour.
 const HOUR_MS: u64 = 3_600_000;
+
+/// Whether a device took a message.
+type Heard = Result<(), ReceiveError<std::convert::Infallible>>;
 
 impl World {
     /// An admin changes the group. A thief of another admin's store signs another change of the
@@ -36,6 +39,11 @@ impl World {
         let admins = [self.steal(admins[0])?, self.steal(admins[1])?];
         let mut copies = Vec::new();
         for victim in &victims {
+            // A device to which an admin's chain is still to come gets the next message later.
+            let mut copy = self.steal(*victim)?;
+            if !matches!(self.hear(&mut copy, &admins)?, Some(Ok(()))) {
+                continue;
+            }
             copies.push((
                 self.steal(*victim)?,
                 self.steal(*victim)?,
@@ -73,9 +81,9 @@ impl World {
             shown_fork.take_group_news(&group, &fork, at)?;
             let received = self.hear(&mut shown_fork, &admins)?;
             let is_noticed = match received {
-                Some(ReceiveError::GroupDiffers) => has_notice(&shown_fork, false)?,
+                Some(Err(ReceiveError::GroupDiffers)) => has_notice(&shown_fork, false)?,
                 // The group went on. The news that the device asks for then have the other entry.
-                Some(ReceiveError::GroupNews { .. }) => {
+                Some(Err(ReceiveError::GroupNews { .. })) => {
                     let taken = shown_fork.take_group_news(&group, &genuine, at);
                     matches!(taken, Err(GroupNewsError::Forked)) && has_notice(&shown_fork, true)?
                 }
@@ -89,7 +97,7 @@ impl World {
             let later = time(at.as_millis() + HOUR_MS);
             let upkeep = frozen.upkeep(later, &mut self.rng)?;
             let asks = upkeep.groups.iter().any(|(one, _)| *one == group);
-            let is_noticed = matches!(received, Some(ReceiveError::GroupNews { .. })) && asks;
+            let is_noticed = matches!(received, Some(Err(ReceiveError::GroupNews { .. }))) && asks;
             self.noticed(is_noticed, &format!("a message by a newer: {received:?}"));
         }
         self.change(FOUNDER, Change::AdminsWrite(admins_write))
@@ -104,12 +112,9 @@ impl World {
     }
 
     /// A copy of an admin's device hears of the newest state, and writes to the group. The relay
-    /// delivers it to a copy of a device. Returns why that device does not take it.
-    fn hear(
-        &mut self,
-        copy: &mut Stolen,
-        admins: &[Stolen; 2],
-    ) -> Result<Option<ReceiveError<std::convert::Infallible>>> {
+    /// delivers it to a copy of a device. Returns whether that device takes it, and `None` if none
+    /// of the slots opens.
+    fn hear(&mut self, copy: &mut Stolen, admins: &[Stolen; 2]) -> Result<Option<Heard>> {
         let me = copy.me().clone();
         let [first, second] = admins;
         let mut admin = match first.me().account == me.account {
@@ -130,12 +135,14 @@ impl World {
                 let _ = copy.take_roster(&device.account, &roster, self.provider.now);
                 received = copy.receive(&delivery);
             }
-            // Else the slot is another device's.
-            if let Err(error @ (ReceiveError::GroupDiffers | ReceiveError::GroupNews { .. })) =
-                received
-            {
-                return Ok(Some(error));
-            }
+            let heard = match received {
+                Ok(Received::Message { .. }) => Ok(()),
+                Err(error @ (ReceiveError::GroupDiffers | ReceiveError::GroupNews { .. })) => {
+                    Err(error)
+                }
+                _ => continue, // the slot is another device's
+            };
+            return Ok(Some(heard));
         }
         Ok(None)
     }
