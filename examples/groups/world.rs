@@ -231,8 +231,8 @@ impl World {
                 receipt,
                 again,
             } => {
-                // A receipt names no device. So one that answers no try that waits counts as lost, as
-                // it would be over a connection on which answers belong to requests.
+                // A receipt names no device. So one that answers no try that waits counts as lost,
+                // as it would be over a connection on which answers belong to requests.
                 if again.is_some_and(|(id, attempt)| !self.answers(to, &id, attempt)) {
                     return Ok(());
                 }

@@ -146,7 +146,7 @@ const SET_BACK_MS: u64 = 60_000;
 /// | found a group | [`create_group`](Self::create_group) | [`Event::Group`] |
 /// | bring someone in | [`invite`](Self::invite) | the acceptance, then [`Event::Group`] |
 /// | come in | [`accept_invitation`](Self::accept_invitation) | [`Event::Group`] |
-/// | change it | [`promote`], [`demote`], [`remove_member`], [`readmit_member`], | |
+/// | change it | [`promote`], [`demote`], [`remove_member`], | |
 /// | | [`set_group_policy`] | [`Event::Group`] |
 /// | give it a title | [`set_group_profile`](Self::set_group_profile) | [`Event::Accepted`] |
 /// | go | [`leave_group`](Self::leave_group) | |
@@ -154,7 +154,6 @@ const SET_BACK_MS: u64 = 60_000;
 /// [`promote`]: Self::promote
 /// [`demote`]: Self::demote
 /// [`remove_member`]: Self::remove_member
-/// [`readmit_member`]: Self::readmit_member
 /// [`set_group_policy`]: Self::set_group_policy
 ///
 /// # What survives a crash

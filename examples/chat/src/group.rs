@@ -43,8 +43,6 @@ pub enum Action {
     Demote { group: String, peer: String },
     /// Remove a member
     Remove { group: String, peer: String },
-    /// Add a member again whose identity changed, after `accept-identity`
-    Readmit { group: String, peer: String },
     /// Give a group another title
     Title { group: String, title: String },
     /// Leave a group
@@ -108,10 +106,6 @@ pub fn perform(chat: &mut Chat, action: Action) -> Outcome<()> {
                 Ok(courier.remove_member(&of.0, &of.1, now(), rng)?)
             })
         }
-        Action::Readmit { group, peer } => change(chat, &group, &peer, "again in", |chat, of| {
-            let (courier, rng) = (&mut chat.courier, &mut system_rng());
-            Ok(courier.readmit_member(&of.0, &of.1, now(), rng)?)
-        }),
         Action::Title { group, title } => {
             let group = chat.group(&group)?.id;
             let (courier, rng) = (&mut chat.courier, &mut system_rng());

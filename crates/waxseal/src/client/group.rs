@@ -123,7 +123,7 @@ pub struct GroupMember {
     /// Version of the group since which it is a member.
     pub since: u64,
     /// Whether its roster is under another account key than the group names. It gets nothing until
-    /// an admin [adds it again](Client::readmit_member).
+    /// an admin [invites it again](Client::invite).
     pub is_suspended: bool,
     /// Whether it said that it leaves, and is not removed yet.
     pub has_left: bool,

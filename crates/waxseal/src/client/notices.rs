@@ -89,7 +89,7 @@ pub enum Notice {
         group: GroupId,
     },
     /// The roster of a member is under another account key than the group names. The member gets
-    /// nothing until an admin [adds it again](Client::readmit_member). Warn the user.
+    /// nothing until an admin [invites it again](Client::invite). Warn the user.
     GroupMemberSuspended {
         /// The group.
         group: GroupId,

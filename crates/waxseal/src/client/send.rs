@@ -259,8 +259,8 @@ impl<S: Store> Client<S> {
     /// of a conversation. If the same receipt comes again, nothing changes.
     ///
     /// A receipt names no device. So take one for a message that was
-    /// [sealed again](Outgoing::again_for) only as the first answer to the newest posting of it: one
-    /// that comes twice, or late, after the message was posted once more, counts as lost. It would
+    /// [sealed again](Outgoing::again_for) only as the first answer to its newest posting: one that
+    /// comes twice, or late, after the message was posted once more, counts as lost. It would
     /// confirm what was sealed for the next device meanwhile.
     pub fn confirm(
         &mut self,

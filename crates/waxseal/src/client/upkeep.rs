@@ -64,6 +64,8 @@ pub struct Upkeep {
     pub left_groups: Vec<GroupId>,
     /// When to call again, if nothing arrives before. `None` if nothing waits for a time.
     pub again_at: Option<Timestamp>,
+    /// The members of all groups, once they were looked for.
+    pub(super) fellows: Option<BTreeSet<AccountId>>,
 }
 
 impl Upkeep {

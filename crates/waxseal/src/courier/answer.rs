@@ -164,9 +164,9 @@ impl<S: Store> Courier<S> {
                 let news = read!(GroupNews);
                 return self.take_news(&group, leaves, news, now);
             }
-            Aim::GroupRosters { group, .. } => {
+            Aim::GroupRosters { group, names } => {
                 let rosters = read!(GroupRosters).rosters;
-                self.take_members(&group, &rosters, now)?;
+                self.take_members(&group, &names, &rosters, now)?;
             }
             Aim::LeaveGroup(group) => self.group_left(&group)?,
             Aim::Report(id) => {

@@ -231,23 +231,6 @@ impl<S: Store> Courier<S> {
         removed.map(|_| ())
     }
 
-    /// Removes a suspended member and adds it again under the account key that is pinned here, see
-    /// [`accept_identity`](Self::accept_identity).
-    ///
-    /// # Errors
-    /// As for [`Client::readmit_member`](crate::Client::readmit_member).
-    pub fn readmit_member(
-        &mut self,
-        group: &GroupId,
-        account: &AccountId,
-        now: Timestamp,
-        rng: &mut impl CryptoRng,
-    ) -> Result<(), EditGroupError<S::Error>> {
-        let now = self.changes_group(now);
-        let readmitted = self.client.readmit_member(group, account, now, rng);
-        readmitted.map(|_| ())
-    }
-
     /// Says who may write to a group.
     ///
     /// # Errors

@@ -68,6 +68,13 @@ pub(crate) struct GroupRecord {
     /// devices that the user accepted, in milliseconds. 0 if that is not so.
     #[prost(uint64, tag = "19")]
     pub(crate) uninvited_ms: u64,
+    /// When the provider accepted the newest message for which news are wanted, by its clock.
+    #[prost(uint64, tag = "20")]
+    pub(crate) news_for_ms: u64,
+    /// Up to when all entries are known that the provider accepted, by its clock. 0 if that is not
+    /// known. The newest entry says so, too.
+    #[prost(uint64, tag = "21")]
+    pub(crate) known_until_ms: u64,
 }
 
 /// When the provider accepted an entry of a group.

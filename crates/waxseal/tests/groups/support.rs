@@ -221,6 +221,8 @@ impl Net {
             let news = news.unwrap_or_default();
             match client.take_group_news(group, &news, now) {
                 Ok(_) | Err(GroupNewsError::Forked) => {}
+                // Whose account began anew is added under its new key when it accepted.
+                Err(GroupNewsError::OtherAccountKey) => {}
                 Err(error) => panic!("{error:?}"),
             }
         }

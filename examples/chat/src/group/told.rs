@@ -80,8 +80,8 @@ pub fn told(notice: &Notice, name: &str) -> String {
         ),
         Notice::GroupRemoved { .. } => format!("YOU WERE REMOVED from {name}"),
         Notice::GroupSuspended { .. } => format!(
-            "YOU GET NOTHING IN {name}: it names you under another identity. Ask an admin to add \
-             you again"
+            "YOU GET NOTHING IN {name}: it names you under another identity. Ask an admin to \
+             invite you again"
         ),
         Notice::GroupUninvited { .. } => {
             format!("you were added to {name} without having accepted: this device leaves it")
@@ -91,7 +91,7 @@ pub fn told(notice: &Notice, name: &str) -> String {
             format!(
                 "*** WARNING: THE IDENTITY OF {who} HAS CHANGED SINCE {who} CAME INTO {name} ***\n\
                  *** {who} gets nothing there, and nothing of {who} is shown there, until an admin\n\
-                 *** has accepted the new identity and adds {who} again: group readmit"
+                 *** has accepted the new identity and invites {who} again: group invite"
             )
         }
         Notice::GroupNotDelivered { account, .. } => {

@@ -1,6 +1,8 @@
 //! What a device does for a group besides sending and receiving: it seals messages again, answers
 //! devices from which it only receives, and destroys chains that are not used any more.
 
+use std::collections::BTreeSet;
+
 use rand_core::CryptoRng;
 use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
 use waxseal_roster::group::GroupId;
@@ -159,14 +161,20 @@ impl<S: Store> Client<S> {
         let Some((due_ms, age_ms)) = due.flatten() else {
             return Ok(true);
         };
+        let fellows = match upkeep.fellows.take() {
+            Some(known) => known,
+            None => self.fellow_members()?,
+        };
+        let is_fellow = fellows.contains(account);
+        upkeep.fellows = Some(fellows);
+        if !is_fellow {
+            return Ok(true); // it is answered if it comes back
+        }
         // CHK-458: an account is told once in seven days, or once a day, whatever its devices send.
         let unanswered_ms = due_ms.saturating_sub(age_ms);
         if since(unanswered_ms, now).is_none_or(|age| age < age_ms) {
             upkeep.again_at(due_ms);
             return Ok(false);
-        }
-        if !self.is_fellow_member(account)? {
-            return Ok(true); // it left, and is answered if it comes back
         }
         let mut record = self.upkeep_or_new(account)?;
         if !record.tells_roster {
@@ -179,26 +187,22 @@ impl<S: Store> Client<S> {
         Ok(false)
     }
 
-    /// Whether an account is a member of a group of this account.
-    fn is_fellow_member(&self, account: &AccountId) -> Result<bool, StateError<S::Error>> {
-        let mut after: Option<Cursor> = None;
+    /// The members of all groups that this account is in.
+    fn fellow_members(&self) -> Result<BTreeSet<AccountId>, StateError<S::Error>> {
+        let (mut fellows, mut after): (_, Option<Cursor>) = (BTreeSet::new(), None);
         loop {
-            let page = self.page(
-                &keys::groups(),
-                after.as_ref(),
-                GROUPS_AT_ONCE,
-                |_, bytes| {
-                    let group = Group::of(records::decode::<GroupRecord>(bytes)?)?;
-                    let state = group.sendable().map(|log| log.state());
-                    Some(state.is_some_and(|state| state.is_member(account.as_str())))
-                },
-            )?;
-            if page.items.contains(&true) {
-                return Ok(true);
-            }
+            let table = keys::groups();
+            let page = self.page(&table, after.as_ref(), GROUPS_AT_ONCE, |_, bytes| {
+                let group = Group::of(records::decode::<GroupRecord>(bytes)?)?;
+                let state = group.sendable().map(|log| log.state());
+                let members = state.into_iter().flat_map(|state| state.members());
+                let names = members.filter_map(|member| AccountId::new(member.account()).ok());
+                Some(names.collect::<Vec<_>>())
+            })?;
+            fellows.extend(page.items.into_iter().flatten());
             after = page.next;
             if after.is_none() {
-                return Ok(false);
+                return Ok(fellows);
             }
         }
     }
@@ -329,6 +333,7 @@ impl<S: Store> Client<S> {
             sending = self.take_sending(id)?;
             sending.record.state.clear();
             sending.record.is_left = true;
+            sending.forget_pending();
         }
         let mut after = None;
         loop {

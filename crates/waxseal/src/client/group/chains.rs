@@ -110,7 +110,7 @@ impl Sending {
         pending.map(|pending| (pending, self.record.pending_ad.clone()))
     }
 
-    fn forget_pending(&mut self) {
+    pub(in crate::client) fn forget_pending(&mut self) {
         zeroize::Zeroize::zeroize(&mut self.record.pending);
         self.record.pending_id.clear();
     }

@@ -93,7 +93,11 @@ impl<S: Store> Client<S> {
             if has_conflict {
                 rosters.conflicts.insert(member.account().to_owned());
             }
-            rosters.known.insert(member.account().to_owned(), roster);
+            // One under another key than the state names is not the member's, unless it is known
+            // that the member is suspended: it may be an older one.
+            if roster.account_key() == member.account_key() {
+                rosters.known.insert(member.account().to_owned(), roster);
+            }
         }
         Ok(rosters)
     }

@@ -5,13 +5,11 @@
 
 use rand_core::CryptoRng;
 use waxseal_reporting::{AccountId, Timestamp};
-use waxseal_roster::AccountKey;
 use waxseal_roster::group::{GroupId, GroupPolicy, Role};
 
 use super::OutgoingEntry;
 use super::ops::Edit;
 use crate::client::Client;
-use crate::client::peers::Peer;
 use crate::error::EditGroupError;
 use crate::store::Store;
 
@@ -105,26 +103,6 @@ impl<S: Store> Client<S> {
         rng: &mut impl CryptoRng,
     ) -> Result<Option<OutgoingEntry>, EditGroupError<S::Error>> {
         self.edit_group(group, now, rng, |_, _| Ok(Edit::Policy(policy)))
-    }
-
-    /// Adds a member again under the account key that is pinned here, after the user
-    /// [accepted](Self::accept_identity) that its key changed. Ends that the member is suspended.
-    ///
-    /// # Errors
-    /// [`EditGroupError::NoMember`] if the account is no member, or no key of it is pinned.
-    pub fn readmit_member(
-        &mut self,
-        group: &GroupId,
-        account: &AccountId,
-        now: Timestamp,
-        rng: &mut impl CryptoRng,
-    ) -> Result<Option<OutgoingEntry>, EditGroupError<S::Error>> {
-        self.edit_group(group, now, rng, |client, _| {
-            let key = client.look_at_peer(account, Peer::account_key)?.flatten();
-            let key = key.and_then(|key| AccountKey::from_bytes(&key).ok());
-            let key = key.ok_or(EditGroupError::NoMember)?;
-            Ok(Edit::Readmit(account.clone(), key))
-        })
     }
 
     /// Founds another group in place of one that [forked](super::GroupStanding::Forked), or whose

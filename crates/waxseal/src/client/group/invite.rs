@@ -35,11 +35,13 @@ impl<S: Store> Client<S> {
     ///
     /// There must be a session with the account, as for [`send`](Self::send). The account is added
     /// under the account key that is pinned here: compare [safety
-    /// numbers](Self::safety_number) first, if it matters.
+    /// numbers](Self::safety_number) first, if it matters. A suspended member comes back like that,
+    /// after the user [accepted](Self::accept_identity) its new key: it is a member under this key
+    /// then, and no admin.
     ///
     /// # Errors
     /// [`EditGroupError::NotAdmin`] if this account is no admin, [`EditGroupError::NoChange`] if
-    /// the other one is a member.
+    /// the other one is a member under the account key that is pinned here.
     pub fn invite(
         &mut self,
         group: &GroupId,
@@ -87,7 +89,10 @@ impl<S: Store> Client<S> {
                 return Err(EditGroupError::NotPosted);
             }
             let state = editing.state().ok_or(EditGroupError::NoGroup)?;
-            if state.is_member(account.as_str()) {
+            let named = state.member(account.as_str());
+            let named = named.map(|member| member.account_key().to_bytes());
+            let pinned = client.look_at_peer(account, Peer::account_key)?.flatten();
+            if named.is_some_and(|named| pinned.is_none_or(|pinned| pinned == named)) {
                 return Err(EditGroupError::NoChange);
             }
             Ok(editing.group.record.title.clone())

@@ -129,9 +129,9 @@ impl<S: Store> Client<S> {
         match spoiled {
             Spoiled::Nothing => Ok(()),
             Spoiled::Unopened(arrival) => self.note_unopened(batch, &arrival),
-            Spoiled::News(id) => {
+            Spoiled::News(id, at_ms) => {
                 if let Some(mut group) = self.take_group(&id)? {
-                    self.note_group_news_wanted(&mut group, &mut batch.transaction);
+                    self.note_group_news_wanted(&mut group, at_ms, &mut batch.transaction);
                 }
                 Ok(())
             }
@@ -140,7 +140,7 @@ impl<S: Store> Client<S> {
                 let transaction = &mut batch.transaction;
                 self.put_group_notice(transaction, of, Some(&account), (&[], &[]));
                 if let Some(mut group) = self.take_group(&id)? {
-                    self.note_group_news_wanted(&mut group, transaction);
+                    self.note_group_news_wanted(&mut group, 0, transaction);
                 }
                 Ok(())
             }

@@ -72,9 +72,9 @@ impl Group {
     }
 
     /// Whether this device knows all entries that the provider accepted up to a time.
-    fn is_known_until(&self, time_ms: u64) -> bool {
+    pub(super) fn is_known_until(&self, time_ms: u64) -> bool {
         let is_later = |entry: &EntryTimeRecord| entry.accepted_ms >= time_ms;
-        self.record.times.iter().any(is_later) || self.record.fetched_ms > time_ms
+        self.record.times.iter().any(is_later) || self.record.known_until_ms >= time_ms
     }
 
     /// Whether a message counts for this account.

@@ -97,6 +97,9 @@ impl<S: Store> Client<S> {
             }
             let record = &mut took.editing.group.record;
             record.wants_news = is_full;
+            if !is_full {
+                record.known_until_ms = record.known_until_ms.max(record.news_for_ms);
+            }
             let update = {
                 let newest = took.editing.state().map_or(0, GroupState::version);
                 let is_newer = newest > version;
@@ -153,15 +156,18 @@ impl<S: Store> Client<S> {
         }
     }
 
-    /// Notes that a message names a version of the group that this device does not know, or another
-    /// state of a known one.
+    /// Notes that a message that the provider accepted at a time is for a state of the group that
+    /// this device may not know.
     pub(in crate::client) fn note_group_news_wanted(
         &self,
         group: &mut Group,
+        accepted_ms: u64,
         transaction: &mut Transaction,
     ) {
-        if !group.record.wants_news {
-            group.record.wants_news = true;
+        let record = &mut group.record;
+        if !record.wants_news || accepted_ms > record.news_for_ms {
+            record.wants_news = true;
+            record.news_for_ms = record.news_for_ms.max(accepted_ms);
             group.put(transaction);
         }
     }

@@ -9,20 +9,17 @@ use crate::records::OpRecord;
 /// A change of a group, which may take two operations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Edit {
-    /// Adds a member.
+    /// Adds a member. One that is in the group under another account key comes in anew.
     Add(AccountId, AccountKey),
     Remove(AccountId),
     Role(AccountId, Role),
     Policy(GroupPolicy),
-    /// Removes a member and adds it again under another account key.
-    Readmit(AccountId, AccountKey),
 }
 
 const ADD: u32 = 1;
 const REMOVE: u32 = 2;
 const ROLE: u32 = 3;
 const POLICY: u32 = 4;
-const READMIT: u32 = 5;
 
 /// What an edit means for a state.
 pub(super) enum Sense {
@@ -43,7 +40,6 @@ impl Edit {
             Self::Remove(_) => (REMOVE, Vec::new(), false),
             Self::Role(_, role) => (ROLE, Vec::new(), *role == Role::Admin),
             Self::Policy(policy) => (POLICY, Vec::new(), policy.admins_write),
-            Self::Readmit(_, key) => (READMIT, key.to_bytes().to_vec(), false),
         };
         OpRecord {
             kind,
@@ -66,7 +62,6 @@ impl Edit {
             REMOVE => Self::Remove(account()?),
             ROLE => Self::Role(account()?, role),
             POLICY => Self::Policy(GroupPolicy { admins_write }),
-            READMIT => Self::Readmit(account()?, key()?),
             _ => return None,
         })
     }
@@ -74,10 +69,7 @@ impl Edit {
     /// The account that it is about.
     pub(super) fn account(&self) -> Option<&AccountId> {
         match self {
-            Self::Add(account, _)
-            | Self::Remove(account)
-            | Self::Role(account, _)
-            | Self::Readmit(account, _) => Some(account),
+            Self::Add(account, _) | Self::Remove(account) | Self::Role(account, _) => Some(account),
             Self::Policy(_) => None,
         }
     }
@@ -90,11 +82,11 @@ impl Edit {
             (Self::Add(account, key), None) => {
                 Sense::Makes(vec![GroupOp::add(account.as_str(), Role::Member, *key)])
             }
-            (Self::Add(_, key) | Self::Readmit(_, key), Some(member))
-                if member.account_key() == key =>
-            {
-                Sense::Done
-            }
+            (Self::Add(_, key), Some(member)) if member.account_key() == key => Sense::Done,
+            (Self::Add(account, key), Some(_)) => Sense::Makes(vec![
+                GroupOp::remove(account.as_str()),
+                GroupOp::add(account.as_str(), Role::Member, *key),
+            ]),
             (Self::Remove(account), Some(_)) => {
                 Sense::Makes(vec![GroupOp::remove(account.as_str())])
             }
@@ -105,20 +97,16 @@ impl Edit {
             }
             (Self::Policy(policy), _) if state.policy() == *policy => Sense::Done,
             (Self::Policy(policy), _) => Sense::Makes(vec![GroupOp::Policy(*policy)]),
-            (Self::Readmit(account, key), Some(member)) => Sense::Makes(vec![
-                GroupOp::remove(account.as_str()),
-                GroupOp::add(account.as_str(), member.role(), *key),
-            ]),
-            (Self::Add(..), Some(_)) | (Self::Role(..) | Self::Readmit(..), None) => Sense::Lost,
+            (Self::Role(..), None) => Sense::Lost,
         }
     }
 
     /// Whether an admin of this state is none after it, or is one under another account key.
     pub(super) fn ends_admin(&self, state: &GroupState) -> bool {
         match self {
-            Self::Remove(account)
-            | Self::Readmit(account, _)
-            | Self::Role(account, Role::Member) => state.is_admin(account.as_str()),
+            Self::Add(account, _) | Self::Remove(account) | Self::Role(account, Role::Member) => {
+                state.is_admin(account.as_str())
+            }
             _ => false,
         }
     }

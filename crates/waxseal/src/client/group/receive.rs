@@ -95,7 +95,8 @@ impl<S: Store> Client<S> {
             // CHK-439: after a fork nothing opens.
             GroupStanding::Forked => return Err(ReceiveError::GroupDiffers),
             GroupStanding::Accepted => {
-                self.note_group_news_wanted(&mut group, &mut batch.transaction);
+                let at_ms = arrival.accepted_ms;
+                self.note_group_news_wanted(&mut group, at_ms, &mut batch.transaction);
                 return Err(ReceiveError::GroupNews { group: *id });
             }
             _ => {}
@@ -137,7 +138,7 @@ impl<S: Store> Client<S> {
         if outside.is_again && noted.is_none() {
             return Err(ReceiveError::NotAsked);
         }
-        self.check_account_key(batch, &group, arrival)?;
+        self.check_account_key(batch, &mut group, arrival)?;
         let (identity, removed_ms) = match self.sender_in_group(batch, arrival, &outside)? {
             Sending::Known(identity) => (identity, None),
             Sending::Former(identity, removed_ms) => (identity, Some(removed_ms)),
@@ -167,7 +168,10 @@ impl<S: Store> Client<S> {
             Ok(sealed) => sealed,
             Err(not_taken) => {
                 let (note, error) = match not_taken {
-                    NotTaken::Newer => (Spoiled::News(*id), ReceiveError::GroupNews { group: *id }),
+                    NotTaken::Newer => (
+                        Spoiled::News(*id, arrival.accepted_ms),
+                        ReceiveError::GroupNews { group: *id },
+                    ),
                     NotTaken::Differs => (
                         Spoiled::Split(*id, from.clone()),
                         ReceiveError::GroupDiffers,
@@ -236,22 +240,34 @@ impl<S: Store> Client<S> {
     /// Checks that the sender's account key is the one that the group names.
     fn check_account_key(
         &self,
-        batch: &Batch,
-        group: &Group,
+        batch: &mut Batch,
+        group: &mut Group,
         arrival: &Arrival,
     ) -> Result<(), ReceiveError<S::Error>> {
         let from = &arrival.sender.account;
         let state = group.log.as_ref().map(|log| log.state());
         let member = state.and_then(|state| state.member(from.as_str()));
         let roster = batch.peer(from).and_then(|peer| peer.roster());
+        let is_suspended = group.is_suspended(from);
         // CHK-451: a member sends under the account key that the group names.
-        match member.zip(roster) {
-            Some((member, roster)) if member.account_key() != roster.account_key() => {
-                Err(ReceiveError::NotMember)
-            }
-            _ if group.is_suspended(from) => Err(ReceiveError::NotMember),
-            _ => Ok(()),
+        let is_other = match member.zip(roster) {
+            Some((member, roster)) => member.account_key() != roster.account_key(),
+            None => false,
+        };
+        if !is_suspended && !is_other {
+            return Ok(());
         }
+        // A state that is not known yet may name the account key, or its roster may not be known.
+        if !group.is_known_until(arrival.accepted_ms) {
+            self.note_group_news_wanted(group, arrival.accepted_ms, &mut batch.transaction);
+            return Err(ReceiveError::GroupNews { group: group.id });
+        }
+        if is_suspended {
+            return Err(ReceiveError::NotMember);
+        }
+        self.note_roster_wanted(batch, from)?;
+        let device = arrival.sender.clone();
+        Err(ReceiveError::UnknownDevice { device })
     }
 
     /// The identity of the sending device, by the rosters that are known.

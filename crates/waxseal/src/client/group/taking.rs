@@ -173,10 +173,8 @@ impl<S: Store> Client<S> {
             // Who left, or was not added again, goes on waiting.
             (_, Some(_)) if before.is_some() && !is_new_here => standing,
             (_, Some(_)) if is_accepted && is_own => GroupStanding::Member,
-            (GroupStanding::Accepted | GroupStanding::Invited, Some(_)) if is_accepted => {
-                // CHK-434: a newcomer is in the state under the own account key.
-                return Err(GroupNewsError::OtherAccountKey);
-            }
+            // It may be added under the own account key by a later entry.
+            (GroupStanding::Accepted | GroupStanding::Invited, Some(_)) if is_accepted => standing,
             // CHK-438: who is added without having accepted leaves, and starts no session.
             (_, Some(_)) => {
                 group.record.tells_leave = true;
@@ -309,7 +307,18 @@ impl<S: Store> Client<S> {
         &mut self,
         mut took: Took,
     ) -> Result<GroupUpdate, GroupNewsError<S::Error>> {
+        let own_key = self.own_account_key()?;
+        let (me, is_first) = (&self.me.account, took.before.is_none());
         let group = took.group();
+        let state = group.log.as_ref().map(|log| log.state());
+        let named = state.and_then(|state| state.member(me.as_str()));
+        // CHK-434: a newcomer is in the state under the own account key.
+        if is_first
+            && group.standing() == GroupStanding::Accepted
+            && named.is_some_and(|one| Some(one.account_key().to_bytes()) != own_key)
+        {
+            return Err(GroupNewsError::OtherAccountKey);
+        }
         let version = group.log.as_ref().map_or(0, |log| log.state().version());
         let (welcome, hash) = (group.record.welcome_version, &group.record.welcome_hash);
         if let (Some(log), Ok(hash)) = (&group.log, hash.as_slice().try_into())

@@ -79,6 +79,7 @@ impl<S: Store> Client<S> {
             };
             // That this account leaves is in a message that waits, and goes to all members.
             let tells = group.standing() == GroupStanding::Left && group.record.tells_leave;
+            let tells = tells && client.first_waiting(&group.id, |_| true)?.is_some();
             let log = group.log.as_deref().filter(|_| tells);
             let Some(log) = group.sendable().or(log) else {
                 return Ok(Vec::new());

@@ -60,8 +60,8 @@ pub(in crate::client) enum Spoiled {
     Nothing,
     /// That it did not open, so that its author can be asked for it.
     Unopened(Arrival),
-    /// That the group may have news.
-    News(GroupId),
+    /// That the group may have news, because of a message that was accepted at this time.
+    News(GroupId, u64),
     /// That this member goes by another state of the group.
     Split(GroupId, AccountId),
 }

@@ -34,33 +34,35 @@ impl<S: Store> Courier<S> {
         }
     }
 
-    /// Takes rosters of members of a group.
+    /// Takes rosters of the members of a group that were asked for.
     pub(in crate::courier) fn take_members(
         &mut self,
         group: &GroupId,
+        asked: &[AccountId],
         rosters: &[Vec<u8>],
         now: Timestamp,
     ) -> Result<(), StateError<S::Error>> {
-        let taken = match self.client.take_group_rosters(group, rosters, now) {
-            Ok(taken) => taken,
+        match self.client.take_group_rosters(group, rosters, now) {
             Err(GroupNewsError::State(StateError::Store(error))) => {
                 return Err(StateError::Store(error));
             }
-            Err(error) => {
-                if let GroupNewsError::State(StateError::Damaged(damage)) = error {
-                    self.tell(Event::Damaged(damage));
-                }
-                0
+            Err(GroupNewsError::State(StateError::Damaged(damage))) => {
+                self.tell(Event::Damaged(damage));
             }
+            Ok(_) | Err(_) => {}
+        }
+        let lacking = match self.client.members_without_roster(group) {
+            Err(StateError::Damaged(_)) => asked.to_vec(),
+            lacking => lacking?,
         };
         self.groups.want_members(group);
-        match taken {
-            // Whom it does not have is no member any more, or comes later.
-            0 => {
+        match asked.iter().any(|name| !lacking.contains(name)) {
+            true => self.outbox.release(&group.into()),
+            // Whom the relay does not have is no member any more, or comes later.
+            false => {
                 self.members_refused(group, now);
                 self.groups.want_news(group);
             }
-            _ => self.outbox.release(&group.into()),
         }
         self.upkeep_at = Some(now);
         self.tell_notices()

@@ -135,6 +135,30 @@ fn a_message_does_not_wait_for_the_roster_of_a_member_that_went() {
 }
 
 #[test]
+fn a_relay_that_hands_out_other_rosters_than_were_asked_for_is_asked_once_an_hour() {
+    let (mut town, group) = Town::with_group(&["alice", "bob"]);
+    town.phones.push(crate::phone::Phone::new("carol", 3));
+    town.turn();
+    town.bring_in(0, &group, "carol", 2);
+    let rosters = vec![town.relay.provider.roster(&account("alice"))];
+    let body = serde_json::to_vec(&waxseal_interface::GroupRosters { rosters }).unwrap();
+    let is_asking =
+        |asked: &Asked| asked.is("POST", "/v1/groups") && asked.path.ends_with("/rosters");
+    town.relay.fail(move |asked| {
+        is_asking(asked).then(|| Fault::Answered {
+            status: 200,
+            body: body.clone(),
+            headers: Vec::new(),
+        })
+    });
+    town.relay.asked.clear();
+    town.phones[1].courier.ask_group(&group);
+    town.live(10 * MINUTE_MS);
+    let asked = town.relay.asked.iter().filter(|asked| is_asking(asked));
+    assert_eq!(asked.count(), 1);
+}
+
+#[test]
 fn a_device_that_was_offline_while_the_group_changed_hears_everything_when_it_is_back() {
     let (mut town, group) = Town::with_group(&["alice", "bob", "carol"]);
     let mut bob = town.phones.remove(1);

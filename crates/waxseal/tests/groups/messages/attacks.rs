@@ -311,6 +311,65 @@ fn row_26_chk451_a_member_under_another_account_key_gets_nothing_and_is_not_hear
     assert!(!talk.queues.contains_key(&first("carol")));
 }
 
+/// Carol began anew, and Alice added her again. Bob hears of it from Carol's message.
+#[test]
+fn chk451_a_member_that_came_back_under_another_key_is_heard_by_who_is_behind() {
+    let mut talk = Talk::of(&NAMES);
+    let (alice, bob, carol, group) = (first("alice"), first("bob"), first("carol"), talk.group);
+    talk.say_all("carol", "one");
+    let anew = talk.net.world.register("carol");
+    talk.net.clients.insert(carol.clone(), anew);
+    let (new, now) = (talk.net.key("carol"), talk.net.world.now);
+    for device in [&alice, &bob] {
+        let rosters = talk
+            .net
+            .world
+            .group_rosters(device, &group, &[account("carol")]);
+        let taken = talk
+            .client(device)
+            .take_group_rosters(&group, &rosters, now);
+        taken.unwrap();
+    }
+    let roster = talk.net.world.roster(&account("carol"));
+    let client = talk.client(&alice);
+    client.accept_identity(&account("carol"), &new).unwrap();
+    client.take_roster(&account("carol"), &roster, now).unwrap();
+    talk.net.join(&group, "alice", "carol");
+    let two = talk.say(&carol, "two");
+    let queued = talk.queues[&bob].front().unwrap().clone();
+    // Bob takes her for suspended.
+    let error = talk.refuses(&bob, &queued);
+    assert!(
+        matches!(error, ReceiveError::GroupNews { group: of } if of == group),
+        "{error:?}"
+    );
+    talk.net.fetch(&bob, &group);
+    // He had another key of hers pinned. His user is told, and what he writes waits, too.
+    let error = talk.refuses(&bob, &queued);
+    assert!(
+        matches!(error, ReceiveError::UnknownDevice { .. }),
+        "{error:?}"
+    );
+    talk.net.attend(&bob);
+    let told = |notice: &Notice| matches!(notice, Notice::IdentityChanged { account: of, .. } if *of == account("carol"));
+    assert!(talk.net.notices(&bob).iter().any(told));
+    let unknown = talk.client(&bob).members_without_roster(&group).unwrap();
+    assert_eq!(unknown, [account("carol")]);
+    let refused = talk.try_seal(&bob, "three");
+    assert!(
+        matches!(refused, Err(SendError::UnknownMembers)),
+        "{refused:?}"
+    );
+    let client = talk.client(&bob);
+    client.accept_identity(&account("carol"), &new).unwrap();
+    client.take_roster(&account("carol"), &roster, now).unwrap();
+    talk.run();
+    assert_eq!(talk.shown(&bob), ["carol: one", "carol: two"]);
+    talk.say_all("bob", "three");
+    assert_eq!(talk.shown(&carol), ["bob: three"]);
+    assert!(talk.client(&carol).message(group, &two).unwrap().is_some());
+}
+
 #[test]
 fn chk447_448_a_chain_ends_when_a_device_that_has_it_is_no_target_any_more() {
     let mut talk = Talk::of(&["alice", "bob", "carol", "dave"]);
