@@ -278,6 +278,13 @@ impl<S: Store> Courier<S> {
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<(), EditGroupError<S::Error>> {
+        let unknown = self.client.members_without_roster(group)?;
+        let is_other = |account: &AccountId| self.client.peer_account_key(account).is_ok();
+        if unknown.iter().any(is_other) {
+            // It would wait until the user accepts another account key, which may never happen.
+            self.look_again();
+            return self.client.leave_group(group);
+        }
         match self.send(group, Draft::new(Content::GroupLeave), now, rng) {
             Ok(_) => Ok(()),
             Err(SendError::State(error)) => Err(error.into()),

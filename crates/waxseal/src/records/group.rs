@@ -149,6 +149,12 @@ pub(crate) struct SuspendedRecord {
 pub(crate) struct InvitedRecord {
     #[prost(string, tag = "1")]
     pub(crate) account: String,
+    /// The account key that was pinned then. Empty if none was.
+    #[prost(bytes = "vec", tag = "2")]
+    pub(crate) account_key: Vec<u8>,
+    /// Since which version the account was a member then. 0 if it was none.
+    #[prost(uint64, tag = "3")]
+    pub(crate) since: u64,
 }
 
 /// The secret key of a group's admins. Only a device of an admin has it.
@@ -217,8 +223,7 @@ pub(crate) struct EditRecord {
 #[derive(Clone, PartialEq, prost::Message, Zeroize)]
 #[prost(skip_debug)]
 pub(crate) struct OpRecord {
-    /// 1 adds an account, 2 removes one, 3 changes a role, 4 the policy, 5 adds an account again
-    /// under another key.
+    /// 1 adds an account, 2 removes one, 3 changes a role, 4 the policy.
     #[prost(uint32, tag = "1")]
     pub(crate) kind: u32,
     #[prost(string, tag = "2")]
@@ -229,6 +234,9 @@ pub(crate) struct OpRecord {
     /// Whether the account is an admin after it, or only admins write.
     #[prost(bool, tag = "4")]
     pub(crate) is_admin: bool,
+    /// Since which version the account was a member when the user decided. 0 if it was none.
+    #[prost(uint64, tag = "5")]
+    pub(crate) since: u64,
 }
 
 /// What another account, or the own devices, are to be told of a group. Deleted an hour after it

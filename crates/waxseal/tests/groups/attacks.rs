@@ -305,3 +305,41 @@ fn row_26_chk436_a_member_under_another_account_key_is_suspended() {
         assert_eq!(bob.since, info.version);
     }
 }
+
+/// Alice promotes and removes Bob without a network. Meanwhile he began anew, and Carol brought him
+/// back. Nobody decided that about whoever has the new key.
+#[test]
+fn chk441_what_was_decided_of_a_member_is_not_made_of_who_came_back() {
+    for removes in [false, true] {
+        let (mut net, group) = Net::of_group(&["alice", "bob", "carol"]);
+        let (alice, carol, bob) = (first("alice"), first("carol"), account("bob"));
+        net.promote(&group, "alice", "carol");
+        net.fetch(&carol, &group);
+        net.run();
+        let entry = net.call(&alice, |client, now, rng| match removes {
+            true => client.remove_member(&group, &bob, now, rng),
+            false => client.promote(&group, &bob, now, rng),
+        });
+        let entry = entry.unwrap().unwrap();
+        net.posts_entries = false;
+        let anew = net.world.register("bob");
+        net.clients.insert(first("bob"), anew);
+        let (new, now) = (net.key("bob"), net.world.now);
+        let rosters = [net.world.roster(&bob)];
+        let client = net.client(&carol);
+        client.take_group_rosters(&group, &rosters, now).unwrap();
+        let _ = client.accept_identity(&bob, &new);
+        client.take_roster(&bob, &rosters[0], now).unwrap();
+        net.invite(&group, "carol", "bob");
+        net.accept(&group, "carol", "bob");
+        net.deliver(&carol);
+        assert_eq!(net.post_entries(&carol), 1);
+        net.post_entry(&alice, &entry);
+        assert_eq!(net.conflicts, 1);
+        assert_eq!(net.post_entries(&alice), 0, "nothing is left of it");
+        let info = net.info(&alice, &group);
+        assert!(!info.member(&bob).unwrap().is_admin);
+        let lost = Notice::GroupChangeLost { group };
+        assert_eq!(net.notices(&alice).contains(&lost), !removes);
+    }
+}

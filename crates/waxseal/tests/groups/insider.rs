@@ -19,10 +19,16 @@ pub(crate) struct Insider {
 impl Insider {
     /// An account without a client, with a session with a device of another account.
     pub(crate) fn new(net: &mut Net, name: &str, peer: &str) -> Self {
-        let device = BareDevice::new(&mut net.world, name);
-        let sessions = device.initiate(&mut net.world, peer);
+        let insider = Self::unknown(net, name, peer);
         let client = net.clients.get_mut(&first(peer)).unwrap();
         net.world.show_roster(client, &account(name));
+        insider
+    }
+
+    /// The same, and the other device knows nothing of it.
+    pub(crate) fn unknown(net: &mut Net, name: &str, peer: &str) -> Self {
+        let device = BareDevice::new(&mut net.world, name);
+        let sessions = device.initiate(&mut net.world, peer);
         Self { device, sessions }
     }
 

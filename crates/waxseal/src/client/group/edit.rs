@@ -8,7 +8,7 @@ use waxseal_reporting::{AccountId, Timestamp};
 use waxseal_roster::group::{GroupId, GroupPolicy, Role};
 
 use super::OutgoingEntry;
-use super::ops::Edit;
+use super::ops::{Edit, since_of};
 use crate::client::Client;
 use crate::error::EditGroupError;
 use crate::store::Store;
@@ -46,8 +46,9 @@ impl<S: Store> Client<S> {
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<Option<OutgoingEntry>, EditGroupError<S::Error>> {
-        self.edit_group(group, now, rng, |_, _| {
-            Ok(Edit::Role(account.clone(), Role::Admin))
+        self.edit_group(group, now, rng, |_, state| {
+            let since = since_of(state, account);
+            Ok(Edit::Role(account.clone(), Role::Admin, since))
         })
     }
 
@@ -63,8 +64,9 @@ impl<S: Store> Client<S> {
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<Option<OutgoingEntry>, EditGroupError<S::Error>> {
-        self.edit_group(group, now, rng, |_, _| {
-            Ok(Edit::Role(account.clone(), Role::Member))
+        self.edit_group(group, now, rng, |_, state| {
+            let since = since_of(state, account);
+            Ok(Edit::Role(account.clone(), Role::Member, since))
         })
     }
 
@@ -84,9 +86,9 @@ impl<S: Store> Client<S> {
             if *account == client.me.account {
                 return Err(EditGroupError::OwnAccount);
             }
-            match state.is_member(account.as_str()) {
-                true => Ok(Edit::Remove(account.clone())),
-                false => Err(EditGroupError::NoMember),
+            match since_of(state, account) {
+                0 => Err(EditGroupError::NoMember),
+                since => Ok(Edit::Remove(account.clone(), since)),
             }
         })
     }

@@ -9,7 +9,7 @@ use waxseal_reporting::{AccountId, ConversationId, Timestamp};
 use waxseal_roster::AccountKey;
 use waxseal_roster::group::GroupId;
 
-use super::ops::Edit;
+use super::ops::{Edit, since_of};
 use super::{Group, GroupStanding};
 use crate::client::page::Page;
 use crate::client::peers::Peer;
@@ -41,7 +41,7 @@ impl<S: Store> Client<S> {
     ///
     /// # Errors
     /// [`EditGroupError::NotAdmin`] if this account is no admin, [`EditGroupError::NoChange`] if
-    /// the other one is a member under the account key that is pinned here.
+    /// the other one is a member, and not suspended because of the account key that is pinned here.
     pub fn invite(
         &mut self,
         group: &GroupId,
@@ -82,27 +82,29 @@ impl<S: Store> Client<S> {
         group: &GroupId,
         account: &AccountId,
     ) -> Result<(Draft, InvitedRecord), InviteError<S::Error>> {
-        let title = self.run(|client| {
+        let (title, invited) = self.run(|client| {
             let editing = client.take_editing(group)?.ok_or(EditGroupError::NoGroup)?;
             let editing = client.check_admin(editing)?;
             if editing.group.standing() == GroupStanding::New {
                 return Err(EditGroupError::NotPosted);
             }
             let state = editing.state().ok_or(EditGroupError::NoGroup)?;
-            let named = state.member(account.as_str());
-            let named = named.map(|member| member.account_key().to_bytes());
             let pinned = client.look_at_peer(account, Peer::account_key)?.flatten();
-            if named.is_some_and(|named| pinned.is_none_or(|pinned| pinned == named)) {
+            // A member comes back under a key that the provider named after the group did.
+            let is_other = pinned.is_some_and(|key| editing.group.is_suspended_by(account, &key));
+            if state.is_member(account.as_str()) && !is_other {
                 return Err(EditGroupError::NoChange);
             }
-            Ok(editing.group.record.title.clone())
+            let invited = InvitedRecord {
+                account: account.as_str().to_owned(),
+                account_key: pinned.map_or(Vec::new(), |key| key.to_vec()),
+                since: since_of(state, account),
+            };
+            Ok((editing.group.record.title.clone(), invited))
         })?;
         let content = Content::Invitation {
             group: ConversationId::from_bytes(group.to_bytes()),
             title,
-        };
-        let invited = InvitedRecord {
-            account: account.as_str().to_owned(),
         };
         Ok((Draft::new(content), invited))
     }
@@ -354,16 +356,23 @@ impl<S: Store> Client<S> {
         from: &AccountId,
         id: &GroupId,
     ) -> Result<(), StateError<S::Error>> {
-        // CHK-444: only an account that this device invited is added, under the key pinned here.
-        if !self.has_invited(id, from)? {
-            return Ok(());
-        }
         let key = batch.peer(from).and_then(Peer::account_key);
         let key = key.and_then(|key| AccountKey::from_bytes(&key).ok());
         let Some((key, mut editing)) = key.zip(self.take_editing(id)?) else {
             return Ok(());
         };
-        let add = Edit::Add(from.clone(), key).to_record();
+        // CHK-444: only an account that this device invited is added, under the key pinned here. A
+        // member comes back under another key only if the invitation was for that one.
+        let invited: Option<InvitedRecord> = self.readable(&keys::invited(id, from))?;
+        let since = editing.state().map_or(0, |state| since_of(state, from));
+        let is_invited = invited.is_some_and(|invited| {
+            let is_key = invited.account_key == key.to_bytes();
+            invited.account == from.as_str() && invited.since == since && (is_key || since == 0)
+        });
+        if !is_invited {
+            return Ok(());
+        }
+        let add = Edit::Add(from.clone(), key, since).to_record();
         let edit = &mut editing.edit;
         let mut all = edit.ops.iter().chain(&edit.queued);
         if all.any(|one| *one == add) || edit.queued.len() >= MAX_QUEUED {

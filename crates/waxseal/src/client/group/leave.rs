@@ -210,7 +210,7 @@ impl<S: Store> Client<S> {
             };
             let age = since(leaver.left_ms, now);
             let is_due = age.is_some_and(|age| age >= turn_ms);
-            let remove = Edit::Remove(account.clone()).to_record();
+            let remove = Edit::Remove(account.clone(), leaver.since).to_record();
             let mut all = edit.ops.iter().chain(&edit.queued);
             if !group.has_left(&account) || all.any(|one| *one == remove) {
                 continue;

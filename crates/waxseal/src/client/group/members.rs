@@ -80,6 +80,12 @@ impl Group {
         suspended.any(|one| one.account == account.as_str())
     }
 
+    /// Whether a member is suspended because its roster is under this account key.
+    pub(super) fn is_suspended_by(&self, account: &AccountId, key: &[u8; 32]) -> bool {
+        let mut suspended = self.record.suspended.iter();
+        suspended.any(|one| one.account == account.as_str() && one.account_key == key)
+    }
+
     /// Whether a member said that it leaves, and was not removed and added again since.
     pub(in crate::client) fn has_left(&self, account: &AccountId) -> bool {
         let state = self.log.as_ref().map(|log| log.state());

@@ -7,12 +7,15 @@ use waxseal_roster::group::{GroupOp, GroupPolicy, GroupState, Role};
 use crate::records::OpRecord;
 
 /// A change of a group, which may take two operations.
+///
+/// The number is the version since which the account was a member when the user decided, and 0 if
+/// it was none. Who came back under another key since is not meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Edit {
     /// Adds a member. One that is in the group under another account key comes in anew.
-    Add(AccountId, AccountKey),
-    Remove(AccountId),
-    Role(AccountId, Role),
+    Add(AccountId, AccountKey, u64),
+    Remove(AccountId, u64),
+    Role(AccountId, Role, u64),
     Policy(GroupPolicy),
 }
 
@@ -20,6 +23,12 @@ const ADD: u32 = 1;
 const REMOVE: u32 = 2;
 const ROLE: u32 = 3;
 const POLICY: u32 = 4;
+
+/// Since which version an account is a member. 0 if it is none.
+pub(super) fn since_of(state: &GroupState, account: &AccountId) -> u64 {
+    let member = state.member(account.as_str());
+    member.map_or(0, |member| member.since())
+}
 
 /// What an edit means for a state.
 pub(super) enum Sense {
@@ -35,17 +44,18 @@ impl Edit {
     pub(super) fn to_record(&self) -> OpRecord {
         let account = self.account().map(AccountId::as_str);
         let account = account.unwrap_or_default().to_owned();
-        let (kind, account_key, is_admin) = match self {
-            Self::Add(_, key) => (ADD, key.to_bytes().to_vec(), false),
-            Self::Remove(_) => (REMOVE, Vec::new(), false),
-            Self::Role(_, role) => (ROLE, Vec::new(), *role == Role::Admin),
-            Self::Policy(policy) => (POLICY, Vec::new(), policy.admins_write),
+        let (kind, account_key, is_admin, since) = match self {
+            Self::Add(_, key, since) => (ADD, key.to_bytes().to_vec(), false, *since),
+            Self::Remove(_, since) => (REMOVE, Vec::new(), false, *since),
+            Self::Role(_, role, since) => (ROLE, Vec::new(), *role == Role::Admin, *since),
+            Self::Policy(policy) => (POLICY, Vec::new(), policy.admins_write, 0),
         };
         OpRecord {
             kind,
             account,
             account_key,
             is_admin,
+            since,
         }
     }
 
@@ -58,9 +68,9 @@ impl Edit {
         };
         let admins_write = record.is_admin;
         Some(match record.kind {
-            ADD => Self::Add(account()?, key()?),
-            REMOVE => Self::Remove(account()?),
-            ROLE => Self::Role(account()?, role),
+            ADD => Self::Add(account()?, key()?, record.since),
+            REMOVE => Self::Remove(account()?, record.since),
+            ROLE => Self::Role(account()?, role, record.since),
             POLICY => Self::Policy(GroupPolicy { admins_write }),
             _ => return None,
         })
@@ -69,7 +79,9 @@ impl Edit {
     /// The account that it is about.
     pub(super) fn account(&self) -> Option<&AccountId> {
         match self {
-            Self::Add(account, _) | Self::Remove(account) | Self::Role(account, _) => Some(account),
+            Self::Add(account, ..) | Self::Remove(account, _) | Self::Role(account, ..) => {
+                Some(account)
+            }
             Self::Policy(_) => None,
         }
     }
@@ -79,34 +91,38 @@ impl Edit {
         let member = self.account().map(AccountId::as_str);
         let member = member.and_then(|account| state.member(account));
         match (self, member) {
-            (Self::Add(account, key), None) => {
+            (Self::Add(account, key, _), None) => {
                 Sense::Makes(vec![GroupOp::add(account.as_str(), Role::Member, *key)])
             }
-            (Self::Add(_, key), Some(member)) if member.account_key() == key => Sense::Done,
-            (Self::Add(account, key), Some(_)) => Sense::Makes(vec![
-                GroupOp::remove(account.as_str()),
-                GroupOp::add(account.as_str(), Role::Member, *key),
-            ]),
-            (Self::Remove(account), Some(_)) => {
+            (Self::Add(_, key, _), Some(member)) if member.account_key() == key => Sense::Done,
+            (Self::Add(account, key, since), Some(member)) if member.since() == *since => {
+                Sense::Makes(vec![
+                    GroupOp::remove(account.as_str()),
+                    GroupOp::add(account.as_str(), Role::Member, *key),
+                ])
+            }
+            (Self::Remove(account, since), Some(member)) if member.since() == *since => {
                 Sense::Makes(vec![GroupOp::remove(account.as_str())])
             }
-            (Self::Remove(_), None) => Sense::Done,
-            (Self::Role(_, role), Some(member)) if member.role() == *role => Sense::Done,
-            (Self::Role(account, role), Some(_)) => {
-                Sense::Makes(vec![GroupOp::role(account.as_str(), *role)])
+            (Self::Remove(..), _) => Sense::Done,
+            (Self::Role(account, role, since), Some(member)) if member.since() == *since => {
+                match member.role() == *role {
+                    true => Sense::Done,
+                    false => Sense::Makes(vec![GroupOp::role(account.as_str(), *role)]),
+                }
             }
+            (Self::Add(..) | Self::Role(..), _) => Sense::Lost,
             (Self::Policy(policy), _) if state.policy() == *policy => Sense::Done,
             (Self::Policy(policy), _) => Sense::Makes(vec![GroupOp::Policy(*policy)]),
-            (Self::Role(..), None) => Sense::Lost,
         }
     }
 
     /// Whether an admin of this state is none after it, or is one under another account key.
     pub(super) fn ends_admin(&self, state: &GroupState) -> bool {
         match self {
-            Self::Add(account, _) | Self::Remove(account) | Self::Role(account, Role::Member) => {
-                state.is_admin(account.as_str())
-            }
+            Self::Add(account, ..)
+            | Self::Remove(account, _)
+            | Self::Role(account, Role::Member, _) => state.is_admin(account.as_str()),
             _ => false,
         }
     }

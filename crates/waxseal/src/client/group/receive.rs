@@ -138,7 +138,12 @@ impl<S: Store> Client<S> {
         if outside.is_again && noted.is_none() {
             return Err(ReceiveError::NotAsked);
         }
-        self.check_account_key(batch, &mut group, arrival)?;
+        match self.check_account_key(batch, &mut group, arrival) {
+            Err(error @ ReceiveError::State(_)) => return Err(error),
+            Err(_) if is_known => return Ok(arrival.duplicate()),
+            Err(_) if skips => return self.skip_unopened(batch, arrival),
+            checked => checked?,
+        }
         let (identity, removed_ms) = match self.sender_in_group(batch, arrival, &outside)? {
             Sending::Known(identity) => (identity, None),
             Sending::Former(identity, removed_ms) => (identity, Some(removed_ms)),

@@ -8,12 +8,12 @@ use waxseal_roster::group::{
     SignedEntry,
 };
 
+use super::ops::since_of;
 use super::signing::Editing;
 use super::{Group, GroupStanding, GroupStep, GroupUpdate};
 use crate::client::notices::Kind;
 use crate::client::{Client, keys};
 use crate::error::{GroupNewsError, StateError};
-use crate::records::InvitedRecord;
 use crate::store::{Store, Transaction};
 
 /// What a call takes of one group, until it is committed.
@@ -155,6 +155,14 @@ impl<S: Store> Client<S> {
         let named = state.member(me.as_str());
         let is_own = named.is_some_and(|one| Some(one.account_key().to_bytes()) == own_key);
         let (id, standing) = (group.id, group.standing());
+        for account in before
+            .map(|before| came_and_went(before, &state))
+            .unwrap_or_default()
+        {
+            // CHK-444: an invitation of before counts no more.
+            took.transaction.delete(keys::invited(&id, &account));
+        }
+        let group = took.group();
         let is_new_here = match (before, named) {
             (Some(before), Some(named)) => {
                 let known = before.member(me.as_str());
@@ -365,16 +373,14 @@ impl<S: Store> Client<S> {
         self.commit(transaction)?;
         Ok(update)
     }
+}
 
-    /// Whether this device invited an account to a group.
-    pub(super) fn has_invited(
-        &self,
-        group: &waxseal_roster::group::GroupId,
-        account: &AccountId,
-    ) -> Result<bool, StateError<S::Error>> {
-        let invited: Option<InvitedRecord> = self.readable(&keys::invited(group, account))?;
-        Ok(invited.is_some_and(|invited| invited.account == account.as_str()))
-    }
+/// The accounts that came or went between two states, or came back.
+fn came_and_went(before: &GroupState, after: &GroupState) -> Vec<AccountId> {
+    let named = before.members().iter().chain(after.members());
+    let accounts = named.filter_map(|member| AccountId::new(member.account()).ok());
+    let changed = accounts.filter(|one| since_of(before, one) != since_of(after, one));
+    changed.collect()
 }
 
 /// What the first known state of a group counts as.

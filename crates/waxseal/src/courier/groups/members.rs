@@ -2,6 +2,7 @@
 
 use waxseal_interface::{AskRosters, MAX_ROSTERS_ASKED, Request as Call};
 use waxseal_reporting::{AccountId, Timestamp};
+use waxseal_roster::SignedRoster;
 use waxseal_roster::group::GroupId;
 
 use super::{OFF_MS, id_of};
@@ -42,7 +43,12 @@ impl<S: Store> Courier<S> {
         rosters: &[Vec<u8>],
         now: Timestamp,
     ) -> Result<(), StateError<S::Error>> {
-        match self.client.take_group_rosters(group, rosters, now) {
+        let is_asked = |roster: &&Vec<u8>| {
+            let roster = SignedRoster::decode(roster);
+            roster.is_ok_and(|roster| asked.iter().any(|one| one.as_str() == roster.account()))
+        };
+        let rosters: Vec<_> = rosters.iter().filter(is_asked).cloned().collect();
+        match self.client.take_group_rosters(group, &rosters, now) {
             Err(GroupNewsError::State(StateError::Store(error))) => {
                 return Err(StateError::Store(error));
             }
