@@ -268,6 +268,7 @@ impl<S: Store> Courier<S> {
             new: *key,
         })?;
         self.bundles.check(peer);
+        self.groups.want_members_now();
         self.ask_all_groups()?;
         self.look_again();
         self.stream.close();

@@ -78,6 +78,11 @@ impl Groups {
         }
     }
 
+    /// Has rosters fetched again, although they were put off: another account key counts now.
+    pub(super) fn want_members_now(&mut self) {
+        self.members_off.clear();
+    }
+
     /// Looks again at what this device changes in groups.
     pub(super) fn look_again(&mut self) {
         self.entries.look_again();
@@ -279,8 +284,9 @@ impl<S: Store> Courier<S> {
         rng: &mut impl CryptoRng,
     ) -> Result<(), EditGroupError<S::Error>> {
         let unknown = self.client.members_without_roster(group)?;
-        let is_other = |account: &AccountId| self.client.peer_account_key(account).is_ok();
-        if unknown.iter().any(is_other) {
+        let info = self.client.group(group)?;
+        let mut members = info.iter().flat_map(|info| &info.members);
+        if members.any(|member| member.is_suspended && unknown.contains(&member.account)) {
             // It would wait until the user accepts another account key, which may never happen.
             self.look_again();
             return self.client.leave_group(group);

@@ -10,6 +10,7 @@
 )]
 
 mod admins;
+mod anew;
 mod attacks;
 mod checks;
 mod crash;

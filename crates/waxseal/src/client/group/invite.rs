@@ -361,13 +361,14 @@ impl<S: Store> Client<S> {
         let Some((key, mut editing)) = key.zip(self.take_editing(id)?) else {
             return Ok(());
         };
-        // CHK-444: only an account that this device invited is added, under the key pinned here. A
-        // member comes back under another key only if the invitation was for that one.
+        // CHK-444: only an account that this device invited is added, under the key that was pinned
+        // here when it was, if one was.
         let invited: Option<InvitedRecord> = self.readable(&keys::invited(id, from))?;
         let since = editing.state().map_or(0, |state| since_of(state, from));
         let is_invited = invited.is_some_and(|invited| {
             let is_key = invited.account_key == key.to_bytes();
-            invited.account == from.as_str() && invited.since == since && (is_key || since == 0)
+            let is_key = is_key || invited.account_key.is_empty() && since == 0;
+            invited.account == from.as_str() && invited.since == since && is_key
         });
         if !is_invited {
             return Ok(());

@@ -4,10 +4,13 @@ use waxseal_reporting::AccountId;
 use waxseal_roster::group::{GroupId, GroupState};
 
 use super::Group;
-use crate::client::Client;
+use super::ops::{Edit, since_of};
+use super::signing::Editing;
+use crate::client::notices::Kind;
+use crate::client::{Client, keys};
 use crate::error::StateError;
-use crate::records::{EntryTimeRecord, FormerRecord, SuspendedRecord};
-use crate::store::Store;
+use crate::records::{EntryTimeRecord, FormerRecord, InvitedRecord, OpRecord, SuspendedRecord};
+use crate::store::{Store, Transaction};
 
 /// How many removed members are remembered: the newest ones.
 const MAX_FORMER: usize = 256;
@@ -30,6 +33,48 @@ pub(in crate::client) enum Membership {
 }
 
 impl<S: Store> Client<S> {
+    /// Ends what this device was about to do for accounts that came or went since a state.
+    pub(super) fn note_came_and_went(
+        &self,
+        editing: &mut Editing,
+        before: &GroupState,
+        transaction: &mut Transaction,
+    ) -> Result<(), StateError<S::Error>> {
+        let id = editing.group.id;
+        let Some(after) = editing.state().cloned() else {
+            return Ok(());
+        };
+        let named = before.members().iter().chain(after.members());
+        for account in named.filter_map(|member| AccountId::new(member.account()).ok()) {
+            let (was, is) = (since_of(before, &account), since_of(&after, &account));
+            if was == is {
+                continue;
+            }
+            // CHK-444: an invitation of before counts no more, but for who was removed and is to
+            // come back under another key.
+            let key = keys::invited(&id, &account);
+            let invited: Option<InvitedRecord> = self.readable(&key)?;
+            match invited {
+                Some(mut invited) if is == 0 && invited.since == was => {
+                    invited.since = 0;
+                    transaction.put_record(key, &invited);
+                }
+                Some(_) => transaction.delete(key),
+                None => {}
+            }
+            let edit = &mut editing.edit;
+            let count = edit.queued.len().saturating_add(edit.ops.len());
+            edit.queued.retain(|one| !adds(one, &account));
+            edit.ops.retain(|one| !adds(one, &account));
+            let is_lost = edit.queued.len().saturating_add(edit.ops.len()) < count;
+            if is == 0 && is_lost {
+                let of = (Kind::GroupChangeLost, &id);
+                self.put_group_notice(transaction, of, None, (&[], &[]));
+            }
+        }
+        Ok(())
+    }
+
     /// Whether an account is a member of a group, or was.
     pub(in crate::client) fn is_or_was_member(
         &self,
@@ -152,4 +197,8 @@ impl Group {
 fn keep_last<T>(list: &mut Vec<T>, count: usize) {
     let more = list.len().saturating_sub(count);
     list.drain(..more);
+}
+
+fn adds(op: &OpRecord, account: &AccountId) -> bool {
+    matches!(Edit::of(op), Some(Edit::Add(of, ..)) if of == *account)
 }

@@ -104,14 +104,14 @@ impl Edit {
             (Self::Remove(account, since), Some(member)) if member.since() == *since => {
                 Sense::Makes(vec![GroupOp::remove(account.as_str())])
             }
-            (Self::Remove(..), _) => Sense::Done,
+            (Self::Remove(..), None) => Sense::Done,
             (Self::Role(account, role, since), Some(member)) if member.since() == *since => {
                 match member.role() == *role {
                     true => Sense::Done,
                     false => Sense::Makes(vec![GroupOp::role(account.as_str(), *role)]),
                 }
             }
-            (Self::Add(..) | Self::Role(..), _) => Sense::Lost,
+            (Self::Add(..) | Self::Remove(..) | Self::Role(..), _) => Sense::Lost,
             (Self::Policy(policy), _) if state.policy() == *policy => Sense::Done,
             (Self::Policy(policy), _) => Sense::Makes(vec![GroupOp::Policy(*policy)]),
         }

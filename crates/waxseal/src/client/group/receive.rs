@@ -138,7 +138,7 @@ impl<S: Store> Client<S> {
         if outside.is_again && noted.is_none() {
             return Err(ReceiveError::NotAsked);
         }
-        match self.check_account_key(batch, &mut group, arrival) {
+        match self.check_account_key(batch, &mut group, arrival, !skips) {
             Err(error @ ReceiveError::State(_)) => return Err(error),
             Err(_) if is_known => return Ok(arrival.duplicate()),
             Err(_) if skips => return self.skip_unopened(batch, arrival),
@@ -242,12 +242,14 @@ impl<S: Store> Client<S> {
         Ok(noted.filter(|noted: &UnopenedRecord| noted.group == group))
     }
 
-    /// Checks that the sender's account key is the one that the group names.
+    /// Checks that the sender's account key is the one that the group names. If it may be by what
+    /// is not known yet, and the delivery `waits` for that, notes what to fetch.
     fn check_account_key(
         &self,
         batch: &mut Batch,
         group: &mut Group,
         arrival: &Arrival,
+        waits: bool,
     ) -> Result<(), ReceiveError<S::Error>> {
         let from = &arrival.sender.account;
         let state = group.log.as_ref().map(|log| log.state());
@@ -261,6 +263,9 @@ impl<S: Store> Client<S> {
         };
         if !is_suspended && !is_other {
             return Ok(());
+        }
+        if !waits {
+            return Err(ReceiveError::NotMember);
         }
         // A state that is not known yet may name the account key, or its roster may not be known.
         if !group.is_known_until(arrival.accepted_ms) {

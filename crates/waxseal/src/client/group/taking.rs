@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use waxseal_reporting::{AccountId, Timestamp};
+use waxseal_reporting::Timestamp;
 use waxseal_roster::group::{
     AuthorityChain, AuthoritySeed, Compared, GroupChange, GroupError, GroupLog, GroupState,
     SignedEntry,
 };
 
-use super::ops::since_of;
 use super::signing::Editing;
 use super::{Group, GroupStanding, GroupStep, GroupUpdate};
 use crate::client::notices::Kind;
@@ -155,12 +154,13 @@ impl<S: Store> Client<S> {
         let named = state.member(me.as_str());
         let is_own = named.is_some_and(|one| Some(one.account_key().to_bytes()) == own_key);
         let (id, standing) = (group.id, group.standing());
-        for account in before
-            .map(|before| came_and_went(before, &state))
-            .unwrap_or_default()
-        {
-            // CHK-444: an invitation of before counts no more.
-            took.transaction.delete(keys::invited(&id, &account));
+        if let Some(before) = before {
+            let Took {
+                editing,
+                transaction,
+                ..
+            } = took;
+            self.note_came_and_went(editing, before, transaction)?;
         }
         let group = took.group();
         let is_new_here = match (before, named) {
@@ -373,14 +373,6 @@ impl<S: Store> Client<S> {
         self.commit(transaction)?;
         Ok(update)
     }
-}
-
-/// The accounts that came or went between two states, or came back.
-fn came_and_went(before: &GroupState, after: &GroupState) -> Vec<AccountId> {
-    let named = before.members().iter().chain(after.members());
-    let accounts = named.filter_map(|member| AccountId::new(member.account()).ok());
-    let changed = accounts.filter(|one| since_of(before, one) != since_of(after, one));
-    changed.collect()
 }
 
 /// What the first known state of a group counts as.

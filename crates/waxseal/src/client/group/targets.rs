@@ -89,9 +89,18 @@ impl<S: Store> Client<S> {
             let unknown = members.filter(|account| !rosters.known.contains_key(*account));
             // Also of those that left: not all of them can be left out before they are removed.
             let unknown = unknown.filter_map(|account| AccountId::new(account).ok());
-            Ok(unknown
-                .filter(|account| !group.is_suspended(account))
-                .collect())
+            let mut all = Vec::new();
+            for account in unknown {
+                // Also of one that is suspended because of yet another account key.
+                let pinned = client.account_key_of(&account)?;
+                let member = log.state().member(account.as_str());
+                let named = member.map(|member| member.account_key().to_bytes());
+                let is_new = pinned.is_some_and(|key| !group.is_suspended_by(&account, &key));
+                if !group.is_suspended(&account) || is_new && pinned != named {
+                    all.push(account);
+                }
+            }
+            Ok(all)
         })
     }
 

@@ -38,6 +38,7 @@ impl<S: Store> Courier<S> {
                     GroupStanding::Member | GroupStanding::Suspended
                 ) {
                     self.groups.want_news(&info.id);
+                    self.groups.want_members(&info.id);
                 }
             }
             after = page.next;
