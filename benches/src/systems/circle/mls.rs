@@ -137,9 +137,8 @@ pub(super) struct Mls {
 }
 
 impl Mls {
-    /// A group of the writer and these devices. Its commits are as short as MLS can make them: in
-    /// each subtree beside the writer's path someone has committed, so that one ciphertext is
-    /// enough for the subtree.
+    /// A group of the writer and these devices. Someone has committed in each subtree beside the
+    /// writer's path. So a commit has one ciphertext for each of them, and MLS has no shorter one.
     pub(super) fn new(targets: usize) -> Self {
         let (mut others, mut packages) = (Vec::new(), Vec::new());
         for leaf in 1..=targets {

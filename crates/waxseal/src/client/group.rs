@@ -80,7 +80,8 @@ pub enum GroupStanding {
     Left,
     /// It is no member any more.
     Removed,
-    /// The group names it under another account key. It gets nothing until an admin adds it again.
+    /// The group names it under another account key. It gets nothing until an admin invites it
+    /// again.
     Suspended,
     /// Someone with the key of the admins showed different members different groups. Nothing is
     /// sent. [`Client::recreate_group`] founds another one.

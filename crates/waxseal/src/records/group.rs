@@ -143,16 +143,16 @@ pub(crate) struct SuspendedRecord {
     pub(crate) account_key: Vec<u8>,
 }
 
-/// An account that this device invited to a group. Deleted when its acceptance arrives.
+/// An account that this device invited to a group. Deleted when the account comes or goes.
 #[derive(Clone, PartialEq, prost::Message)]
 #[prost(skip_debug)]
 pub(crate) struct InvitedRecord {
     #[prost(string, tag = "1")]
     pub(crate) account: String,
-    /// The account key that was pinned then. Empty if none was.
+    /// The account key that was pinned when it was invited. Empty if none was.
     #[prost(bytes = "vec", tag = "2")]
     pub(crate) account_key: Vec<u8>,
-    /// Since which version the account was a member then. 0 if it was none.
+    /// The version since which the account was a member then, and 0 if it was none.
     #[prost(uint64, tag = "3")]
     pub(crate) since: u64,
 }
@@ -234,7 +234,7 @@ pub(crate) struct OpRecord {
     /// Whether the account is an admin after it, or only admins write.
     #[prost(bool, tag = "4")]
     pub(crate) is_admin: bool,
-    /// Since which version the account was a member when the user decided. 0 if it was none.
+    /// The version since which the account was a member when the user decided. 0 if it was none.
     #[prost(uint64, tag = "5")]
     pub(crate) since: u64,
 }

@@ -1,6 +1,7 @@
 //! Groups: couriers found them, bring accounts in, talk, change them, and go.
 
 mod admins;
+mod anew;
 mod entries;
 mod left;
 mod talk;

@@ -93,8 +93,8 @@ impl<S: Store> Client<S> {
             if has_conflict {
                 rosters.conflicts.insert(member.account().to_owned());
             }
-            // One under another key than the state names is not the member's, unless it is known
-            // that the member is suspended: it may be an older one.
+            // Under another account key than the state names, it is not the member's: it may be
+            // from before the member came back.
             if roster.account_key() == member.account_key() {
                 rosters.known.insert(member.account().to_owned(), roster);
             }

@@ -33,7 +33,7 @@ pub(in crate::client) enum Membership {
 }
 
 impl<S: Store> Client<S> {
-    /// Ends what this device was about to do for accounts that came or went since a state.
+    /// Ends invitations and additions of accounts that came or went since the state `before`.
     pub(super) fn note_came_and_went(
         &self,
         editing: &mut Editing,
@@ -50,8 +50,8 @@ impl<S: Store> Client<S> {
             if was == is {
                 continue;
             }
-            // CHK-444: an invitation of before counts no more, but for who was removed and is to
-            // come back under another key.
+            // CHK-444: an invitation from before ends. One under another key still counts if only
+            // the member that it replaces was removed.
             let key = keys::invited(&id, &account);
             let invited: Option<InvitedRecord> = self.readable(&key)?;
             match invited {

@@ -9,10 +9,10 @@ use crate::records::OpRecord;
 /// A change of a group, which may take two operations.
 ///
 /// The number is the version since which the account was a member when the user decided, and 0 if
-/// it was none. Who came back under another key since is not meant.
+/// it was none. A member that was added again later is not meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Edit {
-    /// Adds a member. One that is in the group under another account key comes in anew.
+    /// Adds a member. If the account is one under another account key, removes that one.
     Add(AccountId, AccountKey, u64),
     Remove(AccountId, u64),
     Role(AccountId, Role, u64),
@@ -24,7 +24,7 @@ const REMOVE: u32 = 2;
 const ROLE: u32 = 3;
 const POLICY: u32 = 4;
 
-/// Since which version an account is a member. 0 if it is none.
+/// The version since which an account is a member, and 0 if it is none.
 pub(super) fn since_of(state: &GroupState, account: &AccountId) -> u64 {
     let member = state.member(account.as_str());
     member.map_or(0, |member| member.since())

@@ -280,7 +280,6 @@ impl<S: Store> Client<S> {
             return Ok(());
         };
         for account in Self::to_welcome(before, &state) {
-            took.transaction.delete(keys::invited(&id, &account));
             if account != self.me.account {
                 self.queue_welcome(&mut took.transaction, &id, &account)?;
             }

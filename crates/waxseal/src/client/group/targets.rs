@@ -91,17 +91,31 @@ impl<S: Store> Client<S> {
             let unknown = unknown.filter_map(|account| AccountId::new(account).ok());
             let mut all = Vec::new();
             for account in unknown {
-                // Also of one that is suspended because of yet another account key.
-                let pinned = client.account_key_of(&account)?;
-                let member = log.state().member(account.as_str());
-                let named = member.map(|member| member.account_key().to_bytes());
-                let is_new = pinned.is_some_and(|key| !group.is_suspended_by(&account, &key));
-                if !group.is_suspended(&account) || is_new && pinned != named {
+                if !group.is_suspended(&account) || client.is_under_third_key(&group, &account)? {
                     all.push(account);
                 }
             }
             Ok(all)
         })
+    }
+
+    /// Whether the account key that is pinned of a suspended member is neither the one that the
+    /// state names nor the one because of which it is suspended.
+    fn is_under_third_key(
+        &self,
+        group: &Group,
+        account: &AccountId,
+    ) -> Result<bool, StateError<S::Error>> {
+        // A damaged contact costs its member only.
+        let pinned = match self.account_key_of(account) {
+            Err(StateError::Damaged(_)) => None,
+            pinned => pinned?,
+        };
+        let state = group.log.as_ref().map(|log| log.state());
+        let member = state.and_then(|state| state.member(account.as_str()));
+        let named = member.map(|member| member.account_key().to_bytes());
+        let is_other = pinned.is_some_and(|key| !group.is_suspended_by(account, &key));
+        Ok(is_other && pinned != named)
     }
 
     /// The devices that a message to a group is for now: those of all members, without those of

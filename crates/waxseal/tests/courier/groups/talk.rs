@@ -6,7 +6,7 @@ use waxseal_interface::ErrorCode;
 use waxseal_world::{Asked, Fault, account};
 
 use super::text;
-use crate::phone::{DAY_MS, HOUR_MS, MINUTE_MS, Town};
+use crate::phone::{DAY_MS, HOUR_MS, MINUTE_MS, Phone, Town};
 
 fn posts(town: &Town) -> usize {
     let is_post =
@@ -19,6 +19,15 @@ fn heard(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs
         .map(|(from, text)| ((*from).to_owned(), (*text).to_owned()))
         .collect()
+}
+
+/// Alice and Bob are in a group. Carol came, and nobody told Bob.
+fn with_newcomer() -> (Town, GroupId) {
+    let (mut town, group) = Town::with_group(&["alice", "bob"]);
+    town.phones.push(Phone::new("carol", 3));
+    town.turn();
+    town.bring_in(0, &group, "carol", 2);
+    (town, group)
 }
 
 #[test]
@@ -77,11 +86,7 @@ fn three_accounts_of_which_one_has_two_devices_talk_and_report() {
 
 #[test]
 fn a_member_learns_of_another_one_when_it_writes_and_its_message_reaches_all() {
-    let (mut town, group) = Town::with_group(&["alice", "bob"]);
-    town.phones.push(crate::phone::Phone::new("carol", 3));
-    town.turn();
-    town.bring_in(0, &group, "carol", 2);
-    // Nobody told Bob.
+    let (mut town, group) = with_newcomer();
     assert_eq!(town.phones[1].members(&group), ["alice", "bob"]);
     town.phones[1].events.clear();
     let id = town.say_in(1, &group, text("who is here?"));
@@ -107,10 +112,7 @@ fn a_member_learns_of_another_one_when_it_writes_and_its_message_reaches_all() {
 
 #[test]
 fn a_message_does_not_wait_for_the_roster_of_a_member_that_went() {
-    let (mut town, group) = Town::with_group(&["alice", "bob"]);
-    town.phones.push(crate::phone::Phone::new("carol", 3));
-    town.turn();
-    town.bring_in(0, &group, "carol", 2);
+    let (mut town, group) = with_newcomer();
     // Bob hears that Carol came, and learns nothing of her devices before she goes.
     town.relay.fail(|asked| {
         let is_asking = asked.is("POST", "/v1/groups") && asked.path.ends_with("/rosters");
@@ -136,10 +138,7 @@ fn a_message_does_not_wait_for_the_roster_of_a_member_that_went() {
 
 #[test]
 fn a_relay_that_hands_out_other_rosters_than_were_asked_for_is_asked_once_an_hour() {
-    let (mut town, group) = Town::with_group(&["alice", "bob"]);
-    town.phones.push(crate::phone::Phone::new("carol", 3));
-    town.turn();
-    town.bring_in(0, &group, "carol", 2);
+    let (mut town, group) = with_newcomer();
     let rosters = vec![town.relay.provider.roster(&account("alice"))];
     let body = serde_json::to_vec(&waxseal_interface::GroupRosters { rosters }).unwrap();
     let is_asking =

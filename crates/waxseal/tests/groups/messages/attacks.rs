@@ -311,7 +311,8 @@ fn row_26_chk451_a_member_under_another_account_key_gets_nothing_and_is_not_hear
     assert!(!talk.queues.contains_key(&first("carol")));
 }
 
-/// Carol began anew, and Alice added her again. Bob hears of it from Carol's message.
+/// Carol began anew, and Alice brought her back under her new key. Bob has not heard of it when
+/// Carol's message comes.
 #[test]
 fn chk451_a_member_that_came_back_under_another_key_is_heard_by_who_is_behind() {
     let mut talk = Talk::of(&NAMES);
