@@ -103,6 +103,7 @@ mod accepted_time;
 mod address;
 mod answer;
 mod attachment;
+mod blob;
 mod channel;
 mod codec;
 mod content;
@@ -151,6 +152,7 @@ mod unseal;
 mod wire;
 
 pub use address::{AccountId, AccountIdError, DeviceAddress, DeviceId};
+pub use blob::BlobId;
 pub use conversation::{Audience, ConversationId};
 pub use franking::FrankingTag;
 pub use rejection::Rejection;
