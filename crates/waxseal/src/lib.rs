@@ -237,6 +237,7 @@ mod conversation;
 #[cfg(feature = "courier")]
 pub mod courier;
 mod error;
+pub mod files;
 mod labels;
 pub mod linking;
 mod records;
