@@ -116,6 +116,7 @@ mod envelope;
 mod evidence;
 mod extensions;
 mod fanout;
+pub mod file;
 mod format;
 mod franked;
 mod franking;
@@ -123,6 +124,7 @@ mod group;
 pub mod intake;
 mod labels;
 mod mac;
+mod media;
 mod moderation;
 mod nullifier;
 mod open;
@@ -162,7 +164,8 @@ pub use wire::{DecodeError, VERSION, VERSION_2, VERSION_3, VERSION_4};
 /// What a message says: its payload, which becomes the committed parts.
 pub mod message {
     pub use crate::attachment::{
-        Attachment, AttachmentError, AttachmentKey, UnknownAttachment, WholeFile,
+        Attachment, AttachmentError, AttachmentKey, FileAttachment, FilePreview, UnknownAttachment,
+        WholeFile,
     };
     pub use crate::content::Content;
     pub use crate::extensions::{Extensions, ExtensionsError};
@@ -243,7 +246,7 @@ pub mod limits {
     pub use crate::accepted_time::MAX_LAST_AHEAD_MS;
     pub use crate::address::MAX_ACCOUNT_LEN;
     pub use crate::answer::{MAX_METHOD_LEN, MAX_PATH_LEN};
-    pub use crate::attachment::{MAX_LOCATION_LEN, MAX_MEDIA_TYPE_LEN};
+    pub use crate::attachment::MAX_FILE_PREVIEW_LEN;
     pub use crate::content::{
         MAX_APPLICATION_KIND_LEN, MAX_GROUP_PICTURE_LEN, MAX_GROUP_TITLE_LEN, MAX_REACTION_LEN,
     };
@@ -257,10 +260,12 @@ pub mod limits {
     pub use crate::fanout::{
         MAX_FANOUT_LEN, MAX_POST_SKEW_MS, MAX_POSTED_FANOUT_LEN, MAX_SLOTS, MAX_SLOTS_LEN,
     };
+    pub use crate::file::{CHUNK_LEN, MAX_CHUNKS, MAX_FILE_LEN};
     pub use crate::group::{
         GROUP_MAC_LEN, MAX_GROUP_BODY_LEN, MAX_GROUP_FANOUT_LEN, MAX_GROUP_SLOTS,
         MAX_GROUP_SLOTS_LEN, MAX_KEY_SLOT_LEN, MAX_POSTED_GROUP_LEN, MAX_STAMPED_GROUP_LEN,
     };
+    pub use crate::media::{MAX_FILE_NAME_LEN, MAX_LOCATION_LEN, MAX_MEDIA_TYPE_LEN};
     pub use crate::open::{MAX_SENT_AHEAD_MS, MAX_SENT_BEFORE_MS};
     pub use crate::openings::{MAX_NOTE_LEN, MAX_REPORTED};
     pub use crate::parts::{MAX_PARTS, MAX_PAYLOAD_LEN, MIN_PARTS};

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::accepted::ReportId;
 use crate::address::{AccountId, DeviceAddress};
-use crate::attachment::Attachment;
+use crate::attachment::{self, Attachment};
 use crate::content::Content;
 use crate::conversation::{Audience, ConversationId};
 use crate::format::Format;
@@ -226,24 +226,25 @@ impl VerifiedMessage {
         );
         let (header, written_for) = PayloadHeader::decode(format, header).ok_or(malformed)?;
         let mut content = None;
-        let mut attachments = Vec::new();
+        let mut attached = Vec::new();
         let mut parts = Vec::with_capacity(opening.parts().len());
         for (place, part) in opening.parts().enumerate() {
             let Some(part) = part else {
                 parts.push(VerifiedPart::Withheld);
+                if place >= 2 {
+                    attached.push(None);
+                }
                 continue;
             };
             // CHK-90: a shown part is what its number demands.
             match place {
                 0 => {}
                 1 => content = Some(Zeroizing::new(header.read_content(part).ok_or(malformed)?)),
-                _ => {
-                    let attachment = header.read_attachment(format, part);
-                    attachments.push((place, attachment.ok_or(malformed)?));
-                }
+                _ => attached.push(Some(header.read_part(format, part).ok_or(malformed)?)),
             }
             parts.push(VerifiedPart::Shown(Zeroizing::new(part.to_vec())));
         }
+        let attachments = attachment::shown(attached).ok_or(malformed)?;
         // CHK-89: a message of format 01 was written for the conversation it was stamped in.
         if written_for.is_some_and(|written_for| written_for != claim.conversation()) {
             return Err(Rejection::OtherConversation { message: index });
@@ -317,7 +318,8 @@ impl VerifiedMessage {
         self.content.as_deref()
     }
 
-    /// The shown attachments, each with the number of its part.
+    /// The shown attachments, each with the number of its first part. Not among them are files of
+    /// which the report withholds the descriptor or the key.
     pub fn attachments(&self) -> impl ExactSizeIterator<Item = (usize, &Attachment)> {
         self.attachments
             .iter()
