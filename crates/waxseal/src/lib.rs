@@ -293,6 +293,8 @@ pub mod errors {
         RetargetError, SendError, SettingError, StartError, StateError, TakeRosterError,
         VerifyReceiptError,
     };
+    #[cfg(feature = "courier")]
+    pub use crate::error::{ResumeUploadError, SaveFileError, SendFileError};
 }
 
 /// The encrypted sessions on which [`Client`] is built, for applications that bring their own
