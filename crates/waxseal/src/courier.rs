@@ -2,7 +2,7 @@
 //!
 //! Each file of `courier/` is one thing that it tends: `pinned`, `session`, `rosters`, `prekeys`,
 //! `bundles`, `send`, `groups`, `outbox`, `targets`, `stream`, `verdict`, `expired`, `link`,
-//! `history`, `leave`, `reports`, `expiry`.
+//! `history`, `leave`, `reports`, `files`, `expiry`.
 //! `next` chooses what is asked, `answer` takes what came back, and `pause` is how long to wait
 //! after a failure.
 //!
@@ -15,6 +15,7 @@ mod create;
 mod event;
 mod expired;
 mod expiry;
+mod files;
 mod groups;
 mod history;
 mod leave;
@@ -45,6 +46,8 @@ use waxseal_roster::AccountKey;
 
 use self::bundles::Bundles;
 pub use self::event::{Event, GroupFailure, LinkFailure, Trouble};
+use self::files::Files;
+pub use self::files::{DownloadId, FileFailure, Transfer};
 use self::groups::Groups;
 use self::history::Histories;
 use self::link::Link;
@@ -58,6 +61,7 @@ use self::reports::Reports;
 use self::session::Token;
 use self::stream::Stream;
 use crate::client::{Client, Notice, ReportId};
+pub use crate::client::{MAX_LABEL_LEN, NewFile, Upload, UploadId, UploadPurpose, WantedFile};
 use crate::error::{ReportError, StateError};
 use crate::records::CourierRecord;
 use crate::store::Store;
@@ -214,6 +218,7 @@ pub struct Courier<S: Store> {
     bundles: Bundles,
     outbox: Outbox,
     reports: Reports,
+    files: Files,
     events: VecDeque<Event>,
 }
 
@@ -305,6 +310,7 @@ impl<S: Store> Courier<S> {
     pub fn try_now(&mut self) {
         self.is_removed = false;
         self.pause.end();
+        self.files.end_pause();
         self.reconnect.end();
     }
 
@@ -344,6 +350,7 @@ impl<S: Store> Courier<S> {
     fn look_again(&mut self) {
         self.outbox.look_again();
         self.reports.look_again();
+        self.files.look_again();
         self.groups.look_again();
         self.publish();
         self.upkeep_at = Some(Timestamp::from_millis(0));

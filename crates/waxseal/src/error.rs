@@ -5,6 +5,8 @@
 //! contain. A failed call has changed nothing, unless its variant says otherwise. After a failed
 //! commit only the store knows whether the change was made.
 
+#[cfg(feature = "courier")]
+mod file;
 mod group;
 mod link;
 mod promise;
@@ -21,6 +23,8 @@ use waxseal_reporting::sender::{GroupSealError, SealError};
 use waxseal_reporting::{DecodeError, Timestamp};
 use waxseal_roster::{AccountKey, DraftError as RosterDraftError, RosterError};
 
+#[cfg(feature = "courier")]
+pub use self::file::{ResumeUploadError, SaveFileError, SendFileError};
 pub use self::group::{EditGroupError, GroupNewsError, InviteError};
 pub use self::link::{EditRosterError, JoinError, LinkDeviceError};
 pub use self::promise::{KeepPromiseError, VerifyReceiptError};
@@ -260,6 +264,10 @@ pub enum SendError<E: std::error::Error + 'static> {
     /// The session cannot send. Start a new one.
     #[error("the session cannot send")]
     Session(#[from] SealError<EncryptError>),
+    /// The upload of the message's file was cancelled, or the message is stored already. Show
+    /// nothing.
+    #[error("the upload of the message's file has ended")]
+    UploadEnded,
     /// All 2^64 numbers of this conversation's messages, or of the outbox, are used up. No device
     /// reaches this by sending.
     #[error("the numbers of this conversation or of the outbox are used up")]
@@ -370,6 +378,7 @@ impl<E: std::error::Error + 'static> SendError<E> {
             Self::NotMember | Self::MayNotWrite | Self::GroupForked => Advice::FixCall,
             Self::NobodyThere | Self::LastAdmin | Self::Group(_) => Advice::FixCall,
             Self::UnknownMembers => Advice::FetchNewerRoster,
+            Self::UploadEnded => Advice::FixCall,
             Self::Removed => Advice::ShowRemoved,
             Self::RosterConflict => Advice::FetchNewerRoster,
             Self::State(error) => error.advice(),

@@ -44,6 +44,7 @@
 //! | records of groups | see `group` | |
 //! | what the courier knows of the provider | `b` | only |
 //! | delivery that the courier left with the provider | `l` | number |
+//! | file whose upload has not ended | `U` | id, 16 bytes |
 //! | in layout 1: peer | `p` | `account` |
 //! | in layout 1: where the message with a tag is | `i account tag` | only |
 //!
@@ -345,6 +346,15 @@ pub(super) fn kept(number: u64) -> Key {
     Key::new(all_kept(), Row::Number(number))
 }
 
+pub(super) fn uploads() -> Table {
+    Table::new(b"U")
+}
+
+#[cfg(feature = "courier")]
+pub(super) fn upload(id: &[u8; 16]) -> Key {
+    Key::new(uploads(), Row::Name(id.to_vec()))
+}
+
 pub(super) fn earlier_peers() -> Table {
     Table::new(b"p")
 }
@@ -364,6 +374,7 @@ pub(super) fn damage(key: &Key) -> Damage {
     let name: &[u8] = match (family, &key.row) {
         (b'k' | b'1' | b'h', _) => return Damage::PreKeys,
         (b'2' | b'3', _) => return Damage::Promise,
+        (b'U', _) => return Damage::Upload,
         (b'n' | b'p' | b'x' | b'z' | b'6' | b'7' | b'8' | b'J', Row::Name(name)) => name,
         (b'v', Row::Name(name)) => name.get(1..).unwrap_or_default(),
         (

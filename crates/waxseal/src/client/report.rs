@@ -16,7 +16,7 @@ use crate::records::{self, DraftRecord, ReportRecord, ShownRecord};
 use crate::store::{Cursor, Store, Transaction};
 
 /// Identifies a report on this device until it is confirmed. 16 random bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReportId([u8; 16]);
 
 impl ReportId {

@@ -18,7 +18,7 @@ use crate::error::{ConfirmError, SendError, StateError};
 use crate::records::{
     ConversationRecord, IndexRecord, MessageRecord, MessageState, OutboxRecord, take_secret_bytes,
 };
-use crate::store::{Store, Transaction};
+use crate::store::{Key, Store, Transaction};
 
 /// A message about to be sent: its content, its attachments and its header fields.
 #[derive(Clone, Debug)]
@@ -28,6 +28,8 @@ pub struct Draft {
     reply_to: Option<FrankingTag>,
     forward_count: u8,
     expires_after_secs: u32,
+    /// The record of an upload that ends when the message is stored.
+    ends: Option<Key>,
 }
 
 impl Draft {
@@ -39,6 +41,7 @@ impl Draft {
             reply_to: None,
             forward_count: 0,
             expires_after_secs: 0,
+            ends: None,
         }
     }
 
@@ -69,6 +72,44 @@ impl Draft {
 }
 
 impl Draft {
+    /// The draft that a payload was made of. Sequence, time and last message seen are left out.
+    #[cfg(feature = "courier")]
+    pub(super) fn of_payload(payload: &Payload) -> Self {
+        let header = payload.header();
+        Self {
+            attachments: payload.attachments().to_vec(),
+            reply_to: header.reply_to,
+            forward_count: header.forward_count,
+            expires_after_secs: header.expires_after_secs,
+            ..Self::new(payload.content().clone())
+        }
+    }
+
+    /// The same draft, which ends the upload of its file in the transaction that stores it.
+    #[cfg(feature = "courier")]
+    pub(super) fn ending(mut self, upload: Key) -> Self {
+        self.ends = Some(upload);
+        self
+    }
+
+    /// Ends the upload of the draft's file. If it has ended already, the message was stored, or the
+    /// user does not want it any more.
+    pub(super) fn end_upload<S: Store>(
+        &self,
+        client: &Client<S>,
+        transaction: &mut Transaction,
+    ) -> Result<(), SendError<S::Error>> {
+        let Some(upload) = &self.ends else {
+            return Ok(());
+        };
+        // CHK-530: a message with a file is stored in the transaction that ends its upload, once.
+        if client.get(upload)?.is_none() {
+            return Err(SendError::UploadEnded);
+        }
+        transaction.delete(upload.clone());
+        Ok(())
+    }
+
     pub(super) fn content(&self) -> &Content {
         &self.content
     }
@@ -229,6 +270,7 @@ impl<S: Store> Client<S> {
             client.put_index(&mut transaction, &to, id, &index);
             client.note_own_sent(&mut transaction, &fanout, recipient);
             transaction.put_record(keys::envelope(number), &waiting);
+            draft.end_upload(client, &mut transaction)?;
             write(client, &mut transaction)?;
             client.commit(transaction)?;
             client.keep_pair(pair);

@@ -94,6 +94,7 @@ fn taken(status: u16, id: &ReportId) -> Answered {
     let taken = ReportTaken {
         report_id: report_id_text(id),
         duplicate: status == 200,
+        missing_blobs: Vec::new(),
     };
     json(status, &taken)
 }

@@ -5,7 +5,7 @@ use crate::client::page::number_of;
 use crate::client::{Client, keys};
 use crate::conversation::Conversation;
 use crate::error::StateError;
-use crate::records::{self, GroupOfRecord, MessageRecord, OutboxRecord, UpkeepRecord};
+use crate::records::{self, FileMessageRecord, FileUploadRecord, GroupOfRecord, MessageRecord, OutboxRecord, UpkeepRecord};
 use crate::store::{Cursor, Listed, Store, Table, Transaction};
 
 /// Rows that one transaction deletes, whose values are short.
@@ -49,6 +49,32 @@ impl<S: Store> Client<S> {
                 self.delete_due_of(&message, transaction)?;
             }
             transaction.delete_at(table.clone(), cursor);
+        }
+        Ok(())
+    }
+
+    /// Deletes the files that are uploaded for messages to the conversation.
+    pub(super) fn delete_uploads(
+        &self,
+        conversation: &Conversation,
+        transaction: &mut Transaction,
+    ) -> Result<(), StateError<S::Error>> {
+        let (table, mut after): (_, Option<Cursor>) = (keys::uploads(), None);
+        while transaction.changes().is_empty() {
+            let page = self.page(&table, after.as_ref(), LONG_ROWS_AT_ONCE, |at, bytes| {
+                let record: FileUploadRecord = records::decode(bytes)?;
+                let to = record.message.as_ref().and_then(FileMessageRecord::to);
+                Some((at.clone(), to))
+            })?;
+            for (at, to) in page.items {
+                if to.as_ref() == Some(conversation) {
+                    transaction.delete_at(table.clone(), at);
+                }
+            }
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
         }
         Ok(())
     }
