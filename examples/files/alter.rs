@@ -56,7 +56,9 @@ impl Read for Altered<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let chunk = CHUNK_LEN as u64;
         let room = (self.len.saturating_sub(self.at)).min(chunk - self.at % chunk);
-        let len = buffer.len().min(usize::try_from(room).unwrap_or(usize::MAX));
+        let len = buffer
+            .len()
+            .min(usize::try_from(room).unwrap_or(usize::MAX));
         let from = match self.change {
             Change::Exchanged(one, other) if self.at / chunk == one => {
                 other * chunk + self.at % chunk
@@ -113,16 +115,21 @@ pub fn all(
     file: &FileAttachment,
     blob: &mut File,
     path: &Path,
-    (whole, part): (&VerifiedFile, &VerifiedFile),
+    reported: [&VerifiedFile; 2],
 ) -> Result<(u64, u64)> {
     let mut count = Count::default();
     let descriptor = file.descriptor();
     let shape = descriptor.shape();
     for change in changes(shape) {
         let mut sink = Comparing::with(path)?;
-        let _ = open(descriptor, file.key(), &mut Altered::new(blob, change)?, &mut sink);
+        let _ = open(
+            descriptor,
+            file.key(),
+            &mut Altered::new(blob, change)?,
+            &mut sink,
+        );
         count.note(&sink);
-        for reported in [whole, part] {
+        for reported in reported {
             let mut sink = Comparing::with(path)?;
             let _ = reported.open(&mut Altered::new(blob, change)?, &mut sink);
             count.note(&sink);
@@ -142,7 +149,14 @@ pub fn all(
 /// Changes all over a blob.
 fn changes(shape: FileShape) -> Vec<Change> {
     let (sealed, len) = (shape.sealed_len(), shape.blob_len());
-    let places = [0, sealed / 2, sealed - 1, sealed, (sealed + len) / 2, len - 1];
+    let places = [
+        0,
+        sealed / 2,
+        sealed - 1,
+        sealed,
+        (sealed + len) / 2,
+        len - 1,
+    ];
     let mut changes: Vec<_> = places.into_iter().map(Change::Bit).collect();
     changes.extend([Change::Shorter, Change::Longer]);
     let whole_chunks = sealed / CHUNK_LEN as u64;
@@ -158,8 +172,8 @@ fn others(file: &FileAttachment) -> Result<Vec<(FileDescriptor, FileKey)>> {
     let (descriptor, key) = (file.descriptor(), file.key());
     let size = descriptor.size_bytes();
     let describe = |size, root| {
-        let shape = FileShape::new(size)?;
-        Ok::<_, DescriptorError>(FileDescriptor::new(shape, root, "", "", "")?)
+        let shape = FileShape::new(size).map_err(DescriptorError::from)?;
+        FileDescriptor::new(shape, root, "", "", "")
     };
     let flipped = |bytes: &[u8; 32]| {
         let mut bytes = *bytes;

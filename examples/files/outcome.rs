@@ -32,7 +32,10 @@ impl Outcome {
     pub fn judge(&mut self) {
         let claims = [
             ("the saved file is another one", self.identical),
-            ("the report of the whole file failed", self.report_whole_verified),
+            (
+                "the report of the whole file failed",
+                self.report_whole_verified,
+            ),
             ("the report of a part failed", self.report_part_verified),
             ("nothing was altered", self.altered_tried > 0),
             ("something altered was accepted", self.altered_accepted == 0),

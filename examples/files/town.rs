@@ -10,7 +10,7 @@ use crate::phone::Phone;
 use crate::{Result, Rng};
 
 /// Chance that a request is lost, its answer is lost, or its answer is altered: each this much.
-const FAULT: f64 = 0.02;
+const FAULT: f64 = 0.05;
 /// Turns after which nothing is waited for any more.
 const MAX_TURNS: u32 = 200_000;
 /// How far the clock goes on when nobody has anything to do.
@@ -37,13 +37,9 @@ impl Town {
         town.rest()?;
         let mut rng = Rng::seed_from_u64(seed.wrapping_add(3));
         town.relay.fail(move |_: &Asked| {
-            [
-                Fault::RequestLost,
-                Fault::AnswerLost,
-                Fault::AnswerAltered,
-            ]
-            .into_iter()
-            .find(|_| rng.random_bool(FAULT))
+            [Fault::RequestLost, Fault::AnswerLost, Fault::AnswerAltered]
+                .into_iter()
+                .find(|_| rng.random_bool(FAULT))
         });
         Ok(town)
     }

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use waxseal::courier::{
-    DownloadId, Event, FileFailure, MAX_LABEL_LEN, NewFile, Transfer, Upload, UploadId, UploadPurpose,
+    DownloadId, Event, FileFailure, MAX_LABEL_LEN, NewFile, Transfer, Upload, UploadId,
+    UploadPurpose, WantedFile,
 };
 use waxseal::errors::ResumeUploadError;
 use waxseal::files::{SavedFile, safe_name};
@@ -19,7 +20,8 @@ use waxseal::reporting::message::FileAttachment;
 use waxseal::transport::{now, system_rng};
 use waxseal::{Attachment, Conversation, Draft, FrankingTag, Message};
 
-use self::bar::{Bar, amount};
+use self::bar::Bar;
+pub use self::bar::amount;
 use self::media_type::of_name;
 use crate::chat::{Chat, PAGE};
 use crate::failure::{Failure, Outcome, TRY_LATER};
@@ -64,8 +66,8 @@ pub struct Saving {
 /// Sends a file, or goes on with one that was not sent to its end.
 pub fn send(chat: &mut Chat, sending: &Sending) -> Outcome<()> {
     let to = send::recipient(chat, &sending.peer)?;
-    let path = fs::canonicalize(&sending.file)
-        .map_err(|error| unreadable(&sending.file, error.kind()))?;
+    let path =
+        fs::canonicalize(&sending.file).map_err(|error| unreadable(&sending.file, error.kind()))?;
     let source = open(&path)?;
     let label = path::to_label(&path);
     if label.len() > MAX_LABEL_LEN {
@@ -174,9 +176,15 @@ pub fn save(chat: &mut Chat, saving: &Saving) -> Outcome<()> {
     let of = file.descriptor().size_bytes();
     await_saved(chat, download, of)?;
     let label = path::to_label(&fs::canonicalize(&path)?);
-    chat.home.memory.note_saved(&id, part_of(&message, *attachment), label);
+    chat.home
+        .memory
+        .note_saved(&id, part_of(&message, *attachment), label);
     chat.home.remember()?;
-    println!("saved {} as {}", amount(of), printable(&path.to_string_lossy()));
+    println!(
+        "saved {} as {}",
+        amount(of),
+        printable(&path.to_string_lossy())
+    );
     Ok(())
 }
 
@@ -214,6 +222,23 @@ pub fn lines(message: &Message) -> String {
         lines += &format!("\n    and {others} attachments that this version cannot show");
     }
     lines
+}
+
+/// Uploads a saved file again, because moderators cannot open it any more. Returns whether it is
+/// where it was saved.
+pub fn upload_again(chat: &mut Chat, wanted: &WantedFile) -> bool {
+    let memory = &chat.home.memory;
+    let Some(label) = memory.saved(&wanted.message, wanted.part) else {
+        return false;
+    };
+    let Some(Ok(source)) = path::from_label(label).map(|path| open(&path)) else {
+        return false;
+    };
+    let (label, source) = (label.to_owned(), Box::new(source));
+    let (courier, rng) = (&mut chat.courier, &mut system_rng());
+    courier
+        .upload_again(wanted, &label, source, now(), rng)
+        .is_ok()
 }
 
 /// Waits until a file is sent. Returns the message.
@@ -272,7 +297,9 @@ fn await_saved(chat: &mut Chat, download: DownloadId, of: u64) -> Outcome<()> {
         (true, _) => Ok(()),
         (false, Some(why)) => Err(not_now(&why)),
         (false, None) => {
-            let why = ended.err().map_or_else(String::new, |failure| failure.message);
+            let why = ended
+                .err()
+                .map_or_else(String::new, |failure| failure.message);
             let message = format!("the file is not saved yet ({why}): run the same command again");
             Err(Failure::with_code(TRY_LATER, message))
         }
@@ -349,7 +376,9 @@ fn describe(sending: &Sending, path: &Path, label: String) -> Outcome<NewFile> {
         Some(path) => {
             let mut bytes = Vec::new();
             let most = u64::try_from(MAX_FILE_PREVIEW_LEN).unwrap_or(u64::MAX);
-            open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+            open(path)?
+                .take(most.saturating_add(1))
+                .read_to_end(&mut bytes)?;
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             Some((of_name(&name).to_owned(), bytes))
         }
@@ -390,7 +419,9 @@ fn target(out: Option<&Path>, claimed: &str) -> Outcome<SavedFile> {
         Some(out) if out.is_dir() => out,
         Some(out) => {
             return SavedFile::create(out).map_err(|error| match error.kind() {
-                ErrorKind::AlreadyExists => Failure::new("there is a file already: nothing is replaced"),
+                ErrorKind::AlreadyExists => {
+                    Failure::new("there is a file already: nothing is replaced")
+                }
                 _ => error.into(),
             });
         }
@@ -411,5 +442,7 @@ fn target(out: Option<&Path>, claimed: &str) -> Outcome<SavedFile> {
             created => return Ok(created?),
         }
     }
-    Err(Failure::new("too many files of this name are there: choose another with --out"))
+    Err(Failure::new(
+        "too many files of this name are there: choose another with --out",
+    ))
 }

@@ -72,7 +72,9 @@ impl Memory {
 
     /// Where a file of a message was saved.
     pub fn saved(&self, message: &FrankingTag, part: usize) -> Option<&str> {
-        self.saved.get(&saved_key(message, part)).map(String::as_str)
+        self.saved
+            .get(&saved_key(message, part))
+            .map(String::as_str)
     }
 
     /// The keys that a chat of before pinned here.

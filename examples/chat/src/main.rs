@@ -43,7 +43,7 @@ use waxseal::{DeviceId, Reason};
 use chat::Chat;
 use failure::Outcome;
 use reach::RelayOptions;
-use report::Redaction;
+use report::{Choice, Excerpt, Redaction};
 
 /// End-to-end encrypted chat with verifiable reports: a demonstration of Waxseal.
 ///
@@ -202,6 +202,15 @@ pub enum Command {
         /// the part exists
         #[arg(long, value_name = "PART")]
         redact: Vec<Redaction>,
+        /// Of a file, show only some chunks of 64 KiB: the file as `messages` counts it, and a
+        /// chunk or a range, starting at 0, as in 1:0-15. Of the files that are not named so,
+        /// everything is shown. Can be given several times
+        #[arg(long, value_name = "FILE:FROM-TO")]
+        chunks: Vec<Excerpt>,
+        /// Do not let the relay know which of the files that it keeps are shown. It then may delete
+        /// them before the moderators have seen them
+        #[arg(long)]
+        hide_blobs: bool,
         /// A note to the moderators, in your own words
         #[arg(long, value_name = "TEXT", default_value = "")]
         note: String,
@@ -291,10 +300,19 @@ fn perform(chat: &mut Chat, command: Command) -> Outcome<()> {
             reason,
             with_context,
             redact,
+            chunks,
+            hide_blobs,
             note,
             yes,
         } => {
-            let selected = report::draft(chat, &message_id, reason, with_context, &redact, &note)?;
+            let choice = Choice {
+                with_context,
+                redactions: redact,
+                excerpts: chunks,
+                hides_blobs: hide_blobs,
+                note,
+            };
+            let selected = report::draft(chat, &message_id, reason, &choice)?;
             report::report(chat, selected, yes)
         }
     }

@@ -41,9 +41,16 @@ impl Bar {
 }
 
 fn line(did: &str, done: u64, of: u64) -> String {
-    let share = |whole: u64| done.min(of).saturating_mul(whole).checked_div(of).unwrap_or(whole);
+    let share = |whole: u64| {
+        done.min(of)
+            .saturating_mul(whole)
+            .checked_div(of)
+            .unwrap_or(whole)
+    };
     let full = usize::try_from(share(WIDTH)).unwrap_or_default();
-    let empty = usize::try_from(WIDTH).unwrap_or_default().saturating_sub(full);
+    let empty = usize::try_from(WIDTH)
+        .unwrap_or_default()
+        .saturating_sub(full);
     let (bar, rest) = ("#".repeat(full), ".".repeat(empty));
     let percent = share(100);
     let (done, of) = (amount(done), amount(of));

@@ -29,7 +29,9 @@ pub fn of_name(name: &str) -> &'static str {
     let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
     let known = KNOWN.iter();
     let mut known = known.filter(|(known, _)| known.eq_ignore_ascii_case(ending));
-    known.next().map_or("application/octet-stream", |(_, kind)| kind)
+    known
+        .next()
+        .map_or("application/octet-stream", |(_, kind)| kind)
 }
 
 #[cfg(test)]

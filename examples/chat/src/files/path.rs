@@ -53,7 +53,10 @@ mod tests {
             assert_eq!(from_label(&to_label(path)).as_deref(), Some(path));
         }
         for other in ["hex:f", "hex:+1", "hex:zz"] {
-            assert!(from_label(other).is_none_or(|path| path != Path::new("x")), "{other}");
+            assert!(
+                from_label(other).is_none_or(|path| path != Path::new("x")),
+                "{other}"
+            );
         }
     }
 }
