@@ -5,7 +5,7 @@ use core::fmt;
 use zeroize::Zeroizing;
 
 use crate::address::DeviceAddress;
-use crate::attachment::Attachment;
+use crate::attachment::{self, Attachment};
 use crate::codec::Reader;
 use crate::content::Content;
 use crate::conversation::{Audience, ConversationId};
@@ -159,12 +159,15 @@ impl Evidence {
 
     /// The message's attachments, read from the committed parts.
     pub fn attachments(&self) -> Vec<Attachment> {
-        self.franked
-            .parts()
-            .iter()
-            .skip(2)
-            .filter_map(|part| self.header.read_attachment(self.format, part))
-            .collect()
+        let parts = self.franked.parts().iter().skip(2);
+        let attachments = self.header.read_attachments(self.format, parts);
+        attachments.unwrap_or_default()
+    }
+
+    /// The message's attachments, each with the number of its first part, by which a report chooses
+    /// what it shows.
+    pub fn numbered_attachments(&self) -> Vec<(usize, Attachment)> {
+        attachment::number(self.attachments())
     }
 
     /// Length of the padded plaintext that the channel encrypted, in bytes: the size that the relay

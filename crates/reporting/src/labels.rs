@@ -51,6 +51,10 @@ pub(crate) const REPORT_OPENINGS: &[u8] = b"waxseal/2/report-openings";
 pub(crate) const REPORTER_1: &[u8] = b"waxseal/1/reporter-mac";
 /// The reporter's MAC over its report of version 02.
 pub(crate) const REPORTER: &[u8] = b"waxseal/2/reporter-mac";
+/// HPKE info of the sealed openings of a report of version 03.
+pub(crate) const REPORT_OPENINGS_3: &[u8] = b"waxseal/3/report-openings";
+/// The reporter's MAC over its report of version 03.
+pub(crate) const REPORTER_3: &[u8] = b"waxseal/3/reporter-mac";
 /// The nullifier, by which a reporter's second report of the same message is recognised.
 pub(crate) const NULLIFIER: &[u8] = b"waxseal/1/nullifier";
 /// The nullifier of a report about an account, by which a reporter's second one is recognised.
@@ -61,6 +65,18 @@ pub(crate) const ACCEPTANCE_1: &[u8] = b"waxseal/1/acceptance-mac";
 pub(crate) const ACCEPTANCE: &[u8] = b"waxseal/2/acceptance-mac";
 /// Fingerprint of a moderation key.
 pub(crate) const MODERATION_KEY: &[u8] = b"waxseal/1/moderation-key";
+/// HKDF-Expand from the key of a file to the key of one chunk.
+pub(crate) const FILE_CHUNK_KEY: &[u8] = b"waxseal/2/file-chunk-key";
+/// HKDF-Expand from the key of a chunk to the key of its cipher.
+pub(crate) const FILE_CIPHER_KEY: &[u8] = b"waxseal/2/file-cipher-key";
+/// HKDF-Expand from the key of a chunk to the key of its hash.
+pub(crate) const FILE_HASH_KEY: &[u8] = b"waxseal/2/file-hash-key";
+/// The tag of a chunk, over its place, its length and its hash.
+pub(crate) const FILE_CHUNK_TAG: &[u8] = b"waxseal/2/file-chunk-tag";
+/// A node of the tree over the tags of a file's chunks.
+pub(crate) const FILE_NODE: &[u8] = b"waxseal/2/file-node";
+/// The root of a file, over its size, its number of chunks and the top of its tree.
+pub(crate) const FILE_ROOT: &[u8] = b"waxseal/2/file-root";
 
 #[cfg(test)]
 mod tests;

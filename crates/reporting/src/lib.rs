@@ -104,6 +104,7 @@ mod address;
 mod answer;
 mod attachment;
 mod blob;
+mod blobs;
 mod channel;
 mod codec;
 mod content;
@@ -116,6 +117,7 @@ mod envelope;
 mod evidence;
 mod extensions;
 mod fanout;
+pub mod file;
 mod format;
 mod franked;
 mod franking;
@@ -123,6 +125,7 @@ mod group;
 pub mod intake;
 mod labels;
 mod mac;
+mod media;
 mod moderation;
 mod nullifier;
 mod open;
@@ -162,7 +165,8 @@ pub use wire::{DecodeError, VERSION, VERSION_2, VERSION_3, VERSION_4};
 /// What a message says: its payload, which becomes the committed parts.
 pub mod message {
     pub use crate::attachment::{
-        Attachment, AttachmentError, AttachmentKey, UnknownAttachment, WholeFile,
+        Attachment, AttachmentError, AttachmentKey, FileAttachment, FilePreview, UnknownAttachment,
+        WholeFile,
     };
     pub use crate::content::Content;
     pub use crate::extensions::{Extensions, ExtensionsError};
@@ -217,10 +221,11 @@ pub mod recipient {
 
 /// The reporter chooses what to show, looks at the preview, and seals a report.
 pub mod reporter {
+    pub use crate::blobs::ReportedBlob;
     pub use crate::disclosure::Disclosure;
     pub use crate::draft::{DraftError, ReportDraft};
     pub use crate::moderation::{ModerationKeyId, ModerationPublicKey};
-    pub use crate::preview::{Preview, PreviewMessage, PreviewPart};
+    pub use crate::preview::{Preview, PreviewFile, PreviewFileOpens, PreviewMessage, PreviewPart};
     pub use crate::reason::{Reason, UnknownReason};
     pub use crate::report::Report;
 }
@@ -233,7 +238,9 @@ pub mod vault {
 
 /// The reviewer verifies what an unsealed report shows.
 pub mod reviewer {
-    pub use crate::review::{VerifiedMessage, VerifiedPart, VerifiedReport, review};
+    pub use crate::review::{
+        FileAccess, VerifiedFile, VerifiedMessage, VerifiedPart, VerifiedReport, review,
+    };
     pub use crate::transcript::{Contradiction, LastSeen};
 }
 
@@ -243,7 +250,8 @@ pub mod limits {
     pub use crate::accepted_time::MAX_LAST_AHEAD_MS;
     pub use crate::address::MAX_ACCOUNT_LEN;
     pub use crate::answer::{MAX_METHOD_LEN, MAX_PATH_LEN};
-    pub use crate::attachment::{MAX_LOCATION_LEN, MAX_MEDIA_TYPE_LEN};
+    pub use crate::attachment::MAX_FILE_PREVIEW_LEN;
+    pub use crate::blobs::MAX_REPORTED_BLOBS;
     pub use crate::content::{
         MAX_APPLICATION_KIND_LEN, MAX_GROUP_PICTURE_LEN, MAX_GROUP_TITLE_LEN, MAX_REACTION_LEN,
     };
@@ -251,16 +259,19 @@ pub mod limits {
         MAX_CONTROL_LEN, MAX_CONTROL_ROSTER_LEN, MAX_CONTROL_SYNC_LEN, MAX_CONTROL_TAGS,
     };
     pub use crate::delivery::MAX_DELIVERY_LEN;
+    pub use crate::disclosure::MAX_SHOWN_CHUNKS;
     pub use crate::envelope::{MAX_CHANNEL_OVERHEAD, MAX_CIPHERTEXT_LEN, MAX_ENVELOPE_LEN};
     pub use crate::evidence::MAX_EVIDENCE_LEN;
     pub use crate::extensions::MAX_EXTENSIONS_LEN;
     pub use crate::fanout::{
         MAX_FANOUT_LEN, MAX_POST_SKEW_MS, MAX_POSTED_FANOUT_LEN, MAX_SLOTS, MAX_SLOTS_LEN,
     };
+    pub use crate::file::{CHUNK_LEN, MAX_CHUNKS, MAX_FILE_LEN};
     pub use crate::group::{
         GROUP_MAC_LEN, MAX_GROUP_BODY_LEN, MAX_GROUP_FANOUT_LEN, MAX_GROUP_SLOTS,
         MAX_GROUP_SLOTS_LEN, MAX_KEY_SLOT_LEN, MAX_POSTED_GROUP_LEN, MAX_STAMPED_GROUP_LEN,
     };
+    pub use crate::media::{MAX_FILE_NAME_LEN, MAX_LOCATION_LEN, MAX_MEDIA_TYPE_LEN};
     pub use crate::open::{MAX_SENT_AHEAD_MS, MAX_SENT_BEFORE_MS};
     pub use crate::openings::{MAX_NOTE_LEN, MAX_REPORTED};
     pub use crate::parts::{MAX_PARTS, MAX_PAYLOAD_LEN, MIN_PARTS};

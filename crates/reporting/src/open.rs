@@ -6,7 +6,7 @@ use core::fmt;
 use zeroize::Zeroizing;
 
 use crate::address::DeviceAddress;
-use crate::attachment::Attachment;
+use crate::attachment::{self, Attachment};
 use crate::channel::{OpeningChannel, associated_data};
 use crate::content::Content;
 use crate::conversation::ConversationId;
@@ -182,6 +182,12 @@ impl OpenedMessage {
     /// The message's attachments.
     pub fn attachments(&self) -> &[Attachment] {
         &self.attachments
+    }
+
+    /// The message's attachments, each with the number of its first part, by which a report chooses
+    /// what it shows.
+    pub fn numbered_attachments(&self) -> Vec<(usize, &Attachment)> {
+        attachment::number(&self.attachments)
     }
 
     /// Whether the sender's time is at most five minutes after and seven days before the relay's.

@@ -5,28 +5,40 @@
 //! adds at most 12 % and leaks O(log log n) bits of the length.
 
 /// Granularity of padded lengths up to [`SMALL_LEN`].
-const BLOCK_LEN: usize = 64;
+const BLOCK_LEN: u64 = 64;
 
 /// Up to this padded length, lengths are rounded up to a multiple of [`BLOCK_LEN`]. Above it, they
 /// are rounded up as in Padmé.
-const SMALL_LEN: usize = 1_024;
+const SMALL_LEN: u64 = 1_024;
 
 /// The padded length of content of `len` bytes.
 pub(crate) const fn padded_len(len: usize) -> usize {
-    let needed = len.saturating_add(1);
-    if needed <= SMALL_LEN {
-        return round_up(needed, BLOCK_LEN);
+    let rounded = rounded_len(len.saturating_add(1) as u64);
+    if rounded > usize::MAX as u64 {
+        return usize::MAX;
+    }
+    rounded as usize
+}
+
+/// Rounds a length up to one of those that padded content can have. They start at 64, also for a
+/// length of 0.
+pub(crate) const fn rounded_len(len: u64) -> u64 {
+    if len == 0 {
+        return BLOCK_LEN;
+    }
+    if len <= SMALL_LEN {
+        return round_up(len, BLOCK_LEN);
     }
     // Padmé for a length L: E = floor(log2 L); S = floor(log2 E) + 1; L is rounded up until its
     // last E - S bits are zero.
-    let exponent = needed.ilog2();
+    let exponent = len.ilog2();
     let significant = exponent.ilog2().saturating_add(1);
     let zero_bits = exponent.saturating_sub(significant);
-    round_up(needed, 1usize << zero_bits)
+    round_up(len, 1u64 << zero_bits)
 }
 
 /// Rounds `len` up to a multiple of `power`, which must be a power of two.
-const fn round_up(len: usize, power: usize) -> usize {
+const fn round_up(len: u64, power: u64) -> u64 {
     let mask = power.saturating_sub(1);
     len.saturating_add(mask) & !mask
 }

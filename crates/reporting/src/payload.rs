@@ -5,7 +5,7 @@ use core::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::attachment::Attachment;
+use crate::attachment::{self, Attachment, AttachmentPart, UnknownAttachment};
 use crate::codec::Reader;
 use crate::content::Content;
 use crate::conversation::ConversationId;
@@ -145,15 +145,25 @@ impl PayloadHeader {
         })
     }
 
-    /// Reads part 2 or a later one, as far as this version can show it.
-    pub(crate) fn read_attachment(&self, format: Format, part: &[u8]) -> Option<Attachment> {
-        let attachment = Attachment::decode(format, part)?;
+    /// Reads part 2 or a later one of the message, as far as this version can show it.
+    pub(crate) fn read_part(&self, format: Format, part: &[u8]) -> Option<AttachmentPart> {
+        let read = AttachmentPart::decode(format, part)?;
         // CHK-95: a message with an unknown critical extension is not shown as what it is.
         Some(if self.has_unknown_critical() {
-            attachment.into_unknown()
+            AttachmentPart::Unknown(UnknownAttachment::new(part))
         } else {
-            attachment
+            read
         })
+    }
+
+    /// Reads all parts of the message from number 2 on, as far as this version can show them.
+    pub(crate) fn read_attachments<'a>(
+        &self,
+        format: Format,
+        parts: impl Iterator<Item = &'a [u8]>,
+    ) -> Option<Vec<Attachment>> {
+        let parts = parts.map(|part| self.read_part(format, part));
+        attachment::join(parts.collect::<Option<Vec<_>>>()?)
     }
 }
 
@@ -165,7 +175,7 @@ fn read_tag(reader: &mut Reader<'_>, present: bool) -> Option<Option<FrankingTag
 }
 
 /// A complete message before it is sealed, or after it is opened: header, content and up to 30
-/// attachments.
+/// parts of attachments.
 #[derive(Clone)]
 pub struct Payload {
     header: PayloadHeader,
@@ -193,8 +203,8 @@ impl Payload {
     /// A message with attachments.
     ///
     /// # Errors
-    /// [`PayloadError`] if the content is out of bounds, there are more than 30 attachments, or the
-    /// message is longer than [`MAX_PAYLOAD_LEN`].
+    /// [`PayloadError`] if the content is out of bounds, the attachments have more than 30 parts, or
+    /// the message is longer than [`MAX_PAYLOAD_LEN`].
     pub fn with_attachments(
         header: PayloadHeader,
         content: Content,
@@ -205,7 +215,7 @@ impl Payload {
             content: Zeroizing::new(content),
             attachments,
         };
-        if payload.attachments.len() > MAX_PARTS - 2 {
+        if payload.part_count() > MAX_PARTS {
             return Err(PayloadError::TooManyAttachments);
         }
         if !payload.content.is_within_bounds() {
@@ -229,9 +239,8 @@ impl Payload {
         let mut parts = parts.iter();
         let (header, written_for) = PayloadHeader::decode(format, parts.next()?)?;
         let content = Zeroizing::new(header.read_content(parts.next()?)?);
-        let attachments = parts.map(|part| header.read_attachment(format, part));
         let payload = Self {
-            attachments: attachments.collect::<Option<_>>()?,
+            attachments: header.read_attachments(format, parts)?,
             header,
             content,
         };
@@ -253,6 +262,12 @@ impl Payload {
         &self.attachments
     }
 
+    /// Number of parts: header, content, and the parts of the attachments.
+    fn part_count(&self) -> usize {
+        let attachments = self.attachments.iter().map(Attachment::part_count);
+        attachments.fold(2, usize::saturating_add)
+    }
+
     pub(crate) fn into_parts(self) -> (PayloadHeader, Zeroizing<Content>, Vec<Attachment>) {
         (self.header, self.content, self.attachments)
     }
@@ -263,18 +278,24 @@ impl Payload {
     }
 
     fn encoded_len(&self) -> usize {
-        let content = [self.header.encoded_len(), self.content.encoded_len()];
+        let known = [
+            1,
+            self.header.encoded_len(),
+            4,
+            self.content.encoded_len(),
+            4,
+        ];
         let attachments = self.attachments.iter().map(Attachment::encoded_len);
-        let parts = content.into_iter().chain(attachments);
-        parts.fold(1, |sum, part| sum.saturating_add(part).saturating_add(4))
+        let lengths = known.into_iter().chain(attachments);
+        lengths.fold(0, usize::saturating_add)
     }
 
     fn put(&self, out: &mut Vec<u8>) {
-        out.push(u8::try_from(self.attachments.len().saturating_add(2)).unwrap_or(u8::MAX));
+        out.push(u8::try_from(self.part_count()).unwrap_or(u8::MAX));
         put_part(out, self.header.encoded_len(), |out| self.header.put(out));
         put_part(out, self.content.encoded_len(), |out| self.content.put(out));
         for attachment in &self.attachments {
-            put_part(out, attachment.encoded_len(), |out| attachment.put(out));
+            attachment.put(out);
         }
     }
 }
@@ -282,7 +303,7 @@ impl Payload {
 impl fmt::Debug for Payload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Payload")
-            .field("parts", &self.attachments.len().saturating_add(2))
+            .field("parts", &self.part_count())
             .finish_non_exhaustive()
     }
 }
@@ -297,8 +318,8 @@ fn put_part(out: &mut Vec<u8>, len: usize, put: impl FnOnce(&mut Vec<u8>)) {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PayloadError {
-    /// There are more than 30 attachments. Send the others in another message.
-    #[error("a message has at most 30 attachments")]
+    /// The attachments have more than 30 parts. Send the others in another message.
+    #[error("the attachments of a message have at most 30 parts")]
     TooManyAttachments,
     /// A reaction, application kind or other field of the content is out of bounds: shorten it. Or
     /// the content was taken from a message that this version cannot show: do not send it on.

@@ -1,12 +1,14 @@
 //! Reviews an unsealed report: proves what its messages said, without any key.
 
+mod file;
+
 use core::fmt;
 
 use zeroize::Zeroizing;
 
 use crate::accepted::ReportId;
 use crate::address::{AccountId, DeviceAddress};
-use crate::attachment::Attachment;
+use crate::attachment::{self, Attachment};
 use crate::content::Content;
 use crate::conversation::{Audience, ConversationId};
 use crate::format::Format;
@@ -20,6 +22,8 @@ use crate::stamp::Claim;
 use crate::timestamp::Timestamp;
 use crate::transcript::{Contradiction, Entry, LastSeen, Position, Transcript};
 use crate::unseal::UnsealedReport;
+use crate::wire::VERSION_3;
+pub use file::{FileAccess, VerifiedFile};
 
 /// Checks every opening of an unsealed report against its claim. A report about an account has
 /// neither.
@@ -27,7 +31,10 @@ use crate::unseal::UnsealedReport;
 /// # Errors
 /// [`Rejection`] for the first check that fails. No content is returned then.
 pub fn review(report: UnsealedReport) -> Result<VerifiedReport, Rejection> {
-    let version = Format::from_version(report.report_version());
+    let version = match report.report_version() {
+        VERSION_3 => Some(Format::V2),
+        version => Format::from_version(version),
+    };
     let version = version.ok_or(Rejection::MalformedOpenings)?;
     let openings = Openings::parse(version, report.openings())?;
     let claims = report.claims();
@@ -41,7 +48,10 @@ pub fn review(report: UnsealedReport) -> Result<VerifiedReport, Rejection> {
     let mut messages = Vec::with_capacity(claims.len());
     for (index, (claim, opening)) in claims.iter().zip(&openings.messages).enumerate() {
         let repeated = report.repeated().get(index).copied().unwrap_or_default();
-        messages.push(VerifiedMessage::verify(index, claim, opening, repeated)?);
+        let mut message = VerifiedMessage::verify(index, claim, opening, repeated)?;
+        let blobs = report.blobs().iter().filter(|named| named.claim == index);
+        file::name_blobs(index, &mut message.files, blobs)?;
+        messages.push(message);
     }
     let transcript = Transcript::new(&messages.iter().map(entry).collect::<Vec<_>>());
     let mut messages: Vec<_> = messages.into_iter().map(Some).collect();
@@ -180,6 +190,7 @@ pub struct VerifiedMessage {
     header: PayloadHeader,
     content: Option<Zeroizing<Content>>,
     attachments: Vec<(usize, Attachment)>,
+    files: Vec<VerifiedFile>,
     parts: Vec<VerifiedPart>,
     position: Position,
 }
@@ -226,24 +237,26 @@ impl VerifiedMessage {
         );
         let (header, written_for) = PayloadHeader::decode(format, header).ok_or(malformed)?;
         let mut content = None;
-        let mut attachments = Vec::new();
+        let mut attached = Vec::new();
         let mut parts = Vec::with_capacity(opening.parts().len());
         for (place, part) in opening.parts().enumerate() {
             let Some(part) = part else {
                 parts.push(VerifiedPart::Withheld);
+                if place >= 2 {
+                    attached.push(None);
+                }
                 continue;
             };
             // CHK-90: a shown part is what its number demands.
             match place {
                 0 => {}
                 1 => content = Some(Zeroizing::new(header.read_content(part).ok_or(malformed)?)),
-                _ => {
-                    let attachment = header.read_attachment(format, part);
-                    attachments.push((place, attachment.ok_or(malformed)?));
-                }
+                _ => attached.push(Some(header.read_part(format, part).ok_or(malformed)?)),
             }
             parts.push(VerifiedPart::Shown(Zeroizing::new(part.to_vec())));
         }
+        let shown = attachment::shown(attached).ok_or(malformed)?;
+        let files = file::verify(index, shown.files, opening.chunks())?;
         // CHK-89: a message of format 01 was written for the conversation it was stamped in.
         if written_for.is_some_and(|written_for| written_for != claim.conversation()) {
             return Err(Rejection::OtherConversation { message: index });
@@ -254,7 +267,8 @@ impl VerifiedMessage {
             repeated,
             header,
             content,
-            attachments,
+            attachments: shown.attachments,
+            files,
             parts,
             position: Position::default(),
         })
@@ -317,11 +331,17 @@ impl VerifiedMessage {
         self.content.as_deref()
     }
 
-    /// The shown attachments, each with the number of its part.
+    /// The shown attachments, each with the number of its first part. Not among them are files of
+    /// which the report withholds the descriptor or the key.
     pub fn attachments(&self) -> impl ExactSizeIterator<Item = (usize, &Attachment)> {
         self.attachments
             .iter()
             .map(|(part, attachment)| (*part, attachment))
+    }
+
+    /// The files that are sealed in chunks and of which the report shows at least the descriptor.
+    pub fn files(&self) -> &[VerifiedFile] {
+        &self.files
     }
 
     /// All parts of the message: 0 is the header, 1 the content, 2 and up are the attachments.

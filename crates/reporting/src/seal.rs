@@ -147,11 +147,9 @@ impl SentMessage {
 
     /// The message's attachments, read from the committed bytes.
     pub fn attachments(&self) -> Vec<Attachment> {
-        let parts = self.franked.parts();
-        let attachments = parts.iter().skip(2);
-        attachments
-            .filter_map(|part| self.header.read_attachment(self.format, part))
-            .collect()
+        let parts = self.franked.parts().iter().skip(2);
+        let attachments = self.header.read_attachments(self.format, parts);
+        attachments.unwrap_or_default()
     }
 
     /// The message as bytes for storage until the receipt arrives:

@@ -167,7 +167,7 @@ fn messages(about: &FrankingTag) -> Vec<Written> {
         written("the kind before the first", b"\x00poll").unknown(),
         written("the last kind, without a body", b"\xff").unknown(),
         written("the largest body", &largest).unknown(),
-        written("an unknown scheme", b"\x01text").with(b"\x01stream", Some(1)),
+        written("an unknown scheme", b"\x01text").with(b"\x04stream", Some(4)),
         written("the last scheme, after a file", b"\x01text")
             .with(&file(), None)
             .with(b"\xff", Some(255)),
@@ -201,7 +201,7 @@ fn messages(about: &FrankingTag) -> Vec<Written> {
     critical_reply.name = "a reply of unknown kind";
     all.extend([reply, critical_reply.unknown()]);
     let mut full = written("thirty unknown attachments", b"\x01text");
-    for scheme in 1..=30 {
+    for scheme in 4..=33 {
         full = full.with(&[scheme], Some(scheme));
     }
     all.push(full);

@@ -62,6 +62,19 @@ fn attachment_json(attachment: &Attachment) -> Value {
             "media_type": file.media_type(),
             "location": file.location(),
         }),
+        Attachment::File(file) => json!({
+            "scheme": 1,
+            "size": file.descriptor().size_bytes(),
+            "root": hex(file.descriptor().root().as_bytes()),
+            "media_type": file.descriptor().media_type(),
+            "name": file.descriptor().name(),
+            "location": file.descriptor().location(),
+            "blob": file.descriptor().blob().map(|blob| hex(blob.as_bytes())),
+            "key": hex(file.key().as_bytes()),
+            "preview": file.preview().map(|preview| json!({
+                "media_type": preview.media_type(), "picture": hex(preview.picture()),
+            })),
+        }),
         Attachment::Unknown(unknown) => json!({
             "scheme": unknown.scheme(), "description_len": unknown.description_len(),
         }),

@@ -1,0 +1,284 @@
+//! Seals a file chunk by chunk, or as a whole from a source into a sink.
+
+use core::fmt;
+use std::io::{self, Read, Write};
+
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use super::batch::{self, BATCH_LEN};
+use super::chunk::{self, ChunkTag};
+use super::keys::FileKey;
+use super::shape::{CHUNK_LEN, FileShape, FileTooLong};
+use super::tree::{FileRoot, FileTree};
+
+/// Seals the chunks of a file in order. [`seal`] does all of it from a source.
+///
+/// ```text
+/// new --seal_next, once for each chunk--> finish --> FileTree
+/// ```
+pub struct FileSealer {
+    shape: FileShape,
+    key: FileKey,
+    tags: Vec<ChunkTag>,
+}
+
+impl FileSealer {
+    /// Begins a file of this size. `key` is for this file alone.
+    ///
+    /// # Errors
+    /// [`FileTooLong`] if the size is above [`MAX_FILE_LEN`](super::MAX_FILE_LEN).
+    pub fn new(size_bytes: u64, key: FileKey) -> Result<Self, FileTooLong> {
+        let shape = FileShape::new(size_bytes)?;
+        Ok(Self {
+            shape,
+            key,
+            tags: Vec::new(),
+        })
+    }
+
+    /// The shape of the file.
+    pub fn shape(&self) -> FileShape {
+        self.shape
+    }
+
+    /// Index of the chunk that comes next. It is the number of chunks, if all are sealed.
+    pub fn next_index(&self) -> u32 {
+        u32::try_from(self.tags.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Seals the next chunk and appends it to `out`.
+    ///
+    /// `content` has the [`content_len`](FileShape::content_len) bytes of the file that are in the
+    /// chunk: none in a chunk of padding alone.
+    ///
+    /// # Errors
+    /// [`SealChunkError`] if `content` has another length, or no chunk is left. Nothing has
+    /// changed then.
+    pub fn seal_next(&mut self, content: &[u8], out: &mut Vec<u8>) -> Result<(), SealChunkError> {
+        let index = self.next_index();
+        let tag = seal_chunk(self.shape, &self.key, index, content, out)?;
+        self.tags.push(tag);
+        Ok(())
+    }
+
+    /// Ends the file. The blob ends with the tree's [`as_bytes`](FileTree::as_bytes).
+    ///
+    /// # Errors
+    /// [`SealChunkError::ChunksMissing`] if not all chunks are sealed.
+    pub fn finish(self) -> Result<FileTree, SealChunkError> {
+        FileTree::over(self.shape, self.tags).ok_or(SealChunkError::ChunksMissing)
+    }
+}
+
+impl fmt::Debug for FileSealer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileSealer")
+            .field("size_bytes", &self.shape.size_bytes())
+            .field("next_index", &self.next_index())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Appends a sealed chunk to `out`, and returns its tag.
+fn seal_chunk(
+    shape: FileShape,
+    key: &FileKey,
+    index: u32,
+    content: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<ChunkTag, SealChunkError> {
+    if index >= shape.chunk_count() {
+        return Err(SealChunkError::NoSuchChunk);
+    }
+    if content.len() != shape.content_len(index) {
+        return Err(SealChunkError::OtherLength);
+    }
+    let (start, len) = (out.len(), shape.chunk_len(index));
+    // The space is reserved in one piece: a vector that grows leaves plaintext in the memory it
+    // frees.
+    out.reserve(len);
+    out.extend_from_slice(content);
+    out.resize(start.saturating_add(len), 0);
+    let padded = out.get_mut(start..).unwrap_or_default();
+    Ok(chunk::seal(index, &key.chunk_key(index), padded))
+}
+
+impl FileTree {
+    /// Reads a file, and makes its tree without sealing anything. For an upload that seals chunk by
+    /// chunk later ([`seal_chunk`](Self::seal_chunk)), and to learn the root of a file.
+    ///
+    /// # Errors
+    /// [`SealFileError`] as for [`seal`].
+    pub fn of(
+        source: &mut impl Read,
+        size_bytes: u64,
+        key: &FileKey,
+    ) -> Result<Self, SealFileError> {
+        let shape = FileShape::new(size_bytes)?;
+        batches(shape, source, |batch| {
+            batch::each(batch, |job| {
+                let content = job.bytes.get(..shape.content_len(job.index));
+                let (index, content) = (job.index, content.unwrap_or_default());
+                job.tag = chunk::tag(shape, index, &key.chunk_key(index), content);
+            });
+            Ok(())
+        })
+    }
+
+    /// Seals one chunk again, for an upload that goes on, and appends it to `out`.
+    ///
+    /// # Errors
+    /// [`SealChunkError::Changed`] if `content` is not what the tree was made of. `out` is then
+    /// unchanged, as after every error.
+    pub fn seal_chunk(
+        &self,
+        key: &FileKey,
+        index: u32,
+        content: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), SealChunkError> {
+        let start = out.len();
+        let tag = seal_chunk(self.shape(), key, index, content, out)?;
+        // CHK-487: a chunk that is sealed again has the tag that it had before.
+        let known = self
+            .tag(index)
+            .is_some_and(|known| known.ct_eq(&tag).into());
+        if !known {
+            out.truncate(start);
+            return Err(SealChunkError::Changed);
+        }
+        Ok(())
+    }
+}
+
+/// Seals a file of `size_bytes` bytes from a source into a sink, which gets the whole blob.
+///
+/// Holds 1 MiB of the file and at most 4 MiB of the tree. Uses up to four threads. Does not flush
+/// the sink.
+///
+/// # Errors
+/// [`SealFileError`] if the source does not have exactly this size, or if source or sink fail. What
+/// is in the sink by then is of no use.
+pub fn seal(
+    source: &mut impl Read,
+    size_bytes: u64,
+    key: &FileKey,
+    sink: &mut impl Write,
+) -> Result<FileRoot, SealFileError> {
+    let shape = FileShape::new(size_bytes)?;
+    let tree = batches(shape, source, |batch| {
+        batch::each(batch, |job| {
+            let key = key.chunk_key(job.index);
+            job.tag = chunk::seal(job.index, &key, job.bytes);
+        });
+        for job in batch {
+            sink.write_all(job.bytes).map_err(SealFileError::Sink)?;
+        }
+        Ok(())
+    })?;
+    sink.write_all(tree.as_bytes())
+        .map_err(SealFileError::Sink)?;
+    Ok(tree.root())
+}
+
+/// One chunk of a batch.
+struct Job<'a> {
+    index: u32,
+    /// The chunk with its padding.
+    bytes: &'a mut [u8],
+    tag: ChunkTag,
+}
+
+/// Reads a file in batches, lets `work` set the tag of each chunk, and makes the tree.
+fn batches(
+    shape: FileShape,
+    source: &mut impl Read,
+    mut work: impl FnMut(&mut [Job<'_>]) -> Result<(), SealFileError>,
+) -> Result<FileTree, SealFileError> {
+    let sealed_len = usize::try_from(shape.sealed_len()).unwrap_or(usize::MAX);
+    let mut buffer = Zeroizing::new(vec![0; sealed_len.min(BATCH_LEN)]);
+    let mut tags = Vec::with_capacity(shape.tags_len().div_euclid(32));
+    let mut index = 0;
+    while index < shape.chunk_count() {
+        let mut jobs = Vec::with_capacity(batch::BATCH_CHUNKS);
+        for bytes in buffer.chunks_mut(CHUNK_LEN) {
+            let Some(bytes) = bytes.get_mut(..shape.chunk_len(index)) else {
+                break;
+            };
+            if bytes.is_empty() {
+                break; // the file ends within the batch
+            }
+            let (content, padding) = bytes.split_at_mut(shape.content_len(index));
+            read(source, content)?;
+            padding.fill(0);
+            let tag = [0; 32];
+            jobs.push(Job { index, bytes, tag });
+            index = index.saturating_add(1);
+        }
+        work(&mut jobs)?;
+        tags.extend(jobs.iter().map(|job| job.tag));
+    }
+    // CHK-486: the source ends exactly at the size.
+    let mut beyond = [0];
+    loop {
+        match source.read(&mut beyond) {
+            Ok(0) => break,
+            Ok(_) => return Err(SealFileError::SourceLonger),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(SealFileError::Source(error)),
+        }
+    }
+    FileTree::over(shape, tags).ok_or(SealFileError::SourceShorter)
+}
+
+/// Fills `content` from the source.
+fn read(source: &mut impl Read, content: &mut [u8]) -> Result<(), SealFileError> {
+    // CHK-486: the source does not end before the size.
+    source
+        .read_exact(content)
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => SealFileError::SourceShorter,
+            _ => SealFileError::Source(error),
+        })
+}
+
+/// Why a chunk was not sealed, or a file not ended. Nothing has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SealChunkError {
+    /// The file has no such chunk. Correct the caller.
+    #[error("the file has no such chunk")]
+    NoSuchChunk,
+    /// The content does not have the length that the chunk has in a file of this size. The file may
+    /// have changed.
+    #[error("the content has another length than the chunk")]
+    OtherLength,
+    /// The content is not what was sealed before. The file changed: seal it as a new one.
+    #[error("the content is not what was sealed before")]
+    Changed,
+    /// Not all chunks are sealed. Seal the others first.
+    #[error("not all chunks are sealed")]
+    ChunksMissing,
+}
+
+/// Why a file was not sealed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SealFileError {
+    /// The file is longer than [`MAX_FILE_LEN`](super::MAX_FILE_LEN). Nothing was read.
+    #[error(transparent)]
+    TooLong(#[from] FileTooLong),
+    /// The source ended before the size. The file changed: ask for its size again.
+    #[error("the file is shorter than it was")]
+    SourceShorter,
+    /// The source goes on after the size. The file changed: ask for its size again.
+    #[error("the file is longer than it was")]
+    SourceLonger,
+    /// The source cannot be read.
+    #[error("the file cannot be read")]
+    Source(#[source] io::Error),
+    /// The sink cannot be written to.
+    #[error("the sealed file cannot be written")]
+    Sink(#[source] io::Error),
+}
