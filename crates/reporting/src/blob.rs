@@ -23,7 +23,7 @@ impl BlobId {
     }
 
     /// Restores an id from the bytes of [`as_bytes`](Self::as_bytes).
-    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 

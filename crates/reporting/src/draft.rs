@@ -7,8 +7,9 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use crate::address::{AccountId, DeviceAddress};
+use crate::blobs::{MAX_REPORTED_BLOBS, ReportedBlob};
 use crate::delivery::DeliveryKey;
-use crate::disclosure::{Disclosure, PartSet};
+use crate::disclosure::{Chosen, Disclosure, MAX_SHOWN_CHUNKS, NotThere};
 use crate::evidence::Evidence;
 use crate::franking::FrankingTag;
 use crate::moderation::ModerationPublicKey;
@@ -37,7 +38,8 @@ pub struct ReportDraft {
     reason: Reason,
     note: Zeroizing<String>,
     /// Empty in a report about an account. Sorted as the claims of a report are.
-    messages: Vec<(Evidence, PartSet)>,
+    messages: Vec<(Evidence, Chosen)>,
+    names_blobs: bool,
 }
 
 impl ReportDraft {
@@ -49,6 +51,7 @@ impl ReportDraft {
             reason,
             note: Zeroizing::default(),
             messages: Vec::new(),
+            names_blobs: true,
         }
     }
 
@@ -109,18 +112,15 @@ impl ReportDraft {
         if !is_participant(&self.reporter, evidence.claim()) {
             return Err(DraftError::NotAParticipant);
         }
-        let shown = match disclosure {
-            Disclosure::Whole => PartSet::all(evidence.part_count()),
-            Disclosure::Parts(indices) => {
-                if let Some(&index) = indices
-                    .iter()
-                    .find(|index| **index >= evidence.part_count())
-                {
-                    return Err(DraftError::NoSuchPart { index });
-                }
-                indices.into_iter().fold(PartSet::HEADER, PartSet::with)
-            }
-        };
+        let chosen = Chosen::new(evidence, &disclosure).map_err(|missing| match missing {
+            NotThere::Part(index) => DraftError::NoSuchPart { index },
+            NotThere::File(part) => DraftError::NoSuchFile { part },
+            NotThere::Chunk(part, index) => DraftError::NoSuchChunk { part, index },
+        })?;
+        let chunks = self.messages.iter().map(|(_, other)| other.chunks.len());
+        if chunks.fold(chosen.chunks.len(), usize::saturating_add) > MAX_SHOWN_CHUNKS {
+            return Err(DraftError::TooManyChunks);
+        }
         let mut tags = self.messages.iter().map(|(other, _)| other.tag());
         if tags.any(|tag| tag == evidence.tag()) {
             return Err(DraftError::AddedBefore);
@@ -129,8 +129,37 @@ impl ReportDraft {
         let place = self
             .messages
             .partition_point(|(other, _)| other.claim().order() < order);
-        self.messages.insert(place, (evidence.clone(), shown));
+        self.messages.insert(place, (evidence.clone(), chosen));
         Ok(self)
+    }
+
+    /// Names no blobs in the report, so that the provider does not keep them for it.
+    ///
+    /// Otherwise the report names in clear the blobs of all files of which it shows content, the
+    /// first [`MAX_REPORTED_BLOBS`] of them. The provider then knows which blobs the messages are
+    /// about. Without it, a reviewer can open a file only as long as the relay keeps it anyway.
+    pub fn without_blobs(&mut self) -> &mut Self {
+        self.names_blobs = false;
+        self
+    }
+
+    /// The blobs that the report names.
+    fn blobs(&self) -> Vec<ReportedBlob> {
+        if !self.names_blobs {
+            return Vec::new();
+        }
+        let mut blobs = Vec::new();
+        for (claim, (evidence, chosen)) in self.messages.iter().enumerate() {
+            for (part, attachment) in evidence.numbered_attachments() {
+                let file = attachment.file();
+                let blob = file.and_then(|file| file.descriptor().blob());
+                if let Some(blob) = blob.filter(|_| chosen.opens(part)) {
+                    blobs.push(ReportedBlob::new(claim, part, blob));
+                }
+            }
+        }
+        blobs.truncate(MAX_REPORTED_BLOBS);
+        blobs
     }
 
     /// Takes out the messages that the provider cannot verify any more, and returns their tags. The
@@ -167,12 +196,13 @@ impl ReportDraft {
             self.reason,
             self.note.clone(),
             &self.messages,
+            &self.blobs(),
         )
     }
 
-    /// Seals the report: reason, note and shown parts are encrypted to the moderation key. The
-    /// reporter's address, the claims or the account that the report is about, and the moderation
-    /// key's fingerprint stay in clear.
+    /// Seals the report: reason, note and what is shown are encrypted to the moderation key. The
+    /// reporter's address, the claims or the account that the report is about, the blobs of shown
+    /// files, and the moderation key's fingerprint stay in clear.
     ///
     /// `delivery_key` is the key that this device shares with the provider.
     ///
@@ -197,11 +227,12 @@ impl ReportDraft {
         let messages = self
             .messages
             .iter()
-            .map(|(evidence, shown)| (evidence, *shown));
+            .map(|(evidence, chosen)| (evidence, chosen.shown()));
         let openings = openings::encode(self.reason, &self.note, messages);
         Report::seal(
             &self.reporter,
             subject,
+            self.blobs(),
             &openings,
             delivery_key,
             moderation_key,
@@ -244,6 +275,24 @@ pub enum DraftError {
         /// The number that was asked for.
         index: usize,
     },
+    /// No part with this number is the descriptor of a file that is sealed in chunks. Take the
+    /// numbers from [`numbered_attachments`](Evidence::numbered_attachments).
+    #[error("part {part} is not the descriptor of a file")]
+    NoSuchFile {
+        /// The number that was asked for.
+        part: usize,
+    },
+    /// The file has no chunk with this index. Choose one below its number of chunks.
+    #[error("the file of part {part} has no chunk {index}")]
+    NoSuchChunk {
+        /// Number of the part with the file's descriptor.
+        part: usize,
+        /// The index that was asked for.
+        index: u32,
+    },
+    /// The report would show more than [`MAX_SHOWN_CHUNKS`] chunks. Show the whole file, or fewer.
+    #[error("a report shows at most 1,024 chunks of files")]
+    TooManyChunks,
     /// The message is already in the report, under this stamp or another. Keep it once.
     #[error("the message is already in the report")]
     AddedBefore,

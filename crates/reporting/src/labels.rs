@@ -51,6 +51,10 @@ pub(crate) const REPORT_OPENINGS: &[u8] = b"waxseal/2/report-openings";
 pub(crate) const REPORTER_1: &[u8] = b"waxseal/1/reporter-mac";
 /// The reporter's MAC over its report of version 02.
 pub(crate) const REPORTER: &[u8] = b"waxseal/2/reporter-mac";
+/// HPKE info of the sealed openings of a report of version 03.
+pub(crate) const REPORT_OPENINGS_3: &[u8] = b"waxseal/3/report-openings";
+/// The reporter's MAC over its report of version 03.
+pub(crate) const REPORTER_3: &[u8] = b"waxseal/3/reporter-mac";
 /// The nullifier, by which a reporter's second report of the same message is recognised.
 pub(crate) const NULLIFIER: &[u8] = b"waxseal/1/nullifier";
 /// The nullifier of a report about an account, by which a reporter's second one is recognised.

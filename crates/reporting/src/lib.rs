@@ -104,6 +104,7 @@ mod address;
 mod answer;
 mod attachment;
 mod blob;
+mod blobs;
 mod channel;
 mod codec;
 mod content;
@@ -220,10 +221,11 @@ pub mod recipient {
 
 /// The reporter chooses what to show, looks at the preview, and seals a report.
 pub mod reporter {
+    pub use crate::blobs::ReportedBlob;
     pub use crate::disclosure::Disclosure;
     pub use crate::draft::{DraftError, ReportDraft};
     pub use crate::moderation::{ModerationKeyId, ModerationPublicKey};
-    pub use crate::preview::{Preview, PreviewMessage, PreviewPart};
+    pub use crate::preview::{Preview, PreviewFile, PreviewFileOpens, PreviewMessage, PreviewPart};
     pub use crate::reason::{Reason, UnknownReason};
     pub use crate::report::Report;
 }
@@ -236,7 +238,9 @@ pub mod vault {
 
 /// The reviewer verifies what an unsealed report shows.
 pub mod reviewer {
-    pub use crate::review::{VerifiedMessage, VerifiedPart, VerifiedReport, review};
+    pub use crate::review::{
+        FileAccess, VerifiedFile, VerifiedMessage, VerifiedPart, VerifiedReport, review,
+    };
     pub use crate::transcript::{Contradiction, LastSeen};
 }
 
@@ -247,6 +251,7 @@ pub mod limits {
     pub use crate::address::MAX_ACCOUNT_LEN;
     pub use crate::answer::{MAX_METHOD_LEN, MAX_PATH_LEN};
     pub use crate::attachment::MAX_FILE_PREVIEW_LEN;
+    pub use crate::blobs::MAX_REPORTED_BLOBS;
     pub use crate::content::{
         MAX_APPLICATION_KIND_LEN, MAX_GROUP_PICTURE_LEN, MAX_GROUP_TITLE_LEN, MAX_REACTION_LEN,
     };
@@ -254,6 +259,7 @@ pub mod limits {
         MAX_CONTROL_LEN, MAX_CONTROL_ROSTER_LEN, MAX_CONTROL_SYNC_LEN, MAX_CONTROL_TAGS,
     };
     pub use crate::delivery::MAX_DELIVERY_LEN;
+    pub use crate::disclosure::MAX_SHOWN_CHUNKS;
     pub use crate::envelope::{MAX_CHANNEL_OVERHEAD, MAX_CIPHERTEXT_LEN, MAX_ENVELOPE_LEN};
     pub use crate::evidence::MAX_EVIDENCE_LEN;
     pub use crate::extensions::MAX_EXTENSIONS_LEN;

@@ -3,9 +3,10 @@
 //!
 //! ```text
 //! reason u8 || len be16 || note || count u8 || per message, in the order of the claims:
-//!   version u8 (1 or 2: the format of the message)
+//!   version u8 (1 or 2: the format of the message; 3: format 02, with chunks of files)
 //!   || n u8 || k_root 32 || n x c_i 32 || opened be32 (bit i: part i is shown)
 //!   || per shown part, ascending: k_i 32 || len be32 || part_i
+//!   || in version 3: count be16 || count x (part u8 || index be32 || chunk key 32), ascending
 //! ```
 //!
 //! A report of version 01 holds messages of format 01 only, so its openings have no version byte.
@@ -15,8 +16,9 @@
 use zeroize::Zeroizing;
 
 use crate::codec::{Reader, put_long, put_medium};
-use crate::disclosure::PartSet;
+use crate::disclosure::{MAX_SHOWN_CHUNKS, PartSet, Shown};
 use crate::evidence::Evidence;
+use crate::file::ChunkKey;
 use crate::format::Format;
 use crate::franking::{self, FrankingTag, Origin, PartCommitment, commit_part};
 use crate::padding;
@@ -24,6 +26,7 @@ use crate::parts::{MAX_PARTS, MAX_PAYLOAD_LEN, MIN_PARTS};
 use crate::reason::Reason;
 use crate::rejection::Rejection;
 use crate::stamp::Claim;
+use crate::wire::VERSION_3;
 
 /// Maximum number of messages in a report. 30 show a reviewer the context of a conversation, and
 /// bound a report at 2.1 MB. Further messages need another report.
@@ -33,7 +36,15 @@ pub const MAX_REPORTED: usize = 30;
 pub const MAX_NOTE_LEN: usize = 2_000;
 
 /// Maximum length of the openings before padding, in bytes.
-const MAX_OPENINGS_LEN: usize = 1 + 2 + MAX_NOTE_LEN + 1 + MAX_REPORTED * MAX_OPENING_LEN;
+const MAX_OPENINGS_LEN: usize = 1
+    + 2
+    + MAX_NOTE_LEN
+    + 1
+    + MAX_REPORTED * (MAX_OPENING_LEN + 2)
+    + MAX_SHOWN_CHUNKS * CHUNK_ENTRY_LEN;
+
+/// Length of an entry for one chunk of a file, in bytes: part, index and key.
+const CHUNK_ENTRY_LEN: usize = 1 + 4 + 32;
 
 /// Maximum length of one message's opening with its version, in bytes.
 const MAX_OPENING_LEN: usize =
@@ -42,42 +53,70 @@ const MAX_OPENING_LEN: usize =
 /// Maximum length of the openings with padding, in bytes.
 pub(crate) const MAX_PADDED_OPENINGS_LEN: usize = padding::padded_len(MAX_OPENINGS_LEN);
 
-/// Appends one message's opening, without its version.
-fn put_opening(out: &mut Vec<u8>, evidence: &Evidence, shown: PartSet) {
+/// Appends one message's opening, with its version.
+fn put_opening(out: &mut Vec<u8>, evidence: &Evidence, shown: Shown<'_>) {
+    out.push(if shown.chunks.is_empty() {
+        evidence.format().version()
+    } else {
+        VERSION_3
+    });
     let commitment = evidence.franked().commitment();
     out.push(u8::try_from(commitment.parts.len()).unwrap_or(u8::MAX));
     out.extend_from_slice(&*commitment.root_key);
     for (_, part_commitment) in &commitment.parts {
         out.extend_from_slice(part_commitment);
     }
-    out.extend_from_slice(&shown.bits().to_be_bytes());
+    out.extend_from_slice(&shown.parts.bits().to_be_bytes());
     for (index, ((part_key, _), part)) in commitment
         .parts
         .iter()
         .zip(evidence.franked().parts().iter())
         .enumerate()
     {
-        if shown.contains(index) {
+        if shown.parts.contains(index) {
             out.extend_from_slice(&**part_key);
             put_long(out, part);
         }
     }
+    if !shown.chunks.is_empty() {
+        put_chunks(out, evidence, shown.chunks);
+    }
 }
 
-/// The padded plaintext of the sealed section of a report of version 02.
-pub(crate) fn encode<'a>(
+/// Appends the keys of the shown chunks.
+fn put_chunks(out: &mut Vec<u8>, evidence: &Evidence, chunks: &[(u8, u32)]) {
+    let attachments = evidence.numbered_attachments();
+    let entries = chunks.iter().filter_map(|(part, index)| {
+        let mut of_part = attachments
+            .iter()
+            .filter(|(of, _)| *of == usize::from(*part));
+        let (_, attachment) = of_part.next()?;
+        Some((*part, *index, attachment.file()?.key().chunk_key(*index)))
+    });
+    let count = u16::try_from(chunks.len()).unwrap_or(u16::MAX);
+    out.extend_from_slice(&count.to_be_bytes());
+    for (part, index, key) in entries {
+        out.push(part);
+        out.extend_from_slice(&index.to_be_bytes());
+        out.extend_from_slice(key.as_bytes());
+    }
+}
+
+/// The padded plaintext of the sealed section of a report of version 02 or 03.
+pub(crate) fn encode<'a, S: Into<Shown<'a>>>(
     reason: Reason,
     note: &str,
-    messages: impl ExactSizeIterator<Item = (&'a Evidence, PartSet)> + Clone,
+    messages: impl ExactSizeIterator<Item = (&'a Evidence, S)> + Clone,
 ) -> Zeroizing<Vec<u8>> {
     // The space is reserved in one piece: a vector that grows leaves plaintext in the memory it
     // frees.
-    let room = messages
-        .clone()
-        .map(|(evidence, _)| evidence.franked().as_bytes().len());
+    let room = messages.clone().map(|(evidence, shown)| {
+        let chunks = shown.into().chunks.len().saturating_mul(CHUNK_ENTRY_LEN);
+        evidence.franked().as_bytes().len().saturating_add(chunks)
+    });
     let room = room.fold(note.len(), |sum, len| {
         sum.saturating_add(len)
-            .saturating_add(MAX_OPENING_LEN - MAX_PAYLOAD_LEN)
+            .saturating_add(MAX_OPENING_LEN + 2 - MAX_PAYLOAD_LEN)
     });
     let mut out = Zeroizing::new(Vec::with_capacity(padding::padded_len(
         room.saturating_add(4),
@@ -86,8 +125,7 @@ pub(crate) fn encode<'a>(
     put_medium(&mut out, note.as_bytes());
     out.push(u8::try_from(messages.len()).unwrap_or(u8::MAX));
     for (evidence, shown) in messages {
-        out.push(evidence.format().version());
-        put_opening(&mut out, evidence, shown);
+        put_opening(&mut out, evidence, shown.into());
     }
     padding::pad(&mut out);
     out
@@ -107,6 +145,16 @@ pub(crate) struct Opening<'a> {
     commitments: Vec<PartCommitment>,
     /// One entry for each commitment; `None` for a withheld part.
     shown: Vec<Option<ShownPart<'a>>>,
+    /// In ascending order, without repetition.
+    chunks: Vec<OpenedChunk>,
+}
+
+/// The key of a chunk, not verified, and where it belongs.
+pub(crate) struct OpenedChunk {
+    /// Number of the part with the file's descriptor.
+    pub(crate) part: usize,
+    pub(crate) index: u32,
+    pub(crate) key: ChunkKey,
 }
 
 /// An unverified part with the key of its commitment.
@@ -129,18 +177,29 @@ impl<'a> Openings<'a> {
         let (reason, note, count) = read_head(&mut reader).ok_or(malformed)?;
         let mut messages = Vec::with_capacity(count);
         for message in 0..count {
-            let format = match report {
-                Format::V1 => Format::V1,
+            let (format, has_chunks) = match report {
+                Format::V1 => (Format::V1, false),
                 Format::V2 => {
-                    let version = reader.u8().ok_or(malformed)?;
                     // CHK-97: the version of each opening is known.
                     let unknown = Rejection::UnknownOpeningVersion { message };
-                    Format::from_version(version).ok_or(unknown)?
+                    match reader.u8().ok_or(malformed)? {
+                        VERSION_3 => (Format::V2, true),
+                        version => (Format::from_version(version).ok_or(unknown)?, false),
+                    }
                 }
             };
-            messages.push(Opening::read(format, &mut reader).ok_or(malformed)?);
+            let mut opening = Opening::read(format, &mut reader).ok_or(malformed)?;
+            if has_chunks {
+                opening.chunks = read_chunks(&mut reader).ok_or(malformed)?;
+            }
+            messages.push(opening);
         }
         reader.finish().ok_or(malformed)?;
+        // CHK-489: a report shows at most 1,024 chunks in all.
+        let chunks = messages.iter().map(|opening| opening.chunks.len());
+        if chunks.fold(0, usize::saturating_add) > MAX_SHOWN_CHUNKS {
+            return Err(malformed);
+        }
         Ok(Self {
             reason,
             note,
@@ -155,6 +214,27 @@ fn read_head<'a>(reader: &mut Reader<'a>) -> Option<(Reason, &'a str, usize)> {
     let note = core::str::from_utf8(reader.medium()?).ok()?;
     let count = usize::from(reader.u8()?);
     (note.len() <= MAX_NOTE_LEN && count <= MAX_REPORTED).then_some((reason, note, count))
+}
+
+/// Reads the keys of shown chunks, which ascend strictly.
+fn read_chunks(reader: &mut Reader<'_>) -> Option<Vec<OpenedChunk>> {
+    // CHK-489: an opening of version 3 has 1 to 1,024 chunks, in strictly ascending order of part
+    // and index.
+    let count = usize::from(reader.u16()?);
+    if !(1..=MAX_SHOWN_CHUNKS).contains(&count) {
+        return None;
+    }
+    let mut chunks: Vec<OpenedChunk> = Vec::with_capacity(count);
+    for _ in 0..count {
+        let (part, index) = (usize::from(reader.u8()?), reader.u32()?);
+        let last = chunks.last();
+        if last.is_some_and(|last| (last.part, last.index) >= (part, index)) {
+            return None;
+        }
+        let key = ChunkKey::from_bytes(reader.array()?);
+        chunks.push(OpenedChunk { part, index, key });
+    }
+    Some(chunks)
 }
 
 impl<'a> Opening<'a> {
@@ -183,7 +263,13 @@ impl<'a> Opening<'a> {
             root_key,
             commitments,
             shown,
+            chunks: Vec::new(),
         })
+    }
+
+    /// The keys of chunks of files.
+    pub(crate) fn chunks(&self) -> &[OpenedChunk] {
+        &self.chunks
     }
 
     /// The format of the message.

@@ -5,8 +5,10 @@ use core::fmt;
 use zeroize::Zeroizing;
 
 use crate::address::{AccountId, DeviceAddress};
+use crate::blob::BlobId;
+use crate::blobs::ReportedBlob;
 use crate::conversation::Audience;
-use crate::disclosure::PartSet;
+use crate::disclosure::Chosen;
 use crate::evidence::Evidence;
 use crate::franking::FrankingTag;
 use crate::payload::PayloadHeader;
@@ -17,8 +19,9 @@ use crate::transcript::{Entry, Transcript};
 /// Everything that the provider will learn from a report.
 ///
 /// The intake sees the reporter and, for each message, the tag, the sender, the audience and the
-/// accepted time. Of a report about an account it sees the reporter and that account. The reviewer
-/// sees all of the preview, except the sizes of withheld parts.
+/// accepted time. It also sees the blobs that the report names. Of a report about an account it
+/// sees the reporter and that account. The reviewer sees all of the preview, except the sizes of
+/// withheld parts and the files whose descriptors are withheld.
 #[derive(Clone)]
 pub struct Preview {
     reporter: DeviceAddress,
@@ -34,7 +37,8 @@ impl Preview {
         about: Option<AccountId>,
         reason: Reason,
         note: Zeroizing<String>,
-        messages: &[(Evidence, PartSet)],
+        messages: &[(Evidence, Chosen)],
+        blobs: &[ReportedBlob],
     ) -> Self {
         let entries: Vec<_> = messages
             .iter()
@@ -42,8 +46,8 @@ impl Preview {
             .collect();
         let order = Transcript::new(&entries).positions.into_iter();
         let messages = order
-            .filter_map(|(index, _)| messages.get(index))
-            .map(|(evidence, shown)| PreviewMessage::new(evidence, *shown))
+            .filter_map(|(index, _)| Some((index, messages.get(index)?)))
+            .map(|(claim, (evidence, chosen))| PreviewMessage::new(evidence, chosen, claim, blobs))
             .collect();
         Self {
             reporter,
@@ -109,10 +113,11 @@ pub struct PreviewMessage {
     accepted_at: Timestamp,
     header: PayloadHeader,
     parts: Vec<PreviewPart>,
+    files: Vec<PreviewFile>,
 }
 
 impl PreviewMessage {
-    fn new(evidence: &Evidence, shown: PartSet) -> Self {
+    fn new(evidence: &Evidence, chosen: &Chosen, claim: usize, blobs: &[ReportedBlob]) -> Self {
         let parts = evidence
             .franked()
             .parts()
@@ -121,8 +126,20 @@ impl PreviewMessage {
             .map(|(index, part)| PreviewPart {
                 index,
                 size_bytes: part.len(),
-                shown: shown.contains(index),
+                shown: chosen.parts.contains(index),
             });
+        let attachments = evidence.numbered_attachments().into_iter();
+        let files = attachments.filter_map(|(part, attachment)| {
+            let file = attachment.file()?;
+            let mut named = blobs.iter();
+            let named = named.find(|named| (named.claim, named.part) == (claim, part));
+            Some(PreviewFile {
+                part,
+                size_bytes: file.descriptor().size_bytes(),
+                opens: PreviewFileOpens::new(chosen, part),
+                blob: named.map(|named| named.blob),
+            })
+        });
         Self {
             tag: *evidence.tag(),
             sender: evidence.sender().clone(),
@@ -130,6 +147,7 @@ impl PreviewMessage {
             accepted_at: evidence.accepted_at(),
             header: evidence.header().clone(),
             parts: parts.collect(),
+            files: files.collect(),
         }
     }
 
@@ -162,6 +180,11 @@ impl PreviewMessage {
     pub fn parts(&self) -> &[PreviewPart] {
         &self.parts
     }
+
+    /// The message's files that are sealed in chunks, and what the reviewer can open of each.
+    pub fn files(&self) -> &[PreviewFile] {
+        &self.files
+    }
 }
 
 impl fmt::Debug for PreviewMessage {
@@ -182,4 +205,45 @@ pub struct PreviewPart {
     pub size_bytes: usize,
     /// Whether the reviewer will see it.
     pub shown: bool,
+}
+
+/// One file of a [`PreviewMessage`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PreviewFile {
+    /// Number of the part with its descriptor.
+    pub part: usize,
+    /// Size of the file, in bytes.
+    pub size_bytes: u64,
+    /// What the reviewer can open of it.
+    pub opens: PreviewFileOpens,
+    /// The blob that the provider learns from the report and keeps for it. `None` if the report
+    /// does not name it.
+    pub blob: Option<BlobId>,
+}
+
+/// What a reviewer can open of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PreviewFileOpens {
+    /// Nothing of its content.
+    Nothing,
+    /// The chunks with these indices, in ascending order.
+    Chunks(Vec<u32>),
+    /// All of it.
+    Whole,
+}
+
+impl PreviewFileOpens {
+    fn new(chosen: &Chosen, part: usize) -> Self {
+        if chosen.parts.contains(part.saturating_add(1)) {
+            return Self::Whole;
+        }
+        let chunks: Vec<_> = chosen.chunks_of(part).collect();
+        if chunks.is_empty() {
+            Self::Nothing
+        } else {
+            Self::Chunks(chunks)
+        }
+    }
 }

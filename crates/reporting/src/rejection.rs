@@ -89,6 +89,19 @@ pub enum Rejection {
         /// Index of the message, starting at 0.
         message: usize,
     },
+    /// The report shows a chunk that no file of the message has, or whose file it does not describe
+    /// or shows as a whole.
+    #[error("message {message}: a chunk is shown of no file")]
+    ChunkOfNoFile {
+        /// Index of the message, starting at 0.
+        message: usize,
+    },
+    /// The report names a blob that is not that of the shown file in this place.
+    #[error("message {message}: a blob is named that is not that of a shown file")]
+    OtherBlob {
+        /// Index of the message, starting at 0.
+        message: usize,
+    },
     /// The message was written for another conversation than the one it was stamped in.
     #[error("message {message}: written for another conversation")]
     OtherConversation {
@@ -123,6 +136,8 @@ impl Rejection {
             Self::HeaderWithheld { .. } => 88,
             Self::OtherConversation { .. } => 89,
             Self::MalformedPart { .. } => 90,
+            Self::ChunkOfNoFile { .. } => 118,
+            Self::OtherBlob { .. } => 119,
             Self::UnknownOpeningVersion { .. } => 97,
         }
     }

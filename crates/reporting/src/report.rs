@@ -1,20 +1,22 @@
 //! Encodes a report, with which a device shows the provider chosen messages, or names an account.
 
+mod sections;
+
 use core::fmt;
 
 use rand_core::CryptoRng;
 
 use crate::address::{AccountId, DeviceAddress};
-use crate::codec::{Reader, len32, put_short};
+use crate::blobs::{self, MAX_BLOBS_LEN, ReportedBlob};
+use crate::codec::{Reader, put_short};
 use crate::conversation::{Audience, ConversationId};
 use crate::delivery::DeliveryKey;
-use crate::labels;
-use crate::mac;
 use crate::moderation::{ENCAPSULATED_LEN, ModerationKeyId, ModerationPublicKey};
 use crate::nullifier::Nullifier;
 use crate::openings::{MAX_PADDED_OPENINGS_LEN, MAX_REPORTED};
 use crate::stamp::{Claim, MAX_CONTEXT_LEN};
-use crate::wire::{self, DecodeError, VERSION, VERSION_2};
+use crate::wire::{self, DecodeError, VERSION, VERSION_2, VERSION_3};
+use sections::{Sections, decode_sections, encode, reporter_mac, seal_label};
 
 /// Maximum length of the claims section, in bytes.
 pub(crate) const MAX_CLAIMS_LEN: usize =
@@ -24,9 +26,10 @@ pub(crate) const MAX_CLAIMS_LEN: usize =
 const MAX_SEALED_LEN: usize = MAX_PADDED_OPENINGS_LEN + 16;
 
 /// Maximum length of an encoded report, in bytes: 30 messages of full length, shown whole and
-/// padded. Field numbers and lengths count as 32 bytes, a round number above what they take.
+/// padded, with chunks and blobs. Field numbers and lengths count as 32 bytes, a round number above
+/// what they take.
 pub const MAX_REPORT_LEN: usize =
-    1 + MAX_CLAIMS_LEN + 32 + ENCAPSULATED_LEN + MAX_SEALED_LEN + 32 + 32;
+    1 + MAX_CLAIMS_LEN + 32 + ENCAPSULATED_LEN + MAX_SEALED_LEN + MAX_BLOBS_LEN + 32 + 32;
 
 /// Whether the reporter sent or received the message. `true` for a group's message, since only the
 /// provider knows the members.
@@ -68,8 +71,9 @@ impl Subject {
 
 /// A report on its way from the reporter to the provider's intake. The reporter's address and the
 /// claims, which name the messages, are in clear. A report about an account has that account in
-/// clear instead, and no claims. The openings hold reason, note and the shown
-/// parts of the messages and are sealed for the reviewer.
+/// clear instead, and no claims. Blobs of files are named in clear too, so that the provider keeps
+/// them. The openings hold reason, note and what is shown of the messages, and are sealed for the
+/// reviewer.
 ///
 /// As long as it is a `Report`, only its form is checked. [`examine`](crate::intake::examine)
 /// verifies its origin and its claims, on the way to an
@@ -77,12 +81,13 @@ impl Subject {
 ///
 /// | bytes | field |
 /// |---|---|
-/// | 1 | version `02`, or `01` for a report that an older release sealed |
+/// | 1 | version `02`, `03` if it names blobs, or `01` for a report that an older release sealed |
 /// | 1 + varint + n | `0a`, length, claims |
 /// | 2 + 32 | `12 20`, fingerprint of the moderation key |
 /// | 3 + 1,120 | `1a e008`, encapsulated key |
 /// | 1 + varint + n | `22`, length, sealed openings |
-/// | 2 + 32 | `2a 20`, reporter MAC |
+/// | 1 + varint + n | `2a`, length, blobs: in version `03` only |
+/// | 2 + 32 | `2a 20`, in version `03` `32 20`, reporter MAC |
 ///
 /// The claims field is the reporter (`len u8`, account, device be32), the number of claims (u8)
 /// and each claim: tag (32), context (`len be16`, bytes), stamp (32). A report about an account has
@@ -94,7 +99,8 @@ pub struct Report {
     subject: Subject,
     moderation_key: ModerationKeyId,
     reporter_mac: [u8; 32],
-    sections: wire::Report,
+    blobs: Vec<ReportedBlob>,
+    sections: Sections,
 }
 
 impl Report {
@@ -103,29 +109,39 @@ impl Report {
     pub(crate) fn seal(
         reporter: &DeviceAddress,
         subject: Subject,
+        blobs: Vec<ReportedBlob>,
         openings: &[u8],
         delivery_key: &DeliveryKey,
         moderation_key: &ModerationPublicKey,
         rng: &mut impl CryptoRng,
     ) -> Option<Self> {
-        let claims_section = encode_claims(reporter, &subject);
+        let version = if blobs.is_empty() {
+            VERSION_2
+        } else {
+            VERSION_3
+        };
+        let claims = encode_claims(reporter, &subject);
+        let blobs_section = blobs::encode(&blobs);
+        let bound_to = [&claims[..], &blobs_section].concat();
         let (encapsulated_key, sealed_openings) =
-            moderation_key.seal(labels::REPORT_OPENINGS, openings, &claims_section, rng)?;
-        let mut sections = wire::Report {
-            claims: claims_section,
+            moderation_key.seal(seal_label(version), openings, &bound_to, rng)?;
+        let mut sections = Sections {
+            claims,
             moderation_key_fingerprint: moderation_key.id().as_bytes().to_vec(),
             encapsulated_key,
             sealed_openings,
+            blobs: blobs_section,
             reporter_mac: Vec::new(),
         };
-        let reporter_mac = reporter_mac(VERSION_2, delivery_key, &sections);
+        let reporter_mac = reporter_mac(version, delivery_key, &sections);
         sections.reporter_mac = reporter_mac.to_vec();
         Some(Self {
-            version: VERSION_2,
+            version,
             reporter: reporter.clone(),
             subject,
             moderation_key: *moderation_key.id(),
             reporter_mac,
+            blobs,
             sections,
         })
     }
@@ -173,6 +189,12 @@ impl Report {
         self.claims().first().map(Claim::conversation)
     }
 
+    /// The blobs of files that the report names, as claimed by the reporter. Keep them until the
+    /// report is closed.
+    pub fn blobs(&self) -> &[ReportedBlob] {
+        &self.blobs
+    }
+
     /// The moderation key to which the report is sealed.
     pub fn moderation_key(&self) -> &ModerationKeyId {
         &self.moderation_key
@@ -185,18 +207,24 @@ impl Report {
             .into()
     }
 
-    /// The exact bytes of the claims section, which are the sealed section's associated data.
+    /// The exact bytes of the claims section.
     pub(crate) fn claims_section(&self) -> &[u8] {
         &self.sections.claims
     }
 
+    /// The exact bytes of the blobs section. Empty if no blob is named.
+    pub(crate) fn blobs_section(&self) -> &[u8] {
+        &self.sections.blobs
+    }
+
+    /// The associated data of the sealed openings: claims and blobs, the exact bytes of both.
+    pub(crate) fn seal_associated_data(&self) -> Vec<u8> {
+        [self.claims_section(), self.blobs_section()].concat()
+    }
+
     /// The HPKE info under which the openings were sealed.
     pub(crate) fn seal_label(&self) -> &'static [u8] {
-        if self.version == VERSION {
-            labels::REPORT_OPENINGS_1
-        } else {
-            labels::REPORT_OPENINGS
-        }
+        seal_label(self.version)
     }
 
     /// Whether `earlier` comes before `later` in the order of the claims.
@@ -227,7 +255,7 @@ impl Report {
 
     /// The report as bytes for the wire.
     pub fn encode(&self) -> Vec<u8> {
-        wire::encode_as(self.version, &self.sections)
+        encode(self.version, self.sections.clone())
     }
 
     /// The encoded report without its reporter MAC, the last 34 bytes.
@@ -237,7 +265,7 @@ impl Report {
     pub fn without_mac(&self) -> Vec<u8> {
         let mut sections = self.sections.clone();
         sections.reporter_mac = Vec::new();
-        wire::encode_as(self.version, &sections)
+        encode(self.version, sections)
     }
 
     /// Reads a report.
@@ -245,9 +273,7 @@ impl Report {
     /// # Errors
     /// [`DecodeError`] if the bytes are not a report.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let known = [VERSION, VERSION_2];
-        let (version, sections): (_, wire::Report) =
-            wire::decode_as(bytes, MAX_REPORT_LEN, &known)?;
+        let (version, sections) = decode_sections(bytes)?;
         if sections.encapsulated_key.len() != ENCAPSULATED_LEN
             || sections.sealed_openings.is_empty()
             || sections.sealed_openings.len() > MAX_SEALED_LEN
@@ -257,14 +283,16 @@ impl Report {
         }
         let (reporter, subject) =
             decode_claims(version, &sections.claims).ok_or(DecodeError::Malformed)?;
+        let blobs = decode_blobs(version, &sections.blobs, &subject);
         Ok(Self {
             version,
             reporter,
-            subject,
             moderation_key: ModerationKeyId::from_bytes(wire::array(
                 &sections.moderation_key_fingerprint,
             )?),
             reporter_mac: wire::array(&sections.reporter_mac)?,
+            blobs: blobs.ok_or(DecodeError::Malformed)?,
+            subject,
             sections,
         })
     }
@@ -309,25 +337,17 @@ pub(crate) fn decode_claims(version: u8, bytes: &[u8]) -> Option<(DeviceAddress,
     Some((reporter, subject))
 }
 
-/// `HMAC(K_delivery, label || 4 x (len be32 || section))`, with the label of the report's version.
-fn reporter_mac(version: u8, key: &DeliveryKey, sections: &wire::Report) -> [u8; 32] {
-    let label = if version == VERSION {
-        labels::REPORTER_1
+/// Reads the blobs section of a report of this version, which only version 03 has.
+pub(crate) fn decode_blobs(
+    version: u8,
+    bytes: &[u8],
+    subject: &Subject,
+) -> Option<Vec<ReportedBlob>> {
+    if version == VERSION_3 {
+        blobs::decode(bytes, subject.claims().len())
     } else {
-        labels::REPORTER
-    };
-    let mut mac = mac::keyed(key.as_bytes());
-    hmac::Mac::update(&mut mac, label);
-    for section in [
-        &sections.claims,
-        &sections.moderation_key_fingerprint,
-        &sections.encapsulated_key,
-        &sections.sealed_openings,
-    ] {
-        hmac::Mac::update(&mut mac, &len32(section).to_be_bytes());
-        hmac::Mac::update(&mut mac, section);
+        bytes.is_empty().then(Vec::new)
     }
-    mac::finish(mac, &[])
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Reviews an unsealed report: proves what its messages said, without any key.
 
+mod file;
+
 use core::fmt;
 
 use zeroize::Zeroizing;
@@ -20,6 +22,8 @@ use crate::stamp::Claim;
 use crate::timestamp::Timestamp;
 use crate::transcript::{Contradiction, Entry, LastSeen, Position, Transcript};
 use crate::unseal::UnsealedReport;
+use crate::wire::VERSION_3;
+pub use file::{FileAccess, VerifiedFile};
 
 /// Checks every opening of an unsealed report against its claim. A report about an account has
 /// neither.
@@ -27,7 +31,10 @@ use crate::unseal::UnsealedReport;
 /// # Errors
 /// [`Rejection`] for the first check that fails. No content is returned then.
 pub fn review(report: UnsealedReport) -> Result<VerifiedReport, Rejection> {
-    let version = Format::from_version(report.report_version());
+    let version = match report.report_version() {
+        VERSION_3 => Some(Format::V2),
+        version => Format::from_version(version),
+    };
     let version = version.ok_or(Rejection::MalformedOpenings)?;
     let openings = Openings::parse(version, report.openings())?;
     let claims = report.claims();
@@ -41,7 +48,10 @@ pub fn review(report: UnsealedReport) -> Result<VerifiedReport, Rejection> {
     let mut messages = Vec::with_capacity(claims.len());
     for (index, (claim, opening)) in claims.iter().zip(&openings.messages).enumerate() {
         let repeated = report.repeated().get(index).copied().unwrap_or_default();
-        messages.push(VerifiedMessage::verify(index, claim, opening, repeated)?);
+        let mut message = VerifiedMessage::verify(index, claim, opening, repeated)?;
+        let blobs = report.blobs().iter().filter(|named| named.claim == index);
+        file::name_blobs(index, &mut message.files, blobs)?;
+        messages.push(message);
     }
     let transcript = Transcript::new(&messages.iter().map(entry).collect::<Vec<_>>());
     let mut messages: Vec<_> = messages.into_iter().map(Some).collect();
@@ -180,6 +190,7 @@ pub struct VerifiedMessage {
     header: PayloadHeader,
     content: Option<Zeroizing<Content>>,
     attachments: Vec<(usize, Attachment)>,
+    files: Vec<VerifiedFile>,
     parts: Vec<VerifiedPart>,
     position: Position,
 }
@@ -244,7 +255,8 @@ impl VerifiedMessage {
             }
             parts.push(VerifiedPart::Shown(Zeroizing::new(part.to_vec())));
         }
-        let attachments = attachment::shown(attached).ok_or(malformed)?;
+        let shown = attachment::shown(attached).ok_or(malformed)?;
+        let files = file::verify(index, shown.files, opening.chunks())?;
         // CHK-89: a message of format 01 was written for the conversation it was stamped in.
         if written_for.is_some_and(|written_for| written_for != claim.conversation()) {
             return Err(Rejection::OtherConversation { message: index });
@@ -255,7 +267,8 @@ impl VerifiedMessage {
             repeated,
             header,
             content,
-            attachments,
+            attachments: shown.attachments,
+            files,
             parts,
             position: Position::default(),
         })
@@ -324,6 +337,11 @@ impl VerifiedMessage {
         self.attachments
             .iter()
             .map(|(part, attachment)| (*part, attachment))
+    }
+
+    /// The files that are sealed in chunks and of which the report shows at least the descriptor.
+    pub fn files(&self) -> &[VerifiedFile] {
+        &self.files
     }
 
     /// All parts of the message: 0 is the header, 1 the content, 2 and up are the attachments.

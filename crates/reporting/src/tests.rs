@@ -2,6 +2,7 @@
 
 mod about;
 mod devices;
+mod files;
 mod format_1;
 mod golden;
 mod groups;

@@ -10,19 +10,20 @@ use zeroize::Zeroizing;
 
 use crate::accepted::{AcceptanceKey, AcceptedError, AcceptedReport, ReportId, bits, from_bits};
 use crate::address::{AccountId, DeviceAddress};
-use crate::codec::{Reader, put_long};
+use crate::blobs::{MAX_BLOBS_LEN, ReportedBlob};
+use crate::codec::{Reader, put_long, put_medium};
 use crate::moderation::{ModerationKeyPair, ModerationPublicKey};
 use crate::openings::MAX_PADDED_OPENINGS_LEN;
 use crate::rejection::Rejection;
-use crate::report::{MAX_CLAIMS_LEN, Subject, decode_claims};
+use crate::report::{MAX_CLAIMS_LEN, Subject, decode_blobs, decode_claims};
 use crate::stamp::Claim;
 use crate::timestamp::Timestamp;
-use crate::wire::{self, DecodeError, VERSION, VERSION_2};
+use crate::wire::{self, DecodeError, VERSION, VERSION_2, VERSION_3};
 
-/// Maximum length of an encoded unsealed report, in bytes: the longest claims and openings, and the
-/// fields before them. Longer input is refused before it is parsed.
+/// Maximum length of an encoded unsealed report, in bytes: the longest claims, blobs and openings,
+/// and the fields before them. Longer input is refused before it is parsed.
 pub const MAX_UNSEALED_LEN: usize =
-    1 + 1 + 16 + 8 + 4 + 4 + MAX_CLAIMS_LEN + MAX_PADDED_OPENINGS_LEN;
+    1 + 1 + 16 + 8 + 4 + 4 + MAX_CLAIMS_LEN + 2 + MAX_BLOBS_LEN + MAX_PADDED_OPENINGS_LEN;
 
 /// Opens accepted reports. Implemented by whatever holds the keys.
 ///
@@ -39,7 +40,7 @@ pub const MAX_UNSEALED_LEN: usize =
 ///    under the acceptance key is right, compared in constant time (check 81).
 /// 2. Their id is the one that was asked for (check 113).
 /// 3. The report's fingerprint is that of a moderation key, present or old (check 82).
-/// 4. The seal opens under this key, with the claims as associated data (check 83).
+/// 4. The seal opens under this key, with claims and blobs as associated data (check 83).
 ///
 /// Then it writes an [`UnsealedReport`], of at most [`MAX_UNSEALED_LEN`] bytes. Layouts and
 /// derivations are in [`spec`](crate::spec).
@@ -141,13 +142,13 @@ impl Unseal for Vault {
         let key = keys
             .find(|key| key.public_key().id() == report.moderation_key())
             .ok_or(Rejection::OtherModerationKey)?;
-        // CHK-83: the openings were sealed under exactly these claims, under this version.
+        // CHK-83: the openings were sealed under exactly these claims and blobs, under this version.
         let openings = key
             .open(
                 report.seal_label(),
                 report.encapsulated_key(),
                 report.sealed_openings(),
-                report.claims_section(),
+                &report.seal_associated_data(),
             )
             .ok_or(Rejection::SealBroken)?;
         Ok(UnsealedReport {
@@ -158,6 +159,8 @@ impl Unseal for Vault {
             reporter: report.reporter().clone(),
             subject: report.subject().clone(),
             section: report.claims_section().to_vec(),
+            blobs: report.blobs().to_vec(),
+            blobs_section: report.blobs_section().to_vec(),
             openings,
         })
     }
@@ -191,8 +194,10 @@ pub enum UnsealError {
 ///
 /// ```text
 /// 02 || version of the report u8 || id 16 || accepted be64 || repeated be32
-///   || len be32 || claims || openings, padded
+///   || len be32 || claims || [len be16 || blobs] || openings, padded
 /// ```
+///
+/// Blobs are there if the version of the report is 3.
 ///
 /// # Security
 /// It holds the reported content in clear, and no MAC. Send it over a channel that is encrypted and
@@ -206,11 +211,15 @@ pub struct UnsealedReport {
     subject: Subject,
     /// The exact bytes of reporter and claims.
     section: Vec<u8>,
+    blobs: Vec<ReportedBlob>,
+    /// The exact bytes of the blobs. Empty if the report names none.
+    blobs_section: Vec<u8>,
     openings: Zeroizing<Vec<u8>>,
 }
 
 impl UnsealedReport {
-    /// The version under which the report was sealed: 2, or 1 if an older release sealed it.
+    /// The version under which the report was sealed: 2, or 3 if it names blobs, or 1 if an older
+    /// release sealed it.
     pub fn report_version(&self) -> u8 {
         self.version
     }
@@ -245,6 +254,11 @@ impl UnsealedReport {
         self.subject.account()
     }
 
+    /// The blobs that the report names, not verified yet.
+    pub fn blobs(&self) -> &[ReportedBlob] {
+        &self.blobs
+    }
+
     /// The padded openings.
     pub(crate) fn openings(&self) -> &[u8] {
         &self.openings
@@ -252,13 +266,22 @@ impl UnsealedReport {
 
     /// The unsealed report as bytes.
     pub fn encode(&self) -> Zeroizing<Vec<u8>> {
-        let len = self.section.len().saturating_add(self.openings.len());
-        let mut out = Zeroizing::new(Vec::with_capacity(len.saturating_add(64)));
+        let lens = [
+            self.section.len(),
+            self.blobs_section.len(),
+            self.openings.len(),
+            64,
+        ];
+        let len = lens.into_iter().fold(0, usize::saturating_add);
+        let mut out = Zeroizing::new(Vec::with_capacity(len));
         out.extend_from_slice(&[VERSION_2, self.version]);
         out.extend_from_slice(self.id.as_bytes());
         out.extend_from_slice(&self.accepted_at.as_millis().to_be_bytes());
         out.extend_from_slice(&bits(&self.repeated).to_be_bytes());
         put_long(&mut out, &self.section);
+        if self.version == VERSION_3 {
+            put_medium(&mut out, &self.blobs_section);
+        }
         out.extend_from_slice(&self.openings);
         out
     }
@@ -280,11 +303,18 @@ impl UnsealedReport {
         let repeated = reader.u32()?;
         let section = reader.long()?;
         let (reporter, subject) = decode_claims(version, section)?;
+        let blobs_section = if version == VERSION_3 {
+            reader.medium()?
+        } else {
+            &[]
+        };
+        let blobs = decode_blobs(version, blobs_section, &subject)?;
         let openings = reader.rest();
         let repeated_bits = from_bits(repeated, subject.claims().len());
         // CHK-116: an unsealed report is complete: a known version of the report, claims or an
-        // account, openings within their limit, and no bit for a claim that is not there.
-        if ![VERSION, VERSION_2].contains(&version)
+        // account, the blobs of version 3, openings within their limit, and no bit for a claim that
+        // is not there.
+        if ![VERSION, VERSION_2, VERSION_3].contains(&version)
             || openings.len() > MAX_PADDED_OPENINGS_LEN
             || bits(&repeated_bits) != repeated
         {
@@ -298,6 +328,8 @@ impl UnsealedReport {
             reporter,
             subject,
             section: section.to_vec(),
+            blobs,
+            blobs_section: blobs_section.to_vec(),
             openings: Zeroizing::new(openings.to_vec()),
         })
     }

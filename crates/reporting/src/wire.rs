@@ -13,7 +13,9 @@ use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, k
 #[rustfmt::skip]
 mod generated;
 
-pub(crate) use generated::{Delivery, PostedFanout, PostedGroup, PostedReseal, Receipt, Report};
+pub(crate) use generated::{
+    Delivery, PostedFanout, PostedGroup, PostedReseal, Receipt, Report, ReportWithBlobs,
+};
 
 /// The version byte of formats that are as they were first: stored keys, and reports and accepted
 /// reports that wait from before.
@@ -22,7 +24,8 @@ pub const VERSION: u8 = 0x01;
 /// The version byte of every wire message, and of what is stored in a form that changed.
 pub const VERSION_2: u8 = 0x02;
 
-/// The version byte of a message for several devices, posted or stored.
+/// The version byte of a message for several devices, posted or stored, and of a report that names
+/// blobs.
 pub const VERSION_3: u8 = 0x03;
 
 /// The version byte of a message to a group, posted or stored.

@@ -64,37 +64,63 @@ pub(crate) fn join(parts: Vec<AttachmentPart>) -> Option<Vec<Attachment>> {
     Some(joined)
 }
 
-/// Joins the parts that a report shows, and gives each attachment the number of its first part.
-/// `None` if a part is not where its scheme demands it. `parts` are all parts of a message from
-/// number 2 on, and `None` for one that is withheld.
-pub(crate) fn shown(parts: Vec<Option<AttachmentPart>>) -> Option<Vec<(usize, Attachment)>> {
+/// A file of which a report shows the descriptor.
+pub(crate) struct ShownFile {
+    /// Number of the part with the descriptor.
+    pub(crate) part: usize,
+    pub(crate) descriptor: FileDescriptor,
+    /// `None` if the report withholds it.
+    pub(crate) key: Option<FileKey>,
+    pub(crate) preview: Option<FilePreview>,
+}
+
+/// What a report shows of the attachments of a message.
+#[derive(Default)]
+pub(crate) struct ShownAttachments {
+    /// Those of which every part is shown but perhaps a preview, with the number of the first part.
+    pub(crate) attachments: Vec<(usize, Attachment)>,
+    pub(crate) files: Vec<ShownFile>,
+}
+
+/// Joins the parts that a report shows; `None` if one is not where its scheme demands it. `parts`
+/// are all parts of a message from number 2 on, and `None` for one that is withheld.
+pub(crate) fn shown(parts: Vec<Option<AttachmentPart>>) -> Option<ShownAttachments> {
     if !in_order(&parts.iter().map(Option::as_ref).collect::<Vec<_>>()) {
         return None;
     }
-    let mut shown = Vec::new();
+    let mut shown = ShownAttachments::default();
     let mut parts = (2..).zip(parts).peekable();
-    while let Some((number, part)) = parts.next() {
-        match part {
-            Some(AttachmentPart::WholeFile(file)) => {
-                shown.push((number, Attachment::WholeFile(file)));
-            }
-            Some(AttachmentPart::Unknown(unknown)) => {
-                shown.push((number, Attachment::Unknown(unknown)));
-            }
+    while let Some((part, read)) = parts.next() {
+        let attachment = match read {
+            Some(AttachmentPart::WholeFile(file)) => Attachment::WholeFile(file),
+            Some(AttachmentPart::Unknown(unknown)) => Attachment::Unknown(unknown),
             Some(AttachmentPart::Descriptor(descriptor)) => {
-                if let Some((_, Some(AttachmentPart::Key(key)))) = parts.next() {
-                    let next =
-                        parts.next_if(|(_, part)| matches!(part, Some(AttachmentPart::Preview(_))));
-                    let preview = match next {
-                        Some((_, Some(AttachmentPart::Preview(preview)))) => Some(preview),
-                        _ => None,
-                    };
-                    let file = FileAttachment::new(descriptor, key, preview);
-                    shown.push((number, Attachment::File(file)));
-                }
+                let key = match parts.next() {
+                    Some((_, Some(AttachmentPart::Key(key)))) => Some(key),
+                    _ => None, // withheld
+                };
+                let next =
+                    parts.next_if(|(_, part)| matches!(part, Some(AttachmentPart::Preview(_))));
+                let preview = match next {
+                    Some((_, Some(AttachmentPart::Preview(preview)))) => Some(preview),
+                    _ => None,
+                };
+                let whole = key.clone().map(|key| {
+                    let file = FileAttachment::new(descriptor.clone(), key, preview.clone());
+                    Attachment::File(file)
+                });
+                shown.files.push(ShownFile {
+                    part,
+                    descriptor,
+                    key,
+                    preview,
+                });
+                let Some(whole) = whole else { continue };
+                whole
             }
-            Some(AttachmentPart::Key(_) | AttachmentPart::Preview(_)) | None => {}
-        }
+            Some(AttachmentPart::Key(_) | AttachmentPart::Preview(_)) | None => continue,
+        };
+        shown.attachments.push((part, attachment));
     }
     Some(shown)
 }

@@ -177,6 +177,9 @@ pub enum ChunkError {
     /// The bytes are not those of the file that the message names.
     #[error("the bytes are not those of the file")]
     Altered,
+    /// The report does not show this chunk. Nothing was opened.
+    #[error("the report does not show this chunk")]
+    Withheld,
 }
 
 /// Why a file was not opened.
@@ -189,6 +192,9 @@ pub enum OpenFileError {
     /// The blob is not that of the file that the message names. Fetch it again.
     #[error("the blob is not that of the file")]
     Altered,
+    /// The report does not show a chunk. No chunk of it was opened.
+    #[error("the report does not show this chunk")]
+    Withheld,
     /// The blob cannot be read.
     #[error("the blob cannot be read")]
     Blob(#[source] io::Error),
@@ -202,6 +208,7 @@ impl From<ChunkError> for OpenFileError {
         match error {
             ChunkError::OtherLength => Self::OtherLength,
             ChunkError::Altered => Self::Altered,
+            ChunkError::Withheld => Self::Withheld,
         }
     }
 }

@@ -11,7 +11,7 @@ fn labels_are_distinct_versioned_and_prefix_free() {
         .collect();
     assert_eq!(labels.len(), SOURCE.matches("const ").count());
     for (i, label) in labels.iter().enumerate() {
-        let versioned = ["waxseal/1/", "waxseal/2/"];
+        let versioned = ["waxseal/1/", "waxseal/2/", "waxseal/3/"];
         assert!(
             versioned.iter().any(|start| label.starts_with(start)),
             "{label}"

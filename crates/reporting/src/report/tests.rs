@@ -3,6 +3,7 @@
 use super::*;
 use crate::tests::all::*;
 use crate::tests::world::*;
+use crate::{blobs, labels};
 
 /// Seals any openings under any claims, as a malicious reporter can.
 pub(crate) fn forge(
@@ -33,9 +34,9 @@ pub(crate) fn forge_about(
     rng: &mut impl CryptoRng,
 ) -> Report {
     let section = encode_claims(reporter, subject);
-    let (encapsulated_key, sealed_openings) = moderation
-        .seal(labels::REPORT_OPENINGS, openings, &section, rng)
-        .unwrap();
+    let label = labels::REPORT_OPENINGS;
+    let sealed = moderation.seal(label, openings, &section, rng);
+    let (encapsulated_key, sealed_openings) = sealed.unwrap();
     reseal(
         wire::Report {
             claims: section,
@@ -53,14 +54,61 @@ pub(crate) fn reseal(sections: wire::Report, key: &DeliveryKey) -> Report {
     reseal_as(VERSION_2, sections, key)
 }
 
-/// Makes a report of this version.
-pub(crate) fn reseal_as(version: u8, mut sections: wire::Report, key: &DeliveryKey) -> Report {
-    sections.reporter_mac = reporter_mac(version, key, &sections).to_vec();
-    Report::decode(&wire::encode_as(version, &sections)).unwrap()
+/// Seals any openings under any claims and names any blobs.
+pub(crate) fn forge_naming(
+    reporter: &DeviceAddress,
+    key: &DeliveryKey,
+    claims: &[Claim],
+    blobs: &[ReportedBlob],
+    openings: &[u8],
+    moderation: &ModerationPublicKey,
+    rng: &mut impl CryptoRng,
+) -> Report {
+    if blobs.is_empty() {
+        return forge(reporter, key, claims, openings, moderation, rng);
+    }
+    let claims = encode_claims(reporter, &Subject::Messages(claims.to_vec()));
+    let blobs = blobs::encode(blobs);
+    let bound_to = [&claims[..], &blobs].concat();
+    let sealed = moderation.seal(labels::REPORT_OPENINGS_3, openings, &bound_to, rng);
+    let (encapsulated_key, sealed_openings) = sealed.unwrap();
+    let mut sections = Sections {
+        claims,
+        moderation_key_fingerprint: moderation.id().as_bytes().to_vec(),
+        encapsulated_key,
+        sealed_openings,
+        blobs,
+        reporter_mac: vec![],
+    };
+    sections.reporter_mac = reporter_mac(VERSION_3, key, &sections).to_vec();
+    Report::decode(&wire::encode_as(VERSION_3, &sections)).unwrap()
 }
 
+/// Makes a report of this version, which names no blobs.
+pub(crate) fn reseal_as(version: u8, sections: wire::Report, key: &DeliveryKey) -> Report {
+    let mut sections = Sections {
+        claims: sections.claims,
+        moderation_key_fingerprint: sections.moderation_key_fingerprint,
+        encapsulated_key: sections.encapsulated_key,
+        sealed_openings: sections.sealed_openings,
+        blobs: vec![],
+        reporter_mac: vec![],
+    };
+    sections.reporter_mac = reporter_mac(version, key, &sections).to_vec();
+    Report::decode(&encode(version, sections)).unwrap()
+}
+
+/// The sections of a report that names no blobs.
 pub(crate) fn sections(report: &Report) -> wire::Report {
-    report.sections.clone()
+    let sections = report.sections.clone();
+    assert!(sections.blobs.is_empty());
+    wire::Report {
+        claims: sections.claims,
+        moderation_key_fingerprint: sections.moderation_key_fingerprint,
+        encapsulated_key: sections.encapsulated_key,
+        sealed_openings: sections.sealed_openings,
+        reporter_mac: sections.reporter_mac,
+    }
 }
 
 #[test]

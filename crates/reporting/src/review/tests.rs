@@ -130,7 +130,7 @@ fn chk85_missing_and_extra_openings_are_refused() {
     assert_eq!(world.verify(report).unwrap_err().check(), 85);
     let report = world.forge(
         &claims[..1],
-        &openings::encode(Reason::Spam, "", [].into_iter()),
+        &openings::encode::<PartSet>(Reason::Spam, "", [].into_iter()),
     );
     assert_eq!(world.verify(report).unwrap_err().check(), 85);
 }

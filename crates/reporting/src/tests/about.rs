@@ -19,7 +19,7 @@ fn forged(world: &mut World, name: &str, openings: &[u8]) -> Report {
 }
 
 fn no_openings() -> Vec<u8> {
-    openings::encode(Reason::Spam, "", core::iter::empty()).to_vec()
+    openings::encode::<disclosure::PartSet>(Reason::Spam, "", core::iter::empty()).to_vec()
 }
 
 #[test]

@@ -109,3 +109,24 @@ pub struct Report {
     #[prost(bytes = "vec", tag = "5")]
     pub reporter_mac: ::prost::alloc::vec::Vec<u8>,
 }
+/// Reporter -> intake: a report that also names the blobs of files that it shows. Its version byte
+/// is 0x03.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReportWithBlobs {
+    #[prost(bytes = "vec", tag = "1")]
+    pub claims: ::prost::alloc::vec::Vec<u8>,
+    /// 32 bytes
+    #[prost(bytes = "vec", tag = "2")]
+    pub moderation_key_fingerprint: ::prost::alloc::vec::Vec<u8>,
+    /// 1,120 bytes
+    #[prost(bytes = "vec", tag = "3")]
+    pub encapsulated_key: ::prost::alloc::vec::Vec<u8>,
+    #[prost(bytes = "vec", tag = "4")]
+    pub sealed_openings: ::prost::alloc::vec::Vec<u8>,
+    /// 1 to 64 blobs
+    #[prost(bytes = "vec", tag = "5")]
+    pub blobs: ::prost::alloc::vec::Vec<u8>,
+    /// 32 bytes
+    #[prost(bytes = "vec", tag = "6")]
+    pub reporter_mac: ::prost::alloc::vec::Vec<u8>,
+}
