@@ -160,6 +160,25 @@ const SET_BACK_MS: u64 = 60_000;
 /// [`remove_member`]: Self::remove_member
 /// [`set_group_policy`]: Self::set_group_policy
 ///
+/// # Files
+///
+/// A file is sealed on this device and posted in parts, when there is nothing else to ask. Its
+/// message follows. Who received it fetches, verifies and saves it.
+///
+/// | to | call | then |
+/// |---|---|---|
+/// | send a file | [`send_file`](Self::send_file) | [`Event::FileSent`] |
+/// | save a file | [`save_file`](Self::save_file) | [`Event::FileSaved`] |
+/// | go on after a restart | [`uploads`], [`resume_upload`]; [`save_file`](Self::save_file) | |
+/// | give up | [`cancel_upload`], [`cancel_download`] | |
+/// | give the reviewers a file that is gone | [`upload_again`] | [`Event::FileUploadedAgain`] |
+///
+/// [`uploads`]: Self::uploads
+/// [`resume_upload`]: Self::resume_upload
+/// [`cancel_upload`]: Self::cancel_upload
+/// [`cancel_download`]: Self::cancel_download
+/// [`upload_again`]: Self::upload_again
+///
 /// # What survives a crash
 ///
 /// Everything that matters is in the client's store, and each step can be repeated. A message may

@@ -60,9 +60,9 @@ pub(crate) use self::upkeep::{
     AskedRecord, AwaitedRecord, GroupOfRecord, HeldRecord, ReceiptRecord, UnopenedRecord,
     UpkeepRecord,
 };
-pub(crate) use self::upload::{
-    FileMessageRecord, FileUploadRecord, PreviewRecord, WantedRecord,
-};
+pub(crate) use self::upload::{FileMessageRecord, FileUploadRecord};
+#[cfg(feature = "courier")]
+pub(crate) use self::upload::{PreviewRecord, WantedRecord};
 
 /// The version byte of every record.
 const RECORD_VERSION: u8 = 1;

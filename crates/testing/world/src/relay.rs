@@ -77,7 +77,10 @@ pub struct Relay {
 type Faults = Option<Box<dyn FnMut(&Asked) -> Option<Fault>>>;
 
 /// What a route answers: status, body, and headers of its own.
-type Answered = Result<(u16, Vec<u8>, Vec<(String, String)>), Box<ErrorBody>>;
+type Answered = Result<Answer, Box<ErrorBody>>;
+
+/// Status, body and headers.
+type Answer = (u16, Vec<u8>, Vec<(String, String)>);
 
 impl Relay {
     /// A relay without accounts, whose clock shows [`NOW`].

@@ -147,20 +147,6 @@ impl<S: Store> Client<S> {
         })
     }
 
-    /// Notes that the provider accepted a report.
-    pub(crate) fn note_submitted(
-        &mut self,
-        id: ReportId,
-        submitted_as: &SubmittedId,
-        now: Timestamp,
-    ) -> Result<(), StateError<S::Error>> {
-        self.change_report(id, |record| {
-            record.submitted_as = submitted_as.as_bytes().to_vec();
-            record.submitted_ms = now.as_millis();
-            record.asked_ms = now.as_millis();
-        })
-    }
-
     /// Notes that the provider was asked what became of a report.
     pub(crate) fn note_asked(
         &mut self,

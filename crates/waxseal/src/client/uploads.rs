@@ -5,20 +5,22 @@
 //! that deletes the record, after the provider said that it has the whole blob. So whenever the
 //! process ends, there is either the record, with the key and the id of the blob, or the message.
 
+mod wanted;
+
 use rand_core::CryptoRng;
 use waxseal_reporting::file::{FileDescriptor, FileKey, FileRoot, FileShape};
 use waxseal_reporting::message::{FileAttachment, FilePreview};
 use waxseal_reporting::sender::SentMessage;
-use waxseal_reporting::{Audience, BlobId, ConversationId, FrankingTag, Timestamp};
+use waxseal_reporting::{Audience, BlobId, ConversationId, Timestamp};
 
+pub use self::wanted::WantedFile;
 use super::page::Page;
 use super::send::Draft;
-use super::{Client, ReportId, keys};
+use super::{Client, keys};
 use crate::conversation::Conversation;
 use crate::error::{SendError, SendFileError, StateError};
 use crate::records::{
-    self, ConversationRecord, FileMessageRecord, FileUploadRecord, PreviewRecord, WantedRecord,
-    take_secret_bytes,
+    self, ConversationRecord, FileMessageRecord, FileUploadRecord, PreviewRecord, take_secret_bytes,
 };
 use crate::store::{Cursor, Store, Transaction};
 
@@ -103,35 +105,6 @@ pub enum UploadPurpose {
     Message(Conversation),
     /// A report of this message, whose file the provider lacks.
     Report(WantedFile),
-}
-
-/// A file of a reported message that the provider lacks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct WantedFile {
-    /// The report.
-    pub report: ReportId,
-    /// The message.
-    pub message: FrankingTag,
-    /// The part of the message that describes the file.
-    pub part: usize,
-}
-
-impl WantedFile {
-    pub(crate) fn of(record: &WantedRecord) -> Option<Self> {
-        Some(Self {
-            report: ReportId::from_bytes(record.report.as_slice().try_into().ok()?),
-            message: super::tag_of(&record.message)?,
-            part: record.part.try_into().ok()?,
-        })
-    }
-
-    pub(crate) fn record(&self) -> WantedRecord {
-        let mut record = WantedRecord::default();
-        record.report = self.report.as_bytes().to_vec();
-        record.message = self.message.as_bytes().to_vec();
-        record.part = u32::try_from(self.part).unwrap_or(u32::MAX);
-        record
-    }
 }
 
 /// An upload as its record has it.

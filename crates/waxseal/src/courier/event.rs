@@ -9,7 +9,7 @@ use waxseal_roster::group::GroupId;
 use super::files::{DownloadId, FileFailure, Transfer};
 use crate::client::{
     DamagedRow, GroupUpdate, HistoryProgress, Message, NotDelivered, Notice, ReportId, SetBack,
-    Synced, UploadId,
+    Synced, UploadId, WantedFile,
 };
 use crate::conversation::Conversation;
 use crate::error::Damage;
@@ -215,6 +215,16 @@ pub enum Event {
         message: FrankingTag,
         /// Which of its attachments it is.
         attachment: usize,
+    },
+    /// The provider lacks a file of a report that it accepted. If the user saved the file and
+    /// agrees, call [`Courier::upload_again`](super::Courier::upload_again).
+    FileWanted(WantedFile),
+    /// The provider has a file again that it lacked.
+    FileUploadedAgain {
+        /// The upload, which has ended.
+        upload: UploadId,
+        /// The file.
+        file: WantedFile,
     },
     /// A file does not go on. [`FileFailure`] says what to do.
     FileFailed {

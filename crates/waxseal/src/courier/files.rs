@@ -161,7 +161,9 @@ impl<S: Store> Courier<S> {
     ) -> Result<bool, StateError<S::Error>> {
         let state = || answer.json::<BlobState>().ok();
         let is_taken = match asked {
-            Asked::UploadState(id) => state().is_some_and(|state| self.take_sent(*id, &state, None)),
+            Asked::UploadState(id) => {
+                state().is_some_and(|state| self.take_sent(*id, &state, None))
+            }
             Asked::Put { upload, end } => {
                 state().is_some_and(|state| self.take_sent(*upload, &state, Some(*end)))
             }
@@ -212,7 +214,9 @@ impl<S: Store> Courier<S> {
                 Asked::UploadState(_) | Asked::Put { .. },
             ) => FileFailure::Quota,
             // A proxy can cause it.
-            (ErrorCode::TooLarge, Asked::Put { .. }) if self.files.part.too_large() => return Ok(()),
+            (ErrorCode::TooLarge, Asked::Put { .. }) if self.files.part.too_large() => {
+                return Ok(());
+            }
             (
                 ErrorCode::Busy
                 | ErrorCode::RelayFull

@@ -38,6 +38,9 @@ pub enum ResumeUploadError<E: std::error::Error + 'static> {
     /// The provider does not lack this file.
     #[error("the provider does not lack this file")]
     NotWanted,
+    /// The label is longer than [`MAX_LABEL_LEN`](crate::courier::MAX_LABEL_LEN). Shorten it.
+    #[error("the label is too long")]
+    LabelTooLong,
     /// The file has another length than the one whose upload began. Cancel the upload, and send the
     /// file as a new one.
     #[error("the file has changed")]
@@ -80,7 +83,9 @@ impl<E: std::error::Error + 'static> ResumeUploadError<E> {
     /// What to do next.
     pub fn advice(&self) -> Advice {
         match self {
-            Self::NoSuchUpload | Self::NotWanted | Self::Changed => Advice::FixCall,
+            Self::NoSuchUpload | Self::NotWanted | Self::LabelTooLong | Self::Changed => {
+                Advice::FixCall
+            }
             Self::Source(_) => Advice::KeepAndRetry,
             Self::State(error) => error.advice(),
         }

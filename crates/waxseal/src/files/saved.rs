@@ -199,8 +199,11 @@ fn rename_to_free(from: &Path, to: &Path) -> io::Result<()> {
     // Only a link appears at once and replaces nothing.
     if cfg!(unix) {
         match fs::hard_link(from, to) {
-            // If the earlier name stays, the next target for this destination removes it.
-            Ok(()) => return Ok(fs::remove_file(from).unwrap_or_default()),
+            Ok(()) => {
+                // If the earlier name stays, the next target for this destination removes it.
+                _ = fs::remove_file(from);
+                return Ok(());
+            }
             Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(error),
             Err(_) => {} // the file system has no links
         }

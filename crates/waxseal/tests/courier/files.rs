@@ -2,6 +2,7 @@
 
 mod hostile;
 mod media;
+mod reports;
 mod resuming;
 mod saving;
 mod sending;
@@ -116,6 +117,11 @@ pub(crate) fn with_file(content: &[u8]) -> Town {
     let mut town = Town::of_two();
     town.send_file(0, account("bob"), content);
     town.live(MINUTE_MS);
-    assert_eq!(town.phones[0].sent_files(), 1, "{:?}", town.phones[0].events);
+    assert_eq!(
+        town.phones[0].sent_files(),
+        1,
+        "{:?}",
+        town.phones[0].events
+    );
     town
 }

@@ -57,7 +57,9 @@ fn numbers(query: &str, names: [&str; 2]) -> Result<[u64; 2], ErrorCode> {
     let mut found = [0; 2];
     let (first, second) = query.split_once('&').ok_or(ErrorCode::Malformed)?;
     for ((text, name), number) in [first, second].iter().zip(names).zip(&mut found) {
-        let text = text.strip_prefix(name).and_then(|text| text.strip_prefix('='));
+        let text = text
+            .strip_prefix(name)
+            .and_then(|text| text.strip_prefix('='));
         let parsed = text.and_then(|text| text.parse().ok());
         *number = parsed.ok_or(ErrorCode::Malformed)?;
     }
@@ -133,9 +135,8 @@ impl Relay {
         let id = BlobId::from_text(id).ok_or_else(|| ErrorCode::NotFound.into_body())?;
         self.expire_blobs();
         let blob = self.blobs.all.get(&id);
-        let blob = blob.filter(|blob| {
-            blob.is_whole() || blob.bytes.is_some() && blob.by == me.account
-        });
+        let blob =
+            blob.filter(|blob| blob.is_whole() || blob.bytes.is_some() && blob.by == me.account);
         let blob = blob.ok_or_else(|| ErrorCode::NoSuchBlob.into_body())?;
         json(200, &blob.state())
     }
@@ -187,7 +188,11 @@ impl Relay {
     /// The blobs that the relay has, whole or not.
     pub fn blob_ids(&mut self) -> Vec<BlobId> {
         self.expire_blobs();
-        let there = self.blobs.all.iter().filter(|(_, blob)| blob.bytes.is_some());
+        let there = self
+            .blobs
+            .all
+            .iter()
+            .filter(|(_, blob)| blob.bytes.is_some());
         there.map(|(id, _)| *id).collect()
     }
 

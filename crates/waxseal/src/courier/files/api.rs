@@ -6,10 +6,10 @@ use rand_core::CryptoRng;
 use waxseal_reporting::file::FileShape;
 use waxseal_reporting::{FrankingTag, Timestamp};
 
+use super::DownloadId;
 use super::download::{Downloading, Wanted};
 use super::upload::Uploading;
-use super::DownloadId;
-use crate::client::{Draft, MAX_LABEL_LEN, NewFile, Page, Upload, UploadId};
+use crate::client::{Draft, MAX_LABEL_LEN, NewFile, Page, Upload, UploadId, WantedFile};
 use crate::conversation::Conversation;
 use crate::courier::Courier;
 use crate::error::{ResumeUploadError, SaveFileError, SendFileError, StateError};
@@ -105,6 +105,51 @@ impl<S: Store> Courier<S> {
         let is_cancelled = self.client.delete_upload(id)?;
         self.files.uploads.retain(|upload| upload.id() != id);
         Ok(is_cancelled)
+    }
+
+    /// The files of submitted reports that the provider lacks, as [`Event::FileWanted`] told them.
+    ///
+    /// [`Event::FileWanted`]: crate::courier::Event::FileWanted
+    ///
+    /// # Errors
+    /// [`StateError`].
+    pub fn files_wanted(&self) -> Result<Vec<WantedFile>, StateError<S::Error>> {
+        self.client.wanted_files()
+    }
+
+    /// Uploads a file again that the provider lacks for a report, from a copy that the user saved.
+    /// The provider keeps it until the review ends. [`Event::FileUploadedAgain`] tells that it has
+    /// it.
+    ///
+    /// The copy is sealed under the key that the message names. If it is another file,
+    /// [`Event::FileFailed`] tells [`SourceChanged`], and nothing of it leaves the device. `label`
+    /// is for the application itself, as in [`NewFile`]: [`uploads`](Self::uploads) lists the upload
+    /// until it ends.
+    ///
+    /// [`Event::FileUploadedAgain`]: crate::courier::Event::FileUploadedAgain
+    /// [`Event::FileFailed`]: crate::courier::Event::FileFailed
+    /// [`SourceChanged`]: crate::courier::FileFailure::SourceChanged
+    ///
+    /// # Errors
+    /// [`ResumeUploadError`].
+    pub fn upload_again(
+        &mut self,
+        file: &WantedFile,
+        label: &str,
+        mut source: Box<dyn FileSource + Send>,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<UploadId, ResumeUploadError<S::Error>> {
+        if label.len() > MAX_LABEL_LEN {
+            return Err(ResumeUploadError::LabelTooLong);
+        }
+        let size_bytes = source.seek(SeekFrom::End(0));
+        let size_bytes = size_bytes.map_err(ResumeUploadError::Source)?;
+        let about = (size_bytes, label);
+        let kept = self.client.begin_upload_again(file, about, now, rng)?;
+        self.files.uploads.retain(|upload| upload.id() != kept.id);
+        self.files.uploads.extend(Uploading::new(&kept, source));
+        Ok(kept.id)
     }
 
     /// Fetches a file that is attached to a message, and writes it to a target. `attachment` is its

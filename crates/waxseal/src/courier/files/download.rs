@@ -108,7 +108,9 @@ impl Downloading {
         let shape = self.shape();
         match &self.step {
             Step::Tags(tags) => {
-                let at = shape.tags_offset().checked_add(u64::try_from(tags.len()).ok()?)?;
+                let at = shape
+                    .tags_offset()
+                    .checked_add(u64::try_from(tags.len()).ok()?)?;
                 let len = shape.tags_len().checked_sub(tags.len())?;
                 Some((at, len.min(most)))
             }

@@ -225,7 +225,12 @@ impl<S: Store> Courier<S> {
                 match upload.part(at, most) {
                     Ok((bytes, end)) => {
                         let asked = Asked::Put { upload: id, end };
-                        let call = Call::PutBlob { blob, at, of, bytes };
+                        let call = Call::PutBlob {
+                            blob,
+                            at,
+                            of,
+                            bytes,
+                        };
                         Ok(Some((asked, call)))
                     }
                     Err(why) => {
@@ -336,7 +341,7 @@ impl<S: Store> Courier<S> {
         Ok(true)
     }
 
-    /// The relay has the blob: sends the message. It enters the outbox, or waits for a session, in
+    /// The relay has the blob. If it is for a message, sends the message: it enters the outbox, or waits for a session, in
     /// the transaction that deletes the record of the upload.
     fn end_upload(
         &mut self,
@@ -345,6 +350,15 @@ impl<S: Store> Courier<S> {
         rng: &mut impl CryptoRng,
     ) -> Result<(), StateError<S::Error>> {
         let kept = self.client.kept_upload(id)?;
+        if let Some(UploadPurpose::Report(file)) = kept.as_ref().map(|kept| &kept.purpose) {
+            let is_wanted = self.client.end_upload_again(id, file)?;
+            self.files.uploads.retain(|upload| upload.id != id);
+            if is_wanted {
+                let (upload, file) = (id, *file);
+                self.tell(Event::FileUploadedAgain { upload, file });
+            }
+            return Ok(());
+        }
         let Some((to, draft)) = kept.and_then(|kept| kept.message()) else {
             self.files.uploads.retain(|upload| upload.id != id);
             return Ok(());

@@ -74,7 +74,10 @@ fn chk535_a_blob_of_another_length_is_refused_before_anything_is_fetched() {
         let len = bytes.len() as u64;
         town.relay.set_blob_len(&blob, len);
         assert!(try_to_save(&mut town, FileFailure::Altered).is_empty());
-        assert_eq!(town.asked("GET", &format!("/v1/blobs/{}/", blob.to_text())), 0);
+        assert_eq!(
+            town.asked("GET", &format!("/v1/blobs/{}/", blob.to_text())),
+            0
+        );
     }
 }
 

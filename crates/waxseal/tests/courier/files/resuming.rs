@@ -46,14 +46,22 @@ fn an_upload_is_listed_after_a_restart_and_goes_on_where_it_was() {
         assert_eq!(listed[0].purpose, UploadPurpose::Message(to));
 
         let blobs = town.relay.blob_ids();
-        let received = |town: &mut Town| blobs.first().map(|id| town.relay.blob_mut(id).unwrap().len());
+        let received = |town: &mut Town| {
+            blobs
+                .first()
+                .map(|id| town.relay.blob_mut(id).unwrap().len())
+        };
         let there = received(&mut town);
         town.relay.asked.clear();
         resume(&mut town, upload, &content);
         town.live(MINUTE_MS);
         // Nothing that the relay had was posted again.
         if let Some(there) = there {
-            let first = town.relay.asked.iter().find(|one| one.is("PUT", "/v1/blobs"));
+            let first = town
+                .relay
+                .asked
+                .iter()
+                .find(|one| one.is("PUT", "/v1/blobs"));
             let at = format!("?at={there}&");
             assert!(first.unwrap().path.contains(&at), "{first:?}");
         }

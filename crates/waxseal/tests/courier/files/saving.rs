@@ -75,7 +75,10 @@ fn a_target_may_fail_at_any_operation_and_the_file_is_whole_in_the_end() {
         let Some(Event::FileFailed {
             transfer: Transfer::Download(download),
             ..
-        }) = town.phones[1].events.iter().find(|event| matches!(event, Event::FileFailed { .. }))
+        }) = town.phones[1]
+            .events
+            .iter()
+            .find(|event| matches!(event, Event::FileFailed { .. }))
         else {
             panic!()
         };
@@ -126,7 +129,9 @@ fn chk540_no_other_location_than_that_of_a_blob_is_followed() {
     };
     let draft = draft.attach(file);
     let (now, phone) = (town.now(), &mut town.phones[0]);
-    let sent = phone.courier.send(account("bob"), draft, now, &mut phone.rng);
+    let sent = phone
+        .courier
+        .send(account("bob"), draft, now, &mut phone.rng);
     let id = sent.unwrap();
     town.live(MINUTE_MS);
     let courier = &mut town.phones[1].courier;
@@ -179,7 +184,9 @@ fn a_file_in_a_directory_is_never_half_there_under_its_name() {
     for requests in 0.. {
         let target = Box::new(SavedFile::create(&destination).unwrap());
         let courier = &mut town.phones[1].courier;
-        courier.save_file(&alice(), &message, index, target).unwrap();
+        courier
+            .save_file(&alice(), &message, index, target)
+            .unwrap();
         town.phones[1].ends_after = Some(requests);
         town.live(MINUTE_MS);
         if town.phones[1].ends_after.take().is_some() {

@@ -11,6 +11,7 @@ use waxseal_world::{Fault, account};
 use super::media::{Claimed, Memory};
 use super::{bytes, photo, with_file};
 use crate::devices::of_three;
+use crate::history::{agree, ask};
 use crate::phone::{DAY_MS, HOUR_MS, MINUTE_MS, Town};
 
 #[test]
@@ -41,7 +42,14 @@ fn a_file_reaches_all_devices_of_both_accounts_and_each_can_save_it() {
         assert_eq!(file.preview().unwrap().picture(), [7; 300]);
     }
     assert_eq!(town.phones[2].sent_files(), 1);
-    assert!(town.phones[2].courier.uploads(None, 9).unwrap().items.is_empty());
+    assert!(
+        town.phones[2]
+            .courier
+            .uploads(None, 9)
+            .unwrap()
+            .items
+            .is_empty()
+    );
 }
 
 #[test]
@@ -53,6 +61,20 @@ fn a_file_to_a_group_reaches_every_member() {
     for who in 0..3 {
         assert_eq!(town.save(who, group), content, "{who}");
     }
+}
+
+#[test]
+fn a_device_that_is_linked_later_saves_the_files_of_the_history() {
+    let content = bytes(100_000);
+    let mut town = with_file(&content);
+    town.link_new(0, 50);
+    town.live(MINUTE_MS);
+    ask(&mut town);
+    town.live(MINUTE_MS);
+    assert!(agree(&mut town));
+    town.live(10 * MINUTE_MS);
+    assert_eq!(town.phones[2].files(&account("bob").into()).len(), 1);
+    assert_eq!(town.save(2, account("bob")), content);
 }
 
 #[test]
@@ -162,7 +184,14 @@ fn a_file_that_no_message_can_describe_is_refused_and_nothing_is_stored() {
         matches!(error, SendFileError::Message(SendError::Content(_))),
         "{error:?}"
     );
-    assert!(town.phones[0].courier.uploads(None, 9).unwrap().items.is_empty());
+    assert!(
+        town.phones[0]
+            .courier
+            .uploads(None, 9)
+            .unwrap()
+            .items
+            .is_empty()
+    );
 }
 
 #[test]
@@ -300,7 +329,10 @@ fn a_message_waits_for_no_more_than_the_part_on_its_way() {
     };
     assert!(matches!(call, Call::Post { .. }), "{call:?}");
     let answer = town.relay.send(&http);
-    phone.courier.answer(id, answer, now, &mut phone.rng).unwrap();
+    phone
+        .courier
+        .answer(id, answer, now, &mut phone.rng)
+        .unwrap();
     assert_eq!(town.asked("PUT", "/v1/blobs"), before);
     town.live(MINUTE_MS);
     assert_eq!(town.phones[0].sent_files(), 1);
@@ -310,10 +342,13 @@ fn a_message_waits_for_no_more_than_the_part_on_its_way() {
 #[test]
 fn progress_grows_to_the_size_of_the_file() {
     let town = with_file(&bytes(1_000_000));
-    let progress = town.phones[0].events.iter().filter_map(|event| match event {
-        Event::FileProgress { done, of, .. } => Some((*done, *of)),
-        _ => None,
-    });
+    let progress = town.phones[0]
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::FileProgress { done, of, .. } => Some((*done, *of)),
+            _ => None,
+        });
     let progress: Vec<_> = progress.collect();
     assert!(progress.is_sorted() && progress.len() > 1, "{progress:?}");
     assert!(progress.iter().all(|(_, of)| *of == 1_000_000));
@@ -398,7 +433,11 @@ fn a_message_that_cannot_be_sent_leaves_its_upload() {
         town.phones[1].step(relay, now);
     }
     let (now, phone) = (town.now(), &mut town.phones[1]);
-    let Ok(()) = phone.courier.leave_group(&group, now, &mut phone.rng).map(drop) else {
+    let Ok(()) = phone
+        .courier
+        .leave_group(&group, now, &mut phone.rng)
+        .map(drop)
+    else {
         panic!()
     };
     town.live(HOUR_MS);
@@ -425,7 +464,14 @@ fn a_file_for_a_conversation_that_is_deleted_is_not_sent() {
     client.delete_conversation(account("bob")).unwrap();
     town.live(MINUTE_MS);
     assert_eq!(town.phones[0].sent_files(), 0);
-    assert!(town.phones[0].courier.uploads(None, 9).unwrap().items.is_empty());
+    assert!(
+        town.phones[0]
+            .courier
+            .uploads(None, 9)
+            .unwrap()
+            .items
+            .is_empty()
+    );
     assert!(town.phones[1].files(&account("alice").into()).is_empty());
 }
 
