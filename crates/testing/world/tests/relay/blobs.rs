@@ -34,7 +34,7 @@ fn received(town: &mut Town, me: &DeviceAddress, request: &Request) -> Result<u6
 #[test]
 fn a_blob_is_put_in_parts_and_what_is_there_is_never_replaced() {
     let (mut town, alice, bob) = (Town::new(), at("alice", 1), at("bob", 1));
-    let mut put = |town: &mut Town, at, bytes| received(town, &alice, &put(at, 10, bytes));
+    let put = |town: &mut Town, at, bytes| received(town, &alice, &put(at, 10, bytes));
     assert_eq!(put(&mut town, 3, b"later"), Ok(0)); // begins the blob, and leaves no gap
     assert_eq!(put(&mut town, 0, b"abcd"), Ok(4));
     assert_eq!(put(&mut town, 0, b"xxxx"), Ok(4));
@@ -89,7 +89,7 @@ fn lengths_owners_and_quotas_of_blobs_are_checked() {
 fn a_blob_goes_after_its_time_and_its_id_stays_taken() {
     let (mut town, alice) = (Town::new(), at("alice", 1));
     assert_eq!(received(&mut town, &alice, &put(0, 2, b"ab")), Ok(2));
-    let mut later = |town: &mut Town, ms| {
+    let later = |town: &mut Town, ms| {
         let now = town.relay.provider.now.as_millis() + ms;
         town.relay.set_now(waxseal::Timestamp::from_millis(now));
         town.sign_in(&alice).unwrap();

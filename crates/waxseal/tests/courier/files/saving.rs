@@ -26,7 +26,7 @@ fn a_full_disk_loses_nothing_and_the_download_goes_on_when_asked() {
     town.phones[1].save_to(&alice(), &target);
     town.live(10 * MINUTE_MS);
     let full = FileFailure::Target(ErrorKind::StorageFull);
-    assert_eq!(town.phones[1].failures(), [full.clone()]);
+    assert_eq!(town.phones[1].failures(), std::slice::from_ref(&full));
     assert!(!target.is_finished());
     assert!(content.starts_with(&target.content()));
     let Some(Event::FileFailed { transfer, .. }) = town.phones[1]
