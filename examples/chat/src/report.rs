@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use waxseal::courier::Event;
+use waxseal::reporting::file::FileShape;
 use waxseal::reporting::reporter::{PreviewFile, PreviewFileOpens};
 use waxseal::transport::system_rng;
 use waxseal::{
@@ -327,15 +328,12 @@ impl Chat {
 fn shown_file(file: &PreviewFile) -> String {
     let size = amount(file.size_bytes);
     let opens = match &file.opens {
-        PreviewFileOpens::Whole => "reviewers can open all of it".to_owned(),
+        PreviewFileOpens::Whole => "reviewers can open it".to_owned(),
         PreviewFileOpens::Chunks(chunks) => {
-            let kib = chunks.len().saturating_mul(64);
-            format!(
-                "reviewers can open {} chunks of it, {kib} KiB at most",
-                chunks.len()
-            )
+            let all = FileShape::new(file.size_bytes).map_or(0, FileShape::chunk_count);
+            format!("reviewers can open {} of its {all} chunks", chunks.len())
         }
-        _ => "reviewers see its name, size and type, and cannot open it".to_owned(),
+        _ => "reviewers cannot open it".to_owned(),
     };
     format!("a file of {size}: {opens}")
 }
