@@ -30,6 +30,10 @@ impl BlobState {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::restriction, reason = "tests")]
+
+    use waxseal_reporting::file::{FileShape, MAX_FILE_LEN};
+
     use super::*;
 
     #[test]
@@ -42,6 +46,8 @@ mod tests {
         assert_eq!(nodes, 131_070);
         assert_eq!(MAX_BLOB_LEN, (65_536 * 65_536) + 32 * nodes);
         assert_eq!(MAX_BLOB_LEN, 4_299_161_536);
+        let longest = FileShape::new(MAX_FILE_LEN).unwrap();
+        assert_eq!(longest.blob_len(), MAX_BLOB_LEN);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use waxseal_interface::{BlobState, ErrorCode, MAX_BLOB_LEN, MAX_BLOB_PART_LEN};
 use waxseal_relay::{ClientError, RelayClient};
 use waxseal_reporting::BlobId;
 use world::family::Family;
-use world::{Device, RelayProcess, SOON, World, code, count, database, request};
+use world::{Device, RelayProcess, SOON, World, code, count, database, raw, request};
 
 /// The blob of most tests.
 fn first() -> BlobId {
@@ -250,8 +250,18 @@ fn ranges_and_parts_at_their_edges() {
     ] {
         assert_eq!(code(bad), ErrorCode::Malformed);
     }
-    let long = part(0, whole.len(), whole.len());
-    assert_eq!(code(long), ErrorCode::TooLarge);
+    // A body that is too long is refused before it is read.
+    let (path, token) = (
+        format!("/v1/blobs/{}?at=0&of=9", "ab".repeat(32)),
+        alice.token(),
+    );
+    let head = format!(
+        "PUT {path} HTTP/1.1\r\nhost: relay\r\nconnection: close\r\ncontent-length: {}\r\n\
+         content-type: application/octet-stream\r\nauthorization: Bearer {token}\r\n\r\n",
+        whole.len()
+    );
+    let answer = raw(world.address(), head.as_bytes());
+    assert_eq!(answer, (413, "too_large".to_owned()));
     assert_eq!(count(&world, "SELECT count(*) FROM blob"), 0);
     // The longest blob is begun.
     let longest = BlobId::from_bytes([1; 32]);

@@ -8,14 +8,20 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 use waxseal_interface::parse_report_id;
 use waxseal_relay::{OpenRequest, VaultError, ask_vault};
-use waxseal_reporting::Rejection;
-use waxseal_reporting::reviewer::review;
+use waxseal_reporting::reviewer::{VerifiedMessage, VerifiedReport, review};
+use waxseal_reporting::{BlobId, Rejection};
 
 use crate::Reviewer;
 use crate::json::printable_json;
 use crate::show_json::as_json;
 use crate::show_text::show;
 use crate::text::printable;
+
+/// What became of a report that was opened.
+pub enum Reviewed {
+    Verified(Box<VerifiedReport>),
+    Rejected(Rejected),
+}
 
 /// Opens a report. Prints the reason and returns failure if the report does not verify.
 pub fn open(
@@ -24,6 +30,31 @@ pub fn open(
     report_id: &str,
     json: bool,
 ) -> Result<ExitCode, Box<dyn Error>> {
+    match reviewed(reviewer, vault, report_id)? {
+        Reviewed::Verified(verified) => {
+            let kept = Kept::of(reviewer, report_id, &verified)?;
+            match json {
+                true => println!("{}", printable_json(&as_json(report_id, &verified, &kept))?),
+                false => show(report_id, &verified, &kept),
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Reviewed::Rejected(rejected) => {
+            match json {
+                true => println!("{}", printable_json(&rejected.as_json(report_id))?),
+                false => println!("{}", rejected.as_text(report_id)),
+            }
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// Has the vault open a report and verifies it. Tells the relay if it does not verify.
+pub fn reviewed(
+    reviewer: &Reviewer,
+    vault: &Path,
+    report_id: &str,
+) -> Result<Reviewed, Box<dyn Error>> {
     let (relay, session) = (&reviewer.relay, &reviewer.session);
     let id = parse_report_id(report_id).ok_or("a report id is 32 hex digits")?;
     // Both are sealed, so they are passed on unread.
@@ -41,39 +72,59 @@ pub fn open(
         Err(VaultError::Rejected { check, reason }) => Err(Rejected { check, reason }),
         Err(error) => return Err(error.into()),
     };
-    match reviewed {
-        Ok(verified) if json => println!("{}", printable_json(&as_json(report_id, &verified))?),
-        Ok(verified) => show(report_id, &verified),
-        Err(rejected) => {
-            // A report sealed to another moderation key is not marked as rejected, because that is
-            // not the reporter's fault, and the vault may get the key.
-            if rejected.check == Rejection::OtherModerationKey.check() {
-                eprintln!(
-                    "review: give the vault its earlier key files (--old-key), or if they are \
-                     lost, run `review unreadable`: the reporter's app then seals the report again"
-                );
-            } else {
-                relay.report_rejected(session, report_id, rejected.check)?;
-            }
-            if json {
-                println!("{}", printable_json(&rejected.as_json(report_id))?);
-            } else {
-                let (check, reason) = (rejected.check, printable(&rejected.reason));
-                println!("report {report_id}\nverified: false\nreason: CHK-{check}, {reason}");
-            }
-            return Ok(ExitCode::FAILURE);
-        }
+    let rejected = match reviewed {
+        Ok(verified) => return Ok(Reviewed::Verified(Box::new(verified))),
+        Err(rejected) => rejected,
+    };
+    // A report sealed to another moderation key is not marked as rejected, because that is not the
+    // reporter's fault, and the vault may get the key.
+    if rejected.check == Rejection::OtherModerationKey.check() {
+        eprintln!(
+            "review: give the vault its earlier key files (--old-key), or if they are lost, run \
+             `review unreadable`: the reporter's app then seals the report again"
+        );
+    } else {
+        relay.report_rejected(session, report_id, rejected.check)?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(Reviewed::Rejected(rejected))
+}
+
+/// Which blobs the relay keeps for the review of a report.
+pub struct Kept(Vec<String>);
+
+impl Kept {
+    /// Asks the relay, if the report shows files.
+    fn of(
+        reviewer: &Reviewer,
+        report_id: &str,
+        report: &VerifiedReport,
+    ) -> Result<Self, Box<dyn Error>> {
+        let mut files = report.messages().iter().flat_map(VerifiedMessage::files);
+        if !files.any(|file| file.blob().is_some()) {
+            return Ok(Self(Vec::new()));
+        }
+        let named = reviewer.relay.report_blobs(&reviewer.session, report_id)?;
+        let kept = named.blobs.into_iter().filter(|named| named.is_kept);
+        Ok(Self(kept.map(|named| named.blob).collect()))
+    }
+
+    pub fn has(&self, blob: &BlobId) -> bool {
+        self.0.contains(&blob.to_text())
+    }
 }
 
 /// Why a report does not verify: the vault's finding, or the reviewer's own.
-struct Rejected {
+pub struct Rejected {
     check: u8,
     reason: String,
 }
 
 impl Rejected {
+    pub fn as_text(&self, report_id: &str) -> String {
+        let (check, reason) = (self.check, printable(&self.reason));
+        format!("report {report_id}\nverified: false\nreason: CHK-{check}, {reason}")
+    }
+
     fn as_json(&self, report_id: &str) -> Value {
         json!({
             "report_id": report_id,
