@@ -6,7 +6,7 @@ use super::*;
 
 /// The shape of a file of this many whole chunks.
 fn chunks(count: u64) -> FileShape {
-    let shape = FileShape::new(count * 65_536).unwrap();
+    let shape = FileShape::new(count << 16).unwrap();
     assert_eq!(u64::from(shape.chunk_count()), count);
     shape
 }
@@ -22,7 +22,7 @@ fn run(shape: FileShape, fails: impl Fn(&str, u32) -> bool + Sync) -> (Vec<u32>,
         shape,
         |index, chunk| {
             assert_eq!(index, read);
-            read += 1;
+            read = index.checked_add(1).unwrap();
             chunk.fill(index.to_le_bytes()[0]);
             fail("read", index)
         },
