@@ -54,6 +54,7 @@ fn is_same(one: &PathBuf, other: &PathBuf) -> bool {
 fn the_commands_about_files_in_the_readme_print_what_it_shows() {
     let world = registered("readme-files", &["alice", "bob"]);
     world.start_vault();
+    world.review(&["list"]).output(); // pins the relay
     let photo = file(&world, "photo.jpg", 3_217_445);
     let mut meant = HashMap::new();
     let (_, section) = README.split_once("## A file in two commands").unwrap();
@@ -64,6 +65,7 @@ fn the_commands_about_files_in_the_readme_print_what_it_shows() {
     for (command, expected) in commands {
         let (name, words) = split(&command);
         let words = words.iter().map(|word| as_meant(word, &meant));
+        let words = words.map(|word| word.replace("http://127.0.0.1:7600", &world.url()));
         let words: Vec<_> = words.collect();
         let words: Vec<_> = words.iter().map(String::as_str).collect();
         let ended = world.run_program(&name, &words);
