@@ -298,8 +298,7 @@ fn the_command_shows_of_each_file_what_the_report_shows_and_what_its_sender_clai
       part 2: name as its sender claims:
       | \\u{{202e}}gnp.exe\\u{{200b}}/../../etc/passwd\\u{{2066}}
       part 2: type as its sender claims: image/png
-      part 2: small picture of 5 bytes, type as its sender claims:
-      | image/webp
+      part 2: small picture of 5 bytes, type as its sender claims: image/webp
       last seen by its sender: none
       withheld parts: [3]
       part 2: file of 200000 bytes, 2 of its 4 chunks shown; the relay DOES NOT HAVE it
