@@ -132,6 +132,7 @@ fn take(
         return Ok(ReportTaken {
             report_id,
             duplicate: true,
+            missing_blobs: Vec::new(),
         });
     }
     let examined = examined?;
@@ -183,6 +184,7 @@ fn take(
     Ok(ReportTaken {
         report_id,
         duplicate: false,
+        missing_blobs: Vec::new(),
     })
 }
 
@@ -235,6 +237,7 @@ fn reported_before(db: &Connection, first: Option<&Nullifier>) -> Result<ReportT
     Ok(ReportTaken {
         report_id,
         duplicate: true,
+        missing_blobs: Vec::new(),
     })
 }
 

@@ -1,6 +1,9 @@
 //! Blobs: sealed files, put in parts and fetched by range.
 
 use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
 
 use waxseal::reporting::BlobId;
 use waxseal::{AccountId, DeviceAddress};
@@ -19,13 +22,69 @@ struct Blob {
     by: AccountId,
     len: u64,
     /// `None` if it was deleted.
-    bytes: Option<Vec<u8>>,
+    bytes: Option<Bytes>,
     kept_until_ms: u64,
+}
+
+/// The bytes of a blob that the relay has.
+enum Bytes {
+    Memory(Vec<u8>),
+    /// In a file, which is this long.
+    Disk(PathBuf, u64),
+}
+
+impl Bytes {
+    fn new(folder: Option<&PathBuf>, id: &BlobId) -> Self {
+        let Some(folder) = folder else {
+            return Self::Memory(Vec::new());
+        };
+        let path = folder.join(id.to_text());
+        fs::write(&path, []).unwrap();
+        Self::Disk(path, 0)
+    }
+
+    fn len(&self) -> u64 {
+        match self {
+            Self::Memory(bytes) => bytes.len() as u64,
+            Self::Disk(_, len) => *len,
+        }
+    }
+
+    fn append(&mut self, more: &[u8]) {
+        match self {
+            Self::Memory(bytes) => bytes.extend_from_slice(more),
+            Self::Disk(path, len) => {
+                let mut file = OpenOptions::new().append(true).open(path).unwrap();
+                file.write_all(more).unwrap();
+                *len += more.len() as u64;
+            }
+        }
+    }
+
+    /// `None` if it has fewer bytes.
+    fn range(&self, at: u64, len: usize) -> Option<Vec<u8>> {
+        let end = at.checked_add(len as u64)?;
+        if end > self.len() {
+            return None;
+        }
+        match self {
+            Self::Memory(bytes) => Some(bytes[at as usize..end as usize].to_vec()),
+            Self::Disk(path, _) => {
+                let mut range = vec![0; len];
+                let mut file = File::open(path).unwrap();
+                file.seek(SeekFrom::Start(at)).unwrap();
+                file.read_exact(&mut range).unwrap();
+                Some(range)
+            }
+        }
+    }
 }
 
 /// The blobs of a relay.
 #[derive(Default)]
 pub(super) struct Blobs {
+    /// Where new blobs are kept. In memory if it is `None`.
+    folder: Option<PathBuf>,
     all: BTreeMap<BlobId, Blob>,
     /// Who may upload a blob again that was deleted.
     wanted: BTreeMap<BlobId, AccountId>,
@@ -33,9 +92,8 @@ pub(super) struct Blobs {
 
 impl Blob {
     fn state(&self) -> BlobState {
-        let bytes = self.bytes.as_ref().map_or(0, Vec::len);
         BlobState {
-            received: bytes as u64,
+            received: self.bytes.as_ref().map_or(0, Bytes::len),
             len: self.len,
             kept_until_ms: self.kept_until_ms,
         }
@@ -109,7 +167,7 @@ impl Relay {
             let blob = Blob {
                 by: account.clone(),
                 len: of,
-                bytes: Some(Vec::new()),
+                bytes: Some(Bytes::new(self.blobs.folder.as_ref(), &id)),
                 kept_until_ms: now_ms + UNFINISHED_MS,
             };
             self.blobs.all.insert(id, blob);
@@ -117,10 +175,10 @@ impl Relay {
         let blob = self.blobs.all.get_mut(&id).unwrap();
         let bytes = blob.bytes.as_mut().unwrap();
         // What is there stays as it is, and what leaves a gap waits.
-        if let Some(skipped) = (bytes.len() as u64).checked_sub(at) {
+        if let Some(skipped) = bytes.len().checked_sub(at) {
             let new = body.get(skipped as usize..).unwrap_or_default();
-            bytes.extend_from_slice(new);
-            let kept_ms = match bytes.len() as u64 == of {
+            bytes.append(new);
+            let kept_ms = match bytes.len() == of {
                 true => KEPT_MS,
                 false => UNFINISHED_MS,
             };
@@ -150,12 +208,11 @@ impl Relay {
         let blob = self.blobs.all.get(&id).filter(|blob| blob.is_whole());
         let bytes = blob.and_then(|blob| blob.bytes.as_ref());
         let bytes = bytes.ok_or_else(|| ErrorCode::NoSuchBlob.into_body())?;
-        let (at, len) = (at as usize, len as usize);
+        let len = len as usize;
         let range = (1..=MAX_BLOB_PART_LEN).contains(&len);
-        let range = range.then(|| bytes.get(at..at.saturating_add(len)));
-        let range = range.flatten();
+        let range = range.then(|| bytes.range(at, len)).flatten();
         let range = range.ok_or_else(|| ErrorCode::Malformed.into_body())?;
-        Ok((200, range.to_vec(), Vec::new()))
+        Ok((200, range, Vec::new()))
     }
 
     fn expire_blobs(&mut self) {
@@ -196,9 +253,25 @@ impl Relay {
         there.map(|(id, _)| *id).collect()
     }
 
-    /// What the relay has of a blob, which a hostile one can change.
+    /// What the relay has of a blob in memory, which a hostile one can change.
     pub fn blob_mut(&mut self, id: &BlobId) -> Option<&mut Vec<u8>> {
-        self.blobs.all.get_mut(id)?.bytes.as_mut()
+        match self.blobs.all.get_mut(id)?.bytes.as_mut()? {
+            Bytes::Memory(bytes) => Some(bytes),
+            Bytes::Disk(..) => None,
+        }
+    }
+
+    /// Keeps new blobs in files of this folder, where large ones take no memory.
+    pub fn keep_blobs_in(&mut self, folder: &Path) {
+        self.blobs.folder = Some(folder.to_owned());
+    }
+
+    /// The file that the relay keeps a blob in.
+    pub fn blob_file(&self, id: &BlobId) -> Option<&Path> {
+        match self.blobs.all.get(id)?.bytes.as_ref()? {
+            Bytes::Memory(_) => None,
+            Bytes::Disk(path, _) => Some(path),
+        }
     }
 
     /// Claims that a blob has another length.
