@@ -20,7 +20,7 @@ mod calls;
 mod contact;
 mod convert;
 #[cfg(feature = "courier")]
-mod courier;
+pub(crate) mod courier;
 mod delete;
 mod delivery_key;
 mod devices;
@@ -63,8 +63,6 @@ mod told;
 mod touch;
 mod unopened;
 mod upkeep;
-#[cfg(feature = "courier")]
-mod uploads;
 
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
@@ -102,10 +100,6 @@ pub use self::status::{NotDelivered, Status};
 pub use self::sync::{HistoryChunk, HistoryExport, HistoryImport, HistoryProgress, Leaving};
 pub use self::synced::Synced;
 pub use self::upkeep::Upkeep;
-#[cfg(feature = "courier")]
-pub(crate) use self::uploads::KeptUpload;
-#[cfg(feature = "courier")]
-pub use self::uploads::{MAX_LABEL_LEN, NewFile, Upload, UploadId, UploadPurpose, WantedFile};
 use crate::error::{Damage, OpenAccountError, StateError};
 use crate::records::{self, AccountRecord};
 use crate::store::{Store, Transaction};

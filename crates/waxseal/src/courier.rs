@@ -2,9 +2,8 @@
 //!
 //! Each file of `courier/` is one thing that it tends: `pinned`, `session`, `rosters`, `prekeys`,
 //! `bundles`, `send`, `groups`, `outbox`, `targets`, `stream`, `verdict`, `expired`, `link`,
-//! `history`, `leave`, `reports`, `files`, `expiry`.
-//! `next` chooses what is asked, `answer` takes what came back, and `pause` is how long to wait
-//! after a failure.
+//! `history`, `leave`, `reports`, `files`, `expiry`. `next` chooses what is asked, `answer` takes
+//! what came back, and `pause` is how long to wait after a failure.
 //!
 //! A device that has no account yet has two other types with the same calls: [`Linking`] joins an
 //! account, and [`Recovering`] gets one back. `stranger` is what both of them need.
@@ -60,8 +59,10 @@ pub use self::recovering::{Recovering, RecoveringState, RecoveryFailure};
 use self::reports::Reports;
 use self::session::Token;
 use self::stream::Stream;
+pub use crate::client::courier::uploads::{
+    MAX_LABEL_LEN, NewFile, Upload, UploadId, UploadPurpose, WantedFile,
+};
 use crate::client::{Client, Notice, ReportId};
-pub use crate::client::{MAX_LABEL_LEN, NewFile, Upload, UploadId, UploadPurpose, WantedFile};
 use crate::error::{ReportError, StateError};
 use crate::records::CourierRecord;
 use crate::store::Store;
@@ -162,21 +163,17 @@ const SET_BACK_MS: u64 = 60_000;
 ///
 /// # Files
 ///
-/// A file is sealed on this device and posted in parts, when there is nothing else to ask. Its
-/// message follows. Who received it fetches, verifies and saves it.
+/// A file is sealed and posted in parts when there is nothing else to ask. Its message follows.
 ///
 /// | to | call | then |
 /// |---|---|---|
 /// | send a file | [`send_file`](Self::send_file) | [`Event::FileSent`] |
 /// | save a file | [`save_file`](Self::save_file) | [`Event::FileSaved`] |
 /// | go on after a restart | [`uploads`], [`resume_upload`]; [`save_file`](Self::save_file) | |
-/// | give up | [`cancel_upload`], [`cancel_download`] | |
 /// | give the reviewers a file that is gone | [`upload_again`] | [`Event::FileUploadedAgain`] |
 ///
 /// [`uploads`]: Self::uploads
 /// [`resume_upload`]: Self::resume_upload
-/// [`cancel_upload`]: Self::cancel_upload
-/// [`cancel_download`]: Self::cancel_download
 /// [`upload_again`]: Self::upload_again
 ///
 /// # What survives a crash

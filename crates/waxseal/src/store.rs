@@ -12,8 +12,8 @@ use zeroize::Zeroizing;
 
 pub use self::memory::MemoryStore;
 
-/// Maximum length of a value. The longest one is a message to a group that waits in the outbox, with
-/// the devices that get no key of it.
+/// Maximum length of a value. The longest one is a message to a group that waits in the outbox,
+/// with the devices that get no key of it.
 ///
 /// A report can have 2.1 MB. Under attack a peer's sessions can reach 21 kB. Most values have a few
 /// hundred bytes.

@@ -1,5 +1,7 @@
 //! What the courier keeps in the client's store.
 
+pub(crate) mod uploads;
+
 use waxseal_reporting::intake::ReportId as SubmittedId;
 use waxseal_reporting::{FrankingTag, Timestamp};
 use waxseal_roster::group::GroupId;

@@ -52,6 +52,8 @@
 //! or `00` and the id of a group, 32 bytes. It is part of the key of a message's place, so that a
 //! third party cannot occupy another sender's tag.
 
+#[cfg(feature = "courier")]
+mod courier;
 mod group;
 
 use waxseal_core::IdentityKey;
@@ -59,6 +61,8 @@ use waxseal_core::export::{OneTimeId, PageId};
 use waxseal_log::entry::Number;
 use waxseal_reporting::{AccountId, DeviceId, FrankingTag};
 
+#[cfg(feature = "courier")]
+pub(super) use self::courier::{all_kept, courier, kept, upload};
 pub(super) use self::group::{
     all_group_targets, all_invited, all_peer_chains, authorities, authority, chain_recipients,
     group, group_edit, group_edits, group_notice, group_targets, group_tell, group_tells, groups,
@@ -331,28 +335,8 @@ pub(super) fn import() -> Key {
     only(b"H")
 }
 
-#[cfg(feature = "courier")]
-pub(super) fn courier() -> Key {
-    only(b"b")
-}
-
-#[cfg(feature = "courier")]
-pub(super) fn all_kept() -> Table {
-    Table::new(b"l")
-}
-
-#[cfg(feature = "courier")]
-pub(super) fn kept(number: u64) -> Key {
-    Key::new(all_kept(), Row::Number(number))
-}
-
 pub(super) fn uploads() -> Table {
     Table::new(b"U")
-}
-
-#[cfg(feature = "courier")]
-pub(super) fn upload(id: &[u8; 16]) -> Key {
-    Key::new(uploads(), Row::Name(id.to_vec()))
 }
 
 pub(super) fn earlier_peers() -> Table {

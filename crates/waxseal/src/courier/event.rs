@@ -7,9 +7,10 @@ use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, FrankingTag, Timesta
 use waxseal_roster::group::GroupId;
 
 use super::files::{DownloadId, FileFailure, Transfer};
+use crate::client::courier::uploads::{UploadId, WantedFile};
 use crate::client::{
     DamagedRow, GroupUpdate, HistoryProgress, Message, NotDelivered, Notice, ReportId, SetBack,
-    Synced, UploadId, WantedFile,
+    Synced,
 };
 use crate::conversation::Conversation;
 use crate::error::Damage;

@@ -7,6 +7,7 @@
 //! it is.
 
 mod api;
+pub(super) mod asked;
 mod download;
 mod failure;
 mod part_len;
@@ -18,19 +19,18 @@ use rand_core::CryptoRng;
 use waxseal_interface::{BlobState, ErrorBody, ErrorCode, HttpAnswer, Request as Call};
 use waxseal_reporting::Timestamp;
 
+use self::asked::Asked;
+pub use self::asked::{DownloadId, Transfer};
 use self::download::Downloading;
-pub use self::failure::{DownloadId, FileFailure, Transfer};
+pub use self::failure::FileFailure;
 use self::part_len::PartLen;
 use self::upload::Uploading;
 use super::next::Aim;
 use super::pause::Pause;
 use super::{Courier, Event};
-use crate::client::UploadId;
+use crate::client::courier::uploads::UploadId;
 use crate::error::StateError;
 use crate::store::Store;
-
-/// How many chunks are read and hashed in one call of `next`: 2 MiB, which takes some milliseconds.
-const CHUNKS_AT_ONCE: u32 = 32;
 
 /// The files that are on their way.
 #[derive(Default)]
@@ -47,30 +47,6 @@ pub(super) struct Files {
     asked_at: Option<Timestamp>,
     /// Whether the application may have ended uploads by calls that the courier does not see.
     is_in_doubt: bool,
-}
-
-/// What a request about a blob is for.
-#[derive(Clone)]
-pub(super) enum Asked {
-    /// How much of the blob of an upload the relay has.
-    UploadState(UploadId),
-    /// A part of a blob, up to this place of it.
-    Put { upload: UploadId, end: u64 },
-    /// Whether the blob of a download is there.
-    DownloadState(DownloadId),
-    /// This many bytes of the blob of a download, where it goes on.
-    Bytes { download: DownloadId, len: usize },
-}
-
-impl Asked {
-    fn transfer(&self) -> Transfer {
-        match self {
-            Self::UploadState(upload) | Self::Put { upload, .. } => Transfer::Upload(*upload),
-            Self::DownloadState(download) | Self::Bytes { download, .. } => {
-                Transfer::Download(*download)
-            }
-        }
-    }
 }
 
 impl Files {

@@ -14,7 +14,7 @@ use waxseal_roster::RosterVersion;
 use waxseal_roster::group::GroupId;
 
 use super::Courier;
-use super::files::Asked as AskedFile;
+use super::files::asked::Asked as AskedFile;
 use crate::client::{ReportId, WantedBundles};
 use crate::conversation::Conversation;
 use crate::error::StateError;

@@ -15,8 +15,8 @@ static TAKEN: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 /// A [`FileTarget`] in a directory. It writes to `.NAME.part` next to its destination. When the
 /// file is whole and durable, it gets its name, and replaces nothing.
 ///
-/// After a crash, [`create`](Self::create) for the same destination finds what was written. Dropping
-/// it leaves that there, to go on later. [`discard`](Self::discard) deletes it.
+/// After a crash, [`create`](Self::create) for the same destination finds what was written.
+/// Dropping it leaves that there, to go on later. [`discard`](Self::discard) deletes it.
 ///
 /// Only the user may read and write the file, on systems that know that.
 ///

@@ -7,8 +7,8 @@ use crate::conversation::Conversation;
 /// A file that is being uploaded: for a message that is sent once all of it is there, or for a
 /// report whose blob the provider lacks.
 ///
-/// Written before the first byte leaves the device, and once more when the root is known. Deleted in
-/// the transaction that puts the message into the outbox, or that notes the end for the report.
+/// Written before the first byte leaves the device, and once more when the root is known. Deleted
+/// in the transaction that puts the message into the outbox, or that notes the end for the report.
 #[derive(Clone, PartialEq, prost::Message, Zeroize, ZeroizeOnDrop)]
 #[prost(skip_debug)]
 pub(crate) struct FileUploadRecord {

@@ -6,6 +6,7 @@ mod reports;
 mod resuming;
 mod saving;
 mod sending;
+mod sources;
 
 use waxseal::courier::{Event, FileFailure, NewFile, UploadId};
 use waxseal::{Attachment, Conversation, Direction, FrankingTag, Message};

@@ -6,10 +6,11 @@ use rand_core::CryptoRng;
 use waxseal_reporting::file::FileShape;
 use waxseal_reporting::{FrankingTag, Timestamp};
 
-use super::DownloadId;
+use super::asked::DownloadId;
 use super::download::{Downloading, Wanted};
 use super::upload::Uploading;
-use crate::client::{Draft, MAX_LABEL_LEN, NewFile, Page, Upload, UploadId, WantedFile};
+use crate::client::courier::uploads::{MAX_LABEL_LEN, NewFile, Upload, UploadId, WantedFile};
+use crate::client::{Draft, Page};
 use crate::conversation::Conversation;
 use crate::courier::Courier;
 use crate::error::{ResumeUploadError, SaveFileError, SendFileError, StateError};
@@ -123,8 +124,8 @@ impl<S: Store> Courier<S> {
     ///
     /// The copy is sealed under the key that the message names. If it is another file,
     /// [`Event::FileFailed`] tells [`SourceChanged`], and nothing of it leaves the device. `label`
-    /// is for the application itself, as in [`NewFile`]: [`uploads`](Self::uploads) lists the upload
-    /// until it ends.
+    /// is for the application itself, as in [`NewFile`]: [`uploads`](Self::uploads) lists the
+    /// upload until it ends.
     ///
     /// [`Event::FileUploadedAgain`]: crate::courier::Event::FileUploadedAgain
     /// [`Event::FileFailed`]: crate::courier::Event::FileFailed
@@ -157,8 +158,9 @@ impl<S: Store> Courier<S> {
     /// [`next`](Self::next) and [`answer`](Self::answer); [`Event::FileSaved`] tells that the file
     /// is whole and durable.
     ///
-    /// Only verified bytes are written. What the target has of this file is not fetched again: after
-    /// a restart, call this with the same target to go on. [`SavedFile`] is a target in a directory.
+    /// Only verified bytes are written. What the target has of this file is not fetched again:
+    /// after a restart, call this with the same target to go on. [`SavedFile`] is a target in a
+    /// directory.
     ///
     /// [`Event::FileSaved`]: crate::courier::Event::FileSaved
     /// [`SavedFile`]: crate::files::SavedFile

@@ -12,7 +12,8 @@ use waxseal_reporting::file::{CHUNK_LEN, FileDescriptor, FileKey, FileOpener, Fi
 use waxseal_reporting::{BlobId, FrankingTag};
 use zeroize::Zeroizing;
 
-use super::{Asked, CHUNKS_AT_ONCE, DownloadId, FileFailure, Transfer};
+use super::asked::{Asked, CHUNKS_AT_ONCE, DownloadId, Transfer};
+use super::failure::FileFailure;
 use crate::conversation::Conversation;
 use crate::courier::{Courier, Event};
 use crate::error::StateError;
@@ -279,7 +280,8 @@ impl<S: Store> Courier<S> {
         let Some(download) = self.files.download(id) else {
             return true;
         };
-        // CHK-535: the blob has the length that the file's size demands. CHK-536: all of it is there.
+        // CHK-535: the blob has the length that the file's size demands. CHK-536: all of it is
+        // there.
         let why = match state {
             state if state.len != download.shape().blob_len() => FileFailure::Altered,
             state if !state.is_complete() => FileFailure::Gone,

@@ -1,23 +1,8 @@
-//! What the application is told of a file.
+//! Why a file does not go on.
 
 use std::io;
 
 use waxseal_interface::ErrorCode;
-
-use crate::client::UploadId;
-
-/// Names a download, as long as the courier lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct DownloadId(pub(super) u64);
-
-/// A file on its way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Transfer {
-    /// To the provider.
-    Upload(UploadId),
-    /// From the provider.
-    Download(DownloadId),
-}
 
 /// Why a file does not go on.
 ///
@@ -46,8 +31,8 @@ pub enum FileFailure {
     /// Suspect the sender or the provider.
     #[error("this is not the file that the message names")]
     Altered,
-    /// The provider keeps as many files of this account as it may, or has no room. Resume the upload
-    /// later.
+    /// The provider keeps as many files of this account as it may, or has no room. Resume the
+    /// upload later.
     #[error("the provider has no room for the file")]
     Quota,
     /// The provider refuses the file, for this reason.

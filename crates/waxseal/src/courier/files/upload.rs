@@ -15,8 +15,9 @@ use waxseal_reporting::file::{
 use waxseal_reporting::{BlobId, Timestamp};
 use zeroize::Zeroizing;
 
-use super::{Asked, CHUNKS_AT_ONCE, FileFailure, Transfer};
-use crate::client::{KeptUpload, UploadId, UploadPurpose};
+use super::asked::{Asked, CHUNKS_AT_ONCE, Transfer};
+use super::failure::FileFailure;
+use crate::client::courier::uploads::{KeptUpload, UploadId, UploadPurpose};
 use crate::courier::{Courier, Event};
 use crate::error::{SendError, StateError};
 use crate::files::FileSource;
@@ -341,8 +342,8 @@ impl<S: Store> Courier<S> {
         Ok(true)
     }
 
-    /// The relay has the blob. If it is for a message, sends the message: it enters the outbox, or waits for a session, in
-    /// the transaction that deletes the record of the upload.
+    /// The relay has the blob. If it is for a message, sends the message: it enters the outbox, or
+    /// waits for a session, in the transaction that deletes the record of the upload.
     fn end_upload(
         &mut self,
         id: UploadId,

@@ -1,9 +1,10 @@
 //! Uploads: files on their way to the provider, each until its message is stored.
 //!
-//! The order of the commits decides what a crash can do. The record of an upload is committed before
-//! the first byte of the file leaves the device. The message enters the outbox in the transaction
-//! that deletes the record, after the provider said that it has the whole blob. So whenever the
-//! process ends, there is either the record, with the key and the id of the blob, or the message.
+//! The order of the commits decides what a crash can do. The record of an upload is committed
+//! before the first byte of the file leaves the device. The provider has the whole blob before the
+//! message is stored. The message enters the outbox in the transaction that deletes the record. So
+//! whenever the process ends, there is either the record, with the key and the id of the blob, or
+//! the message.
 
 mod wanted;
 
@@ -14,9 +15,9 @@ use waxseal_reporting::sender::SentMessage;
 use waxseal_reporting::{Audience, BlobId, ConversationId, Timestamp};
 
 pub use self::wanted::WantedFile;
-use super::page::Page;
-use super::send::Draft;
-use super::{Client, keys};
+use crate::client::page::Page;
+use crate::client::send::Draft;
+use crate::client::{Client, keys};
 use crate::conversation::Conversation;
 use crate::error::{SendError, SendFileError, StateError};
 use crate::records::{
