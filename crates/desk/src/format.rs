@@ -28,10 +28,15 @@ pub enum DecodeError {
 
 /// Checks the length, then that the version is 01; returns the bytes after the version byte.
 pub(crate) fn versioned(bytes: &[u8], max: usize) -> Result<&[u8], DecodeError> {
+    versioned_as(VERSION, bytes, max)
+}
+
+/// Checks the length, then that the version is this one; returns the bytes after the version byte.
+pub(crate) fn versioned_as(known: u8, bytes: &[u8], max: usize) -> Result<&[u8], DecodeError> {
     within(bytes, max)?;
-    // CHK-161: the version byte is 01.
+    // CHK-161: the version byte is the one of the format.
     match bytes.split_first() {
-        Some((&VERSION, body)) => Ok(body),
+        Some((&version, body)) if version == known => Ok(body),
         Some((&version, _)) => Err(DecodeError::UnknownVersion { version }),
         None => Err(DecodeError::Malformed),
     }

@@ -56,8 +56,8 @@ pub use reported::reported_account;
 pub use setup::{MAX_VAULT_KEYS, SetupError, VaultSecrets};
 pub use state::{MARK_DAYS, MAX_MARKS, MAX_STATE_LEN};
 pub use view::{
-    AttachedFile, MAX_VIEW_LEN, Names, Participant, Reference, View, ViewedAttachment,
-    ViewedContent, ViewedMessage,
+    AttachedFile, ChunkedFile, FileAccess, MAX_VIEW_LEN, Names, Participant, Reference, View,
+    ViewedAttachment, ViewedContent, ViewedMessage, ViewedPreview,
 };
 
 use setup::Keys;

@@ -57,4 +57,6 @@ pub use shown::open_shown;
 pub use tree::{ChunkPath, FileRoot, FileTree};
 
 #[cfg(test)]
+pub(crate) use chunk::seal as seal_padded;
+#[cfg(test)]
 mod tests;

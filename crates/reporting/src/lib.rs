@@ -94,6 +94,8 @@
 //! [`UnsealedReport`]: vault::UnsealedReport
 //! [`VerifiedReport`]: reviewer::VerifiedReport
 //!
+//! Files that messages attach are sealed and opened in the module [`file`].
+//!
 //! The crate has no clock, no randomness and no I/O of its own, and does not panic on any input.
 //! Formats, derivations, numbered checks and limits are in [`spec`].
 #![doc = include_str!("recipes.md")]

@@ -203,8 +203,8 @@ impl Payload {
     /// A message with attachments.
     ///
     /// # Errors
-    /// [`PayloadError`] if the content is out of bounds, the attachments have more than 30 parts, or
-    /// the message is longer than [`MAX_PAYLOAD_LEN`].
+    /// [`PayloadError`] if the content is out of bounds, the attachments have more than 30 parts,
+    /// or the message is longer than [`MAX_PAYLOAD_LEN`].
     pub fn with_attachments(
         header: PayloadHeader,
         content: Content,

@@ -142,7 +142,8 @@ impl Unseal for Vault {
         let key = keys
             .find(|key| key.public_key().id() == report.moderation_key())
             .ok_or(Rejection::OtherModerationKey)?;
-        // CHK-83: the openings were sealed under exactly these claims and blobs, under this version.
+        // CHK-83: the openings were sealed under exactly these claims and blobs, under this
+        // version.
         let openings = key
             .open(
                 report.seal_label(),

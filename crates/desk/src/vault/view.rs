@@ -14,6 +14,9 @@ use zeroize::Zeroizing;
 
 pub(super) use make::Viewer;
 
+/// The version byte of a view that shows files that are sealed in chunks.
+const VERSION_2: u8 = 0x02;
+
 /// Maximum length of an encoded view, in bytes: a view shows no more than an unsealed report, and
 /// the names of up to 31 participants.
 pub const MAX_VIEW_LEN: usize = MAX_UNSEALED_LEN + 8_192;
@@ -26,8 +29,8 @@ pub const MAX_VIEW_LEN: usize = MAX_UNSEALED_LEN + 8_192;
 /// shown.
 ///
 /// # Security
-/// Texts may name people all the same. So may the locations of attachments, and content of a kind
-/// that this version cannot show.
+/// Texts may name people all the same. So may names and locations of attachments, and content of a
+/// kind that this version cannot show.
 #[derive(Clone, PartialEq, Eq)]
 pub struct View {
     /// The account that the report accuses. `None` if the report shows only the reporter's own
@@ -84,7 +87,7 @@ pub struct ViewedMessage {
     pub content: Option<ViewedContent>,
     /// Number of its parts: header, content and attachments.
     pub parts: u8,
-    /// The shown attachments, each with the number of its part.
+    /// The shown attachments, each with the number of its first part.
     pub attachments: Vec<(u8, ViewedAttachment)>,
 }
 
@@ -94,7 +97,10 @@ impl ViewedMessage {
     pub fn withheld(&self) -> impl Iterator<Item = u8> {
         (1..self.parts).filter(|part| match part {
             1 => self.content.is_none(),
-            part => !self.attachments.iter().any(|(shown, _)| shown == part),
+            part => {
+                let mut shown = self.attachments.iter();
+                !shown.any(|(first, attachment)| attachment.covers(*first, *part))
+            }
         })
     }
 }
@@ -167,6 +173,8 @@ pub enum ViewedContent {
 pub enum ViewedAttachment {
     /// A file that is encrypted as a whole.
     File(AttachedFile),
+    /// A file that is sealed in chunks.
+    Chunked(ChunkedFile),
     /// An attachment that this version cannot show.
     Unknown {
         /// Number of its scheme.
@@ -174,6 +182,68 @@ pub enum ViewedAttachment {
         /// Length of its description, in bytes.
         description_len: u32,
     },
+}
+
+impl ViewedAttachment {
+    /// Whether it shows this part, if its first part is `first`.
+    fn covers(&self, first: u8, part: u8) -> bool {
+        let (key, preview) = match self {
+            Self::Chunked(file) => (
+                matches!(file.access, FileAccess::Whole(_)),
+                file.preview.is_some(),
+            ),
+            Self::File(_) | Self::Unknown { .. } => (false, false),
+        };
+        match part.checked_sub(first) {
+            Some(0) => true,
+            Some(1) => key,
+            Some(2) => preview,
+            _ => false,
+        }
+    }
+}
+
+/// A file that is sealed in chunks, as the message describes it, and what the reporter showed.
+///
+/// The module `file` of `waxseal-reporting` opens it from its blob, with these keys.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ChunkedFile {
+    /// Size of the file in bytes.
+    pub size_bytes: u64,
+    /// What names the file.
+    pub root: [u8; 32],
+    /// The media type, as claimed by the sender.
+    pub media_type: String,
+    /// The name, as claimed by the sender. Never use it as a path.
+    pub name: Zeroizing<String>,
+    /// Where the blob is kept, as claimed by the sender. Treat it as an untrusted address.
+    pub location: String,
+    /// Whether the report named the blob, so that the provider kept it.
+    pub named: bool,
+    /// How much of the content the reporter showed.
+    pub access: FileAccess,
+    /// The small picture of the file, if there is one and the reporter showed it.
+    pub preview: Option<ViewedPreview>,
+}
+
+/// How much of a file the reporter showed.
+#[derive(Clone, PartialEq, Eq)]
+pub enum FileAccess {
+    /// Nothing of the content.
+    Descriptor,
+    /// The chunks with these indices, each with its key.
+    Chunks(Vec<(u32, Zeroizing<[u8; 32]>)>),
+    /// The whole file, with its key.
+    Whole(Zeroizing<[u8; 32]>),
+}
+
+/// A small picture of a file, as claimed by its sender. It may show something else than the file.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ViewedPreview {
+    /// The media type.
+    pub media_type: String,
+    /// The picture.
+    pub picture: Zeroizing<Vec<u8>>,
 }
 
 /// A file that is encrypted as a whole, as the message describes it.
@@ -213,8 +283,23 @@ impl View {
     /// # Errors
     /// [`DecodeError`](crate::DecodeError) if the bytes are not one.
     pub fn decode(bytes: &[u8]) -> Result<Self, crate::DecodeError> {
-        let body = crate::format::versioned(bytes, MAX_VIEW_LEN)?;
-        read::read(body).ok_or(crate::DecodeError::Malformed)
+        let (has_files, body) = if bytes.first() == Some(&VERSION_2) {
+            (
+                true,
+                crate::format::versioned_as(VERSION_2, bytes, MAX_VIEW_LEN)?,
+            )
+        } else {
+            (false, crate::format::versioned(bytes, MAX_VIEW_LEN)?)
+        };
+        read::read(body)
+            .filter(|view| view.has_files() == has_files)
+            .ok_or(crate::DecodeError::Malformed)
+    }
+
+    /// Whether it shows a file that is sealed in chunks, and so has version 02.
+    fn has_files(&self) -> bool {
+        let mut attachments = self.messages.iter().flat_map(|one| &one.attachments);
+        attachments.any(|(_, one)| matches!(one, ViewedAttachment::Chunked(_)))
     }
 }
 

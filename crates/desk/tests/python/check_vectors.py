@@ -28,8 +28,8 @@ DAY_MS, HOUR_MS = 86_400_000, 3_600_000
 SKEW_MS, CHALLENGE_MS = 300_000, 600_000
 MAX_POLICY, MAX_TEXT, MAX_ACT_BODY = 65_536, 16_384, 8_192
 MAX_ACT, MAX_GRANT, MAX_SIGNED_GRANT = 8_300, 2_744, 2_876
-MAX_SECRETS, MAX_REQUEST, MAX_ANSWER = 1_140, 16_973_834, 2_082_976
-MAX_VIEW, MAX_ACCEPTED, MAX_NOTE, MAX_ENTRY = 2_082_974, 2_076_046, 65_536, 256
+MAX_SECRETS, MAX_REQUEST, MAX_ANSWER = 1_140, 16_973_834, 2_117_923
+MAX_VIEW, MAX_ACCEPTED, MAX_NOTE, MAX_ENTRY = 2_117_921, 2_110_991, 65_536, 256
 MAX_STATE, MAX_ENTRIES, MARK_DAYS = 20_973_662, 65_536, 31
 ASK, APPROVE, DECIDE, APPEALS, REVIEW = 1, 2, 4, 8, 16
 
@@ -128,10 +128,10 @@ def form(check):
     return decorate
 
 
-def versioned(data, limit, check):
+def versioned(data, limit, check, known=(1,)):
     require(len(data) <= limit, 160)
     require(data, check)
-    require(data[0] == 1, 161)
+    require(data[0] in known, 161)
     return Reader(data[1:])
 
 
@@ -552,7 +552,7 @@ def answer(given):
 
 @form(181)
 def read_view(data):
-    reader = versioned(data, MAX_VIEW, 181)
+    reader = versioned(data, MAX_VIEW, 181, (1, 2))
     if reader.flag():
         read_account(reader)
     reason, note = reader.int(1), reader.text(reader.medium())
@@ -562,7 +562,8 @@ def read_view(data):
     in_report, count = reader.int(1), reader.int(1)
     reader.must(in_report <= 30 and count <= in_report)
     messages = [read_message(reader, in_report) for _ in range(count)]
-    ordinals = [ordinal for ordinal, _ in messages]
+    ordinals = [ordinal for ordinal, _, _ in messages]
+    reader.must(any(has_file for _, _, has_file in messages) == (data[0] == 2))
     reader.must(all(one < next for one, next in zip(ordinals, ordinals[1:])))
     if reader.flag():
         read_account(reader)
@@ -572,7 +573,7 @@ def read_view(data):
             reader.must(number > last)
             last = number
     reader.end()
-    claims = [claim for _, claim in messages]
+    claims = [claim for _, claim, _ in messages]
     read = {"reason": reason, "note": note, "in_report": in_report, "ordinals": ordinals}
     return read, claims
 
@@ -609,18 +610,52 @@ def read_message(reader, in_report):
         reader.int(1)
     if content in (5, 6):
         reader.long()
-    last = 1
+    last, has_file = 1, False
     for _ in range(reader.int(1)):
         part = reader.int(1)
         reader.must(last < part < parts)
-        last = part
-        if reader.flag():
+        last, kind = part, reader.int(1)
+        reader.must(kind <= 2)
+        if kind == 1:
             reader.take(5)
-        else:
+        elif kind == 0:
             reader.take(8 + 96)
             reader.text(reader.short())
             reader.text(reader.medium())
-    return ordinal, claim
+        else:
+            has_file = True
+            read_file(reader)
+    return ordinal, claim, has_file
+
+
+def read_file(reader):
+    """A file that is sealed in chunks, whose number SPEC.md of waxseal-reporting gives."""
+    size = reader.int(8)
+    reader.must(size <= 1 << 32)
+    # Padmé: the lowest bits of the sealed length are zero, but for as many as the exponent has.
+    exponent = max(size.bit_length() - 1, 1)
+    low = max(exponent - exponent.bit_length(), 0)
+    sealed = size + (1 << low) - 1 >> low << low
+    count = max((sealed + 65_535) // 65_536, 1)
+    reader.take(32)
+    reader.text(reader.short())
+    reader.text(reader.short())
+    reader.text(reader.medium())
+    reader.flag()
+    access = reader.int(1)
+    reader.must(access <= 2)
+    if access == 1:
+        indices = []
+        for _ in range(reader.int(2)):
+            indices.append(reader.int(4))
+            reader.take(32)
+        reader.must(1 <= len(indices) <= 1_024 and indices[-1] < count)
+        reader.must(all(one < next for one, next in zip(indices, indices[1:])))
+    if access == 2:
+        reader.take(32)
+    if reader.flag():
+        reader.text(reader.short())
+        reader.must(1 <= len(reader.medium()) <= 16_384)
 
 
 def view(given):

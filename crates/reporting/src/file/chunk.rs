@@ -23,7 +23,7 @@ use crate::labels;
 use crate::mac::{self, HmacSha256};
 
 /// The tag of a chunk, a node of level 0.
-pub(super) type ChunkTag = [u8; NODE_LEN];
+pub(crate) type ChunkTag = [u8; NODE_LEN];
 
 /// What pads a plaintext, as much as is hashed at once.
 const ZEROS: [u8; 1_024] = [0; 1_024];
@@ -79,7 +79,7 @@ pub(super) fn tag(shape: FileShape, index: u32, key: &ChunkKey, content: &[u8]) 
 }
 
 /// Seals a padded plaintext in place, and returns its tag.
-pub(super) fn seal(index: u32, key: &ChunkKey, padded: &mut [u8]) -> ChunkTag {
+pub(crate) fn seal(index: u32, key: &ChunkKey, padded: &mut [u8]) -> ChunkTag {
     let keys = Keys::new(key);
     let tag = keys.tag(index, padded, 0);
     keys.apply(&tag, padded);

@@ -6,6 +6,7 @@ use super::*;
 use shape::tests::sizes;
 
 mod altered;
+mod properties;
 mod seal;
 
 /// Bytes that look random, and are not the same in any two chunks.

@@ -64,7 +64,7 @@ pub struct FileTree {
 
 impl FileTree {
     /// The tree over these tags; `None` if there is not one for each chunk.
-    pub(super) fn over(shape: FileShape, tags: Vec<ChunkTag>) -> Option<Self> {
+    pub(crate) fn over(shape: FileShape, tags: Vec<ChunkTag>) -> Option<Self> {
         if u32::try_from(tags.len()).ok() != Some(shape.chunk_count()) {
             return None;
         }

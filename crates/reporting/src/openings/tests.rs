@@ -8,8 +8,9 @@ fn the_limit_is_what_the_fields_add_up_to() {
     // An opening has the version, n, root key, 32 commitments, set of shown parts, 32 part keys and
     // lengths, and the parts.
     assert_eq!(MAX_OPENING_LEN, 1 + 1 + 32 + 1_024 + 4 + 1_152 + 65_536);
-    // A sealed section has the reason, the note with its length, the count, and 30 openings.
-    assert_eq!(MAX_OPENINGS_LEN, 1 + 2_002 + 1 + 2_032_500);
+    // A sealed section has the reason, the note with its length, the count, 30 openings with the
+    // number of their chunks, and 1,024 chunks of 37 bytes each.
+    assert_eq!(MAX_OPENINGS_LEN, 1 + 2_002 + 1 + 2_032_500 + 60 + 37_888);
 }
 
 #[test]
@@ -105,7 +106,7 @@ fn chk97_version_of_an_opening_is_known() {
     let plain = &padded[..padding::unpadded_len(&padded).unwrap()];
     let second = 4 + (plain.len() - 4) / 2;
     assert_eq!((plain[4], plain[second]), (2, 2));
-    for (at, version) in [(4, 0), (4, 3), (4, 0xff), (second, 0), (second, 3)] {
+    for (at, version) in [(4, 0), (4, 4), (4, 0xff), (second, 0), (second, 4)] {
         let mut altered = plain.to_vec();
         altered[at] = version;
         padding::pad(&mut altered);

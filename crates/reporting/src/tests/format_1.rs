@@ -198,7 +198,7 @@ fn a_report_holds_messages_of_both_formats_and_says_of_each_whether_its_tag_name
         let file = WholeFile::new("image/png", b"picture", b"cipher", key, "blob/1");
         Attachment::from(file.unwrap()).put(out);
     });
-    let parts: &[&[u8]] = &[b"\x01old", &file[1..]];
+    let parts: &[&[u8]] = &[b"\x01old", &file[5..]]; // without length and scheme
     let old = evidence_1(&mut world, parts);
     let old = Evidence::decode(&old.encode()).unwrap();
     assert!(!old.tag_names_sender());

@@ -33,7 +33,8 @@ fn header(extensions: &[u8]) -> Vec<u8> {
 fn file() -> Vec<u8> {
     let key = AttachmentKey::from_bytes([5; 32]);
     let file = WholeFile::new("image/png", b"picture", b"cipher", key, "blob/1").unwrap();
-    bytes_of(|out| Attachment::from(file).put(out))
+    let part = bytes_of(|out| Attachment::from(file).put(out));
+    part[4..].to_vec() // without its length
 }
 
 fn messages() -> Vec<Later> {
@@ -54,7 +55,7 @@ fn messages() -> Vec<Later> {
         ),
         later(
             "an unknown scheme",
-            vec![header(&[]), text(), b"\x01stream".to_vec()],
+            vec![header(&[]), text(), b"\x04stream".to_vec()],
             Shown::Text,
         ),
         later(
@@ -103,7 +104,7 @@ fn assert_shown(
         ],
         attachments
             .iter()
-            .map(|one| bytes_of(|out| one.put(out)))
+            .map(|one| bytes_of(|out| one.put(out))[4..].to_vec()) // without its length
             .collect(),
     ];
     assert_eq!(

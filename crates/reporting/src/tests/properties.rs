@@ -2,7 +2,9 @@
 
 use proptest::prelude::*;
 
+use crate::blobs;
 use crate::disclosure::PartSet;
+use crate::file::FileDescriptor;
 use crate::format::Format;
 use crate::franked::Franked;
 use crate::franking::FrankingKey;
@@ -174,7 +176,7 @@ proptest! {
     }
 
     #[test]
-    fn decoders_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..400), version in 0u8..4) {
+    fn decoders_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..400), version in 0u8..5) {
         let mut bytes = bytes;
         if version > 0 && !bytes.is_empty() {
             bytes[0] = version;
@@ -191,6 +193,8 @@ proptest! {
         let _ = Evidence::decode(&bytes);
         let _ = SentMessage::decode(&bytes);
         let _ = Report::decode(&bytes);
+        let _ = blobs::decode(&bytes, 30);
+        let _ = FileDescriptor::decode(&bytes);
         let _ = StampKeys::import(&bytes);
         let _ = ModerationPublicKey::decode(&bytes);
         let _ = Openings::parse(Format::V1, &bytes);

@@ -18,11 +18,15 @@ use crate::tests::world::NOON;
 #[rustfmt::skip]
 mod about;
 #[rustfmt::skip]
+mod attached;
+#[rustfmt::skip]
 mod control;
 #[rustfmt::skip]
 mod delivery;
 #[rustfmt::skip]
 mod fanout;
+#[rustfmt::skip]
+mod file;
 #[rustfmt::skip]
 mod formats;
 #[rustfmt::skip]
@@ -59,7 +63,7 @@ fn checks_of(variant: &str) -> &'static [u16] {
         "UnknownVersion" => &[52],
         "Malformed" => &[
             53, 54, 55, 56, 57, 58, 59, 60, 72, 73, 75, 91, 92, 94, 102, 107, 115, 116, 291, 410,
-            411, 414, 415,
+            411, 414, 415, 488, 490,
         ],
         "AccountIdError" => &[55],
         "OtherTag" => &[61, 86, 101],
@@ -90,13 +94,18 @@ fn checks_of(variant: &str) -> &'static [u16] {
         "AlreadyReported" => &[80],
         "OtherModerationKey" => &[82],
         "SealBroken" => &[83],
-        "MalformedOpenings" => &[84],
+        "MalformedOpenings" => &[84, 489],
         "UnknownOpeningVersion" => &[97],
         "OpeningCount" => &[85],
         "OtherPart" => &[87],
         "HeaderWithheld" => &[88],
         "MalformedPart" => &[90],
         "ChannelRefused" => &[93],
+        "ChunkOfNoFile" => &[118],
+        "OtherBlob" => &[119],
+        "FileTooLong" => &[480],
+        "OtherLength" => &[481],
+        "Altered" => &[482, 483, 484, 485],
         _ => &[],
     }
 }
@@ -150,6 +159,12 @@ fn run(operation: &str, input: Input<'_>) -> Outcome {
         "moderation_key_pair" => unseal::moderation_key_pair(input),
         "moderation_public_key" => unseal::moderation_public_key(input),
         "unseal" => unseal::unseal(input),
+        "file_shape" => file::file_shape(input),
+        "seal_file" => file::seal_file(input),
+        "file_tree" => file::file_tree(input),
+        "check_tags" => file::check_tags(input),
+        "open_file" => file::open_file(input),
+        "open_chunk" => file::open_chunk(input),
         "review_openings" => review::review_openings(input),
         _ => panic!("no operation {operation}"),
     }
@@ -179,9 +194,25 @@ fn labels_of(operation: &str) -> Vec<&'static [u8]> {
         "deliver" => vec![labels::DELIVERY],
         "make_receipt" => vec![labels::RECEIPT],
         "nullifier" => vec![labels::NULLIFIER, labels::ACCOUNT_NULLIFIER],
-        "accept" => vec![labels::REPORTER, labels::REPORTER_1, labels::ACCEPTANCE],
+        "accept" => vec![
+            labels::REPORTER,
+            labels::REPORTER_1,
+            labels::REPORTER_3,
+            labels::ACCEPTANCE,
+        ],
         "import_accepted" => vec![labels::ACCEPTANCE_1],
-        "unseal" => vec![labels::REPORT_OPENINGS, labels::REPORT_OPENINGS_1],
+        "unseal" => vec![
+            labels::REPORT_OPENINGS,
+            labels::REPORT_OPENINGS_1,
+            labels::REPORT_OPENINGS_3,
+        ],
+        "seal_file" => vec![
+            labels::FILE_CHUNK_KEY,
+            labels::FILE_CIPHER_KEY,
+            labels::FILE_HASH_KEY,
+            labels::FILE_CHUNK_TAG,
+        ],
+        "file_tree" => vec![labels::FILE_NODE, labels::FILE_ROOT],
         "moderation_key_pair" => vec![labels::MODERATION_KEY],
         _ => vec![],
     }
@@ -205,14 +236,17 @@ fn vectors_cover_every_label_and_every_check_that_bytes_can_break() {
         ),
         (96, "it refuses what a caller hands over, not bytes"),
         (98, "it refuses what a caller hands over, not bytes"),
+        (486, "it is about a file that changes while it is read"),
+        (487, "it refuses what a caller hands over, not bytes"),
     ];
     // CHK-62 and CHK-110 are retired.
     let checks = (51..=61)
         .chain(63..=98)
         .chain(101..=107)
-        .chain(111..=117)
+        .chain(111..=119)
         .chain(290..=294)
-        .chain(410..=415);
+        .chain(410..=415)
+        .chain(480..=490);
     harness::assert_coverage(CRATE.folder, checks, &without, &labels, labels_of);
 }
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives import hashes, hmac
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
@@ -27,14 +28,14 @@ OTHERS = {"moderation_key_pair", "moderation_public_key", "unseal"}
 
 DAY_MS = 86_400_000
 MAX_PAYLOAD, MAX_PLAINTEXT, MAX_CIPHERTEXT = 65_536, 67_584, 75_776
-MAX_WIRE = {"Delivery": 76_217, "Receipt": 441, "Report": 2_075_981}
+MAX_WIRE = {"Delivery": 76_217, "Receipt": 441, "Report": 2_110_926}
 MAX_WIRE |= {"PostedReseal": 76_307, "PostedFanout": 1_212_660, "PostedGroup": 2_169_024}
-MAX_EVIDENCE, MAX_SENT, MAX_ACCEPTED, MAX_STAMP_KEYS = 65_910, 65_734, 2_076_046, 102
-MAX_ENVELOPE, MAX_STAMPED, MAX_CLAIM, MAX_UNSEALED = 75_809, 76_118, 342, 2_074_782
+MAX_EVIDENCE, MAX_SENT, MAX_ACCEPTED, MAX_STAMP_KEYS = 65_910, 65_734, 2_110_991, 102
+MAX_ENVELOPE, MAX_STAMPED, MAX_CLAIM, MAX_UNSEALED = 75_809, 76_118, 342, 2_109_729
 MAX_FANOUT, MAX_SLOTS = 1_212_610, 16
 MAX_GROUP_FANOUT, MAX_GROUP_BODY, MAX_STAMPED_GROUP = 2_168_973, 71_680, 71_925
 MAX_GROUP_SLOTS, MAX_GROUP_SLOTS_LEN, MAX_KEY_SLOT = 4_096, 2_097_152, 4_000
-MAX_OPENINGS = 2_064_384
+MAX_OPENINGS = 2_097_152
 MAX_EXTENSIONS = 1_024
 MAX_CONTROL, MAX_CONTROL_TAGS = 4_096, 64
 MAX_CONTROL_ROSTER, MAX_CONTROL_SYNC = 2_048, 3_072
@@ -43,6 +44,8 @@ MAX_CLOCK_SKEW_MS = 300_000
 MAX_POST_SKEW_MS = 600_000
 MAX_LAST_AHEAD_MS = 300_000
 MAX_EPOCHS_KEPT = 400
+MAX_FILE, CHUNK, MAX_PREVIEW = 1 << 32, 65_536, 16_384
+MAX_SHOWN_CHUNKS, MAX_BLOBS = 1_024, 64
 
 
 class Refused(Exception):
@@ -135,6 +138,7 @@ FIELDS = {
     "Receipt": ("franking_tag", "stamp_context", "stamp", "receipt_mac"),
     "Report": ("claims", "moderation_key_fingerprint", "encapsulated_key", "sealed_openings", "reporter_mac"),
 }
+REPORT_3 = FIELDS["Report"][:4] + ("blobs", "reporter_mac")  # a report of version 03
 LENGTHS = {"franking_tag": 32, "stamp": 32, "delivery_mac": 32, "receipt_mac": 32, "reporter_mac": 32}
 LENGTHS |= {"posted_at": 8, "reseal_mac": 32, "fanout_mac": 32, "group_mac": 32}
 LENGTHS |= {"moderation_key_fingerprint": 32, "encapsulated_key": 1_120}
@@ -152,10 +156,15 @@ def version_of(kind):
     return {"PostedFanout": 3, "PostedGroup": 4}.get(kind, 2)
 
 
+def fields_of(kind, version):
+    return REPORT_3 if (kind, version) == ("Report", 3) else FIELDS[kind]
+
+
 def encode(kind, **values):
     """Encodes the version, then the key, length and bytes of each field that is present."""
-    out = bytes([values.get("version", version_of(kind))])
-    for number, name in enumerate(FIELDS[kind], 1):
+    version = values.get("version", version_of(kind))
+    out = bytes([version])
+    for number, name in enumerate(fields_of(kind, version), 1):
         if values.get(name):
             out += bytes([number << 3 | 2]) + varint(len(values[name])) + values[name]
     return out
@@ -176,20 +185,23 @@ def decode(kind, data):
     require(len(data) <= MAX_WIRE[kind], 51)
     reader = Reader(data, 53)
     version = data[0] if reader.data else reader.number(1)
-    require(version == version_of(kind) or (version == 1 and kind == "Report"), 52)
+    require(version == version_of(kind) or (version in (1, 3) and kind == "Report"), 52)
     reader.take(1)
+    fields = fields_of(kind, version)
     found = {"version": version}  # fields by name
     while reader.data:
         key = read_varint(reader)
-        require(key & 7 == 2 and 1 <= key >> 3 <= len(FIELDS[kind]), 53)
-        found[FIELDS[kind][(key >> 3) - 1]] = reader.take(read_varint(reader))
+        require(key & 7 == 2 and 1 <= key >> 3 <= len(fields), 53)
+        found[fields[(key >> 3) - 1]] = reader.take(read_varint(reader))
     # Each message has one encoding: encoding it again must give the same bytes.
     require(encode(kind, **found) == data, 53)
     if kind in ("Delivery", "Receipt"):
         require("stamp" in found and ("delivery_mac" in found or "receipt_mac" in found), 63)
     if kind == "Delivery":
         found.setdefault("ciphertext", b"")  # the message was not sealed for this device
-    for name in FIELDS[kind]:
+    if version == 3 and kind == "Report":
+        require("blobs" in found, 490)
+    for name in fields:
         require(name in found and len(found[name]) == LENGTHS.get(name, len(found[name])), 54)
     require(len(found.get("ciphertext", b"")) <= MAX_CIPHERTEXT, 54)
     return found
@@ -222,12 +234,15 @@ def padme(length):
     return (length + (1 << low_bits) - 1) >> low_bits << low_bits
 
 
+def padded_length(length):
+    """The length that padded content of at least one byte has."""
+    padded = (length + 63) // 64 * 64
+    return padme(length) if padded > 1_024 else padded
+
+
 def pad(data):
     length = len(data) + 1
-    padded = (length + 63) // 64 * 64
-    if padded > 1_024:
-        padded = padme(length)
-    return data + b"\x80" + bytes(padded - length)
+    return data + b"\x80" + bytes(padded_length(length) - length)
 
 
 def unpad(padded, check):
@@ -304,11 +319,40 @@ def read_message(version, parts):
     """Reads all parts as far as this version shows them."""
     header, conversation = read_header(version, parts[0])
     content = read_content(parts[1])
-    attachments = [read_attachment(version, part) for part in parts[2:]]
+    attachments = {i: read_attachment(version, parts[i]) for i in range(2, len(parts))}
     if is_hidden(header):
         content = unknown_content(parts[1])
-        attachments = list(map(unknown_attachment, parts[2:]))
-    return header, conversation, content, attachments
+        attachments = {i: unknown_attachment(parts[i]) for i in attachments}
+    return header, conversation, content, join_attachments(attachments, len(parts))
+
+
+def check_order(attachments, count):
+    """Checks that the shown parts of files are in their places. Parts from 2 on may be withheld."""
+
+    def is_scheme(i, scheme):
+        return 2 <= i < count and (i not in attachments or attachments[i]["scheme"] == scheme)
+
+    for i, part in attachments.items():
+        if part["scheme"] == 1:
+            require(is_scheme(i + 1, 2), 488)
+        if part["scheme"] == 2:
+            require(is_scheme(i - 1, 1), 488)
+        if part["scheme"] == 3:
+            require(is_scheme(i - 1, 2) and i >= 4, 488)
+
+
+def join_attachments(attachments, count):
+    """Joins the parts of files in a message of which all parts are known."""
+    check_order(attachments, count)
+    joined = []
+    for part in attachments.values():
+        if part["scheme"] == 2:
+            joined[-1]["key"] = part["key"]
+        elif part["scheme"] == 3:
+            joined[-1]["preview"] = {"media_type": part["media_type"], "picture": part["picture"]}
+        else:
+            joined.append(part | {"preview": None} if part["scheme"] == 1 else part)
+    return joined
 
 
 def unknown_content(part):
@@ -354,6 +398,16 @@ def read_content(part):
 def read_attachment(version, part):
     reader = Reader(part, 60)
     scheme = reader.number(1) if version == 2 else 0
+    if scheme == 1:
+        return read_descriptor(reader)
+    if scheme == 2:
+        key = reader.take(32)
+        reader.finish()
+        return {"scheme": 2, "key": key}
+    if scheme == 3:
+        media_type = visible_ascii(reader.prefixed(1), 0, 127, 60)
+        require(1 <= len(reader.data) <= MAX_PREVIEW, 60)
+        return {"scheme": 3, "media_type": media_type, "picture": reader.data}
     if scheme != 0:
         return unknown_attachment(part)
     attachment = {
@@ -367,6 +421,247 @@ def read_attachment(version, part):
     }
     reader.finish()
     return attachment
+
+
+def read_descriptor(reader):
+    descriptor = {"scheme": 1, "size": reader.number(8), "root": reader.take(32)}
+    require(descriptor["size"] <= MAX_FILE, 60)
+    descriptor["media_type"] = visible_ascii(reader.prefixed(1), 0, 127, 60)
+    descriptor["name"] = text(reader.prefixed(1), 60)
+    require(all(unicodedata.category(character) != "Cc" for character in descriptor["name"]), 60)
+    descriptor["location"] = visible_ascii(reader.prefixed(2), 0, 2_048, 60)
+    reader.finish()
+    blob = re.fullmatch("blob:([0-9a-f]{64})", descriptor["location"])
+    return descriptor | {"blob": bytes.fromhex(blob[1]) if blob else None}
+
+
+# ------------------------------------------------------------------------------------------- BLAKE3
+
+# BLAKE3 in its keyed mode, for chunks of files. Numbers are little-endian words of 32 bits.
+
+INITIAL = (0x6A09E667, 0xBB67AE85, 0x3C6EF372, 0xA54FF53A)
+PERMUTATION = (2, 6, 3, 10, 7, 0, 4, 13, 1, 11, 12, 5, 9, 14, 15, 8)
+CHUNK_START, CHUNK_END, PARENT, ROOT, KEYED = 1, 2, 4, 8, 16
+ORDERS = [tuple(range(16))]  # in which the seven rounds take the words of a block
+for _ in range(6):
+    ORDERS.append(tuple(ORDERS[-1][at] for at in PERMUTATION))
+COLUMNS = ((0, 4, 8, 12), (1, 5, 9, 13), (2, 6, 10, 14), (3, 7, 11, 15))
+DIAGONALS = ((0, 5, 10, 15), (1, 6, 11, 12), (2, 7, 8, 13), (3, 4, 9, 14))
+MASK = 0xFFFFFFFF
+
+
+def compress(chaining, block, length, counter, flags):
+    """Returns the first eight words of output."""
+    state = [*chaining, *INITIAL, counter & MASK, counter >> 32, length, flags]
+    words = struct.unpack("<16I", block)
+    for order in ORDERS:
+        for number, (a, b, c, d) in enumerate(COLUMNS + DIAGONALS):
+            for word, one, other in (
+                (words[order[2 * number]], 16, 12),
+                (words[order[2 * number + 1]], 8, 7),
+            ):
+                state[a] = state[a] + state[b] + word & MASK
+                turned = state[d] ^ state[a]
+                state[d] = (turned >> one | turned << 32 - one) & MASK
+                state[c] = state[c] + state[d] & MASK
+                turned = state[b] ^ state[c]
+                state[b] = (turned >> other | turned << 32 - other) & MASK
+    return [state[at] ^ state[at + 8] for at in range(8)]
+
+
+def blake3_keyed(key, data):
+    key = struct.unpack("<8I", key)
+
+    def of_kilobyte(data, counter, is_root):
+        chaining = key
+        blocks = [data[at : at + 64] for at in range(0, len(data), 64)] or [b""]
+        for number, block in enumerate(blocks):
+            is_last = number == len(blocks) - 1
+            flags = KEYED | CHUNK_START * (number == 0) | CHUNK_END * is_last
+            flags |= ROOT * (is_last and is_root)
+            chaining = compress(chaining, block.ljust(64, b"\0"), len(block), counter, flags)
+        return chaining
+
+    def of_tree(data, counter, is_root):
+        if len(data) <= 1_024:
+            return of_kilobyte(data, counter, is_root)
+        # The left side has the most whole kilobytes that are a power of two and leave some over.
+        kilobytes = (len(data) - 1) // 1_024
+        left = 1 << kilobytes.bit_length() - 1
+        sides = data[: left * 1_024], data[left * 1_024 :]
+        sides = of_tree(sides[0], counter, False) + of_tree(sides[1], counter + left, False)
+        return compress(key, struct.pack("<16I", *sides), 64, 0, KEYED | PARENT | ROOT * is_root)
+
+    return struct.pack("<8I", *of_tree(data, 0, True))
+
+
+def check_blake3():
+    """Compares with the published vectors of BLAKE3 (test_vectors.json, `keyed_hash`)."""
+    published = {
+        0: "92b2b75604ed3c761f9d6f62392c8a9227ad0ea3f09573e783f1498a4ed60d26",
+        1: "6d7878dfff2f485635d39013278ae14f1454b8c0a3a2d34bc1ab38228a80c95b",
+        1_023: "c951ecdf03288d0fcc96ee3413563d8a6d3589547f2c2fb36d9786470f1b9d6e",
+        1_024: "75c46f6f3d9eb4f55ecaaee480db732e6c2105546f1e675003687c31719c7ba4",
+        1_025: "357dc55de0c7e382c900fd6e320acc04146be01db6a8ce7210b7189bd664ea69",
+        2_048: "879cf1fa2ea0e79126cb1063617a05b6ad9d0b696d0d757cf053439f60a99dd1",
+        2_049: "9f29700902f7c86e514ddc4df1e3049f258b2472b6dd5267f61bf13983b78dd5",
+        3_072: "044a0e7b172a312dc02a4c9a818c036ffa2776368d7f528268d2e6b5df191770",
+        5_121: "6ccf1c34753e7a044db80798ecd0782a8f76f33563accaddbfbb2e0ea4b2d024",
+        7_168: "b42835e40e9d4a7f42ad8cc04f85a963a76e18198377ed84adddeaecacc6f3fc",
+    }
+    for length, expected in published.items():
+        data = bytes(at % 251 for at in range(length))
+        assert blake3_keyed(b"whats the Elvish word for friend", data).hex() == expected, length
+
+
+# -------------------------------------------------------------------------------------------- files
+
+
+def shape(size):
+    """Returns the lengths of the sealed chunks, and how many nodes each level in a blob has."""
+    require(size <= MAX_FILE, 480)
+    sealed = padded_length(max(size, 1))
+    count = (sealed + CHUNK - 1) // CHUNK
+    lengths = [min(CHUNK, sealed - at * CHUNK) for at in range(count)]
+    levels = [count]
+    while levels[-1] > 2:
+        levels.append((levels[-1] + 1) // 2)
+    return lengths, levels
+
+
+def path_of(size, index):
+    """Where a chunk's tag is in the blob, and each node that its path needs; None for others."""
+    lengths, levels = shape(size)
+    if index >= len(lengths):
+        return None
+    at, offsets = sum(lengths), []
+    for level, nodes in enumerate(levels):
+        place = index >> level
+        if level == 0:
+            offsets.append(at + 32 * place)
+        if place ^ 1 < nodes:
+            offsets.append(at + 32 * (place ^ 1))
+        at += 32 * nodes
+    return offsets
+
+
+def file_shape(given):
+    lengths, levels = shape(given["size"])
+    return {
+        "sealed_len": sum(lengths),
+        "chunks": len(lengths),
+        "tags_offset": sum(lengths),
+        "blob_len": sum(lengths) + 32 * sum(levels),
+        "path_offsets": path_of(given["size"], given["index"]),
+    }
+
+
+def chunk_key(key, index):
+    return expand(key, b"waxseal/2/file-chunk-key" + be32(index))
+
+
+def chunk_tag(key, index, padded):
+    hashed = blake3_keyed(expand(key, b"waxseal/2/file-hash-key"), padded)
+    return HMAC(key, b"waxseal/2/file-chunk-tag" + be32(index) + be32(len(padded)) + hashed)
+
+
+def chacha20(key, tag, data):
+    """XORs the key stream. pyca wants the counter, in little endian, before the nonce."""
+    key = expand(key, b"waxseal/2/file-cipher-key")
+    return Cipher(algorithms.ChaCha20(key, bytes(4) + tag[:12]), mode=None).encryptor().update(data)
+
+
+def tree_over(size, tags):
+    """Returns the nodes of a blob, and the root."""
+    lengths, _ = shape(size)
+    require(len(tags) == len(lengths), 481)
+    nodes, level, number = list(tags), list(tags), 1
+    while len(level) > 1:
+        pairs = [level[at : at + 2] for at in range(0, len(level), 2)]
+        level = [node_over(number, *pair) if len(pair) == 2 else pair[0] for pair in pairs]
+        number += 1
+        if len(level) > 1:
+            nodes += level
+    return b"".join(nodes), root_over(size, level[0])
+
+
+def node_over(level, left, right):
+    return SHA256(b"waxseal/2/file-node" + bytes([level]) + left + right)
+
+
+def root_over(size, top):
+    return SHA256(b"waxseal/2/file-root" + be64(size) + be32(len(shape(size)[0])) + top)
+
+
+def seal_file(given):
+    size = len(given["content"])
+    lengths, _ = shape(size)
+    padded = given["content"] + bytes(sum(lengths) - size)
+    chunks, tags = b"", []
+    for index, length in enumerate(lengths):
+        key, chunk = chunk_key(given["file_key"], index), padded[index * CHUNK :][:length]
+        tags.append(chunk_tag(key, index, chunk))
+        chunks += chacha20(key, tags[-1], chunk)
+    nodes, root = tree_over(size, tags)
+    return {
+        "root": root,
+        "tags": b"".join(tags),
+        "blob": chunks + nodes,
+        "blob_digest": SHA256(chunks + nodes),
+        "chunk_key": chunk_key(given["file_key"], 0),
+    }
+
+
+def file_tree(given):
+    nodes, root = tree_over(given["size"], given["tags"])
+    return {"root": root, "tree": nodes}
+
+
+def check_tags(given):
+    count = len(shape(given["size"])[0])
+    require(len(given["tags"]) == 32 * count, 481)
+    tags = [given["tags"][at : at + 32] for at in range(0, 32 * count, 32)]
+    require(tree_over(given["size"], tags)[1] == given["root"], 482)
+    return {}
+
+
+def opened(size, index, key, tag, chunk):
+    """Opens a chunk and returns what the file has in it."""
+    padded = chacha20(key, tag, chunk)
+    require(chunk_tag(key, index, padded) == tag, 484)
+    content = padded[: max(size - index * CHUNK, 0)]
+    require(not any(padded[len(content) :]), 485)
+    return content
+
+
+def open_file(given):
+    size, blob = given["size"], given["blob"]
+    lengths, levels = shape(size)
+    require(len(blob) == sum(lengths) + 32 * sum(levels), 481)
+    tags = blob[sum(lengths) :][: 32 * len(lengths)]
+    check_tags(given | {"tags": tags})
+    content = b""
+    for index, length in enumerate(lengths):
+        key, chunk = chunk_key(given["file_key"], index), blob[index * CHUNK :][:length]
+        content += opened(size, index, key, tags[32 * index :][:32], chunk)
+    return {"content": content}
+
+
+def open_chunk(given):
+    size, index = given["size"], given["index"]
+    lengths, levels = shape(size)
+    require(index < len(lengths) and len(given["chunk"]) == lengths[index], 481)
+    require(len(given["nodes"]) == len(path_of(size, index)), 481)
+    tag, *others = given["nodes"]
+    node = tag
+    for level, nodes in enumerate(levels):
+        place = index >> level
+        if place ^ 1 < nodes:
+            other = others.pop(0)
+            pair = (other, node) if place & 1 else (node, other)
+            node = node_over(level + 1, *pair)
+    require(root_over(size, node) == given["root"], 483)
+    return {"content": opened(size, index, given["chunk_key"], tag, given["chunk"])}
 
 
 # ----------------------------------------------------------------------------------------- franking
@@ -1089,6 +1384,24 @@ def read_claims(data, version):
     return reporter, claims, about
 
 
+def read_blobs(data, claims, check=490):
+    reader = Reader(data, check)
+    count = reader.number(1)
+    require(1 <= count <= MAX_BLOBS, check)
+    blobs = []
+    for _ in range(count):
+        blobs.append({"claim": reader.number(1), "part": reader.number(1), "blob": reader.take(32)})
+    reader.finish()
+    places = [(named["claim"], named["part"]) for named in blobs]
+    require(all(one < other for one, other in zip(places, places[1:])), check)
+    require(all(claim < claims and 2 <= part < 32 for claim, part in places), check)
+    return blobs
+
+
+def blobs_of(fields, claims):
+    return read_blobs(fields["blobs"], len(claims)) if fields["version"] == 3 else []
+
+
 def nullifier_of(claim, reporter):
     sender = claim["read"]["sender"]
     return SHA256(b"waxseal/1/nullifier" + claim["franking_tag"] + write_sender(sender) + write_account(reporter))
@@ -1107,6 +1420,7 @@ def nullifier(given):
 
 def reporter_message(fields):
     names = ("claims", "moderation_key_fingerprint", "encapsulated_key", "sealed_openings")
+    names += ("blobs",) if fields["version"] == 3 else ()
     label = b"waxseal/%d/reporter-mac" % fields["version"]
     return label + b"".join(long(fields[name]) for name in names)
 
@@ -1130,6 +1444,7 @@ def claim_order(claim, version):
 def accept(given):
     fields = decode("Report", given["report"])
     reporter, claims, about = read_claims(fields["claims"], fields["version"])
+    blobs = blobs_of(fields, claims)
     mac_is(given["delivery_key"], reporter_message(fields), fields["reporter_mac"], 74)
     order = [claim_order(claim, fields["version"]) for claim in claims]
     require(all(one < other for one, other in zip(order, order[1:])), 76)
@@ -1152,7 +1467,7 @@ def accept(given):
     require(not all(one in given["seen"] for one in nullifiers), 80)
     data = b"\x02" + given["id"] + be64(given["now_ms"]) + be32(repeated) + long(given["report"])
     accepted = data + HMAC(given["acceptance_key"], b"waxseal/2/acceptance-mac" + data)
-    return {"nullifiers": nullifiers, "repeated": repeated, "accepted": accepted}
+    return {"nullifiers": nullifiers, "repeated": repeated, "accepted": accepted, "blobs": blobs}
 
 
 def import_accepted(given):
@@ -1166,7 +1481,8 @@ def import_accepted(given):
     read = {"accepted_ms": reader.number(8), "repeated": reader.number(4), "report": reader.prefixed(4)}
     reader.finish()
     report = decode("Report", read["report"])
-    read_claims(report["claims"], report["version"])
+    _, claims, _ = read_claims(report["claims"], report["version"])
+    blobs_of(report, claims)
     return read
 
 
@@ -1174,8 +1490,9 @@ def import_accepted(given):
 
 
 def read_opening(report_version, reader):
-    version = reader.number(1) if report_version == 2 else 1
-    require(version in (1, 2), 97)
+    """Reads an opening. Version 3 is that of a message of format 02 with chunks of files."""
+    version = reader.number(1) if report_version != 1 else 1
+    require(version in (1, 2, 3), 97)
     count = reader.number(1)
     require(2 <= count <= 32, 84)
     root_key = reader.take(32)
@@ -1183,7 +1500,17 @@ def read_opening(report_version, reader):
     shown = reader.number(4)
     require(shown >> count == 0, 84)
     parts = {i: (reader.take(32), reader.prefixed(4)) for i in range(count) if shown >> i & 1}
-    return version, root_key, commitments, parts
+    chunks = read_shown_chunks(reader) if version == 3 else []
+    return min(version, 2), root_key, commitments, parts, chunks
+
+
+def read_shown_chunks(reader):
+    count = reader.number(2)
+    require(1 <= count <= MAX_SHOWN_CHUNKS, 489)
+    chunks = [(reader.number(1), reader.number(4), reader.take(32)) for _ in range(count)]
+    places = [(part, index) for part, index, _ in chunks]
+    require(all(one < other for one, other in zip(places, places[1:])), 489)
+    return chunks
 
 
 def import_unsealed(given):
@@ -1193,9 +1520,10 @@ def import_unsealed(given):
     try:
         version = read["report_version"]
         read["reporter_address"], claims, read["account"] = read_claims(reader.prefixed(4), version)
+        read["blobs"] = read_blobs(reader.prefixed(2), len(claims)) if version == 3 else []
     except Refused:
         raise Refused("CHK-116") from None
-    require(read["report_version"] in (1, 2), 116)
+    require(read["report_version"] in (1, 2, 3), 116)
     require(read["repeated"] >> len(claims) == 0, 116)
     require(len(reader.data) <= MAX_OPENINGS, 116)
     return read | {"openings": reader.data}
@@ -1256,6 +1584,7 @@ def transcript_position(shown, index, stepped_back):
 
 def review_openings(given):
     _, claims, about = read_claims(given["claims"], given["report_version"])
+    blobs = read_blobs(given["blobs"], len(claims)) if given["report_version"] == 3 else []
     reader = Reader(unpad(given["openings"], 84), 84)
     reason = reader.number(1)
     require(1 <= reason <= 16, 84)
@@ -1264,9 +1593,10 @@ def review_openings(given):
     require(count <= 30, 84)
     openings = [read_opening(given["report_version"], reader) for _ in range(count)]
     reader.finish()
+    require(sum(len(chunks) for *_, chunks in openings) <= MAX_SHOWN_CHUNKS, 489)
     require(len(openings) == len(claims), 85)
     messages = []
-    for claim, (version, root_key, commitments, parts) in zip(claims, openings):
+    for claim, (version, root_key, commitments, parts, chunks) in zip(claims, openings):
         conversation = conversation_of(claim["read"])
         origin = origin_of(version, claim["read"]["sender"], conversation)
         require(tag_over(root_key, commitments, origin) == claim["franking_tag"], 86)
@@ -1274,26 +1604,55 @@ def review_openings(given):
             require(commit_part(i, key, part) == commitments[i], 87)
         require(0 in parts, 88)
         shown = {i: part for i, (_, part) in parts.items()}
-        header, in_header = review_parts(version, shown)
+        header, in_header, attachments = review_parts(version, shown, len(commitments))
+        files = review_files(attachments, chunks)
         require(in_header in (None, conversation), 89)
+        for named in blobs:
+            if named["claim"] == len(messages):
+                in_place = [file for file in files if file["part"] == named["part"]]
+                require(in_place and in_place[0]["at"] == named["blob"], 119)
+                in_place[0]["blob"] = named["blob"]
+        files = [{name: file[name] for name in file if name != "at"} for file in files]
         shown = {str(i): part for i, part in shown.items()}
         message = {"header": header, "shown": shown, "parts": len(commitments)}
+        message |= {"files": files} if files else {}
         messages.append(message | {"tag_names_sender": version == 2})
     return {"reason": reason, "note": note, "messages": messages, "account": about}
 
 
-def review_parts(version, parts):
-    """Checks that each shown part has the form of its place; returns the header's reading."""
+def review_parts(version, parts, count):
+    """Checks that each shown part has the form of its place.
+
+    Returns the header, the conversation in it, and the shown parts of attachments.
+    """
     try:
-        header = read_header(version, parts[0])
-        for i, part in parts.items():
-            if i == 1:
-                read_content(part)
-            elif i > 1:
-                read_attachment(version, part)
+        header, conversation = read_header(version, parts[0])
+        if 1 in parts:
+            read_content(parts[1])
+        attachments = {i: read_attachment(version, part) for i, part in parts.items() if i > 1}
+        if is_hidden(header):
+            attachments = {i: unknown_attachment(parts[i]) for i in attachments}
+        check_order(attachments, count)
     except Refused:
         raise Refused("CHK-90") from None
-    return header
+    return header, conversation, attachments
+
+
+def review_files(attachments, chunks):
+    """Joins the shown descriptors with keys, previews and chunks. `at` is the blob's location."""
+    files = {}
+    for part, descriptor in attachments.items():
+        if descriptor["scheme"] == 1:
+            file = {"part": part, "size": descriptor["size"], "root": descriptor["root"], "blob": None}
+            preview = attachments.get(part + 2, {})
+            file["key"] = attachments.get(part + 1, {}).get("key")
+            file["preview"] = preview["picture"] if preview.get("scheme") == 3 else None
+            files[part] = file | {"chunks": [], "at": descriptor["blob"]}
+    for part, index, key in chunks:
+        require(part in files and files[part]["key"] is None, 118)
+        require(index < len(shape(files[part]["size"])[0]), 118)
+        files[part]["chunks"].append({"index": index, "key": key})
+    return list(files.values())
 
 
 # ------------------------------------------------------------------------------------------- driver
@@ -1333,6 +1692,7 @@ def check(vector):
 
 
 def main():
+    check_blake3()
     passed = failed = skipped = 0
     for path in sorted(VECTORS.glob("*.json")):
         for vector in json.loads(path.read_text())["vectors"]:

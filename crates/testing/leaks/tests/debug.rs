@@ -6,22 +6,28 @@
     reason = "tests"
 )]
 
+use std::io::Cursor;
+
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use waxseal::store::Transaction;
 use waxseal::{Client, Draft, MemoryStore, SessionSealer};
 use waxseal_core::{IdentityKey, IdentityKeyPair, PreKeyBundle, PreKeys, Session, SessionSet};
 use waxseal_leaks::clear::Clear;
+use waxseal_reporting::file::{
+    self, ChunkPath, FileDescriptor, FileKey, FileOpener, FileSealer, FileShape, FileTree,
+};
 use waxseal_reporting::intake::{AcceptanceKey, AcceptedReport, ReportId, examine};
 use waxseal_reporting::message::{
-    Attachment, AttachmentKey, Content, Payload, PayloadHeader, WholeFile,
+    Attachment, AttachmentKey, Content, FileAttachment, FilePreview, Payload, PayloadHeader,
+    WholeFile,
 };
 use waxseal_reporting::recipient::{Control, Opened, Refusal, open, open_unstamped};
 use waxseal_reporting::relay::{
     DeliveryKey, PostedFanout, PostedReseal, Receipt, StampKeys, StampedEnvelope,
 };
 use waxseal_reporting::reporter::{Disclosure, Reason, ReportDraft};
-use waxseal_reporting::reviewer::review;
+use waxseal_reporting::reviewer::{FileAccess, review};
 use waxseal_reporting::sender::{Fanout, RosterStamp, seal};
 use waxseal_reporting::vault::{ModerationKeyPair, Unseal, Vault};
 use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId, Timestamp};
@@ -100,6 +106,35 @@ fn keys_of_the_provider_and_its_devices_print_their_names() {
     );
 }
 
+fn files_print_sizes_only() {
+    let (key, shape) = (FileKey::from_bytes([1; 32]), FileShape::new(4).unwrap());
+    assert_prints(&key, "FileKey { .. }");
+    assert_prints(&key.chunk_key(0), "ChunkKey { .. }");
+    let mut blob = Vec::new();
+    let root = file::seal(&mut &b"hush"[..], 4, &key, &mut blob).unwrap();
+    assert_prints(&root, "FileRoot(..)");
+    let described = FileDescriptor::new(shape, root, "hush", "hush", "hush").unwrap();
+    assert_prints(&described, "FileDescriptor { size_bytes: 4, .. }");
+    let sealer = FileSealer::new(4, key.clone()).unwrap();
+    assert_prints(&sealer, "FileSealer { size_bytes: 4, next_index: 0, .. }");
+    let tree = FileTree::of(&mut &b"hush"[..], 4, &key).unwrap();
+    assert_prints(&tree, "FileTree { size_bytes: 4, .. }");
+    let opener = FileOpener::new(&described, &key, tree.tags()).unwrap();
+    assert_prints(&opener, "FileOpener { size_bytes: 4, .. }");
+    let path = ChunkPath::read(shape, 0, &mut Cursor::new(blob)).unwrap();
+    assert_prints(&path, "ChunkPath { .. }");
+    let access = FileAccess::Chunks(vec![(0, key.chunk_key(0))]);
+    assert_prints(&access, "Chunks([(0, ChunkKey { .. })])");
+    assert_prints(&FileAccess::Whole(key.clone()), "Whole(FileKey { .. })");
+    let preview = FilePreview::new("hush", b"hush").unwrap();
+    assert_prints(&preview, "FilePreview { len: 4, .. }");
+    let file = FileAttachment::new(described, key, Some(preview));
+    assert_prints(
+        &Attachment::from(file),
+        "File(FileAttachment { descriptor: FileDescriptor { size_bytes: 4, .. }, .. })",
+    );
+}
+
 #[test]
 fn messages_and_reports_print_neither_texts_nor_keys_nor_names() {
     let mut rng = ChaCha20Rng::seed_from_u64(3);
@@ -137,6 +172,7 @@ fn messages_and_reports_print_neither_texts_nor_keys_nor_names() {
     let header = PayloadHeader::new(0, NOW);
     let text = Content::Text("hush".into());
     let payload = Payload::with_attachments(header, text, vec![attachment]).unwrap();
+    files_print_sizes_only();
     assert_prints(&payload, "Payload { parts: 3, .. }");
     let conversation = to.conversation(&alice.account);
     let sealed = seal(&mut Clear, &alice, &conversation, &payload, &mut rng).unwrap();

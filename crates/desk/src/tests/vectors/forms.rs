@@ -168,7 +168,8 @@ fn exchanged(file: &mut Vectors) {
     //   || messages in report
     let flags = 1 + 1 + 6 + 1 + 2 + 8;
     let message = flags + 3;
-    fails("view-version-2", "version 02", &|bytes| bytes[0] = 2, 161);
+    fails("view-version-3", "version 03", &|bytes| bytes[0] = 3, 161);
+    fails("view-version-2", "version 02 without a file that is sealed in chunks", &|bytes| bytes[0] = 2, 181);
     fails("view-long", "one byte more than the longest view", &|bytes| bytes.resize(crate::vault::MAX_VIEW_LEN + 1, 0), 160);
     fails("view-cut", "the last byte is missing", &|bytes| { bytes.pop(); }, 181);
     fails("view-extended", "a byte after the names", &|bytes| bytes.push(0), 181);
@@ -186,6 +187,41 @@ fn exchanged(file: &mut Vectors) {
     fails("view-parts-1", "a message of one part", &|bytes| bytes[reply + 12] = 1, 181);
     fails("view-content-7", "content of kind 7", &|bytes| bytes[reply + 13] = 7, 181);
     fails("view-text", "text that is not UTF-8", &|bytes| bytes[reply + 18] = 0xff, 181);
+    viewed_files(file, &good);
+}
+
+/// Views that show a file that is sealed in chunks.
+fn viewed_files(file: &mut Vectors, good: &Value) {
+    use crate::vault::{ChunkedFile, FileAccess, ViewedAttachment, ViewedPreview};
+    let chunk = |index: u32| (index, [7; 32].into());
+    let five = ChunkedFile {
+        size_bytes: 5 * 65_536, root: [0xf0; 32], media_type: "image/jpeg".into(), name: "a.jpg".to_owned().into(),
+        location: "blob:1".into(), named: true, access: FileAccess::Chunks(vec![chunk(0), chunk(4)]),
+        preview: Some(ViewedPreview { media_type: "image/webp".into(), picture: b"small".to_vec().into() }),
+    };
+    let with_file = |change: &dyn Fn(&mut ChunkedFile)| {
+        let mut viewed = five.clone();
+        change(&mut viewed);
+        let mut view = View::decode(&harness::unhex(good["view"].as_str().unwrap())).unwrap();
+        view.messages[0].parts = 5;
+        view.messages[0].attachments = vec![(2, ViewedAttachment::Chunked(viewed))];
+        json!({ "view": hex(&*view.encode()) })
+    };
+    let chunks = with_file(&|_| {});
+    file.passes("view-chunks", "two chunks of a file, with its preview", "view", chunks.clone());
+    file.passes("view-file", "a whole file, without its preview", "view", with_file(&|file| { file.access = FileAccess::Whole([7; 32].into()); file.preview = None; }));
+    file.passes("view-descriptor", "a file whose key is withheld", "view", with_file(&|file| file.access = FileAccess::Descriptor));
+    let mut fails = |id: &str, comment: &str, input: Value| file.fails(id, comment, "view", input, 181);
+    fails("view-file-version-1", "a file that is sealed in chunks in a view of version 01", changed(&chunks, "view", |bytes| bytes[0] = 1));
+    fails("view-file-4-gib-1", "a file of 4 GiB and a byte", with_file(&|file| file.size_bytes = (1 << 32) + 1));
+    fails("view-chunks-none", "a file of which no chunks are shown, as if some were", with_file(&|file| file.access = FileAccess::Chunks(vec![])));
+    fails("view-chunks-descend", "chunks in descending order", with_file(&|file| file.access = FileAccess::Chunks(vec![chunk(4), chunk(0)])));
+    fails("view-chunks-twice", "a chunk twice", with_file(&|file| file.access = FileAccess::Chunks(vec![chunk(1), chunk(1)])));
+    fails("view-chunks-past", "a chunk that the file does not have", with_file(&|file| file.access = FileAccess::Chunks(vec![chunk(5)])));
+    fails("view-chunks-1025", "1,025 chunks, one past the most", with_file(&|file| { file.size_bytes = 1 << 30; file.access = FileAccess::Chunks((0..1_025).map(chunk).collect()); }));
+    let picture = |len: usize| move |file: &mut ChunkedFile| file.preview = Some(ViewedPreview { media_type: String::new(), picture: vec![7; len].into() });
+    fails("view-preview-empty", "a preview without a picture", with_file(&picture(0)));
+    fails("view-preview-16385", "a picture of 16,385 bytes, one past the most", with_file(&picture(16_385)));
 }
 
 #[test]

@@ -5,13 +5,16 @@ use std::collections::BTreeMap;
 use waxseal_log::entry::Purpose;
 use waxseal_reporting::message::{Attachment, Content};
 use waxseal_reporting::relay::Claim;
-use waxseal_reporting::reviewer::{LastSeen, VerifiedMessage, VerifiedReport};
+use waxseal_reporting::reviewer::{
+    FileAccess as VerifiedAccess, LastSeen, VerifiedFile, VerifiedMessage, VerifiedPart,
+    VerifiedReport,
+};
 use waxseal_reporting::{AccountId, FrankingTag};
 use zeroize::Zeroizing;
 
 use super::{
-    AttachedFile, Names, Participant, Reference, View, ViewedAttachment, ViewedContent,
-    ViewedMessage,
+    AttachedFile, ChunkedFile, FileAccess, Names, Participant, Reference, View, ViewedAttachment,
+    ViewedContent, ViewedMessage, ViewedPreview,
 };
 use crate::hash;
 use crate::ids::CaseId;
@@ -111,7 +114,6 @@ fn viewed(
             Reference::InReport(small(place))
         })
     };
-    let attachments = message.attachments();
     ViewedMessage {
         ordinal,
         claim,
@@ -132,9 +134,61 @@ fn viewed(
         contradictions: message.contradictions().to_vec(),
         content: message.content().map(|content| content_of(content, place)),
         parts: small(message.parts().len()),
-        attachments: attachments
-            .map(|(part, attachment)| (small(part), attachment_of(attachment)))
-            .collect(),
+        attachments: attachments_of(message),
+    }
+}
+
+/// Everything that is shown from part 2 on, in the order of the parts.
+fn attachments_of(message: &VerifiedMessage) -> Vec<(u8, ViewedAttachment)> {
+    let mut viewed: Vec<(u8, ViewedAttachment)> = Vec::new();
+    for (part, bytes) in message.parts().iter().enumerate().skip(2) {
+        let mut files = message.files().iter();
+        let mut attachments = message.attachments();
+        let number = small(part);
+        let attachment = if let Some(file) = files.find(|file| file.part() == part) {
+            ViewedAttachment::Chunked(chunked(file))
+        } else if let Some((_, one)) = attachments.find(|(first, _)| *first == part) {
+            attachment_of(one)
+        } else if let VerifiedPart::Shown(bytes) = bytes {
+            if viewed.iter().any(|(first, one)| one.covers(*first, number)) {
+                continue; // key or preview of a file
+            }
+            // A key or a preview whose descriptor is withheld.
+            ViewedAttachment::Unknown {
+                scheme: bytes.first().copied().unwrap_or_default(),
+                description_len: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
+            }
+        } else {
+            continue;
+        };
+        viewed.push((number, attachment));
+    }
+    viewed
+}
+
+fn chunked(file: &VerifiedFile) -> ChunkedFile {
+    let descriptor = file.descriptor();
+    ChunkedFile {
+        size_bytes: descriptor.size_bytes(),
+        root: *descriptor.root().as_bytes(),
+        media_type: descriptor.media_type().to_owned(),
+        name: Zeroizing::new(descriptor.name().to_owned()),
+        location: descriptor.location().to_owned(),
+        named: file.blob().is_some(),
+        access: match file.access() {
+            VerifiedAccess::Whole(key) => FileAccess::Whole(Zeroizing::new(*key.as_bytes())),
+            VerifiedAccess::Chunks(chunks) => {
+                let chunks = chunks.iter();
+                let keys = chunks.map(|(index, key)| (*index, Zeroizing::new(*key.as_bytes())));
+                FileAccess::Chunks(keys.collect())
+            }
+            // Also what a later version of `waxseal-reporting` adds.
+            _ => FileAccess::Descriptor,
+        },
+        preview: file.preview().map(|preview| ViewedPreview {
+            media_type: preview.media_type().to_owned(),
+            picture: Zeroizing::new(preview.picture().to_vec()),
+        }),
     }
 }
 

@@ -1,20 +1,24 @@
 //! Reads a view from bytes.
 
-use waxseal_reporting::limits::{MAX_NOTE_LEN, MAX_PARTS, MAX_REPORTED};
+use waxseal_reporting::file::FileShape;
+use waxseal_reporting::limits::{
+    MAX_FILE_PREVIEW_LEN, MAX_NOTE_LEN, MAX_PARTS, MAX_REPORTED, MAX_SHOWN_CHUNKS,
+};
 use waxseal_reporting::reporter::Reason;
 use waxseal_reporting::{AccountId, Timestamp};
 use zeroize::Zeroizing;
 
 use super::write::CONTRADICTIONS;
 use super::{
-    AttachedFile, Names, Participant, Reference, View, ViewedAttachment, ViewedContent,
-    ViewedMessage,
+    AttachedFile, ChunkedFile, FileAccess, Names, Participant, Reference, View, ViewedAttachment,
+    ViewedContent, ViewedMessage, ViewedPreview,
 };
 use crate::codec::Reader;
 
 pub(super) fn read(body: &[u8]) -> Option<View> {
     // CHK-181: the view is complete and nothing follows: at most 30 messages in ascending order,
-    // references to messages of the report, known flags, and text in UTF-8.
+    // references to messages of the report, known flags, chunks that their file has, and text in
+    // UTF-8.
     let mut reader = Reader::new(body);
     let reported = match reader.flag()? {
         true => Some(account(&mut reader)?),
@@ -158,6 +162,7 @@ fn attachments(reader: &mut Reader<'_>, parts: u8) -> Option<Vec<(u8, ViewedAtta
             return None;
         }
         let attachment = match reader.u8()? {
+            2 => ViewedAttachment::Chunked(chunked(reader)?),
             0 => ViewedAttachment::File(AttachedFile {
                 size_bytes: reader.u64()?,
                 ciphertext_digest: reader.array()?,
@@ -175,6 +180,65 @@ fn attachments(reader: &mut Reader<'_>, parts: u8) -> Option<Vec<(u8, ViewedAtta
         attachments.push((part, attachment));
     }
     Some(attachments)
+}
+
+fn chunked(reader: &mut Reader<'_>) -> Option<ChunkedFile> {
+    let size_bytes = reader.u64()?;
+    let chunk_count = FileShape::new(size_bytes).ok()?.chunk_count();
+    let root = reader.array()?;
+    let media_type = core::str::from_utf8(reader.short()?).ok()?.to_owned();
+    let name = text(reader.short()?)?;
+    let location = core::str::from_utf8(reader.medium()?).ok()?.to_owned();
+    let named = reader.flag()?;
+    let access = match reader.u8()? {
+        0 => FileAccess::Descriptor,
+        1 => FileAccess::Chunks(chunks(reader, chunk_count)?),
+        2 => FileAccess::Whole(Zeroizing::new(reader.array()?)),
+        _ => return None,
+    };
+    let preview = match reader.flag()? {
+        true => Some(preview(reader)?),
+        false => None,
+    };
+    Some(ChunkedFile {
+        size_bytes,
+        root,
+        media_type,
+        name,
+        location,
+        named,
+        access,
+        preview,
+    })
+}
+
+fn chunks(reader: &mut Reader<'_>, in_file: u32) -> Option<Vec<(u32, Zeroizing<[u8; 32]>)>> {
+    let count = usize::from(reader.u16()?);
+    if !(1..=MAX_SHOWN_CHUNKS).contains(&count) {
+        return None;
+    }
+    // The space is reserved in one piece: a vector that grows leaves keys in the memory it frees.
+    let mut chunks: Vec<(u32, Zeroizing<[u8; 32]>)> = Vec::with_capacity(count);
+    for _ in 0..count {
+        let index = reader.u32()?;
+        let ascends = chunks.last().is_none_or(|(last, _)| *last < index);
+        if !ascends || index >= in_file {
+            return None;
+        }
+        chunks.push((index, Zeroizing::new(reader.array()?)));
+    }
+    Some(chunks)
+}
+
+fn preview(reader: &mut Reader<'_>) -> Option<ViewedPreview> {
+    let media_type = core::str::from_utf8(reader.short()?).ok()?.to_owned();
+    let picture = reader.medium()?;
+    (1..=MAX_FILE_PREVIEW_LEN)
+        .contains(&picture.len())
+        .then(|| ViewedPreview {
+            media_type,
+            picture: Zeroizing::new(picture.to_vec()),
+        })
 }
 
 fn names(reader: &mut Reader<'_>) -> Option<Names> {

@@ -1,3 +1,5 @@
+mod files;
+
 use waxseal_log::entry::Purpose;
 use waxseal_reporting::limits::{MAX_LOCATION_LEN, MAX_MEDIA_TYPE_LEN};
 use waxseal_reporting::message::{
@@ -11,6 +13,7 @@ use super::*;
 use crate::DecodeError;
 use crate::tests::world::{World, device};
 use crate::vault::reported_account;
+use files::chunked_file;
 
 fn text(text: &str) -> Option<ViewedContent> {
     Some(ViewedContent::Text(text.to_owned().into()))
@@ -146,6 +149,23 @@ fn a_view_survives_its_encoding() {
         };
         view.messages[1].attachments = vec![(2, file), (3, unknown)];
         view.messages[1].parts = 4;
+        assert_eq!(view.encode()[0], 1);
+        assert!(View::decode(&view.encode()).unwrap() == view);
+        for access in [
+            FileAccess::Descriptor,
+            FileAccess::Whole([4; 32].into()),
+            FileAccess::Chunks(vec![(0, [5; 32].into()), (4, [6; 32].into())]),
+        ] {
+            let mut file = chunked_file();
+            file.access = access;
+            view.messages[0].parts = 9;
+            view.messages[0].attachments = vec![(5, ViewedAttachment::Chunked(file.clone()))];
+            file.preview = None;
+            let without = ViewedAttachment::Chunked(file);
+            view.messages[0].attachments.push((8, without));
+            assert_eq!(view.encode()[0], 2);
+            assert!(View::decode(&view.encode()).unwrap() == view);
+        }
         view.messages[1].gap_before = Some(3);
         view.messages[1].contradictions = write::CONTRADICTIONS.to_vec();
         let to = Reference::None;
@@ -176,7 +196,16 @@ fn the_buffer_of_a_view_does_not_grow_while_it_is_written() {
     message.gap_before = Some(3);
     message.sender = Participant::Number(8);
     (message.reply_to, message.last_seen) = (Reference::InReport(1), Reference::InReport(1));
-    message.attachments = (2..32).map(|part| (part, file.clone())).collect();
+    message.attachments = (2..12).map(|part| (part, file.clone())).collect();
+    for part in [12, 15, 18] {
+        let mut file = chunked_file();
+        file.media_type = longest(MAX_MEDIA_TYPE_LEN);
+        file.location = longest(MAX_LOCATION_LEN);
+        file.name = longest(255).into();
+        file.access = FileAccess::Chunks((0..340).map(|at| (at, [7; 32].into())).collect());
+        let attachment = (part, ViewedAttachment::Chunked(file));
+        message.attachments.push(attachment);
+    }
     message.content = Some(ViewedContent::Application {
         kind: longest(255),
         body: Zeroizing::new(vec![7; 65_536]),
@@ -222,6 +251,22 @@ fn chk181_a_view_out_of_form_is_refused() {
     refused(&|view| view.messages[0].parts = 33);
     refused(&|view| view.messages[0].reply_to = Reference::InReport(6));
     refused(&|view| view.note = Zeroizing::new("a".repeat(2_001)));
+    let with_file = |change: &dyn Fn(&mut ChunkedFile)| {
+        let mut file = chunked_file();
+        change(&mut file);
+        refused(&|view| {
+            view.messages[0].parts = 5;
+            let file = ViewedAttachment::Chunked(file.clone());
+            view.messages[0].attachments = vec![(2, file)];
+        });
+    };
+    let chunk = |index: u32| (index, Zeroizing::new([7; 32]));
+    with_file(&|file| file.size_bytes = (1 << 32) + 1);
+    with_file(&|file| file.access = FileAccess::Chunks(vec![]));
+    with_file(&|file| file.access = FileAccess::Chunks(vec![chunk(5)]));
+    with_file(&|file| file.access = FileAccess::Chunks(vec![chunk(1), chunk(1)]));
+    with_file(&|file| file.preview.as_mut().unwrap().picture.clear());
+    with_file(&|file| file.preview.as_mut().unwrap().picture.push(0));
     refused(&|view| {
         let unknown = ViewedAttachment::Unknown {
             scheme: 7,

@@ -1,7 +1,8 @@
 //! Writes a view as bytes.
 //!
 //! ```text
-//! view        = 01 || optional(short(reported account)) || reason u8 || medium(note)
+//! view        = version u8 (02 if it has an attachment of kind 02, else 01)
+//!     || optional(short(reported account)) || reason u8 || medium(note)
 //!     || accepted be64 || flags u8 (bit 0: the clock stepped back, bit 1: about an account)
 //!     || messages in report u8 || shown: count u8, messages || optional(names)
 //! message     = ordinal u8 || claim u8 || participant || accepted be64 || sent be64
@@ -14,7 +15,11 @@
 //! content     = 00, withheld; 01 long(text); 02 reference long(text); 03 reference;
 //!               04 reference short(reaction); 05 short(kind) long(body); or 06 kind u8 long(body)
 //! attachment  = 00 size be64 || SHA-256(ciphertext) 32 || SHA-256(plaintext) 32 || key 32
-//!                  || short(media type) || medium(location); or 01 scheme u8 || length be32
+//!                  || short(media type) || medium(location); 01 scheme u8 || length be32;
+//!               or 02 size be64 || root 32 || short(media type) || short(name) || medium(location)
+//!                  || blob named u8 (0 or 1) || access || optional(preview)
+//! access      = 00, none; 01 count be16, each index be32 || chunk key 32; or 02 file key 32
+//! preview     = short(media type) || medium(picture)
 //! names       = short(reporter) || count u8, each number be32 || short(account)
 //! optional(x) = 00; or 01 x
 //! ```
@@ -22,7 +27,10 @@
 use waxseal_reporting::reviewer::Contradiction;
 use zeroize::Zeroizing;
 
-use super::{Names, Participant, Reference, View, ViewedAttachment, ViewedContent, ViewedMessage};
+use super::{
+    ChunkedFile, FileAccess, Names, Participant, Reference, VERSION_2, View, ViewedAttachment,
+    ViewedContent, ViewedMessage,
+};
 use crate::codec::{put_long, put_medium, put_short};
 use crate::format::VERSION;
 
@@ -35,7 +43,7 @@ pub(super) const CONTRADICTIONS: [Contradiction; 3] = [
 
 pub(super) fn write(view: &View) -> Zeroizing<Vec<u8>> {
     let mut out = Zeroizing::new(Vec::with_capacity(len(view)));
-    out.push(VERSION);
+    out.push(if view.has_files() { VERSION_2 } else { VERSION });
     put_optional(&mut out, view.reported.as_ref(), |out, account| {
         put_short(out, account.as_str().as_bytes());
     });
@@ -67,6 +75,7 @@ pub(super) fn len(view: &View) -> usize {
             .iter()
             .map(|(_, attachment)| match attachment {
                 ViewedAttachment::File(file) => file.location.len().saturating_add(300),
+                ViewedAttachment::Chunked(file) => chunked_len(file),
                 ViewedAttachment::Unknown { .. } => 7,
             });
         attachments
@@ -75,6 +84,18 @@ pub(super) fn len(view: &View) -> usize {
     });
     lens.fold(view.note.len(), usize::saturating_add)
         .saturating_add(16_384)
+}
+
+/// Enough room for a file that is sealed in chunks.
+fn chunked_len(file: &ChunkedFile) -> usize {
+    let keys = match &file.access {
+        FileAccess::Chunks(chunks) => chunks.len().saturating_mul(36),
+        FileAccess::Descriptor | FileAccess::Whole(_) => 0,
+    };
+    let preview = file.preview.as_ref();
+    let picture = preview.map_or(0, |preview| preview.picture.len());
+    let lens = [file.location.len(), keys, picture, 800];
+    lens.into_iter().fold(0, usize::saturating_add)
 }
 
 fn put_message(out: &mut Vec<u8>, message: &ViewedMessage) {
@@ -161,6 +182,7 @@ fn put_attachment(out: &mut Vec<u8>, attachment: &ViewedAttachment) {
             put_short(out, file.media_type.as_bytes());
             put_medium(out, file.location.as_bytes());
         }
+        ViewedAttachment::Chunked(file) => put_chunked(out, file),
         ViewedAttachment::Unknown {
             scheme,
             description_len,
@@ -169,6 +191,36 @@ fn put_attachment(out: &mut Vec<u8>, attachment: &ViewedAttachment) {
             out.extend_from_slice(&description_len.to_be_bytes());
         }
     }
+}
+
+fn put_chunked(out: &mut Vec<u8>, file: &ChunkedFile) {
+    out.push(2);
+    out.extend_from_slice(&file.size_bytes.to_be_bytes());
+    out.extend_from_slice(&file.root);
+    put_short(out, file.media_type.as_bytes());
+    put_short(out, file.name.as_bytes());
+    put_medium(out, file.location.as_bytes());
+    out.push(u8::from(file.named));
+    match &file.access {
+        FileAccess::Descriptor => out.push(0),
+        FileAccess::Chunks(chunks) => {
+            out.push(1);
+            let count = u16::try_from(chunks.len()).unwrap_or(u16::MAX);
+            out.extend_from_slice(&count.to_be_bytes());
+            for (index, key) in chunks {
+                out.extend_from_slice(&index.to_be_bytes());
+                out.extend_from_slice(&**key);
+            }
+        }
+        FileAccess::Whole(key) => {
+            out.push(2);
+            out.extend_from_slice(&**key);
+        }
+    }
+    put_optional(out, file.preview.as_ref(), |out, preview| {
+        put_short(out, preview.media_type.as_bytes());
+        put_medium(out, &preview.picture);
+    });
 }
 
 fn put_names(out: &mut Vec<u8>, names: &Names) {

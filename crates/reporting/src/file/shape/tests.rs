@@ -8,10 +8,11 @@ pub(in super::super) fn sizes() -> Vec<u64> {
     let mut sizes = vec![
         0, 1, 63, 64, 65, 127, 128, 1_023, 1_024, 1_025, 1_088, 1_089,
     ];
-    for chunks in [1, 2, 3, 4, 5, 8, 9, 16, 17, 33] {
+    for chunks in [1, 2, 3, 5] {
         let end = chunks * CHUNK;
         sizes.extend([end - 1, end, end + 1]);
     }
+    sizes.extend([4, 8, 9, 16, 17].map(|chunks| chunks * CHUNK));
     sizes
 }
 

@@ -17,7 +17,7 @@ pub(super) fn later_versions(file: &mut Vectors) {
     passes("review-unknown-kind", "content of an unknown kind", &|p| p[1][0] = 10);
     passes("review-invitation", "an invitation to a group", &|p| p[1] = [&[6], &[0x21; 32][..], b"Chess"].concat());
     passes("review-profile", "title and picture of a group", &|p| p[1] = b"\x09\x05ChessPNG".to_vec());
-    passes("review-unknown-scheme", "an attachment of an unknown scheme", &|p| p.push(vec![1, 2, 3]));
+    passes("review-unknown-scheme", "an attachment of an unknown scheme", &|p| p.push(vec![4, 2, 3]));
     passes("review-extension", "an extension that is not critical", &|p| p[0].extend([0, 1, 0, 1, 7]));
     passes("review-critical", "an unknown critical extension", &|p| p[0].extend([0x80, 1, 0, 1, 7]));
 }

@@ -183,6 +183,7 @@ fn franking() {
     commitments(&mut file);
     contents(&mut file);
     attachments(&mut file);
+    attached::payloads(&mut file, &committed);
     file.finish();
 }
 
@@ -209,8 +210,8 @@ fn passing(file: &mut Vectors) {
         ("profile-longest", "a picture of 32,768 bytes, the most", parts(Content::GroupProfile { title: String::new(), picture: vec![0x47; 32_768] }, vec![])),
         ("unknown-kind", "content of kind 10, which is unknown: kept, and not shown", parts(Content::Unknown { kind: 10, body: b"later".into() }, vec![])),
         ("unknown-kind-alone", "content of kind 255 and no more bytes", parts(Content::Unknown { kind: 255, body: vec![] }, vec![])),
-        ("unknown-scheme", "an attachment of scheme 1, which is unknown, after one of scheme 0",
-            [parts(Content::Text("x".into()), vec![attachment()]), vec![vec![1, 2, 3]]].concat()),
+        ("unknown-scheme", "an attachment of scheme 4, which is unknown, after one of scheme 0",
+            [parts(Content::Text("x".into()), vec![attachment()]), vec![vec![4, 2, 3]]].concat()),
         ("extensions", "two extensions that are not critical: kept and ignored", extended(&[(1, b"later"), (0x7fff, b"")], vec![])),
         ("extensions-longest", "extensions of 1,024 bytes with types and lengths, the most", extended(&[(1, &[7; 500]), (2, &[7; 516])], vec![])),
         ("extension-critical", "a critical extension that is unknown: text and attachment are kept, and shown as unknown",
@@ -374,7 +375,7 @@ fn contents(file: &mut Vectors) {
 }
 
 fn attachments(file: &mut Vectors) {
-    let good = bytes_of(|out| attachment().put(out));
+    let good = bytes_of(|out| attachment().put(out))[4..].to_vec();
     let (fixed, media, location) = (&good[..105], &good[106..115], &good[117..]);
     let join = |media: &[u8], location: &[u8]| {
         let lens = (u8::try_from(media.len()).unwrap(), u16::try_from(location.len()).unwrap());

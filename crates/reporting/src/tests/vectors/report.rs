@@ -34,10 +34,19 @@ pub(super) fn accept(input: Input<'_>) -> Outcome {
     let accepted = examined.accept(id, &known, &members).map_err(refused)?;
     let acceptance = AcceptanceKey::from_bytes(input.get("acceptance_key").array());
     let nullifiers: Vec<_> = nullifiers.iter().map(|one| hex(one.as_bytes())).collect();
-    Ok(json!({
+    let mut outcome = json!({
         "nullifiers": nullifiers, "repeated": bits(accepted.repeated()),
         "accepted": hex(accepted.encode(&acceptance)),
-    }))
+    });
+    if !accepted.report().blobs().is_empty() {
+        outcome["blobs"] = blobs_json(accepted.report().blobs());
+    }
+    Ok(outcome)
+}
+
+pub(super) fn blobs_json(blobs: &[ReportedBlob]) -> Value {
+    let blobs = blobs.iter();
+    blobs.map(|named| json!({ "claim": named.claim, "part": named.part, "blob": hex(named.blob.as_bytes()) })).collect()
 }
 
 pub(super) fn import_accepted(input: Input<'_>) -> Outcome {
@@ -159,6 +168,7 @@ fn reports() {
     queue(&mut file);
     evidence(&mut file);
     about::reports(&mut file);
+    attached::reports(&mut file);
     file.finish();
 }
 
@@ -218,7 +228,7 @@ fn forms(file: &mut Vectors) {
         file.fails(id, comment, "accept", with(&good, "report", hex(bytes)), check);
     };
     let mac = &report[report.len() - 34..];
-    fails("report-version-3", "version 03", &[&[3], &report[1..]].concat(), 52);
+    fails("report-version-4", "version 04", &[&[4], &report[1..]].concat(), 52);
     fails("report-version-0", "version 00", &[&[0], &report[1..]].concat(), 52);
     fails("report-cut", "the last byte of the MAC is missing", &report[..report.len() - 1], 53);
     fails("report-extended", "a byte behind the message", &[report.as_slice(), &[0]].concat(), 53);

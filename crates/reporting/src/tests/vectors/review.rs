@@ -9,12 +9,15 @@ use crate::tests::world::{account, device};
 use crate::{codec, padding};
 
 /// The unsealed report of these claims and openings, of this version.
-fn unsealed(version: u8, claims: &[u8], openings: &[u8]) -> Vec<u8> {
+fn unsealed(version: u8, claims: &[u8], blobs: Option<Vec<u8>>, openings: &[u8]) -> Vec<u8> {
     let mut bytes = vec![2, version];
     bytes.extend_from_slice(&ID);
     bytes.extend_from_slice(&NOON.as_millis().to_be_bytes());
     bytes.extend_from_slice(&[0; 4]);
     codec::put_long(&mut bytes, claims);
+    if let Some(blobs) = blobs {
+        codec::put_medium(&mut bytes, &blobs);
+    }
     bytes.extend_from_slice(openings);
     bytes
 }
@@ -22,7 +25,8 @@ fn unsealed(version: u8, claims: &[u8], openings: &[u8]) -> Vec<u8> {
 /// Reviews the openings of an unsealed report of this version.
 pub(super) fn review_openings(input: Input<'_>) -> Outcome {
     let version = input.get("report_version").number();
-    let bytes = unsealed(version, &input.get("claims").bytes(), &input.get("openings").bytes());
+    let blobs = input.optional("blobs").map(|blobs| blobs.bytes());
+    let bytes = unsealed(version, &input.get("claims").bytes(), blobs, &input.get("openings").bytes());
     let verified = review(UnsealedReport::decode(&bytes).map_err(refused)?).map_err(refused)?;
     let message = |message: &VerifiedMessage| {
         let shown = message.parts().iter().enumerate();
@@ -32,10 +36,14 @@ pub(super) fn review_openings(input: Input<'_>) -> Outcome {
                 VerifiedPart::Withheld => None,
             })
             .collect();
-        json!({
+        let mut seen = json!({
             "tag_names_sender": message.tag_names_sender(),
             "header": franking::header_json(message.header()), "parts": message.parts().len(), "shown": shown,
-        })
+        });
+        if !message.files().is_empty() {
+            seen["files"] = message.files().iter().map(file_json).collect();
+        }
+        seen
     };
     let messages: Vec<_> = verified.messages().iter().map(message).collect();
     let mut shown = json!({ "reason": verified.reason().number(), "note": verified.note(), "messages": messages });
@@ -43,6 +51,23 @@ pub(super) fn review_openings(input: Input<'_>) -> Outcome {
         shown["account"] = account.as_str().into();
     }
     Ok(shown)
+}
+
+fn file_json(file: &VerifiedFile) -> Value {
+    let mut seen = json!({
+        "part": file.part(), "size": file.descriptor().size_bytes(), "root": hex(file.descriptor().root().as_bytes()),
+        "preview": file.preview().map(|preview| hex(preview.picture())), "blob": file.blob().map(|blob| hex(blob.as_bytes())),
+        "key": null, "chunks": [],
+    });
+    match file.access() {
+        FileAccess::Descriptor => {}
+        FileAccess::Whole(key) => seen["key"] = hex(key.as_bytes()).into(),
+        FileAccess::Chunks(chunks) => {
+            let chunks = chunks.iter().map(|(index, key)| json!({ "index": index, "key": hex(key.as_bytes()) }));
+            seen["chunks"] = chunks.collect();
+        }
+    }
+    seen
 }
 
 /// One message with its commitment.
@@ -143,6 +168,7 @@ fn reviews() {
     formats::format_1(&mut file);
     transcript::transcripts(&mut file);
     about::reviews(&mut file);
+    attached::reviews(&mut file);
     file.finish();
 }
 
@@ -199,7 +225,7 @@ fn forms(file: &mut Vectors) {
         file.fails(id, comment, "review_openings", with(&good, "openings", hex(openings)), 97);
     };
     version("opening-version-0", "the second opening has version 0", second(&|o| o[0] = 0));
-    version("opening-version-3", "the second opening has version 3", second(&|o| o[0] = 3));
+    version("opening-version-4", "the second opening has version 4", second(&|o| o[0] = 4));
     version("opening-version-first", "the first opening has version 255", { let mut one = openings[0].clone(); one[0] = 0xff; section(1, b"", &[one, openings[1].clone()]) });
     file.fails("openings-without-versions", "openings without a version in a report of version 02", "review_openings", with(&good, "openings", hex(section(1, b"", &[one.opening_1(0b11), two.opening_1(0b11)]))), 84);
 }

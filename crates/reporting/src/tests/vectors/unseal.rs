@@ -57,6 +57,9 @@ pub(super) fn import_unsealed(input: Input<'_>) -> Outcome {
     if let Some(account) = unsealed.about_account() {
         read["account"] = account.as_str().into();
     }
+    if !unsealed.blobs().is_empty() {
+        read["blobs"] = report::blobs_json(unsealed.blobs());
+    }
     Ok(read)
 }
 
@@ -72,6 +75,18 @@ pub(super) fn sealed(info: &[u8], key: &ModerationKeyPair, claims: Vec<u8>, open
     report.encapsulated_key = encapsulated;
     report.moderation_key_fingerprint = key.public_key().id().as_bytes().to_vec();
     report::resign(&mut report);
+    report
+}
+
+/// A report of version 03 that names blobs.
+pub(super) fn sealed_naming(key: &ModerationKeyPair, claims: Vec<u8>, blobs: Vec<u8>, openings: &[u8]) -> wire::ReportWithBlobs {
+    let bound_to = [&claims[..], &blobs].concat();
+    let (encapsulated_key, sealed_openings) = key.public_key().seal(labels::REPORT_OPENINGS_3, openings, &bound_to, &mut rng(82)).unwrap();
+    let mut report = wire::ReportWithBlobs {
+        claims, moderation_key_fingerprint: key.public_key().id().as_bytes().to_vec(),
+        encapsulated_key, sealed_openings, blobs, reporter_mac: vec![],
+    };
+    attached::resign(&mut report);
     report
 }
 
@@ -153,12 +168,12 @@ fn importing(file: &mut Vectors, unsealed: &Value) {
     };
     fails("unsealed-version-byte-1", "version 01", &|u| u[0] = 1, 52);
     fails("unsealed-report-0", "of a report of version 00", &|u| u[1] = 0, 116);
-    fails("unsealed-report-3", "of a report of version 03", &|u| u[1] = 3, 116);
+    fails("unsealed-report-3", "of a report of version 03, without blobs", &|u| u[1] = 3, 116);
     fails("unsealed-repeated-past", "the bit of a third claim where there are two", &|u| u[29] = 4, 116);
     fails("unsealed-repeated-top-bit", "the bit of claim 31", &|u| u[26] = 0x80, 116);
     fails("unsealed-claims-cut", "the length of the claims is one less", &|u| u[33] -= 1, 116);
     fails("unsealed-cut", "cut within the claims", &|u| u.truncate(60), 116);
-    fails("unsealed-openings-past", "openings of 2,064,385 bytes, one past the most", &|u| { let start = u.len() - 576; u.truncate(start); u.resize(start + 2_064_385, 0); }, 116);
-    fails("unsealed-too-long", "2,074,783 bytes, one past the most, of whatever", &|u| u.resize(MAX_UNSEALED_LEN + 1, 0), 51);
+    fails("unsealed-openings-past", "openings of 2,097,153 bytes, one past the most", &|u| { let start = u.len() - 576; u.truncate(start); u.resize(start + 2_097_153, 0); }, 116);
+    fails("unsealed-too-long", "2,109,730 bytes, one past the most, of whatever", &|u| u.resize(MAX_UNSEALED_LEN + 1, 0), 51);
     neighbours::unsealed(file, &good);
 }

@@ -13,6 +13,7 @@ mod client;
 mod control;
 mod conversation;
 mod derived;
+mod files;
 mod identity;
 mod reporting;
 mod roster;

@@ -26,10 +26,10 @@ use zeroize::{Zeroize, Zeroizing};
 use super::derived::add_mac_states;
 use super::{HEAP, assert_gone};
 
-const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
+pub(super) const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
 const DAY_MS: u64 = 86_400_000;
 
-fn expand(key: &[u8], info: &[&[u8]]) -> Zeroizing<[u8; 32]> {
+pub(super) fn expand(key: &[u8], info: &[&[u8]]) -> Zeroizing<[u8; 32]> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
     for field in info {
         mac.update(field);
@@ -100,7 +100,7 @@ fn delivery_acceptance_and_moderation_keys_are_gone_after_drop() {
 }
 
 /// A channel that stands in for the ratchet. It encrypts by XORing each byte with a constant.
-struct Masked;
+pub(super) struct Masked;
 
 impl SealingChannel for Masked {
     type Error = Infallible;
@@ -126,7 +126,7 @@ impl OpeningChannel for Masked {
 }
 
 /// A text that occurs nowhere else in the process. It is wiped on drop.
-fn text(seed: u8) -> Zeroizing<String> {
+pub(super) fn text(seed: u8) -> Zeroizing<String> {
     let mut text = Zeroizing::new(String::with_capacity(640));
     for i in 0..640_u32 {
         let letter = (i * i + u32::from(seed) * 7 + i * 13) % 26;
@@ -135,12 +135,12 @@ fn text(seed: u8) -> Zeroizing<String> {
     text
 }
 
-fn address(name: &str) -> DeviceAddress {
+pub(super) fn address(name: &str) -> DeviceAddress {
     DeviceAddress::new(AccountId::new(name).unwrap(), DeviceId(1))
 }
 
 /// The device posts an envelope for device 1 of its peer, and the relay authenticates it.
-fn posted(
+pub(super) fn posted(
     envelope: &Envelope,
     key: &DeliveryKey,
     sender: &DeviceAddress,
