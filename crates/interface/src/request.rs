@@ -139,8 +139,7 @@ pub enum Request {
         /// The slot.
         slot: u8,
     },
-    /// Puts a part of a blob where the relay's bytes of it end, and begins the blob with its first
-    /// part.
+    /// Appends a part to a blob. The first part begins the blob.
     PutBlob {
         /// The blob.
         blob: BlobId,
@@ -369,9 +368,7 @@ impl fmt::Debug for Request {
             Self::Bundles(_) => "Bundles",
             Self::Post { posted, .. } => return write!(f, "Post({} bytes)", posted.len()),
             Self::Reseal { posted, .. } => return write!(f, "Reseal({} bytes)", posted.len()),
-            Self::PutGroup { entry, .. } => {
-                return write!(f, "PutGroup({} bytes)", entry.len());
-            }
+            Self::PutGroup { entry, .. } => return write!(f, "PutGroup({} bytes)", entry.len()),
             Self::Group { after, .. } => return write!(f, "Group(after {after})"),
             Self::GroupRosters { asked, .. } => {
                 return write!(f, "GroupRosters({} names)", asked.names.len());

@@ -16,39 +16,15 @@ use serde::Deserialize;
 use waxseal_interface::{BlobState, ErrorCode, MAX_BLOB_LEN, MAX_BLOB_PART_LEN};
 use waxseal_reporting::BlobId;
 
-use crate::blobs::files::Files;
-use crate::blobs::loads::Loads;
-use crate::blobs::locks::Locks;
-use crate::blobs::options::BlobRoom;
-use crate::blobs::rows::{Row, millis};
+use crate::blobs::rows::Row;
+use crate::blobs::store::blocking;
+use crate::blobs::uploads::FULL_RETRY_SECS;
 use crate::errors::Refusal;
 use crate::extract::{BinaryBody, BlobInPath, Caller, Uploader};
 use crate::state::Relay;
 
 /// The number under which the reviewer's requests are counted. No account has it.
 pub const REVIEWER: i64 = 0;
-
-/// How long is waited when there is no room.
-const FULL_RETRY_SECS: u64 = 600;
-
-/// The blobs of a relay.
-pub struct Blobs {
-    pub files: Arc<Files>,
-    pub room: BlobRoom,
-    locks: Locks,
-    loads: Loads,
-}
-
-impl Blobs {
-    pub fn new(files: Files, room: BlobRoom) -> Self {
-        Self {
-            files: Arc::new(files),
-            room,
-            locks: Locks::new(),
-            loads: Loads::new(),
-        }
-    }
-}
 
 /// Where a part belongs.
 #[derive(Clone, Copy, Deserialize)]
@@ -96,7 +72,7 @@ async fn take(
 ) -> Result<BlobState, Refusal> {
     let _lock = relay.blobs.locks.lock(&blob).await;
     let (room, now_ms, of) = (relay.blobs.room, millis(&relay), part.of);
-    let begin = move |db: &_| rows::begin(db, account, &blob, of, now_ms, &room);
+    let begin = move |db: &_| uploads::begin(db, account, &blob, of, now_ms, &room);
     let row = relay.database.run(begin).await?;
     // CHK-510: a part is appended where the bytes that the relay has end, and replaces none.
     let fresh = row.received.checked_sub(part.at);
@@ -116,12 +92,12 @@ async fn take(
             return Err(refused(&error));
         }
     }
-    let advance = move |db: &_| rows::advance(db, &row, part.end, now_ms, &room);
+    let advance = move |db: &_| uploads::advance(db, &row, part.end, now_ms, &room);
     match relay.database.run(advance).await? {
         Some(state) => Ok(state),
         // The row's time was over in between. Its file goes too.
         None => {
-            remove(&relay, vec![id]).await;
+            relay.blobs.remove(vec![id]).await;
             Err(ErrorCode::BlobTaken.into())
         }
     }
@@ -132,7 +108,7 @@ async fn begin_again(relay: &Relay, row: Row) -> Result<BlobState, Refusal> {
     tracing::error!(file = row.id, "bytes of an unfinished blob are gone");
     let (room, now_ms) = (relay.blobs.room, millis(relay));
     let begin_again = move |db: &_| {
-        rows::begin_again(db, row.id)?;
+        uploads::begin_again(db, row.id)?;
         Ok(Row { received: 0, ..row }.state(now_ms, &room))
     };
     relay.database.run(begin_again).await
@@ -141,9 +117,9 @@ async fn begin_again(relay: &Relay, row: Row) -> Result<BlobState, Refusal> {
 /// Removes a blob whose first part could not be written.
 async fn give_up(relay: &Relay, row: &Row) -> Result<(), Refusal> {
     let id = row.id;
-    let removed = relay.database.run(move |db| rows::remove_empty(db, id));
+    let removed = relay.database.run(move |db| uploads::remove_empty(db, id));
     if removed.await? {
-        remove(relay, vec![id]).await;
+        relay.blobs.remove(vec![id]).await;
     }
     Ok(())
 }
@@ -244,19 +220,6 @@ fn lost(row: &Row) -> Refusal {
     ErrorCode::NoSuchBlob.into()
 }
 
-/// Deletes blobs whose time is over, and what is remembered of deleted ones.
-pub async fn clean_up(relay: &Relay) -> Result<(), Refusal> {
-    loop {
-        let (now_ms, proven, room) = (millis(relay), relay.time.proven(), relay.blobs.room);
-        let expire = move |db: &_| expiry::expire(db, now_ms, &proven, &room);
-        let expired = relay.database.run(expire).await?;
-        remove(relay, expired.files).await;
-        if !expired.more {
-            return Ok(());
-        }
-    }
-}
-
 /// Removes files that have no row: of blobs that were deleted when the relay crashed. Call this
 /// before the relay takes requests.
 pub async fn remove_strays(relay: &Relay) -> Result<(), Box<dyn std::error::Error>> {
@@ -266,35 +229,14 @@ pub async fn remove_strays(relay: &Relay) -> Result<(), Box<dyn std::error::Erro
         let batch = found.split_off(found.len().saturating_sub(expiry::BATCH));
         let strays = relay.database.run(move |db| rows::strays(db, batch));
         let strays = strays.await.map_err(|_| "the database failed")?;
-        remove(relay, strays).await;
+        relay.blobs.remove(strays).await;
     }
     Ok(())
 }
 
-/// Removes files whose rows are deleted. A file that cannot be removed now is removed at the next
-/// start.
-async fn remove(relay: &Relay, ids: Vec<i64>) {
-    if ids.is_empty() {
-        return;
-    }
-    let files = relay.blobs.files.clone();
-    let remove = move || {
-        for id in ids {
-            files.remove(id)?;
-        }
-        Ok(())
-    };
-    if let Err(error) = blocking(remove).await {
-        tracing::error!(%error, "the file of a deleted blob could not be removed");
-    }
-}
-
-/// Runs work with files on a thread that may wait.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
-) -> std::io::Result<T> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|error| Err(std::io::Error::other(error)))
+/// The present time, which is never before proven time.
+fn millis(relay: &Relay) -> i64 {
+    i64::try_from(relay.now().as_millis()).unwrap_or(i64::MAX)
 }
 
 pub mod expiry;
@@ -304,5 +246,7 @@ mod loads;
 mod locks;
 pub mod options;
 pub mod rows;
+pub mod store;
 #[cfg(test)]
 mod tests;
+mod uploads;

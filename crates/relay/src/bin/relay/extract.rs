@@ -58,8 +58,8 @@ impl FromRequestParts<Arc<Relay>> for Caller {
     }
 }
 
-/// The device that uploads a part of a blob. The part counts for the bytes of blobs, and not for the
-/// other requests of its account.
+/// The device that uploads a part of a blob. The part counts for the bytes of blobs, and not for
+/// the other requests of its account.
 pub struct Uploader {
     pub device: Arc<Device>,
 }

@@ -12,9 +12,10 @@ use waxseal_reporting::relay::DeliveryKey;
 use waxseal_reporting::reporter::{ModerationKeyId, ModerationPublicKey};
 use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, Timestamp};
 
+use crate::blobs::expiry::expire_all;
 use crate::blobs::files::Files;
 use crate::blobs::options::BlobRoom;
-use crate::blobs::{self, Blobs};
+use crate::blobs::store::Blobs;
 use crate::connected::ConnectedDevices;
 use crate::database::Database;
 use crate::errors::Refusal;
@@ -244,7 +245,7 @@ impl Relay {
         let now_ms = i64::try_from(self.now().as_millis()).unwrap_or(i64::MAX);
         let expire = move |db: &Connection| slots::expire(db, now_ms);
         while self.database.run(expire).await? {}
-        blobs::clean_up(self).await?;
+        expire_all(&self.database, &self.blobs, now_ms, self.time.proven()).await?;
         removed::delete_all(&self.database).await
     }
 

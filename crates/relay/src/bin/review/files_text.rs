@@ -2,7 +2,7 @@
 
 use waxseal_reporting::reviewer::{FileAccess, VerifiedFile};
 
-use crate::open::Kept;
+use crate::kept::Kept;
 use crate::said::said;
 
 /// The lines about a file. What the sender chose comes last on its line, with `indent` and a bar if

@@ -11,6 +11,7 @@ mod context;
 mod files;
 mod files_text;
 mod json;
+mod kept;
 mod list;
 mod open;
 mod reach;

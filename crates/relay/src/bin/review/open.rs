@@ -8,11 +8,12 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 use waxseal_interface::parse_report_id;
 use waxseal_relay::{OpenRequest, VaultError, ask_vault};
-use waxseal_reporting::reviewer::{VerifiedMessage, VerifiedReport, review};
-use waxseal_reporting::{BlobId, Rejection};
+use waxseal_reporting::Rejection;
+use waxseal_reporting::reviewer::{VerifiedReport, review};
 
 use crate::Reviewer;
 use crate::json::printable_json;
+use crate::kept::Kept;
 use crate::show_json::as_json;
 use crate::show_text::show;
 use crate::text::printable;
@@ -87,30 +88,6 @@ pub fn reviewed(
         relay.report_rejected(session, report_id, rejected.check)?;
     }
     Ok(Reviewed::Rejected(rejected))
-}
-
-/// Which blobs the relay keeps for the review of a report.
-pub struct Kept(Vec<String>);
-
-impl Kept {
-    /// Asks the relay, if the report shows files.
-    fn of(
-        reviewer: &Reviewer,
-        report_id: &str,
-        report: &VerifiedReport,
-    ) -> Result<Self, Box<dyn Error>> {
-        let mut files = report.messages().iter().flat_map(VerifiedMessage::files);
-        if !files.any(|file| file.blob().is_some()) {
-            return Ok(Self(Vec::new()));
-        }
-        let named = reviewer.relay.report_blobs(&reviewer.session, report_id)?;
-        let kept = named.blobs.into_iter().filter(|named| named.is_kept);
-        Ok(Self(kept.map(|named| named.blob).collect()))
-    }
-
-    pub fn has(&self, blob: &BlobId) -> bool {
-        self.0.contains(&blob.to_text())
-    }
 }
 
 /// Why a report does not verify: the vault's finding, or the reviewer's own.

@@ -11,7 +11,7 @@ use waxseal_reporting::reviewer::{
 use waxseal_reporting::{AccountId, FrankingTag};
 
 use crate::context::{Context, contradictions, hex, withheld_parts};
-use crate::open::Kept;
+use crate::kept::Kept;
 
 pub fn as_json(report_id: &str, report: &VerifiedReport, kept: &Kept) -> Value {
     let context = Context::of(report);

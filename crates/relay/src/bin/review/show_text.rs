@@ -7,7 +7,7 @@ use waxseal_reporting::reviewer::{LastSeen, VerifiedMessage, VerifiedReport};
 
 use crate::context::{Context, contradictions, hex, is_other_account, withheld_parts};
 use crate::files_text::file_lines;
-use crate::open::Kept;
+use crate::kept::Kept;
 use crate::said::said;
 use crate::text::printable;
 

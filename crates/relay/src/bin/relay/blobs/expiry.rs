@@ -8,12 +8,32 @@ use rusqlite::{Connection, params};
 
 use crate::blobs::options::BlobRoom;
 use crate::blobs::rows::PUBLIC;
+use crate::blobs::store::Blobs;
+use crate::database::Database;
 use crate::errors::Refusal;
 use crate::limits::{GONE_BLOB_MS, UNFINISHED_BLOB_MS};
 use crate::time::Proven;
 
 /// Maximum number of rows of each kind that one job deletes or changes.
 pub const BATCH: usize = 100;
+
+/// Deletes all blobs whose time is over, and what is remembered of deleted ones, a batch at a time.
+pub async fn expire_all(
+    database: &Database,
+    blobs: &Blobs,
+    now_ms: i64,
+    proven: Proven,
+) -> Result<(), Refusal> {
+    let room = blobs.room;
+    loop {
+        let expire = move |db: &Connection| expire(db, now_ms, &proven, &room);
+        let expired = database.run(expire).await?;
+        blobs.remove(expired.files).await;
+        if !expired.more {
+            return Ok(());
+        }
+    }
+}
 
 /// What a job deleted.
 pub struct Expired {
