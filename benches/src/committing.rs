@@ -262,8 +262,8 @@ impl OpeningChannel for OneMessage {
     }
 }
 
-/// Sends content as a text if it fits a payload. Longer content is sealed as a file, and the message
-/// describes the file.
+/// Sends content as a text if it fits a payload. Longer content is sealed as a file, and the
+/// message describes the file.
 fn franked_seal(content: &[u8]) -> Committed {
     let (alice, bob) = (address("alice"), address("bob"));
     let conversation = Audience::Direct(bob.account).conversation(&alice.account);
