@@ -75,7 +75,14 @@ pub fn send(chat: &mut Chat, sending: &Sending) -> Outcome<()> {
     }
     let upload = match unfinished(chat, &to, &label)? {
         Some(upload) => match chat.courier.resume_upload(upload.id, Box::new(source)) {
-            Ok(()) => upload.id,
+            Ok(()) => {
+                let id = hex(upload.id.as_bytes());
+                chat.notice(format!(
+                    "goes on with what was begun before, with its caption, type and preview of \
+                     then: to change them, run `files --cancel {id}` first"
+                ));
+                upload.id
+            }
             Err(ResumeUploadError::Changed) => return Err(changed(upload.id)),
             Err(error) => return Err(error.into()),
         },
@@ -90,12 +97,13 @@ pub fn send(chat: &mut Chat, sending: &Sending) -> Outcome<()> {
     send::sent(chat, &to, &message)
 }
 
-/// Sends the uploads that were interrupted, of all files that are still where they were.
+/// Sends the uploads that were interrupted, of all files that are still where they were, and gives
+/// moderators the files that they lack.
 pub fn resume(chat: &mut Chat) -> Outcome<()> {
     let mut failed = None;
     for upload in uploads(chat)? {
         let UploadPurpose::Message(to) = &upload.purpose else {
-            continue; // `report` names it
+            continue; // it is a wanted one
         };
         let begun = match path::from_label(&upload.label) {
             Some(path) => open(&path).and_then(|source| {
@@ -116,7 +124,8 @@ pub fn resume(chat: &mut Chat) -> Outcome<()> {
             failed = failed.or(Some(failure));
         }
     }
-    failed.map_or(Ok(()), Err)
+    let given = give_wanted(chat);
+    failed.map_or(given, Err)
 }
 
 /// Lists what was not sent to its end.
@@ -224,21 +233,33 @@ pub fn lines(message: &Message) -> String {
     lines
 }
 
-/// Uploads a saved file again, because moderators cannot open it any more. Returns whether it is
-/// where it was saved.
-pub fn upload_again(chat: &mut Chat, wanted: &WantedFile) -> bool {
-    let memory = &chat.home.memory;
-    let Some(label) = memory.saved(&wanted.message, wanted.part) else {
-        return false;
-    };
-    let Some(Ok(source)) = path::from_label(label).map(|path| open(&path)) else {
-        return false;
-    };
-    let (label, source) = (label.to_owned(), Box::new(source));
-    let (courier, rng) = (&mut chat.courier, &mut system_rng());
-    courier
-        .upload_again(wanted, &label, source, now(), rng)
-        .is_ok()
+/// Where a file was saved that moderators lack. `None` if it was not, or is there no more.
+pub fn saved_copy(chat: &Chat, wanted: &WantedFile) -> Option<(String, File)> {
+    let label = chat.home.memory.saved(&wanted.message, wanted.part)?;
+    let source = open(&path::from_label(label)?).ok()?;
+    Some((label.to_owned(), source))
+}
+
+/// Gives moderators the files that they lack, from the copies that were saved.
+pub fn give_wanted(chat: &mut Chat) -> Outcome<()> {
+    let mut failed = None;
+    for wanted in chat.courier.files_wanted()? {
+        let Some((label, source)) = saved_copy(chat, &wanted) else {
+            continue; // the notice said so
+        };
+        let (courier, rng) = (&mut chat.courier, &mut system_rng());
+        let upload = courier.upload_again(&wanted, &label, Box::new(source), now(), rng)?;
+        let id = short(&wanted.message);
+        match await_given(chat, upload) {
+            Ok(()) => println!("gave the moderators the file of message {id} once more"),
+            Err(failure) => {
+                let message = format!("the moderators lack the file of message {id}");
+                chat.notice(format!("{message}: {}", failure.message));
+                failed = failed.or(Some(failure));
+            }
+        }
+    }
+    failed.map_or(Ok(()), Err)
 }
 
 /// Waits until a file is sent. Returns the message.
@@ -273,6 +294,36 @@ fn follow(chat: &mut Chat, upload: UploadId) -> Outcome<FrankingTag> {
             Failure::with_code(TRY_LATER, message)
         }
     })
+}
+
+/// Waits until the moderators have a file.
+fn await_given(chat: &mut Chat, upload: UploadId) -> Outcome<()> {
+    let (mut is_given, mut failed, mut bar) = (false, None, Bar::new("sent"));
+    let transfer = Transfer::Upload(upload);
+    let ended = chat.run(|_, events| {
+        events.retain(|event| match event {
+            Event::FileUploadedAgain { upload: of, .. } if *of == upload => {
+                is_given = true;
+                false
+            }
+            event => !is_about(event, transfer, &mut bar, &mut failed),
+        });
+        Ok(is_given || failed.is_some())
+    });
+    bar.end();
+    match (is_given, failed) {
+        (true, _) => Ok(()),
+        (false, Some(FileFailure::SourceChanged)) => {
+            Err(Failure::new("the copy that was saved here changed"))
+        }
+        (false, why) => {
+            let why = why.map(|why| why.to_string());
+            let why = why.or_else(|| Some(ended.err()?.message));
+            let why = why.unwrap_or_else(|| "the relay is silent".into());
+            let message = format!("{why}: run `files --resume`");
+            Err(Failure::with_code(TRY_LATER, message))
+        }
+    }
 }
 
 /// Waits until a file is saved.

@@ -110,17 +110,16 @@ impl Chat {
         }
     }
 
-    /// The moderators lack a file of a report: gives them the copy that was saved.
-    fn tell_wanted(&mut self, wanted: &WantedFile) {
+    /// The moderators lack a file of a report.
+    fn tell_wanted(&self, wanted: &WantedFile) {
         let message = short(&wanted.message);
-        if files::upload_again(self, wanted) {
-            self.detail(format!("the file of message {message} is uploaded again"));
-        } else {
-            self.notice(format!(
-                "the relay has the file of message {message} no more, and it was not saved here: \
-                 the moderators can read the message, and cannot open its file"
-            ));
-        }
+        let what = match files::saved_copy(self, wanted) {
+            Some(_) => "`files --resume` gives the moderators the copy that you saved",
+            None => "it was not saved here, so the moderators cannot open it",
+        };
+        self.notice(format!(
+            "the relay has the file of message {message} no more: {what}"
+        ));
     }
 
     /// Tells the user that a session starts without a one-time prekey. Until the peer answers, its

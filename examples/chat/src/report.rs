@@ -226,7 +226,7 @@ pub fn report(chat: &mut Chat, selected: Selected, yes: bool) -> Outcome<()> {
     }
     let kept = chat.courier.report(&draft, &mut system_rng())?;
     let mut taken = None;
-    let ended = chat.run(|_, events| {
+    let ended = chat.run(|chat, events| {
         events.retain(|event| match event {
             Event::ReportTaken {
                 id,
@@ -236,6 +236,8 @@ pub fn report(chat: &mut Chat, selected: Selected, yes: bool) -> Outcome<()> {
                 taken = Some((report_id_text(submitted_as), *duplicate));
                 false
             }
+            // What was saved is given below, and the rest is told.
+            Event::FileWanted(wanted) => files::saved_copy(chat, wanted).is_none(),
             _ => true,
         });
         Ok(true)
@@ -254,7 +256,7 @@ pub fn report(chat: &mut Chat, selected: Selected, yes: bool) -> Outcome<()> {
             ));
         }
     }
-    Ok(())
+    files::give_wanted(chat)
 }
 
 /// Says that a message is left out of a report.
