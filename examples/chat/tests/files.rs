@@ -250,3 +250,43 @@ fn a_file_that_changed_while_it_was_sent_is_not_sent() {
         assert!(received(&world, BOB).is_empty());
     }
 }
+
+#[test]
+fn a_file_that_the_relay_lost_is_given_to_the_moderators_from_the_saved_copy() {
+    let world = registered("lost-files", &["alice", "bob"]);
+    world.start_vault();
+    let photo = file(&world, "photo.jpg", 400_000);
+    world
+        .chat(ALICE, &["send-file", "bob", "photo.jpg"])
+        .output();
+    let messages = received(&world, BOB);
+    let id = messages[0]["id"].as_str().unwrap();
+    world
+        .chat(BOB, &["save", id, "--out", "saved.jpg"])
+        .output();
+    world.kill_relay();
+    for lost in fs::read_dir(world.folder().join("relay-data/blobs")).unwrap() {
+        fs::remove_file(lost.unwrap().path()).unwrap();
+    }
+    world.start_relay();
+    let report = ["report", id, "--reason", "csam", "--yes"];
+    let reported = world.chat(BOB, &report).output();
+    assert!(
+        reported.contains("gave the moderators the file"),
+        "{reported}"
+    );
+    let listed = world.review_objects(&["list", "--json"]);
+    let report = listed[0]["report_id"].as_str().unwrap();
+    let save = [
+        "save",
+        "--vault",
+        "vault.sock",
+        report,
+        "1",
+        "2",
+        "--out",
+        "shown.jpg",
+    ];
+    world.review(&save).output();
+    assert!(is_same(&photo, &world.folder().join("shown.jpg")));
+}
