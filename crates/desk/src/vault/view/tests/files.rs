@@ -53,7 +53,8 @@ fn a_view_shows_of_a_file_what_the_reporter_showed() {
         let mut draft = ReportDraft::new(device("bob"), Reason::Threat);
         draft.add(&message, disclosure).unwrap();
         let waiting = world.accept(&draft);
-        let grant = world.sign(world.terms(Purpose::UserReport, &[(&waiting, 1)]));
+        let terms = world.terms(Purpose::UserReport, &[(&waiting, 1)]);
+        let grant = world.sign(terms);
         let view = world.open(&grant, &waiting).unwrap();
         assert!(View::decode(&view.encode()).unwrap() == view);
         view.messages[0].clone()
@@ -71,7 +72,7 @@ fn a_view_shows_of_a_file_what_the_reporter_showed() {
     let withheld = |message: &ViewedMessage| message.withheld().collect::<Vec<_>>();
     assert!(of(&whole).access == FileAccess::Whole([9; 32].into()) && of(&whole).named);
     assert_eq!(of(&whole).preview.unwrap().picture[..], *b"small");
-    assert_eq!(withheld(&whole), []);
+    assert!(withheld(&whole).is_empty());
     let chunk_key = Zeroizing::new(*key.chunk_key(1).as_bytes());
     assert!(of(&chunks).access == FileAccess::Chunks(vec![(1, chunk_key)]));
     assert!(of(&chunks).named && of(&chunks).preview.is_some());
