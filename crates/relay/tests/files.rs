@@ -378,9 +378,9 @@ fn the_command_saves_what_a_report_shows_of_a_file_and_nothing_unverified() {
     let (said, bytes) = saved(world, &report_of_chunks, "2");
     let last_byte = len - 1;
     let begin = last as usize * 65_536;
-    let mut expected = format!(
-        "size: 3000001 bytes\nverified: bytes 0 to 65535\nverified: bytes 1310720 to 1441791\n"
-    );
+    let mut expected = "size: 3000001 bytes\nverified: bytes 0 to 65535\n\
+        verified: bytes 1310720 to 1441791\n"
+        .to_owned();
     let mut content = vec![0; len];
     let mut shown = vec![0..65_536, 1_310_720..1_441_792];
     if begin < len {
