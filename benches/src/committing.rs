@@ -8,6 +8,7 @@
 
 use std::convert::Infallible;
 use std::hint::black_box;
+use std::io::Cursor;
 
 use chacha20::ChaCha20;
 use chacha20::cipher::{KeyIvInit, StreamCipher};
@@ -18,8 +19,9 @@ use rand::Rng as _;
 use rand_core::CryptoRng;
 use sha2::Sha256;
 use waxseal_reporting::Audience;
+use waxseal_reporting::file::{self, FileDescriptor, FileKey, FileShape};
 use waxseal_reporting::limits::MAX_PAYLOAD_LEN;
-use waxseal_reporting::message::{AttachmentKey, Payload, PayloadHeader, WholeFile};
+use waxseal_reporting::message::{FileAttachment, Payload, PayloadHeader};
 use waxseal_reporting::recipient::{OpeningChannel, open_unstamped};
 use waxseal_reporting::relay::Envelope;
 use waxseal_reporting::sender::{SealingChannel, seal};
@@ -54,7 +56,7 @@ pub struct Committed {
     ciphertext: Vec<u8>,
     /// For content that is sent as a file: the message that describes the file and carries the
     /// commitment.
-    envelope: Option<(Envelope, WholeFile)>,
+    envelope: Option<(Envelope, FileAttachment)>,
 }
 
 impl Committed {
@@ -260,7 +262,7 @@ impl OpeningChannel for OneMessage {
     }
 }
 
-/// Sends content as a text if it fits a payload. Longer content is encrypted as a file, and the
+/// Sends content as a text if it fits a payload. Longer content is sealed as a file, and the
 /// message describes the file.
 fn franked_seal(content: &[u8]) -> Committed {
     let (alice, bob) = (address("alice"), address("bob"));
@@ -271,10 +273,13 @@ fn franked_seal(content: &[u8]) -> Committed {
         let text = String::from_utf8(content.to_vec()).expect("ASCII");
         (Payload::text(header, text), None)
     } else {
-        let ciphertext = aead_seal(&HEADER, content.to_vec());
-        let key = AttachmentKey::from_bytes(KEY);
-        let file = WholeFile::new("image/jpeg", content, &ciphertext, key, "https://files/1")
-            .expect("within bounds");
+        let (key, size) = (FileKey::from_bytes(KEY), content.len() as u64);
+        let shape = FileShape::new(size).expect("short enough");
+        let mut ciphertext = Vec::with_capacity(content.len() / 8 * 9 + 65_536);
+        let root = file::seal(&mut { content }, size, &key, &mut ciphertext);
+        let root = root.expect("it is in memory");
+        let file = FileDescriptor::new(shape, root, "image/jpeg", "1.jpg", "https://files/1");
+        let file = FileAttachment::new(file.expect("within bounds"), key, None);
         let payload = Payload::with_attachments(
             header,
             waxseal_reporting::message::Content::Text(String::new()),
@@ -313,10 +318,10 @@ fn franked_verify(sealed: &Committed) -> bool {
     match &sealed.envelope {
         None => Envelope::decode(&sealed.ciphertext).is_ok_and(|envelope| open(&envelope)),
         Some((envelope, file)) => {
-            open(envelope)
-                && file.check_ciphertext(&sealed.ciphertext).is_ok()
-                && aead_open(&HEADER, &sealed.ciphertext)
-                    .is_some_and(|content| file.check_plaintext(&content).is_ok())
+            open(envelope) && {
+                let (mut blob, mut content) = (Cursor::new(&sealed.ciphertext), Vec::new());
+                file::open(file.descriptor(), file.key(), &mut blob, &mut content).is_ok()
+            }
         }
     }
 }

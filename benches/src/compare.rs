@@ -6,7 +6,7 @@ use crate::clock::time;
 use crate::measure::{Effort, Run};
 use crate::results::{Amount, Heap, Results, contestants};
 use crate::systems::{Pair, SYSTEMS, System, exchange, send};
-use crate::{SIZES, allocations, committing, devices, groups, provider};
+use crate::{SIZES, allocations, committing, devices, files, groups, provider};
 
 /// Numbers of skipped keys that the recipient stores while it opens messages in order.
 pub const STORED: [usize; 4] = [0, 40, 1_000, 4_000];
@@ -35,6 +35,7 @@ pub fn all(effort: Effort, only: Option<&str>) -> Results {
     forged(&mut results, effort);
     state(&mut results, effort);
     committing::contests(&mut results, effort, &committing::SIZES);
+    files::contests(&mut results, effort, &files::SIZES);
     provider::contests(&mut results, effort);
     devices::contests(&mut results, effort);
     groups::contests(&mut results, effort);

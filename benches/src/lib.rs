@@ -6,7 +6,7 @@
 //! | [`compare`], [`growth`] | measure Waxseal and comparable libraries, and how costs grow |
 //! | [`devices`], [`groups`] | measure what accounts with several devices cost, and groups |
 //! | [`model`], [`primitives`] | compute the lower bound of an operation's cost from primitives |
-//! | [`systems`], [`committing`], [`provider`] | the operations that are measured |
+//! | [`systems`], [`committing`], [`files`], [`provider`] | the operations that are measured |
 //! | [`measure`], [`clock`], [`allocations`] | measure operations: samples, CPU time, heap use |
 //! | [`machine`] | describes the machine on which a run is measured |
 //! | [`results`], [`chart`] | print the results as JSON, tables and plots |
@@ -18,6 +18,7 @@ pub mod commands;
 pub mod committing;
 pub mod compare;
 pub mod devices;
+pub mod files;
 pub mod groups;
 pub mod growth;
 pub mod machine;

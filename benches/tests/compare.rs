@@ -79,6 +79,8 @@ fn compare_measures_every_operation_that_its_readers_and_the_model_rely_on() {
             ],
         ),
         ("verify", vec![("plain", 4), ("franked", 4)]),
+        ("attachment_seal", vec![("plain", 2), ("file", 2)]),
+        ("attachment_open_cpu", vec![("plain", 2), ("file", 2)]),
         ("stamp", vec![("stamp", 1), ("relay", 1)]),
         ("roster_verify", vec![("strict", 3), ("verify", 3)]),
         ("link", vec![("client", 1)]),

@@ -158,7 +158,7 @@ pub enum ErrorCode {
     /// 507: the queue of every device of the recipient is full, or holds as much from this sender
     /// as it may. Try again when the recipient has fetched its messages.
     QueueFull,
-    /// 507: the relay has no room for more accounts, messages or reports.
+    /// 507: the relay has no room for more accounts, messages, reports or blobs.
     RelayFull,
     /// 503: the relay is overloaded or shutting down. Try again.
     Busy,
@@ -199,6 +199,14 @@ pub enum ErrorCode {
     /// 507: the relay has no room for more content of mailboxes, or holds as much of this address
     /// or account as it may. Try again when older content has expired.
     MailboxFull,
+    /// 404: the relay has no such blob, not all of it yet, or not any more.
+    NoSuchBlob,
+    /// 409: the id belongs to a blob of another account or of another length, or to one that was
+    /// deleted. Draw another id.
+    BlobTaken,
+    /// 507: the relay keeps as many blobs of this account, or as many bytes of them, as it may. Try
+    /// again when older blobs have expired.
+    BlobQuota,
     /// 500: the relay failed. Its log says why.
     Internal,
     /// A code that this version does not know, from a newer relay.
@@ -230,6 +238,7 @@ impl ErrorCode {
             | Self::NotFound
             | Self::NoSuchReport
             | Self::NoSuchMailbox
+            | Self::NoSuchBlob
             | Self::NoGroup => 404,
             Self::MethodNotAllowed => 405,
             Self::TooSlow => 408,
@@ -237,6 +246,7 @@ impl ErrorCode {
             | Self::RosterConflict
             | Self::Mismatch
             | Self::SlotTaken
+            | Self::BlobTaken
             | Self::GroupConflict
             | Self::GroupMismatch => 409,
             Self::TooLarge => 413,
@@ -254,7 +264,11 @@ impl ErrorCode {
             Self::TooManyRequests => 429,
             Self::Internal | Self::Other => 500,
             Self::Busy | Self::ReportTooEarly => 503,
-            Self::QueueFull | Self::RelayFull | Self::TooManyReports | Self::MailboxFull => 507,
+            Self::QueueFull
+            | Self::RelayFull
+            | Self::TooManyReports
+            | Self::MailboxFull
+            | Self::BlobQuota => 507,
         }
     }
 
@@ -322,6 +336,9 @@ impl ErrorCode {
             Self::NoSuchMailbox => "nothing is in this slot of the mailbox",
             Self::SlotTaken => "the slot of the mailbox has other content",
             Self::MailboxFull => "no room for more content of mailboxes",
+            Self::NoSuchBlob => "no such blob",
+            Self::BlobTaken => "the id of the blob is taken",
+            Self::BlobQuota => "no room for more blobs of this account",
             Self::Internal | Self::Other => "the relay failed",
         }
     }
@@ -339,6 +356,7 @@ impl ErrorCode {
                 | Self::ReportTooEarly
                 | Self::TooManyReports
                 | Self::MailboxFull
+                | Self::BlobQuota
                 | Self::Internal
         )
     }

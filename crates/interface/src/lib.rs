@@ -49,6 +49,9 @@
 //! | `GET /v1/reports/{id}` | device | [`ReportState`] |
 //! | `PUT /v1/mailboxes/{mailbox}/{slot}` | anyone | binary: content |
 //! | `GET /v1/mailboxes/{mailbox}/{slot}` | anyone | binary: content |
+//! | `PUT /v1/blobs/{blob}?at={at}&of={len}` | device | binary: bytes, [`BlobState`] |
+//! | `GET /v1/blobs/{blob}` | device | [`BlobState`] |
+//! | `GET /v1/blobs/{blob}/bytes?at={at}&len={len}` | device | binary: bytes |
 //!
 //! Devices send the token of their [`Session`] as `Authorization: Bearer TOKEN`. Bytes in JSON are
 //! standard base64, and binary bodies are `application/octet-stream`. A refused request gets an
@@ -66,6 +69,7 @@
 
 mod answer;
 pub mod b64;
+mod blob;
 mod card;
 mod error;
 mod exchange;
@@ -87,6 +91,7 @@ pub use answer::{
     AskedRequest, DIGEST_HEADER, MAC_HEADER, NONCE_HEADER, SIGNATURE_HEADER, answer_context,
     decode_nonce,
 };
+pub use blob::{BlobState, MAX_BLOB_LEN, MAX_BLOB_PART_LEN};
 pub use card::{CardError, ModerationKeyChange, PinnedKeys, RelayCard, fingerprint};
 pub use error::{ErrorBody, ErrorCode};
 pub use exchange::{AnswerError, HttpAnswer, HttpRequest, RequestError};

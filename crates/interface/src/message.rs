@@ -134,6 +134,11 @@ pub struct ReportTaken {
     /// Whether this account already submitted this report, or already reported all its messages, or
     /// the account that it is about.
     pub duplicate: bool,
+    /// Which of the blobs that the report names the relay does not keep for the review, as indexes
+    /// into the report's list. It never had them whole, their time was over, or the account has no
+    /// room for more of them. Upload them again from a saved copy if there is one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing_blobs: Vec<usize>,
 }
 
 /// `GET /v1/reports/{id}`: what became of a report of this account.

@@ -6,7 +6,7 @@ use std::fmt;
 use rand_core::CryptoRng;
 use serde::Serialize;
 use waxseal_reporting::intake::ReportId;
-use waxseal_reporting::{AccountId, ConversationId};
+use waxseal_reporting::{AccountId, BlobId, ConversationId};
 
 use crate::answer::AskedRequest;
 use crate::exchange::{HttpRequest, RequestError};
@@ -139,6 +139,28 @@ pub enum Request {
         /// The slot.
         slot: u8,
     },
+    /// Appends a part to a blob. The first part begins the blob.
+    PutBlob {
+        /// The blob.
+        blob: BlobId,
+        /// Where the part begins in the blob.
+        at: u64,
+        /// Length of the whole blob: at most [`MAX_BLOB_LEN`](crate::MAX_BLOB_LEN).
+        of: u64,
+        /// The part: 1 to [`MAX_BLOB_PART_LEN`](crate::MAX_BLOB_PART_LEN) bytes.
+        bytes: Vec<u8>,
+    },
+    /// Asks how much of a blob the relay has.
+    BlobState(BlobId),
+    /// Fetches bytes of a blob.
+    Blob {
+        /// The blob.
+        blob: BlobId,
+        /// Where the bytes begin in the blob.
+        at: u64,
+        /// How many: 1 to [`MAX_BLOB_PART_LEN`](crate::MAX_BLOB_PART_LEN).
+        len: usize,
+    },
 }
 
 impl Request {
@@ -151,11 +173,14 @@ impl Request {
             | Self::Group { .. }
             | Self::ReportState(_)
             | Self::Deliveries
-            | Self::Mailbox { .. } => "GET",
+            | Self::Mailbox { .. }
+            | Self::BlobState(_)
+            | Self::Blob { .. } => "GET",
             Self::PutPreKeys(_)
             | Self::PutRoster(_)
             | Self::PutGroup { .. }
-            | Self::PutMailbox { .. } => "PUT",
+            | Self::PutMailbox { .. }
+            | Self::PutBlob { .. } => "PUT",
             Self::Challenge
             | Self::Register(_)
             | Self::SignIn(_)
@@ -182,6 +207,8 @@ impl Request {
             Ok(format!("{before}{}{after}", name.as_str()))
         };
         let of_group = |group, after: &str| Ok(format!("/v1/groups/{}{after}", group_text(group)));
+        let of_blob =
+            |blob: &BlobId, after: &str| Ok(format!("/v1/blobs/{}{after}", blob.to_text()));
         let fixed = match self {
             Self::Card => "/v1/relay",
             Self::Challenge => "/v1/challenges",
@@ -205,6 +232,13 @@ impl Request {
             Self::PutMailbox { mailbox, slot, .. } | Self::Mailbox { mailbox, slot } => {
                 return Ok(format!("/v1/mailboxes/{}/{slot}", mailbox_text(mailbox)));
             }
+            Self::PutBlob { blob, at, of, .. } => {
+                return of_blob(blob, &format!("?at={at}&of={of}"));
+            }
+            Self::BlobState(blob) => return of_blob(blob, ""),
+            Self::Blob { blob, at, len } => {
+                return of_blob(blob, &format!("/bytes?at={at}&len={len}"));
+            }
         };
         Ok(fixed.to_owned())
     }
@@ -225,7 +259,8 @@ impl Request {
             | Self::PutGroup { .. }
             | Self::PostGroup { .. }
             | Self::Report(_)
-            | Self::PutMailbox { .. } => Some(OCTETS),
+            | Self::PutMailbox { .. }
+            | Self::PutBlob { .. } => Some(OCTETS),
             Self::Card
             | Self::Challenge
             | Self::PreKeysLeft
@@ -233,7 +268,9 @@ impl Request {
             | Self::Group { .. }
             | Self::ReportState(_)
             | Self::Deliveries
-            | Self::Mailbox { .. } => None,
+            | Self::Mailbox { .. }
+            | Self::BlobState(_)
+            | Self::Blob { .. } => None,
         }
     }
 
@@ -254,6 +291,7 @@ impl Request {
             | Self::PostGroup { posted, .. } => posted.into(),
             Self::Report(report) => report.into(),
             Self::PutMailbox { content, .. } => content.into(),
+            Self::PutBlob { bytes, .. } => bytes.into(),
             Self::Card
             | Self::Challenge
             | Self::PreKeysLeft
@@ -261,7 +299,9 @@ impl Request {
             | Self::Group { .. }
             | Self::ReportState(_)
             | Self::Deliveries
-            | Self::Mailbox { .. } => Cow::Borrowed(&[]),
+            | Self::Mailbox { .. }
+            | Self::BlobState(_)
+            | Self::Blob { .. } => Cow::Borrowed(&[]),
         }
     }
 
@@ -328,9 +368,7 @@ impl fmt::Debug for Request {
             Self::Bundles(_) => "Bundles",
             Self::Post { posted, .. } => return write!(f, "Post({} bytes)", posted.len()),
             Self::Reseal { posted, .. } => return write!(f, "Reseal({} bytes)", posted.len()),
-            Self::PutGroup { entry, .. } => {
-                return write!(f, "PutGroup({} bytes)", entry.len());
-            }
+            Self::PutGroup { entry, .. } => return write!(f, "PutGroup({} bytes)", entry.len()),
             Self::Group { after, .. } => return write!(f, "Group(after {after})"),
             Self::GroupRosters { asked, .. } => {
                 return write!(f, "GroupRosters({} names)", asked.names.len());
@@ -346,6 +384,11 @@ impl fmt::Debug for Request {
                 return write!(f, "PutMailbox(slot {slot}, {} bytes)", content.len());
             }
             Self::Mailbox { slot, .. } => return write!(f, "Mailbox(slot {slot})"),
+            Self::PutBlob { at, of, bytes, .. } => {
+                return write!(f, "PutBlob({} bytes at {at} of {of})", bytes.len());
+            }
+            Self::BlobState(_) => "BlobState",
+            Self::Blob { at, len, .. } => return write!(f, "Blob({len} bytes at {at})"),
         };
         f.write_str(name)
     }

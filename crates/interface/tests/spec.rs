@@ -11,9 +11,9 @@ use ed25519_dalek::SigningKey;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use waxseal_interface::{
-    AcceptedEntry, AskBundles, AskRosters, Bundles, Challenge, DeviceBundle, EntryReceipt,
-    ErrorBody, ErrorCode, GroupLeave, GroupMismatch, GroupNews, GroupRosters, Leave, Mismatch,
-    PreKeys, PreKeysLeft, Register, RelayCard, ReportState, ReportTaken, RosterClaim,
+    AcceptedEntry, AskBundles, AskRosters, BlobState, Bundles, Challenge, DeviceBundle,
+    EntryReceipt, ErrorBody, ErrorCode, GroupLeave, GroupMismatch, GroupNews, GroupRosters, Leave,
+    Mismatch, PreKeys, PreKeysLeft, Register, RelayCard, ReportState, ReportTaken, RosterClaim,
     RosterConflict, SealingKeyPair, Session, SignIn, TargetBundle, WholeGroup,
 };
 use waxseal_reporting::vault::ModerationKeyPair;
@@ -125,6 +125,12 @@ fn every_body_has_the_fields_of_the_specification() {
     let taken = ReportTaken {
         report_id: "0".repeat(32),
         duplicate: false,
+        missing_blobs: vec![1],
+    };
+    let blob_state = BlobState {
+        received: 1,
+        len: 2,
+        kept_until_ms: 3,
     };
     compare("RelayCard", card, "");
     compare("Challenge", Challenge { challenge }, "");
@@ -134,7 +140,8 @@ fn every_body_has_the_fields_of_the_specification() {
     compare("Session", session, "mark");
     compare("PreKeysLeft", PreKeysLeft { one_time_left: 1 }, "");
     compare("PreKeys", pre_keys, "replace");
-    compare("ReportTaken", taken, "");
+    compare("ReportTaken", taken, "missing_blobs");
+    compare("BlobState", blob_state, "");
     compare("AskBundles", ask_bundles, "devices");
     compare("Bundles", bundles, "");
     compare("DeviceBundle", device_bundle, "held_back");

@@ -382,6 +382,7 @@ fn checked_report_id(id: &str) -> Result<ReportId, ClientError> {
     })
 }
 
+mod blobs;
 mod groups;
 mod prekeys;
 mod reviewing;

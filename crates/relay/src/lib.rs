@@ -29,6 +29,8 @@
 //! | `GET /v1/review/key` | reviewer | [`SealedKey`] |
 //! | `GET /v1/review/reports?after=` | reviewer | [`ReportList`] |
 //! | `GET /v1/review/reports/{id}` | reviewer | binary: `AcceptedReport` |
+//! | `GET /v1/review/reports/{id}/blobs` | reviewer | [`ReportBlobs`] |
+//! | `GET /v1/review/reports/{id}/blobs/{blob}?at={at}&len={len}` | reviewer | binary: bytes |
 //! | `POST /v1/review/reports/{id}/rejected` | reviewer | [`Rejected`] |
 //! | `POST /v1/review/reports/{id}/closed` | reviewer | none |
 //!
@@ -60,8 +62,8 @@ pub use deliveries::Deliveries;
 pub use error::ClientError;
 pub use reviewer_keys::{ReviewerKey, ReviewerPublicKey};
 pub use reviewer_messages::{
-    Rejected, ReportList, ReportListed, ReviewerSignIn, SealedKey, acceptance_context,
-    reviewer_context,
+    Rejected, ReportBlob, ReportBlobs, ReportList, ReportListed, ReviewerSignIn, SealedKey,
+    acceptance_context, reviewer_context,
 };
 pub use session::{DeviceSession, ReviewerSession};
 pub use system_rng::system_rng;

@@ -62,6 +62,22 @@ pub struct ReportListed {
     pub closed: bool,
 }
 
+/// `GET /v1/review/reports/{id}/blobs`: the blobs that a report names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportBlobs {
+    /// Each blob once, in the order of the report. None once the review has ended.
+    pub blobs: Vec<ReportBlob>,
+}
+
+/// A blob that a report names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportBlob {
+    /// The blob's id: 64 hex digits.
+    pub blob: String,
+    /// Whether the relay keeps the blob for the review. Otherwise only the reporter can bring it.
+    pub is_kept: bool,
+}
+
 /// `POST /v1/review/reports/{id}/rejected`: the report failed in review. Its messages count as not
 /// reported.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]

@@ -12,6 +12,7 @@ fn numbers() -> Vec<u16> {
         .chain(300..=309)
         .chain(363..=364)
         .chain(462..=477)
+        .chain(510..=517)
         .collect()
 }
 

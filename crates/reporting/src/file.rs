@@ -38,10 +38,10 @@
 //! changed meets another key stream in each chunk that changed. Draw a key for each file all the
 //! same: blobs under one key show which of their chunks are equal.
 
-mod batch;
 mod chunk;
 mod descriptor;
 mod keys;
+mod lanes;
 mod open;
 mod seal;
 mod shape;

@@ -20,7 +20,7 @@ mod calls;
 mod contact;
 mod convert;
 #[cfg(feature = "courier")]
-mod courier;
+pub(crate) mod courier;
 mod delete;
 mod delivery_key;
 mod devices;

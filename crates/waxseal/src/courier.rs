@@ -2,9 +2,8 @@
 //!
 //! Each file of `courier/` is one thing that it tends: `pinned`, `session`, `rosters`, `prekeys`,
 //! `bundles`, `send`, `groups`, `outbox`, `targets`, `stream`, `verdict`, `expired`, `link`,
-//! `history`, `leave`, `reports`, `expiry`.
-//! `next` chooses what is asked, `answer` takes what came back, and `pause` is how long to wait
-//! after a failure.
+//! `history`, `leave`, `reports`, `files`, `expiry`. `next` chooses what is asked, `answer` takes
+//! what came back, and `pause` is how long to wait after a failure.
 //!
 //! A device that has no account yet has two other types with the same calls: [`Linking`] joins an
 //! account, and [`Recovering`] gets one back. `stranger` is what both of them need.
@@ -15,6 +14,7 @@ mod create;
 mod event;
 mod expired;
 mod expiry;
+mod files;
 mod groups;
 mod history;
 mod leave;
@@ -45,6 +45,8 @@ use waxseal_roster::AccountKey;
 
 use self::bundles::Bundles;
 pub use self::event::{Event, GroupFailure, LinkFailure, Trouble};
+use self::files::Files;
+pub use self::files::{DownloadId, FileFailure, Transfer};
 use self::groups::Groups;
 use self::history::Histories;
 use self::link::Link;
@@ -57,6 +59,9 @@ pub use self::recovering::{Recovering, RecoveringState, RecoveryFailure};
 use self::reports::Reports;
 use self::session::Token;
 use self::stream::Stream;
+pub use crate::client::courier::uploads::{
+    MAX_LABEL_LEN, NewFile, Upload, UploadId, UploadPurpose, WantedFile,
+};
 use crate::client::{Client, Notice, ReportId};
 use crate::error::{ReportError, StateError};
 use crate::records::CourierRecord;
@@ -156,6 +161,21 @@ const SET_BACK_MS: u64 = 60_000;
 /// [`remove_member`]: Self::remove_member
 /// [`set_group_policy`]: Self::set_group_policy
 ///
+/// # Files
+///
+/// A file is sealed and posted in parts when there is nothing else to ask. Its message follows.
+///
+/// | to | call | then |
+/// |---|---|---|
+/// | send a file | [`send_file`](Self::send_file) | [`Event::FileSent`] |
+/// | save a file | [`save_file`](Self::save_file) | [`Event::FileSaved`] |
+/// | go on after a restart | [`uploads`], [`resume_upload`]; [`save_file`](Self::save_file) | |
+/// | give the reviewers a file that is gone | [`upload_again`] | [`Event::FileUploadedAgain`] |
+///
+/// [`uploads`]: Self::uploads
+/// [`resume_upload`]: Self::resume_upload
+/// [`upload_again`]: Self::upload_again
+///
 /// # What survives a crash
 ///
 /// Everything that matters is in the client's store, and each step can be repeated. A message may
@@ -214,6 +234,7 @@ pub struct Courier<S: Store> {
     bundles: Bundles,
     outbox: Outbox,
     reports: Reports,
+    files: Files,
     events: VecDeque<Event>,
 }
 
@@ -305,6 +326,7 @@ impl<S: Store> Courier<S> {
     pub fn try_now(&mut self) {
         self.is_removed = false;
         self.pause.end();
+        self.files.end_pause();
         self.reconnect.end();
     }
 
@@ -344,6 +366,7 @@ impl<S: Store> Courier<S> {
     fn look_again(&mut self) {
         self.outbox.look_again();
         self.reports.look_again();
+        self.files.look_again();
         self.groups.look_again();
         self.publish();
         self.upkeep_at = Some(Timestamp::from_millis(0));

@@ -5,10 +5,13 @@
 //! contain. A failed call has changed nothing, unless its variant says otherwise. After a failed
 //! commit only the store knows whether the change was made.
 
+#[cfg(feature = "courier")]
+mod file;
 mod group;
 mod link;
 mod promise;
 mod receive;
+mod report;
 mod roster;
 mod state;
 mod sync;
@@ -16,16 +19,18 @@ mod sync;
 use waxseal_core::errors::{ChainSealError, EncryptError, HandshakeError, PreKeyError};
 use waxseal_reporting::message::PayloadError;
 use waxseal_reporting::recipient::DeliveryError;
-use waxseal_reporting::reporter::DraftError;
 use waxseal_reporting::sender::{GroupSealError, SealError};
 use waxseal_reporting::{DecodeError, Timestamp};
 use waxseal_roster::{AccountKey, DraftError as RosterDraftError, RosterError};
 
+#[cfg(feature = "courier")]
+pub use self::file::{ResumeUploadError, SaveFileError, SendFileError};
 pub use self::group::{EditGroupError, GroupNewsError, InviteError};
 pub use self::link::{EditRosterError, JoinError, LinkDeviceError};
 pub use self::promise::{KeepPromiseError, VerifyReceiptError};
 pub use self::receive::ReceiveError;
 pub(crate) use self::receive::{can_be_asked, can_be_asked_in_group};
+pub use self::report::ReportError;
 pub use self::roster::{AccountKeyError, BundleProblem, RetargetError, TakeRosterError};
 pub(crate) use self::state::OfStore;
 pub use self::state::{Damage, StateError};
@@ -260,6 +265,10 @@ pub enum SendError<E: std::error::Error + 'static> {
     /// The session cannot send. Start a new one.
     #[error("the session cannot send")]
     Session(#[from] SealError<EncryptError>),
+    /// The upload of the message's file was cancelled, or the message is stored already. Show
+    /// nothing.
+    #[error("the upload of the message's file has ended")]
+    UploadEnded,
     /// All 2^64 numbers of this conversation's messages, or of the outbox, are used up. No device
     /// reaches this by sending.
     #[error("the numbers of this conversation or of the outbox are used up")]
@@ -284,30 +293,6 @@ pub enum ConfirmError<E: std::error::Error + 'static> {
     #[error("the receipt does not authenticate")]
     Receipt(#[from] DeliveryError),
     /// The message could not be read or written.
-    #[error(transparent)]
-    State(#[from] StateError<E>),
-}
-
-/// Why a report could not be made.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ReportError<E: std::error::Error + 'static> {
-    /// There is no such message in this conversation. Report one that
-    /// [`Client::messages`](crate::Client::messages) lists.
-    #[error("no such message")]
-    NoSuchMessage,
-    /// The message was sent by this device and the relay's receipt has not come, so there is no
-    /// evidence yet. Try again after [`Client::confirm`](crate::Client::confirm).
-    #[error("the message is not stamped yet")]
-    NotStamped,
-    /// No report with this id waits, or an earlier version sealed it and kept no draft. Draft it
-    /// again.
-    #[error("no draft was kept")]
-    NoDraft,
-    /// The messages cannot be put in one report. Change the selection.
-    #[error("the report cannot be made")]
-    Draft(#[from] DraftError),
-    /// The messages could not be read, or the report could not be stored.
     #[error(transparent)]
     State(#[from] StateError<E>),
 }
@@ -370,6 +355,7 @@ impl<E: std::error::Error + 'static> SendError<E> {
             Self::NotMember | Self::MayNotWrite | Self::GroupForked => Advice::FixCall,
             Self::NobodyThere | Self::LastAdmin | Self::Group(_) => Advice::FixCall,
             Self::UnknownMembers => Advice::FetchNewerRoster,
+            Self::UploadEnded => Advice::FixCall,
             Self::Removed => Advice::ShowRemoved,
             Self::RosterConflict => Advice::FetchNewerRoster,
             Self::State(error) => error.advice(),
@@ -383,17 +369,6 @@ impl<E: std::error::Error + 'static> ConfirmError<E> {
         match self {
             Self::Malformed(_) | Self::Receipt(_) => Advice::DeliverAgain,
             Self::NotSent => Advice::Drop,
-            Self::State(error) => error.advice(),
-        }
-    }
-}
-
-impl<E: std::error::Error + 'static> ReportError<E> {
-    /// What to do next.
-    pub fn advice(&self) -> Advice {
-        match self {
-            Self::NotStamped => Advice::KeepAndRetry,
-            Self::NoSuchMessage | Self::NoDraft | Self::Draft(_) => Advice::FixCall,
             Self::State(error) => error.advice(),
         }
     }

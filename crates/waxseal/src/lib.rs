@@ -237,6 +237,7 @@ mod conversation;
 #[cfg(feature = "courier")]
 pub mod courier;
 mod error;
+pub mod files;
 mod labels;
 pub mod linking;
 mod records;
@@ -292,6 +293,8 @@ pub mod errors {
         RetargetError, SendError, SettingError, StartError, StateError, TakeRosterError,
         VerifyReceiptError,
     };
+    #[cfg(feature = "courier")]
+    pub use crate::error::{ResumeUploadError, SaveFileError, SendFileError};
 }
 
 /// The encrypted sessions on which [`Client`] is built, for applications that bring their own

@@ -31,6 +31,7 @@ mod report;
 mod roster;
 mod sync;
 mod upkeep;
+mod upload;
 
 pub(crate) use self::chain::{OwnChainRecord, PeerChainsRecord, TargetsRecord, WithoutRecord};
 #[cfg(feature = "courier")]
@@ -59,6 +60,9 @@ pub(crate) use self::upkeep::{
     AskedRecord, AwaitedRecord, GroupOfRecord, HeldRecord, ReceiptRecord, UnopenedRecord,
     UpkeepRecord,
 };
+pub(crate) use self::upload::{FileMessageRecord, FileUploadRecord};
+#[cfg(feature = "courier")]
+pub(crate) use self::upload::{PreviewRecord, WantedRecord};
 
 /// The version byte of every record.
 const RECORD_VERSION: u8 = 1;

@@ -7,19 +7,28 @@
 
 mod memory;
 
-use waxseal_reporting::limits::MAX_REPORT_LEN;
+use waxseal_reporting::limits::{MAX_GROUP_FANOUT_LEN, MAX_GROUP_SLOTS};
 use zeroize::Zeroizing;
 
 pub use self::memory::MemoryStore;
 
-/// Maximum length of a value. The longest one is a report of 30 messages of maximum length, with
-/// its draft.
+/// Maximum length of a value. The longest one is a message to a group that waits in the outbox,
+/// with the devices that get no key of it.
 ///
-/// Under attack a peer's sessions can reach 21 kB. Most values have a few hundred bytes.
-pub const MAX_VALUE_LEN: usize = MAX_REPORT_LEN + MAX_DRAFT_LEN;
+/// A report can have 2.1 MB. Under attack a peer's sessions can reach 21 kB. Most values have a few
+/// hundred bytes.
+pub const MAX_VALUE_LEN: usize =
+    MAX_GROUP_FANOUT_LEN + MAX_GROUP_SLOTS * MAX_WITHOUT_LEN + MAX_OUTBOX_LEN;
 
-/// Maximum length of what is stored with a report: its draft, its identifier and lengths.
-const MAX_DRAFT_LEN: usize = 4_352;
+/// Maximum length of a report with what is stored alongside it.
+#[cfg(test)]
+pub(crate) const MAX_REPORT_VALUE_LEN: usize = waxseal_reporting::limits::MAX_REPORT_LEN + 9_856;
+
+/// Maximum length of the name of a device that gets no key of a message to a group.
+const MAX_WITHOUT_LEN: usize = 140;
+
+/// Maximum length of the other fields of a message to a group in the outbox.
+const MAX_OUTBOX_LEN: usize = 192;
 
 /// Maximum length of a [`Table`]'s bytes.
 pub const MAX_TABLE_LEN: usize = 192;

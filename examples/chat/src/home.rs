@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 
 use rand::CryptoRng;
 use serde::{Deserialize, Serialize};
-use waxseal::{SqliteError, SqliteStore, StoreKey};
+use waxseal::{FrankingTag, SqliteError, SqliteStore, StoreKey};
 use waxseal_interface::PinnedKeys;
 use zeroize::Zeroizing;
 
 use crate::failure::{Failure, Outcome};
 use crate::reach::RelayAddress;
-use crate::text::unhex;
+use crate::text::{hex, unhex};
 
 /// The application's own notes, next to the store. What a chat of before noted here and the courier
 /// keeps in the store now is ignored, but for the pinned keys.
@@ -35,6 +35,10 @@ pub struct Memory {
     /// request that is lost is made again with `sync`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub history_wanted: BTreeMap<u32, String>,
+    /// Where the files of messages were saved, by the message's id and the file's part. For
+    /// moderators who cannot open a reported file any more.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    saved: BTreeMap<String, String>,
 }
 
 /// The relay that this home folder uses.
@@ -61,6 +65,18 @@ impl Relay {
 }
 
 impl Memory {
+    /// Notes where a file of a message was saved.
+    pub fn note_saved(&mut self, message: &FrankingTag, part: usize, label: String) {
+        self.saved.insert(saved_key(message, part), label);
+    }
+
+    /// Where a file of a message was saved.
+    pub fn saved(&self, message: &FrankingTag, part: usize) -> Option<&str> {
+        self.saved
+            .get(&saved_key(message, part))
+            .map(String::as_str)
+    }
+
     /// The keys that a chat of before pinned here.
     pub fn pinned(&self) -> Outcome<Option<PinnedKeys>> {
         let Some(relay) = &self.relay else {
@@ -75,6 +91,10 @@ impl Memory {
             moderation_fingerprint: relay.moderation_fingerprint.clone().unwrap_or_default(),
         }))
     }
+}
+
+fn saved_key(message: &FrankingTag, part: usize) -> String {
+    format!("{}:{part}", hex(message.as_bytes()))
 }
 
 /// The folder given by `--home`.

@@ -16,6 +16,7 @@ mod chat;
 mod conversations;
 mod devices;
 mod failure;
+mod files;
 mod group;
 mod home;
 mod identity;
@@ -42,7 +43,7 @@ use waxseal::{DeviceId, Reason};
 use chat::Chat;
 use failure::Outcome;
 use reach::RelayOptions;
-use report::Redaction;
+use report::{Choice, Excerpt, Redaction};
 
 /// End-to-end encrypted chat with verifiable reports: a demonstration of Waxseal.
 ///
@@ -133,6 +134,19 @@ pub enum Command {
         peer: String,
         text: String,
     },
+    /// Send a file of up to 4 GiB. Interrupted, the same command goes on where it stopped
+    SendFile(files::Sending),
+    /// Save a file of a message. Interrupted, the same command goes on where it stopped
+    Save(files::Saving),
+    /// List files that were not sent to their end
+    Files {
+        /// Send them
+        #[arg(long)]
+        resume: bool,
+        /// Do not send this one: enough of the beginning of its id to be unique
+        #[arg(long, value_name = "ID", conflicts_with = "resume")]
+        cancel: Option<String>,
+    },
     /// Fetch and show all messages that wait at the relay
     Receive {
         /// Keep waiting for more messages
@@ -141,7 +155,8 @@ pub enum Command {
         /// Print one JSON object per message: id, from, text, sent_at_ms, accepted_at_ms,
         /// reportable. `to` and `status` are there if another device of yours sent it, and
         /// `from_removed_device` if its sender has removed the device. A message in a group has its
-        /// id as `group`. Without text, `did` says what its sender did
+        /// id as `group`. Without text, `did` says what its sender did. `files` lists name, bytes,
+        /// media_type and part of each file
         #[arg(long)]
         json: bool,
     },
@@ -187,6 +202,15 @@ pub enum Command {
         /// the part exists
         #[arg(long, value_name = "PART")]
         redact: Vec<Redaction>,
+        /// Of a file, show only some chunks of 64 KiB: the file as `messages` counts it, and a
+        /// chunk or a range, starting at 0, as in 1:0-15. Of the files that are not named so,
+        /// everything is shown. Can be given several times
+        #[arg(long, value_name = "FILE:FROM-TO")]
+        chunks: Vec<Excerpt>,
+        /// Do not let the relay know which of the files that it keeps are shown. It then may delete
+        /// them before the moderators have seen them
+        #[arg(long)]
+        hide_blobs: bool,
         /// A note to the moderators, in your own words
         #[arg(long, value_name = "TEXT", default_value = "")]
         note: String,
@@ -259,6 +283,13 @@ fn perform(chat: &mut Chat, command: Command) -> Outcome<()> {
         Command::Recovery { action } => recovery::perform(chat, &action),
         Command::Group { action } => group::perform(chat, action),
         Command::Send { peer, text } => send::send(chat, &peer, &text),
+        Command::SendFile(sending) => files::send(chat, &sending),
+        Command::Save(saving) => files::save(chat, &saving),
+        Command::Files { resume: true, .. } => files::resume(chat),
+        Command::Files {
+            cancel: Some(id), ..
+        } => files::cancel(chat, &id),
+        Command::Files { .. } => files::list(chat),
         Command::Receive { follow, json } => receive::receive(chat, follow, json),
         Command::Messages { peer, json } => show::messages(chat, peer.as_deref(), json),
         Command::SafetyNumber { peer } => identity::safety_number(chat, &peer),
@@ -269,10 +300,19 @@ fn perform(chat: &mut Chat, command: Command) -> Outcome<()> {
             reason,
             with_context,
             redact,
+            chunks,
+            hide_blobs,
             note,
             yes,
         } => {
-            let selected = report::draft(chat, &message_id, reason, with_context, &redact, &note)?;
+            let choice = Choice {
+                with_context,
+                redactions: redact,
+                excerpts: chunks,
+                hides_blobs: hide_blobs,
+                note,
+            };
+            let selected = report::draft(chat, &message_id, reason, &choice)?;
             report::report(chat, selected, yes)
         }
     }

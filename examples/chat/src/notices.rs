@@ -1,6 +1,6 @@
 //! What the user is told of what the courier did.
 
-use waxseal::courier::{Event, Trouble};
+use waxseal::courier::{Event, Trouble, WantedFile};
 use waxseal::errors::Damage;
 use waxseal::{AccountId, DamagedRow, Notice};
 use waxseal_interface::report_id_text;
@@ -8,7 +8,7 @@ use waxseal_interface::report_id_text;
 use crate::chat::Chat;
 use crate::failure::Failure;
 use crate::text::{printable, short};
-use crate::{devices, group, report, sync};
+use crate::{devices, files, group, report, sync};
 
 impl Chat {
     /// Keeps the notices of what happened, until the caller prints them.
@@ -75,6 +75,11 @@ impl Chat {
                 "a waiting report was submitted as {}",
                 report_id_text(&submitted_as)
             )),
+            Event::FileWanted(wanted) => self.tell_wanted(&wanted),
+            Event::FileUploadedAgain { .. } => {
+                self.detail("the moderators have a file of a report again");
+            }
+            Event::FileFailed { why, .. } => self.notice(format!("a file does not go on: {why}")),
             Event::LeftOut { message, .. } => self.notice(report::too_old(&message)),
             Event::ReportSealedAgain { .. } => {
                 self.notice("the moderators lost the key of a report: it is sealed again");
@@ -103,6 +108,18 @@ impl Chat {
             Event::Registered => self.detail("the relay has registered this device"),
             _ => {}
         }
+    }
+
+    /// The moderators lack a file of a report.
+    fn tell_wanted(&self, wanted: &WantedFile) {
+        let message = short(&wanted.message);
+        let what = match files::saved_copy(self, wanted) {
+            Some(_) => "`files --resume` gives the moderators the copy that you saved",
+            None => "it was not saved here, so the moderators cannot open it",
+        };
+        self.notice(format!(
+            "the relay has the file of message {message} no more: {what}"
+        ));
     }
 
     /// Tells the user that a session starts without a one-time prekey. Until the peer answers, its

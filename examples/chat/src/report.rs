@@ -1,17 +1,23 @@
 //! Reporting: selects messages and their parts, shows a preview of exactly what leaves the device,
 //! and submits the report.
 
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use waxseal::courier::Event;
+use waxseal::reporting::file::FileShape;
+use waxseal::reporting::reporter::{PreviewFile, PreviewFileOpens};
 use waxseal::transport::system_rng;
 use waxseal::{
-    Conversation, Disclosure, FrankingTag, Message, PayloadHeader, Preview, Reason, ReportDraft,
+    Attachment, Conversation, Disclosure, FrankingTag, Message, PayloadHeader, Preview, Reason,
+    ReportDraft,
 };
 use waxseal_interface::{account_name, report_id_text};
 
 use crate::chat::Chat;
 use crate::failure::{Failure, Outcome, TRY_LATER};
+use crate::files;
+use crate::files::amount;
 use crate::show::ask;
 use crate::text::{hex, printable, said, short, utc};
 
@@ -40,6 +46,85 @@ impl FromStr for Redaction {
     }
 }
 
+/// Chunks of a file to show, while the rest of the file is withheld: `FILE:FROM-TO`.
+#[derive(Clone)]
+pub struct Excerpt {
+    /// Which of the reported message's files, starting at 1.
+    file: usize,
+    chunks: RangeInclusive<u32>,
+}
+
+impl FromStr for Excerpt {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parse = || {
+            let (file, chunks) = text.split_once(':')?;
+            let (from, to) = chunks.split_once('-').unwrap_or((chunks, chunks));
+            let (file, from, to) = (file.parse().ok()?, from.parse().ok()?, to.parse().ok()?);
+            (file > 0 && from <= to).then_some(Self {
+                file,
+                chunks: from..=to,
+            })
+        };
+        parse().ok_or_else(|| "give FILE:CHUNK or FILE:FROM-TO; the first chunk is 0".into())
+    }
+}
+
+/// How much of which messages a report shows, and what its note says.
+pub struct Choice {
+    pub with_context: usize,
+    pub redactions: Vec<Redaction>,
+    pub excerpts: Vec<Excerpt>,
+    pub hides_blobs: bool,
+    pub note: String,
+}
+
+impl Choice {
+    /// What is shown of a message. `is_reported` says whether it is the one that is reported, and
+    /// not one of those before it.
+    fn disclosure(
+        &self,
+        message: &Message,
+        withheld: &[usize],
+        is_reported: bool,
+    ) -> Outcome<Disclosure> {
+        let parts = message.evidence().map_or(0, waxseal::Evidence::part_count);
+        if withheld.iter().any(|part| *part >= parts) {
+            let id = short(message.id());
+            return Err(Failure::new(format!("message {id} has no such part")));
+        }
+        let excerpts = self.excerpts.iter().filter(|_| is_reported);
+        let (mut chunks, mut keys) = (Vec::new(), Vec::new());
+        for excerpt in excerpts {
+            let files = files::files_of(message);
+            let file = excerpt.file.checked_sub(1).and_then(|n| files.get(n));
+            let (place, file) = file.ok_or_else(|| Failure::new("the message has no such file"))?;
+            if *excerpt.chunks.end() >= file.descriptor().shape().chunk_count() {
+                let count = file.descriptor().shape().chunk_count();
+                return Err(Failure::new(format!("the file has {count} chunks")));
+            }
+            let part = files::part_of(message, *place);
+            let count = message
+                .attachments()
+                .get(*place)
+                .map_or(0, Attachment::part_count);
+            chunks.extend(excerpt.chunks.clone().map(|index| (part, index)));
+            // With its key, the whole file would be shown. A preview is an excerpt of its own.
+            keys.extend(part.saturating_add(1)..part.saturating_add(count));
+        }
+        if withheld.is_empty() && chunks.is_empty() {
+            return Ok(Disclosure::Whole);
+        }
+        let is_shown = |part: &usize| !withheld.contains(part) && !keys.contains(part);
+        let parts = (1..parts).filter(is_shown).collect();
+        Ok(match chunks.is_empty() {
+            true => Disclosure::Parts(parts),
+            false => Disclosure::Chunks { parts, chunks },
+        })
+    }
+}
+
 /// What the user chose to report.
 pub struct Selected {
     /// The conversation of the messages, or the account that the report is about.
@@ -48,14 +133,8 @@ pub struct Selected {
 }
 
 /// Drafts a report of a message, or of the account `@NAME`. Nothing leaves the device.
-pub fn draft(
-    chat: &Chat,
-    id: &str,
-    reason: Reason,
-    with_context: usize,
-    redactions: &[Redaction],
-    note: &str,
-) -> Outcome<Selected> {
+pub fn draft(chat: &Chat, id: &str, reason: Reason, choice: &Choice) -> Outcome<Selected> {
+    let note = choice.note.as_str();
     if let Some(name) = id.strip_prefix('@') {
         let account = account_name(name)?;
         let mut draft = chat.client().draft_account_report(&account, reason)?;
@@ -66,7 +145,8 @@ pub fn draft(
         });
     }
     let (with, id) = chat.find(id)?;
-    let messages = with_neighbours(chat, &with, &id, with_context)?;
+    let messages = with_neighbours(chat, &with, &id, choice.with_context)?;
+    let redactions = &choice.redactions;
     let names = |redaction: &Redaction, tag: &FrankingTag| match redaction.id.as_str() {
         "" => *tag == id,
         prefix => hex(tag.as_bytes()).starts_with(prefix),
@@ -87,23 +167,14 @@ pub fn draft(
             .filter(|redaction| names(redaction, tag))
             .map(|redaction| redaction.part)
             .collect();
-        let parts = message.evidence().map_or(0, waxseal::Evidence::part_count);
-        if withheld.iter().any(|part| *part >= parts) {
-            return Err(Failure::new(format!(
-                "message {} has no such part",
-                short(tag)
-            )));
-        }
-        let disclosure = match withheld.as_slice() {
-            [] => Disclosure::Whole,
-            withheld => {
-                Disclosure::Parts((1..parts).filter(|part| !withheld.contains(part)).collect())
-            }
-        };
+        let disclosure = choice.disclosure(message, &withheld, *tag == id)?;
         shown.push((*tag, disclosure));
     }
     let mut draft = chat.client().draft_report(&with, reason, shown)?;
     draft.note(note)?;
+    if choice.hides_blobs {
+        draft.without_blobs();
+    }
     Ok(Selected { with, draft })
 }
 
@@ -155,7 +226,7 @@ pub fn report(chat: &mut Chat, selected: Selected, yes: bool) -> Outcome<()> {
     }
     let kept = chat.courier.report(&draft, &mut system_rng())?;
     let mut taken = None;
-    let ended = chat.run(|_, events| {
+    let ended = chat.run(|chat, events| {
         events.retain(|event| match event {
             Event::ReportTaken {
                 id,
@@ -165,6 +236,8 @@ pub fn report(chat: &mut Chat, selected: Selected, yes: bool) -> Outcome<()> {
                 taken = Some((report_id_text(submitted_as), *duplicate));
                 false
             }
+            // What was saved is given below, and the rest is told.
+            Event::FileWanted(wanted) => files::saved_copy(chat, wanted).is_none(),
             _ => true,
         });
         Ok(true)
@@ -183,7 +256,7 @@ pub fn report(chat: &mut Chat, selected: Selected, yes: bool) -> Outcome<()> {
             ));
         }
     }
-    Ok(())
+    files::give_wanted(chat)
 }
 
 /// Says that a message is left out of a report.
@@ -225,9 +298,11 @@ impl Chat {
             let stored = self.client().message(with, message.tag())?;
             let text = stored.as_ref().and_then(Message::text);
             for part in message.parts().iter().skip(1) {
-                let what = match (part.shown, part.index, text) {
+                let file = message.files().iter().find(|file| file.part == part.index);
+                let what = match (part.shown, part.index, text, file) {
                     (false, ..) => "WITHHELD: reviewers see only that it exists".into(),
-                    (true, 1, Some(text)) => text.to_owned(),
+                    (true, 1, Some(text), _) => text.to_owned(),
+                    (true, _, _, Some(file)) => shown_file(file),
                     (true, ..) => format!("{} bytes", part.size_bytes),
                 };
                 let words = format!("    part {}  ", part.index);
@@ -238,11 +313,31 @@ impl Chat {
             Conversation::Direct(_) => "recipient",
             Conversation::Group(_) => "group",
         };
+        let names_blobs = |file: &PreviewFile| file.blob.is_some();
+        let mut messages = preview.messages().iter();
+        let and_blobs = match messages.any(|message| message.files().iter().any(names_blobs)) {
+            true => " and which of the files it keeps are shown",
+            false => "",
+        };
         println!(
-            "The relay learns the reporter, and each message's sender, {recipient} and time. It learns nothing else."
+            "The relay learns the reporter, and each message's sender, {recipient} and time{and_blobs}. It learns nothing else."
         );
         Ok(())
     }
+}
+
+/// Describes what reviewers can open of a file.
+fn shown_file(file: &PreviewFile) -> String {
+    let size = amount(file.size_bytes);
+    let opens = match &file.opens {
+        PreviewFileOpens::Whole => "reviewers can open it".to_owned(),
+        PreviewFileOpens::Chunks(chunks) => {
+            let all = FileShape::new(file.size_bytes).map_or(0, FileShape::chunk_count);
+            format!("reviewers can open {} of its {all} chunks", chunks.len())
+        }
+        _ => "reviewers cannot open it".to_owned(),
+    };
+    format!("a file of {size}: {opens}")
 }
 
 /// Describes what the header of a message shows.

@@ -7,13 +7,18 @@ use crate::chat::Chat;
 use crate::failure::{Failure, IDENTITY_CHANGED, Outcome, TRY_LATER};
 use crate::text::short;
 
+/// The conversation with a peer, or with a group if the name begins with `#`.
+pub fn recipient(chat: &Chat, to: &str) -> Outcome<Conversation> {
+    Ok(match to.strip_prefix('#') {
+        Some(group) => chat.group(group)?.id.into(),
+        None => chat.peer(to)?.into(),
+    })
+}
+
 /// Stores a message to a peer, or to a group if the name begins with `#`. It goes out with the next
 /// turn.
 pub fn write(chat: &mut Chat, to: &str, text: &str) -> Outcome<(Conversation, FrankingTag)> {
-    let to: Conversation = match to.strip_prefix('#') {
-        Some(group) => chat.group(group)?.id.into(),
-        None => chat.peer(to)?.into(),
-    };
+    let to = recipient(chat, to)?;
     if text.is_empty() {
         return Err(Failure::new("nothing to send"));
     }

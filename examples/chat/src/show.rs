@@ -9,6 +9,7 @@ use waxseal::{Content, Conversation, Direction, GroupId, Message, Status, Timest
 use crate::chat::Chat;
 use crate::conversations::{name_of, short_id};
 use crate::failure::Outcome;
+use crate::files;
 use crate::text::{hex, printable, printable_json, quoted, said, short, utc};
 
 /// A message that was not shown yet: a received one, or one that the user sent from another device.
@@ -195,10 +196,11 @@ pub fn line(from: &str, message: &Message) -> String {
         &format!("{text}  [{id}]"),
         "    ",
     );
-    if line.contains('\n') {
-        return said(&format!("{time}  {from}  [{id}]:"), text, "    ");
-    }
-    line
+    let line = match line.contains('\n') {
+        true => said(&format!("{time}  {from}  [{id}]:"), text, "    "),
+        false => line,
+    };
+    line + &files::lines(message)
 }
 
 /// A message as JSON.
@@ -215,6 +217,9 @@ struct Object<'a> {
     /// What the sender did with it, if it has no text.
     #[serde(skip_serializing_if = "Option::is_none")]
     did: Option<String>,
+    /// Its files, in the order in which `save --file` counts them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    files: Vec<AttachedFile<'a>>,
     sent_at_ms: u64,
     /// `None` until the relay has accepted the message.
     accepted_at_ms: Option<u64>,
@@ -225,6 +230,30 @@ struct Object<'a> {
     /// Where a sent message is.
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<&'static str>,
+}
+
+/// A file of a message as JSON. Everything but the size is as claimed by the sender.
+#[derive(Serialize)]
+struct AttachedFile<'a> {
+    name: &'a str,
+    bytes: u64,
+    media_type: &'a str,
+    /// The part of the message that describes it, for `report --redact` and `--chunks`.
+    part: usize,
+}
+
+fn attached(message: &Message) -> Vec<AttachedFile<'_>> {
+    let files = files::files_of(message).into_iter();
+    let files = files.map(|(place, file)| {
+        let descriptor = file.descriptor();
+        AttachedFile {
+            name: descriptor.name(),
+            bytes: descriptor.size_bytes(),
+            media_type: descriptor.media_type(),
+            part: files::part_of(message, place),
+        }
+    });
+    files.collect()
 }
 
 /// Formats a message for programs, as JSON on one line. `names_recipient` says whether it has the
@@ -247,6 +276,7 @@ fn json_line(
         group: with.group().map(|group| hex(&group.to_bytes())),
         text: message.text(),
         did: did(message),
+        files: attached(message),
         sent_at_ms: message.header().sent_at.as_millis(),
         accepted_at_ms: message.accepted_at().map(Timestamp::as_millis),
         reportable: chat.is_reportable(message),

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use waxseal_reporting::intake::ReportId;
-use waxseal_reporting::{AccountId, ConversationId};
+use waxseal_reporting::{AccountId, BlobId, ConversationId};
 
 use super::*;
 use crate::group::{AskRosters, GroupLeave};
@@ -11,10 +11,12 @@ use crate::roster::AskBundles;
 const SPECIFICATION: &str = include_str!("../../SPEC.md");
 
 /// One request of each variant. `{name}` is `alice`, `{id}` and `{mailbox}` are 32 digits `a`, and
-/// `{slot}` is 7. `{group}` is 64 digits `a`, and `{version}` is 7.
+/// `{slot}` is 7. `{group}` and `{blob}` are 64 digits `a`, `{version}` is 7, and of a blob, `{at}`
+/// is 5 and `{len}` 9.
 fn one_of_each() -> Vec<Request> {
     let alice = || AccountId::new("alice").unwrap();
     let group = ConversationId::from_bytes([0xaa; 32]);
+    let blob = BlobId::from_bytes([0xaa; 32]);
     let all = vec![
         Request::Card,
         Request::Challenge,
@@ -96,6 +98,18 @@ fn one_of_each() -> Vec<Request> {
                 mac: [8; 32],
             },
         },
+        Request::PutBlob {
+            blob,
+            at: 5,
+            of: 9,
+            bytes: b"part".to_vec(),
+        },
+        Request::BlobState(blob),
+        Request::Blob {
+            blob,
+            at: 5,
+            len: 9,
+        },
     ];
     for request in &all {
         // If you add a variant, add it to the list, and its route to the specification.
@@ -121,7 +135,10 @@ fn one_of_each() -> Vec<Request> {
             | Request::Group { .. }
             | Request::GroupRosters { .. }
             | Request::PostGroup { .. }
-            | Request::LeaveGroup { .. } => {}
+            | Request::LeaveGroup { .. }
+            | Request::PutBlob { .. }
+            | Request::BlobState(_)
+            | Request::Blob { .. } => {}
         }
     }
     all
@@ -159,6 +176,7 @@ fn the_requests_are_the_routes_of_the_specification() {
         Request::GroupRosters { .. } => "`AskRosters`",
         Request::PostGroup { .. } => "binary `PostedGroup`",
         Request::LeaveGroup { .. } => "`GroupLeave`",
+        Request::PutBlob { .. } => "binary bytes",
         _ => "",
     };
     for request in requests {
@@ -169,6 +187,8 @@ fn the_requests_are_the_routes_of_the_specification() {
             let route = route.replace("{mailbox}", &"a".repeat(32));
             let route = route.replace("{group}", &"a".repeat(64));
             let route = route.replace("{version}", "7");
+            let route = route.replace("{blob}", &"a".repeat(64));
+            let route = route.replace("{at}", "5").replace("{len}", "9");
             *method == request.method() && route == path
         });
         let [_, _, caller, body] = row.unwrap_or_else(|| panic!("{request:?} has no route"));
@@ -220,6 +240,7 @@ fn the_bodies_are_those_that_the_relay_reads() {
             Request::Report(report) => assert_eq!(*body, **report),
             Request::PutRoster(roster) => assert_eq!(*body, **roster),
             Request::PutMailbox { content, .. } => assert_eq!(*body, **content),
+            Request::PutBlob { bytes, .. } => assert_eq!(*body, **bytes),
             Request::Bundles(_) => {
                 let text = r#"{"name":"alice","devices":[2,3]}"#;
                 assert_eq!(std::str::from_utf8(&body).unwrap(), text);
@@ -305,11 +326,14 @@ fn debug_shows_no_name_no_token_and_no_content() {
     );
     assert_eq!(all[6], "Post(6 bytes) HttpRequest(POST, 6 bytes)");
     assert_eq!(all[12], "Roster HttpRequest(GET, 0 bytes)");
+    assert_eq!(
+        all[22],
+        "PutBlob(4 bytes at 5 of 9) HttpRequest(PUT, 4 bytes)"
+    );
+    assert_eq!(all[24], "Blob(9 bytes at 5) HttpRequest(GET, 0 bytes)");
     for shown in all {
-        assert!(
-            !shown.contains("token") && !shown.contains("alice"),
-            "{shown}"
-        );
+        let secrets = ["token", "alice", "aaaa"];
+        assert!(!secrets.iter().any(|of| shown.contains(of)), "{shown}");
     }
 }
 

@@ -2,10 +2,13 @@
 
 use serde::Serialize;
 use waxseal_interface::{HttpAnswer, HttpRequest, report_id_text};
+use waxseal_reporting::BlobId;
 
 use super::{RelayClient, checked_report_id};
 use crate::error::ClientError;
-use crate::reviewer_messages::{Rejected, ReportList, ReviewerSignIn, SealedKey, reviewer_context};
+use crate::reviewer_messages::{
+    Rejected, ReportBlobs, ReportList, ReviewerSignIn, SealedKey, reviewer_context,
+};
 use crate::session::{Caller, ReviewerSession};
 use crate::system_rng::system_rng;
 
@@ -68,6 +71,43 @@ impl RelayClient {
     ) -> Result<Vec<u8>, ClientError> {
         let answer = self.get(reviewer, path_of(report_id, "")?)?;
         Ok(answer.into_body()?)
+    }
+
+    /// Asks which blobs a report names, and which of them the relay keeps for its review.
+    ///
+    /// # Errors
+    /// [`ClientError`]; [`NoSuchReport`](waxseal_interface::ErrorCode::NoSuchReport).
+    pub fn report_blobs(
+        &self,
+        reviewer: &ReviewerSession,
+        report_id: &str,
+    ) -> Result<ReportBlobs, ClientError> {
+        let answer = self.get(reviewer, path_of(report_id, "/blobs")?)?;
+        Ok(answer.json()?)
+    }
+
+    /// Fetches `len` bytes of a blob that a report names, from `at` on. They are unverified: the
+    /// verified message that describes the file opens them. The relay records that the reviewer
+    /// fetched the blob.
+    ///
+    /// # Errors
+    /// [`ClientError`]; [`NoSuchBlob`](waxseal_interface::ErrorCode::NoSuchBlob) also if the report
+    /// does not name the blob.
+    pub fn reported_blob(
+        &self,
+        reviewer: &ReviewerSession,
+        report_id: &str,
+        blob: &BlobId,
+        at: u64,
+        len: usize,
+    ) -> Result<Vec<u8>, ClientError> {
+        let after = format!("/blobs/{}?at={at}&len={len}", blob.to_text());
+        let answer = self.get(reviewer, path_of(report_id, &after)?)?;
+        let bytes = answer.into_body()?;
+        match bytes.len() == len {
+            true => Ok(bytes),
+            false => Err(ClientError::Malformed),
+        }
     }
 
     /// Tells the relay that a report failed in review. Its messages can then be reported again. The

@@ -15,10 +15,10 @@ use super::{Device, NoChannel, VaultProcess, World, now};
 
 /// Bob keeps all messages, to report them.
 pub struct Conversation {
-    world: World,
+    pub world: World,
     _vault: VaultProcess,
-    alice: Device,
-    bob: Device,
+    pub alice: Device,
+    pub bob: Device,
     next: [u64; 2],
     pub kept: Vec<Evidence>,
 }

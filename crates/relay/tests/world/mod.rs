@@ -105,6 +105,19 @@ impl World {
         self.relay = Some(RelayProcess::start(self.dir.path()));
     }
 
+    /// Starts the relay with further options.
+    pub fn start_with(&mut self, options: &[&str]) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_relay"));
+        command.args(options);
+        self.relay = Some(RelayProcess::start_with(command, self.dir.path()));
+    }
+
+    /// Kills the relay, as a crash would, and starts it with further options.
+    pub fn restart_with(&mut self, options: &[&str]) {
+        self.relay.take().unwrap().kill();
+        self.start_with(options);
+    }
+
     /// Starts the relay with the key that the vault had before, which is written to `old.key` too.
     pub fn start_with_old_key(&mut self, old: &VaultKeys) {
         let (dir, public) = (self.dir.path(), serde_json::to_vec(&old.public()).unwrap());
@@ -168,6 +181,14 @@ impl RelayProcess {
         let mut shell = Command::new("sh");
         shell.args(["-c", &format!("ulimit -n {files}; exec \"$0\" \"$@\"")]);
         shell.arg(env!("CARGO_BIN_EXE_relay"));
+        Self::start_with(shell, dir)
+    }
+
+    /// Starts a relay that cannot make a file longer than this many blocks of the shell.
+    pub fn start_with_short_files(dir: &Path, blocks: usize) -> Self {
+        let mut shell = Command::new("sh");
+        let limit = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        shell.args(["-c", &limit, env!("CARGO_BIN_EXE_relay")]);
         Self::start_with(shell, dir)
     }
 

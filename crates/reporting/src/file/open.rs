@@ -4,13 +4,13 @@ use core::fmt;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use subtle::ConstantTimeEq;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroize;
 
-use super::batch::{self, BATCH_LEN};
 use super::chunk::{self, ChunkTag};
 use super::descriptor::FileDescriptor;
 use super::keys::FileKey;
-use super::shape::{CHUNK_LEN, FileShape};
+use super::lanes;
+use super::shape::FileShape;
 use super::tree::root_over;
 
 /// Opens the chunks of a file in any order. [`open`] does all of it from a blob.
@@ -107,16 +107,16 @@ pub(super) fn check_len(shape: FileShape, index: u32, chunk: &[u8]) -> Result<()
 /// Opens a whole blob into a sink, which gets the file without its padding. Returns its size.
 ///
 /// The blob starts at the beginning of `blob` and fills it. What is in the sink, also after an
-/// error, is the beginning of the file, verified. Holds 1 MiB of the file and at most 4 MiB of the
-/// tree. Uses up to four threads. Does not flush the sink.
+/// error, is the beginning of the file, verified. Uses up to four threads, and holds a chunk for
+/// each of them, and at most 4 MiB of the tree. Does not flush the sink.
 ///
 /// # Errors
 /// [`OpenFileError`] if the blob is not that of the file, or if blob or sink fail.
 pub fn open(
     file: &FileDescriptor,
     key: &FileKey,
-    blob: &mut (impl Read + Seek),
-    sink: &mut impl Write,
+    blob: &mut (impl Read + Seek + Send),
+    sink: &mut (impl Write + Send),
 ) -> Result<u64, OpenFileError> {
     let shape = file.shape();
     // CHK-481: the blob has the length that the size demands.
@@ -125,44 +125,28 @@ pub fn open(
         return Err(OpenFileError::OtherLength);
     }
     let mut tags = vec![0; shape.tags_len()];
-    read(blob, shape.tags_offset(), &mut tags)?;
+    let offset = SeekFrom::Start(shape.tags_offset());
+    blob.seek(offset)
+        .and_then(|_| blob.read_exact(&mut tags))
+        .map_err(OpenFileError::Blob)?;
     let opener = FileOpener::new(file, key, &tags)?;
     drop(tags);
 
-    let sealed_len = usize::try_from(shape.sealed_len()).unwrap_or(usize::MAX);
-    let mut buffer = Zeroizing::new(vec![0; sealed_len.min(BATCH_LEN)]);
-    let mut index = 0;
-    while index < shape.chunk_count() {
-        let offset = shape.chunk_offset(index);
-        let left = shape.sealed_len().saturating_sub(offset);
-        let left = usize::try_from(left).unwrap_or(usize::MAX);
-        let room = buffer.len();
-        let batch = buffer.get_mut(..left.min(room)).unwrap_or_default();
-        read(blob, offset, batch)?;
-        let mut jobs: Vec<_> = (index..)
-            .zip(batch.chunks_mut(CHUNK_LEN))
-            .map(|(index, chunk)| (index, chunk, false))
-            .collect();
-        batch::each(&mut jobs, |(index, chunk, opens)| {
-            *opens = opener.open(*index, chunk).is_ok();
-        });
-        if !jobs.iter().all(|(_, _, opens)| *opens) {
-            return Err(OpenFileError::Altered);
-        }
-        for (index, chunk, _) in &jobs {
-            let content = chunk.get(..shape.content_len(*index)).unwrap_or_default();
-            sink.write_all(content).map_err(OpenFileError::Sink)?;
-        }
-        let opened = u32::try_from(jobs.len()).unwrap_or(u32::MAX);
-        index = index.saturating_add(opened.max(1));
-    }
+    let begin = SeekFrom::Start(0);
+    blob.seek(begin).map_err(OpenFileError::Blob)?;
+    lanes::each_chunk(
+        shape,
+        |_, chunk| blob.read_exact(chunk).map_err(OpenFileError::Blob),
+        |index, chunk| {
+            let opened = opener.open(index, chunk);
+            opened.map(<[u8]>::len).map_err(OpenFileError::from)
+        },
+        |_, chunk, len| {
+            let content = chunk.get(..len).unwrap_or_default();
+            sink.write_all(content).map_err(OpenFileError::Sink)
+        },
+    )?;
     Ok(shape.size_bytes())
-}
-
-fn read(blob: &mut (impl Read + Seek), at: u64, bytes: &mut [u8]) -> Result<(), OpenFileError> {
-    blob.seek(SeekFrom::Start(at))
-        .and_then(|_| blob.read_exact(bytes))
-        .map_err(OpenFileError::Blob)
 }
 
 /// Why a chunk was not opened. It may come from anyone: fetch it again, from elsewhere if there is

@@ -4,12 +4,11 @@ use core::fmt;
 use std::io::{self, Read, Write};
 
 use subtle::ConstantTimeEq;
-use zeroize::Zeroizing;
 
-use super::batch::{self, BATCH_LEN};
 use super::chunk::{self, ChunkTag};
 use super::keys::FileKey;
-use super::shape::{CHUNK_LEN, FileShape, FileTooLong};
+use super::lanes;
+use super::shape::{FileShape, FileTooLong};
 use super::tree::{FileRoot, FileTree};
 
 /// Seals the chunks of a file in order. [`seal`] does all of it from a source.
@@ -111,19 +110,16 @@ impl FileTree {
     /// # Errors
     /// [`SealFileError`] as for [`seal`].
     pub fn of(
-        source: &mut impl Read,
+        source: &mut (impl Read + Send),
         size_bytes: u64,
         key: &FileKey,
     ) -> Result<Self, SealFileError> {
         let shape = FileShape::new(size_bytes)?;
-        batches(shape, source, |batch| {
-            batch::each(batch, |job| {
-                let content = job.bytes.get(..shape.content_len(job.index));
-                let (index, content) = (job.index, content.unwrap_or_default());
-                job.tag = chunk::tag(shape, index, &key.chunk_key(index), content);
-            });
-            Ok(())
-        })
+        let tag = |index, chunk: &mut [u8]| {
+            let content = chunk.get(..shape.content_len(index)).unwrap_or_default();
+            chunk::tag(shape, index, &key.chunk_key(index), content)
+        };
+        each_chunk(shape, source, tag, |_| Ok(()))
     }
 
     /// Seals one chunk again, for an upload that goes on, and appends it to `out`.
@@ -154,71 +150,50 @@ impl FileTree {
 
 /// Seals a file of `size_bytes` bytes from a source into a sink, which gets the whole blob.
 ///
-/// Holds 1 MiB of the file and at most 4 MiB of the tree. Uses up to four threads. Does not flush
-/// the sink.
+/// Uses up to four threads, and holds a chunk for each of them, and at most 4 MiB of the tree. Does
+/// not flush the sink.
 ///
 /// # Errors
 /// [`SealFileError`] if the source does not have exactly this size, or if source or sink fail. What
 /// is in the sink by then is of no use.
 pub fn seal(
-    source: &mut impl Read,
+    source: &mut (impl Read + Send),
     size_bytes: u64,
     key: &FileKey,
-    sink: &mut impl Write,
+    sink: &mut (impl Write + Send),
 ) -> Result<FileRoot, SealFileError> {
     let shape = FileShape::new(size_bytes)?;
-    let tree = batches(shape, source, |batch| {
-        batch::each(batch, |job| {
-            let key = key.chunk_key(job.index);
-            job.tag = chunk::seal(job.index, &key, job.bytes);
-        });
-        for job in batch {
-            sink.write_all(job.bytes).map_err(SealFileError::Sink)?;
-        }
-        Ok(())
-    })?;
+    let seal = |index, chunk: &mut [u8]| chunk::seal(index, &key.chunk_key(index), chunk);
+    let write = |chunk: &[u8]| sink.write_all(chunk).map_err(SealFileError::Sink);
+    let tree = each_chunk(shape, source, seal, write)?;
     sink.write_all(tree.as_bytes())
         .map_err(SealFileError::Sink)?;
     Ok(tree.root())
 }
 
-/// One chunk of a batch.
-struct Job<'a> {
-    index: u32,
-    /// The chunk with its padding.
-    bytes: &'a mut [u8],
-    tag: ChunkTag,
-}
-
-/// Reads a file in batches, lets `work` set the tag of each chunk, and makes the tree.
-fn batches(
+/// Reads a file, lets `tag` work on each padded chunk and return its tag, passes the chunk to
+/// `write`, and makes the tree.
+fn each_chunk(
     shape: FileShape,
-    source: &mut impl Read,
-    mut work: impl FnMut(&mut [Job<'_>]) -> Result<(), SealFileError>,
+    source: &mut (impl Read + Send),
+    tag: impl Fn(u32, &mut [u8]) -> ChunkTag + Sync,
+    mut write: impl FnMut(&[u8]) -> Result<(), SealFileError> + Send,
 ) -> Result<FileTree, SealFileError> {
-    let sealed_len = usize::try_from(shape.sealed_len()).unwrap_or(usize::MAX);
-    let mut buffer = Zeroizing::new(vec![0; sealed_len.min(BATCH_LEN)]);
     let mut tags = Vec::with_capacity(shape.tags_len().div_euclid(32));
-    let mut index = 0;
-    while index < shape.chunk_count() {
-        let mut jobs = Vec::with_capacity(batch::BATCH_CHUNKS);
-        for bytes in buffer.chunks_mut(CHUNK_LEN) {
-            let Some(bytes) = bytes.get_mut(..shape.chunk_len(index)) else {
-                break;
-            };
-            if bytes.is_empty() {
-                break; // the file ends within the batch
-            }
-            let (content, padding) = bytes.split_at_mut(shape.content_len(index));
-            read(source, content)?;
+    lanes::each_chunk(
+        shape,
+        |index, chunk| {
+            let content_len = shape.content_len(index).min(chunk.len());
+            let (content, padding) = chunk.split_at_mut(content_len);
             padding.fill(0);
-            let tag = [0; 32];
-            jobs.push(Job { index, bytes, tag });
-            index = index.saturating_add(1);
-        }
-        work(&mut jobs)?;
-        tags.extend(jobs.iter().map(|job| job.tag));
-    }
+            read(source, content)
+        },
+        |index, chunk| Ok(tag(index, chunk)),
+        |_, chunk, tag| {
+            tags.push(tag);
+            write(chunk)
+        },
+    )?;
     // CHK-486: the source ends exactly at the size.
     let mut beyond = [0];
     loop {

@@ -137,8 +137,8 @@ impl VerifiedFile {
     /// written by then is verified.
     pub fn open(
         &self,
-        blob: &mut (impl Read + Seek),
-        sink: &mut (impl Write + Seek),
+        blob: &mut (impl Read + Seek + Send),
+        sink: &mut (impl Write + Seek + Send),
     ) -> Result<Vec<Range<u64>>, OpenFileError> {
         let chunks = match &self.access {
             FileAccess::Descriptor => return Ok(Vec::new()),

@@ -2,6 +2,7 @@
 //! can have any request fail.
 
 mod accounts;
+mod blobs;
 mod deliveries;
 mod fault;
 mod groups;
@@ -24,6 +25,7 @@ use waxseal_interface::{
     NONCE_HEADER, RelayCard, SealingKeyPair, account_name, decode_mark,
 };
 
+use self::blobs::Blobs;
 use self::deliveries::{Connection, Queue};
 pub use self::fault::{Asked, Fault};
 pub use self::reports::TakenReport;
@@ -45,6 +47,8 @@ pub struct Relay {
     pub max_queued: usize,
     /// How many slots of mailboxes may be full.
     pub max_slots: usize,
+    /// How many bytes of blobs an account may keep.
+    pub blob_quota: u64,
     /// How many more one-time prekeys of each device the relay claims to have than it has. Devices
     /// then make only a few, which takes less time.
     pub claimed_prekeys: usize,
@@ -62,6 +66,7 @@ pub struct Relay {
     removed: BTreeMap<DeviceAddress, [u8; 64]>,
     queues: BTreeMap<DeviceAddress, Queue>,
     mailboxes: BTreeMap<([u8; 16], u8), (Timestamp, Vec<u8>)>,
+    blobs: Blobs,
     connections: BTreeMap<u64, Connection>,
     reports: Vec<TakenReport>,
     faults: Faults,
@@ -72,7 +77,10 @@ pub struct Relay {
 type Faults = Option<Box<dyn FnMut(&Asked) -> Option<Fault>>>;
 
 /// What a route answers: status, body, and headers of its own.
-type Answered = Result<(u16, Vec<u8>, Vec<(String, String)>), Box<ErrorBody>>;
+type Answered = Result<Answer, Box<ErrorBody>>;
+
+/// Status, body and headers.
+type Answer = (u16, Vec<u8>, Vec<(String, String)>);
 
 impl Relay {
     /// A relay without accounts, whose clock shows [`NOW`].
@@ -87,6 +95,7 @@ impl Relay {
             provider,
             max_queued: 1_000,
             max_slots: 1_000,
+            blob_quota: 8 << 30,
             claimed_prekeys: 0,
             asked: Vec::new(),
             lost: Vec::new(),
@@ -96,6 +105,7 @@ impl Relay {
             removed: BTreeMap::new(),
             queues: BTreeMap::new(),
             mailboxes: BTreeMap::new(),
+            blobs: Blobs::default(),
             connections: BTreeMap::new(),
             reports: Vec::new(),
             faults: None,
@@ -217,6 +227,9 @@ impl Relay {
             ("POST", ["v1", "groups", group, "leave"]) => {
                 self.leave_group(&me, group, &read(body)?)
             }
+            ("PUT", ["v1", "blobs", blob]) => self.put_blob(&me, blob, body),
+            ("GET", ["v1", "blobs", blob]) => self.blob_state(&me, blob),
+            ("GET", ["v1", "blobs", blob, range]) => self.blob_bytes(blob, range),
             ("POST", ["v1", "reports"]) => self.take_report(&me, body),
             ("GET", ["v1", "reports", id]) => self.report_state(&me, id),
             _ => Err(ErrorCode::NotFound.into_body()),

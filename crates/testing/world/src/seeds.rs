@@ -1,6 +1,7 @@
 //! Small inputs for each fuzz target, made from genuine messages, reports and states.
 
 mod chain;
+mod files;
 mod groups;
 mod household;
 mod log;
@@ -22,7 +23,7 @@ use waxseal::{
 };
 use zeroize::Zeroizing;
 
-use crate::targets::{Clear, accepted_id, desk_seeds, linking_seeds};
+use crate::targets::{Clear, accepted_id, desk_seeds, files_seeds, linking_seeds};
 use crate::{Device, NOW, Provider, account, address, envelope_of, fanout_of, rng};
 
 /// All seeds: (target, name, bytes).
@@ -41,6 +42,8 @@ pub fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
     seeds.extend(linking.map(|(name, bytes)| ("linking", name.to_owned(), bytes)));
     let desk = desk_seeds().into_iter();
     seeds.extend(desk.map(|(name, bytes)| ("desk", name.to_owned(), bytes)));
+    let of_files = files_seeds().into_iter();
+    seeds.extend(of_files.map(|(name, bytes)| ("files", name.to_owned(), bytes)));
     seeds
 }
 
@@ -222,7 +225,7 @@ fn reporting(seeds: &mut Seeds) {
     let key = DeliveryKey::from_bytes([7; 32]);
     let posted = fanout.post(&key, &address("alice"), &Audience::Direct(bob_id), NOW);
     decode("posted-fanout", 19, &posted);
-    for (name, kind, bytes) in groups::messages() {
+    for (name, kind, bytes) in groups::messages().into_iter().chain(files::report()) {
         decode(name, kind, &bytes);
     }
     let refusal = Refusal {
@@ -275,7 +278,7 @@ fn fanouts() -> (Fanout, Fanout) {
     (message, note)
 }
 
-fn contents() -> [(&'static str, Content, Vec<Attachment>); 13] {
+fn contents() -> [(&'static str, Content, Vec<Attachment>); 14] {
     let tag = FrankingTag::from_bytes([9; 32]);
     let (text, reaction) = ("hi".to_owned(), "!".to_owned());
     let (kind, body) = ("poll".to_owned(), vec![0, 1]);
@@ -315,5 +318,10 @@ fn contents() -> [(&'static str, Content, Vec<Attachment>); 13] {
         ("acceptance", Content::Acceptance { group }, vec![]),
         ("leave", Content::GroupLeave, vec![]),
         ("profile", profile, vec![]),
+        (
+            "files",
+            Content::Text(String::new()),
+            vec![files::attachment(), files::attachment()],
+        ),
     ]
 }

@@ -8,6 +8,7 @@ mod client;
 mod decode;
 mod desk;
 mod edit;
+mod files;
 mod linking;
 pub(crate) mod log;
 mod report;
@@ -24,6 +25,8 @@ pub(crate) use decode::{Clear, accepted_id};
 pub use decode::{core_decode, reporting_decode};
 pub use desk::desk;
 pub(crate) use desk::desk_seeds;
+pub use files::files;
+pub(crate) use files::files_seeds;
 pub use linking::linking;
 pub(crate) use linking::linking_seeds;
 pub use log::log;
@@ -37,7 +40,7 @@ pub use sync::sync;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets, by their names in `fuzz/`.
-pub const TARGETS: [Target; 15] = [
+pub const TARGETS: [Target; 16] = [
     ("core_decode", core_decode),
     ("reporting_decode", reporting_decode),
     ("sessions", sessions),
@@ -53,6 +56,7 @@ pub const TARGETS: [Target; 15] = [
     ("log", log),
     ("sync", sync),
     ("roster", roster),
+    ("files", files),
 ];
 
 /// Runs a script with two devices (see [`Pair`]). Asserts that in the end a device's state opens no

@@ -9,6 +9,9 @@
     reason = "tests"
 )]
 
+#[path = "relay/blobs.rs"]
+mod blobs;
+
 use std::collections::BTreeMap;
 
 use waxseal::errors::{SendError, StartError, TakeRosterError};

@@ -1,5 +1,7 @@
 //! What the courier keeps in the client's store.
 
+pub(crate) mod uploads;
+
 use waxseal_reporting::intake::ReportId as SubmittedId;
 use waxseal_reporting::{FrankingTag, Timestamp};
 use waxseal_roster::group::GroupId;
@@ -144,20 +146,6 @@ impl<S: Store> Client<S> {
             let mut transaction = Transaction::default();
             transaction.put_record(keys::report(id.as_bytes()), &record);
             client.commit(transaction)
-        })
-    }
-
-    /// Notes that the provider accepted a report.
-    pub(crate) fn note_submitted(
-        &mut self,
-        id: ReportId,
-        submitted_as: &SubmittedId,
-        now: Timestamp,
-    ) -> Result<(), StateError<S::Error>> {
-        self.change_report(id, |record| {
-            record.submitted_as = submitted_as.as_bytes().to_vec();
-            record.submitted_ms = now.as_millis();
-            record.asked_ms = now.as_millis();
         })
     }
 

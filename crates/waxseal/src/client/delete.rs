@@ -55,7 +55,7 @@ impl<S: Store> Client<S> {
     }
 
     /// Deletes a conversation: its messages with their evidence, what of it waits in the
-    /// [outbox](Client::outbox), and the digests of its messages.
+    /// [outbox](Client::outbox) or for the upload of its file, and the digests of its messages.
     ///
     /// The contact stays, with its pinned account key, the sessions and the numbering. So the peer
     /// notices nothing, and the next messages go both ways. The tag of the last message from the
@@ -326,6 +326,9 @@ impl<S: Store> Client<S> {
         }
         if transaction.changes().is_empty() {
             self.delete_envelopes(conversation, &mut transaction)?;
+        }
+        if transaction.changes().is_empty() {
+            self.delete_uploads(conversation, &mut transaction)?;
         }
         if transaction.changes().is_empty() {
             self.delete_upkeep(conversation, &mut transaction)?;

@@ -131,6 +131,7 @@ impl<S: Store> Client<S> {
             client.put_index(&mut transaction, to, id, &index);
             transaction.put_record(keys::held(to, ordinal), &held);
             transaction.put_record(keys::upkeep(recipient), &upkeep);
+            draft.end_upload(client, &mut transaction)?;
             write(client, &mut transaction)?;
             client.commit(transaction)?;
             client.keep_peer(recipient, peer);

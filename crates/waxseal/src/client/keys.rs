@@ -44,6 +44,7 @@
 //! | records of groups | see `group` | |
 //! | what the courier knows of the provider | `b` | only |
 //! | delivery that the courier left with the provider | `l` | number |
+//! | file whose upload has not ended | `U` | id, 16 bytes |
 //! | in layout 1: peer | `p` | `account` |
 //! | in layout 1: where the message with a tag is | `i account tag` | only |
 //!
@@ -51,6 +52,8 @@
 //! or `00` and the id of a group, 32 bytes. It is part of the key of a message's place, so that a
 //! third party cannot occupy another sender's tag.
 
+#[cfg(feature = "courier")]
+mod courier;
 mod group;
 
 use waxseal_core::IdentityKey;
@@ -58,6 +61,8 @@ use waxseal_core::export::{OneTimeId, PageId};
 use waxseal_log::entry::Number;
 use waxseal_reporting::{AccountId, DeviceId, FrankingTag};
 
+#[cfg(feature = "courier")]
+pub(super) use self::courier::{all_kept, courier, kept, upload};
 pub(super) use self::group::{
     all_group_targets, all_invited, all_peer_chains, authorities, authority, chain_recipients,
     group, group_edit, group_edits, group_notice, group_targets, group_tell, group_tells, groups,
@@ -330,19 +335,8 @@ pub(super) fn import() -> Key {
     only(b"H")
 }
 
-#[cfg(feature = "courier")]
-pub(super) fn courier() -> Key {
-    only(b"b")
-}
-
-#[cfg(feature = "courier")]
-pub(super) fn all_kept() -> Table {
-    Table::new(b"l")
-}
-
-#[cfg(feature = "courier")]
-pub(super) fn kept(number: u64) -> Key {
-    Key::new(all_kept(), Row::Number(number))
+pub(super) fn uploads() -> Table {
+    Table::new(b"U")
 }
 
 pub(super) fn earlier_peers() -> Table {
@@ -364,6 +358,7 @@ pub(super) fn damage(key: &Key) -> Damage {
     let name: &[u8] = match (family, &key.row) {
         (b'k' | b'1' | b'h', _) => return Damage::PreKeys,
         (b'2' | b'3', _) => return Damage::Promise,
+        (b'U', _) => return Damage::Upload,
         (b'n' | b'p' | b'x' | b'z' | b'6' | b'7' | b'8' | b'J', Row::Name(name)) => name,
         (b'v', Row::Name(name)) => name.get(1..).unwrap_or_default(),
         (

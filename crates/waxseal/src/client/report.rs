@@ -1,9 +1,11 @@
 //! Reporting: draft, preview, seal, and keep the report until the provider has it.
 
 use rand_core::CryptoRng;
+use waxseal_reporting::file::MAX_CHUNKS;
 use waxseal_reporting::relay::DeliveryKey;
 use waxseal_reporting::reporter::{
-    Disclosure, DraftError, ModerationPublicKey, PreviewMessage, Reason, Report, ReportDraft,
+    Disclosure, DraftError, ModerationPublicKey, PreviewFile, PreviewFileOpens, PreviewMessage,
+    Reason, Report, ReportDraft,
 };
 use waxseal_reporting::{AccountId, Audience, FrankingTag};
 use waxseal_roster::group::GroupId;
@@ -15,8 +17,11 @@ use crate::error::{ReportError, StateError};
 use crate::records::{self, DraftRecord, ReportRecord, ShownRecord};
 use crate::store::{Cursor, Store, Transaction};
 
+/// How many chunks a part of a message can have: the factor of parts in a record of shown chunks.
+const CHUNKS_OF_PART: u32 = MAX_CHUNKS;
+
 /// Identifies a report on this device until it is confirmed. 16 random bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReportId([u8; 16]);
 
 impl ReportId {
@@ -199,6 +204,9 @@ impl<S: Store> Client<S> {
             _ => self.read_draft(&about, reason, &messages)?,
         };
         draft.note(&record.note)?;
+        if record.without_blobs {
+            draft.without_blobs();
+        }
         Ok(draft)
     }
 
@@ -237,8 +245,11 @@ impl<S: Store> Client<S> {
                 parts: parts
                     .filter_map(|part| part.index.try_into().ok())
                     .collect(),
+                chunks: message.files().iter().flat_map(chunks_of).collect(),
             }
         };
+        // A draft that opens no file names no blobs either way.
+        let mut files = preview.messages().iter().flat_map(PreviewMessage::files);
         let about = || preview.about_account().map(Conversation::from);
         let about = conversation.or_else(about).map(|about| about.to_record());
         let (account, group) = about.unwrap_or_default();
@@ -248,6 +259,7 @@ impl<S: Store> Client<S> {
             reason: preview.reason().number().into(),
             note: preview.note().to_owned(),
             messages: preview.messages().iter().map(shown).collect(),
+            without_blobs: files.all(|file| file.blob.is_none()),
         }
     }
 
@@ -274,6 +286,7 @@ impl<S: Store> Client<S> {
         self.run(|client| {
             let mut transaction = Transaction::default();
             transaction.delete(keys::report(&id.0));
+            client.delete_uploads_for(id, &mut transaction)?;
             client.commit(transaction)
         })
     }
@@ -290,11 +303,32 @@ impl ReportId {
 /// Conversation or reported account, reason, and messages with what to show of them.
 type Chosen = (Conversation, Reason, Vec<(FrankingTag, Disclosure)>);
 
+/// The shown chunks of a file, as a record has them.
+fn chunks_of(file: &PreviewFile) -> Vec<u32> {
+    let (PreviewFileOpens::Chunks(chunks), Ok(part)) = (&file.opens, u32::try_from(file.part))
+    else {
+        return Vec::new();
+    };
+    let first = part.saturating_mul(CHUNKS_OF_PART);
+    let chunks = chunks.iter();
+    chunks.map(|index| first.saturating_add(*index)).collect()
+}
+
 fn chosen_of(record: &DraftRecord) -> Option<Chosen> {
     let shown = |message: &ShownRecord| {
         let id = FrankingTag::from_bytes(message.id.as_slice().try_into().ok()?);
         let parts = message.parts.iter().map(|part| usize::try_from(*part).ok());
-        Some((id, Disclosure::Parts(parts.collect::<Option<_>>()?)))
+        let parts = parts.collect::<Option<_>>()?;
+        let chunks = message.chunks.iter().map(|chunk| {
+            let part = usize::try_from(chunk / CHUNKS_OF_PART).ok()?;
+            Some((part, chunk % CHUNKS_OF_PART))
+        });
+        let chunks: Vec<_> = chunks.collect::<Option<_>>()?;
+        let disclosure = match chunks.is_empty() {
+            true => Disclosure::Parts(parts),
+            false => Disclosure::Chunks { parts, chunks },
+        };
+        Some((id, disclosure))
     };
     let about = Conversation::of_record(&record.account, &record.group)?;
     let reason = Reason::from_number(record.reason.try_into().ok()?)?;

@@ -1,92 +1,26 @@
 //! Sending: draft, seal, persist, return the envelope. Later the relay's receipt makes the message
 //! reportable.
 
+mod draft;
+
 use std::collections::BTreeSet;
 
 use rand_core::CryptoRng;
-use waxseal_reporting::message::{Attachment, Content, Payload, PayloadError, PayloadHeader};
 use waxseal_reporting::recipient::Evidence;
 use waxseal_reporting::relay::Receipt;
 use waxseal_reporting::sender::{Fanout, SentMessage};
 use waxseal_reporting::{AccountId, Audience, DeviceAddress, FrankingTag, Timestamp};
 
+pub use self::draft::Draft;
 use super::fanout::{Sealing, empty_slots};
 use super::history::damaged_message;
-use super::{Client, keys, tag_of};
+use super::{Client, keys};
 use crate::conversation::Conversation;
 use crate::error::{ConfirmError, SendError, StateError};
 use crate::records::{
     ConversationRecord, IndexRecord, MessageRecord, MessageState, OutboxRecord, take_secret_bytes,
 };
 use crate::store::{Store, Transaction};
-
-/// A message about to be sent: its content, its attachments and its header fields.
-#[derive(Clone, Debug)]
-pub struct Draft {
-    content: Content,
-    attachments: Vec<Attachment>,
-    reply_to: Option<FrankingTag>,
-    forward_count: u8,
-    expires_after_secs: u32,
-}
-
-impl Draft {
-    /// Makes a draft with this content and no attachments.
-    pub fn new(content: Content) -> Self {
-        Self {
-            content,
-            attachments: Vec::new(),
-            reply_to: None,
-            forward_count: 0,
-            expires_after_secs: 0,
-        }
-    }
-
-    /// Attaches the descriptor of an encrypted file that is stored elsewhere.
-    pub fn attach(mut self, attachment: impl Into<Attachment>) -> Self {
-        self.attachments.push(attachment.into());
-        self
-    }
-
-    /// Marks the message as an answer to another message.
-    pub fn reply_to(mut self, message: FrankingTag) -> Self {
-        self.reply_to = Some(message);
-        self
-    }
-
-    /// Records how often the content was forwarded before.
-    pub fn forwarded(mut self, times: u8) -> Self {
-        self.forward_count = times;
-        self
-    }
-
-    /// Asks both applications to delete the message this many seconds after the provider accepted
-    /// it: see [`Client::due`]. 0 is never.
-    pub fn expires_after_secs(mut self, seconds: u32) -> Self {
-        self.expires_after_secs = seconds;
-        self
-    }
-}
-
-impl Draft {
-    pub(super) fn content(&self) -> &Content {
-        &self.content
-    }
-
-    /// The payload of this draft as the next message of a conversation.
-    pub(super) fn payload(
-        self,
-        conversation: &ConversationRecord,
-        now: Timestamp,
-    ) -> Result<Payload, PayloadError> {
-        let mut header = PayloadHeader::new(conversation.next_sequence, now);
-        header.last_seen = tag_of(&conversation.last_seen);
-        header.reply_to = self.reply_to;
-        header.forward_count = self.forward_count;
-        header.expires_after_secs = self.expires_after_secs;
-        Payload::with_attachments(header, self.content, self.attachments)
-    }
-}
 
 impl ConversationRecord {
     /// Counts one more message that this device sends. Returns its ordinal, or `None` if the
@@ -100,19 +34,6 @@ impl ConversationRecord {
             self.unanswered_since_ms = now.as_millis();
         }
         Some(ordinal)
-    }
-}
-
-impl From<&str> for Draft {
-    /// Makes a draft of a text message.
-    fn from(text: &str) -> Self {
-        Self::new(Content::Text(text.to_owned()))
-    }
-}
-
-impl From<Content> for Draft {
-    fn from(content: Content) -> Self {
-        Self::new(content)
     }
 }
 
@@ -229,6 +150,7 @@ impl<S: Store> Client<S> {
             client.put_index(&mut transaction, &to, id, &index);
             client.note_own_sent(&mut transaction, &fanout, recipient);
             transaction.put_record(keys::envelope(number), &waiting);
+            draft.end_upload(client, &mut transaction)?;
             write(client, &mut transaction)?;
             client.commit(transaction)?;
             client.keep_pair(pair);

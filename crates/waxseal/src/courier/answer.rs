@@ -54,7 +54,7 @@ impl<S: Store> Courier<S> {
                 self.reconnect.lengthen(now, 0, rng);
                 self.prekeys_at = Some(now);
             } else {
-                self.pause.lengthen(now, 0, rng);
+                self.lengthen(&flight.aim, now, 0, rng);
             }
             self.again(flight.aim);
             return Ok(());
@@ -85,7 +85,7 @@ impl<S: Store> Courier<S> {
             Ok(true) => {}
             // The relay made it, and it is not what the interface says.
             Ok(false) => {
-                self.pause.lengthen(now, 0, rng);
+                self.lengthen(&aim, now, 0, rng);
                 self.again(aim);
             }
             Err(_) => self.again(aim),
@@ -177,6 +177,7 @@ impl<S: Store> Courier<S> {
                 let state = read!(ReportState);
                 self.take_state(id, state, now)?;
             }
+            Aim::File(asked) => return self.take_file(&asked, answer, now),
             Aim::Deliveries => {
                 // A connection can break at once, and so can the next one.
                 self.reconnect.lengthen(now, 0, rng);
@@ -241,6 +242,8 @@ impl<S: Store> Courier<S> {
             (code, Aim::Bundles { wanted, is_extra }) if !is_general(code) => {
                 self.bundles_refused((&wanted, is_extra), code, now)?;
             }
+            // Whatever is wrong with a file, everything else goes on.
+            (_, Aim::File(asked)) => self.file_refused(&asked, body, now, rng)?,
             (code, aim @ (Aim::Chunk | Aim::PutChunk(_))) if !is_general(code) => {
                 self.chunk_refused(&aim, body, now);
             }
@@ -316,6 +319,14 @@ impl<S: Store> Courier<S> {
         });
     }
 
+    /// Waits longer after each failure: with everything, or with files alone if a file failed.
+    fn lengthen(&mut self, aim: &Aim, now: Timestamp, secs: u64, rng: &mut impl CryptoRng) {
+        match aim {
+            Aim::File(_) => self.files.failed(now, secs, rng),
+            _ => self.pause.lengthen(now, secs, rng),
+        }
+    }
+
     /// Has something asked for again that the courier no longer remembers.
     pub(super) fn again(&mut self, aim: Aim) {
         match aim {
@@ -343,7 +354,8 @@ impl<S: Store> Courier<S> {
             | Aim::Mail(_)
             | Aim::PutMail(_)
             | Aim::Chunk
-            | Aim::PutChunk(_) => {}
+            | Aim::PutChunk(_)
+            | Aim::File(_) => {}
         }
     }
 }

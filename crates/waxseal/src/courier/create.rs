@@ -11,6 +11,7 @@ use waxseal_reporting::{DeviceAddress, Timestamp};
 #[cfg(doc)]
 use super::Linking;
 use super::bundles::Bundles;
+use super::files::Files;
 use super::groups::Groups;
 use super::history::Histories;
 use super::leave::Step;
@@ -110,6 +111,7 @@ impl<S: Store> Courier<S> {
             bundles: Bundles::default(),
             outbox: Outbox::default(),
             reports: Reports::default(),
+            files: Files::default(),
             events: VecDeque::new(),
         })
     }

@@ -6,6 +6,8 @@ use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, FrankingTag, Timesta
 
 use waxseal_roster::group::GroupId;
 
+use super::files::{DownloadId, FileFailure, Transfer};
+use crate::client::courier::uploads::{UploadId, WantedFile};
 use crate::client::{
     DamagedRow, GroupUpdate, HistoryProgress, Message, NotDelivered, Notice, ReportId, SetBack,
     Synced,
@@ -185,6 +187,52 @@ pub enum Event {
         submitted_as: SubmittedId,
         /// Whether everything in it was reported before, so that it counts once.
         duplicate: bool,
+    },
+    /// A part of a file was posted or fetched. Told at most once for each part.
+    FileProgress {
+        /// The file.
+        transfer: Transfer,
+        /// How many bytes of it are there.
+        done: u64,
+        /// How many it has.
+        of: u64,
+    },
+    /// The provider has a file, and its message is stored. It is posted like any other.
+    FileSent {
+        /// The upload, which has ended.
+        upload: UploadId,
+        /// The conversation that the message is for.
+        to: Conversation,
+        /// The message's identifier.
+        message: FrankingTag,
+    },
+    /// A received file is whole and durable in its target.
+    FileSaved {
+        /// The download, which has ended.
+        download: DownloadId,
+        /// The conversation that the message is in.
+        conversation: Conversation,
+        /// The message.
+        message: FrankingTag,
+        /// Which of its attachments it is.
+        attachment: usize,
+    },
+    /// The provider lacks a file of a report that it accepted. If the user saved the file and
+    /// agrees, call [`Courier::upload_again`](super::Courier::upload_again).
+    FileWanted(WantedFile),
+    /// The provider has a file again that it lacked.
+    FileUploadedAgain {
+        /// The upload, which has ended.
+        upload: UploadId,
+        /// The file.
+        file: WantedFile,
+    },
+    /// A file does not go on. [`FileFailure`] says what to do.
+    FileFailed {
+        /// The file.
+        transfer: Transfer,
+        /// Why.
+        why: FileFailure,
     },
     /// A message is left out of a report, because no one can verify a report of it any more.
     LeftOut {

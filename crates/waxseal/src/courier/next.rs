@@ -14,6 +14,7 @@ use waxseal_roster::RosterVersion;
 use waxseal_roster::group::GroupId;
 
 use super::Courier;
+use super::files::asked::Asked as AskedFile;
 use crate::client::{ReportId, WantedBundles};
 use crate::conversation::Conversation;
 use crate::error::StateError;
@@ -119,6 +120,7 @@ pub(super) enum Aim {
     /// With the number of the chunk.
     PutChunk(u32),
     Chunk,
+    File(AskedFile),
 }
 
 impl Aim {
@@ -245,9 +247,13 @@ impl<S: Store> Courier<S> {
         if report.is_err() {
             self.reports.look_again();
         }
-        match report? {
+        if let Some(chosen) = report? {
+            return Ok(Some(chosen));
+        }
+        match self.choose_chunk(now, rng)? {
             Some(chosen) => Ok(Some(chosen)),
-            None => self.choose_chunk(now, rng),
+            // Last, so that nothing waits for a file but the end of the part on its way.
+            None => self.choose_file(now, rng),
         }
     }
 
@@ -282,6 +288,7 @@ impl<S: Store> Courier<S> {
             self.bundles.next(),
             self.outbox.next(),
             self.reports.next(),
+            self.files.next(now),
         ];
         times.into_iter().flatten().min()
     }

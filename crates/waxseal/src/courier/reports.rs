@@ -201,13 +201,17 @@ impl<S: Store> Courier<S> {
         let Some(submitted_as) = parse_report_id(&taken.report_id) else {
             return Ok(false);
         };
-        self.client.note_submitted(id, &submitted_as, now)?;
+        let missing = (&submitted_as, taken.missing_blobs.as_slice());
+        let wanted = self.client.note_submitted(id, missing, now)?;
         self.reports.at(now, ASK_MS);
         self.tell(Event::ReportTaken {
             id,
             submitted_as,
             duplicate: taken.duplicate,
         });
+        for file in wanted {
+            self.tell(Event::FileWanted(file));
+        }
         Ok(true)
     }
 

@@ -40,6 +40,10 @@ pub enum Damage {
     /// [`Client::delete_message`](crate::Client::delete_message), or
     /// [`Client::delete_damaged`](crate::Client::delete_damaged) with its row.
     Message(Conversation),
+    /// An upload of a file. It is lost: call
+    /// [`Client::delete_damaged`](crate::Client::delete_damaged) with its row, and send the file
+    /// again.
+    Upload,
     /// A promise about a report, or the last receipt. It is lost: call
     /// [`Client::delete_damaged`](crate::Client::delete_damaged) with its row in
     /// [`Client::promises`](crate::Client::promises) or
@@ -54,7 +58,7 @@ impl<E: std::error::Error + 'static> StateError<E> {
             Self::Damaged(Damage::Account | Damage::Group(_)) => Advice::Damaged,
             Self::Damaged(Damage::PreKeys) => Advice::ResetPreKeys,
             Self::Damaged(Damage::Peer(_)) => Advice::ResetPeer,
-            Self::Damaged(Damage::Message(_)) => Advice::DeleteMessage,
+            Self::Damaged(Damage::Message(_) | Damage::Upload) => Advice::DeleteMessage,
             Self::Damaged(Damage::Promise) => Advice::ForgetPromise,
             Self::Store(_) => Advice::Retry,
         }

@@ -22,6 +22,10 @@ pub(crate) struct ReportRecord {
     /// When the provider was last asked what became of the report, in milliseconds.
     #[prost(uint64, tag = "6")]
     pub(crate) asked_ms: u64,
+    /// Files of the report's messages that the provider lacks: for each the tag of its message, and
+    /// a byte with the number of the part that describes it. 33 bytes.
+    #[prost(bytes = "vec", repeated, tag = "7")]
+    pub(crate) wanted: Vec<Vec<u8>>,
 }
 
 /// The draft of a report. Its messages stay in the history. A draft without messages is about the
@@ -42,6 +46,9 @@ pub(crate) struct DraftRecord {
     /// The id of the group of the messages, 32 bytes. The account is then empty.
     #[prost(bytes = "vec", tag = "5")]
     pub(crate) group: Vec<u8>,
+    /// Whether the report names no blobs.
+    #[prost(bool, tag = "6")]
+    pub(crate) without_blobs: bool,
 }
 
 /// A message of a draft, with the parts that the report shows.
@@ -52,6 +59,10 @@ pub(crate) struct ShownRecord {
     pub(crate) id: Vec<u8>,
     #[prost(uint32, repeated, tag = "2")]
     pub(crate) parts: Vec<u32>,
+    /// Shown chunks of files: 2^16 times the number of the part that describes the file, plus the
+    /// index of the chunk.
+    #[prost(uint32, repeated, tag = "3")]
+    pub(crate) chunks: Vec<u32>,
 }
 
 quiet_debug!(ReportRecord, DraftRecord, ShownRecord);

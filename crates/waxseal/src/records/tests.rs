@@ -1,8 +1,11 @@
 use waxseal_log::limits::{MAX_KEYS_LEN, MAX_NAME_LEN, MAX_PROMISE_LEN, MAX_RECEIPT_LEN};
-use waxseal_reporting::limits::{MAX_ACCOUNT_LEN, MAX_NOTE_LEN, MAX_REPORT_LEN, MAX_REPORTED};
+use waxseal_reporting::limits::{
+    MAX_ACCOUNT_LEN, MAX_CHUNKS, MAX_GROUP_FANOUT_LEN, MAX_GROUP_SLOTS, MAX_NOTE_LEN,
+    MAX_REPORT_LEN, MAX_REPORTED, MAX_REPORTED_BLOBS, MAX_SHOWN_CHUNKS,
+};
 
 use super::*;
-use crate::store::MAX_VALUE_LEN;
+use crate::store::{MAX_REPORT_VALUE_LEN, MAX_VALUE_LEN};
 
 #[test]
 fn records_print_nothing_they_hold() {
@@ -16,7 +19,14 @@ fn the_longest_report_with_its_draft_is_a_value_that_a_store_takes() {
     let shown = ShownRecord {
         id: vec![1; 32],
         parts: (0..32).collect(), // the maximum number of parts
+        chunks: Vec::new(),
     };
+    // All chunks are of one message, or of several: the lengths differ by a few bytes.
+    let mut messages = vec![shown; MAX_REPORTED];
+    let per_message = MAX_SHOWN_CHUNKS / MAX_REPORTED + 1;
+    for message in &mut messages {
+        message.chunks = vec![31 * MAX_CHUNKS + MAX_CHUNKS - 1; per_message];
+    }
     let record = ReportRecord {
         id: vec![1; 16],
         report: vec![1; MAX_REPORT_LEN],
@@ -24,12 +34,38 @@ fn the_longest_report_with_its_draft_is_a_value_that_a_store_takes() {
             account: "x".repeat(MAX_ACCOUNT_LEN),
             reason: u8::MAX.into(),
             note: "x".repeat(MAX_NOTE_LEN),
-            messages: vec![shown; MAX_REPORTED],
+            messages,
             group: Vec::new(), // a draft names an account or a group
+            without_blobs: true,
         }),
         submitted_as: vec![1; 16],
         submitted_ms: u64::MAX,
         asked_ms: u64::MAX,
+        wanted: vec![vec![1; 33]; MAX_REPORTED_BLOBS],
+    };
+    let len = encode(&record).len();
+    let most = MAX_REPORT_VALUE_LEN;
+    assert!(len <= most && len > most - 128, "{len}");
+    const { assert!(MAX_REPORT_VALUE_LEN <= MAX_VALUE_LEN) };
+}
+
+#[test]
+fn the_longest_message_to_a_group_in_the_outbox_is_a_value_that_a_store_takes() {
+    let without = WithoutRecord {
+        account: "x".repeat(MAX_ACCOUNT_LEN),
+        device: u32::MAX,
+    };
+    let record = OutboxRecord {
+        ordinal: u64::MAX,
+        id: vec![1; 32],
+        envelope: vec![1; MAX_GROUP_FANOUT_LEN],
+        rounds: u32::MAX,
+        group: vec![1; 32],
+        chain: u32::MAX,
+        claim: vec![1; 24],
+        without: vec![without; MAX_GROUP_SLOTS],
+        sealed_ms: u64::MAX,
+        ..OutboxRecord::default()
     };
     let len = encode(&record).len();
     assert!(len <= MAX_VALUE_LEN && len > MAX_VALUE_LEN - 128, "{len}");

@@ -22,12 +22,12 @@ fn with_laptop(messages: usize) -> Town {
 }
 
 /// The laptop asks for the history, and the user of the phone agrees when asked.
-fn ask(town: &mut Town) {
+pub(crate) fn ask(town: &mut Town) {
     let (now, laptop) = (town.now(), &mut town.phones[2]);
     laptop.courier.ask_history(now, &mut laptop.rng).unwrap();
 }
 
-fn agree(town: &mut Town) -> bool {
+pub(crate) fn agree(town: &mut Town) -> bool {
     let now = town.now();
     let phone = &mut town.phones[0];
     let wanted = phone.events.iter().find_map(|event| match event {

@@ -16,6 +16,7 @@ mod devices;
 mod disk;
 mod expiry;
 mod faults;
+mod files;
 mod first;
 mod forged;
 mod groups;

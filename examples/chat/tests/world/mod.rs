@@ -151,6 +151,11 @@ impl World {
         self.address.to_string()
     }
 
+    /// The folder in which all programs run.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The home folder of an account.
     pub fn home(&self, account: usize) -> PathBuf {
         self.folder.join(self.clients[account].0)

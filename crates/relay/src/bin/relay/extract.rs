@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use waxseal_interface::{
     AskedRequest, ErrorCode, MARK_HEADER, MARK_LEN, account_name, decode_mark, parse_group,
 };
-use waxseal_reporting::{AccountId, ConversationId};
+use waxseal_reporting::{AccountId, BlobId, ConversationId};
 
 use crate::errors::Refusal;
 use crate::limits::{MAX_GROUP_MESSAGE_LEN, MAX_REPORT_BODY_LEN, MAX_UPLOAD_LEN};
@@ -55,6 +55,25 @@ impl FromRequestParts<Arc<Relay>> for Caller {
             device,
             expires_at_ms,
         })
+    }
+}
+
+/// The device that uploads a part of a blob. The part counts for the bytes of blobs, and not for
+/// the other requests of its account.
+pub struct Uploader {
+    pub device: Arc<Device>,
+}
+
+impl FromRequestParts<Arc<Relay>> for Uploader {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, relay: &Arc<Relay>) -> Result<Self, Refusal> {
+        let (device, _) = device_of_token(&parts.headers, relay)?;
+        relay.limits.account(&device.me.account, 0)?;
+        relay
+            .limits
+            .blob_bytes(&device.me.account, body_len(parts))?;
+        Ok(Self { device })
     }
 }
 
@@ -98,16 +117,19 @@ impl FromRequestParts<Arc<Relay>> for Visitor {
 
 /// The reviewer that the relay was started for, as named by the token of the request. Refuses the
 /// request if the reviewer is over the rate limit.
-pub struct Reviewer;
+pub struct Reviewer {
+    /// When the token of this sign-in expires.
+    pub expires_at_ms: u64,
+}
 
 impl FromRequestParts<Arc<Relay>> for Reviewer {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, relay: &Arc<Relay>) -> Result<Self, Refusal> {
         match holder(&parts.headers, relay)? {
-            (Holder::Reviewer(key), _) if key == relay.reviewer.reviewer_key => {
+            (Holder::Reviewer(key), expires_at_ms) if key == relay.reviewer.reviewer_key => {
                 relay.limits.reviewer()?;
-                Ok(Self)
+                Ok(Self { expires_at_ms })
             }
             _ => Err(ErrorCode::Unauthorized.into()),
         }
@@ -161,6 +183,21 @@ impl<S: Send + Sync> FromRequestParts<S> for GroupInPath {
         parse_group(&group)
             .map(Self)
             .ok_or_else(|| ErrorCode::NoGroup.into())
+    }
+}
+
+/// The blob in the path.
+pub struct BlobInPath(pub BlobId);
+
+impl<S: Send + Sync> FromRequestParts<S> for BlobInPath {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let blob = Path::<String>::from_request_parts(parts, state).await;
+        let Path(blob) = blob.map_err(|_| ErrorCode::NotFound)?;
+        BlobId::from_text(&blob)
+            .map(Self)
+            .ok_or_else(|| ErrorCode::NotFound.into())
     }
 }
 

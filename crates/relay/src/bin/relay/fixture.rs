@@ -22,12 +22,13 @@ use waxseal_reporting::sender::{Fanout, RosterStamp, SealingChannel, seal};
 use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId};
 use waxseal_roster::Pinned;
 
+use crate::blobs::options::BlobRoom;
 use crate::errors::Refusal;
 use crate::extract::{AccountName, BinaryBody, Caller, Mark};
 use crate::serve::Stopping;
-use crate::state::{Device, Relay, Vault};
+use crate::state::{Device, Relay, Room, Vault};
 use crate::time::Reading;
-use crate::{devices, messages, reports};
+use crate::{blobs, devices, messages, reports};
 
 #[path = "../../../tests/world/owner.rs"]
 pub mod owner;
@@ -73,6 +74,8 @@ impl Clocks {
 pub struct World {
     pub dir: TempDir,
     pub clocks: Clocks,
+    /// The room for blobs of a relay that is opened next.
+    pub blobs: BlobRoom,
     vault: VaultKeys,
     reviewer: ReviewerKey,
 }
@@ -82,6 +85,11 @@ impl World {
         Self {
             dir: tempfile::tempdir().unwrap(),
             clocks: Clocks::at(wall_ms),
+            blobs: BlobRoom {
+                of_account: 8 << 30,
+                of_all: 100 << 30,
+                kept_ms: 30 * 86_400_000,
+            },
             vault: VaultKeys::generate(&mut rand::rng()),
             reviewer: ReviewerKey::generate(&mut rand::rng()),
         }
@@ -100,17 +108,22 @@ impl World {
             present: self.vault.public(),
             old: Vec::new(),
         };
+        let room = Room {
+            sockets: 10,
+            blobs: self.blobs,
+        };
         let relay = Relay::open(
             self.dir.path(),
             self.clocks.reader(),
             &vault,
             self.reviewer.public(),
-            10,
+            room,
             stopping,
             mpsc::channel(1).0,
         )
         .await?;
         devices::load(&relay).await?;
+        blobs::remove_strays(&relay).await?;
         Ok(relay)
     }
 

@@ -35,6 +35,8 @@ const FILE: &str = "root.key";
 /// The file name of the database. The database is created after the keys, so if it exists and the
 /// root key file does not, that file was lost.
 pub const DATABASE: &str = "relay.sqlite";
+/// The name of the folder with the blobs.
+pub const BLOBS: &str = "blobs";
 const VERSION: u8 = 2;
 
 /// The version in which reviewers held the acceptance key.

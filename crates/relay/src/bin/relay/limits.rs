@@ -80,6 +80,17 @@ pub const MAX_LODGED_BYTES_OF_ACCOUNTS: i64 = 1 << 30;
 /// One address or account gets at most the free space divided by this.
 pub const MIN_LODGERS: i64 = 16;
 
+/// Maximum number of blobs that one account keeps.
+pub const MAX_BLOBS_OF_ACCOUNT: i64 = 10_000;
+/// The least space that a blob counts for, however short it is.
+pub const MIN_BLOB_SPACE: i64 = 64 << 10;
+/// One account keeps blobs in at most the free space divided by this.
+pub const MIN_UPLOADERS: i64 = 8;
+/// Time for which an unfinished blob is kept after its newest part.
+pub const UNFINISHED_BLOB_MS: i64 = 86_400_000;
+/// Time for which the id of a deleted blob is remembered.
+pub const GONE_BLOB_MS: i64 = 400 * 86_400_000;
+
 /// Maximum number of bytes of reports that wait for review.
 pub const MAX_REPORTS_BYTES: i64 = 16 << 30;
 /// Maximum number of reports of one account that wait for review.
@@ -134,6 +145,9 @@ pub struct Limits {
     one_time: Buckets<i64>,
     /// The last one-time parts of a device.
     last_one_time: Buckets<i64>,
+    /// Bytes of blobs that an account sends and fetches, as requests of 16 KiB. They are apart from
+    /// its other requests, so that a file holds up no message.
+    blob_bytes: Buckets<AccountId>,
 }
 
 impl Limits {
@@ -155,6 +169,7 @@ impl Limits {
             takers: Takers::default(),
             one_time: Buckets::new(20.0, 1.0 / 60.0),
             last_one_time: Buckets::new(5.0, 1.0 / 600.0),
+            blob_bytes: Buckets::new(16_384.0, 2_048.0),
         }
     }
 
@@ -173,6 +188,12 @@ impl Limits {
     pub fn websocket(&self, account: &AccountId) -> Result<(), Refusal> {
         let now = Instant::now();
         self.accounts.take(account, REQUESTS_PER_WEBSOCKET, now)
+    }
+
+    /// Counts bytes of a blob that an account sends or fetches.
+    pub fn blob_bytes(&self, account: &AccountId, len: usize) -> Result<(), Refusal> {
+        let cost = len.div_ceil(BYTES_PER_REQUEST) as f64;
+        self.blob_bytes.take(account, cost, Instant::now())
     }
 
     pub fn address(&self, address: IpAddr, body_len: usize) -> Result<(), Refusal> {

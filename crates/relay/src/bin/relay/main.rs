@@ -13,6 +13,7 @@
 
 mod accounts;
 mod answers;
+mod blobs;
 mod connected;
 mod database;
 mod deliveries;
@@ -62,8 +63,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tracing_subscriber::EnvFilter;
 
+use crate::blobs::options::BlobOptions;
 use crate::serve::Stopping;
-use crate::state::{Relay, Vault};
+use crate::state::{Relay, Room, Vault};
 use crate::tls::TlsOptions;
 
 /// Maximum time that open requests and deliveries get to finish once the relay is told to stop.
@@ -110,6 +112,8 @@ struct Options {
     #[arg(long)]
     trust_clock: bool,
     #[command(flatten)]
+    blobs: BlobOptions,
+    #[command(flatten)]
     tls: TlsOptions,
 }
 
@@ -137,17 +141,22 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (stop, stopping) = watch::channel(false);
     let stopping = Stopping(stopping);
     let (working, mut done) = mpsc::channel(1);
+    let room = Room {
+        sockets: files / 4,
+        blobs: options.blobs.room(),
+    };
     let relay = Relay::open(
         &options.data,
         time::system_clocks(),
         &vault,
         reviewer,
-        files / 4,
+        room,
         stopping.clone(),
         working,
     )
     .await?;
     devices::load(&relay).await?;
+    blobs::remove_strays(&relay).await?;
     if options.trust_clock {
         relay.trust_clock()?;
     }

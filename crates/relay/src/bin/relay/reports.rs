@@ -9,11 +9,12 @@ use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 use waxseal_interface::{ErrorCode, ReportState, ReportTaken, report_id_text};
 use waxseal_relay::system_rng;
-use waxseal_reporting::Rejection;
 use waxseal_reporting::intake::{AcceptError, Examined, Nullifier, ReportId, examine};
 use waxseal_reporting::relay::StampError;
 use waxseal_reporting::reporter::Report;
+use waxseal_reporting::{BlobId, Rejection};
 
+use crate::blobs::holds;
 use crate::errors::Refusal;
 use crate::extract::{BinaryBody, Caller};
 use crate::limits::{
@@ -41,11 +42,12 @@ pub async fn submit(
         return Err(ErrorCode::NotYourReport.into());
     }
     let digest = Sha256::digest(&bytes);
+    let blobs: Vec<_> = report.blobs().iter().map(|named| named.blob).collect();
     // First step: all that needs no database.
     let examined = check(&relay, report, &reporter);
     let (database, relay) = (&relay.database, relay.clone());
     let taken = database
-        .run(move |db| take(db, &relay, examined, &reporter, digest.as_slice()))
+        .run(move |db| take(db, &relay, examined, &reporter, digest.as_slice(), &blobs))
         .await?;
     let status = match taken.duplicate {
         true => StatusCode::OK,
@@ -122,17 +124,15 @@ fn take(
     examined: Result<Examined, Refusal>,
     reporter: &Device,
     digest: &[u8],
+    blobs: &[BlobId],
 ) -> Result<ReportTaken, Refusal> {
     let same = db
-        .prepare("SELECT public_id FROM report WHERE digest = ?")?
-        .query_row([digest], |row| row.get(0))
+        .prepare("SELECT id, public_id FROM report WHERE digest = ?")?
+        .query_row([digest], |row| row.try_into())
         .optional()?;
     // A report that was taken before stays taken, whatever would be said of it now.
-    if let Some(report_id) = same {
-        return Ok(ReportTaken {
-            report_id,
-            duplicate: true,
-        });
+    if let Some(same) = same {
+        return duplicate(db, same, blobs);
     }
     let examined = examined?;
     let nullifiers = examined.nullifiers();
@@ -151,7 +151,7 @@ fn take(
     let accepted = match examined.accept(report_id, &known, &members) {
         Ok(accepted) => accepted,
         Err(AcceptError::Rejected(Rejection::AlreadyReported)) => {
-            return reported_before(db, nullifiers.first());
+            return reported_before(db, nullifiers.first(), blobs);
         }
         Err(AcceptError::Rejected(rejection)) => return Err(refused(rejection)),
         Err(error) => return Err(Refusal::internal(&error)),
@@ -180,9 +180,12 @@ fn take(
         db.prepare("INSERT INTO nullifier (nullifier, report) VALUES (?, ?)")?
             .execute(params![nullifier.as_bytes(), id])?;
     }
+    let room = &relay.blobs.room;
+    let missing_blobs = holds::hold(db, id, reporter.account, blobs, room)?;
     Ok(ReportTaken {
         report_id,
         duplicate: false,
+        missing_blobs,
     })
 }
 
@@ -224,17 +227,31 @@ fn check_room(db: &Connection, reporter: &str, len: usize, now_ms: i64) -> Resul
 
 /// Finds the earlier report in which this account already reported the first of these messages, or
 /// this account.
-fn reported_before(db: &Connection, first: Option<&Nullifier>) -> Result<ReportTaken, Refusal> {
+fn reported_before(
+    db: &Connection,
+    first: Option<&Nullifier>,
+    blobs: &[BlobId],
+) -> Result<ReportTaken, Refusal> {
     let first = first.ok_or(ErrorCode::Malformed)?;
-    let report_id = db
+    let earlier = db
         .prepare(
-            "SELECT public_id FROM report JOIN nullifier ON report.id = nullifier.report WHERE nullifier = ?
+            "SELECT report.id, public_id FROM report JOIN nullifier ON report.id = nullifier.report WHERE nullifier = ?
              ORDER BY report.id",
         )?
-        .query_row([first.as_bytes()], |row| row.get(0))?;
+        .query_row([first.as_bytes()], |row| row.try_into())?;
+    duplicate(db, earlier, blobs)
+}
+
+/// What is said of a report that was taken before: number and id.
+fn duplicate(
+    db: &Connection,
+    (id, report_id): (i64, String),
+    blobs: &[BlobId],
+) -> Result<ReportTaken, Refusal> {
     Ok(ReportTaken {
         report_id,
         duplicate: true,
+        missing_blobs: holds::missing(db, id, blobs)?,
     })
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
@@ -11,11 +12,12 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::Deserialize;
 use waxseal_interface::{ErrorCode, Session};
 use waxseal_relay::{
-    Rejected, ReportList, ReportListed, ReviewerSignIn, SealedKey, acceptance_context,
+    Rejected, ReportBlobs, ReportList, ReportListed, ReviewerSignIn, SealedKey, acceptance_context,
     reviewer_context, seal_acceptance_keys, system_rng,
 };
-use waxseal_reporting::Rejection;
+use waxseal_reporting::{BlobId, Rejection};
 
+use crate::blobs::{self, Range, holds};
 use crate::errors::Refusal;
 use crate::extract::{ClientAddress, JsonBody, Reviewer};
 use crate::limits::MAX_JSON_LEN;
@@ -69,7 +71,7 @@ pub struct ListQuery {
 pub async fn list(
     State(relay): State<Arc<Relay>>,
     _: Reviewer,
-    query: Result<Query<ListQuery>, axum::extract::rejection::QueryRejection>,
+    query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<ReportList>, Refusal> {
     let Query(ListQuery { after }) = query.map_err(|_| ErrorCode::Malformed)?;
     let (database, relay) = (&relay.database, relay.clone());
@@ -189,8 +191,47 @@ pub async fn closed(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Tells which blobs a report names, and which of them are kept for its review. It shows nothing of
+/// them, and is recorded with the opening of the report.
+pub async fn blobs_of(
+    State(relay): State<Arc<Relay>>,
+    _: Reviewer,
+    Path(report_id): Path<String>,
+) -> Result<Json<ReportBlobs>, Refusal> {
+    let list = relay.database.run(move |db| {
+        let report = find(db, &report_id)?;
+        holds::list(db, report)
+    });
+    let blobs = list.await?;
+    Ok(Json(ReportBlobs { blobs }))
+}
+
+/// Hands out bytes of a blob that a report names. The first time after a sign-in is recorded.
+pub async fn blob(
+    State(relay): State<Arc<Relay>>,
+    reviewer: Reviewer,
+    Path((report_id, blob)): Path<(String, String)>,
+    query: Result<Query<Range>, QueryRejection>,
+) -> Result<impl IntoResponse, Refusal> {
+    let Query(range) = query.map_err(|_| ErrorCode::Malformed)?;
+    let blob = BlobId::from_text(&blob).ok_or(ErrorCode::NoSuchBlob)?;
+    let (database, shared) = (&relay.database, relay.clone());
+    let row = database.run(move |db| {
+        let report = find(db, &report_id)?;
+        // CHK-515: the reviewer gets only blobs that the report names.
+        let row = holds::of_report(db, report, &blob)?;
+        let row = row.ok_or(ErrorCode::NoSuchBlob)?;
+        range.check(&row)?;
+        record_blob_look(db, &shared, report, &blob, reviewer.expires_at_ms)?;
+        Ok(row)
+    });
+    let row = row.await?;
+    blobs::read(&relay, blobs::REVIEWER, &row, range).await
+}
+
 /// Deletes what was reported. The space counts for the reporting account no more.
 fn delete_content(db: &Connection, id: i64) -> Result<(), Refusal> {
+    holds::release(db, id)?;
     db.prepare("UPDATE report SET accepted = x'' WHERE id = ?")?
         .execute([id])?;
     Ok(())
@@ -213,5 +254,30 @@ fn record_look(db: &Connection, relay: &Relay, report: Option<i64>) -> Result<()
             relay.reviewer.reviewer_fingerprint(),
             report
         ])?;
+    Ok(())
+}
+
+/// Records that the reviewer fetches a blob of a report. One sign-in is recorded once, however many
+/// ranges are fetched: the time at which its token expires tells it from others.
+fn record_blob_look(
+    db: &Connection,
+    relay: &Relay,
+    report: i64,
+    blob: &BlobId,
+    session_ms: u64,
+) -> Result<(), Refusal> {
+    let at_ms = i64::try_from(relay.now().as_millis()).unwrap_or(i64::MAX);
+    // CHK-517: what the reviewer fetches is recorded in the transaction that allows it.
+    db.prepare(
+        "INSERT INTO blob_look (at_ms, reviewer, report, public_id, session_ms)
+         VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+    )?
+    .execute(params![
+        at_ms,
+        relay.reviewer.reviewer_fingerprint(),
+        report,
+        blob.as_bytes(),
+        session_ms
+    ])?;
     Ok(())
 }

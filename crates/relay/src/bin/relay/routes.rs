@@ -15,7 +15,7 @@ use crate::errors::Refusal;
 use crate::extract::ClientAddress;
 use crate::state::Relay;
 use crate::{
-    accounts, answers, deliveries, entries, group_messages, group_rosters, leave, mailboxes,
+    accounts, answers, blobs, deliveries, entries, group_messages, group_rosters, leave, mailboxes,
     messages, prekeys, reports, reseals, reviewer, rosters,
 };
 
@@ -46,12 +46,16 @@ pub fn router(relay: Arc<Relay>) -> Router {
             "/v1/mailboxes/{mailbox}/{slot}",
             get(mailboxes::fetch).put(mailboxes::fill),
         )
+        .route("/v1/blobs/{blob}", get(blobs::state).put(blobs::put))
+        .route("/v1/blobs/{blob}/bytes", get(blobs::fetch))
         .route("/v1/reviewer/sessions", post(reviewer::sign_in))
         .route("/v1/review/key", get(reviewer::acceptance_keys))
         .route("/v1/review/reports", get(reviewer::list))
         .route("/v1/review/reports/{id}", get(reviewer::open))
         .route("/v1/review/reports/{id}/rejected", post(reviewer::rejected))
         .route("/v1/review/reports/{id}/closed", post(reviewer::closed))
+        .route("/v1/review/reports/{id}/blobs", get(reviewer::blobs_of))
+        .route("/v1/review/reports/{id}/blobs/{blob}", get(reviewer::blob))
         .fallback(async || Refusal::from(ErrorCode::NotFound))
         .method_not_allowed_fallback(async || Refusal::from(ErrorCode::MethodNotAllowed))
         .layer(from_fn(observe))

@@ -227,3 +227,76 @@ CREATE TABLE member (
     PRIMARY KEY (group_id, account, since)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX member_account ON member (account, group_id) WHERE until IS NULL;
+
+-- Sealed files. Their bytes are in the folder `blobs`.
+CREATE TABLE blob (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, -- names the file, and is never given again
+    public_id BLOB NOT NULL,
+    -- 0: any device may fetch it; an account: what that account uploaded for the review of its
+    -- report; the negative of `id`: kept for a review after its time was over
+    place INTEGER NOT NULL,
+    account INTEGER NOT NULL, -- in whose space it is; 0 if only reports hold it
+    len INTEGER NOT NULL,
+    received INTEGER NOT NULL, -- so many bytes are on the disk
+    kept_until_ms INTEGER, -- NULL if it is kept until a review ends
+    UNIQUE (public_id, place)
+) STRICT;
+CREATE INDEX blob_age ON blob (kept_until_ms);
+CREATE INDEX blob_unfinished ON blob (kept_until_ms) WHERE received < len;
+
+-- Number and size of the blobs of one account. A short one counts for 64 KiB. The total is -1.
+CREATE TABLE stored (
+    account INTEGER PRIMARY KEY,
+    blobs INTEGER NOT NULL,
+    bytes INTEGER NOT NULL
+) STRICT;
+CREATE TRIGGER blob_comes AFTER INSERT ON blob BEGIN
+    INSERT INTO stored VALUES (new.account, 1, max(new.len, 65536)), (-1, 1, max(new.len, 65536))
+        ON CONFLICT DO UPDATE SET blobs = blobs + 1, bytes = bytes + excluded.bytes;
+END;
+CREATE TRIGGER blob_moves AFTER UPDATE OF account ON blob WHEN old.account <> new.account BEGIN
+    UPDATE stored SET blobs = blobs - 1, bytes = bytes - max(old.len, 65536)
+        WHERE account = old.account;
+    DELETE FROM stored WHERE account = old.account AND blobs = 0;
+    INSERT INTO stored VALUES (new.account, 1, max(new.len, 65536))
+        ON CONFLICT DO UPDATE SET blobs = blobs + 1, bytes = bytes + excluded.bytes;
+END;
+CREATE TRIGGER blob_goes AFTER DELETE ON blob BEGIN
+    UPDATE stored SET blobs = blobs - 1, bytes = bytes - max(old.len, 65536)
+        WHERE account IN (old.account, -1);
+    DELETE FROM stored WHERE account = old.account AND blobs = 0;
+END;
+
+-- The ids of blobs that were complete and are deleted, so that nobody puts others in their place.
+CREATE TABLE blob_gone (
+    public_id BLOB PRIMARY KEY,
+    until_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX blob_gone_age ON blob_gone (until_ms);
+
+-- The blobs that a report names, until its review ends.
+CREATE TABLE blob_hold (
+    report INTEGER NOT NULL REFERENCES report,
+    number INTEGER NOT NULL, -- in the report's list
+    account INTEGER NOT NULL REFERENCES account, -- that reported
+    public_id BLOB NOT NULL,
+    blob INTEGER REFERENCES blob, -- NULL while it is missing
+    PRIMARY KEY (report, number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX blob_hold_account ON blob_hold (account, blob);
+CREATE INDEX blob_hold_id ON blob_hold (public_id, account);
+CREATE INDEX blob_hold_blob ON blob_hold (blob) WHERE blob IS NOT NULL;
+
+-- Each time the reviewer signed in and fetched a blob of a report. No row is ever changed or
+-- removed.
+CREATE TABLE blob_look (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at_ms INTEGER NOT NULL,
+    reviewer TEXT NOT NULL, -- the key's fingerprint
+    report INTEGER NOT NULL REFERENCES report,
+    public_id BLOB NOT NULL,
+    session_ms INTEGER NOT NULL, -- when the token of the sign-in expires
+    UNIQUE (report, public_id, reviewer, session_ms)
+) STRICT;
+CREATE TRIGGER blob_look_stays BEFORE UPDATE ON blob_look BEGIN SELECT RAISE(ABORT, 'the record of looks is final'); END;
+CREATE TRIGGER blob_look_remains BEFORE DELETE ON blob_look BEGIN SELECT RAISE(ABORT, 'the record of looks is final'); END;

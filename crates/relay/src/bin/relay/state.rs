@@ -12,10 +12,14 @@ use waxseal_reporting::relay::DeliveryKey;
 use waxseal_reporting::reporter::{ModerationKeyId, ModerationPublicKey};
 use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, Timestamp};
 
+use crate::blobs::expiry::expire_all;
+use crate::blobs::files::Files;
+use crate::blobs::options::BlobRoom;
+use crate::blobs::store::Blobs;
 use crate::connected::ConnectedDevices;
 use crate::database::Database;
 use crate::errors::Refusal;
-use crate::keys::{DATABASE, Keys, REGION, VERIFY_DAYS};
+use crate::keys::{BLOBS, DATABASE, Keys, REGION, VERIFY_DAYS};
 use crate::limits::{Limits, MAX_ACCOUNTS};
 use crate::serve::Stopping;
 use crate::time::{Proven, Reading, Time};
@@ -39,6 +43,7 @@ pub struct Relay {
     /// Every account, cached: their number is bounded. An account whose roster or delivery keys
     /// change takes the place of the account of before.
     accounts: RwLock<HashMap<AccountId, Arc<Account>>>,
+    pub blobs: Blobs,
     pub connected: ConnectedDevices,
     /// Permits for WebSockets. Each open WebSocket holds one, which bounds their number.
     pub sockets: Arc<Semaphore>,
@@ -53,6 +58,13 @@ pub struct Vault {
     pub present: VaultPublicKeys,
     /// Keys of before, with which the vault still opens reports.
     pub old: Vec<VaultPublicKeys>,
+}
+
+/// What the machine and its operator give the relay room for.
+pub struct Room {
+    /// Maximum number of WebSockets.
+    pub sockets: usize,
+    pub blobs: BlobRoom,
 }
 
 /// An account with its devices.
@@ -113,13 +125,14 @@ impl Relay {
         clocks: impl Fn() -> Reading + Send + Sync + 'static,
         vault: &Vault,
         reviewer: ReviewerPublicKey,
-        max_sockets: usize,
+        room: Room,
         stopping: Stopping,
         working: mpsc::Sender<()>,
     ) -> Result<Self, Box<dyn std::error::Error>> {
         let clock_ms = clocks().wall_ms;
         let keys = Keys::open(dir, Timestamp::from_millis(clock_ms))?;
         let database = Database::open(&dir.join(DATABASE))?;
+        let files = Files::open(&dir.join(BLOBS))?;
         let proven = database.run(Proven::load).await;
         let proven = proven.map_err(|_| "proven time cannot be read")?;
         let oldest = keys.stamp().oldest_epoch();
@@ -146,7 +159,8 @@ impl Relay {
             reviewer,
             accounts: RwLock::default(),
             connected: ConnectedDevices::default(),
-            sockets: Arc::new(Semaphore::new(max_sockets)),
+            blobs: Blobs::new(files, room.blobs),
+            sockets: Arc::new(Semaphore::new(room.sockets)),
             stopping,
             _working: working,
             keys,
@@ -225,12 +239,13 @@ impl Relay {
         self.keys.reach_back_to(now)
     }
 
-    /// Deletes what nobody can get any more: the content of mailboxes whose time is over, and the
-    /// queues of removed devices.
+    /// Deletes what nobody can get any more: the content of mailboxes and the blobs whose time is
+    /// over, and the queues of removed devices.
     pub async fn clean_up(&self) -> Result<(), Refusal> {
         let now_ms = i64::try_from(self.now().as_millis()).unwrap_or(i64::MAX);
         let expire = move |db: &Connection| slots::expire(db, now_ms);
         while self.database.run(expire).await? {}
+        expire_all(&self.database, &self.blobs, now_ms, self.time.proven()).await?;
         removed::delete_all(&self.database).await
     }
 

@@ -173,6 +173,11 @@ impl Time {
         Timestamp::from_millis(read.wall_ms.max(proven_ms))
     }
 
+    /// Proven time as it was recorded last.
+    pub fn proven(&self) -> Proven {
+        self.state().proven
+    }
+
     /// Milliseconds for which the relay has run. Setting the clock does not change them.
     pub fn uptime_ms(&self) -> u64 {
         (self.read)().monotonic_ms

@@ -6,13 +6,17 @@
 #![allow(unreachable_pub, missing_docs, reason = "a program, not a library")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output")]
 
+mod blob;
 mod context;
 mod files;
+mod files_text;
 mod json;
+mod kept;
 mod list;
 mod open;
 mod reach;
 mod said;
+mod save;
 mod show_json;
 mod show_text;
 mod text;
@@ -26,6 +30,7 @@ use waxseal_relay::{RelayClient, ReviewerKey, ReviewerSession, system_rng};
 use waxseal_reporting::Rejection;
 
 use crate::reach::RelayOptions;
+use crate::save::Which;
 use crate::text::printable;
 
 /// Reviews the reports that a Waxseal relay accepted.
@@ -80,6 +85,22 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Fetch what a report shows of a sealed file, verify it and write it to a new file; the relay
+    /// records that you fetched it. Open it only where it can do no harm
+    Save {
+        /// The socket on which the vault serves
+        #[arg(long, value_name = "PATH", default_value = "vault.sock")]
+        vault: PathBuf,
+        /// The report's id, as `list` shows it
+        report_id: String,
+        /// The message's number, as `open` shows it
+        message: usize,
+        /// The number of the part that describes the file, as `open` shows it
+        part: usize,
+        /// The file to make; what the report withholds is zeros in it
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
 }
 
 fn main() -> ExitCode {
@@ -118,6 +139,21 @@ fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
             report_id,
             json,
         } => return open::open(&Reviewer::sign_in(options)?, vault, report_id, *json),
+        Command::Save {
+            vault,
+            report_id,
+            message,
+            part,
+            out,
+        } => {
+            let (message, part) = (*message, *part);
+            let which = Which {
+                report_id,
+                message,
+                part,
+            };
+            return save::save(&Reviewer::sign_in(options)?, vault, &which, out);
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

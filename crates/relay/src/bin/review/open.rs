@@ -9,13 +9,20 @@ use serde_json::{Value, json};
 use waxseal_interface::parse_report_id;
 use waxseal_relay::{OpenRequest, VaultError, ask_vault};
 use waxseal_reporting::Rejection;
-use waxseal_reporting::reviewer::review;
+use waxseal_reporting::reviewer::{VerifiedReport, review};
 
 use crate::Reviewer;
 use crate::json::printable_json;
+use crate::kept::Kept;
 use crate::show_json::as_json;
 use crate::show_text::show;
 use crate::text::printable;
+
+/// What became of a report that was opened.
+pub enum Reviewed {
+    Verified(Box<VerifiedReport>),
+    Rejected(Rejected),
+}
 
 /// Opens a report. Prints the reason and returns failure if the report does not verify.
 pub fn open(
@@ -24,6 +31,31 @@ pub fn open(
     report_id: &str,
     json: bool,
 ) -> Result<ExitCode, Box<dyn Error>> {
+    match reviewed(reviewer, vault, report_id)? {
+        Reviewed::Verified(verified) => {
+            let kept = Kept::of(reviewer, report_id, &verified)?;
+            match json {
+                true => println!("{}", printable_json(&as_json(report_id, &verified, &kept))?),
+                false => show(report_id, &verified, &kept),
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Reviewed::Rejected(rejected) => {
+            match json {
+                true => println!("{}", printable_json(&rejected.as_json(report_id))?),
+                false => println!("{}", rejected.as_text(report_id)),
+            }
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// Has the vault open a report and verifies it. Tells the relay if it does not verify.
+pub fn reviewed(
+    reviewer: &Reviewer,
+    vault: &Path,
+    report_id: &str,
+) -> Result<Reviewed, Box<dyn Error>> {
     let (relay, session) = (&reviewer.relay, &reviewer.session);
     let id = parse_report_id(report_id).ok_or("a report id is 32 hex digits")?;
     // Both are sealed, so they are passed on unread.
@@ -41,39 +73,35 @@ pub fn open(
         Err(VaultError::Rejected { check, reason }) => Err(Rejected { check, reason }),
         Err(error) => return Err(error.into()),
     };
-    match reviewed {
-        Ok(verified) if json => println!("{}", printable_json(&as_json(report_id, &verified))?),
-        Ok(verified) => show(report_id, &verified),
-        Err(rejected) => {
-            // A report sealed to another moderation key is not marked as rejected, because that is
-            // not the reporter's fault, and the vault may get the key.
-            if rejected.check == Rejection::OtherModerationKey.check() {
-                eprintln!(
-                    "review: give the vault its earlier key files (--old-key), or if they are \
-                     lost, run `review unreadable`: the reporter's app then seals the report again"
-                );
-            } else {
-                relay.report_rejected(session, report_id, rejected.check)?;
-            }
-            if json {
-                println!("{}", printable_json(&rejected.as_json(report_id))?);
-            } else {
-                let (check, reason) = (rejected.check, printable(&rejected.reason));
-                println!("report {report_id}\nverified: false\nreason: CHK-{check}, {reason}");
-            }
-            return Ok(ExitCode::FAILURE);
-        }
+    let rejected = match reviewed {
+        Ok(verified) => return Ok(Reviewed::Verified(Box::new(verified))),
+        Err(rejected) => rejected,
+    };
+    // A report sealed to another moderation key is not marked as rejected, because that is not the
+    // reporter's fault, and the vault may get the key.
+    if rejected.check == Rejection::OtherModerationKey.check() {
+        eprintln!(
+            "review: give the vault its earlier key files (--old-key), or if they are lost, run \
+             `review unreadable`: the reporter's app then seals the report again"
+        );
+    } else {
+        relay.report_rejected(session, report_id, rejected.check)?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(Reviewed::Rejected(rejected))
 }
 
 /// Why a report does not verify: the vault's finding, or the reviewer's own.
-struct Rejected {
+pub struct Rejected {
     check: u8,
     reason: String,
 }
 
 impl Rejected {
+    pub fn as_text(&self, report_id: &str) -> String {
+        let (check, reason) = (self.check, printable(&self.reason));
+        format!("report {report_id}\nverified: false\nreason: CHK-{check}, {reason}")
+    }
+
     fn as_json(&self, report_id: &str) -> Value {
         json!({
             "report_id": report_id,

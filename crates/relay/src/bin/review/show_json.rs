@@ -5,15 +5,18 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use waxseal_reporting::message::{Attachment, Content};
-use waxseal_reporting::reviewer::{LastSeen, VerifiedMessage, VerifiedPart, VerifiedReport};
+use waxseal_reporting::reviewer::{
+    FileAccess, LastSeen, VerifiedFile, VerifiedMessage, VerifiedPart, VerifiedReport,
+};
 use waxseal_reporting::{AccountId, FrankingTag};
 
 use crate::context::{Context, contradictions, hex, withheld_parts};
+use crate::kept::Kept;
 
-pub fn as_json(report_id: &str, report: &VerifiedReport) -> Value {
+pub fn as_json(report_id: &str, report: &VerifiedReport, kept: &Kept) -> Value {
     let context = Context::of(report);
     let messages = report.messages().iter().enumerate();
-    let messages = messages.map(|(place, message)| message_as_json(&context, place, message));
+    let messages = messages.map(|(place, message)| message_as_json(&context, place, message, kept));
     json!({
         "report_id": report_id,
         "reason": report.reason().name(),
@@ -27,7 +30,12 @@ pub fn as_json(report_id: &str, report: &VerifiedReport) -> Value {
     })
 }
 
-fn message_as_json(context: &Context<'_>, place: usize, message: &VerifiedMessage) -> Value {
+fn message_as_json(
+    context: &Context<'_>,
+    place: usize,
+    message: &VerifiedMessage,
+    kept: &Kept,
+) -> Value {
     let header = message.header();
     let last_seen = match message.last_seen() {
         LastSeen::InReport(place) => json!(place),
@@ -50,6 +58,7 @@ fn message_as_json(context: &Context<'_>, place: usize, message: &VerifiedMessag
         "kind": null,
         "text": null,
         "attachments": attachments,
+        "files": message.files().iter().map(|file| file_as_json(file, kept)).collect::<Vec<_>>(),
         "accepted_at_ms": message.accepted_at().as_millis(),
         "sent_at_ms": message.sent_at().as_millis(),
         "sequence": message.sequence(),
@@ -149,6 +158,44 @@ fn attachment_as_json(message: &VerifiedMessage, part: usize, attachment: &Attac
                 "description": description,
             })
         }
+        // It is among the `files`.
+        Attachment::File(_) => json!({ "part": part, "kind": "file" }),
         _ => json!({ "part": part, "kind": "other" }),
     }
+}
+
+/// A sealed file, with the keys that the reporter disclosed. `chunks` has those of single chunks.
+fn file_as_json(file: &VerifiedFile, kept: &Kept) -> Value {
+    let descriptor = file.descriptor();
+    let (shown, key, chunks) = match file.access() {
+        FileAccess::Whole(key) => ("whole", json!(STANDARD.encode(key.as_bytes())), json!([])),
+        FileAccess::Chunks(chunks) => {
+            let chunks = chunks
+                .iter()
+                .map(|(index, key)| json!({ "index": index, "key": STANDARD.encode(key.as_bytes()) }))
+                .collect::<Vec<_>>();
+            ("chunks", Value::Null, json!(chunks))
+        }
+        _ => ("description", Value::Null, json!([])),
+    };
+    let preview = file.preview().map(|preview| {
+        json!({
+            "media_type": preview.media_type(),
+            "picture": STANDARD.encode(preview.picture()),
+        })
+    });
+    json!({
+        "part": file.part(),
+        "size_bytes": descriptor.size_bytes(),
+        "root": hex(descriptor.root().as_bytes()),
+        "media_type": descriptor.media_type(),
+        "name": descriptor.name(),
+        "location": descriptor.location(),
+        "shown": shown,
+        "key": key,
+        "chunks": chunks,
+        "preview": preview,
+        "blob": file.blob().map(|blob| blob.to_text()),
+        "kept": file.blob().is_some_and(|blob| kept.has(&blob)),
+    })
 }

@@ -6,13 +6,15 @@ use waxseal_reporting::message::{Attachment, Content};
 use waxseal_reporting::reviewer::{LastSeen, VerifiedMessage, VerifiedReport};
 
 use crate::context::{Context, contradictions, hex, is_other_account, withheld_parts};
+use crate::files_text::file_lines;
+use crate::kept::Kept;
 use crate::said::said;
 use crate::text::printable;
 
 /// Before the lines below a message, and before text that needs further lines.
 const INDENT: &str = "      ";
 
-pub fn show(report_id: &str, report: &VerifiedReport) {
+pub fn show(report_id: &str, report: &VerifiedReport, kept: &Kept) {
     println!("report {report_id}");
     println!("verified: true");
     println!("reason: {}", report.reason());
@@ -51,6 +53,11 @@ pub fn show(report_id: &str, report: &VerifiedReport) {
         println!("{}", said(&words, text, INDENT));
         for line in details(&context, place, message) {
             println!("{INDENT}{line}");
+        }
+        for file in message.files() {
+            file_lines(file, kept, INDENT)
+                .iter()
+                .for_each(|line| println!("{line}"));
         }
         // Only a message of the reporter may be one that its recipient never could open.
         if message.sender().account == report.reporter().account && !context.is_seen(message) {
@@ -151,6 +158,10 @@ fn details(context: &Context<'_>, place: usize, message: &VerifiedMessage) -> Ve
         lines.push("only a later version can show this message".to_owned());
     }
     for (part, attachment) in message.attachments() {
+        // Sealed files are shown with what of them is shown.
+        if attachment.file().is_some() {
+            continue;
+        }
         let line = said(
             &format!("      part {part}: "),
             &attached(attachment),

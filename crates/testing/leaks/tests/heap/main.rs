@@ -17,6 +17,7 @@ mod files;
 mod identity;
 mod reporting;
 mod roster;
+mod transfers;
 
 use waxseal_core::{IdentityKeyPair, PreKeys, SessionSet};
 use waxseal_leaks::arena::Arena;

@@ -33,6 +33,8 @@ pub enum Fault {
     /// The relay does what was asked, and someone changes the body of its answer. An empty body
     /// gets a byte.
     AnswerAltered,
+    /// The relay does what was asked, and only half of the body of its answer arrives.
+    AnswerCut,
     /// The relay does what was asked, and someone changes the MAC or the signature of its answer.
     WrongMac,
     /// The relay does what was asked, and someone sends the answer to the request before instead.
@@ -120,6 +122,7 @@ impl Relay {
                 Some(first) => *first ^= 1,
                 None => answer.body.push(b' '),
             },
+            Some(Fault::AnswerCut) => answer.body.truncate(answer.body.len() / 2),
             Some(Fault::WrongMac) => {
                 for (name, value) in &mut answer.headers {
                     if name == MAC_HEADER || name == SIGNATURE_HEADER {

@@ -36,7 +36,8 @@ impl Relay {
         }
         let digest: [u8; 32] = Sha256::digest(body).into();
         if let Some(same) = self.reports.iter().find(|one| one.digest == digest) {
-            return taken(200, &same.id);
+            let id = same.id;
+            return Ok(self.taken(200, &id, &report));
         }
         let nullifiers = report.nullifiers();
         let verified = match self.provider.take_report(body) {
@@ -45,7 +46,8 @@ impl Relay {
                 let first = nullifiers.first().unwrap();
                 let mut earlier = self.reports.iter();
                 let earlier = earlier.find(|one| one.nullifiers.contains(first)).unwrap();
-                return taken(200, &earlier.id);
+                let id = earlier.id;
+                return Ok(self.taken(200, &id, &report));
             }
             Err(Refusal::Rejected(rejection)) => return Err(refused(&rejection)),
             Err(_) => return Err(ErrorCode::Malformed.into_body()),
@@ -59,7 +61,17 @@ impl Relay {
             digest,
             nullifiers,
         });
-        taken(201, &id)
+        Ok(self.taken(201, &id, &report))
+    }
+
+    fn taken(&mut self, status: u16, id: &ReportId, report: &Report) -> super::Answer {
+        let named: Vec<_> = report.blobs().iter().map(|named| named.blob).collect();
+        let taken = ReportTaken {
+            report_id: report_id_text(id),
+            duplicate: status == 200,
+            missing_blobs: self.missing_blobs(&report.reporter().account, &named),
+        };
+        (status, serde_json::to_vec(&taken).unwrap(), Vec::new())
     }
 
     pub(super) fn report_state(&self, me: &DeviceAddress, id: &str) -> Answered {
@@ -88,14 +100,6 @@ impl Relay {
             self.provider.reported.remove(&nullifier);
         }
     }
-}
-
-fn taken(status: u16, id: &ReportId) -> Answered {
-    let taken = ReportTaken {
-        report_id: report_id_text(id),
-        duplicate: status == 200,
-    };
-    json(status, &taken)
 }
 
 fn refused(rejection: &Rejection) -> Box<ErrorBody> {

@@ -2,10 +2,13 @@
 
 use super::delete_indexed;
 use crate::client::page::number_of;
-use crate::client::{Client, keys};
+use crate::client::{Client, ReportId, keys};
 use crate::conversation::Conversation;
 use crate::error::StateError;
-use crate::records::{self, GroupOfRecord, MessageRecord, OutboxRecord, UpkeepRecord};
+use crate::records::{
+    self, FileMessageRecord, FileUploadRecord, GroupOfRecord, MessageRecord, OutboxRecord,
+    UpkeepRecord,
+};
 use crate::store::{Cursor, Listed, Store, Table, Transaction};
 
 /// Rows that one transaction deletes, whose values are short.
@@ -51,6 +54,51 @@ impl<S: Store> Client<S> {
             transaction.delete_at(table.clone(), cursor);
         }
         Ok(())
+    }
+
+    /// Deletes the files that are uploaded for messages to the conversation.
+    pub(super) fn delete_uploads(
+        &self,
+        conversation: &Conversation,
+        transaction: &mut Transaction,
+    ) -> Result<(), StateError<S::Error>> {
+        self.delete_uploads_if(transaction, |record| {
+            let to = record.message.as_ref().and_then(FileMessageRecord::to);
+            to.as_ref() == Some(conversation)
+        })
+    }
+
+    /// Deletes the files that are uploaded again for a report.
+    pub(in crate::client) fn delete_uploads_for(
+        &self,
+        report: ReportId,
+        transaction: &mut Transaction,
+    ) -> Result<(), StateError<S::Error>> {
+        self.delete_uploads_if(transaction, |record| {
+            let again = record.again.as_ref();
+            again.is_some_and(|wanted| wanted.report == report.as_bytes())
+        })
+    }
+
+    fn delete_uploads_if(
+        &self,
+        transaction: &mut Transaction,
+        is_one: impl Fn(&FileUploadRecord) -> bool,
+    ) -> Result<(), StateError<S::Error>> {
+        let (table, mut after): (_, Option<Cursor>) = (keys::uploads(), None);
+        loop {
+            let page = self.page(&table, after.as_ref(), LONG_ROWS_AT_ONCE, |at, bytes| {
+                let record = records::decode(bytes)?;
+                Some((at.clone(), is_one(&record)))
+            })?;
+            for (at, _) in page.items.into_iter().filter(|(_, is_one)| *is_one) {
+                transaction.delete_at(table.clone(), at);
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(());
+            }
+        }
     }
 
     /// Deletes what of the conversation waits in the outbox.

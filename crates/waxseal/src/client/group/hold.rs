@@ -52,6 +52,7 @@ impl<S: Store> Client<S> {
             transaction.put_message(to, &message_of(ordinal, &sent));
             client.put_index(&mut transaction, to, tag, &index);
             transaction.put_record(keys::held(to, ordinal), &held);
+            draft.end_upload(client, &mut transaction)?;
             client.commit(transaction)?;
             Ok(tag)
         })

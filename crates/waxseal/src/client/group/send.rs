@@ -135,7 +135,10 @@ impl<S: Store> Client<S> {
         transaction.put_record(keys::conversation(to), &numbering);
         match what {
             What::Held(..) => transaction.delete(keys::held(to, ordinal)),
-            What::Written(_) => transaction.put_message(to, &message_of(ordinal, &sent)),
+            What::Written(draft) => {
+                transaction.put_message(to, &message_of(ordinal, &sent));
+                draft.end_upload(client, &mut transaction)?;
+            }
         }
         client.put_index(&mut transaction, to, tag, &index);
         transaction.put_record(keys::own_sent(&tag), &sealed.own_sent(&group));

@@ -2,7 +2,7 @@
 
 /// The changes from each version of the schema to the next, from version 1 on. `schema.sql` is the
 /// newest version.
-pub const MIGRATIONS: [&str; 12] = [
+pub const MIGRATIONS: [&str; 13] = [
     // Messages of format 01 in the queue are dropped: no recipient accepts them any more.
     "DELETE FROM queue;
      ALTER TABLE queue RENAME COLUMN delivery TO stamped;
@@ -272,4 +272,65 @@ pub const MIGRATIONS: [&str; 12] = [
          PRIMARY KEY (group_id, account, since)
      ) STRICT, WITHOUT ROWID;
      CREATE INDEX member_account ON member (account, group_id) WHERE until IS NULL;",
+    // Sealed files.
+    "CREATE TABLE blob (
+         id INTEGER PRIMARY KEY AUTOINCREMENT,
+         public_id BLOB NOT NULL,
+         place INTEGER NOT NULL,
+         account INTEGER NOT NULL,
+         len INTEGER NOT NULL,
+         received INTEGER NOT NULL,
+         kept_until_ms INTEGER,
+         UNIQUE (public_id, place)
+     ) STRICT;
+     CREATE INDEX blob_age ON blob (kept_until_ms);
+     CREATE INDEX blob_unfinished ON blob (kept_until_ms) WHERE received < len;
+     CREATE TABLE stored (
+         account INTEGER PRIMARY KEY,
+         blobs INTEGER NOT NULL,
+         bytes INTEGER NOT NULL
+     ) STRICT;
+     CREATE TRIGGER blob_comes AFTER INSERT ON blob BEGIN
+         INSERT INTO stored VALUES (new.account, 1, max(new.len, 65536)), (-1, 1, max(new.len, 65536))
+             ON CONFLICT DO UPDATE SET blobs = blobs + 1, bytes = bytes + excluded.bytes;
+     END;
+     CREATE TRIGGER blob_moves AFTER UPDATE OF account ON blob WHEN old.account <> new.account BEGIN
+         UPDATE stored SET blobs = blobs - 1, bytes = bytes - max(old.len, 65536)
+             WHERE account = old.account;
+         DELETE FROM stored WHERE account = old.account AND blobs = 0;
+         INSERT INTO stored VALUES (new.account, 1, max(new.len, 65536))
+             ON CONFLICT DO UPDATE SET blobs = blobs + 1, bytes = bytes + excluded.bytes;
+     END;
+     CREATE TRIGGER blob_goes AFTER DELETE ON blob BEGIN
+         UPDATE stored SET blobs = blobs - 1, bytes = bytes - max(old.len, 65536)
+             WHERE account IN (old.account, -1);
+         DELETE FROM stored WHERE account = old.account AND blobs = 0;
+     END;
+     CREATE TABLE blob_gone (
+         public_id BLOB PRIMARY KEY,
+         until_ms INTEGER NOT NULL
+     ) STRICT, WITHOUT ROWID;
+     CREATE INDEX blob_gone_age ON blob_gone (until_ms);
+     CREATE TABLE blob_hold (
+         report INTEGER NOT NULL REFERENCES report,
+         number INTEGER NOT NULL,
+         account INTEGER NOT NULL REFERENCES account,
+         public_id BLOB NOT NULL,
+         blob INTEGER REFERENCES blob,
+         PRIMARY KEY (report, number)
+     ) STRICT, WITHOUT ROWID;
+     CREATE INDEX blob_hold_account ON blob_hold (account, blob);
+     CREATE INDEX blob_hold_id ON blob_hold (public_id, account);
+     CREATE INDEX blob_hold_blob ON blob_hold (blob) WHERE blob IS NOT NULL;
+     CREATE TABLE blob_look (
+         id INTEGER PRIMARY KEY AUTOINCREMENT,
+         at_ms INTEGER NOT NULL,
+         reviewer TEXT NOT NULL,
+         report INTEGER NOT NULL REFERENCES report,
+         public_id BLOB NOT NULL,
+         session_ms INTEGER NOT NULL,
+         UNIQUE (report, public_id, reviewer, session_ms)
+     ) STRICT;
+     CREATE TRIGGER blob_look_stays BEFORE UPDATE ON blob_look BEGIN SELECT RAISE(ABORT, 'the record of looks is final'); END;
+     CREATE TRIGGER blob_look_remains BEFORE DELETE ON blob_look BEGIN SELECT RAISE(ABORT, 'the record of looks is final'); END;",
 ];

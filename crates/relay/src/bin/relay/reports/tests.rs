@@ -9,6 +9,8 @@ use crate::reviewer;
 
 const NOW: u64 = 21_000 * EPOCH_MS;
 
+const REVIEWER: Reviewer = Reviewer { expires_at_ms: 7 };
+
 /// Number and bytes of the reports of one account, or of all (''), that wait for review.
 async fn waiting(relay: &Relay, reporter: &'static str) -> (i64, i64) {
     let row = relay.database.run(move |db| {
@@ -33,19 +35,19 @@ async fn fill(relay: &Relay, bytes: i64) {
 async fn reject(relay: &Arc<Relay>, report_id: &str, check: u8) {
     let (relay, id) = (State(relay.clone()), Path(report_id.to_owned()));
     let rejected = JsonBody(Rejected { check });
-    reviewer::rejected(relay, Reviewer, id, rejected)
+    reviewer::rejected(relay, REVIEWER, id, rejected)
         .await
         .unwrap();
 }
 
 async fn close(relay: &Arc<Relay>, report_id: &str) {
     let (relay, id) = (State(relay.clone()), Path(report_id.to_owned()));
-    reviewer::closed(relay, Reviewer, id).await.unwrap();
+    reviewer::closed(relay, REVIEWER, id).await.unwrap();
 }
 
 async fn content(relay: &Arc<Relay>, report_id: &str) -> Result<(), Refusal> {
     let (relay, id) = (State(relay.clone()), Path(report_id.to_owned()));
-    reviewer::open(relay, Reviewer, id).await.map(drop)
+    reviewer::open(relay, REVIEWER, id).await.map(drop)
 }
 
 /// Makes reports of almost 2 MB. Each has the same 29 long messages, and one that was not reported

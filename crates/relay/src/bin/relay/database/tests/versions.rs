@@ -107,6 +107,58 @@ async fn version_12_gets_groups_and_keeps_its_queue_with_the_counts_of_it() {
     }
 }
 
+#[tokio::test]
+async fn version_13_gets_blobs_and_keeps_its_reports_and_looks() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let db = before(&path, 13);
+    db.execute_batch(
+        "INSERT INTO account (id, name) VALUES (1, 'alice');
+         INSERT INTO report (id, public_id, digest, reporter, accepted_at_ms, messages, accepted)
+             VALUES (7, 'a', x'01', 'alice', 1, 1, x'0102');
+         INSERT INTO look (at_ms, reviewer, report) VALUES (1, 'r', 7);",
+    )
+    .unwrap();
+    drop(db);
+    for _ in 0..2 {
+        let database = Database::open(&path).unwrap();
+        assert_eq!(columns(&database).await, columns(&fresh(&dir)).await);
+        let counted = database.run(|db| {
+            db.execute_batch(
+                "SAVEPOINT look;
+                 INSERT INTO blob (id, public_id, place, account, len, received, kept_until_ms)
+                     VALUES (1, x'aa', 0, 1, 100000, 0, 9), (2, x'bb', 0, 1, 7, 0, 9);
+                 INSERT INTO blob_hold VALUES (7, 0, 1, x'aa', 1);
+                 INSERT INTO blob_look (at_ms, reviewer, report, public_id, session_ms)
+                     VALUES (1, 'r', 7, x'aa', 5);",
+            )?;
+            let stored = |account: i64| {
+                let sql = "SELECT blobs, bytes FROM stored WHERE account = ?";
+                db.query_row(sql, [account], |row| row.try_into())
+            };
+            let both: ((i64, i64), (i64, i64)) = (stored(1)?, stored(-1)?);
+            // A held blob cannot be deleted, and the record of looks is final.
+            assert!(db.execute("DELETE FROM blob WHERE id = 1", []).is_err());
+            assert!(db.execute("DELETE FROM blob_look", []).is_err());
+            assert!(db.execute("UPDATE blob_look SET at_ms = 2", []).is_err());
+            db.execute("UPDATE blob SET account = 0 WHERE id = 1", [])?;
+            let moved: ((i64, i64), (i64, i64)) = (stored(1)?, stored(0)?);
+            db.execute("DELETE FROM blob WHERE id = 2", [])?;
+            let left: (i64, i64) = stored(-1)?;
+            let rows = "SELECT count(*) FROM stored";
+            let rows: i64 = db.query_row(rows, [], |row| row.get(0))?;
+            let looks = "SELECT count(*) FROM look WHERE report = 7";
+            let looks: i64 = db.query_row(looks, [], |row| row.get(0))?;
+            db.execute_batch("ROLLBACK TO look; RELEASE look")?;
+            Ok((both, moved, left, rows, looks))
+        });
+        let (both, moved, left, rows, looks) = counted.await.unwrap();
+        assert_eq!(both, ((2, 165_536), (2, 165_536)));
+        assert_eq!(moved, ((1, 65_536), (1, 100_000)));
+        assert_eq!((left, rows, looks), ((1, 100_000), 2, 1));
+    }
+}
+
 /// A row of the queue: recipient, number, epoch, what is stamped, body, and its length.
 type Kept = (i64, i64, i64, Vec<u8>, Option<i64>, i64);
 

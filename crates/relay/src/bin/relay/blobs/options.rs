@@ -1,0 +1,64 @@
+//! The options for blobs.
+
+use clap::Args;
+
+const GIB: f64 = (1 << 30) as f64;
+
+/// How much of blobs the relay keeps, and for how long.
+#[derive(Args)]
+pub struct BlobOptions {
+    /// The space for the sealed files of one account, in GiB, and again for those that its reports
+    /// name; may have a fraction
+    #[arg(long, value_name = "GIB", default_value = "8", value_parser = gib)]
+    blob_quota_gib: i64,
+    /// The space for the sealed files of all accounts together, in GiB; may have a fraction
+    #[arg(long, value_name = "GIB", default_value = "100", value_parser = gib)]
+    blobs_gib: i64,
+    /// For how many days a sealed file is kept
+    #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=3_650))]
+    blob_days: u16,
+}
+
+/// The limits that the operator sets.
+#[derive(Clone, Copy, Debug)]
+pub struct BlobRoom {
+    /// Maximum number of bytes that one account keeps, and again that its reports hold.
+    pub of_account: i64,
+    /// Maximum number of bytes of all blobs.
+    pub of_all: i64,
+    /// For how many milliseconds a complete blob is kept.
+    pub kept_ms: i64,
+}
+
+impl BlobOptions {
+    pub fn room(&self) -> BlobRoom {
+        BlobRoom {
+            of_account: self.blob_quota_gib,
+            of_all: self.blobs_gib,
+            kept_ms: i64::from(self.blob_days) * 86_400_000,
+        }
+    }
+}
+
+/// Reads a number of GiB as one of bytes.
+fn gib(text: &str) -> Result<i64, String> {
+    let number = text.parse::<f64>().ok();
+    let number = number.filter(|number| (0.0..=1e6).contains(number));
+    let number = number.ok_or("not a number of GiB from 0 to 1000000")?;
+    Ok((number * GIB) as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn space_is_a_number_of_gib_that_may_have_a_fraction() {
+        assert_eq!(gib("8"), Ok(8 << 30));
+        assert_eq!(gib("0.5"), Ok(512 << 20));
+        assert_eq!(gib("0"), Ok(0));
+        for bad in ["", "-1", "nan", "inf", "1e7", "8GiB"] {
+            assert!(gib(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Blobs that reports name.
+
+use super::*;
+
+/// Stores a report of an account, and holds the blobs that it names.
+async fn report(relay: &Arc<Relay>, of: &Arc<Device>, id: i64, blobs: &[BlobId]) -> Vec<usize> {
+    let (account, blobs, room) = (of.account, blobs.to_vec(), relay.blobs.room);
+    let hold = move |db: &Connection| {
+        db.execute(
+            "INSERT INTO report (id, public_id, digest, reporter, accepted_at_ms, messages, accepted)
+             VALUES (?, ?, x'00', 'r', 1, 1, x'01')",
+            (id, format!("r{id}")),
+        )?;
+        holds::hold(db, id, account, &blobs, &room)
+    };
+    relay.database.run(hold).await.unwrap()
+}
+
+async fn release(relay: &Arc<Relay>, id: i64) {
+    let release = move |db: &Connection| holds::release(db, id);
+    relay.database.run(release).await.unwrap();
+    relay.clean_up().await.unwrap();
+}
+
+/// Whether the blob is held for the report, and can be read for it.
+async fn is_held(relay: &Arc<Relay>, id: i64, blob: BlobId) -> bool {
+    let find = move |db: &Connection| holds::of_report(db, id, &blob);
+    let Some(row) = relay.database.run(find).await.unwrap() else {
+        return false;
+    };
+    let len = usize::try_from(row.len).unwrap();
+    read(relay, REVIEWER, &row, Range { at: 0, len })
+        .await
+        .is_ok()
+}
+
+#[tokio::test]
+async fn a_blob_whose_time_is_over_stays_for_its_report_and_is_gone_for_all_others() {
+    let world = World::at(NOW);
+    let relay = world.open().await;
+    let (alice, bob) = (device(&relay, "alice").await, device(&relay, "bob").await);
+    let other = BlobId::from_bytes([1; 32]);
+    put_all(&relay, &alice, first(), b"sealed").await;
+    put_all(&relay, &alice, other, b"sealed").await;
+    assert!(report(&relay, &bob, 1, &[first()]).await.is_empty());
+    // Until then, it is there for all.
+    assert!(get(&relay, &alice, first(), 0, 6).await.is_ok());
+    world.run(&relay, 31 * DAY).await;
+    relay.clean_up().await.unwrap();
+    // The sender sees no difference between the blob that was reported and the other.
+    for blob in [first(), other] {
+        for device in [&alice, &bob] {
+            let gone = state_of(&relay, device, blob).await;
+            assert_eq!(gone, Err(ErrorCode::NoSuchBlob));
+            let gone = get(&relay, device, blob, 0, 6).await;
+            assert_eq!(gone, Err(ErrorCode::NoSuchBlob));
+        }
+        let again = put_part(&relay, &alice, blob, 0, 6, b"others").await;
+        assert_eq!(again, Err(ErrorCode::BlobTaken));
+    }
+    let of_alice = "SELECT count(*) FROM stored WHERE account = 1";
+    assert_eq!(count(&relay, of_alice).await, 0);
+    assert!(is_held(&relay, 1, first()).await && !is_held(&relay, 1, other).await);
+    // A later report of someone who could know of it learns nothing either.
+    assert_eq!(report(&relay, &alice, 2, &[first(), other]).await, [0, 1]);
+    drop(relay);
+    let relay = world.open().await;
+    assert!(is_held(&relay, 1, first()).await);
+    release(&relay, 1).await;
+    assert!(!is_held(&relay, 1, first()).await);
+    assert!(relay.blobs.files.list().unwrap().is_empty());
+    assert_eq!(count(&relay, "SELECT max(bytes) FROM stored").await, 0);
+}
+
+#[tokio::test]
+async fn a_blob_whose_review_ends_in_its_time_stays_until_its_time_is_over() {
+    let world = World::at(NOW);
+    let relay = world.open().await;
+    let (alice, bob) = (device(&relay, "alice").await, device(&relay, "bob").await);
+    put_all(&relay, &alice, first(), b"sealed").await;
+    report(&relay, &bob, 1, &[first(), first()]).await;
+    report(&relay, &alice, 2, &[first()]).await;
+    release(&relay, 1).await;
+    assert!(get(&relay, &bob, first(), 0, 6).await.is_ok());
+    assert!(is_held(&relay, 2, first()).await);
+    world.run(&relay, 31 * DAY).await;
+    relay.clean_up().await.unwrap();
+    assert!(is_held(&relay, 2, first()).await);
+    release(&relay, 2).await;
+    assert!(relay.blobs.files.list().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_reporter_uploads_what_is_gone_for_the_review_alone() {
+    let world = World::at(NOW);
+    let relay = world.open().await;
+    let (alice, bob) = (device(&relay, "alice").await, device(&relay, "bob").await);
+    put_all(&relay, &alice, first(), b"sealed").await;
+    world.run(&relay, 31 * DAY).await;
+    relay.clean_up().await.unwrap();
+    let taken = Err(ErrorCode::BlobTaken);
+    assert_eq!(
+        put_part(&relay, &bob, first(), 0, 6, b"sealed").await,
+        taken
+    );
+    assert_eq!(report(&relay, &bob, 1, &[first()]).await, [0]);
+    // Only the reporter may, and only under this id.
+    assert_eq!(
+        put_part(&relay, &alice, first(), 0, 6, b"sealed").await,
+        taken
+    );
+    let begun = put_part(&relay, &bob, first(), 0, 6, b"sea").await.unwrap();
+    assert_eq!(begun.received, 3);
+    assert_eq!(state_of(&relay, &bob, first()).await.unwrap(), begun);
+    assert!(!is_held(&relay, 1, first()).await);
+    let ended = put_part(&relay, &bob, first(), 3, 6, b"led").await.unwrap();
+    assert!(ended.is_complete());
+    assert!(is_held(&relay, 1, first()).await);
+    // Nobody fetches it, not even under the sender's id.
+    for device in [&alice, &bob] {
+        let gone = get(&relay, device, first(), 0, 6).await;
+        assert_eq!(gone, Err(ErrorCode::NoSuchBlob));
+    }
+    let gone = state_of(&relay, &alice, first()).await;
+    assert_eq!(gone, Err(ErrorCode::NoSuchBlob));
+    // The answer may have been lost.
+    let again = put_part(&relay, &bob, first(), 3, 6, b"led").await.unwrap();
+    assert!(again.is_complete());
+    // It takes no space of the reporter's own blobs, and goes with the review.
+    let of_bob = "SELECT count(*) FROM stored WHERE account = 2";
+    assert_eq!(count(&relay, of_bob).await, 0);
+    world.run(&relay, 31 * DAY).await;
+    relay.clean_up().await.unwrap();
+    assert!(is_held(&relay, 1, first()).await);
+    release(&relay, 1).await;
+    assert!(relay.blobs.files.list().unwrap().is_empty());
+    assert_eq!(
+        put_part(&relay, &bob, first(), 0, 6, b"sealed").await,
+        taken
+    );
+}
+
+#[tokio::test]
+async fn a_blob_that_was_unfinished_is_held_once_it_is_complete() {
+    let world = World::at(NOW);
+    let relay = world.open().await;
+    let (alice, bob) = (device(&relay, "alice").await, device(&relay, "bob").await);
+    put_part(&relay, &alice, first(), 0, 6, b"sea")
+        .await
+        .unwrap();
+    assert_eq!(report(&relay, &bob, 1, &[first()]).await, [0]);
+    // The reporter's copy does not disturb the sender's upload.
+    put_part(&relay, &bob, first(), 0, 6, b"s").await.unwrap();
+    put_part(&relay, &alice, first(), 3, 6, b"led")
+        .await
+        .unwrap();
+    assert!(is_held(&relay, 1, first()).await);
+    assert_eq!(get(&relay, &bob, first(), 0, 6).await.unwrap(), b"sealed");
+    // The rest of the copy is of no use any more.
+    put_part(&relay, &bob, first(), 1, 6, b"ealed")
+        .await
+        .unwrap();
+    relay.clean_up().await.unwrap();
+    assert_eq!(relay.blobs.files.list().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn the_reports_of_an_account_hold_as_much_as_its_quota_and_each_blob_once() {
+    let mut world = World::at(NOW);
+    world.blobs.of_account = 200 << 10;
+    let relay = world.open().await;
+    let (alice, bob) = (device(&relay, "alice").await, device(&relay, "bob").await);
+    let id = |n: u8| BlobId::from_bytes([n; 32]);
+    let long = content(100 << 10);
+    put_all(&relay, &alice, id(1), &long).await;
+    put_all(&relay, &alice, id(2), &long).await;
+    let carol = device(&relay, "carol").await;
+    put_all(&relay, &carol, id(3), &long).await;
+    let missing = report(&relay, &bob, 1, &[id(1), id(1), id(2), id(3)]).await;
+    assert_eq!(missing, [3]);
+    // The same blob counts once, also in another report, and another account has its own room.
+    assert!(report(&relay, &bob, 2, &[id(2)]).await.is_empty());
+    assert!(report(&relay, &alice, 3, &[id(3)]).await.is_empty());
+    // There is no room for a copy of it either.
+    let more = put_part(&relay, &bob, id(3), 0, 100 << 10, &long).await;
+    assert_eq!(more, Err(ErrorCode::BlobQuota));
+    let lacks = move |db: &Connection| holds::missing(db, 1, &[id(3), id(1), id(9)]);
+    assert_eq!(relay.database.run(lacks).await.unwrap(), [0]);
+    release(&relay, 2).await;
+    release(&relay, 1).await;
+    assert!(report(&relay, &bob, 4, &[id(3)]).await.is_empty());
+}
