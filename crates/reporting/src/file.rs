@@ -59,4 +59,5 @@ pub use tree::{ChunkPath, FileRoot, FileTree};
 #[cfg(test)]
 pub(crate) use chunk::seal as seal_padded;
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test may overflow")]
 mod tests;

@@ -94,7 +94,7 @@
 //! [`UnsealedReport`]: vault::UnsealedReport
 //! [`VerifiedReport`]: reviewer::VerifiedReport
 //!
-//! Files that messages attach are sealed and opened in the module [`file`].
+//! Files that messages attach are sealed and opened in the module [`mod@file`].
 //!
 //! The crate has no clock, no randomness and no I/O of its own, and does not panic on any input.
 //! Formats, derivations, numbered checks and limits are in [`spec`].

@@ -144,8 +144,8 @@ impl VerifiedFile {
             FileAccess::Descriptor => return Ok(Vec::new()),
             FileAccess::Whole(key) => {
                 sink.rewind().map_err(OpenFileError::Sink)?;
-                let size = file::open(&self.descriptor, key, blob, sink)?;
-                return Ok(vec![0..size]);
+                let whole = 0..file::open(&self.descriptor, key, blob, sink)?;
+                return Ok(vec![whole]);
             }
             FileAccess::Chunks(chunks) => chunks,
         };

@@ -136,7 +136,7 @@ fn a_file_shown_whole_opens_for_the_reviewer() {
     let ranges = large
         .open(&mut Cursor::new(&sent.blob), &mut saved)
         .unwrap();
-    assert_eq!(ranges, [0..SIZE]);
+    assert!(ranges.len() == 1 && ranges[0] == (0..SIZE));
     assert!(saved.into_inner() == sent.content);
     let shape = large.descriptor().shape();
     let path = ChunkPath::read(shape, 4, &mut Cursor::new(&sent.blob)).unwrap();
@@ -340,6 +340,5 @@ fn a_draft_refuses_chunks_that_are_not_there() {
         refused(vec![8], vec![]),
         DraftError::NoSuchPart { index: 8 }
     );
-    drop(refused);
     assert!(draft.preview().messages().is_empty());
 }
