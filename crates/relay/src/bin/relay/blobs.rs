@@ -16,9 +16,9 @@ use serde::Deserialize;
 use waxseal_interface::{BlobState, ErrorCode, MAX_BLOB_LEN, MAX_BLOB_PART_LEN};
 use waxseal_reporting::BlobId;
 
+use crate::blobs::holds::FULL_RETRY_SECS;
 use crate::blobs::rows::Row;
 use crate::blobs::store::blocking;
-use crate::blobs::uploads::FULL_RETRY_SECS;
 use crate::errors::Refusal;
 use crate::extract::{BinaryBody, BlobInPath, Caller, Uploader};
 use crate::state::Relay;
@@ -140,7 +140,7 @@ pub async fn state(
     BlobInPath(blob): BlobInPath,
 ) -> Result<Json<BlobState>, Refusal> {
     let account = caller.device.account;
-    let visible = move |db: &_| rows::visible(db, account, &blob);
+    let visible = move |db: &_| holds::visible(db, account, &blob);
     let row = relay.database.run(visible).await?;
     let row = row.ok_or(ErrorCode::NoSuchBlob)?;
     let (files, id, received) = (relay.blobs.files.clone(), row.id, row.received);

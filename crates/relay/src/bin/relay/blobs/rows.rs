@@ -86,16 +86,6 @@ pub fn public(db: &Connection, blob: &BlobId) -> Result<Option<Row>, Refusal> {
     Ok(find(db, blob, PUBLIC)?.filter(Row::is_complete))
 }
 
-/// The blob of whose state an account learns: its own first.
-pub fn visible(db: &Connection, account: i64, blob: &BlobId) -> Result<Option<Row>, Refusal> {
-    let public = find(db, blob, PUBLIC)?;
-    if public.is_some_and(|row| row.account == account) {
-        return Ok(public);
-    }
-    let own = find(db, blob, account)?;
-    Ok(own.or_else(|| public.filter(Row::is_complete)))
-}
-
 /// Those of some numbers under which there is no blob.
 pub fn strays(db: &Connection, mut ids: Vec<i64>) -> Result<Vec<i64>, Refusal> {
     let mut is_known = db.prepare("SELECT 1 FROM blob WHERE id = ?")?;

@@ -4,14 +4,11 @@ use rusqlite::{Connection, OptionalExtension, params};
 use waxseal_interface::{BlobState, ErrorCode};
 use waxseal_reporting::BlobId;
 
-use crate::blobs::holds;
+use crate::blobs::holds::{self, FULL_RETRY_SECS, over_quota};
 use crate::blobs::options::BlobRoom;
 use crate::blobs::rows::{PUBLIC, Row, by_number, find, space};
 use crate::errors::Refusal;
 use crate::limits::{MAX_BLOBS_OF_ACCOUNT, MIN_UPLOADERS, UNFINISHED_BLOB_MS};
-
-/// How long is waited when there is no room.
-pub const FULL_RETRY_SECS: u64 = 600;
 
 /// Under which number all blobs are counted.
 const ALL: i64 = -1;
@@ -30,6 +27,17 @@ pub fn begin(
         Some(own) => Some(own),
         None => find(db, blob, account)?,
     };
+    let is_wanted = holds::is_wanted(db, account, blob)?;
+    // What is there for all is held for the report, instead of a copy.
+    if let Some(public) = public.filter(|row| row.is_complete() && row.len == len)
+        && is_wanted
+        && own.is_none_or(|own| own.id == public.id)
+    {
+        return match holds::hold_for(db, account, blob, &public, room)? {
+            true => Ok(public),
+            false => Err(over_quota()),
+        };
+    }
     if let Some(own) = own {
         // CHK-511: a blob belongs to the account that began it, and has one length.
         return match own.len == len {
@@ -37,14 +45,14 @@ pub fn begin(
             false => Err(ErrorCode::BlobTaken.into()),
         };
     }
-    let place = match holds::is_wanted(db, account, blob)? {
+    let place = match is_wanted {
         true => account,
         // CHK-513: an id is given to one blob, also once it is deleted.
         false if public.is_some() || is_gone(db, blob)? => return Err(ErrorCode::BlobTaken.into()),
         false => PUBLIC,
     };
     check_room(db, account, len, room)?;
-    if place != PUBLIC && !holds::has_room(db, account, len, room)? {
+    if place != PUBLIC && !holds::has_room(db, account, blob, len, room)? {
         return Err(over_quota());
     }
     db.prepare(
@@ -83,10 +91,6 @@ fn check_room(db: &Connection, account: i64, len: u64, room: &BlobRoom) -> Resul
         return Err(over_quota());
     }
     Ok(())
-}
-
-fn over_quota() -> Refusal {
-    Refusal::retry_after(ErrorCode::BlobQuota, FULL_RETRY_SECS)
 }
 
 /// Whether a blob with this id was there once.

@@ -190,3 +190,82 @@ async fn the_reports_of_an_account_hold_as_much_as_its_quota_and_each_blob_once(
     release(&relay, 1).await;
     assert!(report(&relay, &bob, 4, &[id(3)]).await.is_empty());
 }
+
+#[tokio::test]
+async fn a_blob_that_is_not_held_is_not_there_for_its_reporter_until_it_is() {
+    let mut world = World::at(NOW);
+    world.blobs.of_account = 100 << 10;
+    let relay = world.open().await;
+    let (alice, bob) = (device(&relay, "alice").await, device(&relay, "bob").await);
+    let carol = device(&relay, "carol").await;
+    let (long, len) = (content(60 << 10), 60 << 10);
+    let second = BlobId::from_bytes([1; 32]);
+    put_all(&relay, &alice, first(), &long).await;
+    put_all(&relay, &carol, second, &long).await;
+    // Bob's reports have room for one of the two, which both are there for all.
+    assert!(report(&relay, &bob, 1, &[first()]).await.is_empty());
+    assert_eq!(report(&relay, &bob, 2, &[second]).await, [0]);
+    let state = state_of(&relay, &bob, second).await;
+    assert_eq!(state, Err(ErrorCode::NoSuchBlob));
+    let full = put_part(&relay, &bob, second, 0, len, &long).await;
+    assert_eq!(full, Err(ErrorCode::BlobQuota));
+    assert!(!is_held(&relay, 2, second).await);
+    // For others, and for the sender, nothing is different.
+    for device in [&alice, &carol] {
+        assert!(
+            state_of(&relay, device, second)
+                .await
+                .unwrap()
+                .is_complete()
+        );
+    }
+    release(&relay, 1).await;
+    let taken = put_part(&relay, &bob, second, 0, len, &long).await;
+    assert!(taken.unwrap().is_complete());
+    assert!(is_held(&relay, 2, second).await);
+    assert!(state_of(&relay, &bob, second).await.unwrap().is_complete());
+    // No second copy was made, and the blob stays for the review.
+    assert_eq!(relay.blobs.files.list().unwrap().len(), 2);
+    world.run(&relay, 31 * DAY).await;
+    relay.clean_up().await.unwrap();
+    assert!(is_held(&relay, 2, second).await);
+}
+
+#[tokio::test]
+async fn a_copy_that_is_complete_is_held() {
+    let mut world = World::at(NOW);
+    world.blobs.of_account = 150 << 10;
+    let relay = world.open().await;
+    let bob = device(&relay, "bob").await;
+    let (long, len) = (content(100 << 10), 100 << 10);
+    let second = BlobId::from_bytes([1; 32]);
+    assert_eq!(report(&relay, &bob, 1, &[first(), second]).await, [0, 1]);
+    // Two unfinished copies have room for one.
+    put_part(&relay, &bob, first(), 0, len, &long[..10])
+        .await
+        .unwrap();
+    let full = put_part(&relay, &bob, second, 0, len, &long[..10]).await;
+    assert_eq!(full, Err(ErrorCode::BlobQuota));
+    drop(relay);
+    // The operator gives the second one room, and takes it back.
+    world.blobs.of_account = 300 << 10;
+    let relay = world.open().await;
+    put_part(&relay, &bob, second, 0, len, &long[..10])
+        .await
+        .unwrap();
+    drop(relay);
+    world.blobs.of_account = 150 << 10;
+    let relay = world.open().await;
+    for _ in 0..2 {
+        let full = put_part(&relay, &bob, second, 10, len, &long[10..]).await;
+        assert_eq!(full, Err(ErrorCode::BlobQuota));
+        relay.clean_up().await.unwrap();
+        assert_eq!(state_of(&relay, &bob, second).await.unwrap().received, 10);
+    }
+    release(&relay, 1).await;
+    assert_eq!(report(&relay, &bob, 2, &[second]).await, [0]);
+    let ended = put_part(&relay, &bob, second, 10, len, &long[10..]).await;
+    assert!(ended.unwrap().is_complete());
+    relay.clean_up().await.unwrap();
+    assert!(is_held(&relay, 2, second).await);
+}
