@@ -86,6 +86,15 @@ pub fn public(db: &Connection, blob: &BlobId) -> Result<Option<Row>, Refusal> {
     Ok(find(db, blob, PUBLIC)?.filter(Row::is_complete))
 }
 
+/// The next complete blobs: number and length.
+pub fn complete(db: &Connection, after: i64) -> Result<Vec<(i64, u64)>, Refusal> {
+    let mut rows = db.prepare(
+        "SELECT id, len FROM blob WHERE id > ? AND received = len ORDER BY id LIMIT 100",
+    )?;
+    let rows = rows.query_map([after], |row| row.try_into())?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// Those of some numbers under which there is no blob.
 pub fn strays(db: &Connection, mut ids: Vec<i64>) -> Result<Vec<i64>, Refusal> {
     let mut is_known = db.prepare("SELECT 1 FROM blob WHERE id = ?")?;

@@ -29,7 +29,8 @@ async fn is_held(relay: &Arc<Relay>, id: i64, blob: BlobId) -> bool {
         return false;
     };
     let len = usize::try_from(row.len).unwrap();
-    read(relay, REVIEWER, &row, Range { at: 0, len })
+    let load = relay.blobs.shown.begin(REVIEWER, &Leave::default()).await;
+    read(relay, load.unwrap(), &row, Range { at: 0, len })
         .await
         .is_ok()
 }
@@ -268,4 +269,43 @@ async fn a_copy_that_is_complete_is_held() {
     assert!(ended.unwrap().is_complete());
     relay.clean_up().await.unwrap();
     assert!(is_held(&relay, 2, second).await);
+}
+
+#[tokio::test]
+async fn a_blob_whose_file_is_lost_is_missing_after_the_start_and_its_reporter_uploads_it_again() {
+    let world = World::at(NOW);
+    let relay = world.open().await;
+    let (alice, bob) = (device(&relay, "alice").await, device(&relay, "bob").await);
+    let id = |n: u8| BlobId::from_bytes([n; 32]);
+    for n in 1..=150 {
+        put_all(&relay, &alice, id(n), b"sealed").await;
+    }
+    assert!(report(&relay, &bob, 1, &[id(1), id(2)]).await.is_empty());
+    let unfinished = id(151);
+    put_part(&relay, &alice, unfinished, 0, 6, b"sea")
+        .await
+        .unwrap();
+    drop(relay);
+    // One file is gone, one has lost bytes, and all from the 51st on are gone.
+    let file = |n: u8| world.dir.path().join(format!("blobs/{n}"));
+    std::fs::write(file(2), b"seale").unwrap();
+    for n in (51..=150).chain([1]) {
+        std::fs::remove_file(file(n)).unwrap();
+    }
+    let relay = world.open().await;
+    assert_eq!(count(&relay, "SELECT count(*) FROM blob").await, 49);
+    assert_eq!(relay.blobs.files.list().unwrap().len(), 49);
+    assert_eq!(get(&relay, &bob, id(3), 0, 6).await.unwrap(), b"sealed");
+    assert_eq!(
+        state_of(&relay, &alice, unfinished).await.unwrap().received,
+        3
+    );
+    let lacks = move |db: &Connection| holds::missing(db, 1, &[id(1), id(2)]);
+    assert_eq!(relay.database.run(lacks).await.unwrap(), [0, 1]);
+    // Nobody but the reporter puts anything in its place.
+    let taken = put_part(&relay, &alice, id(1), 0, 6, b"others").await;
+    assert_eq!(taken, Err(ErrorCode::BlobTaken));
+    put_all(&relay, &bob, id(1), b"sealed").await;
+    assert!(is_held(&relay, 1, id(1)).await);
+    assert_eq!(report(&relay, &bob, 2, &[id(2)]).await, [0]);
 }
