@@ -81,8 +81,9 @@ async fn take(
     part: Part,
 ) -> Result<BlobState, Refusal> {
     let _lock = relay.blobs.locks.lock(&blob).await?;
-    let (room, now_ms, of) = (relay.blobs.room, millis(&relay), part.of);
-    let begin = move |db: &_| uploads::begin(db, account, &blob, of, now_ms, &room);
+    let (room, now_ms) = (relay.blobs.room, millis(&relay));
+    let (at, of) = (part.at, part.of);
+    let begin = move |db: &_| uploads::begin(db, account, &blob, at, of, now_ms, &room);
     let row = relay.database.run(begin).await?;
     // CHK-510: a part is appended where the bytes that the relay has end, and replaces none.
     let fresh = row.received.checked_sub(part.at);

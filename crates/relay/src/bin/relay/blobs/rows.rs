@@ -80,6 +80,12 @@ pub fn space(len: u64) -> i64 {
     i64::try_from(len).unwrap_or(i64::MAX).max(MIN_BLOB_SPACE)
 }
 
+/// How much of the space of all a blob takes: unfinished, twice what is there of it, so that nobody
+/// takes space by announcing blobs. The triggers of the database count in the same way.
+pub fn reserved(len: u64, received: u64) -> i64 {
+    space(len.min(received.saturating_mul(2)))
+}
+
 /// The blob that any device may fetch.
 pub fn public(db: &Connection, blob: &BlobId) -> Result<Option<Row>, Refusal> {
     // CHK-512: before a blob is complete, only its account learns of it.

@@ -394,3 +394,4 @@ async fn files_have_a_budget_of_their_own() {
 
 mod held;
 mod places;
+mod space;

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Stores a report of an account, and holds the blobs that it names.
-async fn report(relay: &Arc<Relay>, of: &Arc<Device>, id: i64, blobs: &[BlobId]) -> Vec<usize> {
+pub async fn report(relay: &Arc<Relay>, of: &Arc<Device>, id: i64, blobs: &[BlobId]) -> Vec<usize> {
     let (account, blobs, room) = (of.account, blobs.to_vec(), relay.blobs.room);
     let hold = move |db: &Connection| {
         db.execute(
@@ -23,7 +23,7 @@ async fn release(relay: &Arc<Relay>, id: i64) {
 }
 
 /// Whether the blob is held for the report, and can be read for it.
-async fn is_held(relay: &Arc<Relay>, id: i64, blob: BlobId) -> bool {
+pub async fn is_held(relay: &Arc<Relay>, id: i64, blob: BlobId) -> bool {
     let find = move |db: &Connection| holds::of_report(db, id, &blob);
     let Some(row) = relay.database.run(find).await.unwrap() else {
         return false;
