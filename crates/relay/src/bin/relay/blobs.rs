@@ -6,21 +6,23 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::header;
 use axum::response::IntoResponse;
+use axum::{Extension, Json};
 use serde::Deserialize;
 use waxseal_interface::{BlobState, ErrorCode, MAX_BLOB_LEN, MAX_BLOB_PART_LEN};
 use waxseal_reporting::BlobId;
 
+use crate::blobs::holds::FULL_RETRY_SECS;
+use crate::blobs::loads::Load;
 use crate::blobs::rows::Row;
 use crate::blobs::store::blocking;
-use crate::blobs::uploads::FULL_RETRY_SECS;
 use crate::errors::Refusal;
 use crate::extract::{BinaryBody, BlobInPath, Caller, Uploader};
+use crate::serve::Leave;
 use crate::state::Relay;
 
 /// The number under which the reviewer's requests are counted. No account has it.
@@ -49,7 +51,13 @@ pub async fn put(
         return Err(ErrorCode::Malformed.into());
     }
     let account = uploader.device.account;
-    let part = Part { at, end, of, bytes };
+    let part = Part {
+        at,
+        end,
+        of,
+        bytes,
+        _load: uploader.load,
+    };
     // If the client hangs up, what was begun is ended all the same, under its lock.
     let taken = tokio::spawn(take(relay, account, blob, part));
     let taken = taken.await.map_err(|error| Refusal::internal(&error))?;
@@ -62,6 +70,8 @@ struct Part {
     end: u64,
     of: u64,
     bytes: Bytes,
+    /// Kept until the part is dealt with, also if the client has hung up.
+    _load: Load,
 }
 
 async fn take(
@@ -70,9 +80,10 @@ async fn take(
     blob: BlobId,
     part: Part,
 ) -> Result<BlobState, Refusal> {
-    let _lock = relay.blobs.locks.lock(&blob).await;
-    let (room, now_ms, of) = (relay.blobs.room, millis(&relay), part.of);
-    let begin = move |db: &_| uploads::begin(db, account, &blob, of, now_ms, &room);
+    let _lock = relay.blobs.locks.lock(&blob).await?;
+    let (room, now_ms) = (relay.blobs.room, millis(&relay));
+    let (at, of) = (part.at, part.of);
+    let begin = move |db: &_| uploads::begin(db, account, &blob, at, of, now_ms, &room);
     let row = relay.database.run(begin).await?;
     // CHK-510: a part is appended where the bytes that the relay has end, and replaces none.
     let fresh = row.received.checked_sub(part.at);
@@ -140,7 +151,7 @@ pub async fn state(
     BlobInPath(blob): BlobInPath,
 ) -> Result<Json<BlobState>, Refusal> {
     let account = caller.device.account;
-    let visible = move |db: &_| rows::visible(db, account, &blob);
+    let visible = move |db: &_| holds::visible(db, account, &blob);
     let row = relay.database.run(visible).await?;
     let row = row.ok_or(ErrorCode::NoSuchBlob)?;
     let (files, id, received) = (relay.blobs.files.clone(), row.id, row.received);
@@ -166,6 +177,7 @@ pub struct Range {
 pub async fn fetch(
     State(relay): State<Arc<Relay>>,
     caller: Caller,
+    Extension(connection): Extension<Leave>,
     BlobInPath(blob): BlobInPath,
     query: Result<Query<Range>, QueryRejection>,
 ) -> Result<impl IntoResponse, Refusal> {
@@ -176,7 +188,8 @@ pub async fn fetch(
     let row = row.ok_or(ErrorCode::NoSuchBlob)?;
     range.check(&row)?;
     relay.limits.blob_bytes(&device.me.account, range.len)?;
-    read(&relay, device.account, &row, range).await
+    let load = relay.blobs.answers.begin(device.account, &connection);
+    read(&relay, load.await?, &row, range).await
 }
 
 impl Range {
@@ -191,14 +204,13 @@ impl Range {
     }
 }
 
-/// Reads a checked range of a blob for an account, or for the [`REVIEWER`].
+/// Reads a checked range of a blob for an answer, which takes the place of the load.
 pub async fn read(
     relay: &Relay,
-    account: i64,
+    load: Load,
     row: &Row,
     range: Range,
 ) -> Result<impl IntoResponse + use<>, Refusal> {
-    let load = relay.blobs.loads.begin(account).await?;
     let (files, id) = (relay.blobs.files.clone(), row.id);
     let read = move || files.read(id, range.at, range.len);
     let bytes = blocking(read).await.map_err(|error| unread(row, &error))?;
@@ -234,6 +246,38 @@ pub async fn remove_strays(relay: &Relay) -> Result<(), Box<dyn std::error::Erro
     Ok(())
 }
 
+/// Deletes the rows of complete blobs whose files are gone or too short, as after a backup of the
+/// database alone. Call this before the relay takes requests.
+pub async fn remove_lost(relay: &Relay) -> Result<(), Box<dyn std::error::Error>> {
+    let failed = |_| "the database failed";
+    let (mut after, mut lost) = (0, 0_usize);
+    loop {
+        let next = relay.database.run(move |db| rows::complete(db, after));
+        let next = next.await.map_err(failed)?;
+        let Some((last, _)) = next.last().copied() else {
+            break;
+        };
+        after = last;
+        let files = relay.blobs.files.clone();
+        let ids = blocking(move || files.lost(&next)).await?;
+        if ids.is_empty() {
+            continue;
+        }
+        lost = lost.saturating_add(ids.len());
+        let (gone, now_ms) = (ids.clone(), millis(relay));
+        let remove = relay.database.run(move |db| {
+            let mut gone = gone.into_iter();
+            gone.try_for_each(|id| expiry::lose(db, id, now_ms))
+        });
+        remove.await.map_err(failed)?;
+        relay.blobs.remove(ids).await;
+    }
+    if lost > 0 {
+        tracing::error!(lost, "the files of blobs are gone or too short");
+    }
+    Ok(())
+}
+
 /// The present time, which is never before proven time.
 fn millis(relay: &Relay) -> i64 {
     i64::try_from(relay.now().as_millis()).unwrap_or(i64::MAX)
@@ -242,7 +286,7 @@ fn millis(relay: &Relay) -> i64 {
 pub mod expiry;
 pub mod files;
 pub mod holds;
-mod loads;
+pub mod loads;
 mod locks;
 pub mod options;
 pub mod rows;

@@ -18,8 +18,10 @@ use waxseal_interface::{
 };
 use waxseal_reporting::{AccountId, BlobId, ConversationId};
 
+use crate::blobs::loads::Load;
 use crate::errors::Refusal;
 use crate::limits::{MAX_GROUP_MESSAGE_LEN, MAX_REPORT_BODY_LEN, MAX_UPLOAD_LEN};
+use crate::serve::Leave;
 use crate::state::{Device, Relay};
 use crate::tokens::Holder;
 
@@ -62,6 +64,8 @@ impl FromRequestParts<Arc<Relay>> for Caller {
 /// the other requests of its account.
 pub struct Uploader {
     pub device: Arc<Device>,
+    /// The part's place in memory.
+    pub load: Load,
 }
 
 impl FromRequestParts<Arc<Relay>> for Uploader {
@@ -73,7 +77,10 @@ impl FromRequestParts<Arc<Relay>> for Uploader {
         relay
             .limits
             .blob_bytes(&device.me.account, body_len(parts))?;
-        Ok(Self { device })
+        // Taken before the body is read. Its time is bounded, so no connection must leave.
+        let parts = &relay.blobs.parts;
+        let load = parts.begin(device.account, &Leave::default()).await?;
+        Ok(Self { device, load })
     }
 }
 

@@ -124,6 +124,7 @@ impl World {
         .await?;
         devices::load(&relay).await?;
         blobs::remove_strays(&relay).await?;
+        blobs::remove_lost(&relay).await?;
         Ok(relay)
     }
 

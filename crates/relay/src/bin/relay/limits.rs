@@ -86,6 +86,8 @@ pub const MAX_BLOBS_OF_ACCOUNT: i64 = 10_000;
 pub const MIN_BLOB_SPACE: i64 = 64 << 10;
 /// One account keeps blobs in at most the free space divided by this.
 pub const MIN_UPLOADERS: i64 = 8;
+/// The space of all blobs divided by this is for the copies of reporters alone.
+pub const SHARE_OF_COPIES: i64 = 8;
 /// Time for which an unfinished blob is kept after its newest part.
 pub const UNFINISHED_BLOB_MS: i64 = 86_400_000;
 /// Time for which the id of a deleted blob is remembered.

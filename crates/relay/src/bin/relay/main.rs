@@ -157,6 +157,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     .await?;
     devices::load(&relay).await?;
     blobs::remove_strays(&relay).await?;
+    blobs::remove_lost(&relay).await?;
     if options.trust_clock {
         relay.trust_clock()?;
     }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
+use axum::{Extension, Json};
 use ed25519_dalek::{Signature, Signer, VerifyingKey};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Deserialize;
@@ -21,6 +21,7 @@ use crate::blobs::{self, Range, holds};
 use crate::errors::Refusal;
 use crate::extract::{ClientAddress, JsonBody, Reviewer};
 use crate::limits::MAX_JSON_LEN;
+use crate::serve::Leave;
 use crate::state::Relay;
 use crate::tokens::Holder;
 
@@ -191,15 +192,17 @@ pub async fn closed(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Tells which blobs a report names, and which of them are kept for its review. It shows nothing of
-/// them, and is recorded with the opening of the report.
+/// Tells which blobs a report names, and which of them are kept for its review. This is recorded as
+/// an opening of the report is.
 pub async fn blobs_of(
     State(relay): State<Arc<Relay>>,
     _: Reviewer,
     Path(report_id): Path<String>,
 ) -> Result<Json<ReportBlobs>, Refusal> {
-    let list = relay.database.run(move |db| {
+    let (database, relay) = (&relay.database, relay.clone());
+    let list = database.run(move |db| {
         let report = find(db, &report_id)?;
+        record_look(db, &relay, Some(report))?;
         holds::list(db, report)
     });
     let blobs = list.await?;
@@ -210,6 +213,7 @@ pub async fn blobs_of(
 pub async fn blob(
     State(relay): State<Arc<Relay>>,
     reviewer: Reviewer,
+    Extension(connection): Extension<Leave>,
     Path((report_id, blob)): Path<(String, String)>,
     query: Result<Query<Range>, QueryRejection>,
 ) -> Result<impl IntoResponse, Refusal> {
@@ -226,7 +230,8 @@ pub async fn blob(
         Ok(row)
     });
     let row = row.await?;
-    blobs::read(&relay, blobs::REVIEWER, &row, range).await
+    let load = relay.blobs.shown.begin(blobs::REVIEWER, &connection);
+    blobs::read(&relay, load.await?, &row, range).await
 }
 
 /// Deletes what was reported. The space counts for the reporting account no more.

@@ -244,15 +244,22 @@ CREATE TABLE blob (
 CREATE INDEX blob_age ON blob (kept_until_ms);
 CREATE INDEX blob_unfinished ON blob (kept_until_ms) WHERE received < len;
 
--- Number and size of the blobs of one account. A short one counts for 64 KiB. The total is -1.
+-- Number and size of the blobs of one account. A short one counts for 64 KiB. The total is -1: in
+-- it, an unfinished one counts for twice what is there of it.
 CREATE TABLE stored (
     account INTEGER PRIMARY KEY,
     blobs INTEGER NOT NULL,
     bytes INTEGER NOT NULL
 ) STRICT;
 CREATE TRIGGER blob_comes AFTER INSERT ON blob BEGIN
-    INSERT INTO stored VALUES (new.account, 1, max(new.len, 65536)), (-1, 1, max(new.len, 65536))
+    INSERT INTO stored VALUES (new.account, 1, max(new.len, 65536)),
+        (-1, 1, max(min(new.len, 2 * new.received), 65536))
         ON CONFLICT DO UPDATE SET blobs = blobs + 1, bytes = bytes + excluded.bytes;
+END;
+CREATE TRIGGER blob_grows AFTER UPDATE OF received ON blob BEGIN
+    UPDATE stored SET bytes = bytes - max(min(old.len, 2 * old.received), 65536)
+            + max(min(new.len, 2 * new.received), 65536)
+        WHERE account = -1;
 END;
 CREATE TRIGGER blob_moves AFTER UPDATE OF account ON blob WHEN old.account <> new.account BEGIN
     UPDATE stored SET blobs = blobs - 1, bytes = bytes - max(old.len, 65536)
@@ -263,7 +270,9 @@ CREATE TRIGGER blob_moves AFTER UPDATE OF account ON blob WHEN old.account <> ne
 END;
 CREATE TRIGGER blob_goes AFTER DELETE ON blob BEGIN
     UPDATE stored SET blobs = blobs - 1, bytes = bytes - max(old.len, 65536)
-        WHERE account IN (old.account, -1);
+        WHERE account = old.account;
+    UPDATE stored SET blobs = blobs - 1, bytes = bytes - max(min(old.len, 2 * old.received), 65536)
+        WHERE account = -1;
     DELETE FROM stored WHERE account = old.account AND blobs = 0;
 END;
 

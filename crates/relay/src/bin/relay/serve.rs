@@ -53,6 +53,22 @@ impl Stopping {
     }
 }
 
+/// The signal that a connection must leave.
+#[derive(Clone, Default)]
+pub struct Leave(Arc<Notify>);
+
+impl Leave {
+    /// Has the connection closed, whatever it does.
+    pub fn leave(&self) {
+        self.0.notify_one();
+    }
+
+    /// Waits until the connection must leave.
+    pub async fn left(&self) {
+        self.0.notified().await;
+    }
+}
+
 /// Accepts connections until the relay stops. Each connection then has [`FINISH_TIMEOUT`] to finish
 /// its current request.
 pub async fn serve(
@@ -129,6 +145,7 @@ async fn connection(
     let service = service_fn(|request: hyper::Request<Incoming>| {
         let mut request: Request = request.map(Body::new);
         request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(slot.make_room.clone());
         let answer = router.clone().oneshot(request);
         async move {
             let response: Result<Response, Infallible> = answer.await;
@@ -169,7 +186,7 @@ struct Connections {
 
 #[derive(Default)]
 struct Open {
-    by_turn: BTreeMap<u64, Arc<Notify>>,
+    by_turn: BTreeMap<u64, Leave>,
     next_turn: u64,
 }
 
@@ -183,12 +200,12 @@ impl Connections {
 
     /// Returns a place for a new connection. If all are taken, the oldest connection must leave.
     fn enter(self: &Arc<Self>) -> Slot {
-        let make_room = Arc::new(Notify::new());
+        let make_room = Leave::default();
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if open.by_turn.len() >= self.max
             && let Some((_, oldest)) = open.by_turn.pop_first()
         {
-            oldest.notify_one();
+            oldest.leave();
         }
         let turn = open.last(make_room.clone());
         Slot {
@@ -200,7 +217,7 @@ impl Connections {
 }
 
 impl Open {
-    fn last(&mut self, make_room: Arc<Notify>) -> u64 {
+    fn last(&mut self, make_room: Leave) -> u64 {
         let turn = self.next_turn;
         self.next_turn += 1;
         self.by_turn.insert(turn, make_room);
@@ -212,13 +229,13 @@ impl Open {
 struct Slot {
     connections: Arc<Connections>,
     turn: Mutex<u64>,
-    make_room: Arc<Notify>,
+    make_room: Leave,
 }
 
 impl Slot {
     /// Waits until a newer connection needs this place.
     async fn make_room(&self) {
-        self.make_room.notified().await;
+        self.make_room.left().await;
     }
 
     /// Makes the connection the newest again, because it got an answer.
@@ -293,6 +310,17 @@ impl Drop for Handshake {
             all.remove(&self.address);
         }
     }
+}
+
+/// Serves one connection of a test.
+#[cfg(test)]
+pub async fn serve_one(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    router: Router,
+    stopping: Stopping,
+) {
+    let (slot, peer) = (Arc::new(Connections::new(1)).enter(), ([192, 0, 2, 1], 1));
+    connection(stream, peer.into(), router, slot, stopping).await;
 }
 
 #[cfg(test)]

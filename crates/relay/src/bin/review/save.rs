@@ -2,11 +2,11 @@
 //! reviewer's own choice. It shows nothing of the content.
 
 use std::error::Error;
-use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
 use std::ops::Range;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use waxseal_reporting::reviewer::{FileAccess, VerifiedFile, VerifiedReport};
@@ -47,30 +47,60 @@ pub fn save(
     let shape = file.descriptor().shape();
     let mut blob = RemoteBlob::new(reviewer, which.report_id, blob, shape.blob_len());
 
-    let failed = |error| format!("{}: {error}", out.display());
-    // It overwrites nothing, and nobody else reads it.
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true).mode(0o600);
-    let mut saved = options.open(out).map_err(failed)?;
-    let opened = file.open(&mut blob, &mut saved).map_err(|error| {
+    let mut saved = NewFile::create(out)?;
+    let opened = file.open(&mut blob, &mut saved.file).map_err(|error| {
         let cause = error.source().map(ToString::to_string);
         cause.map_or(error.to_string(), |cause| format!("{error}: {cause}"))
     });
-    let ended = opened.and_then(|ranges| {
-        let synced = saved
-            .set_len(shape.size_bytes())
-            .and_then(|()| saved.sync_all());
-        synced.map(|()| ranges).map_err(failed)
-    });
-    match ended {
-        Ok(ranges) => tell(&ranges, shape.size_bytes()),
-        Err(error) => {
-            drop(saved);
-            fs::remove_file(out).map_err(failed)?;
-            return Err(error.into());
-        }
-    }
+    let ranges = opened?;
+    saved.end(shape.size_bytes())?;
+    tell(&ranges, shape.size_bytes());
     Ok(ExitCode::SUCCESS)
+}
+
+/// A file that has another name until it is verified to its end. What a killed run leaves is taken
+/// for no evidence.
+struct NewFile<'a> {
+    out: &'a Path,
+    part: PathBuf,
+    file: File,
+}
+
+impl<'a> NewFile<'a> {
+    /// Begins a file that nobody else reads. It overwrites nothing.
+    fn create(out: &'a Path) -> Result<Self, String> {
+        if fs::symlink_metadata(out).is_ok() {
+            return Err(failed(out, &ErrorKind::AlreadyExists.into()));
+        }
+        let mut part = out.as_os_str().to_owned();
+        part.push(".part");
+        let part = PathBuf::from(part);
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).mode(0o600);
+        let file = options.open(&part).map_err(|error| failed(&part, &error))?;
+        Ok(Self { out, part, file })
+    }
+
+    /// Gives the file its length and its name.
+    fn end(self, len: u64) -> Result<(), String> {
+        let synced = self.file.set_len(len).and_then(|()| self.file.sync_all());
+        let named = synced.and_then(|()| match fs::hard_link(&self.part, self.out) {
+            // Not every file system has links.
+            Err(_) if fs::symlink_metadata(self.out).is_err() => fs::rename(&self.part, self.out),
+            linked => linked,
+        });
+        named.map_err(|error| failed(self.out, &error))
+    }
+}
+
+impl Drop for NewFile<'_> {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.part);
+    }
+}
+
+fn failed(path: &Path, error: &io::Error) -> String {
+    format!("{}: {error}", path.display())
 }
 
 fn find<'a>(
@@ -100,5 +130,38 @@ fn tell(ranges: &[Range<u64>], size: u64) {
         println!("verified: bytes {start} to {}", end.saturating_sub(1));
     }
     println!("withheld: all other bytes, which are zeros in the saved file");
-    let _ = std::io::stdout().flush();
+    let _ = io::stdout().flush();
+}
+
+#[cfg(test)]
+#[allow(clippy::restriction, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_has_its_name_once_it_is_whole_and_overwrites_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let (out, part) = (dir.path().join("out"), dir.path().join("out.part"));
+        let mut saved = NewFile::create(&out).unwrap();
+        saved.file.write_all(b"some").unwrap();
+        // A run that is killed here leaves this.
+        assert!(!out.exists() && part.exists());
+        assert!(NewFile::create(&out).is_err());
+        drop(saved);
+        assert!(!out.exists() && !part.exists());
+
+        let mut saved = NewFile::create(&out).unwrap();
+        saved.file.write_all(b"all").unwrap();
+        saved.end(5).unwrap();
+        assert_eq!(fs::read(&out).unwrap(), b"all\0\0");
+        assert!(!part.exists());
+        assert!(NewFile::create(&out).is_err());
+
+        fs::remove_file(&out).unwrap();
+        let saved = NewFile::create(&out).unwrap();
+        fs::write(&out, b"another's").unwrap();
+        assert!(saved.end(0).is_err());
+        assert_eq!(fs::read(&out).unwrap(), b"another's");
+        assert!(!part.exists());
+    }
 }

@@ -63,12 +63,7 @@ pub fn expire(
     let mut files = Vec::new();
     for (id, public_id, was_public, is_held) in due {
         if was_public {
-            // CHK-513: an id is given to one blob, also once it is deleted.
-            db.prepare(
-                "INSERT INTO blob_gone (public_id, until_ms) VALUES (?, ?)
-                 ON CONFLICT DO UPDATE SET until_ms = excluded.until_ms",
-            )?
-            .execute(params![public_id, now_ms + GONE_BLOB_MS])?;
+            remember(db, &public_id, now_ms)?;
         }
         // CHK-516: what a report names is kept for its review, and nobody else notices.
         let end = match is_held {
@@ -88,6 +83,35 @@ pub fn expire(
         .execute(params![proven_ms, BATCH])?;
     more |= forgotten == BATCH;
     Ok(Expired { files, more })
+}
+
+/// Remembers the id of a blob that is deleted.
+fn remember(db: &Connection, public_id: &[u8], now_ms: i64) -> Result<(), Refusal> {
+    // CHK-513: an id is given to one blob, also once it is deleted.
+    db.prepare(
+        "INSERT INTO blob_gone (public_id, until_ms) VALUES (?, ?)
+         ON CONFLICT DO UPDATE SET until_ms = excluded.until_ms",
+    )?
+    .execute(params![public_id, now_ms + GONE_BLOB_MS])?;
+    Ok(())
+}
+
+/// Deletes a complete blob whose file is lost. The reports that held it lack it again, so their
+/// reporters can upload it.
+pub fn lose(db: &Connection, id: i64, now_ms: i64) -> Result<(), Refusal> {
+    let (public_id, place): (Vec<u8>, i64) = db
+        .prepare("SELECT public_id, place FROM blob WHERE id = ?")?
+        .query_row([id], |row| row.try_into())?;
+    if place == PUBLIC {
+        remember(db, &public_id, now_ms)?;
+    }
+    for end in [
+        "UPDATE blob_hold SET blob = NULL WHERE blob = ?",
+        "DELETE FROM blob WHERE id = ?",
+    ] {
+        db.prepare(end)?.execute([id])?;
+    }
+    Ok(())
 }
 
 /// Corrects the times that began when the clock was ahead.

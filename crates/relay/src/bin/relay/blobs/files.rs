@@ -67,6 +67,19 @@ impl Files {
         Ok(fs::metadata(self.path(id))?.len())
     }
 
+    /// Those of some files that are gone or shorter than they were.
+    pub fn lost(&self, files: &[(i64, u64)]) -> io::Result<Vec<i64>> {
+        let mut lost = Vec::new();
+        for (id, len) in files {
+            match self.len(*id) {
+                Ok(found) if found >= *len => {}
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                _ => lost.push(*id),
+            }
+        }
+        Ok(lost)
+    }
+
     /// Removes a file. One that is gone already is no error.
     pub fn remove(&self, id: i64) -> io::Result<()> {
         match fs::remove_file(self.path(id)) {

@@ -4,6 +4,7 @@
 //! as gone as any other: whoever sent the file must not learn that it was reported.
 
 use rusqlite::{Connection, OptionalExtension, params};
+use waxseal_interface::ErrorCode;
 use waxseal_relay::ReportBlob;
 use waxseal_reporting::BlobId;
 
@@ -11,6 +12,13 @@ use crate::blobs::options::BlobRoom;
 use crate::blobs::rows::{PUBLIC, Row, by_number, find, space};
 use crate::errors::Refusal;
 use crate::limits::MIN_BLOB_SPACE;
+
+/// How long is waited when there is no room.
+pub const FULL_RETRY_SECS: u64 = 600;
+
+/// Maximum number of accounts for whose reports a blob is held at the moment when it is complete,
+/// so that this job is short. Others get it held when they begin to upload it.
+const MAX_HELD_AT_ONCE: usize = 64;
 
 /// Holds the blobs that a report of an account names. Returns the indexes of those that are not
 /// there, or for which the account has no room.
@@ -22,10 +30,16 @@ pub fn hold(
     room: &BlobRoom,
 ) -> Result<Vec<usize>, Refusal> {
     let mut missing = Vec::new();
+    // Summed once, because this is a job among those of all devices.
+    let mut held_bytes = held(db, account, None)?;
     for (number, blob) in blobs.iter().enumerate() {
-        let held = find(db, blob, PUBLIC)?.filter(Row::is_complete);
-        let held = match held {
-            Some(row) if may_hold(db, account, &row, room)? => Some(row.id),
+        let public = find(db, blob, PUBLIC)?.filter(Row::is_complete);
+        let held = match public {
+            Some(row) if is_held(db, account, &row)? => Some(row.id),
+            Some(row) if held_bytes.saturating_add(space(row.len)) <= room.of_account => {
+                held_bytes = held_bytes.saturating_add(space(row.len));
+                Some(row.id)
+            }
             _ => find(db, blob, account)?
                 .filter(Row::is_complete)
                 .map(|copy| copy.id),
@@ -63,45 +77,108 @@ pub fn is_wanted(db: &Connection, account: i64, blob: &BlobId) -> Result<bool, R
     Ok(wanted)
 }
 
-/// Whether the reports of an account may hold so much more.
-pub fn has_room(db: &Connection, account: i64, len: u64, room: &BlobRoom) -> Result<bool, Refusal> {
-    let held: i64 = db
-        .prepare(
-            "SELECT coalesce(sum(max(len, ?)), 0) FROM blob
-             WHERE id IN (SELECT blob FROM blob_hold WHERE account = ?)",
+/// The blob of whose state an account learns. As long as a report of the account lacks the blob, it
+/// is the account's copy alone: a blob that is there for all is still to be held for the review.
+pub fn visible(db: &Connection, account: i64, blob: &BlobId) -> Result<Option<Row>, Refusal> {
+    let public = find(db, blob, PUBLIC)?;
+    if public.is_some_and(|row| row.account == account && !row.is_complete()) {
+        return Ok(public);
+    }
+    let copy = find(db, blob, account)?;
+    // What is not held for a report is not said to be there for its reporter.
+    if copy.is_some() || is_wanted(db, account, blob)? {
+        return Ok(copy);
+    }
+    Ok(public.filter(Row::is_complete))
+}
+
+/// Holds a complete blob for the reports of an account that lack it. Returns `false` if there is no
+/// room.
+pub fn hold_for(
+    db: &Connection,
+    account: i64,
+    blob: &BlobId,
+    row: &Row,
+    room: &BlobRoom,
+) -> Result<bool, Refusal> {
+    let may_hold = is_held(db, account, row)? || has_room(db, account, blob, row.len, room)?;
+    if may_hold {
+        db.prepare(
+            "UPDATE blob_hold SET blob = ? WHERE account = ? AND public_id = ? AND blob IS NULL",
         )?
-        .query_row(params![MIN_BLOB_SPACE, account], |row| row.get(0))?;
+        .execute(params![row.id, account, blob.as_bytes()])?;
+    }
+    Ok(may_hold)
+}
+
+/// Whether the reports of an account may hold this blob too.
+pub fn has_room(
+    db: &Connection,
+    account: i64,
+    blob: &BlobId,
+    len: u64,
+    room: &BlobRoom,
+) -> Result<bool, Refusal> {
+    let held = held(db, account, Some(blob))?;
     Ok(held.saturating_add(space(len)) <= room.of_account)
 }
 
-/// Whether a blob is held by a report of the account already, or may be.
-fn may_hold(db: &Connection, account: i64, row: &Row, room: &BlobRoom) -> Result<bool, Refusal> {
+/// How much the reports of an account hold, with the copies that it still uploads: but not that of
+/// one blob.
+fn held(db: &Connection, account: i64, but: Option<&BlobId>) -> Result<i64, Refusal> {
+    let held = db
+        .prepare(
+            "SELECT coalesce(sum(max(len, ?1)), 0) FROM blob WHERE id IN (
+                 SELECT blob FROM blob_hold WHERE account = ?2 AND blob IS NOT NULL
+                 UNION SELECT copy.id FROM blob_hold
+                     JOIN blob AS copy ON copy.public_id = blob_hold.public_id AND copy.place = ?2
+                     WHERE blob_hold.account = ?2 AND blob_hold.blob IS NULL
+                         AND copy.public_id IS NOT ?3)",
+        )?
+        .query_row(
+            params![MIN_BLOB_SPACE, account, but.map(BlobId::as_bytes)],
+            |row| row.get(0),
+        )?;
+    Ok(held)
+}
+
+/// Whether a report of the account holds a blob already.
+fn is_held(db: &Connection, account: i64, row: &Row) -> Result<bool, Refusal> {
     let is_held = db
         .prepare("SELECT 1 FROM blob_hold WHERE account = ? AND blob = ?")?
         .exists([account, row.id])?;
-    Ok(is_held || has_room(db, account, row.len, room)?)
+    Ok(is_held)
+}
+
+/// What is answered to an account that keeps, or whose reports hold, as much as they may.
+pub fn over_quota() -> Refusal {
+    Refusal::retry_after(ErrorCode::BlobQuota, FULL_RETRY_SECS)
 }
 
 /// Holds a blob that is complete now for the reports that lack it. What a reporter uploaded is kept
-/// for its own reports alone.
+/// for its own reports alone. If there is no room for it, it does not become complete.
 pub fn completed(db: &Connection, id: i64, room: &BlobRoom) -> Result<(), Refusal> {
     let Some(row) = by_number(db, id)? else {
         return Ok(());
     };
+    let blob: [u8; 32] = db
+        .prepare("SELECT public_id FROM blob WHERE id = ?")?
+        .query_row([id], |row| row.get(0))?;
+    let blob = BlobId::from_bytes(blob);
     let mut lacking = db.prepare(
         "SELECT DISTINCT account FROM blob_hold
-         WHERE public_id = (SELECT public_id FROM blob WHERE id = ?) AND blob IS NULL",
+         WHERE public_id = ?1 AND blob IS NULL AND ?2 IN (?3, account) LIMIT ?4",
     )?;
-    let lacking = lacking.query_map([id], |row| row.get(0))?;
+    let lacking = lacking.query_map(
+        params![blob.as_bytes(), row.place, PUBLIC, MAX_HELD_AT_ONCE],
+        |row| row.get(0),
+    )?;
     let lacking: Vec<i64> = lacking.collect::<Result<_, _>>()?;
-    let is_for = |account: i64| row.place == PUBLIC || row.place == account;
-    for account in lacking.into_iter().filter(|account| is_for(*account)) {
-        if may_hold(db, account, &row, room)? {
-            db.prepare(
-                "UPDATE blob_hold SET blob = ?1 WHERE account = ?2 AND blob IS NULL
-                     AND public_id = (SELECT public_id FROM blob WHERE id = ?1)",
-            )?
-            .execute([id, account])?;
+    for account in lacking {
+        let is_held = hold_for(db, account, &blob, &row, room)?;
+        // A copy is complete only if it is held.
+        if !is_held && row.place != PUBLIC {
+            return Err(over_quota());
         }
     }
     if row.place != PUBLIC {

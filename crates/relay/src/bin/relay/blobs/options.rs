@@ -2,6 +2,8 @@
 
 use clap::Args;
 
+use crate::keys::VERIFY_DAYS;
+
 const GIB: f64 = (1 << 30) as f64;
 
 /// How much of blobs the relay keeps, and for how long.
@@ -32,11 +34,26 @@ pub struct BlobRoom {
 
 impl BlobOptions {
     pub fn room(&self) -> BlobRoom {
+        if self.is_short() {
+            tracing::warn!(
+                days = self.blob_days,
+                VERIFY_DAYS,
+                "--blob-days is less than the time in which a message can be reported: by then its \
+                 files can be gone"
+            );
+        }
         BlobRoom {
             of_account: self.blob_quota_gib,
             of_all: self.blobs_gib,
             kept_ms: i64::from(self.blob_days) * 86_400_000,
         }
+    }
+}
+
+impl BlobOptions {
+    /// Whether a message can be reported for longer than its files are kept.
+    fn is_short(&self) -> bool {
+        u32::from(self.blob_days) < VERIFY_DAYS
     }
 }
 
@@ -51,6 +68,18 @@ fn gib(text: &str) -> Result<i64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_that_go_before_their_message_can_no_longer_be_reported_are_noticed() {
+        for (blob_days, is_short) in [(1, true), (29, true), (30, false), (3_650, false)] {
+            let options = BlobOptions {
+                blob_quota_gib: 0,
+                blobs_gib: 0,
+                blob_days,
+            };
+            assert_eq!(options.is_short(), is_short);
+        }
+    }
 
     #[test]
     fn space_is_a_number_of_gib_that_may_have_a_fraction() {

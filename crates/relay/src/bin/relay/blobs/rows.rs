@@ -80,20 +80,25 @@ pub fn space(len: u64) -> i64 {
     i64::try_from(len).unwrap_or(i64::MAX).max(MIN_BLOB_SPACE)
 }
 
+/// How much of the space of all a blob takes: unfinished, twice what is there of it, so that nobody
+/// takes space by announcing blobs. The triggers of the database count in the same way.
+pub fn reserved(len: u64, received: u64) -> i64 {
+    space(len.min(received.saturating_mul(2)))
+}
+
 /// The blob that any device may fetch.
 pub fn public(db: &Connection, blob: &BlobId) -> Result<Option<Row>, Refusal> {
     // CHK-512: before a blob is complete, only its account learns of it.
     Ok(find(db, blob, PUBLIC)?.filter(Row::is_complete))
 }
 
-/// The blob of whose state an account learns: its own first.
-pub fn visible(db: &Connection, account: i64, blob: &BlobId) -> Result<Option<Row>, Refusal> {
-    let public = find(db, blob, PUBLIC)?;
-    if public.is_some_and(|row| row.account == account) {
-        return Ok(public);
-    }
-    let own = find(db, blob, account)?;
-    Ok(own.or_else(|| public.filter(Row::is_complete)))
+/// The next complete blobs: number and length.
+pub fn complete(db: &Connection, after: i64) -> Result<Vec<(i64, u64)>, Refusal> {
+    let mut rows = db.prepare(
+        "SELECT id, len FROM blob WHERE id > ? AND received = len ORDER BY id LIMIT 100",
+    )?;
+    let rows = rows.query_map([after], |row| row.try_into())?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Those of some numbers under which there is no blob.

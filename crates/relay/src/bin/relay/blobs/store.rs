@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::blobs::files::Files;
-use crate::blobs::loads::Loads;
+use crate::blobs::loads::{Loads, MAX_LOADS, MAX_OF_ONE};
 use crate::blobs::locks::Locks;
 use crate::blobs::options::BlobRoom;
 
@@ -12,7 +12,12 @@ pub struct Blobs {
     pub files: Arc<Files>,
     pub room: BlobRoom,
     pub locks: Locks,
-    pub loads: Loads,
+    /// The answers to devices.
+    pub answers: Loads,
+    /// The answers to the reviewer, for whom devices leave room.
+    pub shown: Loads,
+    /// The parts that devices upload.
+    pub parts: Loads,
 }
 
 impl Blobs {
@@ -21,7 +26,9 @@ impl Blobs {
             files: Arc::new(files),
             room,
             locks: Locks::new(),
-            loads: Loads::new(),
+            answers: Loads::new(MAX_LOADS),
+            shown: Loads::new(MAX_OF_ONE),
+            parts: Loads::new(MAX_LOADS),
         }
     }
 
@@ -34,12 +41,14 @@ impl Blobs {
         let files = self.files.clone();
         let remove = move || {
             for id in ids {
-                files.remove(id)?;
+                if let Err(error) = files.remove(id) {
+                    tracing::error!(%error, id, "the file of a deleted blob stays until the next start");
+                }
             }
             Ok(())
         };
         if let Err(error) = blocking(remove).await {
-            tracing::error!(%error, "the file of a deleted blob could not be removed");
+            tracing::error!(%error, "the files of deleted blobs stay until the next start");
         }
     }
 }

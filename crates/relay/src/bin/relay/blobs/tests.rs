@@ -24,8 +24,14 @@ async fn put_part(
     of: u64,
     bytes: &[u8],
 ) -> Result<BlobState, ErrorCode> {
+    let load = relay
+        .blobs
+        .parts
+        .begin(device.account, &Leave::default())
+        .await;
     let uploader = Uploader {
         device: device.clone(),
+        load: load.map_err(|refusal| refusal.code)?,
     };
     let query = Ok(Query(PutQuery { at, of }));
     let body = BinaryBody(bytes.to_vec().into());
@@ -71,6 +77,7 @@ async fn get(
     let fetched = fetch(
         State(relay.clone()),
         caller(device),
+        Extension(Leave::default()),
         BlobInPath(blob),
         query,
     );
@@ -386,3 +393,5 @@ async fn files_have_a_budget_of_their_own() {
 }
 
 mod held;
+mod places;
+mod space;

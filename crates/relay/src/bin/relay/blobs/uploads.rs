@@ -4,23 +4,22 @@ use rusqlite::{Connection, OptionalExtension, params};
 use waxseal_interface::{BlobState, ErrorCode};
 use waxseal_reporting::BlobId;
 
-use crate::blobs::holds;
+use crate::blobs::holds::{self, FULL_RETRY_SECS, over_quota};
 use crate::blobs::options::BlobRoom;
-use crate::blobs::rows::{PUBLIC, Row, by_number, find, space};
+use crate::blobs::rows::{PUBLIC, Row, by_number, find, reserved, space};
 use crate::errors::Refusal;
-use crate::limits::{MAX_BLOBS_OF_ACCOUNT, MIN_UPLOADERS, UNFINISHED_BLOB_MS};
-
-/// How long is waited when there is no room.
-pub const FULL_RETRY_SECS: u64 = 600;
+use crate::limits::{MAX_BLOBS_OF_ACCOUNT, MIN_UPLOADERS, SHARE_OF_COPIES, UNFINISHED_BLOB_MS};
 
 /// Under which number all blobs are counted.
 const ALL: i64 = -1;
 
-/// The blob that an account uploads or goes on with.
+/// The blob that an account uploads or goes on with. Only its first part, at 0, makes a row: for
+/// another one, the row that is returned is in no database.
 pub fn begin(
     db: &Connection,
     account: i64,
     blob: &BlobId,
+    at: u64,
     len: u64,
     now_ms: i64,
     room: &BlobRoom,
@@ -30,6 +29,17 @@ pub fn begin(
         Some(own) => Some(own),
         None => find(db, blob, account)?,
     };
+    let is_wanted = holds::is_wanted(db, account, blob)?;
+    // What is there for all is held for the report, instead of a copy.
+    if let Some(public) = public.filter(|row| row.is_complete() && row.len == len)
+        && is_wanted
+        && own.is_none_or(|own| own.id == public.id)
+    {
+        return match holds::hold_for(db, account, blob, &public, room)? {
+            true => Ok(public),
+            false => Err(over_quota()),
+        };
+    }
     if let Some(own) = own {
         // CHK-511: a blob belongs to the account that began it, and has one length.
         return match own.len == len {
@@ -37,14 +47,24 @@ pub fn begin(
             false => Err(ErrorCode::BlobTaken.into()),
         };
     }
-    let place = match holds::is_wanted(db, account, blob)? {
+    let place = match is_wanted {
         true => account,
         // CHK-513: an id is given to one blob, also once it is deleted.
         false if public.is_some() || is_gone(db, blob)? => return Err(ErrorCode::BlobTaken.into()),
         false => PUBLIC,
     };
-    check_room(db, account, len, room)?;
-    if place != PUBLIC && !holds::has_room(db, account, len, room)? {
+    if at > 0 {
+        return Ok(Row {
+            id: 0,
+            place,
+            account,
+            len,
+            received: 0,
+            kept_until_ms: Some(now_ms.saturating_add(UNFINISHED_BLOB_MS)),
+        });
+    }
+    check_room(db, account, place, len, room)?;
+    if place != PUBLIC && !holds::has_room(db, account, blob, len, room)? {
         return Err(over_quota());
     }
     db.prepare(
@@ -63,30 +83,56 @@ pub fn begin(
 }
 
 /// Checks the limits: no account can fill the space alone.
-fn check_room(db: &Connection, account: i64, len: u64, room: &BlobRoom) -> Result<(), Refusal> {
-    let stored = |account: i64| {
-        let row = db
-            .prepare("SELECT blobs, bytes FROM stored WHERE account = ?")?
-            .query_row([account], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
-        Ok::<(i64, i64), rusqlite::Error>(row.unwrap_or_default())
-    };
-    let (_, all_bytes) = stored(ALL)?;
-    let free = room.of_all.saturating_sub(all_bytes);
+fn check_room(
+    db: &Connection,
+    account: i64,
+    place: i64,
+    len: u64,
+    room: &BlobRoom,
+) -> Result<(), Refusal> {
+    let free = free(db, place, room)?;
     if space(len) > free {
-        return Err(Refusal::retry_after(ErrorCode::RelayFull, FULL_RETRY_SECS));
+        return Err(full());
     }
-    let (blobs, bytes) = stored(account)?;
+    let share = free / MIN_UPLOADERS;
+    if place != PUBLIC {
+        // A reporter's copy counts for what its reports hold.
+        return match space(len) <= share {
+            true => Ok(()),
+            false => Err(over_quota()),
+        };
+    }
+    let (blobs, bytes) = stored(db, account)?;
     // CHK-514: an account keeps so many blobs and bytes. While the space fills, it keeps fewer.
-    let most = room.of_account.min(free / MIN_UPLOADERS);
+    let most = room.of_account.min(share);
     if blobs >= MAX_BLOBS_OF_ACCOUNT || bytes.saturating_add(space(len)) > most {
         return Err(over_quota());
     }
     Ok(())
 }
 
-fn over_quota() -> Refusal {
-    Refusal::retry_after(ErrorCode::BlobQuota, FULL_RETRY_SECS)
+/// The free space of all. A part of it is for the copies of reporters alone.
+fn free(db: &Connection, place: i64, room: &BlobRoom) -> Result<i64, Refusal> {
+    let (_, bytes) = stored(db, ALL)?;
+    let for_copies = match place {
+        PUBLIC => room.of_all / SHARE_OF_COPIES,
+        _ => 0,
+    };
+    let taken = bytes.saturating_add(for_copies);
+    Ok(room.of_all.saturating_sub(taken))
+}
+
+/// Number and size of the blobs of an account, or of [`ALL`].
+fn stored(db: &Connection, account: i64) -> Result<(i64, i64), Refusal> {
+    let row = db
+        .prepare("SELECT blobs, bytes FROM stored WHERE account = ?")?
+        .query_row([account], |row| row.try_into())
+        .optional()?;
+    Ok(row.unwrap_or_default())
+}
+
+fn full() -> Refusal {
+    Refusal::retry_after(ErrorCode::RelayFull, FULL_RETRY_SECS)
 }
 
 /// Whether a blob with this id was there once.
@@ -114,6 +160,12 @@ pub fn advance(
         .execute(params![received, now_ms + kept_ms, row.id, row.received])?;
     if advanced == 0 {
         return Ok(None);
+    }
+    // An unfinished blob takes space as its bytes arrive.
+    if reserved(row.len, received) > reserved(row.len, row.received)
+        && free(db, row.place, room)? < 0
+    {
+        return Err(full());
     }
     if received == row.len {
         holds::completed(db, row.id, room)?;

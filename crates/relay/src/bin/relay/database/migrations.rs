@@ -2,7 +2,7 @@
 
 /// The changes from each version of the schema to the next, from version 1 on. `schema.sql` is the
 /// newest version.
-pub const MIGRATIONS: [&str; 13] = [
+pub const MIGRATIONS: [&str; 14] = [
     // Messages of format 01 in the queue are dropped: no recipient accepts them any more.
     "DELETE FROM queue;
      ALTER TABLE queue RENAME COLUMN delivery TO stamped;
@@ -333,4 +333,26 @@ pub const MIGRATIONS: [&str; 13] = [
      ) STRICT;
      CREATE TRIGGER blob_look_stays BEFORE UPDATE ON blob_look BEGIN SELECT RAISE(ABORT, 'the record of looks is final'); END;
      CREATE TRIGGER blob_look_remains BEFORE DELETE ON blob_look BEGIN SELECT RAISE(ABORT, 'the record of looks is final'); END;",
+    // In the space of all, unfinished files count for what is there of them.
+    "DROP TRIGGER blob_comes;
+     DROP TRIGGER blob_goes;
+     CREATE TRIGGER blob_comes AFTER INSERT ON blob BEGIN
+         INSERT INTO stored VALUES (new.account, 1, max(new.len, 65536)),
+             (-1, 1, max(min(new.len, 2 * new.received), 65536))
+             ON CONFLICT DO UPDATE SET blobs = blobs + 1, bytes = bytes + excluded.bytes;
+     END;
+     CREATE TRIGGER blob_grows AFTER UPDATE OF received ON blob BEGIN
+         UPDATE stored SET bytes = bytes - max(min(old.len, 2 * old.received), 65536)
+                 + max(min(new.len, 2 * new.received), 65536)
+             WHERE account = -1;
+     END;
+     CREATE TRIGGER blob_goes AFTER DELETE ON blob BEGIN
+         UPDATE stored SET blobs = blobs - 1, bytes = bytes - max(old.len, 65536)
+             WHERE account = old.account;
+         UPDATE stored SET blobs = blobs - 1, bytes = bytes - max(min(old.len, 2 * old.received), 65536)
+             WHERE account = -1;
+         DELETE FROM stored WHERE account = old.account AND blobs = 0;
+     END;
+     UPDATE stored SET bytes =
+         (SELECT coalesce(sum(max(min(len, 2 * received), 65536)), 0) FROM blob) WHERE account = -1;",
 ];

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Stores a report of an account, and holds the blobs that it names.
-async fn report(relay: &Arc<Relay>, of: &Arc<Device>, id: i64, blobs: &[BlobId]) -> Vec<usize> {
+pub async fn report(relay: &Arc<Relay>, of: &Arc<Device>, id: i64, blobs: &[BlobId]) -> Vec<usize> {
     let (account, blobs, room) = (of.account, blobs.to_vec(), relay.blobs.room);
     let hold = move |db: &Connection| {
         db.execute(
@@ -23,13 +23,14 @@ async fn release(relay: &Arc<Relay>, id: i64) {
 }
 
 /// Whether the blob is held for the report, and can be read for it.
-async fn is_held(relay: &Arc<Relay>, id: i64, blob: BlobId) -> bool {
+pub async fn is_held(relay: &Arc<Relay>, id: i64, blob: BlobId) -> bool {
     let find = move |db: &Connection| holds::of_report(db, id, &blob);
     let Some(row) = relay.database.run(find).await.unwrap() else {
         return false;
     };
     let len = usize::try_from(row.len).unwrap();
-    read(relay, REVIEWER, &row, Range { at: 0, len })
+    let load = relay.blobs.shown.begin(REVIEWER, &Leave::default()).await;
+    read(relay, load.unwrap(), &row, Range { at: 0, len })
         .await
         .is_ok()
 }
@@ -189,4 +190,122 @@ async fn the_reports_of_an_account_hold_as_much_as_its_quota_and_each_blob_once(
     release(&relay, 2).await;
     release(&relay, 1).await;
     assert!(report(&relay, &bob, 4, &[id(3)]).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_blob_that_is_not_held_is_not_there_for_its_reporter_until_it_is() {
+    let mut world = World::at(NOW);
+    world.blobs.of_account = 100 << 10;
+    let relay = world.open().await;
+    let (alice, bob) = (device(&relay, "alice").await, device(&relay, "bob").await);
+    let carol = device(&relay, "carol").await;
+    let (long, len) = (content(60 << 10), 60 << 10);
+    let second = BlobId::from_bytes([1; 32]);
+    put_all(&relay, &alice, first(), &long).await;
+    put_all(&relay, &carol, second, &long).await;
+    // Bob's reports have room for one of the two, which both are there for all.
+    assert!(report(&relay, &bob, 1, &[first()]).await.is_empty());
+    assert_eq!(report(&relay, &bob, 2, &[second]).await, [0]);
+    let state = state_of(&relay, &bob, second).await;
+    assert_eq!(state, Err(ErrorCode::NoSuchBlob));
+    let full = put_part(&relay, &bob, second, 0, len, &long).await;
+    assert_eq!(full, Err(ErrorCode::BlobQuota));
+    assert!(!is_held(&relay, 2, second).await);
+    // For others, and for the sender, nothing is different.
+    for device in [&alice, &carol] {
+        assert!(
+            state_of(&relay, device, second)
+                .await
+                .unwrap()
+                .is_complete()
+        );
+    }
+    release(&relay, 1).await;
+    let taken = put_part(&relay, &bob, second, 0, len, &long).await;
+    assert!(taken.unwrap().is_complete());
+    assert!(is_held(&relay, 2, second).await);
+    assert!(state_of(&relay, &bob, second).await.unwrap().is_complete());
+    // No second copy was made, and the blob stays for the review.
+    assert_eq!(relay.blobs.files.list().unwrap().len(), 2);
+    world.run(&relay, 31 * DAY).await;
+    relay.clean_up().await.unwrap();
+    assert!(is_held(&relay, 2, second).await);
+}
+
+#[tokio::test]
+async fn a_copy_that_is_complete_is_held() {
+    let mut world = World::at(NOW);
+    world.blobs.of_account = 150 << 10;
+    let relay = world.open().await;
+    let bob = device(&relay, "bob").await;
+    let (long, len) = (content(100 << 10), 100 << 10);
+    let second = BlobId::from_bytes([1; 32]);
+    assert_eq!(report(&relay, &bob, 1, &[first(), second]).await, [0, 1]);
+    // Two unfinished copies have room for one.
+    put_part(&relay, &bob, first(), 0, len, &long[..10])
+        .await
+        .unwrap();
+    let full = put_part(&relay, &bob, second, 0, len, &long[..10]).await;
+    assert_eq!(full, Err(ErrorCode::BlobQuota));
+    drop(relay);
+    // The operator gives the second one room, and takes it back.
+    world.blobs.of_account = 300 << 10;
+    let relay = world.open().await;
+    put_part(&relay, &bob, second, 0, len, &long[..10])
+        .await
+        .unwrap();
+    drop(relay);
+    world.blobs.of_account = 150 << 10;
+    let relay = world.open().await;
+    for _ in 0..2 {
+        let full = put_part(&relay, &bob, second, 10, len, &long[10..]).await;
+        assert_eq!(full, Err(ErrorCode::BlobQuota));
+        relay.clean_up().await.unwrap();
+        assert_eq!(state_of(&relay, &bob, second).await.unwrap().received, 10);
+    }
+    release(&relay, 1).await;
+    assert_eq!(report(&relay, &bob, 2, &[second]).await, [0]);
+    let ended = put_part(&relay, &bob, second, 10, len, &long[10..]).await;
+    assert!(ended.unwrap().is_complete());
+    relay.clean_up().await.unwrap();
+    assert!(is_held(&relay, 2, second).await);
+}
+
+#[tokio::test]
+async fn a_blob_whose_file_is_lost_is_missing_after_the_start_and_its_reporter_uploads_it_again() {
+    let world = World::at(NOW);
+    let relay = world.open().await;
+    let (alice, bob) = (device(&relay, "alice").await, device(&relay, "bob").await);
+    let id = |n: u8| BlobId::from_bytes([n; 32]);
+    for n in 1..=150 {
+        put_all(&relay, &alice, id(n), b"sealed").await;
+    }
+    assert!(report(&relay, &bob, 1, &[id(1), id(2)]).await.is_empty());
+    let unfinished = id(151);
+    put_part(&relay, &alice, unfinished, 0, 6, b"sea")
+        .await
+        .unwrap();
+    drop(relay);
+    // One file is gone, one has lost bytes, and all from the 51st on are gone.
+    let file = |n: u8| world.dir.path().join(format!("blobs/{n}"));
+    std::fs::write(file(2), b"seale").unwrap();
+    for n in (51..=150).chain([1]) {
+        std::fs::remove_file(file(n)).unwrap();
+    }
+    let relay = world.open().await;
+    assert_eq!(count(&relay, "SELECT count(*) FROM blob").await, 49);
+    assert_eq!(relay.blobs.files.list().unwrap().len(), 49);
+    assert_eq!(get(&relay, &bob, id(3), 0, 6).await.unwrap(), b"sealed");
+    assert_eq!(
+        state_of(&relay, &alice, unfinished).await.unwrap().received,
+        3
+    );
+    let lacks = move |db: &Connection| holds::missing(db, 1, &[id(1), id(2)]);
+    assert_eq!(relay.database.run(lacks).await.unwrap(), [0, 1]);
+    // Nobody but the reporter puts anything in its place.
+    let taken = put_part(&relay, &alice, id(1), 0, 6, b"others").await;
+    assert_eq!(taken, Err(ErrorCode::BlobTaken));
+    put_all(&relay, &bob, id(1), b"sealed").await;
+    assert!(is_held(&relay, 1, id(1)).await);
+    assert_eq!(report(&relay, &bob, 2, &[id(2)]).await, [0]);
 }

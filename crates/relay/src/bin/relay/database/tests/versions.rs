@@ -153,10 +153,40 @@ async fn version_13_gets_blobs_and_keeps_its_reports_and_looks() {
             Ok((both, moved, left, rows, looks))
         });
         let (both, moved, left, rows, looks) = counted.await.unwrap();
-        assert_eq!(both, ((2, 165_536), (2, 165_536)));
+        assert_eq!(both, ((2, 165_536), (2, 131_072)));
         assert_eq!(moved, ((1, 65_536), (1, 100_000)));
-        assert_eq!((left, rows, looks), ((1, 100_000), 2, 1));
+        assert_eq!((left, rows, looks), ((1, 65_536), 2, 1));
     }
+}
+
+#[tokio::test]
+async fn version_14_counts_in_the_space_of_all_what_is_there_of_unfinished_blobs() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let db = before(&path, 14);
+    db.execute_batch(
+        "INSERT INTO blob (id, public_id, place, account, len, received, kept_until_ms)
+             VALUES (1, x'aa', 0, 1, 4000000, 100000, 9), (2, x'bb', 0, 1, 300000, 300000, 9);",
+    )
+    .unwrap();
+    drop(db);
+    let database = Database::open(&path).unwrap();
+    let counted = database.run(|db| {
+        let stored = |account: i64| {
+            let sql = "SELECT blobs, bytes FROM stored WHERE account = ?";
+            db.query_row(sql, [account], |row| row.try_into())
+        };
+        let before: ((i64, i64), (i64, i64)) = (stored(1)?, stored(-1)?);
+        db.execute("UPDATE blob SET received = 3000000 WHERE id = 1", [])?;
+        let grown: (i64, i64) = stored(-1)?;
+        db.execute("DELETE FROM blob WHERE id = 1", [])?;
+        Ok((before, grown, stored(1)?, stored(-1)?))
+    });
+    let (before, grown, left, left_of_all) = counted.await.unwrap();
+    assert_eq!(before, ((2, 4_300_000), (2, 500_000)));
+    assert_eq!(grown, (2, 4_300_000));
+    let left: ((i64, i64), (i64, i64)) = (left, left_of_all);
+    assert_eq!(left, ((1, 300_000), (1, 300_000)));
 }
 
 /// A row of the queue: recipient, number, epoch, what is stamped, body, and its length.

@@ -1,0 +1,91 @@
+//! The places in memory for parts and answers.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::sync::watch;
+
+use super::*;
+use crate::blobs::loads::{MAX_LOADS, MAX_OF_ONE};
+use crate::serve::Stopping;
+
+#[tokio::test]
+async fn a_part_whose_client_hung_up_keeps_its_place_and_waits_for_others_for_a_short_time() {
+    let world = World::at(NOW);
+    let relay = world.open().await;
+    let (alice, bob) = (device(&relay, "alice").await, device(&relay, "bob").await);
+    let other = relay.blobs.locks.lock(&first()).await.unwrap();
+    for _ in 0..MAX_OF_ONE {
+        let part = put_part(&relay, &alice, first(), 0, 6, b"sealed");
+        let hung_up = tokio::time::timeout(Duration::from_millis(20), part).await;
+        assert!(hung_up.is_err());
+    }
+    let more = put_part(&relay, &alice, first(), 0, 6, b"sealed").await;
+    assert_eq!(more, Err(ErrorCode::TooManyRequests));
+    // All of them give up, and so does one whose client waits.
+    let busy = put_part(&relay, &bob, first(), 0, 6, b"others").await;
+    assert_eq!(busy, Err(ErrorCode::Busy));
+    drop(other);
+    assert_eq!(count(&relay, "SELECT count(*) FROM blob").await, 0);
+    put_all(&relay, &alice, first(), b"sealed").await;
+}
+
+/// A client with one connection, which asks for a blob and reads only what it says it reads.
+async fn ask(relay: &Arc<Relay>, stopping: Stopping, path: &str, token: &str) -> DuplexStream {
+    let (mut client, stream) = tokio::io::duplex(1 << 10);
+    let router = crate::routes::router(relay.clone());
+    tokio::spawn(crate::serve::serve_one(stream, router, stopping));
+    let head =
+        format!("GET {path} HTTP/1.1\r\nhost: relay\r\nauthorization: Bearer {token}\r\n\r\n");
+    client.write_all(head.as_bytes()).await.unwrap();
+    client
+}
+
+#[tokio::test]
+async fn clients_that_read_nothing_stop_no_download_and_none_of_the_reviewer() {
+    let world = World::at(NOW);
+    let relay = world.open().await;
+    let (alice, bob) = (device(&relay, "alice").await, device(&relay, "bob").await);
+    put_all(&relay, &alice, first(), &content(1 << 20)).await;
+    let session = relay.tokens.issue(&alice.holder(), relay.now().as_millis());
+    let path = format!("/v1/blobs/{}/bytes?at=0&len=1048576", first().to_text());
+    let (_stop, stopping) = watch::channel(false);
+    // One client reads a line of its answer and no more. Other accounts take all other places.
+    let mut silent = ask(&relay, Stopping(stopping), &path, &session.token).await;
+    let mut line = [0; 15];
+    silent.read_exact(&mut line).await.unwrap();
+    assert_eq!(&line, b"HTTP/1.1 200 OK");
+    let mut others = Vec::new();
+    for place in 1..MAX_LOADS {
+        let account = 100 + i64::try_from(place / MAX_OF_ONE).unwrap();
+        let load = relay.blobs.answers.begin(account, &Leave::default()).await;
+        others.push(load.unwrap());
+    }
+    let shown = relay.blobs.shown.begin(REVIEWER, &Leave::default()).await;
+    assert!(shown.is_ok());
+    let busy = get(&relay, &bob, first(), 0, 6).await;
+    assert_eq!(busy, Err(ErrorCode::Busy));
+    loads::tests::age(&relay.blobs.answers);
+    assert!(get(&relay, &bob, first(), 0, 6).await.is_ok());
+    // The silent client's connection was ended in the middle of its answer.
+    let mut rest = Vec::new();
+    silent.read_to_end(&mut rest).await.unwrap();
+    assert!(rest.len() < 1 << 20);
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_removed_keeps_no_other_on_the_disk() {
+    let world = World::at(NOW);
+    let relay = world.open().await;
+    let alice = device(&relay, "alice").await;
+    for n in 1..4 {
+        put_all(&relay, &alice, BlobId::from_bytes([n; 32]), b"sealed").await;
+    }
+    let file = world.dir.path().join("blobs/1");
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    world.run(&relay, 31 * DAY).await;
+    relay.clean_up().await.unwrap();
+    assert_eq!(relay.blobs.files.list().unwrap(), [1]);
+    assert_eq!(count(&relay, "SELECT count(*) FROM blob").await, 0);
+}
