@@ -100,7 +100,6 @@ async fn a_report_of_an_account_that_holds_much_is_stored_at_once() {
     let began = Instant::now();
     assert!(held::report(&relay, &bob, 2, &named[1..]).await.is_empty());
     let many = began.elapsed();
-    println!("{one:?} {many:?}");
     assert!(
         many < 10 * one + Duration::from_millis(100),
         "{one:?} {many:?}"
