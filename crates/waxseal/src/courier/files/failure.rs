@@ -42,8 +42,9 @@ pub enum FileFailure {
     /// upload later.
     #[error("the provider does not keep what it received")]
     Lost,
-    /// The record of the upload cannot be read. [`Courier::uploads`](super::super::Courier::uploads)
-    /// has it among the damaged rows: delete it, and send the file as a new one.
+    /// The record of the upload cannot be read. It is among the damaged rows of
+    /// [`Courier::uploads`](super::super::Courier::uploads): delete it, and send the file as a new
+    /// one.
     #[error("the record of the upload is damaged")]
     Damaged,
     /// The provider has the file, and the message with it cannot be sent, for this reason: this
