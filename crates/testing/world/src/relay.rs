@@ -49,6 +49,8 @@ pub struct Relay {
     pub max_slots: usize,
     /// How many bytes of blobs an account may keep.
     pub blob_quota: u64,
+    /// How many bytes of blobs the reports of an account may hold.
+    pub hold_quota: u64,
     /// How many more one-time prekeys of each device the relay claims to have than it has. Devices
     /// then make only a few, which takes less time.
     pub claimed_prekeys: usize,
@@ -96,6 +98,7 @@ impl Relay {
             max_queued: 1_000,
             max_slots: 1_000,
             blob_quota: 8 << 30,
+            hold_quota: 8 << 30,
             claimed_prekeys: 0,
             asked: Vec::new(),
             lost: Vec::new(),

@@ -322,7 +322,7 @@ impl<S: Store> Courier<S> {
     /// Waits longer after each failure: with everything, or with files alone if a file failed.
     fn lengthen(&mut self, aim: &Aim, now: Timestamp, secs: u64, rng: &mut impl CryptoRng) {
         match aim {
-            Aim::File(_) => self.files.failed(now, secs, rng),
+            Aim::File(asked) => self.files.failed(asked.transfer(), now, secs, rng),
             _ => self.pause.lengthen(now, secs, rng),
         }
     }

@@ -9,6 +9,7 @@
 mod api;
 pub(super) mod asked;
 mod download;
+mod ending;
 mod failure;
 mod part_len;
 mod upload;
@@ -66,9 +67,28 @@ impl Files {
         self.pause.end();
     }
 
-    /// A request about a file failed. The next part is a shorter one.
-    pub(super) fn failed(&mut self, now: Timestamp, secs: u64, rng: &mut impl CryptoRng) {
+    /// A request about a file failed. The next part is a shorter one, and of another file if there
+    /// is one: a file that always fails holds up no other.
+    pub(super) fn failed(
+        &mut self,
+        transfer: Transfer,
+        now: Timestamp,
+        secs: u64,
+        rng: &mut impl CryptoRng,
+    ) {
         self.part.failed();
+        match transfer {
+            Transfer::Upload(id) => {
+                let place = self.uploads.iter().position(|one| one.id() == id);
+                let upload = place.and_then(|place| self.uploads.remove(place));
+                self.uploads.extend(upload);
+            }
+            Transfer::Download(id) => {
+                let place = self.downloads.iter().position(|one| one.id() == id);
+                let download = place.and_then(|place| self.downloads.remove(place));
+                self.downloads.extend(download);
+            }
+        }
         self.pause.lengthen(now, secs, rng);
     }
 
@@ -117,10 +137,11 @@ impl<S: Store> Courier<S> {
         for id in ids {
             match self.client.kept_upload(id) {
                 Ok(Some(_)) => {}
-                Ok(None) => self.files.uploads.retain(|upload| upload.id() != id),
-                Err(error) => {
-                    self.files.is_in_doubt = true;
-                    return Err(error);
+                ended => {
+                    if let Err(error) = ended.and_then(|_| self.drop_upload(id)) {
+                        self.files.is_in_doubt = true;
+                        return Err(error);
+                    }
                 }
             }
         }
@@ -151,7 +172,10 @@ impl<S: Store> Courier<S> {
             Asked::Bytes { .. } => false,
         };
         if is_taken {
-            self.files.pause.end();
+            // An upload ends the pause when the relay has more of it than ever.
+            if matches!(asked, Asked::DownloadState(_) | Asked::Bytes { .. }) {
+                self.files.pause.end();
+            }
             if matches!(asked, Asked::Put { .. } | Asked::Bytes { .. }) {
                 let asked_at = self.files.asked_at.take().unwrap_or(now);
                 let took_ms = now.as_millis().saturating_sub(asked_at.as_millis());
@@ -202,7 +226,7 @@ impl<S: Store> Courier<S> {
                 | ErrorCode::Internal,
                 _,
             ) => {
-                self.files.failed(now, secs, rng);
+                self.files.failed(asked.transfer(), now, secs, rng);
                 return Ok(());
             }
             (code, _) => FileFailure::Refused(code),

@@ -20,7 +20,7 @@ const NAMELESS: &str = "file";
 /// | any run of white space | one space |
 /// | one of `: * ? " < > \|` | `_` |
 /// | dots and spaces at either end | nothing |
-/// | `-` or `~` at the beginning | `_` |
+/// | `-` or `~` at the beginning, `~` at the end | `_` |
 /// | a name of a device, such as `con` or `lpt1.txt` | the same after a `_` |
 /// | more than [`MAX_SAFE_NAME_LEN`] bytes | cut before its ending |
 /// | nothing | `file` |
@@ -42,7 +42,12 @@ pub fn safe_name(claimed: &str) -> String {
     if is_device(&name) {
         name.insert(0, '_');
     }
-    cut(name)
+    let mut name = cut(name);
+    if name.ends_with('~') {
+        name.pop();
+        name.push('_');
+    }
+    name
 }
 
 /// A component of a path without what is dangerous or cannot be seen.

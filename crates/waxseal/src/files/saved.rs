@@ -1,22 +1,23 @@
 //! A received file in a directory: it has its name when all of it is there.
 
-use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::FileTarget;
 
-/// The destinations for which this process has a target.
-static TAKEN: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+/// How often a part is opened that others finish or discard meanwhile.
+const ATTEMPTS: usize = 8;
 
 /// A [`FileTarget`] in a directory. It writes to `.NAME.part` next to its destination. When the
 /// file is whole and durable, it gets its name, and replaces nothing.
 ///
 /// After a crash, [`create`](Self::create) for the same destination finds what was written.
 /// Dropping it leaves that there, to go on later. [`discard`](Self::discard) deletes it.
+///
+/// On Unix and Windows, one target at a time writes to a destination, whichever process it is in.
+/// The file system must have locks on Unix. On other systems, the application sees to that.
 ///
 /// Only the user may read and write the file, on systems that know that.
 ///
@@ -26,31 +27,8 @@ pub struct SavedFile {
     file: File,
     part: PathBuf,
     destination: PathBuf,
+    /// Whether it has its name.
     is_finished: bool,
-    /// The destination is free again when the target is dropped.
-    _taken: Taken,
-}
-
-/// Keeps a destination for one target at a time, so that no two files are written to one.
-struct Taken(PathBuf);
-
-impl Taken {
-    fn take(part: &Path) -> io::Result<Self> {
-        match all_taken().insert(part.to_owned()) {
-            true => Ok(Self(part.to_owned())),
-            false => Err(ErrorKind::ResourceBusy.into()),
-        }
-    }
-}
-
-impl Drop for Taken {
-    fn drop(&mut self) {
-        all_taken().remove(&self.0);
-    }
-}
-
-fn all_taken() -> MutexGuard<'static, BTreeSet<PathBuf>> {
-    TAKEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl SavedFile {
@@ -59,36 +37,39 @@ impl SavedFile {
     ///
     /// # Errors
     /// [`ErrorKind::AlreadyExists`] if there is something at the destination: choose another name.
-    /// [`ErrorKind::ResourceBusy`] if another target of this process writes there.
+    /// [`ErrorKind::ResourceBusy`] if another target writes there, in this process or elsewhere.
     /// [`ErrorKind::InvalidInput`] if the destination has no name, or if the part is no file. Other
     /// errors are the system's.
     pub fn create(destination: impl Into<PathBuf>) -> io::Result<Self> {
         let destination = destination.into();
         let part = part_of(&destination)?;
-        // The directory in one spelling, so that two targets for one file are noticed.
-        let directory = fs::canonicalize(directory_of(&destination))?;
-        let name = part.file_name().unwrap_or_default();
-        let taken = Taken::take(&directory.join(name))?;
-        if exists(&destination)? {
-            return Err(ErrorKind::AlreadyExists.into());
-        }
-        if exists(&part)? {
-            let metadata = fs::symlink_metadata(&part)?;
-            if !metadata.is_file() {
+        for _ in 0..ATTEMPTS {
+            if exists(&destination)? {
+                // Its process stopped before it removed the first name.
+                _ = remove_second_name(&part, &destination);
+                return Err(ErrorKind::AlreadyExists.into());
+            }
+            if exists(&part)? && !fs::symlink_metadata(&part)?.is_file() {
                 return Err(ErrorKind::InvalidInput.into());
             }
-            // It was finished under its name, and moved away since. Only the second name is left.
-            if has_other_name(&metadata) {
-                fs::remove_file(&part)?;
+            let file = open_part(&part, true)?;
+            // Whoever had the lock before may have finished or discarded this file.
+            if !is_at(&file, &part)? {
+                continue;
             }
+            // It was finished under its name, and moved away since. Only the second name is left.
+            if has_other_name(&file.metadata()?) {
+                fs::remove_file(&part)?;
+                continue;
+            }
+            return Ok(Self {
+                file,
+                part,
+                destination,
+                is_finished: false,
+            });
         }
-        Ok(Self {
-            file: open_part(&part)?,
-            part,
-            destination,
-            is_finished: false,
-            _taken: taken,
-        })
+        Err(ErrorKind::ResourceBusy.into())
     }
 
     /// Where the file is when it is whole.
@@ -110,13 +91,13 @@ impl SavedFile {
 
 impl FileTarget for SavedFile {
     fn finish(&mut self, len: u64) -> io::Result<()> {
-        if self.is_finished {
-            return Ok(());
+        if !self.is_finished {
+            // The whole file is durable before it has its name.
+            self.file.finish(len)?;
+            rename_to_free(&self.part, &self.destination)?;
+            self.is_finished = true;
         }
-        // The whole file is durable before it has its name.
-        self.file.finish(len)?;
-        rename_to_free(&self.part, &self.destination)?;
-        self.is_finished = true;
+        // Again if it failed before: until then, a crash can take the name.
         sync_directory(directory_of(&self.destination))
     }
 }
@@ -176,12 +157,92 @@ fn exists(path: &Path) -> io::Result<bool> {
     }
 }
 
-fn open_part(part: &Path) -> io::Result<File> {
+/// Opens a part for this target alone.
+fn open_part(part: &Path, create: bool) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
+    options
+        .read(true)
+        .write(true)
+        .create(create)
+        .truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(part)
+    #[cfg(windows)]
+    std::os::windows::fs::OpenOptionsExt::share_mode(&mut options, SHARE_DELETE);
+    let file = options.open(part).map_err(busy)?;
+    lock(&file)?;
+    Ok(file)
+}
+
+/// Others may rename and delete the file, and not open it otherwise.
+#[cfg(windows)]
+const SHARE_DELETE: u32 = 4;
+
+#[cfg(windows)]
+fn busy(error: io::Error) -> io::Error {
+    const SHARING_VIOLATION: i32 = 32;
+    match error.raw_os_error() {
+        Some(SHARING_VIOLATION) => ErrorKind::ResourceBusy.into(),
+        _ => error,
+    }
+}
+
+#[cfg(not(windows))]
+fn busy(error: io::Error) -> io::Error {
+    error
+}
+
+/// Locks a file as long as it is open, also against other targets of this process.
+#[cfg(unix)]
+fn lock(file: &File) -> io::Result<()> {
+    use rustix::fs::{FlockOperation, flock};
+
+    match flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(ErrorKind::ResourceBusy.into()),
+        locked => Ok(locked?),
+    }
+}
+
+#[cfg(not(unix))]
+fn lock(_: &File) -> io::Result<()> {
+    Ok(())
+}
+
+/// Whether a path still leads to an open file.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    match fs::symlink_metadata(path) {
+        Ok(named) => Ok(is_same(&file.metadata()?, &named)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(not(unix))]
+fn is_at(_: &File, path: &Path) -> io::Result<bool> {
+    exists(path)
+}
+
+#[cfg(unix)]
+fn is_same(one: &fs::Metadata, other: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+/// Removes the part if it is the file at the destination, under the name that it had first.
+#[cfg(unix)]
+fn remove_second_name(part: &Path, destination: &Path) -> io::Result<()> {
+    let file = open_part(part, false)?;
+    if is_at(&file, part)? && is_at(&file, destination)? {
+        fs::remove_file(part)?;
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn remove_second_name(_: &Path, _: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 #[cfg(unix)]

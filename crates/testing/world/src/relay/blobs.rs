@@ -1,6 +1,6 @@
 //! Blobs: sealed files, put in parts and fetched by range.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -85,9 +85,35 @@ impl Bytes {
 pub(super) struct Blobs {
     /// Where new blobs are kept. In memory if it is `None`.
     folder: Option<PathBuf>,
+    /// Each blob in its place, from which everyone fetches it.
     all: BTreeMap<BlobId, Blob>,
-    /// Who may upload a blob again that was deleted.
-    wanted: BTreeMap<BlobId, AccountId>,
+    /// What accounts uploaded again for their reports. Only the review sees them.
+    copies: BTreeMap<(AccountId, BlobId), Blob>,
+    /// The blobs that reports of an account name, and that the relay does not hold for them.
+    wanted: BTreeSet<(AccountId, BlobId)>,
+    /// The blobs that the relay holds for reports of an account.
+    held: BTreeMap<(AccountId, BlobId), u64>,
+}
+
+impl Blobs {
+    /// What an account means by the id of a blob: its own copy if it has or needs one.
+    fn seen_by(&mut self, account: &AccountId, id: &BlobId) -> Option<&mut Blob> {
+        let own = (account.clone(), *id);
+        match self.wanted.contains(&own) || self.copies.contains_key(&own) {
+            true => self.copies.get_mut(&own),
+            false => self.all.get_mut(id),
+        }
+    }
+
+    /// Whether the reports of an account may hold so much more.
+    fn may_hold(&self, account: &AccountId, len: u64, quota: u64) -> bool {
+        let held = self.held.iter().filter(|((by, _), _)| by == account);
+        let unfinished = self.copies.iter();
+        let unfinished =
+            unfinished.filter(|(own, _)| own.0 == *account && !self.held.contains_key(*own));
+        let unfinished: u64 = unfinished.map(|(_, copy)| copy.len).sum();
+        held.map(|(_, len)| len).sum::<u64>() + unfinished + len <= quota
+    }
 }
 
 impl Blob {
@@ -147,32 +173,39 @@ impl Relay {
         }
         self.expire_blobs();
         let (now_ms, account) = (self.provider.now.as_millis(), &me.account);
-        let may_begin = match self.blobs.all.get(&id) {
-            None => true,
-            Some(gone) if gone.bytes.is_none() => self.blobs.wanted.get(&id) == Some(account),
-            Some(blob) if blob.by != *account || blob.len != of => false,
-            Some(_) => true,
-        };
-        if !may_begin {
-            return Err(ErrorCode::BlobTaken);
-        }
-        let is_there = |blob: &&Blob| blob.bytes.is_some();
-        if self.blobs.all.get(&id).filter(is_there).is_none() {
-            let own = self.blobs.all.values().filter(is_there);
-            let own = own.filter(|blob| blob.by == *account);
-            let kept: u64 = own.map(|blob| blob.len).sum();
-            if kept + of > self.blob_quota {
-                return Err(ErrorCode::BlobQuota);
+        let own = (account.clone(), id);
+        let is_wanted = self.blobs.wanted.contains(&own);
+        match self.blobs.seen_by(account, &id) {
+            Some(blob) if blob.bytes.is_none() || blob.by != *account || blob.len != of => {
+                return Err(ErrorCode::BlobTaken);
             }
-            let blob = Blob {
-                by: account.clone(),
-                len: of,
-                bytes: Some(Bytes::new(self.blobs.folder.as_ref(), &id)),
-                kept_until_ms: now_ms + UNFINISHED_MS,
-            };
-            self.blobs.all.insert(id, blob);
+            Some(_) => {}
+            None => {
+                let there = self.blobs.all.values().filter(|blob| blob.bytes.is_some());
+                let kept: u64 = there
+                    .filter(|blob| blob.by == *account)
+                    .map(|blob| blob.len)
+                    .sum();
+                let has_room = match is_wanted {
+                    true => self.blobs.may_hold(account, of, self.hold_quota),
+                    false => kept + of <= self.blob_quota,
+                };
+                if !has_room {
+                    return Err(ErrorCode::BlobQuota);
+                }
+                let blob = Blob {
+                    by: account.clone(),
+                    len: of,
+                    bytes: Some(Bytes::new(self.blobs.folder.as_ref(), &id)),
+                    kept_until_ms: now_ms + UNFINISHED_MS,
+                };
+                match is_wanted {
+                    true => self.blobs.copies.insert(own.clone(), blob),
+                    false => self.blobs.all.insert(id, blob),
+                };
+            }
         }
-        let blob = self.blobs.all.get_mut(&id).unwrap();
+        let blob = self.blobs.seen_by(account, &id).unwrap();
         let bytes = blob.bytes.as_mut().unwrap();
         // What is there stays as it is, and what leaves a gap waits.
         if let Some(skipped) = bytes.len().checked_sub(at) {
@@ -186,13 +219,18 @@ impl Relay {
                 blob.kept_until_ms = now_ms + kept_ms;
             }
         }
-        Ok(blob.state())
+        if is_wanted && blob.is_whole() {
+            blob.kept_until_ms = u64::MAX; // for the review
+            self.blobs.wanted.remove(&own);
+            self.blobs.held.insert(own, of);
+        }
+        Ok(self.blobs.seen_by(account, &id).unwrap().state())
     }
 
     pub(super) fn blob_state(&mut self, me: &DeviceAddress, id: &str) -> Answered {
         let id = BlobId::from_text(id).ok_or_else(|| ErrorCode::NotFound.into_body())?;
         self.expire_blobs();
-        let blob = self.blobs.all.get(&id);
+        let blob = self.blobs.seen_by(&me.account, &id);
         let blob =
             blob.filter(|blob| blob.is_whole() || blob.bytes.is_some() && blob.by == me.account);
         let blob = blob.ok_or_else(|| ErrorCode::NoSuchBlob.into_body())?;
@@ -222,20 +260,32 @@ impl Relay {
                 blob.bytes = None;
             }
         }
+        self.blobs
+            .copies
+            .retain(|_, copy| copy.kept_until_ms > now_ms);
     }
 
-    /// The blobs of a report that the relay does not have, as indexes into its list. The account
-    /// may upload them again.
+    /// The blobs of a report that the relay does not have or may not hold, as indexes into its
+    /// list. The account may upload them again.
     pub(super) fn missing_blobs(&mut self, by: &AccountId, named: &[BlobId]) -> Vec<usize> {
         self.expire_blobs();
         let mut missing = Vec::new();
         for (index, id) in named.iter().enumerate() {
-            let blob = self.blobs.all.get_mut(id).filter(|blob| blob.is_whole());
-            match blob {
-                Some(blob) => blob.kept_until_ms = u64::MAX, // for the review
+            let own = (by.clone(), *id);
+            if self.blobs.held.contains_key(&own) {
+                continue;
+            }
+            let there = self.blobs.all.get(id).filter(|blob| blob.is_whole());
+            let len = there.map(|blob| blob.len);
+            match len.filter(|len| self.blobs.may_hold(by, *len, self.hold_quota)) {
+                Some(len) => {
+                    let blob = self.blobs.all.get_mut(id).unwrap();
+                    blob.kept_until_ms = u64::MAX; // for the review
+                    self.blobs.held.insert(own, len);
+                }
                 None => {
                     missing.push(index);
-                    self.blobs.wanted.insert(*id, by.clone());
+                    self.blobs.wanted.insert(own);
                 }
             }
         }
@@ -245,17 +295,30 @@ impl Relay {
     /// The blobs that the relay has, whole or not.
     pub fn blob_ids(&mut self) -> Vec<BlobId> {
         self.expire_blobs();
-        let there = self
-            .blobs
-            .all
-            .iter()
-            .filter(|(_, blob)| blob.bytes.is_some());
-        there.map(|(id, _)| *id).collect()
+        let public = self.blobs.all.iter();
+        let public = public.filter(|(_, blob)| blob.bytes.is_some());
+        let copies = self.blobs.copies.keys().map(|(_, id)| *id);
+        let there: BTreeSet<_> = public.map(|(id, _)| *id).chain(copies).collect();
+        there.into_iter().collect()
     }
 
-    /// What the relay has of a blob in memory, which a hostile one can change.
+    /// Whether the relay holds a blob for a report of this account.
+    #[must_use]
+    pub fn holds(&self, by: &AccountId, id: &BlobId) -> bool {
+        self.blobs.held.contains_key(&(by.clone(), *id))
+    }
+
+    /// What the relay has of a blob in memory, which a hostile one can change. A copy for a report
+    /// if it has nothing else.
     pub fn blob_mut(&mut self, id: &BlobId) -> Option<&mut Vec<u8>> {
-        match self.blobs.all.get_mut(id)?.bytes.as_mut()? {
+        let public = self
+            .blobs
+            .all
+            .get_mut(id)
+            .and_then(|blob| blob.bytes.as_mut());
+        let copies = self.blobs.copies.iter_mut();
+        let mut copies = copies.filter(|((_, copied), _)| copied == id);
+        match public.or_else(|| copies.next().and_then(|(_, copy)| copy.bytes.as_mut()))? {
             Bytes::Memory(bytes) => Some(bytes),
             Bytes::Disk(..) => None,
         }

@@ -258,6 +258,15 @@ impl<S: Store> Client<S> {
         Ok(record.and_then(KeptUpload::of))
     }
 
+    /// Whether an upload has a record, also a damaged one.
+    pub(crate) fn has_upload(&self, id: UploadId) -> Result<bool, StateError<S::Error>> {
+        self.look(|client| match client.get(&keys::upload(&id.0)) {
+            Ok(row) => Ok(row.is_some()),
+            Err(StateError::Damaged(_)) => Ok(true),
+            Err(error) => Err(error),
+        })
+    }
+
     /// Lists the uploads that have not ended, after the cursor `after`.
     pub(crate) fn list_uploads(
         &self,

@@ -32,7 +32,7 @@ pub(in crate::courier) enum Asked {
 }
 
 impl Asked {
-    pub(super) fn transfer(&self) -> Transfer {
+    pub(in crate::courier) fn transfer(&self) -> Transfer {
         match self {
             Self::UploadState(upload) | Self::Put { upload, .. } => Transfer::Upload(*upload),
             Self::DownloadState(download) | Self::Bytes { download, .. } => {

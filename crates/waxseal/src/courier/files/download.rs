@@ -52,8 +52,6 @@ enum Step {
     Fetching(FileOpener, u32),
     /// Everything is written.
     Ending,
-    /// It is over.
-    Over,
 }
 
 impl Downloading {
@@ -87,16 +85,11 @@ impl Downloading {
         self.wanted.descriptor.shape()
     }
 
-    fn target(&mut self) -> &mut dyn FileTarget {
-        let target = self.target.get_mut();
-        &mut **target.unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// How many bytes of the file are there.
     fn done(&self) -> u64 {
         let shape = self.shape();
         match &self.step {
-            Step::Finding | Step::Tags(_) | Step::Over => 0,
+            Step::Finding | Step::Tags(_) => 0,
             Step::Comparing(_, next) | Step::Fetching(_, next) => {
                 shape.chunk_offset(*next).min(shape.size_bytes())
             }
@@ -143,74 +136,74 @@ impl Downloading {
     /// Compares some chunks that the target has. From the first one on that is not the file's, the
     /// rest is fetched.
     fn compare_some(&mut self) -> Result<(), FileFailure> {
-        let Step::Comparing(opener, mut next) = std::mem::replace(&mut self.step, Step::Over)
-        else {
+        let shape = self.shape();
+        let Step::Comparing(opener, next) = &mut self.step else {
             return Ok(());
         };
-        let shape = self.shape();
+        let target = opened(&mut self.target);
         let mut is_all = false;
         for _ in 0..CHUNKS_AT_ONCE {
-            let len = shape.content_len(next);
+            let len = shape.content_len(*next);
             // A chunk of padding alone is always fetched: what the relay has may not be it.
             let is_there = len > 0 && {
                 let mut content = Zeroizing::new(vec![0; len]);
-                let is_read = read_at(self.target(), shape.chunk_offset(next), &mut content);
-                match is_read {
-                    // CHK-538: what the target has counts if it is what the file has there.
-                    Ok(is_read) => is_read && opener.holds(next, &content),
-                    Err(error) => {
-                        self.step = Step::Comparing(opener, next);
-                        return Err(error);
-                    }
-                }
+                let is_read = read_at(target, shape.chunk_offset(*next), &mut content)?;
+                // CHK-538: what the target has counts if it is what the file has there.
+                is_read && opener.holds(*next, &content)
             };
             if !is_there {
                 is_all = true;
                 break;
             }
-            next = next.saturating_add(1);
+            *next = next.saturating_add(1);
         }
-        self.step = match (is_all, next < shape.chunk_count()) {
-            (false, _) => Step::Comparing(opener, next),
-            (true, true) => Step::Fetching(opener, next),
-            (true, false) => Step::Ending,
-        };
+        if is_all {
+            self.step = match std::mem::replace(&mut self.step, Step::Ending) {
+                Step::Comparing(opener, next) if next < shape.chunk_count() => {
+                    Step::Fetching(opener, next)
+                }
+                _ => Step::Ending,
+            };
+        }
         Ok(())
     }
 
     /// Verifies and writes chunks. If the target fails, goes on with the chunk that is not written.
     fn write(&mut self, sealed: &[u8]) -> Result<(), FileFailure> {
-        let Step::Fetching(opener, mut next) = std::mem::replace(&mut self.step, Step::Over) else {
+        let shape = self.shape();
+        let Step::Fetching(opener, next) = &mut self.step else {
             return Ok(());
         };
-        let shape = self.shape();
+        let target = opened(&mut self.target);
         let mut buffer = Zeroizing::new(Vec::with_capacity(CHUNK_LEN));
         for chunk in sealed.chunks(CHUNK_LEN) {
             buffer.clear();
             buffer.extend_from_slice(chunk);
             // CHK-539: a chunk is written after it was verified at its place, and not otherwise.
-            let content = opener.open(next, &mut buffer);
+            let content = opener.open(*next, &mut buffer);
             let content = content.map_err(|_| FileFailure::Altered)?;
-            let target = self.target();
-            let written = target.seek(SeekFrom::Start(shape.chunk_offset(next)));
-            if let Err(error) = written.and_then(|_| target.write_all(content)) {
-                self.step = Step::Fetching(opener, next);
-                return Err(FileFailure::Target(error.kind()));
-            }
-            next = next.saturating_add(1);
+            let written = target.seek(SeekFrom::Start(shape.chunk_offset(*next)));
+            let written = written.and_then(|_| target.write_all(content));
+            written.map_err(|error| FileFailure::Target(error.kind()))?;
+            *next = next.saturating_add(1);
         }
-        self.step = match next < shape.chunk_count() {
-            true => Step::Fetching(opener, next),
-            false => Step::Ending,
-        };
+        if *next >= shape.chunk_count() {
+            self.step = Step::Ending;
+        }
         Ok(())
     }
 
     fn finish(&mut self) -> Result<(), FileFailure> {
         let len = self.shape().size_bytes();
-        let finished = self.target().finish(len);
+        let finished = opened(&mut self.target).finish(len);
         finished.map_err(|error| FileFailure::Target(error.kind()))
     }
+}
+
+/// The target behind its lock.
+fn opened(target: &mut Mutex<Box<dyn FileTarget + Send>>) -> &mut dyn FileTarget {
+    let target = target.get_mut();
+    &mut **target.unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Reads from a place of a target. `false` if it has fewer bytes.
@@ -247,7 +240,6 @@ impl<S: Store> Courier<S> {
             }
             Step::Comparing(..) => download.compare_some().map(|()| false),
             Step::Ending => download.finish().map(|()| true),
-            Step::Over => Ok(true),
         };
         match done {
             Ok(false) => {}
@@ -316,3 +308,6 @@ impl<S: Store> Courier<S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

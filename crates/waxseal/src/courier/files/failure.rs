@@ -38,6 +38,15 @@ pub enum FileFailure {
     /// The provider refuses the file, for this reason.
     #[error("the provider refuses the file: {0:?}")]
     Refused(ErrorCode),
+    /// The provider says again and again that it has less of the file than before. Resume the
+    /// upload later.
+    #[error("the provider does not keep what it received")]
+    Lost,
+    /// The record of the upload cannot be read. It is among the damaged rows of
+    /// [`Courier::uploads`](super::super::Courier::uploads): delete it, and send the file as a new
+    /// one.
+    #[error("the record of the upload is damaged")]
+    Damaged,
     /// The provider has the file, and the message with it cannot be sent, for this reason: this
     /// account may have left the group. Resume the upload to try again.
     #[error("the message cannot be sent: {0}")]

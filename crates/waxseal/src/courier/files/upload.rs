@@ -19,7 +19,7 @@ use super::asked::{Asked, CHUNKS_AT_ONCE, Transfer};
 use super::failure::FileFailure;
 use crate::client::courier::uploads::{KeptUpload, UploadId, UploadPurpose};
 use crate::courier::{Courier, Event};
-use crate::error::{SendError, StateError};
+use crate::error::StateError;
 use crate::files::FileSource;
 use crate::store::Store;
 
@@ -28,6 +28,10 @@ const CHUNK: u64 = CHUNK_LEN as u64;
 
 /// How many other blobs are tried if the relay takes none: each is of 32 random bytes.
 const MAX_BLOBS: u32 = 3;
+
+/// How often the relay may have less of a blob than before. Each time, all of it may be posted once
+/// more.
+const MAX_SETBACKS: u32 = 4;
 
 /// An upload with its source.
 pub(super) struct Uploading {
@@ -42,6 +46,9 @@ pub(super) struct Uploading {
     source: Mutex<Box<dyn FileSource + Send>>,
     step: Step,
     blobs: u32,
+    /// The most bytes of the blob that the relay ever had.
+    confirmed: u64,
+    setbacks: u32,
 }
 
 enum Step {
@@ -71,6 +78,8 @@ impl Uploading {
             source: Mutex::new(source),
             step: Step::Reading(sealer),
             blobs: 0,
+            confirmed: 0,
+            setbacks: 0,
         })
     }
 
@@ -82,6 +91,7 @@ impl Uploading {
     pub(super) fn begin_blob(&mut self) {
         if let Step::Sending { at, .. } = &mut self.step {
             *at = Some(0);
+            self.confirmed = 0;
         }
     }
 
@@ -261,15 +271,16 @@ impl<S: Store> Courier<S> {
         if !is_new {
             return Ok(());
         }
-        match self.client.note_root(id, &root) {
-            Ok(true) => {
+        let noted = match self.client.note_root(id, &root) {
+            Ok(true) => Ok(()),
+            Ok(false) => self.drop_upload(id),
+            Err(error) => Err(error),
+        };
+        match noted {
+            Ok(()) => {
                 if let Some(upload) = self.files.upload(id) {
                     upload.root = Some(root);
                 }
-                Ok(())
-            }
-            Ok(false) => {
-                self.files.uploads.retain(|upload| upload.id != id); // it was cancelled
                 Ok(())
             }
             Err(error) => {
@@ -301,11 +312,23 @@ impl<S: Store> Courier<S> {
             return false;
         }
         *at = Some(state.received);
+        if state.received < upload.confirmed {
+            upload.setbacks = upload.setbacks.saturating_add(1);
+            if upload.setbacks > MAX_SETBACKS {
+                self.fail(Transfer::Upload(id), FileFailure::Lost);
+            }
+            return false;
+        }
         if end.is_some_and(|end| state.received < end) {
             return false;
         }
         if state.is_complete() {
             upload.step = Step::Ending;
+        }
+        // What was posted once more is no progress.
+        if state.received > upload.confirmed {
+            upload.confirmed = state.received;
+            self.files.pause.end();
         }
         self.tell(Event::FileProgress {
             transfer: Transfer::Upload(id),
@@ -337,52 +360,8 @@ impl<S: Store> Courier<S> {
             upload.begin_blob();
         }
         if !is_wanted {
-            self.files.uploads.retain(|upload| upload.id != id);
+            self.drop_upload(id)?;
         }
         Ok(true)
-    }
-
-    /// The relay has the blob. If it is for a message, sends the message: it enters the outbox, or
-    /// waits for a session, in the transaction that deletes the record of the upload.
-    fn end_upload(
-        &mut self,
-        id: UploadId,
-        now: Timestamp,
-        rng: &mut impl CryptoRng,
-    ) -> Result<(), StateError<S::Error>> {
-        let kept = self.client.kept_upload(id)?;
-        if let Some(UploadPurpose::Report(file)) = kept.as_ref().map(|kept| &kept.purpose) {
-            let is_wanted = self.client.end_upload_again(id, file)?;
-            self.files.uploads.retain(|upload| upload.id != id);
-            if is_wanted {
-                let (upload, file) = (id, *file);
-                self.tell(Event::FileUploadedAgain { upload, file });
-            }
-            return Ok(());
-        }
-        let Some((to, draft)) = kept.and_then(|kept| kept.message()) else {
-            self.files.uploads.retain(|upload| upload.id != id);
-            return Ok(());
-        };
-        match self.send(&to, draft, now, rng) {
-            Ok(message) => {
-                self.files.uploads.retain(|upload| upload.id != id);
-                self.tell(Event::FileSent {
-                    upload: id,
-                    to,
-                    message,
-                });
-            }
-            Err(SendError::State(StateError::Store(error))) => {
-                return Err(StateError::Store(error));
-            }
-            // It was cancelled, or the message is stored although the store failed.
-            Err(SendError::UploadEnded) => self.files.uploads.retain(|upload| upload.id != id),
-            Err(error) => {
-                let why = FileFailure::NotSent(error.to_string());
-                self.fail(Transfer::Upload(id), why);
-            }
-        }
-        Ok(())
     }
 }

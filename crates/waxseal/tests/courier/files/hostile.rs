@@ -5,7 +5,7 @@ use waxseal::reporting::file::FileShape;
 use waxseal_interface::{BlobState, ErrorCode};
 use waxseal_world::{Fault, account};
 
-use super::media::Shared;
+use super::media::{Memory, Shared};
 use super::{bytes, with_file};
 use crate::phone::{DAY_MS, HOUR_MS, MINUTE_MS, Town};
 
@@ -186,4 +186,84 @@ fn a_relay_that_answers_garbage_about_a_download_is_asked_ever_less() {
         town.live(10 * MINUTE_MS);
         assert_eq!(target.finished(), bytes(1_000));
     }
+}
+
+#[test]
+fn a_relay_that_loses_what_it_confirmed_gets_no_endless_traffic() {
+    let mut town = Town::of_two();
+    let state = BlobState {
+        received: 0,
+        len: FileShape::new(900_000).unwrap().blob_len(),
+        kept_until_ms: 1,
+    };
+    let body = serde_json::to_vec(&state).unwrap();
+    let mut puts = 0;
+    // The first part is confirmed, and after the second one nothing is there. And so on.
+    town.relay.fail(move |asked| {
+        if !asked.is("PUT", "/v1/blobs") {
+            return None;
+        }
+        puts += 1;
+        let fault = Fault::Answered {
+            status: 200,
+            body: body.clone(),
+            headers: Vec::new(),
+        };
+        (puts % 2 == 0).then_some(fault)
+    });
+    let upload = town.send_file(0, account("bob"), &bytes(900_000));
+    town.live(HOUR_MS);
+    assert_eq!(town.phones[0].failures(), [FileFailure::Lost]);
+    let asked = town.asked("PUT", "/v1/blobs");
+    assert!((6..=12).contains(&asked), "{asked}");
+    town.relay.work();
+    let source = Box::new(Memory::new(&bytes(900_000)));
+    let courier = &mut town.phones[0].courier;
+    courier.resume_upload(upload, source).unwrap();
+    town.live(MINUTE_MS);
+    assert_eq!(town.save(1, account("alice")), bytes(900_000));
+}
+
+/// Fails everything about a blob, and nothing else.
+fn break_blob(town: &mut Town, blob: &str) {
+    let blob = blob.to_owned();
+    town.relay.fail(move |asked| {
+        let is_it = asked.path.contains(&blob);
+        is_it.then(|| ErrorCode::Internal.into())
+    });
+}
+
+#[test]
+fn a_file_that_always_fails_holds_up_no_other() {
+    let mut town = Town::of_two();
+    let content = bytes(3_000_000);
+    town.send_file(0, account("bob"), &content);
+    while town.asked("PUT", "/v1/blobs") < 2 {
+        let (now, relay) = (town.now(), &mut town.relay);
+        town.phones[0].step(relay, now);
+    }
+    let first = town.relay.blob_ids()[0].to_text();
+    break_blob(&mut town, &first);
+    town.send_file(0, account("bob"), &bytes(2_000_000));
+    town.live(10 * MINUTE_MS);
+    assert_eq!(town.phones[0].sent_files(), 1);
+    assert_eq!(town.save(1, account("alice")), bytes(2_000_000));
+    town.relay.work();
+    town.live(10 * MINUTE_MS);
+    assert_eq!(town.phones[0].sent_files(), 2);
+    // So it is with downloads.
+    break_blob(&mut town, &first);
+    let target = Shared::default();
+    town.phones[1].save_to(&account("alice").into(), &target);
+    let (message, index, _) = town.phones[1].files(&account("alice").into())[0];
+    let other = Shared::default();
+    let (courier, alice) = (&mut town.phones[1].courier, account("alice"));
+    let saved = courier.save_file(&alice, &message, index, Box::new(other.clone()));
+    saved.unwrap();
+    town.live(10 * MINUTE_MS);
+    assert!(!target.is_finished());
+    assert_eq!(other.finished(), bytes(2_000_000));
+    town.relay.work();
+    town.live(10 * MINUTE_MS);
+    assert_eq!(target.finished(), content);
 }

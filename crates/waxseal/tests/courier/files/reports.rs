@@ -220,6 +220,38 @@ fn chk542_another_file_than_the_reported_one_is_not_uploaded() {
 }
 
 #[test]
+fn a_file_counts_as_uploaded_again_only_when_the_relay_holds_it_for_the_report() {
+    let content = bytes(100_000);
+    let mut town = with_file(&content);
+    let blob = town.relay.blob_ids()[0];
+    // The file is there for everyone, and the account's reports may hold no more.
+    town.relay.hold_quota = 1_000;
+    report(&mut town, Disclosure::Whole);
+    town.live(HOUR_MS);
+    let file = wanted(&town)[0];
+    let again = |event: &Event| matches!(event, Event::FileUploadedAgain { .. });
+    for times in 1..=2 {
+        upload_again(&mut town, &file, &content);
+        town.live(MINUTE_MS);
+        let failures = town.phones[1].failures();
+        assert_eq!(failures, vec![FileFailure::Quota; times]);
+        // The second time it asks first what the relay has.
+        town.phones[1].restart();
+    }
+    assert_eq!(town.phones[1].count(again), 0);
+    assert_eq!(town.phones[1].courier.files_wanted().unwrap(), [file]);
+    assert!(!town.relay.holds(&account("bob"), &blob));
+    // A report has ended, and there is room.
+    town.relay.hold_quota = 1 << 30;
+    upload_again(&mut town, &file, &content);
+    town.live(MINUTE_MS);
+    assert_eq!(town.phones[1].count(again), 1);
+    assert!(town.phones[1].courier.files_wanted().unwrap().is_empty());
+    town.live(40 * DAY_MS);
+    assert!(town.relay.holds(&account("bob"), &blob));
+}
+
+#[test]
 fn nothing_is_wanted_of_a_report_that_ended() {
     let content = bytes(100_000);
     let (mut town, file, _) = with_wanted(&content);

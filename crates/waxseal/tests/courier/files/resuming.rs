@@ -151,6 +151,32 @@ fn a_damaged_record_costs_its_upload_and_no_other() {
     assert!(page.items.is_empty() && page.damaged.is_empty());
 }
 
+#[test]
+fn an_upload_whose_record_was_damaged_meanwhile_is_told() {
+    let content = bytes(3_000_000);
+    let mut town = Town::of_two();
+    town.send_file(0, account("bob"), &content);
+    while town.asked("PUT", "/v1/blobs") < 2 {
+        let (now, relay) = (town.now(), &mut town.relay);
+        town.phones[0].step(relay, now);
+    }
+    let table = Table::new(b"U");
+    let disk = &mut town.phones[0].disk;
+    let rows = disk.list(&table, None, 9).unwrap();
+    let Cursor::Name(name) = rows[0].cursor.clone() else {
+        panic!()
+    };
+    let mut transaction = Transaction::default();
+    let key = waxseal::store::Key::new(table, Row::Name(name));
+    transaction.put(key, vec![9; 40].into());
+    disk.commit(transaction).unwrap();
+    town.live(MINUTE_MS);
+    assert_eq!(town.phones[0].failures(), [FileFailure::Damaged]);
+    assert_eq!(town.phones[0].sent_files(), 0);
+    let page = town.phones[0].courier.uploads(None, 9).unwrap();
+    assert_eq!(page.damaged.len(), 1);
+}
+
 /// The application at each start: it goes on with every upload.
 fn resume_all(town: &mut Town, content: &[u8]) {
     let courier = &mut town.phones[0].courier;
