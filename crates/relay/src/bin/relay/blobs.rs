@@ -248,8 +248,26 @@ pub async fn remove_strays(relay: &Relay) -> Result<(), Box<dyn std::error::Erro
 
 /// Deletes the rows of complete blobs whose files are gone or too short, as after a backup of the
 /// database alone. Call this before the relay takes requests.
-pub async fn remove_lost(relay: &Relay) -> Result<(), Box<dyn std::error::Error>> {
+///
+/// # Errors
+/// Refuses to delete all of them, unless `are_known_lost`: the disk may not be mounted.
+pub async fn remove_lost(
+    relay: &Relay,
+    are_known_lost: bool,
+) -> Result<(), Box<dyn std::error::Error>> {
     let failed = |_| "the database failed";
+    let files = relay.blobs.files.clone();
+    let is_empty = blocking(move || files.list()).await?.is_empty();
+    if is_empty && !are_known_lost {
+        let first = relay.database.run(move |db| rows::complete(db, 0));
+        if !first.await.map_err(failed)?.is_empty() {
+            return Err(
+                "the folder `blobs` is empty, and the database names files in it: mount \
+                        its disk, or start once with --blobs-lost"
+                    .into(),
+            );
+        }
+    }
     let (mut after, mut lost) = (0, 0_usize);
     loop {
         let next = relay.database.run(move |db| rows::complete(db, after));

@@ -124,7 +124,7 @@ impl World {
         .await?;
         devices::load(&relay).await?;
         blobs::remove_strays(&relay).await?;
-        blobs::remove_lost(&relay).await?;
+        blobs::remove_lost(&relay, false).await?;
         Ok(relay)
     }
 

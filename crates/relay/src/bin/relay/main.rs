@@ -157,7 +157,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     .await?;
     devices::load(&relay).await?;
     blobs::remove_strays(&relay).await?;
-    blobs::remove_lost(&relay).await?;
+    blobs::remove_lost(&relay, options.blobs.blobs_lost).await?;
     if options.trust_clock {
         relay.trust_clock()?;
     }

@@ -19,6 +19,11 @@ pub struct BlobOptions {
     /// For how many days a sealed file is kept
     #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=3_650))]
     blob_days: u16,
+    /// Start although no sealed file is there that the database names. Use it once, after checking
+    /// that the disk with the files is mounted and empty: what reports and messages name is then
+    /// answered as gone
+    #[arg(long)]
+    pub blobs_lost: bool,
 }
 
 /// The limits that the operator sets.

@@ -309,3 +309,24 @@ async fn a_blob_whose_file_is_lost_is_missing_after_the_start_and_its_reporter_u
     assert!(is_held(&relay, 1, id(1)).await);
     assert_eq!(report(&relay, &bob, 2, &[id(2)]).await, [0]);
 }
+
+#[tokio::test]
+async fn a_relay_whose_blobs_are_all_gone_deletes_none_until_it_is_told_that_they_are_lost() {
+    let world = World::at(NOW);
+    let relay = world.open().await;
+    let alice = device(&relay, "alice").await;
+    let blob = BlobId::from_bytes([1; 32]);
+    put_all(&relay, &alice, blob, b"sealed").await;
+    let [here, away] = ["blobs", "unmounted"].map(|name| world.dir.path().join(name));
+    std::fs::rename(&here, &away).unwrap();
+    std::fs::create_dir(&here).unwrap();
+    let refused = crate::blobs::remove_lost(&relay, false).await;
+    assert!(refused.unwrap_err().to_string().contains("--blobs-lost"));
+    std::fs::remove_dir(&here).unwrap();
+    std::fs::rename(&away, &here).unwrap();
+    crate::blobs::remove_lost(&relay, false).await.unwrap();
+    assert_eq!(get(&relay, &alice, blob, 0, 6).await.unwrap(), b"sealed");
+    std::fs::remove_file(here.join("1")).unwrap();
+    crate::blobs::remove_lost(&relay, true).await.unwrap();
+    assert_eq!(count(&relay, "SELECT count(*) FROM blob").await, 0);
+}
