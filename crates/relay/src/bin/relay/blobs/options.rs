@@ -81,6 +81,7 @@ mod tests {
                 blob_quota_gib: 0,
                 blobs_gib: 0,
                 blob_days,
+                blobs_lost: false,
             };
             assert_eq!(options.is_short(), is_short);
         }

@@ -320,13 +320,13 @@ async fn a_relay_whose_blobs_are_all_gone_deletes_none_until_it_is_told_that_the
     let [here, away] = ["blobs", "unmounted"].map(|name| world.dir.path().join(name));
     std::fs::rename(&here, &away).unwrap();
     std::fs::create_dir(&here).unwrap();
-    let refused = crate::blobs::remove_lost(&relay, false).await;
+    let refused = remove_lost(&relay, false).await;
     assert!(refused.unwrap_err().to_string().contains("--blobs-lost"));
     std::fs::remove_dir(&here).unwrap();
     std::fs::rename(&away, &here).unwrap();
-    crate::blobs::remove_lost(&relay, false).await.unwrap();
+    remove_lost(&relay, false).await.unwrap();
     assert_eq!(get(&relay, &alice, blob, 0, 6).await.unwrap(), b"sealed");
     std::fs::remove_file(here.join("1")).unwrap();
-    crate::blobs::remove_lost(&relay, true).await.unwrap();
+    remove_lost(&relay, true).await.unwrap();
     assert_eq!(count(&relay, "SELECT count(*) FROM blob").await, 0);
 }
