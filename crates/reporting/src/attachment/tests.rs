@@ -36,7 +36,7 @@ fn parts_of(attachment: &Attachment) -> Vec<Vec<u8>> {
 /// Reads parts that a message of this format has.
 fn read(format: Format, parts: &[&[u8]]) -> Option<Vec<Attachment>> {
     let header = PayloadHeader::new(0, Timestamp::from_millis(1));
-    header.read_attachments(format, parts.iter().copied())
+    header.read_attachments(format, Stage::Delivered, parts.iter().copied())
 }
 
 /// Reads one part as an attachment.
@@ -252,7 +252,7 @@ fn chk488_parts_of_a_file_in_another_order_are_refused() {
     header.extensions = crate::message::Extensions::unassigned(&[(0x8001, b"")]).unwrap();
     for parts in bad {
         let read = header
-            .read_attachments(Format::V2, parts.iter().copied())
+            .read_attachments(Format::V2, Stage::Delivered, parts.iter().copied())
             .unwrap();
         assert_eq!(read.len(), parts.len());
         for (attachment, part) in read.iter().zip(parts) {

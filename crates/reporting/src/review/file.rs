@@ -130,8 +130,10 @@ impl VerifiedFile {
     /// ranges of the file that were written, in ascending order.
     ///
     /// The blob starts at the beginning of `blob` and fills it. The file starts at the beginning of
-    /// `sink`. What opened for a recipient opens here too. Holds a chunk, and at most 4 MiB of the
-    /// tree if the blob's nodes above the tags are not those of the file. Places between the ranges are skipped, so a new file on disk has zeros there.
+    /// `sink`. Places between the ranges are skipped, so a new file on disk has zeros there.
+    ///
+    /// What opened for a recipient opens here too. Holds a chunk, and at most 4 MiB of the tree if
+    /// the blob's nodes above the tags are not those of the file.
     ///
     /// # Errors
     /// [`OpenFileError`] if the blob is not that of the file, or if blob or sink fail. What was
