@@ -120,7 +120,9 @@ pub(super) fn check_len(shape: FileShape, index: u32, chunk: &[u8]) -> Result<()
 /// Opens a whole blob into a sink, which gets the file without its padding. Returns its size.
 ///
 /// The blob starts at the beginning of `blob` and fills it. What is in the sink, also after an
-/// error, is the beginning of the file, verified. Uses up to four threads, and holds a chunk for
+/// error, is the beginning of the file, verified. Show a file only once it was saved whole: its
+/// sender may have made a last chunk that does not open, and nobody can then report the file whole.
+/// Uses up to four threads, and holds a chunk for
 /// each of them, and at most 4 MiB of the tree. Does not flush the sink.
 ///
 /// # Errors
@@ -143,7 +145,7 @@ pub fn open(
 
     let begin = SeekFrom::Start(0);
     blob.seek(begin).map_err(OpenFileError::Blob)?;
-    lanes::each_chunk(
+    let written = lanes::each_chunk(
         shape,
         |_, chunk| blob.read_exact(chunk).map_err(OpenFileError::Blob),
         |index, chunk| {
@@ -155,6 +157,9 @@ pub fn open(
             sink.write_all(content).map_err(OpenFileError::Sink)
         },
     )?;
+    if written != shape.chunk_count() {
+        return Err(OpenFileError::Sink(io::ErrorKind::WriteZero.into()));
+    }
     Ok(shape.size_bytes())
 }
 
