@@ -89,11 +89,13 @@ pub(super) fn name_blobs<'a>(
     blobs: impl Iterator<Item = &'a ReportedBlob>,
 ) -> Result<(), Rejection> {
     for named in blobs {
-        // CHK-119: a named blob is the location of the shown file in its place.
+        // CHK-119: a named blob is the location of the file in its place, of which content is
+        // shown.
         let mut in_place = files.iter_mut().filter(|file| file.part == named.part);
         let file = in_place
             .next()
             .filter(|file| file.descriptor.blob() == Some(named.blob))
+            .filter(|file| !matches!(file.access, FileAccess::Descriptor))
             .ok_or(Rejection::OtherBlob { message })?;
         file.blob = Some(named.blob);
     }

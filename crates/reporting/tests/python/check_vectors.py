@@ -1640,6 +1640,7 @@ def review_openings(given):
             if named["claim"] == len(messages):
                 in_place = [file for file in files if file["part"] == named["part"]]
                 require(in_place and in_place[0]["at"] == named["blob"], 119)
+                require(in_place[0]["key"] or in_place[0]["chunks"], 119)
                 in_place[0]["blob"] = named["blob"]
         files = [{name: file[name] for name in file if name != "at"} for file in files]
         shown = {str(i): part for i, part in shown.items()}

@@ -180,6 +180,10 @@ fn chk119_blob_that_is_not_that_of_a_shown_file_is_refused() {
     ] {
         assert_eq!(sent.forged(&openings, blobs), refused);
     }
+    // Of a file whose descriptor alone is shown, the provider need not keep the blob.
+    let descriptor = sent.openings(&[2, 4], &[]);
+    assert_eq!(sent.forged(&descriptor, &[]), Ok(()));
+    assert_eq!(sent.forged(&descriptor, &[named(2, BLOB)]), refused);
     assert_eq!(Rejection::OtherBlob { message: 0 }.check(), 119);
 }
 

@@ -180,6 +180,7 @@ pub(super) fn reviews(file: &mut Vectors) {
     };
     let other = BlobId::from_bytes([0xb2; 32]);
     fails("another", "another blob than that of the file", &blobs::encode(&[named(0, 2, other)]), &two, 119);
+    fails("of-descriptor", "a blob of a file whose descriptor alone is shown", &good, &message.opening(0b00101), 119);
     fails("of-key", "the blob in the place of the key", &blobs::encode(&[named(0, 3, BLOB)]), &two, 119);
     fails("of-withheld", "a blob of a file whose descriptor is withheld", &good, &message.opening(0b00011), 119);
     fails("of-unknown", "a blob of an attachment of unknown scheme", &blobs::encode(&[named(0, 5, BLOB)]), &message.opening(0b10_0001), 119);
