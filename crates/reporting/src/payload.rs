@@ -145,8 +145,8 @@ impl PayloadHeader {
         })
     }
 
-    /// Reads the parts of the message from number 2 on, as far as this version can show them; `None`
-    /// for one that a report withholds.
+    /// Reads the parts of the message from number 2 on, as far as this version can show them. They
+    /// are `None` where a report withholds them.
     pub(crate) fn read_parts<'a>(
         &self,
         format: Format,

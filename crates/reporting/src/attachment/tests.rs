@@ -376,3 +376,20 @@ fn the_parts_of_attachments_are_counted() {
     let one_more = [files(10), vec![file().into()]].concat();
     assert_eq!(payload(one_more), Err(PayloadError::TooManyAttachments));
 }
+
+/// What [`MAX_FILE_PREVIEW_LEN`] says.
+#[test]
+fn a_message_has_room_for_three_of_the_longest_previews_with_their_files() {
+    let shape = FileShape::new(1).unwrap();
+    let root = FileRoot::from_bytes([1; 32]);
+    let file = FileDescriptor::new(shape, root, "", "", "").unwrap();
+    let preview = FilePreview::new("", &[1; MAX_FILE_PREVIEW_LEN]).unwrap();
+    let file = FileAttachment::new(file, FileKey::from_bytes([1; 32]), Some(preview));
+    let send = |count| {
+        let header = PayloadHeader::new(0, Timestamp::from_millis(1));
+        let files = vec![Attachment::from(file.clone()); count];
+        Payload::with_attachments(header, Content::Text(String::new()), files).map(drop)
+    };
+    assert_eq!(send(3), Ok(()));
+    assert_eq!(send(4), Err(PayloadError::TooLong));
+}
