@@ -5,7 +5,7 @@ use core::fmt;
 use zeroize::Zeroizing;
 
 use crate::address::DeviceAddress;
-use crate::attachment::{self, Attachment};
+use crate::attachment::{self, Attachment, Stage};
 use crate::codec::Reader;
 use crate::content::Content;
 use crate::conversation::{Audience, ConversationId};
@@ -160,7 +160,9 @@ impl Evidence {
     /// The message's attachments, read from the committed parts.
     pub fn attachments(&self) -> Vec<Attachment> {
         let parts = self.franked.parts().iter().skip(2);
-        let attachments = self.header.read_attachments(self.format, parts);
+        let attachments = self
+            .header
+            .read_attachments(self.format, Stage::Committed, parts);
         attachments.unwrap_or_default()
     }
 
@@ -232,7 +234,7 @@ impl Evidence {
         if !franked.tag(&origin).matches(&claim.tag) {
             return None;
         }
-        let (payload, written_for) = Payload::parse(format, &franked.parts())?;
+        let (payload, written_for) = Payload::parse(format, Stage::Committed, &franked.parts())?;
         if written_for.is_some_and(|written_for| written_for != conversation) {
             return None;
         }

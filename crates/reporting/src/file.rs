@@ -53,6 +53,7 @@ pub use keys::{ChunkKey, FileKey};
 pub use open::{ChunkError, FileOpener, OpenFileError, open};
 pub use seal::{FileSealer, SealChunkError, SealFileError, seal};
 pub use shape::{CHUNK_LEN, FileShape, FileTooLong, MAX_CHUNKS, MAX_FILE_LEN, NODE_LEN};
+pub(crate) use shown::ShownChunks;
 pub use shown::open_shown;
 pub use tree::{ChunkPath, FileRoot, FileTree};
 

@@ -6,7 +6,7 @@ use core::fmt;
 use zeroize::Zeroizing;
 
 use crate::address::DeviceAddress;
-use crate::attachment::{self, Attachment};
+use crate::attachment::{self, Attachment, Stage};
 use crate::channel::{OpeningChannel, associated_data};
 use crate::content::Content;
 use crate::conversation::ConversationId;
@@ -141,7 +141,7 @@ pub(crate) fn check(
     if !franked.tag(&origin).matches(tag) {
         return Err(Withheld::OtherTag);
     }
-    let parsed = Payload::parse(origin.format, &franked.parts());
+    let parsed = Payload::parse(origin.format, Stage::Delivered, &franked.parts());
     let (payload, _) = parsed.ok_or(Withheld::Malformed)?;
     Ok((payload, franked))
 }

@@ -5,7 +5,7 @@ use core::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::attachment::{self, Attachment, AttachmentPart, UnknownAttachment};
+use crate::attachment::{self, Attachment, ShownAttachments, Stage};
 use crate::codec::Reader;
 use crate::content::Content;
 use crate::conversation::ConversationId;
@@ -145,25 +145,28 @@ impl PayloadHeader {
         })
     }
 
-    /// Reads part 2 or a later one of the message, as far as this version can show it.
-    pub(crate) fn read_part(&self, format: Format, part: &[u8]) -> Option<AttachmentPart> {
-        let read = AttachmentPart::decode(format, part)?;
+    /// Reads the parts of the message from number 2 on, as far as this version can show them. They
+    /// are `None` where a report withholds them.
+    pub(crate) fn read_parts<'a>(
+        &self,
+        format: Format,
+        stage: Stage,
+        parts: impl Iterator<Item = Option<&'a [u8]>>,
+    ) -> Option<ShownAttachments> {
         // CHK-95: a message with an unknown critical extension is not shown as what it is.
-        Some(if self.has_unknown_critical() {
-            AttachmentPart::Unknown(UnknownAttachment::new(part))
-        } else {
-            read
-        })
+        let hidden = self.has_unknown_critical();
+        attachment::read(format, stage, hidden, parts).map(attachment::shown)
     }
 
     /// Reads all parts of the message from number 2 on, as far as this version can show them.
     pub(crate) fn read_attachments<'a>(
         &self,
         format: Format,
+        stage: Stage,
         parts: impl Iterator<Item = &'a [u8]>,
     ) -> Option<Vec<Attachment>> {
-        let parts = parts.map(|part| self.read_part(format, part));
-        attachment::join(parts.collect::<Option<Vec<_>>>()?)
+        let read = self.read_parts(format, stage, parts.map(Some))?;
+        Some(read.attachments.into_iter().map(|(_, one)| one).collect())
     }
 }
 
@@ -234,13 +237,14 @@ impl Payload {
     /// format 01 also says for which conversation the message was written.
     pub(crate) fn parse(
         format: Format,
+        stage: Stage,
         parts: &Parts<'_>,
     ) -> Option<(Self, Option<ConversationId>)> {
         let mut parts = parts.iter();
         let (header, written_for) = PayloadHeader::decode(format, parts.next()?)?;
         let content = Zeroizing::new(header.read_content(parts.next()?)?);
         let payload = Self {
-            attachments: header.read_attachments(format, parts)?,
+            attachments: header.read_attachments(format, stage, parts)?,
             header,
             content,
         };

@@ -146,7 +146,8 @@ impl Report {
         })
     }
 
-    /// The version under which the report was sealed: 2, or 1 if an older release sealed it.
+    /// The version under which the report was sealed: 2, 3 if it names blobs, or 1 if an older
+    /// release sealed it.
     pub fn version(&self) -> u8 {
         self.version
     }

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::accepted::ReportId;
 use crate::address::{AccountId, DeviceAddress};
-use crate::attachment::{self, Attachment};
+use crate::attachment::{Attachment, Stage};
 use crate::content::Content;
 use crate::conversation::{Audience, ConversationId};
 use crate::format::Format;
@@ -237,25 +237,22 @@ impl VerifiedMessage {
         );
         let (header, written_for) = PayloadHeader::decode(format, header).ok_or(malformed)?;
         let mut content = None;
-        let mut attached = Vec::new();
         let mut parts = Vec::with_capacity(opening.parts().len());
         for (place, part) in opening.parts().enumerate() {
             let Some(part) = part else {
                 parts.push(VerifiedPart::Withheld);
-                if place >= 2 {
-                    attached.push(None);
-                }
                 continue;
             };
             // CHK-90: a shown part is what its number demands.
-            match place {
-                0 => {}
-                1 => content = Some(Zeroizing::new(header.read_content(part).ok_or(malformed)?)),
-                _ => attached.push(Some(header.read_part(format, part).ok_or(malformed)?)),
+            if place == 1 {
+                content = Some(Zeroizing::new(header.read_content(part).ok_or(malformed)?));
             }
             parts.push(VerifiedPart::Shown(Zeroizing::new(part.to_vec())));
         }
-        let shown = attachment::shown(attached).ok_or(malformed)?;
+        // CHK-90: the same for attachments. What may have been unknown to the recipient is no
+        // reason to reject.
+        let attached = header.read_parts(format, Stage::Committed, opening.parts().skip(2));
+        let shown = attached.ok_or(malformed)?;
         let files = file::verify(index, shown.files, opening.chunks())?;
         // CHK-89: a message of format 01 was written for the conversation it was stamped in.
         if written_for.is_some_and(|written_for| written_for != claim.conversation()) {

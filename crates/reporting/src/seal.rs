@@ -7,7 +7,7 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use crate::address::{DeviceAddress, MAX_ADDRESS_LEN};
-use crate::attachment::Attachment;
+use crate::attachment::{Attachment, Stage};
 use crate::channel::{SealingChannel, associated_data};
 use crate::codec::Reader;
 use crate::content::Content;
@@ -128,9 +128,10 @@ impl SentMessage {
         self.format == Format::V2
     }
 
-    /// Header, content and attachments, to seal them again under another tag.
+    /// Header, content and attachments, to seal them again under another tag. `None` if recipients
+    /// would refuse an attachment, which was sent on before its scheme was known.
     pub fn payload(&self) -> Option<Payload> {
-        let (payload, _) = Payload::parse(self.format, &self.franked.parts())?;
+        let (payload, _) = Payload::parse(self.format, Stage::Delivered, &self.franked.parts())?;
         Some(payload)
     }
 
@@ -148,7 +149,9 @@ impl SentMessage {
     /// The message's attachments, read from the committed bytes.
     pub fn attachments(&self) -> Vec<Attachment> {
         let parts = self.franked.parts().iter().skip(2);
-        let attachments = self.header.read_attachments(self.format, parts);
+        let attachments = self
+            .header
+            .read_attachments(self.format, Stage::Committed, parts);
         attachments.unwrap_or_default()
     }
 
@@ -190,7 +193,7 @@ impl SentMessage {
             Format::V2 => Some(ConversationId::from_bytes(reader.array()?)),
         };
         let franked = Franked::from_bytes(reader.rest())?;
-        let (payload, in_header) = Payload::parse(format, &franked.parts())?;
+        let (payload, in_header) = Payload::parse(format, Stage::Committed, &franked.parts())?;
         let conversation = stored.or(in_header)?;
         let header = payload.header().clone();
         Some(Self::new(format, sender, conversation, header, franked))

@@ -9,8 +9,8 @@ use crate::codec::{Reader, put_short};
 use crate::file::{FileDescriptor, FileKey};
 use crate::media::{MAX_MEDIA_TYPE_LEN, is_visible};
 
-/// Maximum length of a preview's picture, in bytes: a small picture. A message has room for four
-/// with their files.
+/// Maximum length of a preview's picture, in bytes: a small picture. A message has room for
+/// three with their files.
 pub const MAX_FILE_PREVIEW_LEN: usize = 16_384;
 
 /// An attached file that is sealed in chunks.

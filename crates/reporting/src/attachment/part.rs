@@ -17,6 +17,18 @@ pub(crate) enum AttachmentPart {
 }
 
 impl AttachmentPart {
+    fn read(format: Format, stage: Stage, part: &[u8]) -> Option<Self> {
+        let decoded = Self::decode(format, part);
+        // Scheme 0 was known as long as there were schemes.
+        let was_unknown = format == Format::V2 && part.first().is_some_and(|one| *one > WHOLE_FILE);
+        match stage {
+            Stage::Committed if was_unknown => {
+                Some(decoded.unwrap_or_else(|| Self::Unknown(UnknownAttachment::new(part))))
+            }
+            Stage::Committed | Stage::Delivered => decoded,
+        }
+    }
+
     pub(crate) fn decode(format: Format, part: &[u8]) -> Option<Self> {
         if format == Format::V1 {
             return WholeFile::decode(part).map(Self::WholeFile);
@@ -35,33 +47,45 @@ impl AttachmentPart {
     }
 }
 
-/// Joins the parts of attachments; `None` if one is not where its scheme demands it. `parts` are
-/// all parts of a message from number 2 on.
-pub(crate) fn join(parts: Vec<AttachmentPart>) -> Option<Vec<Attachment>> {
-    if !in_order(&parts.iter().map(Some).collect::<Vec<_>>()) {
-        return None;
-    }
-    let mut joined = Vec::with_capacity(parts.len());
-    let mut parts = parts.into_iter().peekable();
-    while let Some(part) = parts.next() {
-        joined.push(match part {
-            AttachmentPart::WholeFile(file) => Attachment::WholeFile(file),
-            AttachmentPart::Unknown(unknown) => Attachment::Unknown(unknown),
-            AttachmentPart::Descriptor(descriptor) => {
-                let Some(AttachmentPart::Key(key)) = parts.next() else {
-                    return None;
-                };
-                let next = parts.next_if(|part| matches!(part, AttachmentPart::Preview(_)));
-                let preview = match next {
-                    Some(AttachmentPart::Preview(preview)) => Some(preview),
-                    _ => None,
-                };
-                Attachment::File(FileAttachment::new(descriptor, key, preview))
-            }
-            AttachmentPart::Key(_) | AttachmentPart::Preview(_) => return None,
+/// How strictly parts are read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// In a new delivery: each part of a known scheme has its form and its place.
+    Delivered,
+    /// In what was shown already, perhaps by a version that did not know their schemes. What is out
+    /// of form or place is unknown, so that nobody makes a message that cannot be reported later.
+    Committed,
+}
+
+/// Reads all parts of a message from number 2 on; `None` for one that a report withholds. If the
+/// message is `hidden`, all of them are unknown.
+///
+/// Returns `None` if a part is refused at this stage.
+pub(crate) fn read<'a>(
+    format: Format,
+    stage: Stage,
+    hidden: bool,
+    parts: impl Iterator<Item = Option<&'a [u8]>>,
+) -> Option<Vec<Option<AttachmentPart>>> {
+    let bytes: Vec<Option<&[u8]>> = parts.collect();
+    let mut read = Vec::with_capacity(bytes.len());
+    for part in &bytes {
+        read.push(match part {
+            Some(part) => Some(AttachmentPart::read(format, stage, part)?),
+            None => None,
         });
     }
-    Some(joined)
+    for (place, part) in bytes.iter().enumerate() {
+        let Some(part) = part else { continue };
+        if !hidden && is_in_place(&read, place) {
+            continue;
+        }
+        if !hidden && stage == Stage::Delivered {
+            return None;
+        }
+        *read.get_mut(place)? = Some(AttachmentPart::Unknown(UnknownAttachment::new(part)));
+    }
+    Some(read)
 }
 
 /// A file of which a report shows the descriptor.
@@ -82,12 +106,9 @@ pub(crate) struct ShownAttachments {
     pub(crate) files: Vec<ShownFile>,
 }
 
-/// Joins the parts that a report shows; `None` if one is not where its scheme demands it. `parts`
-/// are all parts of a message from number 2 on, and `None` for one that is withheld.
-pub(crate) fn shown(parts: Vec<Option<AttachmentPart>>) -> Option<ShownAttachments> {
-    if !in_order(&parts.iter().map(Option::as_ref).collect::<Vec<_>>()) {
-        return None;
-    }
+/// Joins parts that are in their places. `parts` are all parts of a message from number 2 on, and
+/// `None` for one that is withheld.
+pub(crate) fn shown(parts: Vec<Option<AttachmentPart>>) -> ShownAttachments {
     let mut shown = ShownAttachments::default();
     let mut parts = (2..).zip(parts).peekable();
     while let Some((part, read)) = parts.next() {
@@ -122,23 +143,21 @@ pub(crate) fn shown(parts: Vec<Option<AttachmentPart>>) -> Option<ShownAttachmen
         };
         shown.attachments.push((part, attachment));
     }
-    Some(shown)
+    shown
 }
 
-/// Whether parts are where their schemes demand them. `parts` are those of a message from number 2
-/// on, and `None` for one that a report withholds.
-fn in_order(parts: &[Option<&AttachmentPart>]) -> bool {
+/// Whether a part is where its scheme demands it. `parts` are those of a message from number 2 on,
+/// and `None` for one that a report withholds.
+fn is_in_place(parts: &[Option<AttachmentPart>], place: usize) -> bool {
     use AttachmentPart::{Descriptor, Key, Preview};
     // CHK-488: each descriptor is followed by a key, each key follows a descriptor, and each
     // preview follows a key.
     let at = |place: Option<usize>| place.and_then(|place| parts.get(place));
-    parts.iter().enumerate().all(|(place, part)| {
-        let (before, after) = (at(place.checked_sub(1)), at(place.checked_add(1)));
-        match part {
-            Some(Descriptor(_)) => matches!(after, Some(None | Some(Key(_)))),
-            Some(Key(_)) => matches!(before, Some(None | Some(Descriptor(_)))),
-            Some(Preview(_)) => place >= 2 && matches!(before, Some(None | Some(Key(_)))),
-            _ => true,
-        }
-    })
+    let (before, after) = (at(place.checked_sub(1)), at(place.checked_add(1)));
+    match parts.get(place) {
+        Some(Some(Descriptor(_))) => matches!(after, Some(None | Some(Key(_)))),
+        Some(Some(Key(_))) => matches!(before, Some(None | Some(Descriptor(_)))),
+        Some(Some(Preview(_))) => place >= 2 && matches!(before, Some(None | Some(Key(_)))),
+        _ => true,
+    }
 }

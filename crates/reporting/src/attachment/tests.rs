@@ -36,7 +36,7 @@ fn parts_of(attachment: &Attachment) -> Vec<Vec<u8>> {
 /// Reads parts that a message of this format has.
 fn read(format: Format, parts: &[&[u8]]) -> Option<Vec<Attachment>> {
     let header = PayloadHeader::new(0, Timestamp::from_millis(1));
-    header.read_attachments(format, parts.iter().copied())
+    header.read_attachments(format, Stage::Delivered, parts.iter().copied())
 }
 
 /// Reads one part as an attachment.
@@ -252,7 +252,7 @@ fn chk488_parts_of_a_file_in_another_order_are_refused() {
     header.extensions = crate::message::Extensions::unassigned(&[(0x8001, b"")]).unwrap();
     for parts in bad {
         let read = header
-            .read_attachments(Format::V2, parts.iter().copied())
+            .read_attachments(Format::V2, Stage::Delivered, parts.iter().copied())
             .unwrap();
         assert_eq!(read.len(), parts.len());
         for (attachment, part) in read.iter().zip(parts) {
@@ -375,4 +375,21 @@ fn the_parts_of_attachments_are_counted() {
     assert_eq!(payload(files(10)), Ok(()), "30 parts");
     let one_more = [files(10), vec![file().into()]].concat();
     assert_eq!(payload(one_more), Err(PayloadError::TooManyAttachments));
+}
+
+/// What [`MAX_FILE_PREVIEW_LEN`] says.
+#[test]
+fn a_message_has_room_for_three_of_the_longest_previews_with_their_files() {
+    let shape = FileShape::new(1).unwrap();
+    let root = FileRoot::from_bytes([1; 32]);
+    let file = FileDescriptor::new(shape, root, "", "", "").unwrap();
+    let preview = FilePreview::new("", &[1; MAX_FILE_PREVIEW_LEN]).unwrap();
+    let file = FileAttachment::new(file, FileKey::from_bytes([1; 32]), Some(preview));
+    let send = |count| {
+        let header = PayloadHeader::new(0, Timestamp::from_millis(1));
+        let files = vec![Attachment::from(file.clone()); count];
+        Payload::with_attachments(header, Content::Text(String::new()), files).map(drop)
+    };
+    assert_eq!(send(3), Ok(()));
+    assert_eq!(send(4), Err(PayloadError::TooLong));
 }

@@ -16,6 +16,8 @@ const MAX_LANES: usize = 4;
 /// Reads each chunk of a file with `read`, passes it to `work`, and then to `write` with what the
 /// work returned. `read` and `write` are called in the order of the chunks.
 ///
+/// Returns how many chunks were written.
+///
 /// # Errors
 /// The first error in the order of the chunks. The chunks before it were written, and no other.
 pub(super) fn each_chunk<T, E: Send>(
@@ -23,7 +25,7 @@ pub(super) fn each_chunk<T, E: Send>(
     read: impl FnMut(u32, &mut [u8]) -> Result<(), E> + Send,
     work: impl Fn(u32, &mut [u8]) -> Result<T, E> + Sync,
     write: impl FnMut(u32, &[u8], T) -> Result<(), E> + Send,
-) -> Result<(), E> {
+) -> Result<u32, E> {
     let lanes = Lanes {
         shape,
         source: Mutex::new(Source { next: 0, read }),
@@ -54,8 +56,8 @@ pub(super) fn each_chunk<T, E: Send>(
         lanes.run();
     });
     let sink = lanes.sink.into_inner();
-    let failed = sink.unwrap_or_else(PoisonError::into_inner).failed;
-    failed.map_or(Ok(()), Err)
+    let sink = sink.unwrap_or_else(PoisonError::into_inner);
+    sink.failed.map_or(Ok(sink.next), Err)
 }
 
 /// What all lanes share.
@@ -91,19 +93,20 @@ where
 {
     /// Takes chunks until none is left.
     fn run(&self) {
-        let end = EndOnPanic(self);
-        let mut buffer = vec![0; self.shape.chunk_len(0)];
-        while let Some((index, read)) = self.read(&mut buffer) {
-            let chunk = buffer.get_mut(..self.shape.chunk_len(index));
+        let mut lane = Lane {
+            lanes: self,
+            buffer: vec![0; self.shape.chunk_len(0)],
+            has_ended: false,
+        };
+        while let Some((index, read)) = self.read(&mut lane.buffer) {
+            let chunk = lane.buffer.get_mut(..self.shape.chunk_len(index));
             let chunk = chunk.unwrap_or_default();
             let worked = read.and_then(|()| (self.work)(index, chunk));
             if !self.write(index, chunk, worked) {
                 break;
             }
         }
-        buffer.fill(0);
-        optimization_barrier(&buffer); // or the compiler leaves the line above out
-        drop(end);
+        lane.has_ended = true;
     }
 
     /// Reads the next chunk into the buffer. Returns its index, or `None` if no chunk is left.
@@ -136,15 +139,24 @@ where
     }
 }
 
-/// Wakes the other lanes if this one panics, which only the caller's source or sink can cause. They
-/// would wait for its chunk for ever.
-struct EndOnPanic<'a, R, W, F, E>(&'a Lanes<R, W, F, E>);
+/// What one lane holds.
+///
+/// Its end wipes the buffer. If the lane panics, which only the caller's source or sink can cause,
+/// it wakes the others. They would wait for its chunk for ever.
+struct Lane<'a, R, W, F, E> {
+    lanes: &'a Lanes<R, W, F, E>,
+    buffer: Vec<u8>,
+    /// Whether it came to its end without a panic. The thread may be unwinding from an earlier one.
+    has_ended: bool,
+}
 
-impl<R, W, F, E> Drop for EndOnPanic<'_, R, W, F, E> {
+impl<R, W, F, E> Drop for Lane<'_, R, W, F, E> {
     fn drop(&mut self) {
-        if thread::panicking() {
-            lock(&self.0.sink).is_over = true;
-            self.0.turn.notify_all();
+        self.buffer.fill(0);
+        optimization_barrier(&self.buffer); // or the compiler leaves the line above out
+        if !self.has_ended {
+            lock(&self.lanes.sink).is_over = true;
+            self.lanes.turn.notify_all();
         }
     }
 }

@@ -30,19 +30,10 @@ impl FileOpener {
     /// [`ChunkError::OtherLength`] if there are more or fewer; [`ChunkError::Altered`] if they are
     /// not those of the file that the descriptor names.
     pub fn new(file: &FileDescriptor, key: &FileKey, tags: &[u8]) -> Result<Self, ChunkError> {
-        let shape = file.shape();
-        if tags.len() != shape.tags_len() {
-            return Err(ChunkError::OtherLength);
-        }
-        // CHK-482: the tags lead to the root of the file.
-        let (tags, _) = tags.as_chunks();
-        if root_over(shape, tags).as_ref() != Some(file.root()) {
-            return Err(ChunkError::Altered);
-        }
         Ok(Self {
-            shape,
+            shape: file.shape(),
+            tags: check_tags(file, tags)?,
             key: key.clone(),
-            tags: tags.to_vec(),
         })
     }
 
@@ -95,6 +86,28 @@ impl fmt::Debug for FileOpener {
     }
 }
 
+/// The tags of a file, if these are the bytes of them.
+pub(super) fn check_tags(file: &FileDescriptor, tags: &[u8]) -> Result<Vec<ChunkTag>, ChunkError> {
+    let shape = file.shape();
+    if tags.len() != shape.tags_len() {
+        return Err(ChunkError::OtherLength);
+    }
+    // CHK-482: the tags lead to the root of the file.
+    let (tags, _) = tags.as_chunks();
+    if root_over(shape, tags).as_ref() != Some(file.root()) {
+        return Err(ChunkError::Altered);
+    }
+    Ok(tags.to_vec())
+}
+
+/// Reads the tags of a file from a blob.
+pub(super) fn read_tags(shape: FileShape, blob: &mut (impl Read + Seek)) -> io::Result<Vec<u8>> {
+    let mut tags = vec![0; shape.tags_len()];
+    blob.seek(SeekFrom::Start(shape.tags_offset()))?;
+    blob.read_exact(&mut tags)?;
+    Ok(tags)
+}
+
 /// Whether a sealed chunk has the length that its place demands.
 pub(super) fn check_len(shape: FileShape, index: u32, chunk: &[u8]) -> Result<(), ChunkError> {
     // CHK-481: a sealed chunk has the length that size and index demand.
@@ -107,7 +120,9 @@ pub(super) fn check_len(shape: FileShape, index: u32, chunk: &[u8]) -> Result<()
 /// Opens a whole blob into a sink, which gets the file without its padding. Returns its size.
 ///
 /// The blob starts at the beginning of `blob` and fills it. What is in the sink, also after an
-/// error, is the beginning of the file, verified. Uses up to four threads, and holds a chunk for
+/// error, is the beginning of the file, verified. Show a file only once it was saved whole: its
+/// sender may have made a last chunk that does not open, and nobody can then report the file whole.
+/// Uses up to four threads, and holds a chunk for
 /// each of them, and at most 4 MiB of the tree. Does not flush the sink.
 ///
 /// # Errors
@@ -124,17 +139,13 @@ pub fn open(
     if len != shape.blob_len() {
         return Err(OpenFileError::OtherLength);
     }
-    let mut tags = vec![0; shape.tags_len()];
-    let offset = SeekFrom::Start(shape.tags_offset());
-    blob.seek(offset)
-        .and_then(|_| blob.read_exact(&mut tags))
-        .map_err(OpenFileError::Blob)?;
+    let tags = read_tags(shape, blob).map_err(OpenFileError::Blob)?;
     let opener = FileOpener::new(file, key, &tags)?;
     drop(tags);
 
     let begin = SeekFrom::Start(0);
     blob.seek(begin).map_err(OpenFileError::Blob)?;
-    lanes::each_chunk(
+    let written = lanes::each_chunk(
         shape,
         |_, chunk| blob.read_exact(chunk).map_err(OpenFileError::Blob),
         |index, chunk| {
@@ -146,6 +157,9 @@ pub fn open(
             sink.write_all(content).map_err(OpenFileError::Sink)
         },
     )?;
+    if written != shape.chunk_count() {
+        return Err(OpenFileError::Sink(io::ErrorKind::WriteZero.into()));
+    }
     Ok(shape.size_bytes())
 }
 

@@ -150,7 +150,7 @@ impl FileTree {
 
 /// Seals a file of `size_bytes` bytes from a source into a sink, which gets the whole blob.
 ///
-/// Uses up to four threads, and holds a chunk for each of them, and at most 4 MiB of the tree. Does
+/// Uses up to four threads, and holds a chunk for each of them, and at most 7 MiB of the tree. Does
 /// not flush the sink.
 ///
 /// # Errors

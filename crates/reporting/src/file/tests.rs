@@ -141,6 +141,10 @@ fn a_chunk_opens_by_its_own_key_and_a_path() {
             let (key, path) = (key().chunk_key(index), sealed.path(index));
             let content = open_shown(&sealed.file, index, &key, &path, &mut chunk).unwrap();
             assert_eq!(content, sealed.content_of(index), "{size}, chunk {index}");
+            let path = ChunkPath::from_tags(sealed.shape(), index, sealed.tags()).unwrap();
+            let mut chunk = sealed.chunk(index);
+            let content = open_shown(&sealed.file, index, &key, &path, &mut chunk).unwrap();
+            assert_eq!(content, sealed.content_of(index), "{size}, chunk {index}");
         }
     }
 }
@@ -165,6 +169,11 @@ fn a_path_has_as_many_nodes_as_the_tree_demands() {
     assert!(ChunkPath::from_nodes(shape, 3, &nodes[1..]).is_none());
     assert!(ChunkPath::from_nodes(shape, 3, &[&nodes[..], &nodes[..1]].concat()).is_none());
     assert!(ChunkPath::from_nodes(shape, 5, &nodes).is_none());
+    let (tags, next) = (sealed.tags(), [sealed.tags(), &[0]].concat());
+    for tags in [&tags[1..], &tags[..128], &next[..], &[]] {
+        assert!(ChunkPath::from_tags(shape, 3, tags).is_none());
+    }
+    assert!(ChunkPath::from_tags(shape, 5, tags).is_none());
     assert!(ChunkPath::from_nodes(shape, 3, &[]).is_none());
     let beyond = ChunkPath::read(shape, 5, &mut Cursor::new(&sealed.blob)).unwrap_err();
     assert_eq!(beyond.kind(), io::ErrorKind::InvalidInput);

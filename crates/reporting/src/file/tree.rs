@@ -161,7 +161,9 @@ fn root(shape: FileShape, top: &[u8; NODE_LEN]) -> FileRoot {
 
 /// What proves that a chunk belongs to a file: its tag, and at most 16 nodes of the blob.
 ///
-/// It may come from anyone: [`open_shown`](super::open_shown) compares it with the root.
+/// It may come from anyone: [`open_shown`](super::open_shown) compares it with the root. Who opened
+/// the whole file checked its tags only. So if the other nodes of a blob prove nothing, compute the
+/// path from the tags ([`from_tags`](Self::from_tags)).
 #[derive(Clone)]
 pub struct ChunkPath {
     tag: ChunkTag,
@@ -194,6 +196,30 @@ impl ChunkPath {
         }
         let path = Self::from_nodes(shape, index, &nodes);
         path.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))
+    }
+
+    /// The path of a chunk, computed from the tags of all chunks: the
+    /// [`tags_len`](FileShape::tags_len) bytes of the blob from
+    /// [`tags_offset`](FileShape::tags_offset) on. `None` if they are more or fewer, or if there is
+    /// no such chunk.
+    ///
+    /// Slower than [`from_nodes`](Self::from_nodes). For a blob whose other nodes are not those of
+    /// the file, which its sender may have made so: they prove nothing that the tags do not.
+    pub fn from_tags(shape: FileShape, index: u32, tags: &[u8]) -> Option<Self> {
+        if index >= shape.chunk_count() || tags.len() != shape.tags_len() {
+            return None;
+        }
+        let (tags, _) = tags.as_chunks();
+        let mut level = Cow::Borrowed(tags);
+        let mut siblings = Vec::with_capacity(16);
+        for number in 0..shape.top_level() {
+            if let Some(place) = shape.sibling(number, index) {
+                siblings.push(*level.get(usize::try_from(place).ok()?)?);
+            }
+            level = Cow::Owned(above(number.saturating_add(1), &level));
+        }
+        let tag = *tags.get(usize::try_from(index).ok()?)?;
+        Some(Self { tag, siblings })
     }
 
     /// The tag of the chunk, if this path leads from it to the root.

@@ -1,7 +1,7 @@
 //! Tests of `payload.rs`.
 
 use super::*;
-use crate::attachment::{AttachmentKey, WholeFile};
+use crate::attachment::{AttachmentKey, Stage, WholeFile};
 use crate::tests::world::{bytes_of, header_1};
 
 fn header() -> PayloadHeader {
@@ -91,7 +91,7 @@ fn thirty_attachments_fit_and_31_do_not() {
     let payload = build(30).unwrap();
     let franked = payload.franked(&FrankingKey::from_bytes([1; 32]));
     assert_eq!(franked.as_bytes().len(), 32 + payload.encoded_len());
-    let (parsed, _) = Payload::parse(Format::V2, &franked.parts()).unwrap();
+    let (parsed, _) = Payload::parse(Format::V2, Stage::Delivered, &franked.parts()).unwrap();
     assert_eq!(parsed.attachments.len(), 30);
     assert_eq!(&parsed.header, payload.header());
     assert_eq!(build(31).unwrap_err(), PayloadError::TooManyAttachments);

@@ -89,11 +89,13 @@ pub(super) fn name_blobs<'a>(
     blobs: impl Iterator<Item = &'a ReportedBlob>,
 ) -> Result<(), Rejection> {
     for named in blobs {
-        // CHK-119: a named blob is the location of the shown file in its place.
+        // CHK-119: a named blob is the location of the file in its place, of which content is
+        // shown.
         let mut in_place = files.iter_mut().filter(|file| file.part == named.part);
         let file = in_place
             .next()
             .filter(|file| file.descriptor.blob() == Some(named.blob))
+            .filter(|file| !matches!(file.access, FileAccess::Descriptor))
             .ok_or(Rejection::OtherBlob { message })?;
         file.blob = Some(named.blob);
     }
@@ -132,6 +134,9 @@ impl VerifiedFile {
     /// The blob starts at the beginning of `blob` and fills it. The file starts at the beginning of
     /// `sink`. Places between the ranges are skipped, so a new file on disk has zeros there.
     ///
+    /// What opened for a recipient opens here too. Holds a chunk, and at most 4 MiB of the tree if
+    /// the blob's nodes above the tags are not those of the file.
+    ///
     /// # Errors
     /// [`OpenFileError`] if the blob is not that of the file, or if blob or sink fail. What was
     /// written by then is verified.
@@ -154,10 +159,10 @@ impl VerifiedFile {
         if len != shape.blob_len() {
             return Err(OpenFileError::OtherLength);
         }
+        let mut shown = file::ShownChunks::new(&self.descriptor);
         let mut buffer = Zeroizing::new(vec![0; file::CHUNK_LEN]);
         let mut ranges: Vec<Range<u64>> = Vec::new();
         for (index, key) in chunks {
-            let path = ChunkPath::read(shape, *index, blob).map_err(OpenFileError::Blob)?;
             let chunk = buffer
                 .get_mut(..shape.chunk_len(*index))
                 .unwrap_or_default();
@@ -165,7 +170,7 @@ impl VerifiedFile {
             blob.seek(SeekFrom::Start(start))
                 .and_then(|_| blob.read_exact(chunk))
                 .map_err(OpenFileError::Blob)?;
-            let content = file::open_shown(&self.descriptor, *index, key, &path, chunk)?;
+            let content = shown.open(*index, key, blob, chunk)?;
             if content.is_empty() {
                 continue; // padding alone
             }
@@ -182,6 +187,9 @@ impl VerifiedFile {
     }
 
     /// Opens one chunk in place, if the report shows it. For a blob that is fetched in pieces.
+    ///
+    /// The nodes of a blob above the tags of its chunks are checked by no recipient. If the path
+    /// from a blob is refused, fetch all tags and try [`ChunkPath::from_tags`].
     ///
     /// # Errors
     /// [`ChunkError::Withheld`] if the report does not show this chunk, and as for

@@ -1,5 +1,6 @@
 //! Tests files from the sender to the reviewer: whole, in chunks, and not at all.
 
+mod blobs;
 mod forged;
 
 use std::io::Cursor;

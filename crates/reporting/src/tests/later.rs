@@ -2,6 +2,7 @@
 //!
 //! A hand-made peer writes every message here, since the present version cannot.
 
+use crate::format::Format;
 use crate::franked::Franked;
 use crate::franking::FrankingKey;
 use crate::parts::encode_parts;
@@ -213,4 +214,67 @@ fn chk95_each_part_alone_is_shown_as_unknown_under_a_critical_extension() {
     let text = Content::Text(String::new());
     let refused = Payload::with_attachments(header, text, attachments).unwrap_err();
     assert_eq!(refused, PayloadError::AttachmentUnknown);
+}
+
+/// A client to which schemes 1 to 3 were unknown has shown these messages and kept them. Now that
+/// the schemes are known, no sender has made a message that cannot be read or reported by it.
+#[test]
+fn chk73_chk90_chk92_parts_that_were_unknown_when_they_were_shown_are_kept_and_reported() {
+    let mut world = World::new(3);
+    let key = [&[2][..], &[7; 32]].concat();
+    let out_of_form: [&[&[u8]]; 4] = [&[&[1, 0]], &[&[2]], &[&[3, 0]], &[&[1, 0], &key, &[9]]];
+    let out_of_place: [&[&[u8]]; 2] = [&[&key], &[&[3, 0, 1], &key]];
+    let critical = [0x80, 1, 0, 0];
+    let cases = out_of_form.map(|parts| (parts, &[][..])).into_iter();
+    let cases = cases.chain(out_of_place.map(|parts| (parts, &[][..])));
+    let cases = cases.chain(out_of_form.map(|parts| (parts, &critical[..])));
+    let mut kept = Vec::new();
+    for (attached, extensions) in cases {
+        let header = header(extensions);
+        let parts = [&[&header[..], b"\x01abuse"], attached].concat();
+        let encoded = encode_parts(parts.iter().copied());
+        let franked = Franked::new(&FrankingKey::generate(&mut world.rng), &encoded);
+        let tag = world.tag(&franked);
+        world.now = Timestamp::from_millis(world.now.as_millis() + 1_000);
+        let delivery = world.deliver_plaintext(franked.padded(), tag);
+        let refused = open(&mut world.to_bob.1, &delivery);
+        assert!(matches!(
+            refused,
+            Err(OpenError::Withheld(Withheld::Malformed))
+        ));
+        let (header, _) = PayloadHeader::decode(Format::V2, &header).unwrap();
+        let sent = SentMessage::new(
+            Format::V2,
+            world.alice.clone(),
+            world.conversation(),
+            header.clone(),
+            franked.clone(),
+        );
+        let sent = SentMessage::decode(&sent.encode()).unwrap();
+        assert!(sent.payload().is_none(), "recipients would refuse it");
+        assert_eq!(sent.attachments().len(), attached.len());
+        let evidence = Evidence::new(delivery.claim.clone(), Format::V2, header, franked);
+        let evidence = Evidence::decode(&evidence.encode()).unwrap();
+        assert_eq!(evidence.attachments().len(), attached.len());
+        kept.push((evidence, attached));
+    }
+    let mut draft = ReportDraft::new(world.bob.clone(), Reason::Harassment);
+    for (evidence, _) in &kept {
+        draft.add(evidence, Disclosure::Whole).unwrap();
+    }
+    let report = world.seal_report(&draft);
+    let verified = world.verify(report).unwrap();
+    for (message, (evidence, attached)) in verified.messages().iter().zip(&kept) {
+        if !message.header().has_unknown_critical() {
+            assert_eq!(message.content().unwrap().as_text(), Some("abuse"));
+        }
+        assert_eq!(message.tag(), evidence.tag());
+        assert!(message.files().is_empty());
+        let shown = message.attachments().map(|(_, one)| match one {
+            Attachment::Unknown(unknown) => (unknown.scheme(), unknown.description_len()),
+            other => panic!("{other:?}"),
+        });
+        let expected = attached.iter().map(|part| (part[0], part.len()));
+        assert_eq!(shown.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+    }
 }

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use crate::attachment::Stage;
 use crate::blobs;
 use crate::disclosure::PartSet;
 use crate::file::FileDescriptor;
@@ -146,7 +147,7 @@ proptest! {
             let unknown = matches!(read, Content::Unknown { .. });
             prop_assert!(!critical || unknown);
         }
-        let read = decoded.read_attachments(Format::V2, [&attachment[..]].into_iter());
+        let read = decoded.read_attachments(Format::V2, Stage::Delivered, [&attachment[..]].into_iter());
         if let Some([read]) = read.as_deref() {
             prop_assert_eq!(&bytes_of(|out| read.put(out))[4..], attachment);
             prop_assert!(!critical || read.whole_file().is_none());

@@ -316,37 +316,66 @@ def is_hidden(header):
 
 
 def read_message(version, parts):
-    """Reads all parts as far as this version shows them."""
+    """Reads all parts of a delivery as far as this version shows them."""
     header, conversation = read_header(version, parts[0])
     content = read_content(parts[1])
     attachments = {i: read_attachment(version, parts[i]) for i in range(2, len(parts))}
     if is_hidden(header):
         content = unknown_content(parts[1])
         attachments = {i: unknown_attachment(parts[i]) for i in attachments}
-    return header, conversation, content, join_attachments(attachments, len(parts))
+    for i in attachments:
+        require(is_in_place(attachments, i, len(parts)), 488)
+    return header, conversation, content, join_attachments(attachments)
 
 
-def check_order(attachments, count):
-    """Checks that the shown parts of files are in their places. Parts from 2 on may be withheld."""
+def read_committed(version, parts, count):
+    """Reads the shown parts of a message that was shown, perhaps when some were unknown.
+
+    Returns the header, the conversation in it, and the shown parts of attachments.
+    """
+    header, conversation = read_header(version, parts[0])
+    if 1 in parts:
+        read_content(parts[1])
+    attachments = {}
+    for i in sorted(i for i in parts if i > 1):
+        try:
+            attachments[i] = read_attachment(version, parts[i])
+        except Refused:
+            if version == 1 or parts[i][:1] in (b"", b"\0"):
+                raise
+            attachments[i] = unknown_attachment(parts[i])
+    for i in attachments:
+        if is_hidden(header) or not is_in_place(attachments, i, count):
+            attachments[i] = unknown_attachment(parts[i])
+    return header, conversation, attachments
+
+
+def is_in_place(attachments, i, count):
+    """Whether a shown part of a file is in its place. Parts from 2 on may be withheld."""
 
     def is_scheme(i, scheme):
-        return 2 <= i < count and (i not in attachments or attachments[i]["scheme"] == scheme)
+        if not 2 <= i < count:
+            return False
+        part = attachments.get(i, {"scheme": scheme})
+        return part["scheme"] == scheme and "description_len" not in part
 
-    for i, part in attachments.items():
-        if part["scheme"] == 1:
-            require(is_scheme(i + 1, 2), 488)
-        if part["scheme"] == 2:
-            require(is_scheme(i - 1, 1), 488)
-        if part["scheme"] == 3:
-            require(is_scheme(i - 1, 2) and i >= 4, 488)
+    if "description_len" in attachments[i]:
+        return True
+    return {
+        0: lambda: True,
+        1: lambda: is_scheme(i + 1, 2),
+        2: lambda: is_scheme(i - 1, 1),
+        3: lambda: is_scheme(i - 1, 2) and i >= 4,
+    }[attachments[i]["scheme"]]()
 
 
-def join_attachments(attachments, count):
-    """Joins the parts of files in a message of which all parts are known."""
-    check_order(attachments, count)
+def join_attachments(attachments):
+    """Joins the parts of files in a message of which all parts are there and in place."""
     joined = []
     for part in attachments.values():
-        if part["scheme"] == 2:
+        if "description_len" in part:
+            joined.append(part)
+        elif part["scheme"] == 2:
             joined[-1]["key"] = part["key"]
         elif part["scheme"] == 3:
             joined[-1]["preview"] = {"media_type": part["media_type"], "picture": part["picture"]}
@@ -1308,7 +1337,7 @@ def read_sent_message(data):
         sent = {"version": version, "sender": read_sender(reader)}
         conversation = reader.take(32) if version == 2 else None
         sent |= {"franking_key": reader.take(32), "parts": read_parts(reader)}
-        _, in_header, *_ = read_message(version, sent["parts"])
+        _, in_header, _ = read_committed(version, dict(enumerate(sent["parts"])), len(sent["parts"]))
     except Refused:
         raise Refused("CHK-92") from None
     return sent | {"conversation": conversation or in_header}
@@ -1357,7 +1386,7 @@ def import_evidence(given):
     try:
         context = read_context(claim["context"])
         parts = read_parts(reader)
-        _, in_header, *_ = read_message(version, parts)
+        _, in_header, _ = read_committed(version, dict(enumerate(parts)), len(parts))
     except Refused:
         raise Refused("CHK-73") from None
     conversation = conversation_of(context)
@@ -1611,6 +1640,7 @@ def review_openings(given):
             if named["claim"] == len(messages):
                 in_place = [file for file in files if file["part"] == named["part"]]
                 require(in_place and in_place[0]["at"] == named["blob"], 119)
+                require(in_place[0]["key"] or in_place[0]["chunks"], 119)
                 in_place[0]["blob"] = named["blob"]
         files = [{name: file[name] for name in file if name != "at"} for file in files]
         shown = {str(i): part for i, part in shown.items()}
@@ -1621,32 +1651,22 @@ def review_openings(given):
 
 
 def review_parts(version, parts, count):
-    """Checks that each shown part has the form of its place.
-
-    Returns the header, the conversation in it, and the shown parts of attachments.
-    """
+    """Checks that each shown part has the form of its place."""
     try:
-        header, conversation = read_header(version, parts[0])
-        if 1 in parts:
-            read_content(parts[1])
-        attachments = {i: read_attachment(version, part) for i, part in parts.items() if i > 1}
-        if is_hidden(header):
-            attachments = {i: unknown_attachment(parts[i]) for i in attachments}
-        check_order(attachments, count)
+        return read_committed(version, parts, count)
     except Refused:
         raise Refused("CHK-90") from None
-    return header, conversation, attachments
 
 
 def review_files(attachments, chunks):
     """Joins the shown descriptors with keys, previews and chunks. `at` is the blob's location."""
     files = {}
     for part, descriptor in attachments.items():
-        if descriptor["scheme"] == 1:
+        if descriptor["scheme"] == 1 and "description_len" not in descriptor:
             file = {"part": part, "size": descriptor["size"], "root": descriptor["root"], "blob": None}
             preview = attachments.get(part + 2, {})
             file["key"] = attachments.get(part + 1, {}).get("key")
-            file["preview"] = preview["picture"] if preview.get("scheme") == 3 else None
+            file["preview"] = preview.get("picture")
             files[part] = file | {"chunks": [], "at": descriptor["blob"]}
     for part, index, key in chunks:
         require(part in files and files[part]["key"] is None, 118)

@@ -33,7 +33,10 @@ pub fn not_now(why: &FileFailure) -> Failure {
     let again = "run the same command again";
     match why {
         FileFailure::Gone | FileFailure::Altered => Failure::new(why.to_string()),
-        FileFailure::Quota | FileFailure::Target(_) | FileFailure::Source(_) => {
+        FileFailure::Quota
+        | FileFailure::Lost
+        | FileFailure::Target(_)
+        | FileFailure::Source(_) => {
             Failure::with_code(TRY_LATER, format!("{why}: {again} when that has changed"))
         }
         _ => Failure::new(why.to_string()),

@@ -37,7 +37,10 @@ fn run(shape: FileShape, fails: impl Fn(&str, u32) -> bool + Sync) -> (Vec<u32>,
             Ok(())
         },
     );
-    (written, ended)
+    (
+        written,
+        ended.map(|count| assert_eq!(count, shape.chunk_count())),
+    )
 }
 
 #[test]
@@ -75,4 +78,39 @@ fn a_panic_of_the_callers_source_or_sink_leaves_no_lane_waiting() {
         });
         assert!(catch_unwind(panics).is_err(), "{step}");
     }
+}
+
+struct OnDrop<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+/// The caller may be a destructor while its thread unwinds.
+#[test]
+fn no_chunk_is_left_out_while_the_caller_unwinds_from_another_panic() {
+    let mut results = Vec::new();
+    let panics = AssertUnwindSafe(|| {
+        let _during = OnDrop(|| {
+            assert!(thread::panicking());
+            for _ in 0..100 {
+                let mut written = 0;
+                let ended = each_chunk(
+                    chunks(16),
+                    |_, _| Ok::<_, ()>(()),
+                    |_, _| Ok(()),
+                    |_, _, ()| {
+                        written += 1;
+                        Ok(())
+                    },
+                );
+                results.push((written, ended));
+            }
+        });
+        panic!("the caller's fault");
+    });
+    assert!(catch_unwind(panics).is_err());
+    assert_eq!(results, vec![(16, Ok(16)); 100]);
 }

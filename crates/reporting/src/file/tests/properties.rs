@@ -47,7 +47,8 @@ proptest! {
         size in any_size(), place: prop::sample::Index, xor in 1u8..,
     ) {
         let sealed = Sealed::new(size);
-        // Opening the whole file reads chunks and tags. The other nodes are for single chunks.
+        // Opening the whole file reads chunks and tags. The other nodes are for single chunks, and
+        // the next property alters them.
         let read = sealed.shape().tags_offset() as usize + sealed.shape().tags_len();
         let mut altered = sealed.blob.clone();
         let at = place.index(read);
@@ -57,6 +58,23 @@ proptest! {
         prop_assert!(matches!(opened, Err(OpenFileError::Altered)));
         prop_assert!(sealed.content.starts_with(&saved));
         prop_assert!(saved.len() <= at, "bytes after the altered one came out");
+    }
+
+    #[test]
+    fn a_blob_with_other_nodes_above_the_tags_opens_whole_and_by_chunks(
+        size in any_size(), place: prop::sample::Index, byte: u8,
+    ) {
+        let sealed = Sealed::new(size);
+        let mut altered = sealed.blob.clone();
+        let above = sealed.shape().tags_offset() as usize + sealed.shape().tags_len();
+        altered[above..].fill(byte);
+        prop_assert!(opened(&sealed.file, &altered).unwrap() == sealed.content);
+        let index = place.index(sealed.shape().chunk_count() as usize) as u32;
+        let mut chunk = sealed.chunk(index);
+        let mut shown = ShownChunks::new(&sealed.file);
+        let chunk_key = key().chunk_key(index);
+        let content = shown.open(index, &chunk_key, &mut Cursor::new(altered), &mut chunk);
+        prop_assert_eq!(content.unwrap(), sealed.content_of(index));
     }
 }
 

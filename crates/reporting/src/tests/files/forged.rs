@@ -1,8 +1,9 @@
 //! Tests what a forger's report of files can try.
 
 use super::*;
-use crate::attachment::{AttachmentPart, shown};
+use crate::attachment::{self, Stage};
 use crate::blobs;
+use crate::codec;
 use crate::file::FileRoot;
 use crate::padding;
 
@@ -179,6 +180,10 @@ fn chk119_blob_that_is_not_that_of_a_shown_file_is_refused() {
     ] {
         assert_eq!(sent.forged(&openings, blobs), refused);
     }
+    // Of a file whose descriptor alone is shown, the provider need not keep the blob.
+    let descriptor = sent.openings(&[2, 4], &[]);
+    assert_eq!(sent.forged(&descriptor, &[]), Ok(()));
+    assert_eq!(sent.forged(&descriptor, &[named(2, BLOB)]), refused);
     assert_eq!(Rejection::OtherBlob { message: 0 }.check(), 119);
 }
 
@@ -282,48 +287,56 @@ fn an_unsealed_report_carries_its_blobs() {
     }
 }
 
-/// The parts of a file are where a recipient would have demanded them, as far as they are shown.
+/// What a recipient would have refused is unknown to a reviewer, as far as it is shown.
 #[test]
-fn chk90_chk488_parts_of_a_file_out_of_order_are_refused_in_a_review() {
-    let parts = |schemes: &[Option<u8>]| {
-        let (large, _) = attach(b"x", 1, BLOB, true);
-        let bytes = bytes_of(|out| large.put(out));
-        let mut known = Vec::new();
-        let mut rest = &bytes[..];
-        while let Some((len, after)) = rest.split_first_chunk() {
-            let (part, after) = after.split_at(u32::from_be_bytes(*len) as usize);
-            known.push(part.to_vec());
-            rest = after;
-        }
-        let parts = schemes.iter().map(|scheme| {
-            let scheme = (*scheme)?;
-            let unknown = vec![scheme];
-            let part = known
-                .iter()
-                .find(|part| part[0] == scheme)
-                .unwrap_or(&unknown);
-            Some(AttachmentPart::decode(format::Format::V2, part).unwrap())
+fn chk90_chk488_parts_of_a_file_out_of_order_are_unknown_in_a_review() {
+    let (large, _) = attach(b"x", 1, BLOB, true);
+    let bytes = bytes_of(|out| large.put(out));
+    let mut reader = codec::Reader::new(&bytes);
+    let known = [1, 2, 3].map(|_| reader.long().unwrap().to_vec());
+    let read = |stage, schemes: &[Option<usize>]| {
+        let parts = schemes.iter().map(|scheme| match (*scheme)? {
+            9 => Some(&[9][..]),
+            known_one => Some(&known[known_one - 1][..]),
         });
-        shown(parts.collect()).map(|shown| shown.files.len())
+        attachment::read(format::Format::V2, stage, false, parts).map(attachment::shown)
+    };
+    let files = |stage, schemes: &[_]| Some(read(stage, schemes)?.files.len());
+    let unknown = |schemes: &[_]| {
+        let attachments = read(Stage::Committed, schemes).unwrap().attachments;
+        let unknown = attachments.iter().filter(
+            |(_, one)| matches!(one, Attachment::Unknown(unknown) if unknown.scheme() != 9),
+        );
+        unknown.count()
     };
     let (file, key, preview, other, hidden) = (Some(1), Some(2), Some(3), Some(9), None);
-    assert_eq!(parts(&[file, key, preview]), Some(1));
-    assert_eq!(parts(&[file, hidden, preview]), Some(1));
-    assert_eq!(parts(&[hidden, key, hidden]), Some(0));
-    assert_eq!(parts(&[hidden, hidden, preview]), Some(0));
-    assert_eq!(parts(&[file, hidden, file, key]), Some(2));
-    for bad in [
-        &[file][..],
-        &[key],
-        &[other, key],
-        &[file, other],
-        &[file, preview],
-        &[hidden, preview],
-        &[file, key, hidden, preview, preview],
-        &[other, hidden, preview, key],
-        &[preview, hidden],
-        &[file, file],
+    for (good, count) in [
+        (&[file, key, preview][..], 1),
+        (&[file, hidden, preview], 1),
+        (&[hidden, key, hidden], 0),
+        (&[hidden, hidden, preview], 0),
+        (&[file, hidden, file, key], 2),
     ] {
-        assert_eq!(parts(bad), None, "{bad:?}");
+        assert_eq!(files(Stage::Delivered, good), Some(count));
+        assert_eq!(files(Stage::Committed, good), Some(count));
+        assert_eq!(unknown(good), 0);
+    }
+    for (bad, count, unknowns) in [
+        (&[file][..], 0, 1),
+        (&[key], 0, 1),
+        (&[other, key], 0, 1),
+        (&[file, other], 0, 1),
+        (&[file, preview], 0, 2),
+        (&[key, preview], 0, 2),
+        (&[hidden, preview], 0, 1),
+        (&[file, key, hidden, preview, preview], 1, 1),
+        (&[other, hidden, preview, key], 0, 1),
+        (&[preview, hidden], 0, 1),
+        (&[file, file], 0, 2),
+        (&[file, file, key], 1, 1),
+    ] {
+        assert_eq!(files(Stage::Delivered, bad), None, "{bad:?}");
+        assert_eq!(files(Stage::Committed, bad), Some(count), "{bad:?}");
+        assert_eq!(unknown(bad), unknowns, "{bad:?}");
     }
 }

@@ -7,6 +7,9 @@ use super::unseal::{SECRET, sealed_naming};
 use super::*;
 use crate::blobs;
 use crate::file::{FileDescriptor, FileKey, FileRoot, FileShape};
+use crate::franked::Franked;
+use crate::franking::FrankingKey;
+use crate::parts::encode_parts;
 use crate::tests::world::{account, bytes_of, device};
 use crate::{codec, mac, wire};
 
@@ -63,6 +66,36 @@ pub(super) fn payloads(file: &mut Vectors, committed: &dyn Fn(&[Vec<u8>]) -> Val
     fails("preview-empty", "a preview without a picture", &[d, k, &p[..p.len() - 5]], 60);
     fails("preview-16385", "a picture of 16,385 bytes, one past the most", &[d, k, &[&p[..p.len() - 5], &[0x47; 16_385]].concat()], 60);
     fails("preview-media-cut", "a preview's media type that is shorter than its length says", &[d, k, &[3, 9, b'i']], 60);
+}
+
+/// A message that was shown before schemes 1 to 3 were known, and its stamp.
+fn shown_before() -> (Franked, Claim) {
+    let parts = text_with(&[&[1, 0], &[2; 33]]);
+    let franked = Franked::new(&FrankingKey::from_bytes([0x4b; 32]), &encode_parts(parts.iter().map(Vec::as_slice)));
+    let tag = franked.tag_from(&device("alice", 1), franking::conversation());
+    let claim = report::keys().stamp_tag(&tag, &device("alice", 1), &to("bob"), NOON).unwrap();
+    (franked, claim)
+}
+
+/// Evidence of that message.
+pub(super) fn evidence(file: &mut Vectors) {
+    let (franked, claim) = shown_before();
+    let mut out = vec![2];
+    claim.put(&mut out);
+    out.extend_from_slice(franked.as_bytes());
+    file.passes("evidence-file-form", "a descriptor out of form, and a key without one: they are unknown", "import_evidence", json!({ "evidence": hex(out) }));
+}
+
+/// The same message, kept by its sender.
+pub(super) fn receipts(file: &mut Vectors) {
+    let (franked, claim) = shown_before();
+    let mut sent = vec![2];
+    device("alice", 1).put(&mut sent);
+    sent.extend_from_slice(franking::conversation().as_bytes());
+    sent.extend_from_slice(franked.as_bytes());
+    let receipt = Receipt::new(&claim, &DeliveryKey::from_bytes([0x44; 32])).encode();
+    let input = json!({ "delivery_key": hex([0x44; 32]), "receipt": hex(receipt), "sent_message": hex(sent) });
+    file.passes("sent-file-form", "a sent message with a descriptor out of form, and a key without one", "confirm_receipt", input);
 }
 
 /// Replaces bytes by as many others.
@@ -125,8 +158,13 @@ pub(super) fn reviews(file: &mut Vectors) {
     fails("chunk-of-preview", "a chunk of the preview", chunks(message, 0b10101, &[(4, 0)]), 118);
     fails("chunk-of-unknown", "a chunk of an attachment of unknown scheme", chunks(message, 0b10_0001, &[(5, 0)]), 118);
     fails("chunk-of-no-part", "a chunk of a part that the message does not have", chunks(message, 0b00101, &[(6, 0)]), 118);
-    let wrong = [Message::new(0x4b, text_with(&[descriptor, preview, key]))];
-    file.fails("review-file-order", "a preview after a descriptor, committed to", "review_openings", shown(&wrong, &[wrong[0].opening(0b1_1111)]), 90);
+    for (id, comment, parts) in [
+        ("order", "a preview after a descriptor, committed to: all three are unknown", &[&descriptor[..], preview, key]),
+        ("form", "a descriptor, key and preview out of form, committed to: they are unknown", &[&[1, 0], &[2], &[3, 0]]),
+    ] {
+        let odd = [Message::new(0x4b, text_with(parts))];
+        file.passes(&format!("review-file-{id}"), comment, "review_openings", shown(&odd, &[odd[0].opening(0b1_1111)]));
+    }
 
     let naming = |blobs: &[u8], opening: Vec<u8>| {
         let mut input = shown(&all, &[opening]);
@@ -142,6 +180,7 @@ pub(super) fn reviews(file: &mut Vectors) {
     };
     let other = BlobId::from_bytes([0xb2; 32]);
     fails("another", "another blob than that of the file", &blobs::encode(&[named(0, 2, other)]), &two, 119);
+    fails("of-descriptor", "a blob of a file whose descriptor alone is shown", &good, &message.opening(0b00101), 119);
     fails("of-key", "the blob in the place of the key", &blobs::encode(&[named(0, 3, BLOB)]), &two, 119);
     fails("of-withheld", "a blob of a file whose descriptor is withheld", &good, &message.opening(0b00011), 119);
     fails("of-unknown", "a blob of an attachment of unknown scheme", &blobs::encode(&[named(0, 5, BLOB)]), &message.opening(0b10_0001), 119);

@@ -322,6 +322,7 @@ fn receipts(file: &mut Vectors) {
     fails("sent-version-3", "a stored sent message of version 03", changed(&good, "sent_message", |s| s[0] = 3), 52);
     neighbours::receipts(file, &good);
     sent_1(file);
+    attached::receipts(file);
 }
 
 /// A message that was stored in format 01 before its receipt arrived.

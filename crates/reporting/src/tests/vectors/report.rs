@@ -76,7 +76,7 @@ use crate::accepted::bits;
 
 const BOBS_KEY: [u8; 32] = [0x44; 32];
 
-fn keys() -> StampKeys {
+pub(super) fn keys() -> StampKeys {
     StampKeys::new(&[0x52; 32], 19_990, "eu").unwrap()
 }
 
@@ -404,4 +404,5 @@ fn evidence(file: &mut Vectors) {
     fails("evidence-1-other-conversation", "a header of format 01 that was written for another conversation", stamped_1(ConversationId::group(b"chess club")), 73);
     fails("evidence-too-long", "65,911 bytes, one past the most, of whatever", json!({ "evidence": hex(vec![1; 1 + 32 + 2 + MAX_CONTEXT_LEN + 32 + 32 + MAX_PAYLOAD_LEN + 1]) }), 51);
     neighbours::evidence(file, &good, &old);
+    attached::evidence(file);
 }
