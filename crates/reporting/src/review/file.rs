@@ -150,7 +150,8 @@ impl VerifiedFile {
             FileAccess::Whole(key) => {
                 sink.rewind().map_err(OpenFileError::Sink)?;
                 let size = file::open(&self.descriptor, key, blob, sink)?;
-                return Ok(Vec::from([0..size]));
+                let whole = 0..size;
+                return Ok(vec![whole]);
             }
             FileAccess::Chunks(chunks) => chunks,
         };

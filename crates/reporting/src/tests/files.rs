@@ -137,7 +137,8 @@ fn a_file_shown_whole_opens_for_the_reviewer() {
     let ranges = large
         .open(&mut Cursor::new(&sent.blob), &mut saved)
         .unwrap();
-    assert_eq!(ranges, [0..SIZE]);
+    let all = 0..SIZE;
+    assert_eq!(ranges, [all]);
     assert!(saved.into_inner() == sent.content);
     let shape = large.descriptor().shape();
     let path = ChunkPath::read(shape, 4, &mut Cursor::new(&sent.blob)).unwrap();
@@ -341,6 +342,5 @@ fn a_draft_refuses_chunks_that_are_not_there() {
         refused(vec![8], vec![]),
         DraftError::NoSuchPart { index: 8 }
     );
-    drop(refused);
     assert!(draft.preview().messages().is_empty());
 }
