@@ -1,5 +1,7 @@
 //! Tests of `file.rs`: sealing, opening and single chunks, and what must not open.
 
+#![expect(clippy::arithmetic_side_effects, reason = "a test may fail by a panic")]
+
 use std::io::{self, Cursor, Read};
 
 use super::*;
@@ -179,6 +181,25 @@ fn a_path_has_as_many_nodes_as_the_tree_demands() {
     assert_eq!(beyond.kind(), io::ErrorKind::InvalidInput);
     let cut = ChunkPath::read(shape, 3, &mut Cursor::new(&sealed.blob[..100])).unwrap_err();
     assert_eq!(cut.kind(), io::ErrorKind::UnexpectedEof);
+}
+
+/// The right nodes and one more, in a path that was made for a larger file.
+#[test]
+fn chk483_path_with_a_node_too_many_is_refused() {
+    let sealed = Sealed::new(3 * 65_536);
+    let own = sealed.path(2);
+    let node = |at: u64| -> [u8; 32] { sealed.blob[at as usize..][..32].try_into().unwrap() };
+    let mut nodes: Vec<_> = sealed.shape().path_offsets(2).unwrap();
+    nodes.push(nodes[1]);
+    let nodes: Vec<_> = nodes.into_iter().map(node).collect();
+    let larger = FileShape::new(4 * 65_536).unwrap();
+    let longer = ChunkPath::from_nodes(larger, 2, &nodes).unwrap();
+    let open = |path| {
+        let mut chunk = sealed.chunk(2);
+        open_shown(&sealed.file, 2, &key().chunk_key(2), path, &mut chunk).map(<[u8]>::len)
+    };
+    assert_eq!(open(&own), Ok(65_536));
+    assert_eq!(open(&longer), Err(ChunkError::Altered));
 }
 
 #[test]

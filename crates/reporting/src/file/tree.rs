@@ -174,6 +174,7 @@ impl ChunkPath {
     /// A path from the nodes at [`path_offsets`](FileShape::path_offsets), in that order. `None` if
     /// they are more or fewer.
     pub fn from_nodes(shape: FileShape, index: u32, nodes: &[[u8; NODE_LEN]]) -> Option<Self> {
+        // CHK-483: the path has the nodes that size and index demand.
         let (tag, siblings) = nodes.split_first()?;
         (shape.path_offsets(index)?.len() == nodes.len()).then(|| Self {
             tag: *tag,

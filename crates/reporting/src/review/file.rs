@@ -149,7 +149,8 @@ impl VerifiedFile {
             FileAccess::Descriptor => return Ok(Vec::new()),
             FileAccess::Whole(key) => {
                 sink.rewind().map_err(OpenFileError::Sink)?;
-                let whole = 0..file::open(&self.descriptor, key, blob, sink)?;
+                let size = file::open(&self.descriptor, key, blob, sink)?;
+                let whole = 0..size;
                 return Ok(vec![whole]);
             }
             FileAccess::Chunks(chunks) => chunks,

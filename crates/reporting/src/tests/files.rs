@@ -137,7 +137,8 @@ fn a_file_shown_whole_opens_for_the_reviewer() {
     let ranges = large
         .open(&mut Cursor::new(&sent.blob), &mut saved)
         .unwrap();
-    assert!(ranges.len() == 1 && ranges[0] == (0..SIZE));
+    let all = 0..SIZE;
+    assert_eq!(ranges, [all]);
     assert!(saved.into_inner() == sent.content);
     let shape = large.descriptor().shape();
     let path = ChunkPath::read(shape, 4, &mut Cursor::new(&sent.blob)).unwrap();

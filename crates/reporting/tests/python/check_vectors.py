@@ -680,7 +680,7 @@ def open_chunk(given):
     size, index = given["size"], given["index"]
     lengths, levels = shape(size)
     require(index < len(lengths) and len(given["chunk"]) == lengths[index], 481)
-    require(len(given["nodes"]) == len(path_of(size, index)), 481)
+    require(len(given["nodes"]) == len(path_of(size, index)), 483)
     tag, *others = given["nodes"]
     node = tag
     for level, nodes in enumerate(levels):

@@ -1,5 +1,7 @@
 //! Tests of `shape.rs`.
 
+#![expect(clippy::arithmetic_side_effects, reason = "a test may fail by a panic")]
+
 use super::*;
 use crate::padding;
 

@@ -75,7 +75,11 @@ pub(super) fn open_chunk(input: Input<'_>) -> Outcome {
     let nodes: Vec<[u8; 32]> = input.list("nodes").iter().map(|node| node.array()).collect();
     let mut chunk = input.get("chunk").bytes();
     let path = ChunkPath::from_nodes(file.shape(), index, &nodes);
-    let path = path.ok_or_else(|| refused(file::ChunkError::OtherLength))?;
+    let no_path = match index < file.shape().chunk_count() {
+        true => file::ChunkError::Altered,
+        false => file::ChunkError::OtherLength,
+    };
+    let path = path.ok_or_else(|| refused(no_path))?;
     let key = ChunkKey::from_bytes(input.get("chunk_key").array());
     let opened = file::open_shown(&file, index, &key, &path, &mut chunk).map_err(refused);
     Ok(json!({ "content": hex(opened?) }))
@@ -229,8 +233,8 @@ fn single_chunk(file: &mut Vectors) {
     fails("file-key", "the key of the file in place of that of the chunk", with(&good, "chunk_key", hex(KEY)), 484);
     fails("path-of-first", "the path of the first chunk", with(&good, "nodes", path(0)), 483);
     fails("path-swapped", "tag and neighbour in each other's place", with(&good, "nodes", { let mut path = path(1); path.swap(0, 1); path }), 483);
-    fails("path-shorter", "the neighbour is missing", with(&good, "nodes", &path(1)[..1]), 481);
-    fails("path-longer", "a node too many", with(&good, "nodes", [path(1), path(0)].concat()), 481);
+    fails("path-shorter", "the neighbour is missing", with(&good, "nodes", &path(1)[..1]), 483);
+    fails("path-longer", "a node too many", with(&good, "nodes", [path(1), path(0)].concat()), 483);
     fails("root-bit", "a bit of the root", flipped(&good, "root", 0, 1), 483);
     fails("size", "a size of one byte more, with the same chunks", with(&good, "size", content.len() + 1), 483);
     fails("index-past", "a chunk that the file does not have", with(&good, "index", 2), 481);
