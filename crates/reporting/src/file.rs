@@ -60,5 +60,4 @@ pub use tree::{ChunkPath, FileRoot, FileTree};
 #[cfg(test)]
 pub(crate) use chunk::seal as seal_padded;
 #[cfg(test)]
-#[expect(clippy::arithmetic_side_effects, reason = "a test may overflow")]
 mod tests;

@@ -182,5 +182,4 @@ fn part_of_chunk(len: u64, index: u32) -> usize {
 pub struct FileTooLong;
 
 #[cfg(test)]
-#[expect(clippy::arithmetic_side_effects, reason = "a test may overflow")]
 pub(super) mod tests;
