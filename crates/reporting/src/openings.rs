@@ -231,7 +231,8 @@ fn read_chunks(reader: &mut Reader<'_>) -> Option<Vec<OpenedChunk>> {
         if last.is_some_and(|last| (last.part, last.index) >= (part, index)) {
             return None;
         }
-        let key = ChunkKey::from_bytes(reader.array()?);
+        let key = Zeroizing::new(reader.array()?);
+        let key = ChunkKey::from_bytes(*key);
         chunks.push(OpenedChunk { part, index, key });
     }
     Some(chunks)

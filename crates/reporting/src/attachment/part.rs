@@ -1,5 +1,7 @@
 //! Reads single parts of attachments, and joins those of one attachment.
 
+use zeroize::Zeroizing;
+
 use super::file::{FileAttachment, FilePreview};
 use super::unknown::UnknownAttachment;
 use super::whole::WholeFile;
@@ -38,8 +40,8 @@ impl AttachmentPart {
             (&WHOLE_FILE, rest) => WholeFile::decode(rest).map(Self::WholeFile),
             (&DESCRIPTOR, rest) => FileDescriptor::decode(rest).map(Self::Descriptor),
             (&FILE_KEY, rest) => {
-                let key = rest.try_into().ok()?;
-                Some(Self::Key(FileKey::from_bytes(key)))
+                let key = Zeroizing::new(rest.try_into().ok()?);
+                Some(Self::Key(FileKey::from_bytes(*key)))
             }
             (&PREVIEW, rest) => FilePreview::decode(rest).map(Self::Preview),
             _ => Some(Self::Unknown(UnknownAttachment::new(part))),

@@ -4,10 +4,13 @@
 //! Poly1305 is a polynomial over GF(2^130 - 5) plus a constant. With two known keys, one free block
 //! must satisfy a linear equation. The arithmetic below solves it, so the attack here is real.
 
+use std::io::Cursor;
+
 use chacha20poly1305::aead::{Aead, KeyInit, Payload as AeadPayload};
 use chacha20poly1305::{ChaCha20Poly1305, Nonce};
 
 use crate::channel::associated_data;
+use crate::file::{self, FileDescriptor, FileKey, FileTree, OpenFileError};
 use crate::franking::FrankingKey;
 use crate::tests::all::*;
 use crate::tests::world::*;
@@ -261,4 +264,35 @@ fn invisible_salamander_attachment_is_refused_as_the_second_picture() {
         attachment.check_plaintext(&second),
         Err(AttachmentError::OtherBytes)
     );
+}
+
+/// The same attack on a file that is sealed in chunks: the forged ciphertext, in a blob with the
+/// tag of either plaintext under either key.
+#[test]
+fn invisible_salamander_file_opens_under_neither_key() {
+    let keys = [[0x55; 32], [0x66; 32]];
+    let nonce = ToyChannel::nonce(0);
+    let sealed = (0..64u8).find_map(|attempt| salamander(keys, &nonce, b"", &[attempt; 256], 64));
+    let sealed = sealed.expect("a ciphertext that opens under both keys");
+    let pictures = keys.map(|key| decrypt(key, &nonce, b"", &sealed).expect("the AEAD opens it"));
+    assert_ne!(pictures[0], pictures[1], "one ciphertext, two pictures");
+
+    let [first, second] = [0, 1].map(|of| {
+        let (key, mut picture) = (FileKey::from_bytes(keys[of]), &pictures[of][..]);
+        let tree = FileTree::of(&mut picture, 256, &key).unwrap();
+        let shape = tree.shape();
+        let file = FileDescriptor::new(shape, tree.root(), "image/png", "", "").unwrap();
+        (file, tree)
+    });
+    assert!(first.0.root() != second.0.root());
+    for (file, tree) in [&first, &second] {
+        let blob = [&sealed[..256], tree.as_bytes()].concat();
+        for key in keys {
+            let (key, mut blob) = (FileKey::from_bytes(key), Cursor::new(&blob));
+            let mut shown = Vec::new();
+            let opened = file::open(file, &key, &mut blob, &mut shown);
+            assert!(matches!(opened, Err(OpenFileError::Altered)));
+            assert!(shown.is_empty());
+        }
+    }
 }

@@ -338,8 +338,8 @@ fn an_odd_node_moved_or_doubled_is_refused() {
     }
 }
 
-/// DGRW18 ("invisible salamanders"): a file that opens to two contents under two keys. The tag
-/// commits to the key, so the root names one content, whatever the keys.
+/// The tag commits to the key, so the root names one content, whatever the keys. A ciphertext that
+/// was made to open under two keys is in `tests/salamander.rs`.
 #[test]
 fn one_ciphertext_does_not_open_two_ways() {
     let sealed = Sealed::new(200);

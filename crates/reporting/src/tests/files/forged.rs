@@ -232,6 +232,13 @@ fn chk490_a_report_has_blobs_if_its_version_says_so() {
         other[0] = version;
         assert_eq!(Report::decode(&other).unwrap_err(), DecodeError::Malformed);
     }
+    // All fields of version 03 but the blobs: the MAC follows the openings.
+    let (start, len) = (with.len() - 34, 1 + 1 + 1 + 1 + 1 + 32);
+    let blobs = start - len;
+    assert_eq!(with[blobs..][..3], [0x2a, 35, 1], "the field with one blob");
+    let cut = [&with[..blobs], &with[start..]].concat();
+    assert_eq!(Report::decode(&cut).unwrap_err(), DecodeError::Malformed);
+    assert!(Report::decode(&with).is_ok());
 }
 
 #[test]
