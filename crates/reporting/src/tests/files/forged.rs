@@ -233,9 +233,10 @@ fn chk490_a_report_has_blobs_if_its_version_says_so() {
         assert_eq!(Report::decode(&other).unwrap_err(), DecodeError::Malformed);
     }
     // All fields of version 03 but the blobs: the MAC follows the openings.
-    let (start, len) = (with.len() - 34, 1 + 1 + 1 + 1 + 1 + 32);
-    let blobs = start - len;
-    assert_eq!(with[blobs..][..3], [0x2a, 35, 1], "the field with one blob");
+    let named = Report::decode(&with).unwrap().blobs().len() as u8;
+    let (start, len) = (with.len() - 34, 1 + 34 * named);
+    let blobs = start - 2 - usize::from(len);
+    assert_eq!(with[blobs..][..3], [0x2a, len, named], "the field of blobs");
     let cut = [&with[..blobs], &with[start..]].concat();
     assert_eq!(Report::decode(&cut).unwrap_err(), DecodeError::Malformed);
     assert!(Report::decode(&with).is_ok());
