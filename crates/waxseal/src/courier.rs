@@ -188,6 +188,8 @@ pub struct Courier<S: Store> {
     is_listening: bool,
     card: Option<(RelayCard, Timestamp)>,
     token: Option<Token>,
+    /// When the relay last refused a token.
+    token_refused_at: Option<Timestamp>,
     challenge: Option<Vec<u8>>,
     /// Whether to register the device again before anything else, although no key is due.
     must_register: bool,

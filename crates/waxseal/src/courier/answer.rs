@@ -10,6 +10,7 @@ use waxseal_reporting::Timestamp;
 
 use super::next::{Aim, InFlight};
 use super::pinned::is_card_authentic;
+use super::session::TOKENS_APART_MS;
 use super::{Courier, Event, Trouble};
 use crate::error::StateError;
 use crate::store::Store;
@@ -202,8 +203,12 @@ impl<S: Store> Courier<S> {
         let secs = body.retry_after_secs.unwrap_or_default();
         match (body.error, aim) {
             (ErrorCode::TokenExpired | ErrorCode::Unauthorized, aim) => {
-                // A token that never worked is not what is wrong.
-                if !self.token.take().is_some_and(|token| token.is_proven) {
+                // A token that never worked is not what is wrong, nor is the second in a minute.
+                let before = self.token_refused_at.replace(now);
+                let before = before.and_then(|at| now.as_millis().checked_sub(at.as_millis()));
+                let is_again = before.is_some_and(|ms| ms < TOKENS_APART_MS);
+                let was_proven = self.token.take().is_some_and(|token| token.is_proven);
+                if is_again || !was_proven {
                     self.pause.lengthen(now, secs, rng);
                 }
                 self.again(aim);

@@ -82,6 +82,7 @@ impl<S: Store> Courier<S> {
             is_listening: true,
             card: None,
             token: None,
+            token_refused_at: None,
             challenge: None,
             must_register: false,
             is_removed: false,

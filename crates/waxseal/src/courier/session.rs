@@ -22,6 +22,9 @@ const CARD_AGE_MS: u64 = 24 * 3_600_000;
 /// relay's clock, which may differ from this one.
 const TOKEN_AGE_MS: u64 = 50 * 60_000;
 
+/// How soon two tokens do not expire one after the other: a minute.
+pub(super) const TOKENS_APART_MS: u64 = 60_000;
+
 /// The token of a session with the provider.
 pub(super) struct Token {
     pub(super) text: String,
