@@ -325,7 +325,13 @@ fn payload(plaintext: &[u8]) {
     let Ok(sent) = SentMessage::decode(&stored) else {
         return;
     };
-    let read = sent.payload().expect("a sent message has its payload");
+    // What an older version wrote may have parts that a recipient refuses now.
+    let Some(read) = sent.payload() else {
+        let bytes = [&[2], &sent.tag().as_bytes()[..], plaintext].concat();
+        let shows = |sent| open_unstamped(&mut Clear, &alice, &conversation, &sent).is_ok();
+        assert_ne!(Envelope::decode(&bytes).map(shows), Ok(true));
+        return;
+    };
     assert_eq!(Some(read.content()), sent.content().as_ref());
     let again = seal(&mut Clear, &alice, &conversation, &read, &mut rng(1));
     let parts = fields.len() + 32;
