@@ -58,13 +58,13 @@ fn one(path: &Path, seed: u64) -> Result<Outcome> {
     let folder = tempfile::tempdir()?;
     let mut town = Town::new(seed, folder.path())?;
     memory::forget_peak();
-    send(&mut town, path)?;
+    let is_upload_resumed = send(&mut town, path)?;
     let (message, file) = arrived(&mut town)?;
-    let saved = save(&mut town, &message, &folder)?;
+    let (saved, is_download_resumed) = save(&mut town, &message, &folder)?;
     let peak_memory_bytes = memory::peak_bytes();
     let wire_bytes = town.sender.wire_bytes + town.recipient.wire_bytes;
-    // Twice for the ends of the two processes.
-    let resumed = town.sender.lost + town.recipient.lost + 2;
+    let lost = town.sender.lost + town.recipient.lost;
+    let resumed = lost + u64::from(is_upload_resumed) + u64::from(is_download_resumed);
     let bytes = file.descriptor().size_bytes();
     let mut saved = File::open(saved)?;
     let has_all = saved.metadata()?.len() == bytes;
@@ -93,8 +93,9 @@ fn one(path: &Path, seed: u64) -> Result<Outcome> {
     })
 }
 
-/// Sends the file. The sender's process ends in the middle.
-fn send(town: &mut Town, path: &Path) -> Result<()> {
+/// Sends the file. The sender's process ends in the middle. Returns whether the next one had to go
+/// on with the upload.
+fn send(town: &mut Town, path: &Path) -> Result<bool> {
     let file = NewFile {
         name: name_of(path),
         media_type: "application/octet-stream".to_owned(),
@@ -116,14 +117,19 @@ fn send(town: &mut Town, path: &Path) -> Result<()> {
     let (courier, _) = town.sender.courier()?;
     let uploads = courier.uploads(None, 8)?.items;
     // If the message is stored already, nothing is left to do.
-    if let [upload] = uploads.as_slice() {
-        let source = Box::new(File::open(&upload.label)?);
-        courier.resume_upload(upload.id, source)?;
-    }
+    let is_resumed = match uploads.as_slice() {
+        [upload] => {
+            let source = Box::new(File::open(&upload.label)?);
+            courier.resume_upload(upload.id, source)?;
+            true
+        }
+        _ => false,
+    };
     town.until("the message", |town| {
         let with = town.recipient.account();
         Ok(town.sender.last_message(&with).ok().map(drop))
-    })
+    })?;
+    Ok(is_resumed)
 }
 
 /// Whether the courier told of a part that ends behind half of a file.
@@ -146,8 +152,9 @@ fn arrived(town: &mut Town) -> Result<(Message, FileAttachment)> {
     Ok((message, file))
 }
 
-/// Saves the file. The recipient's process ends in the middle. Returns where it is.
-fn save(town: &mut Town, message: &Message, folder: &TempDir) -> Result<PathBuf> {
+/// Saves the file. The recipient's process ends in the middle. Returns where the file is, and
+/// whether the next process had to go on with it.
+fn save(town: &mut Town, message: &Message, folder: &TempDir) -> Result<(PathBuf, bool)> {
     let path = folder.path().join("saved");
     begin(town, message, &path)?;
     town.until("a part of the file", |town| {
@@ -156,7 +163,7 @@ fn save(town: &mut Town, message: &Message, folder: &TempDir) -> Result<PathBuf>
     town.recipient.restart()?;
     town.recipient.events.clear();
     if path.exists() {
-        return Ok(path); // it has only one part
+        return Ok((path, false)); // it has only one part
     }
     begin(town, message, &path)?;
     town.until("the file", |town| {
@@ -169,7 +176,7 @@ fn save(town: &mut Town, message: &Message, folder: &TempDir) -> Result<PathBuf>
         }
         Ok(None)
     })?;
-    Ok(path)
+    Ok((path, true))
 }
 
 fn begin(town: &mut Town, message: &Message, path: &Path) -> Result<()> {

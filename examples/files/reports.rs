@@ -95,8 +95,14 @@ pub fn shows_part(file: &VerifiedFile, blob: &mut File, path: &Path) -> Result<b
         return Ok(false);
     };
     let indices: Vec<_> = chunks.iter().map(|(index, _)| *index).collect();
-    let mut is_right = indices == shown(shape);
-    for range in file.open(blob, &mut opened)? {
+    let ranges = file.open(blob, &mut opened)?;
+    let opened_bytes: u64 = ranges.iter().map(|range| range.end - range.start).sum();
+    let shown_bytes: u64 = indices
+        .iter()
+        .map(|index| shape.content_len(*index) as u64)
+        .sum();
+    let mut is_right = indices == shown(shape) && opened_bytes == shown_bytes;
+    for range in ranges {
         is_right &= is_same(&mut opened, &mut File::open(path)?, range)?;
     }
     Ok(is_right)

@@ -8,6 +8,7 @@ use super::*;
 use shape::tests::sizes;
 
 mod altered;
+mod exchanged;
 mod properties;
 mod seal;
 
@@ -224,4 +225,40 @@ fn debug_shows_sizes_only() {
     );
     let tree = FileTree::of(&mut &sealed.content[..], 65, &key()).unwrap();
     assert_eq!(format!("{tree:?}"), "FileTree { size_bytes: 65, .. }");
+}
+
+/// Whether a blob opens in any way: as a whole, chunk by chunk, or one chunk by its key.
+fn opens(file: &FileDescriptor, blob: &[u8]) -> bool {
+    let shape = file.shape();
+    let whole = opened(file, blob).is_ok();
+    let tags_at = shape.tags_offset() as usize;
+    let tags = blob
+        .get(tags_at..tags_at + shape.tags_len())
+        .unwrap_or_default();
+    if let Ok(opener) = FileOpener::new(file, &key(), tags) {
+        let all = (0..shape.chunk_count()).all(|index| {
+            let at = shape.chunk_offset(index) as usize;
+            let mut chunk = blob[at..at + shape.chunk_len(index)].to_vec();
+            let opens = opener.open(index, &mut chunk).is_ok();
+            assert!(opens || chunk.iter().all(|byte| *byte == 0), "wiped");
+            opens
+        });
+        assert_eq!(all, whole);
+    } else {
+        assert!(!whole);
+    }
+    whole
+}
+
+/// Whether a chunk opens by its own key.
+fn chunk_opens(file: &FileDescriptor, blob: &[u8], index: u32) -> bool {
+    let shape = file.shape();
+    let Ok(path) = ChunkPath::read(shape, index, &mut Cursor::new(blob)) else {
+        return false;
+    };
+    let at = shape.chunk_offset(index) as usize;
+    let mut chunk = blob[at..at + shape.chunk_len(index)].to_vec();
+    let opens = open_shown(file, index, &key().chunk_key(index), &path, &mut chunk).is_ok();
+    assert!(opens || chunk.iter().all(|byte| *byte == 0), "wiped");
+    opens
 }
