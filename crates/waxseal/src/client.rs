@@ -63,6 +63,7 @@ mod told;
 mod touch;
 mod unopened;
 mod upkeep;
+mod view;
 
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
@@ -75,7 +76,7 @@ use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, FrankingTag, Timesta
 pub use self::contact::ConversationHealth;
 use self::delivery_key::DeliveryKeys;
 pub use self::devices::{Bundles, DeviceBundle, Mismatch, Started, WantedBundles};
-pub use self::due::Due;
+pub use self::due::{Due, Expiry, REPORT_GRACE_MS};
 pub use self::edit_roster::{Rebased, Welcome};
 use self::group::Groups;
 pub use self::group::{
@@ -100,6 +101,7 @@ pub use self::status::{NotDelivered, Status};
 pub use self::sync::{HistoryChunk, HistoryExport, HistoryImport, HistoryProgress, Leaving};
 pub use self::synced::Synced;
 pub use self::upkeep::Upkeep;
+pub use self::view::{ForwardLabel, MessageView, OFTEN_FORWARDED, ViewReaction, ViewState};
 use crate::error::{Damage, OpenAccountError, StateError};
 use crate::records::{self, AccountRecord};
 use crate::store::{Store, Transaction};
@@ -130,7 +132,8 @@ use crate::store::{Store, Transaction};
 /// | send | [`missing`], [`send`], upload with the [`mark`], [`confirm`]; [`retarget`] |
 /// | receive | [`receive`], show, acknowledge |
 /// | keep up | [`upkeep`]; [`take_roster`], [`restart`] as it says; post the [`outbox`] |
-/// | delete | [`due`], [`delete_message`]; [`delete_conversation`], [`forget_contact`] |
+/// | show | [`views`], [`opened`], [`mark_read`]; [`expire`] when it says |
+/// | delete | [`delete_message`], [`delete_conversation`], [`forget_contact`] |
 /// | report | [`draft_report`], show the preview, [`report`], upload, [`confirm_report`] |
 /// | report an account | [`draft_account_report`], then as above |
 /// | answer | [`keep_promise`]; [`verify_receipt`]; at last [`forget_promise`] |
@@ -149,6 +152,7 @@ use crate::store::{Store, Transaction};
 /// | receive | [`messages`], [`next_ordinal`], [`conversation_health`], [`due`] |
 /// | receive, if the message begins a session | also what a contact and a prekey step change |
 /// | keep up | [`outbox`], [`messages`], [`peer_state`]; [`restart`] also as [`start`] |
+/// | show | [`views`], [`due`], [`messages`] once they are wiped |
 /// | delete | [`messages`], [`outbox`], [`due`] |
 /// | delete, if the contact is forgotten | also what a contact step changes |
 /// | report | [`pending_reports`]; a draft changes nothing |
@@ -177,6 +181,10 @@ use crate::store::{Store, Transaction};
 /// [`restart`]: Self::restart
 /// [`peer_state`]: Self::peer_state
 /// [`due`]: Self::due
+/// [`views`]: Self::views
+/// [`opened`]: Self::opened
+/// [`mark_read`]: Self::mark_read
+/// [`expire`]: Self::expire
 /// [`delete_message`]: Self::delete_message
 /// [`delete_conversation`]: Self::delete_conversation
 /// [`forget_contact`]: Self::forget_contact

@@ -252,7 +252,7 @@ pub mod transport;
 pub use channel::{SessionOpener, SessionSealer};
 pub use client::{
     AcceptedEntry, Bundles, Client, ConversationHealth, DamagedRow, DeviceBundle, Direction, Draft,
-    Due, GroupInfo, GroupMember, GroupMismatch, GroupNews, GroupStanding, GroupStep, GroupUpdate,
+    GroupInfo, GroupMember, GroupMismatch, GroupNews, GroupStanding, GroupStep, GroupUpdate,
     HistoryChunk, HistoryExport, HistoryImport, HistoryProgress, KeptPromise, KeptReceipt, Leaving,
     LinkUnderWay, MAX_RECEIVED_AT_ONCE, Message, Mismatch, NotDelivered, Notice, Outgoing,
     OutgoingEntry, OutgoingReport, Page, PeerState, PromiseState, Rebased, Received, Recreated,
@@ -289,12 +289,20 @@ pub mod errors {
     pub use crate::error::{
         AccountKeyError, BundleProblem, ConfirmError, Damage, EditGroupError, EditRosterError,
         GroupNewsError, HistoryError, InviteError, JoinError, KeepPromiseError, LeaveError,
-        LinkDeviceError, OpenAccountError, PeerError, PublishError, ReceiveError, ReportError,
-        RetargetError, SendError, SettingError, StartError, StateError, TakeRosterError,
-        VerifyReceiptError,
+        LinkDeviceError, OpenAccountError, PeerError, PublishError, ReceiveError, ReferenceError,
+        ReportError, RetargetError, SendError, SettingError, StartError, StateError,
+        TakeRosterError, VerifyReceiptError,
     };
     #[cfg(feature = "courier")]
     pub use crate::error::{ResumeUploadError, SaveFileError, SendFileError};
+}
+
+/// What messages show: their present text, reactions, and how long they are shown.
+pub mod view {
+    pub use crate::client::{
+        Due, Expiry, ForwardLabel, MessageView, OFTEN_FORWARDED, REPORT_GRACE_MS, ViewReaction,
+        ViewState,
+    };
 }
 
 /// The encrypted sessions on which [`Client`] is built, for applications that bring their own

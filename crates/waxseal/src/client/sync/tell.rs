@@ -211,7 +211,7 @@ impl<S: Store> Client<S> {
             };
             for fact in facts {
                 if self.item(&fact.subject())?.is_none() {
-                    put_item(&mut transaction, &self.number(sync, fact));
+                    put_item(&mut transaction, &self.number(sync, fact), 0);
                 }
             }
         }
@@ -318,7 +318,7 @@ impl<S: Store> Client<S> {
         let fact = facts.into_iter().find(|fact| fact.subject() == subject);
         Ok(fact.map(|fact| {
             let item = self.number(sync, fact);
-            put_item(&mut telling.transaction, &item);
+            put_item(&mut telling.transaction, &item, 0);
             item
         }))
     }
