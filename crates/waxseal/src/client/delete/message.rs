@@ -88,6 +88,7 @@ impl<S: Store> Client<S> {
         conversation: &Conversation,
         to: &FrankingTag,
     ) -> Result<bool, StateError<S::Error>> {
+        // CHK-566: what refers to a message goes with it, whether it counts or not.
         let table = keys::references(conversation, to);
         let page = self.page(&table, None, REFERENCES_AT_ONCE, |at, bytes| {
             let record: ReferenceRecord = records::decode(bytes)?;

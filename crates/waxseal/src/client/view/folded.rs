@@ -92,6 +92,7 @@ impl FoldRecord {
     }
 
     fn add_edit(&mut self, one: RefersRecord, is_new: bool) {
+        // CHK-561: a record holds so many of each, whatever is sent, and the newest of them.
         if is_new {
             let of_author = |count: &&mut EditsRecord| {
                 count.account == one.account && count.account_key == one.account_key

@@ -169,7 +169,7 @@ impl<S: Store> Client<S> {
         let key = keys::fold(conversation, to);
         let mut fold = self.fold_of(transaction, conversation, to)?;
         match self.referred(transaction, conversation, to)? {
-            // It has nothing to disappear with, so it goes by itself.
+            // CHK-567: it has nothing to disappear with, so it goes by itself.
             Referred::Gone => {
                 if let Some(accepted_at) = stored.accepted_at {
                     let of = (conversation, &stored.id);
