@@ -4,6 +4,7 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
+use waxseal::transport::now;
 use waxseal::{Content, Conversation, Direction, GroupId, Message, Status, Timestamp};
 
 use crate::chat::Chat;
