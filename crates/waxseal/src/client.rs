@@ -71,7 +71,7 @@ use rand_core::CryptoRng;
 use waxseal_core::limits::ACCOUNT_PROOF_LEN;
 use waxseal_core::{IdentityKey, IdentityKeyPair, PreKeys};
 use waxseal_reporting::relay::DeliveryKey;
-use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, FrankingTag, Timestamp};
+use waxseal_reporting::{DeviceAddress, FrankingTag, Timestamp};
 
 pub use self::contact::ConversationHealth;
 use self::delivery_key::DeliveryKeys;
@@ -149,11 +149,10 @@ use crate::store::{Store, Transaction};
 /// | sign-in, if the store was set back | [`one_time_prekeys_left`], [`has_session`], [`mark`] |
 /// | contact | [`peers`], [`devices`], [`has_session`], [`peer_account_key`], [`safety_number`] |
 /// | send | [`messages`], [`next_ordinal`], [`outbox`], [`waiting`], [`conversation_health`] |
-/// | receive | [`messages`], [`next_ordinal`], [`conversation_health`], [`due`] |
+/// | receive | [`messages`], [`next_ordinal`], [`conversation_health`] |
 /// | receive, if the message begins a session | also what a contact and a prekey step change |
 /// | keep up | [`outbox`], [`messages`], [`peer_state`]; [`restart`] also as [`start`] |
-/// | show | [`views`], [`due`], [`messages`] once they are wiped |
-/// | delete | [`messages`], [`outbox`], [`due`] |
+/// | show, delete | [`views`], [`messages`], [`outbox`] |
 /// | delete, if the contact is forgotten | also what a contact step changes |
 /// | report | [`pending_reports`]; a draft changes nothing |
 /// | answer | [`promises`], [`account_receipts`] |
@@ -180,7 +179,6 @@ use crate::store::{Store, Transaction};
 /// [`missing`]: Self::missing
 /// [`restart`]: Self::restart
 /// [`peer_state`]: Self::peer_state
-/// [`due`]: Self::due
 /// [`views`]: Self::views
 /// [`opened`]: Self::opened
 /// [`mark_read`]: Self::mark_read
@@ -210,8 +208,8 @@ use crate::store::{Store, Transaction};
 /// [`conversation_health`]: Self::conversation_health
 /// [`pending_reports`]: Self::pending_reports
 ///
-/// Calls that take `&self` only read. After a failed commit, the peer or the prekeys that the call
-/// changed are dropped from the cache and read again, so the same client can go on.
+/// Calls that take `&self` only read. After a failed commit the same client can go on: what the
+/// call changed is read again.
 ///
 /// # Security
 /// A store that is set back to an older copy never encrypts two messages under one key stream, but
@@ -314,7 +312,8 @@ impl<S: Store> Client<S> {
             });
         };
         let record: AccountRecord = records::decode(&bytes).ok_or(StateError::Damaged(DAMAGED))?;
-        let (me, identity, keys) = parse(&record).ok_or(StateError::Damaged(DAMAGED))?;
+        let (me, identity, keys) =
+            state::account_of(&record).ok_or(StateError::Damaged(DAMAGED))?;
         let mut client = Self::new(store, me, identity, keys);
         client.run(|client| client.convert())?;
         client.run(|client| client.delete_earlier_sessions())?;
@@ -390,16 +389,6 @@ impl<S: Store> Client<S> {
     pub fn into_store(self) -> S {
         self.store
     }
-}
-
-fn parse(record: &AccountRecord) -> Option<(DeviceAddress, IdentityKeyPair, DeliveryKeys)> {
-    let account = AccountId::new(&record.account).ok()?;
-    let identity = IdentityKeyPair::import(&record.identity).ok()?;
-    Some((
-        DeviceAddress::new(account, DeviceId(record.device)),
-        identity,
-        DeliveryKeys::of(record)?,
-    ))
 }
 
 fn tag_of(bytes: &[u8]) -> Option<FrankingTag> {

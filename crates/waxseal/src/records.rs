@@ -115,8 +115,8 @@ pub(crate) struct LayoutRecord {
 }
 
 /// The layout that this version writes: what refers to a message is folded into a record of it.
-/// Layout 3 had no such records. Layout 2 had contacts with one identity and one device. Layout 1 had one record for each peer,
-/// and no [`LayoutRecord`].
+/// Layout 3 had no such records. Layout 2 had contacts with one identity and one device. Layout 1
+/// had one record for each peer, and no [`LayoutRecord`].
 pub(crate) const LAYOUT: u32 = 4;
 
 /// A message that expires, or that is to be wiped. Written once its time is known, and deleted with

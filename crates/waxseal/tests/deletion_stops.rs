@@ -167,8 +167,8 @@ fn assert_hidden<S: Store>(prepared: &Prepared, bob: &Client<S>) {
 type Delete = fn(&mut Client<Limited>) -> Result<(), StateError<Stopped>>;
 
 /// Commits of each deletion: the mark, two turns of up to 256 messages, the message whose place was
-/// damaged and then when it is due, two turns of up to 256 receipts, and the end. None for the outbox, whose entries go
-/// with the messages.
+/// damaged and then when it is due, two turns of up to 256 receipts, and the end. None for the
+/// outbox, whose entries go with the messages.
 const COMMITS: usize = 8;
 
 #[test]

@@ -232,18 +232,16 @@ impl<S: Store> Client<S> {
                 if evidence.sender().account != self.me.account {
                     newest = newest.max(evidence.accepted_at().as_millis());
                 }
-                let secs = evidence.header().expires_after_secs;
-                if secs != 0 {
-                    let at = later(evidence.accepted_at(), secs);
-                    let of = (conversation, evidence.tag());
-                    let due = self.put_due(&mut transaction, of, at, None)?;
-                    let index = IndexRecord {
-                        ordinal: Some(ordinal),
-                        due: Some(due),
-                        ..IndexRecord::default()
-                    };
-                    self.put_index(&mut transaction, conversation, *evidence.tag(), &index);
+                let (secs, id) = (evidence.header().expires_after_secs, evidence.tag());
+                let mut index = self.index(conversation, id)?.unwrap_or_default();
+                let unread = keys::unread(conversation, ordinal);
+                if secs == 0 || index.due.is_some() || self.get(&unread)?.is_some() {
+                    continue; // it is listed already, or waits until it is read
                 }
+                let at = later(evidence.accepted_at(), secs);
+                let due = self.put_due(&mut transaction, (conversation, id), at, None)?;
+                (index.ordinal, index.due) = (Some(ordinal), Some(due));
+                self.put_index(&mut transaction, conversation, *id, &index);
             }
             if !transaction.changes().is_empty() {
                 self.commit(transaction)?;

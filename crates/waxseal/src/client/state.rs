@@ -1,8 +1,10 @@
 //! State: how a call reads records, and how it writes them, in one commit.
 
-use waxseal_reporting::FrankingTag;
+use waxseal_core::IdentityKeyPair;
+use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, FrankingTag};
 use zeroize::Zeroizing;
 
+use super::delivery_key::DeliveryKeys;
 use super::{Client, keys};
 use crate::conversation::Conversation;
 use crate::error::StateError;
@@ -35,6 +37,19 @@ pub(super) fn first_get<S: Store>(
         }
     }
     get(store, key)
+}
+
+/// Who this device is, by its record.
+pub(super) fn account_of(
+    record: &AccountRecord,
+) -> Option<(DeviceAddress, IdentityKeyPair, DeliveryKeys)> {
+    let account = AccountId::new(&record.account).ok()?;
+    let identity = IdentityKeyPair::import(&record.identity).ok()?;
+    Some((
+        DeviceAddress::new(account, DeviceId(record.device)),
+        identity,
+        DeliveryKeys::of(record)?,
+    ))
 }
 
 impl<S: Store> Client<S> {

@@ -67,15 +67,7 @@ impl<S: Store> Client<S> {
         numbering: &mut ConversationRecord,
         message: &Message,
     ) -> Result<(), StateError<S::Error>> {
-        let stored = Stored {
-            id: *message.id(),
-            ordinal: message.ordinal(),
-            sender: message.sender(),
-            account_key: message.account_key().map_or(&[], |key| key),
-            header: message.header(),
-            content: message.content(),
-            accepted_at: message.accepted_at(),
-        };
+        let stored = Stored::of(message);
         numbering.note_timer(&stored);
         if Reference::of(message.content()).is_none() {
             return Ok(());

@@ -34,7 +34,20 @@ pub(in crate::client) struct Stored<'a> {
     pub(in crate::client) accepted_at: Option<Timestamp>,
 }
 
-impl Stored<'_> {
+impl<'a> Stored<'a> {
+    /// A message that was stored before.
+    pub(in crate::client) fn of(message: &'a Message) -> Self {
+        Self {
+            id: *message.id(),
+            ordinal: message.ordinal(),
+            sender: message.sender(),
+            account_key: message.account_key().map_or(&[], |key| key),
+            header: message.header(),
+            content: message.content(),
+            accepted_at: message.accepted_at(),
+        }
+    }
+
     fn refers(&self) -> RefersRecord {
         let mut record = RefersRecord::default();
         record.ordinal = self.ordinal;
