@@ -6,6 +6,7 @@
 //! `cargo run --release --example replay --features sqlite -- ..`
 
 mod support {
+    pub mod acts;
     pub mod arguments;
     pub mod forge;
     pub mod network;
@@ -13,30 +14,31 @@ mod support {
     pub mod outcome;
     pub mod progress;
     pub mod provider;
+    pub mod reporting;
+    pub mod requests;
 }
 
-use std::collections::HashMap;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
+use support::acts::Acts;
 use support::arguments::Arguments;
 use support::network::{Flight, Network};
 use support::outcome::Outcome;
 use support::progress::Progress;
 use support::provider::Provider;
-use support::{arguments, forge};
-use waxseal::{
-    AccountId, Client, Content, DeviceAddress, DeviceId, Disclosure, Evidence, FrankingTag,
-    MemoryStore, Reason, Store, Timestamp,
-};
-use waxseal_reporting::intake::AcceptedReport;
-use waxseal_reporting::reviewer::{VerifiedReport, review};
-use waxseal_reporting::vault::{ModerationKeyPair, Unseal, Vault};
+use support::reporting::Desk;
+use support::{arguments, requests};
+use waxseal::{AccountId, Client, DeviceAddress, DeviceId, MemoryStore, Store, Timestamp};
 
-/// How many people write to the recipient.
+/// How many people write to the recipient, who answers.
 const SENDERS: usize = 8;
+/// How many strangers write to the recipient.
+const STRANGERS: usize = 24;
+/// Chance that a line comes from a stranger.
+const STRANGER: f64 = 0.03;
 /// Chance that a line is the recipient's reply.
 const REPLY: f64 = 0.2;
 /// Time between two lines, in milliseconds.
@@ -137,54 +139,55 @@ fn replay<S: Store>(
         messages: lines.len() as u64,
         ..Default::default()
     };
+    let (mut acts, mut flights) = (Acts::default(), Vec::with_capacity(lines.len()));
     for line in lines {
-        let person = rng.random_range(1..=SENDERS);
-        let (from, to) = if rng.random_bool(REPLY) {
-            (0, person)
-        } else {
-            (person, 0)
+        let person = match rng.random_bool(STRANGER) {
+            true => SENDERS + rng.random_range(1..=STRANGERS),
+            false => rng.random_range(1..=SENDERS),
         };
-        network.send(from, to, &line.text)?;
+        let (from, to) = match rng.random_bool(REPLY) && person <= SENDERS {
+            true => (0, person),
+            false => (person, 0),
+        };
+        let flight = network.send(from, to, Acts::draft(&line.text, rng))?;
+        acts.note(&network, flight, &line.text)?;
+        flights.push(flight);
         network.run(Some(PAUSE_MS))?;
+        acts.some(&mut network, SENDERS, rng)?;
         outcome.plaintext_bytes += line.text.len() as u64;
         progress.step();
     }
     network.run(None)?;
 
-    let sound = |(flight, line): (&Flight, &Line)| {
-        flight.shown == 1 && flight.text.as_ref() == Some(&line.text)
+    let sound = |(flight, line): &(&usize, &Line)| {
+        let Flight { shown, text, .. } = &network.flights[**flight];
+        *shown == 1 && text.as_ref() == Some(&line.text)
     };
-    outcome.delivered = network
-        .flights
-        .iter()
-        .zip(lines)
-        .filter(|pair| sound(*pair))
-        .count() as u64;
+    outcome.delivered = flights.iter().zip(lines).filter(sound).count() as u64;
+    acts.look(&mut network, &mut outcome)?;
     outcome.duplicates_ignored = network.counts.duplicates_ignored;
     outcome.out_of_order = network.counts.out_of_order;
     outcome.refused = network.counts.refused;
     outcome.wire_bytes = network.counts.wire_bytes;
     (outcome.dh_ratchet_steps, outcome.pq_epochs) = ratchet_steps(&network)?;
 
-    let acceptance = network.provider.acceptance_key();
-    let mut desk = Desk {
-        vault: Vault::new(ModerationKeyPair::generate(rng), acceptance),
-        last_of_sender: HashMap::new(),
-    };
+    let mut desk = Desk::new(&network, rng);
     outcome.to_report = lines.iter().filter(|line| line.is_spam).count() as u64;
     let mut progress = Progress::new(
         "reporting",
         lines.iter().filter(|line| line.is_spam).count(),
     );
-    for (index, line) in lines.iter().enumerate().filter(|(_, line)| line.is_spam) {
-        desk.report(&mut network, index, &line.text, rng, &mut outcome)?;
+    for (flight, line) in flights.iter().zip(lines).filter(|(_, line)| line.is_spam) {
+        desk.report(&mut network, *flight, &line.text, rng, &mut outcome)?;
         progress.step();
     }
+    requests::decide(&mut network, &mut outcome)?;
     outcome.seconds = started.elapsed().as_secs_f64();
     Ok(outcome)
 }
 
-/// Registers a recipient (number 0) and the senders with one provider.
+/// Registers a recipient (number 0), the senders and the strangers with one provider. The
+/// recipient knows the senders.
 fn people<S: Store>(
     start: Timestamp,
     rng: &mut ChaCha20Rng,
@@ -193,11 +196,11 @@ fn people<S: Store>(
 ) -> Result<Network<S>, String> {
     let mut provider = Provider::new(start, rng);
     let mut clients = Vec::new();
-    for number in 0..=SENDERS {
-        let name = if number == 0 {
-            "recipient".to_owned()
-        } else {
-            format!("sender-{number}")
+    for number in 0..=SENDERS + STRANGERS {
+        let name = match number {
+            0 => "recipient".to_owned(),
+            1..=SENDERS => format!("sender-{number}"),
+            _ => format!("stranger-{number}"),
         };
         let me = DeviceAddress::new(
             AccountId::new(&name).map_err(|error| error.to_string())?,
@@ -234,129 +237,6 @@ fn ratchet_steps<S: Store>(network: &Network<S>) -> Result<(u64, u64), String> {
         }
     }
     Ok((steps, epochs))
-}
-
-/// Makes reports of the spam as its recipients would, and accepts and reviews them as a provider
-/// would.
-struct Desk {
-    vault: Vault,
-    /// The latest spam message, by (sender, recipient). A forger claims its stamp for another
-    /// message.
-    last_of_sender: HashMap<(usize, usize), FrankingTag>,
-}
-
-impl Desk {
-    /// Tries forged reports of one spam message. Then reports the message, with the spam before it
-    /// as context, and verifies the report.
-    fn report<S: Store>(
-        &mut self,
-        network: &mut Network<S>,
-        index: usize,
-        text: &str,
-        rng: &mut ChaCha20Rng,
-        outcome: &mut Outcome,
-    ) -> Result<(), String> {
-        let now = network.now();
-        let Flight { from, to, id, .. } = network.flights[index];
-        let peer = network.clients[from].me().clone();
-        let reporter = &mut network.clients[to];
-        let evidence = evidence(reporter, &peer.account, &id)?;
-        let last = self.last_of_sender.insert((from, to), id);
-
-        let mut shown = vec![(id, Disclosure::Whole)];
-        if let Some(context) = last {
-            // For context, the report also shows the header of an earlier message, and when it was
-            // sent, but not what it said.
-            shown.push((context, Disclosure::Parts(Vec::new())));
-        }
-        let draft = reporter
-            .draft_report(&peer.account, Reason::Spam, shown)
-            .map_err(|error| error.to_string())?;
-        let sent = reporter
-            .report(&draft, self.vault.public_key(), rng)
-            .map_err(|error| error.to_string())?;
-        outcome.reported += 1;
-
-        // The forgeries are tried first. After the genuine report they would be refused because the
-        // message was already reported.
-        let other = last
-            .map(|last| self::evidence(&network.clients[to], &peer.account, &last))
-            .transpose()?;
-        let me = network.clients[to].me().clone();
-        let key = self.vault.public_key();
-        let forged = forge::variants(
-            &network.provider,
-            &me,
-            key,
-            &evidence,
-            other.as_ref(),
-            &sent.report,
-            rng,
-        );
-        for (what, report) in forged {
-            outcome.forgeries_tried += 1;
-            let examined = network.provider.examine(&report, now, rng);
-            if examined
-                .map_err(|refusal| format!("{refusal:?}"))
-                .and_then(|report| self.review(&network.provider, &report))
-                .is_ok()
-            {
-                outcome.forgeries_accepted += 1;
-                eprintln!("forgery accepted: {what}");
-            }
-        }
-
-        let accepted = network
-            .provider
-            .intake(&sent.report, now, rng)
-            .map_err(|refusal| format!("{refusal:?}"))?;
-        let verified = self.review(&network.provider, &accepted)?;
-        let said = verified
-            .messages()
-            .iter()
-            .find(|message| message.tag() == &id)
-            .ok_or("the message is missing")?;
-        let withheld = verified
-            .messages()
-            .iter()
-            .filter(|message| message.content().is_none())
-            .count();
-        let holds = said.content().and_then(Content::as_text) == Some(text)
-            && said.sender() == &peer
-            && verified.reporter() == &me
-            && withheld == usize::from(last.is_some());
-        outcome.verified += u64::from(holds);
-        network.clients[to]
-            .confirm_report(sent.id)
-            .map_err(|error| error.to_string())
-    }
-
-    /// Passes a report through the queue between intake and reviewers, and opens it.
-    fn review(
-        &self,
-        provider: &Provider,
-        accepted: &AcceptedReport,
-    ) -> Result<VerifiedReport, String> {
-        let queued = accepted.encode(&provider.acceptance_key());
-        let unsealed = self.vault.open(accepted.id(), &queued);
-        let unsealed = unsealed.map_err(|error| error.to_string())?;
-        review(unsealed).map_err(|rejection| rejection.to_string())
-    }
-}
-
-fn evidence<S: Store>(
-    client: &Client<S>,
-    peer: &AccountId,
-    id: &FrankingTag,
-) -> Result<Evidence, String> {
-    let message = client
-        .message(peer, id)
-        .map_err(|error| error.to_string())?
-        .ok_or("the message is missing")?;
-    Ok(message
-        .evidence()
-        .ok_or("the message is not stamped")?
-        .clone())
 }
 
 /// The conversation that is replayed if no file is given.

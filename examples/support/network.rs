@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use waxseal::errors::ReceiveError;
-use waxseal::{Client, FrankingTag, Received, Store, Timestamp};
+use waxseal::{Client, Draft, FrankingTag, Outgoing, Received, Store, Timestamp};
 
 use super::provider::Provider;
 
@@ -94,10 +94,24 @@ impl<S: Store> Network<S> {
         Timestamp::from_millis(self.now_ms)
     }
 
-    /// Sends a text and hands its envelope to the network.
-    pub fn send(&mut self, from: usize, to: usize, text: &str) -> Result<(), String> {
-        let now = self.now();
-        let recipient = self.clients[to].me().account.clone();
+    /// Sends a message and hands its envelope to the network. Returns the number of its flight.
+    pub fn send(
+        &mut self,
+        from: usize,
+        to: usize,
+        message: impl Into<Draft>,
+    ) -> Result<usize, String> {
+        self.meet(from, to)?;
+        let (now, recipient) = (self.now(), self.clients[to].me().account.clone());
+        let sent = self.clients[from]
+            .send(&recipient, message, now, &mut self.rng)
+            .map_err(|error| error.to_string())?;
+        self.carry(from, to, sent)
+    }
+
+    /// Starts sessions, unless there are some.
+    pub fn meet(&mut self, from: usize, to: usize) -> Result<(), String> {
+        let (now, recipient) = (self.now(), self.clients[to].me().account.clone());
         let sender = &mut self.clients[from];
         if !sender
             .has_session(&recipient)
@@ -108,10 +122,13 @@ impl<S: Store> Network<S> {
                 .start(&recipient, &bundles, now, &mut self.rng)
                 .map_err(|error| error.to_string())?;
         }
-        let sent = sender
-            .send(&recipient, text, now, &mut self.rng)
-            .map_err(|error| error.to_string())?;
+        Ok(())
+    }
+
+    /// Hands a sealed message to the network. Returns the number of its flight.
+    pub fn carry(&mut self, from: usize, to: usize, sent: Outgoing) -> Result<usize, String> {
         self.counts.wire_bytes += sent.envelope.len() as u64;
+        let flight = self.flights.len();
         self.flights.push(Flight {
             from,
             to,
@@ -124,7 +141,8 @@ impl<S: Store> Network<S> {
             acknowledged: false,
             attempts: 0,
         });
-        self.set_out(self.flights.len() - 1)
+        self.set_out(flight)?;
+        Ok(flight)
     }
 
     /// Lets `span_ms` of simulated time pass. With `None`, runs until no packet is on its way or
@@ -222,9 +240,10 @@ impl<S: Store> Network<S> {
 
     fn at_recipient(&mut self, flight: usize, delivery: &[u8]) -> Result<(), String> {
         let Flight { from, to, id, .. } = self.flights[flight];
+        let now = self.now();
         let mut received = self.clients[to].receive(delivery);
         if let Err(ReceiveError::UnknownDevice { device }) = &received {
-            let (roster, now) = (self.provider.roster(&device.account), self.now());
+            let roster = self.provider.roster(&device.account);
             let taken = self.clients[to].take_roster(&device.account, &roster, now);
             taken.map_err(|error| error.to_string())?;
             received = self.clients[to].receive(delivery);
@@ -241,6 +260,11 @@ impl<S: Store> Network<S> {
                     self.counts.out_of_order += 1;
                 }
                 *last = sequence.max(*last);
+                if message.header().expires_after_secs != 0 {
+                    // The user reads it at once.
+                    let read = self.clients[to].mark_read(&message.sender().account, &id, now);
+                    read.map_err(|error| error.to_string())?;
+                }
             }
             Ok(Received::Duplicate { .. }) => self.counts.duplicates_ignored += 1,
             Ok(other) => return Err(format!("a message was taken for something else: {other:?}")),

@@ -15,6 +15,18 @@ pub struct Outcome {
     pub verified: u64,
     pub forgeries_tried: u64,
     pub forgeries_accepted: u64,
+    /// What the recipients' devices show in the end.
+    pub edits: u64,
+    pub deletions: u64,
+    pub reactions: u64,
+    pub forwards: u64,
+    pub expired: u64,
+    /// Strangers that waited for a decision, and what became of some.
+    pub requests: u64,
+    pub requests_declined: u64,
+    pub blocked: u64,
+    /// Whether both sides of each conversation show the same of each message, and what was meant.
+    pub views_equal: bool,
     pub plaintext_bytes: u64,
     pub wire_bytes: u64,
     pub dh_ratchet_steps: u64,
@@ -26,7 +38,7 @@ pub struct Outcome {
 
 impl Outcome {
     /// Whether every message arrived once and unchanged, every spam message was reported and its
-    /// report verified, and no forgery was accepted.
+    /// report verified, no forgery was accepted, and all devices show the same.
     pub fn holds(&self) -> bool {
         self.messages > 0
             && self.delivered == self.messages
@@ -34,6 +46,7 @@ impl Outcome {
             && self.reported == self.to_report
             && self.verified == self.reported
             && self.forgeries_accepted == 0
+            && self.views_equal
     }
 
     /// Prints one JSON object, or a table.
@@ -48,6 +61,15 @@ impl Outcome {
                 "verified": self.verified,
                 "forgeries_tried": self.forgeries_tried,
                 "forgeries_accepted": self.forgeries_accepted,
+                "edits": self.edits,
+                "deletions": self.deletions,
+                "reactions": self.reactions,
+                "forwards": self.forwards,
+                "expired": self.expired,
+                "requests": self.requests,
+                "requests_declined": self.requests_declined,
+                "blocked": self.blocked,
+                "views_equal": self.views_equal,
                 "plaintext_bytes": self.plaintext_bytes,
                 "wire_bytes": self.wire_bytes,
                 "dh_ratchet_steps": self.dh_ratchet_steps,
@@ -69,6 +91,14 @@ impl Outcome {
             ("verified", self.verified),
             ("forgeries tried", self.forgeries_tried),
             ("forgeries accepted", self.forgeries_accepted),
+            ("edits shown", self.edits),
+            ("messages deleted", self.deletions),
+            ("reactions shown", self.reactions),
+            ("forwarded messages", self.forwards),
+            ("messages expired", self.expired),
+            ("requests of strangers", self.requests),
+            ("requests declined", self.requests_declined),
+            ("strangers blocked", self.blocked),
             ("bytes of text", self.plaintext_bytes),
             ("bytes of envelopes", self.wire_bytes),
             ("DH ratchet steps", self.dh_ratchet_steps),

@@ -21,6 +21,7 @@ mod group;
 mod home;
 mod identity;
 mod interactive;
+mod kinds;
 mod link;
 mod notices;
 mod reach;
@@ -133,6 +134,37 @@ pub enum Command {
         /// The account name of the recipient, or # and the title or the id of a group
         peer: String,
         text: String,
+    },
+    /// Answer a message
+    Reply {
+        /// The message's id, or enough of its beginning to be unique
+        message_id: String,
+        text: String,
+    },
+    /// Give a text that you sent another text
+    Edit {
+        /// The message's id, or enough of its beginning to be unique
+        message_id: String,
+        text: String,
+    },
+    /// Delete a message that you sent, for everyone. They can still report it for a week
+    Delete {
+        /// The message's id, or enough of its beginning to be unique
+        message_id: String,
+    },
+    /// React to a message; without REACTION, take the reaction back
+    React {
+        /// The message's id, or enough of its beginning to be unique
+        message_id: String,
+        /// For example an emoji; at most 64 bytes
+        reaction: Option<String>,
+    },
+    /// Show after which time messages of a conversation disappear, or set it for everyone
+    Timer {
+        /// The account name of a peer, or # and the title or the id of a group
+        peer: String,
+        /// How long after they are read: off, or a number and s, m, h, d or w, as in 8h
+        after: Option<kinds::After>,
     },
     /// Send a file of up to 4 GiB. Interrupted, the same command goes on where it stopped
     SendFile(files::Sending),
@@ -283,6 +315,14 @@ fn perform(chat: &mut Chat, command: Command) -> Outcome<()> {
         Command::Recovery { action } => recovery::perform(chat, &action),
         Command::Group { action } => group::perform(chat, action),
         Command::Send { peer, text } => send::send(chat, &peer, &text),
+        Command::Reply { message_id, text } => kinds::reply(chat, &message_id, &text),
+        Command::Edit { message_id, text } => kinds::edit(chat, &message_id, &text),
+        Command::Delete { message_id } => kinds::delete(chat, &message_id),
+        Command::React {
+            message_id,
+            reaction,
+        } => kinds::react(chat, &message_id, reaction.as_deref()),
+        Command::Timer { peer, after } => kinds::timer(chat, &peer, after),
         Command::SendFile(sending) => files::send(chat, &sending),
         Command::Save(saving) => files::save(chat, &saving),
         Command::Files { resume: true, .. } => files::resume(chat),
