@@ -28,6 +28,7 @@ mod due;
 mod edit_roster;
 mod expired;
 mod fanout;
+mod forward;
 mod group;
 mod history;
 mod hold;
@@ -37,6 +38,7 @@ mod keys;
 mod link;
 mod notes;
 mod notices;
+mod nudges;
 mod outbox;
 mod page;
 mod peer_state;
@@ -49,6 +51,7 @@ mod recent;
 mod refuse;
 mod refused;
 mod report;
+mod requests;
 mod reset;
 mod retarget;
 mod rosters;
@@ -77,6 +80,7 @@ use self::delivery_key::DeliveryKeys;
 pub use self::devices::{Bundles, DeviceBundle, Mismatch, Started, WantedBundles};
 pub use self::due::Due;
 pub use self::edit_roster::{Rebased, Welcome};
+pub use self::forward::{ForwardLimits, MAX_FORWARDED_TO, MAX_OFTEN_FORWARDED_TO};
 use self::group::Groups;
 pub use self::group::{
     AcceptedEntry, GroupInfo, GroupMember, GroupMismatch, GroupNews, GroupStanding, GroupStep,
@@ -86,6 +90,7 @@ pub use self::history::{Direction, Message};
 pub use self::kept_receipt::KeptReceipt;
 pub use self::link::LinkUnderWay;
 pub use self::notices::Notice;
+pub use self::nudges::{Nudge, OFTEN_FORWARDED};
 pub use self::outbox::Waiting;
 pub use self::page::{DamagedRow, Page};
 pub use self::peer_state::PeerState;
@@ -93,6 +98,10 @@ use self::peers::Peers;
 pub use self::promise::{KeptPromise, PromiseState};
 pub use self::receive::{MAX_RECEIVED_AT_ONCE, Received};
 pub use self::report::{OutgoingReport, ReportId};
+pub use self::requests::{
+    MAX_ALL_REQUESTS_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_MESSAGES, MAX_REQUESTS, REQUEST_DAYS,
+    Request,
+};
 pub use self::rosters::RosterChange;
 pub use self::send::{Draft, Outgoing};
 pub use self::set_back::SetBack;

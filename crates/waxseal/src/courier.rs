@@ -10,6 +10,7 @@
 
 mod answer;
 mod bundles;
+mod contact;
 mod create;
 mod event;
 mod expired;

@@ -252,12 +252,14 @@ pub mod transport;
 pub use channel::{SessionOpener, SessionSealer};
 pub use client::{
     AcceptedEntry, Bundles, Client, ConversationHealth, DamagedRow, DeviceBundle, Direction, Draft,
-    Due, GroupInfo, GroupMember, GroupMismatch, GroupNews, GroupStanding, GroupStep, GroupUpdate,
-    HistoryChunk, HistoryExport, HistoryImport, HistoryProgress, KeptPromise, KeptReceipt, Leaving,
-    LinkUnderWay, MAX_RECEIVED_AT_ONCE, Message, Mismatch, NotDelivered, Notice, Outgoing,
-    OutgoingEntry, OutgoingReport, Page, PeerState, PromiseState, Rebased, Received, Recreated,
-    ReportId, RosterChange, SetBack, Started, Status, Synced, Upkeep, Waiting, WantedBundles,
-    Welcome, WholeGroup,
+    Due, ForwardLimits, GroupInfo, GroupMember, GroupMismatch, GroupNews, GroupStanding, GroupStep,
+    GroupUpdate, HistoryChunk, HistoryExport, HistoryImport, HistoryProgress, KeptPromise,
+    KeptReceipt, Leaving, LinkUnderWay, MAX_ALL_REQUESTS_BYTES, MAX_FORWARDED_TO,
+    MAX_OFTEN_FORWARDED_TO, MAX_RECEIVED_AT_ONCE, MAX_REQUEST_BYTES, MAX_REQUEST_MESSAGES,
+    MAX_REQUESTS, Message, Mismatch, NotDelivered, Notice, Nudge, OFTEN_FORWARDED, Outgoing,
+    OutgoingEntry, OutgoingReport, Page, PeerState, PromiseState, REQUEST_DAYS, Rebased, Received,
+    Recreated, ReportId, Request, RosterChange, SetBack, Started, Status, Synced, Upkeep, Waiting,
+    WantedBundles, Welcome, WholeGroup,
 };
 pub use conversation::Conversation;
 #[cfg(feature = "courier")]
@@ -288,13 +290,13 @@ pub use roster_edit::EditError;
 pub mod errors {
     pub use crate::error::{
         AccountKeyError, BundleProblem, ConfirmError, Damage, EditGroupError, EditRosterError,
-        GroupNewsError, HistoryError, InviteError, JoinError, KeepPromiseError, LeaveError,
-        LinkDeviceError, OpenAccountError, PeerError, PublishError, ReceiveError, ReportError,
-        RetargetError, SendError, SettingError, StartError, StateError, TakeRosterError,
-        VerifyReceiptError,
+        ForwardError, GroupNewsError, HistoryError, InviteError, JoinError, KeepPromiseError,
+        LeaveError, LinkDeviceError, OpenAccountError, PeerError, PublishError, ReceiveError,
+        ReportError, RetargetError, SendError, SettingError, StartError, StateError,
+        TakeRosterError, VerifyReceiptError,
     };
     #[cfg(feature = "courier")]
-    pub use crate::error::{ResumeUploadError, SaveFileError, SendFileError};
+    pub use crate::error::{ForwardFileError, ResumeUploadError, SaveFileError, SendFileError};
 }
 
 /// The encrypted sessions on which [`Client`] is built, for applications that bring their own

@@ -18,6 +18,7 @@ pub(super) use self::device::Device;
 pub(super) use self::earlier::OLDEST_SESSIONS;
 pub(super) use self::roster::Taken;
 use super::page::{Page, number_of};
+use super::unopened::is_accepted;
 use super::{Client, keys};
 use crate::conversation::Conversation;
 use crate::error::{Damage, StateError};
@@ -138,6 +139,11 @@ impl Peer {
         if self.stored_conversation.as_ref() != Some(&self.conversation) {
             let key = keys::conversation(&account.into());
             transaction.put_record(key, &self.conversation);
+            // What wrote it accepted the account: there is no request any more.
+            let before = self.stored_conversation.as_ref();
+            if is_accepted(&self.conversation) && before.is_some_and(|one| !is_accepted(one)) {
+                transaction.delete(keys::request(account));
+            }
             self.stored_conversation = Some(self.conversation.clone());
         }
         let account_key = self.account_key();

@@ -157,6 +157,10 @@ pub(crate) struct ConversationRecord {
     /// A copy of the number of the chain on which this device sends to the group.
     #[prost(uint32, tag = "27")]
     pub(crate) last_chain: u32,
+    /// How many rows the account caused besides messages before the user accepted it: sessions that
+    /// it began, and tags of what says nothing.
+    #[prost(uint32, tag = "40")]
+    pub(crate) stranger_rows: u32,
 }
 
 /// A history that is being deleted. Written by the first transaction of the deletion, deleted by
