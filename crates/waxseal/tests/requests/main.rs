@@ -11,5 +11,9 @@
 )]
 
 mod bounds;
+mod crash;
 mod decisions;
+mod files;
+mod forwards;
+mod nudges;
 mod support;

@@ -157,7 +157,7 @@ impl<S: Store> Client<S> {
         let waits = self.has_other_devices()?;
         // CHK-438: a client that is in a group which it did not accept leaves, and starts no
         // session. An invitation stays, and can be accepted later.
-        // CHK-599: a stranger who founds ever more groups with this account fills no store. What
+        // CHK-593: a stranger who founds ever more groups with this account fills no store. What
         // comes of one that is not noted now comes to nothing.
         let has_room = is_known || self.count(&keys::groups(), MAX_GROUPS)? < MAX_GROUPS;
         if !group.record.tells_leave && has_room {

@@ -76,8 +76,9 @@ impl<S: Store> Client<S> {
             }
             // Another device told it before the account wrote to this one.
             Some((true, _)) => {
-                if let Some(InBatch { peer, .. }) = batch.peers.get_mut(from) {
+                if let Some(InBatch { peer, is_changed }) = batch.peers.get_mut(from) {
                     peer.conversation.is_accepted = true;
+                    *is_changed |= peer.is_stored();
                 }
                 false
             }
@@ -175,12 +176,19 @@ impl<S: Store> Client<S> {
         if let (true, Some(InBatch { peer, .. })) = (is_new, batch.peers.get_mut(from)) {
             peer.conversation.stranger_rows = rows.saturating_add(1);
         }
-        if is_control || skips || known.is_none() && count >= MAX_REQUESTS {
+        let has_room = known.is_some() || count < MAX_REQUESTS;
+        if is_control || skips || !has_room {
             if known.is_some() && request.session_bytes != session_bytes {
                 request.session_bytes = session_bytes;
                 batch.requests_mut().insert(from.clone(), request);
             }
-            return Ok(Ok(Bound::Dropped));
+            if !is_control && !skips {
+                batch.dropped_strangers = batch.dropped_strangers.saturating_add(1);
+            }
+            return Ok(Ok(match is_control {
+                true => Bound::Kept,
+                false => Bound::Dropped,
+            }));
         }
         if known.is_none() {
             from.as_str().clone_into(&mut request.account);

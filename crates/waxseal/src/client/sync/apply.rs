@@ -116,6 +116,8 @@ impl<S: Store> Client<S> {
                 known.tells_pin = false;
             }
         }
+        let decision = self.decision(account)?;
+        known.conversation.is_accepted |= decision.is_some_and(|(is_accepted, _)| is_accepted);
         if known.account_key().is_some() || known.is_stored() {
             known.put(account, &mut transaction);
         }
