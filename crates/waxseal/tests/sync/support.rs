@@ -318,6 +318,7 @@ fn text_of(fact: &Fact) -> String {
         Fact::ConversationDeleted { until, .. } => {
             format!("deleted {name} until {}", until.as_millis())
         }
+        Fact::Decided { is_accepted, .. } => format!("decided {name} {is_accepted}"),
         Fact::Setting { name, value } => format!("setting {} {:?}", name.as_str(), &**value),
         other => panic!("{other:?}"),
     }
