@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rand_core::CryptoRng;
 use waxseal_core::limits::MARK_LEN;
-use waxseal_interface::{ErrorBody, ErrorCode, Request as Call};
+use waxseal_interface::{ContactHeaders, ErrorBody, ErrorCode, Request as Call};
 use waxseal_reporting::relay::Receipt;
 use waxseal_reporting::{ConversationId, FrankingTag, Timestamp};
 
@@ -333,6 +333,7 @@ fn post(outgoing: Outgoing, mark: [u8; MARK_LEN]) -> (Aim, Call) {
             recipient,
             posted,
             mark,
+            contact: ContactHeaders::default(),
         },
         (None, Conversation::Group(group)) => Call::PostGroup {
             group: ConversationId::from_bytes(group.to_bytes()),

@@ -138,7 +138,7 @@ impl<S: Store> Courier<S> {
         let (mut waiting, mut expired, mut is_caught_up) = (Vec::new(), Vec::new(), false);
         for event in arrived {
             match event {
-                Arrived::Delivery { id, delivery } => {
+                Arrived::Delivery { id, delivery, .. } => {
                     is_caught_up = false;
                     waiting.push((id, delivery));
                 }
