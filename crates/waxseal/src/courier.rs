@@ -32,6 +32,7 @@ mod rosters;
 mod send;
 mod session;
 mod stranger;
+mod strangers;
 mod stream;
 mod targets;
 mod verdict;
@@ -42,7 +43,6 @@ use rand_core::CryptoRng;
 use waxseal_interface::RelayCard;
 use waxseal_reporting::reporter::ReportDraft;
 use waxseal_reporting::{AccountId, Timestamp};
-use waxseal_roster::AccountKey;
 
 use self::bundles::Bundles;
 pub use self::event::{Event, GroupFailure, LinkFailure, Trouble};
@@ -59,11 +59,12 @@ use self::pause::Pause;
 pub use self::recovering::{Recovering, RecoveringState, RecoveryFailure};
 use self::reports::Reports;
 use self::session::Token;
+use self::strangers::Strangers;
 use self::stream::Stream;
 pub use crate::client::courier::uploads::{
     MAX_LABEL_LEN, NewFile, Upload, UploadId, UploadPurpose, WantedFile,
 };
-use crate::client::{Client, Notice, ReportId};
+use crate::client::{Client, ReportId};
 use crate::error::{ReportError, StateError};
 use crate::records::CourierRecord;
 use crate::store::Store;
@@ -236,6 +237,7 @@ pub struct Courier<S: Store> {
     groups: Groups,
     bundles: Bundles,
     outbox: Outbox,
+    strangers: Strangers,
     reports: Reports,
     files: Files,
     events: VecDeque<Event>,
@@ -274,29 +276,6 @@ impl<S: Store> Courier<S> {
         let kept = self.client.keep_report(draft, rng)?;
         self.reports.look_again();
         Ok(kept.id)
-    }
-
-    /// Goes on with a peer whose account key changed, after the user accepted the new one. What the
-    /// relay kept of the peer is delivered again. Dismisses the notice.
-    ///
-    /// # Errors
-    /// [`StateError`].
-    pub fn accept_identity(
-        &mut self,
-        peer: &AccountId,
-        key: &AccountKey,
-    ) -> Result<(), StateError<S::Error>> {
-        self.client.accept_identity(peer, key)?;
-        self.client.dismiss(&Notice::IdentityChanged {
-            account: peer.clone(),
-            new: *key,
-        })?;
-        self.bundles.check(peer);
-        self.groups.want_members_now();
-        self.ask_all_groups()?;
-        self.look_again();
-        self.stream.close();
-        Ok(())
     }
 
     /// Asks the provider which devices and which account key a peer has now.

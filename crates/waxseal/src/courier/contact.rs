@@ -1,17 +1,42 @@
-//! Contact: requests of strangers, and messages that are passed on.
+//! Contact: another account key, requests of strangers, and messages that are passed on.
 
 use rand_core::CryptoRng;
 use waxseal_reporting::reporter::ReportDraft;
 use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
 
+use waxseal_roster::AccountKey;
+
 use super::{Courier, NewFile, UploadId};
-use crate::client::{ForwardLimits, ReportId};
+use crate::client::{ForwardLimits, Notice, ReportId};
 use crate::conversation::Conversation;
 use crate::error::{ForwardError, ForwardFileError, PeerError, ReportError, SendError, StateError};
 use crate::files::FileSource;
 use crate::store::Store;
 
 impl<S: Store> Courier<S> {
+    /// Goes on with a peer whose account key changed, after the user accepted the new one. What the
+    /// relay kept of the peer is delivered again. Dismisses the notice.
+    ///
+    /// # Errors
+    /// [`StateError`].
+    pub fn accept_identity(
+        &mut self,
+        peer: &AccountId,
+        key: &AccountKey,
+    ) -> Result<(), StateError<S::Error>> {
+        self.client.accept_identity(peer, key)?;
+        self.client.dismiss(&Notice::IdentityChanged {
+            account: peer.clone(),
+            new: *key,
+        })?;
+        self.bundles.check(peer);
+        self.groups.want_members_now();
+        self.ask_all_groups()?;
+        self.look_again();
+        self.stream.close();
+        Ok(())
+    }
+
     /// Accepts the request of an account, like [`Client::accept_contact`]. It is told what arrives
     /// from now on.
     ///

@@ -161,6 +161,10 @@ pub(crate) struct ConversationRecord {
     /// it began, and tags of what says nothing.
     #[prost(uint32, tag = "40")]
     pub(crate) stranger_rows: u32,
+    /// The token with which this account writes to the peer without being a stranger, 36 bytes.
+    /// Empty if there is none.
+    #[prost(bytes = "vec", tag = "41")]
+    pub(crate) contact_token: Vec<u8>,
 }
 
 /// A history that is being deleted. Written by the first transaction of the deletion, deleted by
