@@ -13,6 +13,9 @@
 //! of them, `fanout` seals for each, `retarget` follows changes, `touch` keeps sessions fresh, and
 //! `notices` tells. `link` adds a device, `join` makes it a client, `edit_roster` signs rosters.
 //! `group` has the groups.
+//!
+//! `requests` bounds what accounts can cause that the user has not accepted, `nudges` has what to
+//! tell of them, and `forward` passes messages on.
 
 mod again;
 mod awaited;
@@ -40,6 +43,7 @@ mod notes;
 mod notices;
 mod nudges;
 mod outbox;
+mod own;
 mod page;
 mod peer_state;
 mod peers;
@@ -70,8 +74,7 @@ mod upkeep;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use rand_core::CryptoRng;
-use waxseal_core::limits::ACCOUNT_PROOF_LEN;
-use waxseal_core::{IdentityKey, IdentityKeyPair, PreKeys};
+use waxseal_core::{IdentityKeyPair, PreKeys};
 use waxseal_reporting::relay::DeliveryKey;
 use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, FrankingTag, Timestamp};
 
@@ -139,6 +142,7 @@ use crate::store::{Store, Transaction};
 /// | send | [`missing`], [`send`], upload with the [`mark`], [`confirm`]; [`retarget`] |
 /// | receive | [`receive`], show, acknowledge |
 /// | keep up | [`upkeep`]; [`take_roster`], [`restart`] as it says; post the [`outbox`] |
+/// | decide | [`requests`], [`nudges`]; [`accept_contact`], [`decline`], [`block`] |
 /// | delete | [`due`], [`delete_message`]; [`delete_conversation`], [`forget_contact`] |
 /// | report | [`draft_report`], show the preview, [`report`], upload, [`confirm_report`] |
 /// | report an account | [`draft_account_report`], then as above |
@@ -160,6 +164,7 @@ use crate::store::{Store, Transaction};
 /// | keep up | [`outbox`], [`messages`], [`peer_state`]; [`restart`] also as [`start`] |
 /// | delete | [`messages`], [`outbox`], [`due`] |
 /// | delete, if the contact is forgotten | also what a contact step changes |
+/// | decide | [`requests`], [`peer_state`]; [`decline`] and [`block`] also as [`forget_contact`] |
 /// | report | [`pending_reports`]; a draft changes nothing |
 /// | answer | [`promises`], [`account_receipts`] |
 ///
@@ -185,6 +190,11 @@ use crate::store::{Store, Transaction};
 /// [`missing`]: Self::missing
 /// [`restart`]: Self::restart
 /// [`peer_state`]: Self::peer_state
+/// [`requests`]: Self::requests
+/// [`nudges`]: Self::nudges
+/// [`accept_contact`]: Self::accept_contact
+/// [`decline`]: Self::decline
+/// [`block`]: Self::block
 /// [`due`]: Self::due
 /// [`delete_message`]: Self::delete_message
 /// [`delete_conversation`]: Self::delete_conversation
@@ -358,38 +368,6 @@ impl<S: Store> Client<S> {
             is_behind: AtomicBool::new(false),
             seen: AtomicU64::new(0),
         }
-    }
-
-    /// This device's address: its account and its number.
-    pub fn me(&self) -> &DeviceAddress {
-        &self.me
-    }
-
-    /// This device's public identity.
-    pub fn identity(&self) -> &IdentityKey {
-        self.identity.public()
-    }
-
-    /// Proves to the provider that this device holds its identity, to register or to log in.
-    ///
-    /// The proof is a signature of 64 bytes.
-    ///
-    /// # Security
-    /// `context` names the provider, the account, the purpose, and a fresh challenge from the
-    /// provider, each preceded by its length. Never pass content of messages. See
-    /// [`IdentityKeyPair::prove_account`].
-    pub fn prove_account(&self, context: &[u8]) -> [u8; ACCOUNT_PROOF_LEN] {
-        self.identity.prove_account(context)
-    }
-
-    /// The store, for reading. Only the client's own calls write to it.
-    pub fn store(&self) -> &S {
-        &self.store
-    }
-
-    /// Ends the client and returns its store.
-    pub fn into_store(self) -> S {
-        self.store
     }
 }
 

@@ -178,6 +178,19 @@ const SET_BACK_MS: u64 = 60_000;
 /// [`resume_upload`]: Self::resume_upload
 /// [`upload_again`]: Self::upload_again
 ///
+/// # Strangers
+///
+/// | to | call | then |
+/// |---|---|---|
+/// | see who wrote | [`Client::requests`] | [`accept_contact`], [`decline`], [`Client::block`] |
+/// | block and report | [`block_and_report`](Self::block_and_report) | [`Event::ReportTaken`] |
+/// | forward | [`forward`](Self::forward), [`forward_file`](Self::forward_file) | |
+/// | write to more strangers | [`answer_challenge`] | after [`Event::StrangerBudget`] |
+///
+/// [`accept_contact`]: Self::accept_contact
+/// [`decline`]: Self::decline
+/// [`answer_challenge`]: Self::answer_challenge
+///
 /// # What survives a crash
 ///
 /// Everything that matters is in the client's store, and each step can be repeated. A message may

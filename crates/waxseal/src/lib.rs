@@ -64,6 +64,9 @@
 //! | a linked device asks for the history | [`offer_history`], if agreed | each [`history_chunk`] |
 //! | the provider dropped deliveries | [`want_shared`] | |
 //! | the user blocks an account | [`block`] | what it sends is opened and dropped |
+//! | strangers wrote | [`requests`], [`nudges`] | [`accept_contact`], [`decline`] or [`block`] |
+//! | the user blocks and reports | [`block_and_report`] | upload it, [`confirm_report`] |
+//! | the user forwards a message | [`forward`] | post what it returns |
 //! | each sign-in | [`check_mark`] with the relay's mark | if the store was set back: new prekeys |
 //! | each sign-in | [`check_clock`] with the relay's time | |
 //! | a record is damaged | [`reset_peer`], [`reset_prekeys`], [`delete_damaged`] | |
@@ -117,6 +120,12 @@
 //! [`history_chunk`]: Client::history_chunk
 //! [`want_shared`]: Client::want_shared
 //! [`block`]: Client::block
+//! [`requests`]: Client::requests
+//! [`nudges`]: Client::nudges
+//! [`accept_contact`]: Client::accept_contact
+//! [`decline`]: Client::decline
+//! [`block_and_report`]: Client::block_and_report
+//! [`forward`]: Client::forward
 //! [`check_mark`]: Client::check_mark
 //! [`mark`]: Client::mark
 //! [`reset_peer`]: Client::reset_peer
@@ -160,6 +169,14 @@
 //! A message goes to every device of the peer and to the other devices of the own account, under
 //! one identifier. Each of them stores it and can report it. [`linking`] adds a device. The
 //! [specification](spec) says what each device checks.
+//!
+//! # Strangers
+//!
+//! What an account writes that the user has not accepted is a [request](Client::requests). It is
+//! bounded in messages and bytes, and so is everything else that strangers can make a device store,
+//! whatever they send. Until the user decides, the account is told nothing, and its files have no
+//! previews. [`Client::nudges`] has what an application may want to tell its user, from what is in
+//! the store.
 //!
 //! # What the provider answers for
 //!

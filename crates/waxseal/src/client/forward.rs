@@ -56,10 +56,9 @@ impl ForwardLimits {
 }
 
 impl<S: Store> Client<S> {
-    /// Forwards a message to other conversations, each with a single person or a group: its text, or
-    /// what the application made, with its attachments. Its forward count is one higher. Returns
-    /// what became of each conversation, in their order. Post what was sealed, as after
-    /// [`send`](Self::send).
+    /// Forwards a message to other conversations: its text, or what the application made, with its
+    /// attachments. Its forward count is one higher. Returns what became of each conversation, in
+    /// their order. Post what was sealed, as after [`send`](Self::send).
     ///
     /// All checks come before anything is sealed. Then each conversation has a transaction of its
     /// own, like a call of `send`: if this is interrupted, some have the message.

@@ -122,7 +122,8 @@ fn has_link(message: &Message) -> bool {
     }
 }
 
-/// Whether a word looks like a link: it names a scheme, begins with `www.`, or is a name with a path.
+/// Whether a word looks like a link: it names a scheme, begins with `www.`, or is a host with a
+/// path.
 fn is_link(word: &str) -> bool {
     let word = word.trim_start_matches(|one: char| !one.is_alphanumeric());
     let begins_with = |part: &str| {

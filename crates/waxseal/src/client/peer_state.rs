@@ -88,8 +88,8 @@ impl<S: Store> Client<S> {
     /// The other devices of the own account are told.
     ///
     /// If the user has not accepted the account, what came of its [request](Self::requests) is
-    /// deleted, with its sessions and its account key: after the block, it is a stranger. That takes
-    /// several transactions, like [`decline`](Self::decline).
+    /// deleted, with its sessions and its account key: after the block, it is a stranger. That
+    /// takes several transactions, like [`decline`](Self::decline).
     ///
     /// [`forget_contact`](Self::forget_contact) ends a block, too.
     pub fn block(

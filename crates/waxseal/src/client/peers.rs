@@ -18,7 +18,6 @@ pub(super) use self::device::Device;
 pub(super) use self::earlier::OLDEST_SESSIONS;
 pub(super) use self::roster::Taken;
 use super::page::{Page, number_of};
-use super::unopened::is_accepted;
 use super::{Client, keys};
 use crate::conversation::Conversation;
 use crate::error::{Damage, StateError};
@@ -141,7 +140,7 @@ impl Peer {
             transaction.put_record(key, &self.conversation);
             // What wrote it accepted the account: there is no request any more.
             let before = self.stored_conversation.as_ref();
-            if is_accepted(&self.conversation) && before.is_some_and(|one| !is_accepted(one)) {
+            if self.conversation.has_accepted() && before.is_some_and(|one| !one.has_accepted()) {
                 transaction.delete(keys::request(account));
             }
             self.stored_conversation = Some(self.conversation.clone());

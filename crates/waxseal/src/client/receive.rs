@@ -20,7 +20,6 @@ pub use self::received::Received;
 pub(super) use self::sending::Sending;
 use super::Client;
 use super::peers::{Peer, damaged};
-use super::requests::Bound;
 use crate::channel::{Preamble, SessionOpener};
 use crate::error::{Damage, ReceiveError, StateError, can_be_asked};
 use crate::store::Store;
@@ -304,12 +303,11 @@ impl<S: Store> Client<S> {
         }
         let bound = match before {
             Some(before) => self.bound(batch, &arrival, before, opened.as_ref(), skips)?,
-            None => Ok(Bound::Kept),
+            None => Ok(true),
         };
         let skips = match bound {
-            Ok(Bound::Kept) => skips,
-            Ok(Bound::Dropped) => true,
-            Err(not_kept) => return Ok(not_kept),
+            Ok(is_kept) => skips || !is_kept,
+            Err(not_taken) => return Ok(not_taken),
         };
         if is_pinned_now {
             self.upkeep_in(batch, from)?.offered.clear(); // it is in the contact now

@@ -9,7 +9,6 @@ mod synced;
 
 use waxseal_reporting::{AccountId, Timestamp};
 
-pub(super) use self::bounds::Bound;
 pub use self::limits::{
     MAX_ALL_REQUESTS_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_MESSAGES, MAX_REQUESTS, REQUEST_DAYS,
 };
@@ -66,9 +65,10 @@ impl<S: Store> Client<S> {
     /// | answers, or wants to be found | [`send`](Self::send), or [`accept_contact`] |
     /// | does not want it | [`decline`](Self::decline) |
     /// | wants nothing of this account again | [`block`](Self::block) |
-    /// | reports it | [`block_and_report`](Self::block_and_report), or [`draft_report`] and [`report`] |
+    /// | reports it | [`block_and_report`], or [`draft_report`] and [`report`] |
     ///
     /// [`accept_contact`]: Self::accept_contact
+    /// [`block_and_report`]: Self::block_and_report
     /// [`draft_report`]: Self::draft_report
     /// [`report`]: Self::report
     ///

@@ -31,11 +31,9 @@ const MAX_UPKEEPS: usize = 4_096;
 /// roster of up to 1,867 bytes, and deliveries that did not open.
 const MAX_STRANGERS: usize = 512;
 
-/// Whether the user accepted the peer. A store of an earlier version says so only by the messages
-/// that were sent.
+/// Whether the user accepted the peer.
 pub(super) fn is_accepted(conversation: &ConversationRecord) -> bool {
-    let has_written = conversation.next_sequence > 0 && !conversation.is_sequence_guessed;
-    conversation.is_accepted || has_written
+    conversation.has_accepted()
 }
 
 impl<S: Store> Client<S> {

@@ -167,6 +167,14 @@ pub(crate) struct ConversationRecord {
     pub(crate) contact_token: Vec<u8>,
 }
 
+impl ConversationRecord {
+    /// Whether the user accepted the peer. A store of an earlier version says so only by the
+    /// messages that were sent.
+    pub(crate) fn has_accepted(&self) -> bool {
+        self.is_accepted || self.next_sequence > 0 && !self.is_sequence_guessed
+    }
+}
+
 /// A history that is being deleted. Written by the first transaction of the deletion, deleted by
 /// the last one.
 #[derive(Clone, PartialEq, prost::Message)]

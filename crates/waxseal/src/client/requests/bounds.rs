@@ -40,14 +40,6 @@ struct Now {
     has_begun: bool,
 }
 
-/// What becomes of a message that opened.
-pub(in crate::client) enum Bound {
-    /// It is stored like any other.
-    Kept,
-    /// Its content is dropped. The sessions go on.
-    Dropped,
-}
-
 impl<S: Store> Client<S> {
     /// Whether the user does not hear an account now: it is blocked, or was declined within 30
     /// days.
@@ -128,7 +120,8 @@ impl<S: Store> Client<S> {
         })
     }
 
-    /// Holds what opened against the bounds of an account that is not accepted.
+    /// Holds what opened against the bounds of an account that is not accepted. Returns whether its
+    /// content is kept. If not, the sessions go on nevertheless.
     ///
     /// # Errors
     /// The inner one is what the delivery counts as, if nothing of it may be kept, not even that
@@ -140,7 +133,7 @@ impl<S: Store> Client<S> {
         before: Before,
         opened: Option<&Opened>,
         skips: bool,
-    ) -> Result<Result<Bound, Received>, StateError<S::Error>> {
+    ) -> Result<Result<bool, Received>, StateError<S::Error>> {
         let from = &arrival.sender.account;
         let is_control = matches!(opened, Some(Opened::Control(_)));
         // CHK-582: a first message that says nothing to the user stores nothing.
@@ -149,7 +142,7 @@ impl<S: Store> Client<S> {
             return Ok(Err(arrival.skipped()));
         }
         let Some(now) = now_of(batch, arrival, &before) else {
-            return Ok(Ok(Bound::Kept)); // it was inserted before
+            return Ok(Ok(true)); // it was inserted before
         };
         let (session_bytes, rows, is_new) = (now.session_bytes, now.rows, now.has_begun);
         // CHK-584: sessions that the account begins, and tags that say nothing, are few.
@@ -185,10 +178,7 @@ impl<S: Store> Client<S> {
             if !is_control && !skips {
                 batch.dropped_strangers = batch.dropped_strangers.saturating_add(1);
             }
-            return Ok(Ok(match is_control {
-                true => Bound::Kept,
-                false => Bound::Dropped,
-            }));
+            return Ok(Ok(is_control));
         }
         if known.is_none() {
             from.as_str().clone_into(&mut request.account);
@@ -204,19 +194,19 @@ impl<S: Store> Client<S> {
         // CHK-580: a request has at most 32 messages and 256 KiB, and all together have 8 MiB.
         let after = message_bytes.map(|len| request.bytes().saturating_add(len));
         let fits = after.is_some_and(|after| after <= room);
-        let bound = match message_bytes {
+        let is_kept = match message_bytes {
             Some(len) if fits && request.messages < MAX_REQUEST_MESSAGES => {
                 request.messages = request.messages.saturating_add(1);
                 request.message_bytes = request.message_bytes.saturating_add(len);
-                Bound::Kept
+                true
             }
             _ => {
                 request.dropped = request.dropped.saturating_add(1);
-                Bound::Dropped
+                false
             }
         };
         batch.requests_mut().insert(from.clone(), request);
-        Ok(Ok(bound))
+        Ok(Ok(is_kept))
     }
 
     /// Writes that a message was received and says nothing. Of an account that is not heard, or

@@ -1,5 +1,5 @@
-//! Decisions: the user declines a request or blocks its account, or nobody decides for 30 days. What
-//! came is deleted then.
+//! Decisions: the user declines a request or blocks its account, or nobody decides for 30 days.
+//! What came is deleted then.
 
 use rand_core::CryptoRng;
 use waxseal_reporting::reporter::{DraftError, ModerationPublicKey, ReportDraft};
@@ -16,10 +16,11 @@ use crate::store::{Store, Transaction};
 use crate::sync::{Fact, subjects};
 
 impl<S: Store> Client<S> {
-    /// Declines the request of an account. What came is deleted, with the sessions. What the account
-    /// sends within [`REQUEST_DAYS`](super::REQUEST_DAYS) is dropped, and it is told nothing. After
-    /// that it can make another request. [`Nudge::DeclinedBefore`](crate::Nudge::DeclinedBefore)
-    /// remembers that the user declined. The other devices of the own account do the same.
+    /// Declines the request of an account. What came is deleted, with the sessions. What the
+    /// account sends within [`REQUEST_DAYS`](super::REQUEST_DAYS) is dropped, and it is told
+    /// nothing. After that it can make another request, and
+    /// [`Nudge::DeclinedBefore`](crate::Nudge::DeclinedBefore) tells that the user declined. The
+    /// other devices of the own account do the same.
     ///
     /// The contact stays if this account is in a group with it, or its safety number was compared.
     /// Nothing happens if the user accepted the account.
