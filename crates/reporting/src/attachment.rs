@@ -6,7 +6,7 @@ mod unknown;
 mod whole;
 
 pub use file::{FileAttachment, FilePreview, MAX_FILE_PREVIEW_LEN};
-pub(crate) use part::{ShownAttachments, ShownFile, Stage, read, shown};
+pub(crate) use part::{ShownAttachments, ShownFile, Stage, is_key_or_preview, read, shown};
 pub use unknown::UnknownAttachment;
 pub use whole::{AttachmentError, AttachmentKey, WholeFile};
 

@@ -4,6 +4,7 @@ use core::fmt;
 
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::attachment::Stage;
 use crate::codec::{Reader, put_short};
 use crate::conversation::ConversationId;
 use crate::franking::FrankingTag;
@@ -38,6 +39,7 @@ pub const MAX_GROUP_PICTURE_LEN: usize = 32_768;
 /// | acceptance | `0x07`, group 32 |
 /// | leave | `0x08` |
 /// | group profile | `0x09`, `len u8`, title (UTF-8), picture (0 to 32,768 bytes) |
+/// | timer | `0x0a`, seconds be32 |
 /// | unknown | any other byte, body |
 ///
 /// A kind never changes: what is to be said differently gets a kind of its own. Read the kinds you
@@ -96,6 +98,12 @@ pub enum Content {
         /// is none. Decode it with the same care as an attachment.
         picture: Vec<u8>,
     },
+    /// Sets the timer of the conversation. Messages that are written after it disappear, as their
+    /// [`expires_after_secs`](crate::message::PayloadHeader::expires_after_secs) says.
+    Timer {
+        /// Seconds after reading until a message disappears; 0 never.
+        after_secs: u32,
+    },
     /// Content that this version cannot show. Keep the message, and say that an update may show it;
     /// it can be reported like any other.
     ///
@@ -119,9 +127,14 @@ const INVITATION: u8 = 6;
 const ACCEPTANCE: u8 = 7;
 const GROUP_LEAVE: u8 = 8;
 const GROUP_PROFILE: u8 = 9;
+const TIMER: u8 = 10;
 
 /// The known kinds.
-const KNOWN: core::ops::RangeInclusive<u8> = TEXT..=GROUP_PROFILE;
+const KNOWN: core::ops::RangeInclusive<u8> = TEXT..=TIMER;
+
+/// The first kind that was unknown in an earlier release, which showed it as unknown whatever it
+/// held.
+const FIRST_ADDED: u8 = TIMER;
 
 impl Content {
     /// The text of a text message or an edit.
@@ -135,8 +148,8 @@ impl Content {
     /// The earlier message that this one edits, deletes or reacts to, as claimed by the sender.
     ///
     /// # Security
-    /// This crate does not know the earlier message. The app must check that it has the same
-    /// sender before it applies an edit or a deletion.
+    /// This crate does not know the earlier message. Whether the reference counts is for
+    /// [`Reference::counts`](crate::fold::Reference::counts) to say.
     pub fn refers_to(&self) -> Option<&FrankingTag> {
         match self {
             Self::Edit { of: tag, .. }
@@ -148,6 +161,7 @@ impl Content {
             | Self::Acceptance { .. }
             | Self::GroupLeave
             | Self::GroupProfile { .. }
+            | Self::Timer { .. }
             | Self::Unknown { .. } => None,
         }
     }
@@ -173,6 +187,7 @@ impl Content {
             Self::Acceptance { .. } => "Acceptance",
             Self::GroupLeave => "GroupLeave",
             Self::GroupProfile { .. } => "GroupProfile",
+            Self::Timer { .. } => "Timer",
             Self::Unknown { .. } => "Unknown",
         }
     }
@@ -185,7 +200,8 @@ impl Content {
             | Self::Edit { .. }
             | Self::Deletion { .. }
             | Self::Acceptance { .. }
-            | Self::GroupLeave => true,
+            | Self::GroupLeave
+            | Self::Timer { .. } => true,
             Self::Invitation { title, .. } => title.len() <= MAX_GROUP_TITLE_LEN,
             Self::GroupProfile { title, picture } => {
                 title.len() <= MAX_GROUP_TITLE_LEN && picture.len() <= MAX_GROUP_PICTURE_LEN
@@ -209,6 +225,7 @@ impl Content {
             Self::Invitation { title, .. } => title.len().saturating_add(33),
             Self::Acceptance { .. } => 33,
             Self::GroupLeave => 1,
+            Self::Timer { .. } => 5,
             Self::GroupProfile { title, picture } => {
                 picture.len().saturating_add(title.len()).saturating_add(2)
             }
@@ -256,6 +273,10 @@ impl Content {
                 put_short(out, title.as_bytes());
                 out.extend_from_slice(picture);
             }
+            Self::Timer { after_secs } => {
+                out.push(TIMER);
+                out.extend_from_slice(&after_secs.to_be_bytes());
+            }
             Self::Unknown { kind, body } => {
                 out.push(*kind);
                 out.extend_from_slice(body);
@@ -263,7 +284,19 @@ impl Content {
         }
     }
 
-    pub(crate) fn decode(part: &[u8]) -> Option<Self> {
+    /// Reads part 1. What was unknown when it was shown stays unknown if it is out of form, so that
+    /// nobody makes a message that cannot be reported later.
+    pub(crate) fn decode(stage: Stage, part: &[u8]) -> Option<Self> {
+        let read = Self::read(part);
+        let (kind, body) = part.split_first()?;
+        if read.is_some() || stage == Stage::Delivered || *kind < FIRST_ADDED {
+            return read;
+        }
+        let (kind, body) = (*kind, body.to_vec());
+        Some(Self::Unknown { kind, body })
+    }
+
+    fn read(part: &[u8]) -> Option<Self> {
         // CHK-59: part 1 has a kind. If it is a known one, every field is in bounds and text is in
         // UTF-8.
         let mut reader = Reader::new(part);
@@ -299,6 +332,9 @@ impl Content {
                 let picture = reader.rest().to_vec();
                 Self::GroupProfile { title, picture }
             }
+            TIMER => Self::Timer {
+                after_secs: reader.u32()?,
+            },
             kind => Self::Unknown {
                 kind,
                 body: reader.rest().to_vec(),
@@ -325,6 +361,7 @@ impl Zeroize for Content {
             | Self::Edit { text, .. }
             | Self::Reaction { reaction: text, .. }
             | Self::Invitation { title: text, .. } => text.zeroize(),
+            Self::Timer { after_secs } => after_secs.zeroize(),
             Self::Deletion { .. } | Self::Acceptance { .. } | Self::GroupLeave => {}
             Self::GroupProfile { title, picture } => {
                 title.zeroize();

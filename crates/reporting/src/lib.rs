@@ -94,7 +94,8 @@
 //! [`UnsealedReport`]: vault::UnsealedReport
 //! [`VerifiedReport`]: reviewer::VerifiedReport
 //!
-//! Files that messages attach are sealed and opened in the module [`mod@file`].
+//! Files that messages attach are sealed and opened in the module [`mod@file`]. What edits,
+//! deletions and reactions change is in the module [`fold`].
 //!
 //! The crate has no clock, no randomness and no I/O of its own, and does not panic on any input.
 //! Formats, derivations, numbered checks and limits are in [`spec`].
@@ -120,6 +121,7 @@ mod evidence;
 mod extensions;
 mod fanout;
 pub mod file;
+pub mod fold;
 mod format;
 mod franked;
 mod franking;
@@ -241,7 +243,8 @@ pub mod vault {
 /// The reviewer verifies what an unsealed report shows.
 pub mod reviewer {
     pub use crate::review::{
-        FileAccess, VerifiedFile, VerifiedMessage, VerifiedPart, VerifiedReport, review,
+        FileAccess, ForwardCount, VerifiedFile, VerifiedMessage, VerifiedPart, VerifiedReport,
+        review,
     };
     pub use crate::transcript::{Contradiction, LastSeen};
 }
@@ -269,6 +272,7 @@ pub mod limits {
         MAX_FANOUT_LEN, MAX_POST_SKEW_MS, MAX_POSTED_FANOUT_LEN, MAX_SLOTS, MAX_SLOTS_LEN,
     };
     pub use crate::file::{CHUNK_LEN, MAX_CHUNKS, MAX_FILE_LEN};
+    pub use crate::fold::MAX_EDITS;
     pub use crate::group::{
         GROUP_MAC_LEN, MAX_GROUP_BODY_LEN, MAX_GROUP_FANOUT_LEN, MAX_GROUP_SLOTS,
         MAX_GROUP_SLOTS_LEN, MAX_KEY_SLOT_LEN, MAX_POSTED_GROUP_LEN, MAX_STAMPED_GROUP_LEN,

@@ -46,7 +46,8 @@ pub struct PayloadHeader {
     pub sent_at: Timestamp,
     /// How often the content had been forwarded before.
     pub forward_count: u8,
-    /// Seconds after the relay accepted the message until it disappears; 0 never.
+    /// Seconds after reading until the message disappears; 0 never. Each device counts from its own
+    /// reading, and devices of the author's account from when the relay accepted the message.
     pub expires_after_secs: u32,
     /// The last message that the sending device had seen from others in the conversation.
     pub last_seen: Option<FrankingTag>,
@@ -135,8 +136,8 @@ impl PayloadHeader {
     }
 
     /// Reads part 1 of the message, as far as this version can show it.
-    pub(crate) fn read_content(&self, part: &[u8]) -> Option<Content> {
-        let content = Content::decode(part)?;
+    pub(crate) fn read_content(&self, stage: Stage, part: &[u8]) -> Option<Content> {
+        let content = Content::decode(stage, part)?;
         // CHK-95: a message with an unknown critical extension is not shown as what it is.
         Some(if self.has_unknown_critical() {
             content.into_unknown()
@@ -242,7 +243,7 @@ impl Payload {
     ) -> Option<(Self, Option<ConversationId>)> {
         let mut parts = parts.iter();
         let (header, written_for) = PayloadHeader::decode(format, parts.next()?)?;
-        let content = Zeroizing::new(header.read_content(parts.next()?)?);
+        let content = Zeroizing::new(header.read_content(stage, parts.next()?)?);
         let payload = Self {
             attachments: header.read_attachments(format, stage, parts)?,
             header,

@@ -1,6 +1,7 @@
 //! Reviews an unsealed report: proves what its messages said, without any key.
 
 mod file;
+mod folded;
 
 use core::fmt;
 
@@ -11,6 +12,7 @@ use crate::address::{AccountId, DeviceAddress};
 use crate::attachment::{Attachment, Stage};
 use crate::content::Content;
 use crate::conversation::{Audience, ConversationId};
+use crate::fold::Folded;
 use crate::format::Format;
 use crate::franking::FrankingTag;
 use crate::open::sent_time_agrees;
@@ -24,6 +26,7 @@ use crate::transcript::{Contradiction, Entry, LastSeen, Position, Transcript};
 use crate::unseal::UnsealedReport;
 use crate::wire::VERSION_3;
 pub use file::{FileAccess, VerifiedFile};
+pub use folded::ForwardCount;
 
 /// Checks every opening of an unsealed report against its claim. A report about an account has
 /// neither.
@@ -62,6 +65,7 @@ pub fn review(report: UnsealedReport) -> Result<VerifiedReport, Rejection> {
             in_order.push(message);
         }
     }
+    folded::compare_forwards(&mut in_order);
     Ok(VerifiedReport {
         id: *report.id(),
         reporter: report.reporter().clone(),
@@ -69,6 +73,7 @@ pub fn review(report: UnsealedReport) -> Result<VerifiedReport, Rejection> {
         about: report.about_account().cloned(),
         reason: openings.reason,
         note: Zeroizing::new(openings.note.to_owned()),
+        folded: folded::folded(&in_order),
         messages: in_order,
         clock_stepped_back: transcript.clock_stepped_back,
     })
@@ -109,6 +114,7 @@ pub struct VerifiedReport {
     reason: Reason,
     note: Zeroizing<String>,
     messages: Vec<VerifiedMessage>,
+    folded: Folded,
     clock_stepped_back: bool,
 }
 
@@ -193,6 +199,7 @@ pub struct VerifiedMessage {
     files: Vec<VerifiedFile>,
     parts: Vec<VerifiedPart>,
     position: Position,
+    forwards: ForwardCount,
 }
 
 /// One part of a verified message.
@@ -245,7 +252,8 @@ impl VerifiedMessage {
             };
             // CHK-90: a shown part is what its number demands.
             if place == 1 {
-                content = Some(Zeroizing::new(header.read_content(part).ok_or(malformed)?));
+                let read = header.read_content(Stage::Committed, part);
+                content = Some(Zeroizing::new(read.ok_or(malformed)?));
             }
             parts.push(VerifiedPart::Shown(Zeroizing::new(part.to_vec())));
         }
@@ -262,6 +270,7 @@ impl VerifiedMessage {
             claim: claim.clone(),
             format,
             repeated,
+            forwards: ForwardCount::Claimed(header.forward_count),
             header,
             content,
             attachments: shown.attachments,

@@ -143,7 +143,7 @@ impl SentMessage {
     /// What the message says, read from the committed parts.
     pub fn content(&self) -> Option<Content> {
         let part = self.franked.parts().iter().nth(1)?;
-        self.header.read_content(part)
+        self.header.read_content(Stage::Committed, part)
     }
 
     /// The message's attachments, read from the committed bytes.

@@ -70,18 +70,19 @@ mod told;
 mod touch;
 mod unopened;
 mod upkeep;
+mod view;
 
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use rand_core::CryptoRng;
 use waxseal_core::{IdentityKeyPair, PreKeys};
 use waxseal_reporting::relay::DeliveryKey;
-use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, FrankingTag, Timestamp};
+use waxseal_reporting::{DeviceAddress, FrankingTag, Timestamp};
 
 pub use self::contact::ConversationHealth;
 use self::delivery_key::DeliveryKeys;
 pub use self::devices::{Bundles, DeviceBundle, Mismatch, Started, WantedBundles};
-pub use self::due::Due;
+pub use self::due::{Due, Expiry, REPORT_GRACE_MS};
 pub use self::edit_roster::{Rebased, Welcome};
 pub use self::forward::{ForwardLimits, MAX_FORWARDED_TO, MAX_OFTEN_FORWARDED_TO};
 use self::group::Groups;
@@ -93,7 +94,7 @@ pub use self::history::{Direction, Message};
 pub use self::kept_receipt::KeptReceipt;
 pub use self::link::LinkUnderWay;
 pub use self::notices::Notice;
-pub use self::nudges::{Nudge, OFTEN_FORWARDED};
+pub use self::nudges::Nudge;
 pub use self::outbox::Waiting;
 pub use self::page::{DamagedRow, Page};
 pub use self::peer_state::PeerState;
@@ -112,6 +113,7 @@ pub use self::status::{NotDelivered, Status};
 pub use self::sync::{HistoryChunk, HistoryExport, HistoryImport, HistoryProgress, Leaving};
 pub use self::synced::Synced;
 pub use self::upkeep::Upkeep;
+pub use self::view::{ForwardLabel, MessageView, OFTEN_FORWARDED, ViewReaction, ViewState};
 use crate::error::{Damage, OpenAccountError, StateError};
 use crate::records::{self, AccountRecord};
 use crate::store::{Store, Transaction};
@@ -142,8 +144,9 @@ use crate::store::{Store, Transaction};
 /// | send | [`missing`], [`send`], upload with the [`mark`], [`confirm`]; [`retarget`] |
 /// | receive | [`receive`], show, acknowledge |
 /// | keep up | [`upkeep`]; [`take_roster`], [`restart`] as it says; post the [`outbox`] |
+/// | show | [`views`], [`opened`], [`mark_read`]; [`expire`] when it says |
 /// | decide | [`requests`], [`nudges`]; [`accept_contact`], [`decline`], [`block`] |
-/// | delete | [`due`], [`delete_message`]; [`delete_conversation`], [`forget_contact`] |
+/// | delete | [`delete_message`], [`delete_conversation`], [`forget_contact`] |
 /// | report | [`draft_report`], show the preview, [`report`], upload, [`confirm_report`] |
 /// | report an account | [`draft_account_report`], then as above |
 /// | answer | [`keep_promise`]; [`verify_receipt`]; at last [`forget_promise`] |
@@ -159,10 +162,10 @@ use crate::store::{Store, Transaction};
 /// | sign-in, if the store was set back | [`one_time_prekeys_left`], [`has_session`], [`mark`] |
 /// | contact | [`peers`], [`devices`], [`has_session`], [`peer_account_key`], [`safety_number`] |
 /// | send | [`messages`], [`next_ordinal`], [`outbox`], [`waiting`], [`conversation_health`] |
-/// | receive | [`messages`], [`next_ordinal`], [`conversation_health`], [`due`] |
+/// | receive | [`messages`], [`next_ordinal`], [`conversation_health`] |
 /// | receive, if the message begins a session | also what a contact and a prekey step change |
 /// | keep up | [`outbox`], [`messages`], [`peer_state`]; [`restart`] also as [`start`] |
-/// | delete | [`messages`], [`outbox`], [`due`] |
+/// | show, delete | [`views`], [`messages`], [`outbox`] |
 /// | delete, if the contact is forgotten | also what a contact step changes |
 /// | decide | [`requests`], [`peer_state`]; [`decline`] and [`block`] also as [`forget_contact`] |
 /// | report | [`pending_reports`]; a draft changes nothing |
@@ -190,12 +193,15 @@ use crate::store::{Store, Transaction};
 /// [`missing`]: Self::missing
 /// [`restart`]: Self::restart
 /// [`peer_state`]: Self::peer_state
+/// [`views`]: Self::views
+/// [`opened`]: Self::opened
+/// [`mark_read`]: Self::mark_read
+/// [`expire`]: Self::expire
 /// [`requests`]: Self::requests
 /// [`nudges`]: Self::nudges
 /// [`accept_contact`]: Self::accept_contact
 /// [`decline`]: Self::decline
 /// [`block`]: Self::block
-/// [`due`]: Self::due
 /// [`delete_message`]: Self::delete_message
 /// [`delete_conversation`]: Self::delete_conversation
 /// [`forget_contact`]: Self::forget_contact
@@ -221,8 +227,8 @@ use crate::store::{Store, Transaction};
 /// [`conversation_health`]: Self::conversation_health
 /// [`pending_reports`]: Self::pending_reports
 ///
-/// Calls that take `&self` only read. After a failed commit, the peer or the prekeys that the call
-/// changed are dropped from the cache and read again, so the same client can go on.
+/// Calls that take `&self` only read. After a failed commit the same client can go on: what the
+/// call changed is read again.
 ///
 /// # Security
 /// A store that is set back to an older copy never encrypts two messages under one key stream, but
@@ -325,7 +331,8 @@ impl<S: Store> Client<S> {
             });
         };
         let record: AccountRecord = records::decode(&bytes).ok_or(StateError::Damaged(DAMAGED))?;
-        let (me, identity, keys) = parse(&record).ok_or(StateError::Damaged(DAMAGED))?;
+        let (me, identity, keys) =
+            state::account_of(&record).ok_or(StateError::Damaged(DAMAGED))?;
         let mut client = Self::new(store, me, identity, keys);
         client.run(|client| client.convert())?;
         client.run(|client| client.delete_earlier_sessions())?;
@@ -369,16 +376,6 @@ impl<S: Store> Client<S> {
             seen: AtomicU64::new(0),
         }
     }
-}
-
-fn parse(record: &AccountRecord) -> Option<(DeviceAddress, IdentityKeyPair, DeliveryKeys)> {
-    let account = AccountId::new(&record.account).ok()?;
-    let identity = IdentityKeyPair::import(&record.identity).ok()?;
-    Some((
-        DeviceAddress::new(account, DeviceId(record.device)),
-        identity,
-        DeliveryKeys::of(record)?,
-    ))
 }
 
 fn tag_of(bytes: &[u8]) -> Option<FrankingTag> {

@@ -16,6 +16,7 @@ mod report;
 mod roster;
 mod state;
 mod sync;
+mod view;
 
 use waxseal_core::errors::{ChainSealError, EncryptError, HandshakeError, PreKeyError};
 use waxseal_reporting::message::PayloadError;
@@ -39,6 +40,7 @@ pub use self::roster::{AccountKeyError, BundleProblem, RetargetError, TakeRoster
 pub(crate) use self::state::OfStore;
 pub use self::state::{Damage, StateError};
 pub use self::sync::{HistoryError, LeaveError, SettingError};
+pub use self::view::ReferenceError;
 
 /// What an application does after a failed call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -269,6 +271,9 @@ pub enum SendError<E: std::error::Error + 'static> {
     /// The session cannot send. Start a new one.
     #[error("the session cannot send")]
     Session(#[from] SealError<EncryptError>),
+    /// The message refers to another one, and cannot count for it. Tell the user.
+    #[error(transparent)]
+    Reference(#[from] ReferenceError),
     /// The upload of the message's file was cancelled, or the message is stored already. Show
     /// nothing.
     #[error("the upload of the message's file has ended")]
@@ -359,7 +364,7 @@ impl<E: std::error::Error + 'static> SendError<E> {
             Self::NotMember | Self::MayNotWrite | Self::GroupForked => Advice::FixCall,
             Self::NobodyThere | Self::LastAdmin | Self::Group(_) => Advice::FixCall,
             Self::UnknownMembers => Advice::FetchNewerRoster,
-            Self::UploadEnded => Advice::FixCall,
+            Self::UploadEnded | Self::Reference(_) => Advice::FixCall,
             Self::Removed => Advice::ShowRemoved,
             Self::RosterConflict => Advice::FetchNewerRoster,
             Self::State(error) => error.advice(),

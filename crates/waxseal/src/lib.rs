@@ -269,13 +269,13 @@ pub mod transport;
 pub use channel::{SessionOpener, SessionSealer};
 pub use client::{
     AcceptedEntry, Bundles, Client, ConversationHealth, DamagedRow, DeviceBundle, Direction, Draft,
-    Due, ForwardLimits, GroupInfo, GroupMember, GroupMismatch, GroupNews, GroupStanding, GroupStep,
+    ForwardLimits, GroupInfo, GroupMember, GroupMismatch, GroupNews, GroupStanding, GroupStep,
     GroupUpdate, HistoryChunk, HistoryExport, HistoryImport, HistoryProgress, KeptPromise,
     KeptReceipt, Leaving, LinkUnderWay, MAX_ALL_REQUESTS_BYTES, MAX_FORWARDED_TO,
     MAX_OFTEN_FORWARDED_TO, MAX_RECEIVED_AT_ONCE, MAX_REQUEST_BYTES, MAX_REQUEST_MESSAGES,
-    MAX_REQUESTS, Message, Mismatch, NotDelivered, Notice, Nudge, OFTEN_FORWARDED, Outgoing,
-    OutgoingEntry, OutgoingReport, Page, PeerState, PromiseState, REQUEST_DAYS, Rebased, Received,
-    Recreated, ReportId, Request, RosterChange, SetBack, Started, Status, Synced, Upkeep, Waiting,
+    MAX_REQUESTS, Message, Mismatch, NotDelivered, Notice, Nudge, Outgoing, OutgoingEntry,
+    OutgoingReport, Page, PeerState, PromiseState, REQUEST_DAYS, Rebased, Received, Recreated,
+    ReportId, Request, RosterChange, SetBack, Started, Status, Synced, Upkeep, Waiting,
     WantedBundles, Welcome, WholeGroup,
 };
 pub use conversation::Conversation;
@@ -309,11 +309,19 @@ pub mod errors {
         AccountKeyError, BundleProblem, ConfirmError, Damage, EditGroupError, EditRosterError,
         ForwardError, GroupNewsError, HistoryError, InviteError, JoinError, KeepPromiseError,
         LeaveError, LinkDeviceError, OpenAccountError, PeerError, PublishError, ReceiveError,
-        ReportError, RetargetError, SendError, SettingError, StartError, StateError,
-        TakeRosterError, VerifyReceiptError,
+        ReferenceError, ReportError, RetargetError, SendError, SettingError, StartError,
+        StateError, TakeRosterError, VerifyReceiptError,
     };
     #[cfg(feature = "courier")]
     pub use crate::error::{ForwardFileError, ResumeUploadError, SaveFileError, SendFileError};
+}
+
+/// What messages show: their present text, reactions, and how long they are shown.
+pub mod view {
+    pub use crate::client::{
+        Due, Expiry, ForwardLabel, MessageView, OFTEN_FORWARDED, REPORT_GRACE_MS, ViewReaction,
+        ViewState,
+    };
 }
 
 /// The encrypted sessions on which [`Client`] is built, for applications that bring their own

@@ -6,6 +6,8 @@
 //! byte is the version of the record, the rest is protobuf.
 
 use prost::bytes::{Buf, Bytes};
+use waxseal_reporting::recipient::Evidence;
+use waxseal_reporting::sender::SentMessage;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 macro_rules! quiet_debug {
@@ -33,6 +35,7 @@ mod roster;
 mod sync;
 mod upkeep;
 mod upload;
+mod view;
 
 pub(crate) use self::chain::{OwnChainRecord, PeerChainsRecord, TargetsRecord, WithoutRecord};
 #[cfg(feature = "courier")]
@@ -65,6 +68,9 @@ pub(crate) use self::upkeep::{
 pub(crate) use self::upload::{FileMessageRecord, FileUploadRecord};
 #[cfg(feature = "courier")]
 pub(crate) use self::upload::{PreviewRecord, WantedRecord};
+pub(crate) use self::view::{
+    EditsRecord, FoldRecord, ReferenceRecord, RefersRecord, TimerRecord, UnreadRecord,
+};
 
 /// The version byte of every record.
 const RECORD_VERSION: u8 = 1;
@@ -110,16 +116,17 @@ pub(crate) struct LayoutRecord {
     pub(crate) has_earlier: bool,
 }
 
-/// The layout that this version writes: contacts with account keys, and several devices each.
-/// Layout 2 had contacts with one identity and one device. Layout 1 had one record for each peer,
-/// and no [`LayoutRecord`].
-pub(crate) const LAYOUT: u32 = 3;
+/// The layout that this version writes: what refers to a message is folded into a record of it.
+/// Layout 3 had no such records. Layout 2 had contacts with one identity and one device. Layout 1
+/// had one record for each peer, and no [`LayoutRecord`].
+pub(crate) const LAYOUT: u32 = 4;
 
-/// A message that expires. Written with its evidence, and deleted with the message.
+/// A message that expires, or that is to be wiped. Written once its time is known, and deleted with
+/// the message.
 #[derive(Clone, PartialEq, prost::Message)]
 #[prost(skip_debug)]
 pub(crate) struct DueRecord {
-    /// The number of this row: the time of expiry in milliseconds, then 20 bits of the tag.
+    /// The number of this row: its time in milliseconds, then 20 bits of the tag.
     #[prost(uint64, tag = "1")]
     pub(crate) number: u64,
     /// The peer's account. Empty for a group.
@@ -131,6 +138,13 @@ pub(crate) struct DueRecord {
     /// The id of the group, 32 bytes. Empty for a conversation with one account.
     #[prost(bytes = "vec", tag = "4")]
     pub(crate) group: Vec<u8>,
+    /// Whether the message is wiped then. Else it expires.
+    #[prost(bool, tag = "5")]
+    pub(crate) wipes: bool,
+    /// When the message expires, in milliseconds, in a row of one that is wiped. 0 if it never
+    /// does.
+    #[prost(uint64, tag = "6")]
+    pub(crate) expires_ms: u64,
 }
 
 /// One message, sent or received.
@@ -160,6 +174,37 @@ pub(crate) struct MessageRecord {
     /// messages to groups, whose evidence stays the first.
     #[prost(uint64, tag = "8")]
     pub(crate) again_ms: u64,
+    /// The account key of the author under which the message came, 32 bytes. Empty if it is
+    /// unknown.
+    #[prost(bytes = "vec", tag = "9")]
+    pub(crate) account_key: Vec<u8>,
+}
+
+impl MessageRecord {
+    /// A message of this account that has no receipt yet.
+    pub(crate) fn sent(ordinal: u64, sent: &SentMessage, account_key: Vec<u8>) -> Self {
+        let state = MessageState::Sent(take_secret_bytes(sent.encode()));
+        Self::new(ordinal, state, account_key)
+    }
+
+    /// A message with its evidence.
+    pub(crate) fn stamped(ordinal: u64, evidence: &Evidence, account_key: Vec<u8>) -> Self {
+        let state = MessageState::Stamped(take_secret_bytes(evidence.encode()));
+        Self::new(ordinal, state, account_key)
+    }
+
+    fn new(ordinal: u64, state: MessageState, account_key: Vec<u8>) -> Self {
+        Self {
+            ordinal,
+            state: Some(state),
+            delivered_ms: 0,
+            opened_ms: 0,
+            not_delivered: 0,
+            from_removed_device: false,
+            again_ms: 0,
+            account_key,
+        }
+    }
 }
 
 /// The message itself, before or after it has its evidence.
@@ -190,9 +235,15 @@ pub(crate) struct IndexRecord {
     /// The message's present tag, if it was sealed again and has another one now. Else empty.
     #[prost(bytes = "vec", tag = "3")]
     pub(crate) renewed: Vec<u8>,
-    /// The number of the message's row in the list of due messages, if it expires.
+    /// The number of the message's row in the list of due messages, if it has one.
     #[prost(uint64, optional, tag = "4")]
     pub(crate) due: Option<u64>,
+    /// Whether the message is wiped when that row is due. Else it expires.
+    #[prost(bool, tag = "5")]
+    pub(crate) wipes: bool,
+    /// When a message that is wiped expires, in milliseconds. 0 if it never does.
+    #[prost(uint64, tag = "6")]
+    pub(crate) expires_ms: u64,
 }
 
 /// What all conversations share.

@@ -274,7 +274,10 @@ fn nothing_tells_a_peer_that_is_not_accepted_that_its_message_was_opened() {
     net.start(ALICE, BOB);
     let id = net.send(ALICE, BOB, "do you know me?");
     net.run();
-    net.clients[BOB].opened(&account("alice"), &id).unwrap();
+    let now = net.world.now;
+    net.clients[BOB]
+        .opened(&account("alice"), &id, now)
+        .unwrap();
     net.run();
     assert_eq!(net.status(ALICE, BOB, &id), Status::Accepted);
     assert_eq!(net.notes, 0);
@@ -286,7 +289,10 @@ fn nothing_tells_a_peer_that_is_not_accepted_that_its_message_was_opened() {
         net.status(ALICE, BOB, &second),
         Status::Delivered { .. }
     ));
-    net.clients[BOB].opened(&account("alice"), &second).unwrap();
+    let now = net.world.now;
+    net.clients[BOB]
+        .opened(&account("alice"), &second, now)
+        .unwrap();
     net.run();
     assert!(matches!(
         net.status(ALICE, BOB, &second),

@@ -50,11 +50,12 @@ fn a_deleted_conversation_is_gone_and_the_next_messages_go_both_ways() {
     let mut carol = world.register("carol");
     world.start(&mut carol, &account("bob"));
     world.exchange(&mut carol, &mut bob, "stays");
-    world.exchange(
+    let hello = world.exchange(
         &mut alice,
         &mut bob,
         Draft::from("hello").expires_after_secs(60),
     );
+    bob.opened(&account("alice"), &hello, world.now).unwrap();
     world.exchange(&mut bob, &mut alice, "hello yourself");
     let gone = world.exchange(&mut alice, &mut bob, "deleted");
     bob.delete_message(&account("alice"), &gone).unwrap();

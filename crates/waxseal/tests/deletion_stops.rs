@@ -117,6 +117,7 @@ fn prepared() -> Prepared {
     let (mut world, mut alice, mut bob) = Provider::of_two();
     let draft = || Draft::from("expires").expires_after_secs(60);
     let first = world.exchange(&mut alice, &mut bob, draft());
+    bob.opened(&account("alice"), &first, world.now).unwrap();
     for _ in 0..3 {
         world.exchange(&mut bob, &mut alice, draft());
     }
@@ -166,9 +167,9 @@ fn assert_hidden<S: Store>(prepared: &Prepared, bob: &Client<S>) {
 type Delete = fn(&mut Client<Limited>) -> Result<(), StateError<Stopped>>;
 
 /// Commits of each deletion: the mark, two turns of up to 256 messages, the message whose place was
-/// damaged, two turns of up to 256 receipts, and the end. None for the outbox, whose entries go
-/// with the messages.
-const COMMITS: usize = 7;
+/// damaged and then when it is due, two turns of up to 256 receipts, and the end. None for the
+/// outbox, whose entries go with the messages.
+const COMMITS: usize = 8;
 
 #[test]
 fn an_interrupted_deletion_shows_nothing_and_goes_on_whatever_comes_next() {

@@ -1,4 +1,4 @@
-//! Messages that expire: which are listed as due, in which order, and what deletes them.
+//! Messages that are due: which are listed, in which order, and what deletes their rows.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -23,6 +23,13 @@ fn expiring(secs: u32) -> Draft {
     Draft::from("expires").expires_after_secs(secs)
 }
 
+/// Opens a message at the time at which it was accepted.
+fn read(client: &mut Client<MemoryStore>, peer: &str, id: &FrankingTag) {
+    let message = client.message(&account(peer), id).unwrap().unwrap();
+    let at = message.accepted_at().unwrap();
+    client.opened(&account(peer), id, at).unwrap();
+}
+
 fn ids<S: Store>(client: &Client<S>, until: Timestamp) -> Vec<FrankingTag> {
     let page = client.due(None, 100, until).unwrap();
     assert!(page.damaged.is_empty() && page.next.is_none());
@@ -40,6 +47,16 @@ fn messages_are_due_from_their_expiry_on_in_its_order_and_on_both_sides() {
     let third = world.exchange(&mut carol, &mut bob, expiring(40));
     let first = world.exchange(&mut alice, &mut bob, expiring(1));
     let order = [first, second, third, last];
+    assert_eq!(
+        ids(&bob, FAR),
+        [second],
+        "what he has not read does not expire"
+    );
+    assert_eq!(ids(&alice, FAR), [first, last]);
+    for (peer, id) in [("alice", first), ("carol", third), ("alice", last)] {
+        read(&mut bob, peer, &id);
+    }
+    read(&mut alice, "bob", &second);
     assert_eq!(ids(&bob, FAR), order);
     assert_eq!(ids(&alice, FAR), [first, second, last]);
 
@@ -56,7 +73,7 @@ fn messages_are_due_from_their_expiry_on_in_its_order_and_on_both_sides() {
         let found = due.last().unwrap();
         assert_eq!(found.id, *id);
         assert_eq!(found.conversation, peer);
-        assert_eq!(found.expired_at, Timestamp::from_millis(at));
+        assert_eq!((found.at, found.wipes), (Timestamp::from_millis(at), false));
         assert_eq!(due.len(), which + 1);
         assert_eq!(ids(&bob, Timestamp::from_millis(at - 1)), order[..which]);
     }
@@ -103,6 +120,7 @@ fn deleting_a_message_its_conversation_or_its_contact_deletes_its_row() {
         |bob: &mut Client<_>, _: &_| bob.forget_contact(&account("alice")).unwrap(),
     ] {
         let id = world.exchange(&mut alice, &mut bob, expiring(1));
+        read(&mut bob, "alice", &id);
         assert_eq!(rows(&bob), 1);
         delete(&mut bob, &id);
         assert_eq!(rows(&bob), 0);
@@ -126,9 +144,13 @@ fn deliveries_of_one_transaction_get_rows_of_their_own() {
         .collect();
     bob.receive_many(deliveries.iter().map(Vec::as_slice))
         .unwrap();
+    let messages = bob.messages(&account("alice"), None, 100).unwrap().items;
+    let last = messages.iter().max_by_key(|one| one.accepted_at()).unwrap();
+    bob.mark_read(&account("alice"), last.id(), world.now)
+        .unwrap();
     let due = bob.due(None, 100, FAR).unwrap().items;
     assert_eq!(due.len(), 40);
-    assert!(due.is_sorted_by_key(|due| due.expired_at));
+    assert!(due.is_sorted_by_key(|due| due.at));
 }
 
 /// Where Bob's due messages are.
@@ -141,14 +163,16 @@ fn places(bob: &Client<MemoryStore>) -> Vec<(Key, Vec<u8>)> {
 #[test]
 fn a_message_whose_row_is_taken_gets_another_one() {
     let (mut world, mut alice, mut bob) = Provider::of_two();
-    world.exchange(&mut alice, &mut bob, expiring(500));
+    let other = world.exchange(&mut alice, &mut bob, expiring(500));
+    read(&mut bob, "alice", &other);
     let sent = alice
         .send(&account("bob"), expiring(60), world.now, &mut world.rng)
         .unwrap();
     let delivery = world.relay(&alice, &bob, &sent.envelope).0;
+    bob.receive(&delivery).unwrap();
     let before = snapshot(&bob);
     let other = places(&bob).remove(0);
-    bob.receive(&delivery).unwrap();
+    read(&mut bob, "alice", &sent.id);
     let place = places(&bob).remove(0).0;
     assert!(place.row < other.0.row, "it expires first");
     // A damaged row is there, or that of another message.
@@ -156,7 +180,7 @@ fn a_message_whose_row_is_taken_gets_another_one() {
         let mut records = before.clone();
         records.push((place.clone(), value.clone()));
         let mut bob = Client::open(MemoryStore::from_records(records)).unwrap();
-        bob.receive(&delivery).unwrap();
+        read(&mut bob, "alice", &sent.id);
         let found = places(&bob);
         assert_eq!(found.len(), 3);
         assert!(found.contains(&(place.clone(), value)));
@@ -172,6 +196,9 @@ fn a_message_whose_row_is_taken_gets_another_one() {
 fn a_damaged_row_costs_only_itself() {
     let (mut world, mut alice, mut bob) = Provider::of_two();
     let sent = [10, 20, 30].map(|secs| world.exchange(&mut alice, &mut bob, expiring(secs)));
+    for id in &sent {
+        read(&mut bob, "alice", id);
+    }
     let before = snapshot(&bob);
     let which = places(&bob).remove(1).0;
     let index = Row::Name(sent[1].as_bytes().to_vec());
@@ -191,7 +218,7 @@ fn a_damaged_row_costs_only_itself() {
         assert_eq!(page.damaged.len(), 1);
         // It is listed no earlier than its message would be.
         assert!(
-            bob.due(None, 9, page.items[0].expired_at)
+            bob.due(None, 9, page.items[0].at)
                 .unwrap()
                 .damaged
                 .is_empty()
@@ -241,11 +268,13 @@ fn the_list_reads_the_same_however_long_the_history_is() {
     let (mut world, mut alice, mut bob) = Provider::of_two();
     let mut reads = Vec::new();
     for _ in 0..2 {
-        world.exchange(&mut alice, &mut bob, expiring(1));
+        let id = world.exchange(&mut alice, &mut bob, expiring(1));
+        read(&mut bob, "alice", &id);
         let until = Timestamp::from_millis(world.now.as_millis() + 10_000);
         for number in 0..100 {
             let draft = expiring(1_000 * (number % 2)); // the others never expire, or later
-            world.exchange(&mut alice, &mut bob, draft);
+            let id = world.exchange(&mut alice, &mut bob, draft);
+            read(&mut bob, "alice", &id);
         }
         let store = MemoryStore::from_records(snapshot(&bob));
         let counting = Client::open(Counting(store, Cell::new(0))).unwrap();

@@ -4,6 +4,7 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
+use waxseal::transport::now;
 use waxseal::{Content, Conversation, Direction, GroupId, Message, Status, Timestamp};
 
 use crate::chat::Chat;
@@ -56,9 +57,9 @@ impl Chat {
         let key = memory_key(&shown.with);
         self.home.memory.unseen_from.insert(key, next);
         let (with, id) = (&shown.with, shown.message.id());
-        let client = self.courier.client_mut();
-        client.mark_read(with, id)?;
-        client.opened(with, id)?;
+        let now = now();
+        self.courier.mark_read(with, id, now)?;
+        self.courier.opened(with, id, now)?;
         self.home.note()
     }
 

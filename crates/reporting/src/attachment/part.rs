@@ -148,6 +148,11 @@ pub(crate) fn shown(parts: Vec<Option<AttachmentPart>>) -> ShownAttachments {
     shown
 }
 
+/// Whether a part from number 2 on is the key or the preview of a file, as its scheme says.
+pub(crate) fn is_key_or_preview(format: Format, part: &[u8]) -> bool {
+    format == Format::V2 && matches!(part.first(), Some(&(FILE_KEY | PREVIEW)))
+}
+
 /// Whether a part is where its scheme demands it. `parts` are those of a message from number 2 on,
 /// and `None` for one that a report withholds.
 fn is_in_place(parts: &[Option<AttachmentPart>], place: usize) -> bool {

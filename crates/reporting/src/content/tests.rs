@@ -45,8 +45,10 @@ fn all() -> Vec<Content> {
             title: String::new(),
             picture: vec![],
         },
+        Content::Timer { after_secs: 86_400 },
+        Content::Timer { after_secs: 0 },
         Content::Unknown {
-            kind: 10,
+            kind: 11,
             body: b"better".to_vec(),
         },
         Content::Unknown {
@@ -61,7 +63,10 @@ fn every_kind_round_trips() {
     for content in all() {
         let bytes = bytes_of(|out| content.put(out));
         assert_eq!(bytes.len(), content.encoded_len());
-        assert_eq!(Content::decode(&bytes).as_ref(), Some(&content));
+        assert_eq!(
+            Content::decode(Stage::Delivered, &bytes).as_ref(),
+            Some(&content)
+        );
         assert!(!format!("{content:?}").contains("better"));
     }
 }
@@ -84,6 +89,7 @@ fn content_says_what_it_refers_to_and_is_wiped_on_request() {
             Content::Deletion { .. }
             | Content::Acceptance { .. }
             | Content::GroupLeave
+            | Content::Timer { .. }
             | Content::Unknown { .. } => "",
         };
         assert_eq!(text, "");
@@ -110,7 +116,7 @@ fn chk59_content_out_of_form_is_refused() {
         &[8; MAX_GROUP_PICTURE_LEN + 1],
     ]
     .concat();
-    let bad: [&[u8]; 19] = [
+    let bad: [&[u8]; 22] = [
         &[],
         &[INVITATION],
         &[&[INVITATION][..], &[8; 31]].concat(),
@@ -130,15 +136,25 @@ fn chk59_content_out_of_form_is_refused() {
         &long_reaction,
         &[APPLICATION, 0, 1],
         &[APPLICATION, 1, b' ', 1],
+        &[TIMER],
+        &[TIMER, 0, 0, 1],
+        &[TIMER, 0, 0, 0, 1, 0],
     ];
     for bytes in bad {
-        assert_eq!(Content::decode(bytes), None, "{bytes:?}");
+        assert_eq!(Content::decode(Stage::Delivered, bytes), None, "{bytes:?}");
+        // What earlier releases did not know, they showed as unknown, whatever it held.
+        let shown = bytes.split_first().filter(|(kind, _)| **kind == TIMER);
+        let shown = shown.map(|(kind, body)| Content::Unknown {
+            kind: *kind,
+            body: body.to_vec(),
+        });
+        assert_eq!(Content::decode(Stage::Committed, bytes), shown, "{bytes:?}");
     }
     let trailing = [&[DELETION][..], &[8; 33]].concat();
-    assert_eq!(Content::decode(&trailing), None);
-    assert!(Content::decode(&long_reaction[..33 + MAX_REACTION_LEN]).is_some());
-    assert!(Content::decode(&long_title[..33 + MAX_GROUP_TITLE_LEN]).is_some());
-    assert!(Content::decode(&profile[..3 + MAX_GROUP_PICTURE_LEN]).is_some());
+    assert_eq!(Content::decode(Stage::Delivered, &trailing), None);
+    assert!(Content::decode(Stage::Delivered, &long_reaction[..33 + MAX_REACTION_LEN]).is_some());
+    assert!(Content::decode(Stage::Delivered, &long_title[..33 + MAX_GROUP_TITLE_LEN]).is_some());
+    assert!(Content::decode(Stage::Delivered, &profile[..3 + MAX_GROUP_PICTURE_LEN]).is_some());
 }
 
 #[test]
@@ -190,7 +206,7 @@ fn content_of_an_unknown_kind_is_kept_whatever_it_holds() {
     for kind in (0..=u8::MAX).filter(|kind| !KNOWN.contains(kind)) {
         for body in [&b""[..], b"said later", &[0xff; 400]] {
             let part = [&[kind], body].concat();
-            let content = Content::decode(&part).unwrap();
+            let content = Content::decode(Stage::Delivered, &part).unwrap();
             let body = body.to_vec();
             assert_eq!(content, Content::Unknown { kind, body });
             assert_eq!(content.as_text(), None);
@@ -219,7 +235,7 @@ fn chk96_unknown_content_is_not_sealed_under_a_known_kind() {
         let refused = payload(Content::Unknown { kind, body });
         assert_eq!(refused, Err(PayloadError::ContentOutOfBounds), "{kind}");
     }
-    for kind in [0, GROUP_PROFILE + 1, u8::MAX] {
+    for kind in [0, TIMER + 1, u8::MAX] {
         let body = b"\x01k".to_vec();
         assert_eq!(payload(Content::Unknown { kind, body }), Ok(()), "{kind}");
     }

@@ -46,7 +46,7 @@ fn messages() -> Vec<Later> {
     vec![
         later(
             "an unknown kind",
-            vec![header(&[]), b"\x0apoll".to_vec()],
+            vec![header(&[]), b"\x0bpoll".to_vec()],
             Shown::Nothing,
         ),
         later(
@@ -277,4 +277,40 @@ fn chk73_chk90_chk92_parts_that_were_unknown_when_they_were_shown_are_kept_and_r
         let expected = attached.iter().map(|part| (part[0], part.len()));
         assert_eq!(shown.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
     }
+}
+
+#[test]
+fn chk59_chk73_chk90_chk92_a_kind_that_was_unknown_when_it_was_shown_is_kept_and_reported() {
+    let mut world = World::new(4);
+    let mut kept = Vec::new();
+    for content in [&[10][..], &[10, 0, 0, 1], &[10, 0, 0, 0, 1, 0]] {
+        let header = header(&[]);
+        let encoded = encode_parts([&header[..], content].into_iter());
+        let franked = Franked::new(&FrankingKey::generate(&mut world.rng), &encoded);
+        let tag = world.tag(&franked);
+        world.now = Timestamp::from_millis(world.now.as_millis() + 1_000);
+        let delivery = world.deliver_plaintext(franked.padded(), tag);
+        let refused = open(&mut world.to_bob.1, &delivery);
+        assert!(matches!(
+            refused,
+            Err(OpenError::Withheld(Withheld::Malformed))
+        ));
+        let (header, _) = PayloadHeader::decode(Format::V2, &header).unwrap();
+        let (sender, conversation) = (world.alice.clone(), world.conversation());
+        let parts = (header.clone(), franked.clone());
+        let sent = SentMessage::new(Format::V2, sender, conversation, parts.0, parts.1);
+        let sent = SentMessage::decode(&sent.encode()).unwrap();
+        assert!(sent.payload().is_none(), "recipients would refuse it");
+        let evidence = Evidence::new(delivery.claim.clone(), Format::V2, header, franked);
+        let evidence = Evidence::decode(&evidence.encode()).unwrap();
+        let body = content[1..].to_vec();
+        let unknown = Content::Unknown { kind: 10, body };
+        assert_eq!(sent.content().as_ref(), Some(&unknown));
+        assert_eq!(evidence.content().as_ref(), Some(&unknown));
+        kept.push((evidence, unknown));
+    }
+    let report = world.report(&kept.iter().map(|(one, _)| one).collect::<Vec<_>>());
+    let verified = world.verify(report).unwrap();
+    let shown = verified.messages().iter().map(VerifiedMessage::content);
+    assert!(shown.eq(kept.iter().map(|(_, unknown)| Some(unknown))));
 }

@@ -28,6 +28,8 @@ mod fanout;
 #[rustfmt::skip]
 mod file;
 #[rustfmt::skip]
+mod fold;
+#[rustfmt::skip]
 mod formats;
 #[rustfmt::skip]
 mod franking;
@@ -106,6 +108,10 @@ fn checks_of(variant: &str) -> &'static [u16] {
         "FileTooLong" => &[480],
         "OtherLength" => &[481],
         "Altered" => &[482, 483, 484, 485],
+        "OtherAccount" => &[550],
+        "OtherAccountKey" => &[551],
+        "NotChangeable" => &[552],
+        "NotText" => &[553],
         _ => &[],
     }
 }
@@ -147,6 +153,8 @@ fn run(operation: &str, input: Input<'_>) -> Outcome {
         "next_accepted" => stamp::next_accepted(input),
         "import_unsealed" => unseal::import_unsealed(input),
         "transcript" => transcript::transcript(input),
+        "reference" => fold::reference(input),
+        "fold" => fold::folds(input),
         "deliver" => delivery::deliver(input),
         "open_delivery" => delivery::open_delivery(input),
         "make_receipt" => delivery::make_receipt(input),
@@ -238,6 +246,13 @@ fn vectors_cover_every_label_and_every_check_that_bytes_can_break() {
         (98, "it refuses what a caller hands over, not bytes"),
         (486, "it is about a file that changes while it is read"),
         (487, "it refuses what a caller hands over, not bytes"),
+        (554, "it refuses nothing; fold-others in fold.json shows it"),
+        (555, "it refuses nothing; fold-newest in fold.json shows it"),
+        (
+            556,
+            "it refuses nothing; fold-deleted in fold.json shows it",
+        ),
+        (557, "it refuses nothing, and is about a whole report"),
     ];
     // CHK-62 and CHK-110 are retired.
     let checks = (51..=61)
@@ -246,7 +261,8 @@ fn vectors_cover_every_label_and_every_check_that_bytes_can_break() {
         .chain(111..=119)
         .chain(290..=294)
         .chain(410..=415)
-        .chain(480..=490);
+        .chain(480..=490)
+        .chain(550..=557);
     harness::assert_coverage(CRATE.folder, checks, &without, &labels, labels_of);
 }
 

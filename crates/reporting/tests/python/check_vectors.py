@@ -335,7 +335,7 @@ def read_committed(version, parts, count):
     """
     header, conversation = read_header(version, parts[0])
     if 1 in parts:
-        read_content(parts[1])
+        read_shown_content(parts[1])
     attachments = {}
     for i in sorted(i for i in parts if i > 1):
         try:
@@ -418,10 +418,24 @@ def read_content(part):
         title = text(reader.prefixed(1), 59)
         require(len(reader.data) <= 32_768, 59)
         return {"kind": "profile", "text": title, "picture": reader.data}
+    if kind == 10:
+        content = {"kind": "timer", "after_secs": reader.number(4)}
+        reader.finish()
+        return content
     if kind != 5:
         return unknown_content(part)
     name = visible_ascii(reader.prefixed(1), 1, 128, 59)
     return {"kind": "application", "type": name, "body": reader.data}
+
+
+def read_shown_content(part):
+    """Reads content that was shown, perhaps when its kind was unknown: kinds up to 9 never were."""
+    try:
+        return read_content(part)
+    except Refused:
+        if part[:1] <= b"\x09":
+            raise
+        return unknown_content(part)
 
 
 def read_attachment(version, part):
@@ -1609,6 +1623,72 @@ def transcript_position(shown, index, stepped_back):
         if seen == index or later:
             contradictions.append("LastSeenLater")
     return {"gap_before": gap, "seen": seen, "contradictions": contradictions}
+
+
+REFERENCES = ("edit", "deletion", "reaction")
+
+
+def check_reference(reference, base):
+    """Checks whether an edit, a deletion or a reaction counts for the message that it names."""
+    require(base["kind"] in ("text", "other", "withheld"), 552)
+    if reference["kind"] == "reaction":
+        return
+    require(reference["account"] == base["account"], 550)
+    keys = {reference["account_key"], base["account_key"]} - {None}
+    require(len(keys) <= 1, 551)
+    if reference["kind"] == "edit":
+        require(base["kind"] != "other", 553)
+
+
+def reference(given):
+    check_reference(given["reference"], given["base"])
+    return {"counts": True}
+
+
+def fold(given):
+    messages = given["messages"]
+    views = {
+        i: {"message": i, "edits": [], "edit_count": 0, "deletion": None, "reactions": []}
+        for i, message in enumerate(messages)
+        if message["kind"] not in REFERENCES
+    }
+    places = {message["franking_tag"]: i for i, message in enumerate(messages)}
+
+    def order(i):
+        message = messages[i]
+        return message["sent_ms"], message["device"], message["sequence"], message["franking_tag"]
+
+    outcomes, counting = [], {}
+    for i, message in enumerate(messages):
+        if i in views:
+            outcomes.append({"name": "shown"})
+            continue
+        on = places.get(message["to"])
+        outcomes.append({"name": "NotHere", "on": None})
+        if on is None:
+            continue
+        try:
+            check_reference(message, messages[on])
+        except Refused as refused:
+            names = ("OtherAccount", "OtherAccountKey", "NotChangeable", "NotText")
+            outcomes[i] = {"name": names[int(str(refused)[-1])], "on": on}
+            continue
+        outcomes[i] = {"name": "counts", "on": on}
+        by = message["account"] if message["kind"] == "reaction" else None
+        counting.setdefault((on, message["kind"], by), []).append(i)
+    for (on, kind, by), rivals in sorted(counting.items(), key=lambda item: item[0][2] or ""):
+        rivals.sort(key=order)
+        counts = rivals[0] if kind == "deletion" else rivals[-1]
+        for i in rivals:
+            if i != counts:
+                outcomes[i] = {"name": "superseded", "on": on, "by": counts}
+        if kind == "edit":
+            views[on] |= {"edits": rivals[-10:], "edit_count": len(rivals)}
+        elif kind == "deletion":
+            views[on]["deletion"] = counts
+        else:
+            views[on]["reactions"].append(counts)
+    return {"views": list(views.values()), "outcomes": outcomes}
 
 
 def review_openings(given):

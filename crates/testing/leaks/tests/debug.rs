@@ -157,7 +157,7 @@ fn messages_and_reports_print_neither_texts_nor_keys_nor_names() {
         ),
         (
             Content::Unknown {
-                kind: 9,
+                kind: 11,
                 body: b"hush".to_vec(),
             },
             "Unknown { .. }",

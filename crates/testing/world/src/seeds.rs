@@ -283,7 +283,7 @@ fn contents() -> [(&'static str, Content, Vec<Attachment>); 14] {
     let (text, reaction) = ("hi".to_owned(), "!".to_owned());
     let (kind, body) = ("poll".to_owned(), vec![0, 1]);
     let unknown = Content::Unknown {
-        kind: 10,
+        kind: 11,
         body: b"later".to_vec(),
     };
     let (group, title) = (groups::group(), "Chess".to_owned());

@@ -13,9 +13,10 @@ use crate::store::{Store, Transaction};
 const PEERS_AT_ONCE: usize = 16;
 
 impl<S: Store> Client<S> {
-    /// Notes that a store of layout 2 has the present layout now.
-    fn convert_2(&mut self, layout: LayoutRecord) -> Result<(), StateError<S::Error>> {
+    /// Brings a store of layout 2 or 3 to the present layout.
+    fn convert_3(&mut self, layout: LayoutRecord) -> Result<(), StateError<S::Error>> {
         self.has_earlier = layout.has_earlier;
+        self.fold_all()?;
         let layout = LayoutRecord {
             layout: LAYOUT,
             ..layout
@@ -38,9 +39,9 @@ impl<S: Store> Client<S> {
                 self.has_earlier = layout.has_earlier;
                 return Ok(());
             }
-            // Its contacts are read as they are: an identity, without an account key. Its one
-            // device of each contact has the number 0 until a roster says which it is.
-            Ok(Some(layout)) => return Ok(self.convert_2(layout)?),
+            // The contacts of layout 2 are read as they are: an identity, without an account key.
+            // Its one device of each contact has the number 0 until a roster says which it is.
+            Ok(Some(layout)) => return Ok(self.convert_3(layout)?),
             // A damaged record is written again. The conversion then finds nothing to convert.
             Ok(None) | Err(StateError::Damaged(_)) => {}
             Err(error) => return Err(error.into()),
@@ -66,6 +67,7 @@ impl<S: Store> Client<S> {
                 break;
             }
         }
+        self.fold_all()?;
         let layout = LayoutRecord {
             layout: LAYOUT,
             has_earlier: true,

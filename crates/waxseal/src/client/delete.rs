@@ -6,16 +6,16 @@
 //! next call that reads the peer's sessions.
 
 mod contact;
+mod message;
 mod rows;
 
-use waxseal_reporting::FrankingTag;
-
+pub(super) use self::message::{Deleted, delete_indexed};
 use self::rows::LONG_ROWS_AT_ONCE;
 use super::peers::damaged;
 use super::{Client, keys};
 use crate::conversation::Conversation;
 use crate::error::StateError;
-use crate::records::{self, ConversationRecord, DeletionRecord, IndexRecord};
+use crate::records::{self, ConversationRecord, DeletionRecord};
 use crate::store::{Store, Transaction};
 
 impl<S: Store> Client<S> {
@@ -27,31 +27,6 @@ impl<S: Store> Client<S> {
     /// [`StateError::Store`]. Nothing is lost.
     pub fn compact(&mut self) -> Result<(), StateError<S::Error>> {
         self.store.compact().map_err(StateError::Store)
-    }
-
-    /// Deletes a message with its evidence: it can no longer be read or reported from this device.
-    ///
-    /// If the relay delivers the message again, the client recognises it and does not show it. If
-    /// the message waits in the [outbox](Client::outbox), it is removed from there and not sent
-    /// again, though an earlier upload may have arrived. Call this also to give up a message that
-    /// the relay refuses for good, and to delete one that is [due](Client::due).
-    ///
-    /// A digest stays until the conversation is deleted, to recognise the message's delivery.
-    pub fn delete_message(
-        &mut self,
-        conversation: impl Into<Conversation>,
-        id: &FrankingTag,
-    ) -> Result<(), StateError<S::Error>> {
-        let conversation = &conversation.into();
-        self.run(|client| {
-            // The application may still know a message that was sealed again by its earlier tag.
-            let id = client.present_tag(conversation, id)?;
-            let mut transaction = Transaction::default();
-            match client.delete_message_in(&mut transaction, conversation, &id)? {
-                true => client.commit(transaction),
-                false => Ok(()),
-            }
-        })
     }
 
     /// Deletes a conversation: its messages with their evidence, what of it waits in the
@@ -221,6 +196,12 @@ impl<S: Store> Client<S> {
             self.delete_messages(conversation, &mut transaction)?;
         }
         if transaction.changes().is_empty() {
+            self.delete_folds(conversation, &mut transaction)?;
+        }
+        if transaction.changes().is_empty() {
+            self.delete_due_rows(conversation, &mut transaction)?;
+        }
+        if transaction.changes().is_empty() {
             self.delete_envelopes(conversation, &mut transaction)?;
         }
         if transaction.changes().is_empty() {
@@ -252,24 +233,6 @@ fn mark(transaction: &mut Transaction, conversation: &Conversation) {
     let (account, group) = conversation.to_record();
     let record = DeletionRecord { account, group };
     transaction.put_record(keys::deletion(conversation), &record);
-}
-
-/// Deletes a message with its place in the outbox and in the list of due messages.
-pub(super) fn delete_indexed(
-    transaction: &mut Transaction,
-    conversation: &Conversation,
-    index: &IndexRecord,
-) {
-    if let Some(ordinal) = index.ordinal {
-        transaction.delete(keys::message(conversation, ordinal));
-        transaction.delete(keys::held(conversation, ordinal));
-    }
-    if let Some(number) = index.outbox {
-        transaction.delete(keys::envelope(number));
-    }
-    if let Some(number) = index.due {
-        transaction.delete(keys::due_message(number));
-    }
 }
 
 /// The first time at which no message of the conversation had been accepted yet.

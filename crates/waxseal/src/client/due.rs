@@ -1,13 +1,20 @@
-//! Due messages: those that their senders wanted deleted by now.
+//! Due messages: those that expire, and those that are wiped some time after that.
 //!
-//! Each message that expires has a row in a table of its own, by time. So the list costs the same
-//! however long the history is.
+//! Each of them has one row in a table of its own, by time. So the list costs the same however long
+//! the history is. A message that expires after reading has no row before it was read.
+//!
+//! ```text
+//! not read --opened, read--> expires --expire--> wiped --expire--> gone
+//! any ------its author deletes it---------------> wiped
+//! ```
 
-use std::collections::BTreeSet;
+mod expire;
+mod reading;
 
 use waxseal_reporting::recipient::Evidence;
 use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
 
+pub use self::expire::Expiry;
 use super::page::{DamagedRow, Page, number_of};
 use super::{Client, keys, tag_of};
 use crate::conversation::Conversation;
@@ -15,60 +22,63 @@ use crate::error::StateError;
 use crate::records::{self, DueRecord, IndexRecord, MessageRecord, MessageState};
 use crate::store::{Cursor, Listed, Store, Transaction};
 
-/// Lowest bits of a row's number, which tell apart what expires in the same millisecond. The bits
+/// Lowest bits of a row's number, which tell apart what is due in the same millisecond. The bits
 /// above are the time.
 const PLACE_BITS: u32 = 20;
 
 /// Messages that one transaction of a conversion reads, each of up to 66 kB.
 const MESSAGES_AT_ONCE: usize = 64;
 
-/// A message that is due to be deleted.
+/// Rows that are looked through at once.
+const ROWS_AT_ONCE: usize = 256;
+
+/// How long after a message expired, or its author deleted it, it can still be reported: seven
+/// days. Then it is wiped. Enough for a user to come back to what was shown, and short for what
+/// was to disappear.
+pub const REPORT_GRACE_MS: u64 = 7 * 24 * 3_600_000;
+
+/// How long a message can be reported at most: 30 days, since the provider destroys what verifies
+/// its stamp.
+const REPORTABLE_MS: u64 = 30 * 24 * 3_600_000;
+
+/// A message that expires at some time, or is wiped then.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Due {
     /// The conversation that the message is in.
     pub conversation: Conversation,
     /// The message's identifier.
     pub id: FrankingTag,
-    /// When the message expired, by the provider's clock.
-    pub expired_at: Timestamp,
+    /// When it expires or is wiped.
+    pub at: Timestamp,
+    /// Whether it is wiped then: it expired before, or its author deleted it.
+    pub wipes: bool,
 }
 
 impl std::fmt::Debug for Due {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Due")
-            .field("expired_at", &self.expired_at)
+            .field("at", &self.at)
+            .field("wipes", &self.wipes)
             .finish_non_exhaustive()
     }
 }
 
+impl IndexRecord {
+    /// When the message expires or expired. `None` if it never does, or was not read yet.
+    pub(super) fn expires_at(&self) -> Option<Timestamp> {
+        match self.wipes {
+            true => (self.expires_ms != 0).then_some(Timestamp::from_millis(self.expires_ms)),
+            false => self.due.map(time_of),
+        }
+    }
+}
+
 impl<S: Store> Client<S> {
-    /// Lists up to `limit` messages that expired at `until` or before, in the order of their
-    /// expiry.
+    /// Lists up to `limit` messages that expire at `until` or before, or are wiped then, in the
+    /// order of these times. [`expire`](Self::expire) does what is due.
     ///
-    /// Pass the present time as `until`. The client has no clock and deletes nothing by itself:
-    /// call [`delete_message`](Client::delete_message) for each message of the list. The list
-    /// starts after the number `after`, which is the `next` of the page before. The cost depends on
-    /// `limit` and not on the length of the history.
-    ///
-    /// A message expires [`expires_after_secs`](super::Draft::expires_after_secs) after the
-    /// provider accepted it, on both devices. A sent message is not in the list while it waits for
-    /// its receipt, because only the receipt has that time. If a row of the list is damaged, its
-    /// message stays until the application deletes it.
-    ///
-    /// ```rust
-    /// # use waxseal::{Draft, Timestamp};
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let (mut provider, mut alice, mut bob) = waxseal_world::Provider::of_two();
-    /// let secret = Draft::from("The code is 4711.").expires_after_secs(60);
-    /// provider.exchange(&mut alice, &mut bob, secret);
-    /// let now = Timestamp::from_millis(provider.now.as_millis() + 60_000); // a minute later
-    /// for due in bob.due(None, 100, now)?.items {
-    ///     bob.delete_message(&due.conversation, &due.id)?;
-    /// }
-    /// # assert!(bob.messages(&alice.me().account, None, 10)?.items.is_empty());
-    /// # Ok(())
-    /// # }
-    /// ```
+    /// The list starts after the number `after`, which is the `next` of the page before. The cost
+    /// depends on `limit` and not on the length of the history.
     pub fn due(
         &self,
         after: Option<u64>,
@@ -100,86 +110,100 @@ impl<S: Store> Client<S> {
             match due {
                 // A deletion goes on, and has not come to this row yet.
                 Some(due) if self.is_deleting(&due.conversation)? => {}
-                Some(due) if self.is_stored(&due)? => page.items.push(due),
+                Some(due) if self.is_of(&due, number)? => page.items.push(due),
                 _ => page.damaged.push(DamagedRow::new(&table, cursor)),
             }
         }
         Ok(page)
     }
 
-    /// Deletes the row of a message that expires.
-    pub(super) fn delete_due_of(
-        &self,
-        message: &super::Message,
-        transaction: &mut Transaction,
-    ) -> Result<(), StateError<S::Error>> {
-        if let Some(evidence) = message.evidence()
-            && let Some(number) = self.find_due(evidence)?
-        {
-            transaction.delete(keys::due_message(number));
-        }
-        Ok(())
-    }
-
-    /// Whether the message is still in the history. A row without one is left only by damage.
-    fn is_stored(&self, due: &Due) -> Result<bool, StateError<S::Error>> {
+    /// Whether this is the row of the message. One without a message is left only by damage.
+    fn is_of(&self, due: &Due, number: u64) -> Result<bool, StateError<S::Error>> {
         let index = self.index(&due.conversation, &due.id)?;
-        Ok(index.is_some_and(|index| index.ordinal.is_some()))
+        // CHK-571: a row that the message does not name does nothing.
+        Ok(index.is_some_and(|index| index.due == Some(number)))
     }
 
-    /// Writes when a message expires, and returns the number of the row. `None` if it never does.
-    ///
-    /// `taken` are the rows that this transaction has written already.
+    /// Writes when a message expires, or is wiped, and returns the number of the row.
     pub(super) fn put_due(
         &self,
         transaction: &mut Transaction,
-        taken: &mut BTreeSet<u64>,
-        conversation: &Conversation,
-        evidence: &Evidence,
-    ) -> Result<Option<u64>, StateError<S::Error>> {
-        let mut free = None;
-        for number in places_of(evidence) {
-            free = Some(number);
-            if !taken.contains(&number) && self.can_take(number, evidence.tag())? {
+        (conversation, id): (&Conversation, &FrankingTag),
+        at: Timestamp,
+        wiped_after: Option<u64>,
+    ) -> Result<u64, StateError<S::Error>> {
+        let mut free = 0;
+        for number in places_of(at, id) {
+            free = number;
+            if self.can_take(transaction, number, id)? {
                 break;
             }
         }
-        if let Some(number) = free {
-            let (account, group) = conversation.to_record();
-            let record = DueRecord {
-                number,
-                account,
-                group,
-                id: evidence.tag().as_bytes().to_vec(),
-            };
-            transaction.put_record(keys::due_message(number), &record);
-            taken.insert(number);
-        }
+        let (account, group) = conversation.to_record();
+        let record = DueRecord {
+            number: free,
+            account,
+            group,
+            id: id.as_bytes().to_vec(),
+            wipes: wiped_after.is_some(),
+            expires_ms: wiped_after.unwrap_or_default(),
+        };
+        transaction.put_record(keys::due_message(free), &record);
         Ok(free)
     }
 
-    /// The row of a message whose index is damaged.
-    pub(super) fn find_due(
+    fn can_take(
         &self,
-        evidence: &Evidence,
-    ) -> Result<Option<u64>, StateError<S::Error>> {
-        for number in places_of(evidence) {
-            let record = self.readable::<DueRecord>(&keys::due_message(number))?;
-            if record.is_some_and(|record| record.id == evidence.tag().as_bytes()) {
-                return Ok(Some(number));
-            }
-        }
-        Ok(None)
+        transaction: &Transaction,
+        number: u64,
+        tag: &FrankingTag,
+    ) -> Result<bool, StateError<S::Error>> {
+        let key = keys::due_message(number);
+        let record = match transaction.pending(&key) {
+            Some(None) => return Ok(true),
+            Some(Some(value)) => records::decode::<DueRecord>(value),
+            None => match self.get_record(&key) {
+                Ok(None) => return Ok(true),
+                Err(StateError::Damaged(_)) => None,
+                record => record?,
+            },
+        };
+        // An interrupted conversion wrote it.
+        Ok(record.is_some_and(|record| record.id == tag.as_bytes()))
     }
 
-    fn can_take(&self, number: u64, tag: &FrankingTag) -> Result<bool, StateError<S::Error>> {
-        match self.get_record::<DueRecord>(&keys::due_message(number)) {
-            Ok(None) => Ok(true),
-            // An interrupted conversion wrote it.
-            Ok(Some(record)) => Ok(record.id == tag.as_bytes()),
-            Err(StateError::Damaged(_)) => Ok(false),
-            Err(error) => Err(error),
+    /// Looks for the row of a message whose index is damaged.
+    pub(super) fn find_due(
+        &self,
+        conversation: &Conversation,
+        id: &FrankingTag,
+    ) -> Result<Option<DueRecord>, StateError<S::Error>> {
+        let mut after = None;
+        loop {
+            let page = self.due_rows(after.as_ref(), conversation)?;
+            let mut rows = page.items.into_iter().flatten();
+            if let Some(row) = rows.find(|row| row.id == id.as_bytes()) {
+                return Ok(Some(row));
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(None);
+            }
         }
+    }
+
+    /// A page of the rows, those of other conversations as `None`.
+    pub(super) fn due_rows(
+        &self,
+        after: Option<&Cursor>,
+        conversation: &Conversation,
+    ) -> Result<Page<Option<DueRecord>>, StateError<S::Error>> {
+        let (account, group) = conversation.to_record();
+        self.page(&keys::due_messages(), after, ROWS_AT_ONCE, |_, bytes| {
+            let record: DueRecord = records::decode(bytes)?;
+            let is_of = record.account == account && record.group == group;
+            Some(is_of.then_some(record))
+        })
     }
 
     /// Lists as due the messages of an earlier version that expire. Returns the time at which the
@@ -203,20 +227,21 @@ impl<S: Store> Client<S> {
                     MessageState::Sent(_) => None,
                 }
             })?;
-            let (mut transaction, mut taken) = (Transaction::default(), BTreeSet::new());
+            let mut transaction = Transaction::default();
             for (ordinal, evidence) in page.items {
                 if evidence.sender().account != self.me.account {
                     newest = newest.max(evidence.accepted_at().as_millis());
                 }
-                let due = self.put_due(&mut transaction, &mut taken, conversation, &evidence)?;
-                if due.is_some() {
-                    let index = IndexRecord {
-                        ordinal: Some(ordinal),
-                        due,
-                        ..IndexRecord::default()
-                    };
-                    self.put_index(&mut transaction, conversation, *evidence.tag(), &index);
+                let (secs, id) = (evidence.header().expires_after_secs, evidence.tag());
+                let mut index = self.index(conversation, id)?.unwrap_or_default();
+                let unread = keys::unread(conversation, ordinal);
+                if secs == 0 || index.due.is_some() || self.get(&unread)?.is_some() {
+                    continue; // it is listed already, or waits until it is read
                 }
+                let at = later(evidence.accepted_at(), secs);
+                let due = self.put_due(&mut transaction, (conversation, id), at, None)?;
+                (index.ordinal, index.due) = (Some(ordinal), Some(due));
+                self.put_index(&mut transaction, conversation, *id, &index);
             }
             if !transaction.changes().is_empty() {
                 self.commit(transaction)?;
@@ -234,22 +259,19 @@ fn time_of(number: u64) -> Timestamp {
     Timestamp::from_millis(number >> PLACE_BITS)
 }
 
-/// The numbers that the row of a message can have: the time, then bits of the tag.
-///
-/// A message that does not expire has no row. Only the members of the conversation know the tag, so
-/// no one else can occupy all its numbers.
-fn places_of(evidence: &Evidence) -> Vec<u64> {
+/// The time that many seconds later.
+fn later(from: Timestamp, secs: u32) -> Timestamp {
+    let ms = u64::from(secs).saturating_mul(1_000);
+    Timestamp::from_millis(from.as_millis().saturating_add(ms))
+}
+
+/// The numbers that the row of a message can have: the time, then bits of the tag. Only the members
+/// of the conversation know the tag, so no one else can occupy all its numbers.
+fn places_of(at: Timestamp, id: &FrankingTag) -> impl Iterator<Item = u64> {
     const MAX_TIME: u64 = u64::MAX >> PLACE_BITS;
-    let secs = u64::from(evidence.header().expires_after_secs);
-    if secs == 0 {
-        return Vec::new();
-    }
-    let accepted_at = evidence.accepted_at().as_millis();
-    let time = accepted_at.saturating_add(secs.saturating_mul(1_000));
-    let time = time.min(MAX_TIME) << PLACE_BITS;
-    let parts = evidence.tag().as_bytes().as_chunks::<4>().0.iter();
-    let parts = parts.map(|part| u64::from(u32::from_be_bytes(*part) >> (32 - PLACE_BITS)));
-    parts.map(|part| time | part).collect()
+    let time = at.as_millis().min(MAX_TIME) << PLACE_BITS;
+    let parts = id.as_bytes().as_chunks::<4>().0.iter();
+    parts.map(move |part| time | u64::from(u32::from_be_bytes(*part) >> (32 - PLACE_BITS)))
 }
 
 fn due_of(number: u64, value: &[u8]) -> Option<Due> {
@@ -259,6 +281,7 @@ fn due_of(number: u64, value: &[u8]) -> Option<Due> {
     Some(Due {
         conversation: Conversation::of_record(&record.account, &record.group)?,
         id: tag_of(&record.id)?,
-        expired_at: time_of(number),
+        at: time_of(number),
+        wipes: record.wipes,
     })
 }

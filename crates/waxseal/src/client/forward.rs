@@ -4,8 +4,8 @@ use rand_core::CryptoRng;
 use waxseal_reporting::message::Content;
 use waxseal_reporting::{FrankingTag, Timestamp};
 
-use super::nudges::OFTEN_FORWARDED;
-use super::{Client, Draft, Message, Outgoing};
+use super::view::{MessageView, OFTEN_FORWARDED, ViewState};
+use super::{Client, Draft, Outgoing};
 use crate::conversation::Conversation;
 use crate::error::{ForwardError, SendError};
 use crate::store::Store;
@@ -15,7 +15,7 @@ use crate::store::Store;
 pub const MAX_FORWARDED_TO: usize = 5;
 
 /// Maximum number of conversations to which one call forwards a message that was forwarded
-/// [often](OFTEN_FORWARDED).
+/// [often](crate::view::OFTEN_FORWARDED).
 pub const MAX_OFTEN_FORWARDED_TO: usize = 1;
 
 /// To how many conversations one call forwards a message. An application can lower the numbers, and
@@ -56,8 +56,8 @@ impl ForwardLimits {
 }
 
 impl<S: Store> Client<S> {
-    /// Forwards a message to other conversations: its text, or what the application made, with its
-    /// attachments. Its forward count is one higher. Returns what became of each conversation, in
+    /// Forwards a message to other conversations: its present text, or what the application made,
+    /// with its attachments. Its forward count is one higher. Returns what became of each conversation, in
     /// their order. Post what was sealed, as after [`send`](Self::send).
     ///
     /// All checks come before anything is sealed. Then each conversation has a transaction of its
@@ -85,7 +85,7 @@ impl<S: Store> Client<S> {
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<Vec<Result<Outgoing, SendError<S::Error>>>, ForwardError<S::Error>> {
-        let draft = self.forward_draft(from, id, to, limits)?;
+        let draft = self.forward_draft(from, id, to, limits, now)?;
         let each = to.iter().map(|to| self.send(to, draft.clone(), now, rng));
         Ok(each.collect())
     }
@@ -97,20 +97,24 @@ impl<S: Store> Client<S> {
         id: &FrankingTag,
         to: &[Conversation],
         limits: ForwardLimits,
+        now: Timestamp,
     ) -> Result<Draft, ForwardError<S::Error>> {
-        let message = self.message(from, id)?;
-        let message = message.ok_or(ForwardError::NoSuchMessage)?;
+        let view = self.view(from, id, now)?;
+        let view = view.ok_or(ForwardError::NoSuchMessage)?;
+        if *view.state() != ViewState::Shown {
+            return Err(ForwardError::NotShown);
+        }
         // CHK-591: what the user has not accepted is not passed on.
-        if message.is_request() {
+        if view.is_request() {
             return Err(ForwardError::Request);
         }
-        let count = message.header().forward_count;
+        let count = view.forward_count();
         // CHK-590: one call forwards to few conversations, and to fewer what was forwarded often.
         let max = limits.of(count);
         if to.len() > max {
             return Err(ForwardError::TooMany { max });
         }
-        forwarded(&message).ok_or(ForwardError::Kind)
+        forwarded(&view).ok_or(ForwardError::Kind)
     }
 
     /// The message as it is forwarded to one conversation without its only file, which is sealed
@@ -122,21 +126,25 @@ impl<S: Store> Client<S> {
         id: &FrankingTag,
         to: &Conversation,
         limits: ForwardLimits,
+        now: Timestamp,
     ) -> Result<Draft, ForwardError<S::Error>> {
-        let draft = self.forward_draft(from, id, std::slice::from_ref(to), limits)?;
+        let to = std::slice::from_ref(to);
+        let draft = self.forward_draft(from, id, to, limits, now)?;
         draft.without_file().ok_or(ForwardError::OneFile)
     }
 }
 
-/// The content of a message as one that is forwarded. `None` if its kind is not forwarded.
-fn forwarded(message: &Message) -> Option<Draft> {
-    let content = match message.content() {
-        content @ (Content::Text(_) | Content::Application { .. }) => content.clone(),
+/// The message as one that is forwarded, with its present text. `None` if its kind is not
+/// forwarded.
+fn forwarded(view: &MessageView) -> Option<Draft> {
+    let content = match (view.text(), view.message()?.content()) {
+        (Some(text), Content::Text(_)) => Content::Text(text.to_owned()),
+        (_, content @ Content::Application { .. }) => content.clone(),
         _ => return None,
     };
     // CHK-592: each forward raises the count.
-    let count = message.header().forward_count.saturating_add(1);
+    let count = view.forward_count().saturating_add(1);
     let draft = Draft::new(content).forwarded(count);
-    let files = message.attachments().iter().cloned();
+    let files = view.attachments().iter().cloned();
     Some(files.fold(draft, Draft::attach))
 }

@@ -39,6 +39,8 @@ pub struct Message {
     told: Told,
     from_removed_device: bool,
     is_request: bool,
+    /// The account key under which it came, if it is known.
+    account_key: Option<[u8; 32]>,
 }
 
 #[derive(Clone)]
@@ -77,6 +79,7 @@ impl Message {
             told: Told::default(),
             from_removed_device: false,
             is_request: false,
+            account_key: None,
         }
     }
 
@@ -110,6 +113,10 @@ impl Message {
     /// arrived. The provider had accepted the message before.
     pub fn is_from_removed_device(&self) -> bool {
         self.from_removed_device
+    }
+
+    pub(super) fn account_key(&self) -> Option<&[u8; 32]> {
+        self.account_key.as_ref()
     }
 
     /// Whether a device of this account or the peer wrote the message.
@@ -322,6 +329,7 @@ impl<S: Store> Client<S> {
             },
             from_removed_device: record.from_removed_device,
             is_request: false,
+            account_key: record.account_key.as_slice().try_into().ok(),
         })
     }
 
@@ -376,10 +384,10 @@ impl<S: Store> Client<S> {
             let page = self.read_messages(conversation, after, 64)?;
             if let Some(message) = page.items.iter().find(|message| message.id() == tag) {
                 found.ordinal = Some(message.ordinal());
-                found.due = match message.evidence() {
-                    Some(evidence) => self.find_due(evidence)?,
-                    None => None,
-                };
+                if let Some(row) = self.find_due(conversation, tag)? {
+                    (found.due, found.wipes) = (Some(row.number), row.wipes);
+                    found.expires_ms = row.expires_ms;
+                }
             }
             after = page.next;
             if after.is_none() {

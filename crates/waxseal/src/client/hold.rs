@@ -12,9 +12,7 @@ use super::upkeep::Upkeep;
 use super::{Client, Draft, keys, tag_of};
 use crate::conversation::Conversation;
 use crate::error::{SendError, StateError};
-use crate::records::{
-    self, HeldRecord, IndexRecord, MessageRecord, MessageState, OutboxRecord, take_secret_bytes,
-};
+use crate::records::{self, HeldRecord, IndexRecord, MessageRecord, MessageState, OutboxRecord};
 use crate::store::{Cursor, Store, Transaction};
 
 /// Held messages that are read at once.
@@ -103,17 +101,15 @@ impl<S: Store> Client<S> {
                 None => client.new_peer(recipient)?,
             };
             peer.skip_used_numbers();
-            let payload = draft.clone().payload(&peer.conversation, now)?;
+            let sent_at = client.time_of_draft(to, &peer.conversation, draft.content(), now)?;
+            let payload = draft.clone().payload(&peer.conversation, sent_at)?;
             let conversation = Audience::Direct(recipient.clone()).conversation(&client.me.account);
             let sent = SentMessage::commit(&client.me, &conversation, &payload, rng);
             let id = *sent.tag();
             let ordinal = peer.conversation.count_sent(now);
             let ordinal = ordinal.ok_or(SendError::NumbersUsedUp)?;
-            let message = MessageRecord {
-                ordinal,
-                state: Some(MessageState::Sent(take_secret_bytes(sent.encode()))),
-                ..MessageRecord::default()
-            };
+            peer.conversation
+                .note_own_timer(&client.me, &sent, draft.content());
             let index = IndexRecord {
                 ordinal: Some(ordinal),
                 ..IndexRecord::default()
@@ -127,8 +123,7 @@ impl<S: Store> Client<S> {
             let upkeep = client.upkeep_or_new(recipient)?;
             let mut transaction = Transaction::default();
             peer.put(recipient, &mut transaction);
-            transaction.put_message(to, &message);
-            client.put_index(&mut transaction, to, id, &index);
+            client.put_sent(&mut transaction, to, (ordinal, &sent), index)?;
             transaction.put_record(keys::held(to, ordinal), &held);
             transaction.put_record(keys::upkeep(recipient), &upkeep);
             draft.end_upload(client, &mut transaction)?;
@@ -246,17 +241,16 @@ impl<S: Store> Client<S> {
         let sent = match renewed {
             None => sent,
             Some(renewed) => {
-                let message = MessageRecord {
-                    ordinal,
-                    state: Some(MessageState::Sent(take_secret_bytes(renewed.encode()))),
-                    ..MessageRecord::default()
-                };
                 let earlier = IndexRecord {
                     renewed: renewed.tag().as_bytes().to_vec(),
                     ..IndexRecord::default()
                 };
-                transaction.put_message(to, &message);
                 self.put_index(&mut transaction, to, *sent.tag(), &earlier);
+                let index = IndexRecord {
+                    ordinal: Some(ordinal),
+                    ..IndexRecord::default()
+                };
+                self.put_sent(&mut transaction, to, (ordinal, &renewed), index)?;
                 renewed
             }
         };

@@ -17,7 +17,8 @@
 //! | message | `m conversation` | ordinal |
 //! | where the message with a tag is | `i conversation` | tag, 32 bytes |
 //! | envelope not confirmed yet | `o` | number |
-//! | message that expires | `e` | time in ms be44, place be20 |
+//! | message that expires or is wiped | `e` | time in ms be44, place be20 |
+//! | records of views | see `view` | |
 //! | history that is being deleted | `x` | `conversation` |
 //! | last messages of a deleted conversation | `j conversation` | only |
 //! | report not confirmed yet | `r` | id, 16 bytes |
@@ -57,6 +58,7 @@
 #[cfg(feature = "courier")]
 mod courier;
 mod group;
+mod view;
 
 use waxseal_core::IdentityKey;
 use waxseal_core::export::{OneTimeId, PageId};
@@ -70,6 +72,7 @@ pub(super) use self::group::{
     group, group_edit, group_edits, group_notice, group_targets, group_tell, group_tells, groups,
     invited, own_chain, peer_chains, withheld,
 };
+pub(super) use self::view::{all_unread, fold, folds, reference, references, unread};
 use crate::conversation::Conversation;
 use crate::error::Damage;
 use crate::store::{Key, Row, Table};
@@ -382,7 +385,7 @@ pub(super) fn damage(key: &Key) -> Damage {
         (b'v', Row::Name(name)) => name.get(1..).unwrap_or_default(),
         (
             b'd' | b'g' | b's' | b'm' | b'i' | b'j' | b'q' | b't' | b'w' | b'y' | b'I' | b'K'
-            | b'E' | b'N' | b'T',
+            | b'E' | b'N' | b'T' | b'Q' | b'P' | b'M',
             _,
         ) => rest,
         _ => return Damage::Account,
@@ -390,7 +393,7 @@ pub(super) fn damage(key: &Key) -> Damage {
     let named = Conversation::split_name(name).map(|(named, _)| named);
     match (family, named) {
         (_, None) => Damage::Account,
-        (b'm' | b'i', Some(conversation)) => Damage::Message(conversation),
+        (b'm' | b'i' | b'Q' | b'P' | b'M', Some(conversation)) => Damage::Message(conversation),
         (_, Some(Conversation::Direct(account))) => Damage::Peer(account),
         (_, Some(Conversation::Group(group))) => Damage::Group(group),
     }

@@ -2,6 +2,7 @@
 
 use waxseal_reporting::message::Content;
 
+use super::view::OFTEN_FORWARDED;
 use super::{Client, Direction, Message};
 use crate::conversation::Conversation;
 use crate::error::StateError;
@@ -11,10 +12,6 @@ use crate::store::Store;
 /// How many messages of a conversation are looked at, the newest. As many as a
 /// [request](super::MAX_REQUEST_MESSAGES) has.
 const LOOKED_AT: u64 = 32;
-
-/// From how many forwards on a message counts as forwarded often. Messages that went through five
-/// hands come from nobody whom the reader knows.
-pub const OFTEN_FORWARDED: u8 = 5;
 
 /// Something worth telling the user about a conversation. The application words it, or leaves it.
 ///
@@ -28,7 +25,7 @@ pub enum Nudge {
     NoSharedGroup,
     /// A message of a [request](Client::requests) has a link. Nobody knows where it leads.
     LinkInRequest,
-    /// One of the newest messages was forwarded [often](OFTEN_FORWARDED), as its senders say.
+    /// One of the newest messages was forwarded [often](crate::view::OFTEN_FORWARDED), as its senders say.
     OftenForwarded,
     /// The user once declined a request of the account.
     DeclinedBefore,

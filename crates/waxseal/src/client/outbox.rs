@@ -20,7 +20,7 @@ use super::send::Outgoing;
 use super::{Client, keys, tag_of};
 use crate::conversation::Conversation;
 use crate::error::{SendError, StateError};
-use crate::records::{IndexRecord, MessageRecord, MessageState, OutboxRecord, take_secret_bytes};
+use crate::records::{IndexRecord, OutboxRecord};
 use crate::store::{Store, Transaction};
 
 /// The version byte of what this version posts the first time, for all devices. Earlier versions
@@ -225,11 +225,6 @@ impl<S: Store> Client<S> {
         let mut counters = self.counters()?;
         let next = counters.next_outbox;
         counters.next_outbox = next.checked_add(1).ok_or(SendError::NumbersUsedUp)?;
-        let message = MessageRecord {
-            ordinal,
-            state: Some(MessageState::Sent(take_secret_bytes(sent.encode()))),
-            ..MessageRecord::default()
-        };
         let index = IndexRecord {
             ordinal: Some(ordinal),
             outbox: Some(next),
@@ -243,12 +238,11 @@ impl<S: Store> Client<S> {
         let mut transaction = Transaction::default();
         transaction.put_record(keys::counters(), &counters);
         pair.put(&self.me, &mut transaction);
-        transaction.put_message(to, &message);
         if new != *id {
             self.put_index(&mut transaction, to, *id, &earlier);
         }
         self.note_own_sent(&mut transaction, &fanout, recipient);
-        self.put_index(&mut transaction, to, new, &index);
+        self.put_sent(&mut transaction, to, (ordinal, &sent), index)?;
         if let Some(number) = number {
             transaction.delete(keys::envelope(number));
         }

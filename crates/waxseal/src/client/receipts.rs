@@ -38,35 +38,41 @@ pub(super) fn receipt_of(
 }
 
 impl<S: Store> Client<S> {
-    /// Records that the application showed a received message to the user. If the peer is accepted,
-    /// the next [`upkeep`](Self::upkeep) tells it so.
+    /// Records that the application showed a received message to the user, at the present time
+    /// `now`. If it [disappears](super::Draft::expires_after_secs), that counts from then on. If
+    /// the peer is accepted, the next [`upkeep`](Self::upkeep) tells it so.
     ///
     /// Do not call this if the user does not want others to know what was shown: nothing else tells
-    /// them.
+    /// them. [`mark_read`](Self::mark_read) tells only the own devices.
     pub fn opened(
         &mut self,
         conversation: impl Into<Conversation>,
         id: &FrankingTag,
+        now: Timestamp,
     ) -> Result<(), StateError<S::Error>> {
         let conversation = &conversation.into();
         self.run(|client| {
-            if conversation.group().is_some() {
-                return Ok(()); // members do not tell what arrived
-            }
-            let numbering = client.numbering(conversation)?.unwrap_or_default();
             let index = client.index(conversation, id)?;
             let message = client.message_at(conversation, index)?;
             let message = message.filter(|one| one.direction() == super::Direction::Received);
-            let Some(message) = message.filter(|_| is_accepted(&numbering)) else {
+            let Some(message) = message else {
                 return Ok(());
             };
-            let from = &message.sender().account;
-            let upkeep = client.upkeep_or_new(from)?;
             let mut transaction = Transaction::default();
-            transaction.put_record(keys::upkeep(from), &upkeep);
-            let receipt = receipt_of(conversation, id, true);
-            transaction.put_record(keys::receipt(from, true, id), &receipt);
-            client.commit(transaction)
+            client.put_read(&mut transaction, conversation, &message, now)?;
+            let numbering = client.numbering(conversation)?.unwrap_or_default();
+            // Members of a group do not tell what arrived.
+            if conversation.group().is_none() && is_accepted(&numbering) {
+                let from = &message.sender().account;
+                let upkeep = client.upkeep_or_new(from)?;
+                transaction.put_record(keys::upkeep(from), &upkeep);
+                let receipt = receipt_of(conversation, id, true);
+                transaction.put_record(keys::receipt(from, true, id), &receipt);
+            }
+            match transaction.changes().is_empty() {
+                true => Ok(()),
+                false => client.commit(transaction),
+            }
         })
     }
 

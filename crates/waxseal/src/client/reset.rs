@@ -9,6 +9,7 @@ use waxseal_roster::{AccountKey, Pinned};
 use super::page::number_of;
 use super::peers::Peer;
 use super::prekeys::put_prekeys;
+use super::view::Stored;
 use super::{Client, Direction, keys};
 use crate::error::StateError;
 use crate::records::{self, ContactRecord, ConversationRecord, DeviceRecord, IndexRecord};
@@ -234,6 +235,7 @@ impl<S: Store> Client<S> {
                 found.next_ordinal = found.next_ordinal.max(ordinal.saturating_add(1));
             }
             for message in &page.items {
+                found.note_timer(&Stored::of(message));
                 match message.direction() {
                     // Each device numbers its messages for itself.
                     Direction::Sent if *message.sender() != self.me => {}

@@ -3,17 +3,17 @@
 
 mod draft;
 
-use std::collections::BTreeSet;
-
 use rand_core::CryptoRng;
 use waxseal_reporting::recipient::Evidence;
 use waxseal_reporting::relay::Receipt;
 use waxseal_reporting::sender::{Fanout, SentMessage};
 use waxseal_reporting::{AccountId, Audience, DeviceAddress, FrankingTag, Timestamp};
+use zeroize::Zeroizing;
 
 pub use self::draft::Draft;
 use super::fanout::{Sealing, empty_slots};
 use super::history::damaged_message;
+use super::view::Stored;
 use super::{Client, keys};
 use crate::conversation::Conversation;
 use crate::error::{ConfirmError, SendError, StateError};
@@ -119,7 +119,8 @@ impl<S: Store> Client<S> {
             let conversation = audience.conversation(&client.me.account);
             let peer = pair.peer();
             peer.skip_used_numbers();
-            let payload = draft.clone().payload(&peer.conversation, now)?;
+            let sent_at = client.time_of_draft(&to, &peer.conversation, draft.content(), now)?;
+            let payload = draft.clone().payload(&peer.conversation, sent_at)?;
             let sent = SentMessage::commit(&client.me, &conversation, &payload, rng);
             let id = *sent.tag();
             let sealing = Sealing::Message(&sent);
@@ -130,11 +131,10 @@ impl<S: Store> Client<S> {
             counters.next_outbox = number.checked_add(1).ok_or(SendError::NumbersUsedUp)?;
             let ordinal = pair.peer().conversation.count_sent(now);
             let ordinal = ordinal.ok_or(SendError::NumbersUsedUp)?;
-            let message = MessageRecord {
-                ordinal,
-                state: Some(MessageState::Sent(take_secret_bytes(sent.encode()))),
-                ..MessageRecord::default()
-            };
+            let content = draft.content();
+            pair.peer()
+                .conversation
+                .note_own_timer(&client.me, &sent, content);
             let index = IndexRecord {
                 ordinal: Some(ordinal),
                 outbox: Some(number),
@@ -146,8 +146,7 @@ impl<S: Store> Client<S> {
             let mut transaction = Transaction::default();
             transaction.put_record(keys::counters(), &counters);
             pair.put(&client.me, &mut transaction);
-            transaction.put_message(&to, &message);
-            client.put_index(&mut transaction, &to, id, &index);
+            client.put_sent(&mut transaction, &to, (ordinal, &sent), index)?;
             client.note_own_sent(&mut transaction, &fanout, recipient);
             transaction.put_record(keys::envelope(number), &waiting);
             draft.end_upload(client, &mut transaction)?;
@@ -251,21 +250,27 @@ impl<S: Store> Client<S> {
             }
 
             message.state = Some(MessageState::Stamped(take_secret_bytes(evidence.encode())));
+            let content = evidence.content();
+            let content = Zeroizing::new(content.ok_or_else(|| damaged_message(conversation))?);
             let mut transaction = Transaction::default();
-            let taken = &mut BTreeSet::new();
-            if let Some(number) = index.due {
-                transaction.delete(keys::due_message(number));
-            }
             let confirmed = IndexRecord {
-                ordinal: Some(ordinal),
-                due: client.put_due(&mut transaction, taken, conversation, &evidence)?,
-                ..IndexRecord::default()
+                outbox: None,
+                ..index.clone()
             };
+            let stored = Stored {
+                id,
+                ordinal,
+                sender: evidence.sender(),
+                account_key: &message.account_key,
+                header: evidence.header(),
+                content: &content,
+                accepted_at: Some(accepted_at),
+            };
+            client.put_stored(&mut transaction, conversation, &stored, confirmed)?;
             if let (0, Some(peer)) = (message.delivered_ms, conversation.account()) {
                 client.note_accepted(&mut transaction, peer, &id, accepted_at)?;
             }
             transaction.put_message(conversation, &message);
-            client.put_index(&mut transaction, conversation, id, &confirmed);
             let accepted = (index.outbox, is_first);
             client.note_group_accepted(conversation, &evidence, accepted, &mut transaction)?;
             if let Some(number) = index.outbox {

@@ -1,13 +1,15 @@
 //! State: how a call reads records, and how it writes them, in one commit.
 
-use waxseal_reporting::FrankingTag;
+use waxseal_core::IdentityKeyPair;
+use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, FrankingTag};
 use zeroize::Zeroizing;
 
+use super::delivery_key::DeliveryKeys;
 use super::{Client, keys};
 use crate::conversation::Conversation;
 use crate::error::StateError;
 use crate::records::{self, AccountRecord, CountersRecord, IndexRecord, MessageRecord, NUMBERS};
-use crate::store::{Key, Store, Transaction};
+use crate::store::{Change, Key, Store, Transaction};
 
 /// Reads a value, and tells damage from a store that failed.
 pub(super) fn get<S: Store>(
@@ -35,6 +37,19 @@ pub(super) fn first_get<S: Store>(
         }
     }
     get(store, key)
+}
+
+/// Who this device is, by its record.
+pub(super) fn account_of(
+    record: &AccountRecord,
+) -> Option<(DeviceAddress, IdentityKeyPair, DeliveryKeys)> {
+    let account = AccountId::new(&record.account).ok()?;
+    let identity = IdentityKeyPair::import(&record.identity).ok()?;
+    Some((
+        DeviceAddress::new(account, DeviceId(record.device)),
+        identity,
+        DeliveryKeys::of(record)?,
+    ))
 }
 
 impl<S: Store> Client<S> {
@@ -94,6 +109,16 @@ impl<S: Store> Client<S> {
 }
 
 impl Transaction {
+    /// What this transaction writes under a key: the value, or that there is none. `None` if it
+    /// does not change it. Rows that are deleted by their position are not seen.
+    pub(super) fn pending(&self, key: &Key) -> Option<Option<&[u8]>> {
+        self.changes().iter().rev().find_map(|change| match change {
+            Change::Put(at, value) if at == key => Some(Some(value.as_slice())),
+            Change::Delete(at) if at == key => Some(None),
+            _ => None,
+        })
+    }
+
     pub(super) fn put_record(&mut self, key: Key, record: &impl prost::Message) {
         self.put(key, records::encode(record));
     }

@@ -30,11 +30,12 @@ use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
 pub use self::export::{HistoryChunk, HistoryExport};
 pub use self::import::{HistoryImport, HistoryProgress};
 pub use self::leave::Leaving;
+use super::delete::Deleted;
 use super::page::Page;
 use super::{Client, keys};
 use crate::conversation::Conversation;
 use crate::error::StateError;
-use crate::records::{self, IndexRecord, ItemRecord, SubjectRecord, SyncRecord};
+use crate::records::{self, ItemRecord, SubjectRecord, SyncRecord};
 use crate::store::{Cursor, Store, Transaction};
 use crate::sync::{Fact, Item, Position, Written, subjects};
 
@@ -42,8 +43,11 @@ use crate::sync::{Fact, Item, Position, Written, subjects};
 const ITEMS_AT_ONCE: usize = 64;
 
 impl<S: Store> Client<S> {
-    /// Records that the user read the conversation up to this message, and tells the other devices
-    /// of the account. Nobody else is told: see [`opened`](Self::opened).
+    /// Records that the user read the conversation up to this message, at the present time `now`,
+    /// and tells the other devices of the account. Nobody else is told: see
+    /// [`opened`](Self::opened). From then on it counts until messages up to there
+    /// [disappear](crate::Draft::expires_after_secs), here and, once they hear of it, on the other
+    /// devices.
     ///
     /// A position that is not further than the known one changes nothing, nor does a message
     /// without a time at which the provider accepted it.
@@ -51,25 +55,34 @@ impl<S: Store> Client<S> {
         &mut self,
         conversation: impl Into<Conversation>,
         id: &FrankingTag,
+        now: Timestamp,
     ) -> Result<(), StateError<S::Error>> {
         let conversation = &conversation.into();
-        self.run(|client| {
+        let further = self.look(|client| {
             let index = client.search(conversation, id)?;
             let message = client.message_at(conversation, index)?;
             let Some(at) = message.and_then(|message| message.accepted_at()) else {
-                return Ok(());
+                return Ok(None);
             };
             let up_to = Position::new(at, id);
-            let known = client.read_position(conversation)?;
-            if known.is_some_and(|known| known >= up_to) {
-                return Ok(());
-            }
+            let known = client.read_since(conversation)?;
+            Ok::<_, StateError<S::Error>>(match known {
+                Some((known, _)) if known >= up_to => None,
+                _ => Some(up_to),
+            })
+        })?;
+        let Some(up_to) = further else {
+            return Ok(());
+        };
+        // It is said last, so that after a crash in between it is done again.
+        self.read_all(conversation, up_to, Some(now))?;
+        self.run(|client| {
             let fact = Fact::Read {
                 conversation: conversation.clone(),
                 up_to,
             };
             let mut transaction = Transaction::default();
-            client.put_fact(&mut transaction, fact)?;
+            client.put_fact_at(&mut transaction, fact, now.as_millis())?;
             client.commit(transaction)
         })
     }
@@ -81,17 +94,23 @@ impl<S: Store> Client<S> {
         conversation: impl Into<Conversation>,
     ) -> Result<Option<Position>, StateError<S::Error>> {
         let conversation = conversation.into();
-        self.look(|client| client.read_position(&conversation))
+        let read = self.look(|client| client.read_since(&conversation))?;
+        Ok(read.map(|(up_to, _)| up_to))
     }
 
-    fn read_position(
+    /// How far the conversation was read, and when this device heard of it: 0 if that is unknown.
+    pub(super) fn read_since(
         &self,
         conversation: &Conversation,
-    ) -> Result<Option<Position>, StateError<S::Error>> {
-        let item = self.item(&subjects::read(conversation))?;
-        Ok(item.and_then(|item| match item.fact {
-            Fact::Read { up_to, .. } => Some(up_to),
-            _ => None,
+    ) -> Result<Option<(Position, Timestamp)>, StateError<S::Error>> {
+        let key = keys::item(&subjects::read(conversation));
+        let record: Option<ItemRecord> = self.readable(&key)?;
+        Ok(record.and_then(|record| {
+            let at = Timestamp::from_millis(record.at_ms);
+            match Item::decode(&record.item)?.fact {
+                Fact::Read { up_to, .. } => Some((up_to, at)),
+                _ => None,
+            }
         }))
     }
 
@@ -107,7 +126,7 @@ impl<S: Store> Client<S> {
         self.run(|client| {
             let id = client.present_tag(conversation, id)?;
             let mut transaction = Transaction::default();
-            if client.delete_message_in(&mut transaction, conversation, &id)? {
+            if client.delete_message_in(&mut transaction, conversation, &id)? != Deleted::Nothing {
                 let (conversation, at) = (conversation.clone(), now);
                 let fact = Fact::MessageDeleted {
                     conversation,
@@ -229,6 +248,15 @@ impl<S: Store> Client<S> {
         transaction: &mut Transaction,
         fact: Fact,
     ) -> Result<(), StateError<S::Error>> {
+        self.put_fact_at(transaction, fact, 0)
+    }
+
+    fn put_fact_at(
+        &self,
+        transaction: &mut Transaction,
+        fact: Fact,
+        at_ms: u64,
+    ) -> Result<(), StateError<S::Error>> {
         let subject = fact.subject();
         let known = self.item(&subject)?;
         if known.as_ref().is_some_and(|known| known.fact == fact) {
@@ -237,7 +265,7 @@ impl<S: Store> Client<S> {
         let mut sync = self.sync_record()?;
         let item = self.number(&mut sync, fact);
         if known.is_none_or(|known| item.wins_over(&known)) {
-            put_item(transaction, &item);
+            put_item(transaction, &item, at_ms);
             if self.has_other_devices()? {
                 put_to_tell(transaction, subject);
             }
@@ -297,30 +325,14 @@ impl<S: Store> Client<S> {
             }
         }
     }
-
-    /// Deletes a message in a transaction. Returns whether it was there.
-    pub(super) fn delete_message_in(
-        &self,
-        transaction: &mut Transaction,
-        conversation: &Conversation,
-        id: &FrankingTag,
-    ) -> Result<bool, StateError<S::Error>> {
-        let Some(index) = self.search(conversation, id)? else {
-            return Ok(false);
-        };
-        self.note_given_up(conversation, index.outbox, transaction)?;
-        super::delete::delete_indexed(transaction, conversation, &index);
-        transaction.delete(keys::own_sent(id));
-        self.put_index(transaction, conversation, *id, &IndexRecord::default());
-        Ok(true)
-    }
 }
 
 /// Writes an item in place of the one about the same.
-fn put_item(transaction: &mut Transaction, item: &Item) {
+fn put_item(transaction: &mut Transaction, item: &Item, at_ms: u64) {
     let mut encoded = item.encode();
     let record = ItemRecord {
         item: std::mem::take(&mut *encoded),
+        at_ms,
     };
     transaction.put_record(keys::item(&item.fact.subject()), &record);
 }

@@ -99,7 +99,7 @@ impl<S: Store> Courier<S> {
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<Vec<Result<FrankingTag, SendError<S::Error>>>, ForwardError<S::Error>> {
-        let draft = self.client.forward_draft(from, id, to, limits)?;
+        let draft = self.client.forward_draft(from, id, to, limits, now)?;
         let each = to.iter().map(|to| self.send(to, draft.clone(), now, rng));
         Ok(each.collect())
     }
@@ -125,7 +125,9 @@ impl<S: Store> Courier<S> {
         rng: &mut impl CryptoRng,
     ) -> Result<UploadId, ForwardFileError<S::Error>> {
         let to = to.into();
-        let draft = self.client.forward_without_file(from, id, &to, limits)?;
+        let draft = self
+            .client
+            .forward_without_file(from, id, &to, limits, now)?;
         Ok(self.send_file(to, draft, file, source, now, rng)?)
     }
 }

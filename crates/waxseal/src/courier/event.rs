@@ -279,7 +279,8 @@ pub enum Event {
         /// The reason, for people.
         why: String,
     },
-    /// A message expired and was deleted.
+    /// A message has expired. Do not show it any more: it is wiped later, and can be reported until
+    /// then.
     Expired {
         /// The conversation that the message was in.
         conversation: Conversation,

@@ -1,13 +1,14 @@
-//! Expiry: deletes the messages that are due, by the relay's clock.
+//! Expiry: messages expire and are wiped by the relay's clock.
 
-use waxseal_reporting::Timestamp;
+use waxseal_reporting::{FrankingTag, Timestamp};
 
 use super::pause::later;
 use super::{Courier, Event};
+use crate::conversation::Conversation;
 use crate::error::StateError;
 use crate::store::Store;
 
-/// Messages that one call deletes at most.
+/// Messages of which one call does what is due.
 const AT_ONCE: usize = 64;
 
 /// The longest time until the next look, in milliseconds: a message may come that expires earlier,
@@ -15,35 +16,61 @@ const AT_ONCE: usize = 64;
 const LONGEST_MS: u64 = 3_600_000;
 
 impl<S: Store> Courier<S> {
+    /// Records that the application showed a received message to the user: see
+    /// [`Client::opened`](crate::Client::opened). What disappears then does so by the relay's
+    /// clock, as far as it is known.
+    ///
+    /// # Errors
+    /// [`StateError`].
+    pub fn opened(
+        &mut self,
+        conversation: impl Into<Conversation>,
+        id: &FrankingTag,
+        now: Timestamp,
+    ) -> Result<(), StateError<S::Error>> {
+        let relay_now = self.expiry_time(now);
+        self.look_again();
+        self.client.opened(conversation, id, relay_now)
+    }
+
+    /// Records that the user read the conversation up to this message: see
+    /// [`Client::mark_read`](crate::Client::mark_read). What disappears then does so by the relay's
+    /// clock, as far as it is known.
+    ///
+    /// # Errors
+    /// [`StateError`].
+    pub fn mark_read(
+        &mut self,
+        conversation: impl Into<Conversation>,
+        id: &FrankingTag,
+        now: Timestamp,
+    ) -> Result<(), StateError<S::Error>> {
+        let relay_now = self.expiry_time(now);
+        self.look_again();
+        self.client.mark_read(conversation, id, relay_now)
+    }
+
+    /// The time by which messages expire. What is known of the relay's clock may be out of date, so
+    /// that it is not the later one: nothing disappears too early.
+    fn expiry_time(&self, now: Timestamp) -> Timestamp {
+        self.relay_time(now).min(now)
+    }
+
     pub(super) fn expire(&mut self, now: Timestamp) -> Result<(), StateError<S::Error>> {
         if self.due_at.is_none_or(|at| at > now) {
             return Ok(());
         }
-        // What is known of the relay's clock may be out of date. Nothing is deleted too early.
-        let relay_now = self.relay_time(now).min(now);
-        let due = self.client.due(None, AT_ONCE, relay_now)?;
-        let is_all = due.next.is_none();
-        for row in &due.damaged {
-            self.client.delete_damaged(row)?;
-        }
-        for due in due.items {
-            self.client.delete_message(&due.conversation, &due.id)?;
-            let (conversation, id) = (due.conversation, due.id);
+        let relay_now = self.expiry_time(now);
+        let expiry = self.client.expire(relay_now, AT_ONCE)?;
+        for expired in expiry.expired {
+            let (conversation, id) = (expired.conversation, expired.id);
             self.tell(Event::Expired { conversation, id });
         }
-        self.due_at = Some(match is_all {
-            false => now,
-            true => {
-                let end = Timestamp::from_millis(u64::MAX);
-                let first = self.client.due(None, 1, end)?.items.pop();
-                let left = first.map(|first| {
-                    let at = first.expired_at.as_millis();
-                    at.saturating_sub(relay_now.as_millis())
-                });
-                let left = left.unwrap_or(LONGEST_MS).clamp(1, LONGEST_MS);
-                later(now, left)
-            }
+        let left = expiry.next.map(|next| {
+            let left = next.as_millis().saturating_sub(relay_now.as_millis());
+            left.clamp(1, LONGEST_MS)
         });
+        self.due_at = Some(later(now, left.unwrap_or(LONGEST_MS)));
         Ok(())
     }
 }

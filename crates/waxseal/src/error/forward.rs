@@ -8,10 +8,12 @@ use super::{Advice, StateError};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ForwardError<E: std::error::Error + 'static> {
-    /// There is no such message in this conversation: it was never there, was deleted, or has
-    /// expired.
+    /// There is no such message in this conversation.
     #[error("no such message")]
     NoSuchMessage,
+    /// The message was deleted by its author, or has expired.
+    #[error("the message is not shown any more")]
+    NotShown,
     /// The user has not accepted the message's sender. Accept it first.
     #[error("the message is part of a request")]
     Request,
@@ -37,6 +39,7 @@ impl<E: std::error::Error + 'static> ForwardError<E> {
     pub fn advice(&self) -> Advice {
         match self {
             Self::NoSuchMessage
+            | Self::NotShown
             | Self::Request
             | Self::Kind
             | Self::TooMany { .. }

@@ -3,6 +3,8 @@
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+use super::TimerRecord;
+
 /// A contact: an account, and the account key pinned for it, with its newest roster.
 ///
 /// Written at first contact, with each newer roster, and when a changed account key is accepted.
@@ -157,6 +159,9 @@ pub(crate) struct ConversationRecord {
     /// A copy of the number of the chain on which this device sends to the group.
     #[prost(uint32, tag = "27")]
     pub(crate) last_chain: u32,
+    /// The timer of the conversation. Absent if nobody set one.
+    #[prost(message, optional, tag = "32")]
+    pub(crate) timer: Option<TimerRecord>,
     /// How many rows the account caused besides messages before the user accepted it: sessions that
     /// it began, and tags of what says nothing.
     #[prost(uint32, tag = "40")]

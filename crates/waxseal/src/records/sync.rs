@@ -107,6 +107,10 @@ pub(crate) struct OwnDeviceRecord {
 pub(crate) struct ItemRecord {
     #[prost(bytes = "vec", tag = "1")]
     pub(crate) item: Vec<u8>,
+    /// When it was made here, or when the provider accepted what told it, in milliseconds. Only of
+    /// how far a conversation was read.
+    #[prost(uint64, tag = "2")]
+    pub(crate) at_ms: u64,
 }
 
 /// What an item is about that is still to be told or carried out.

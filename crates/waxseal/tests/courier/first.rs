@@ -64,8 +64,9 @@ fn a_sender_learns_of_arrival_after_it_is_accepted_and_of_opening_if_told() {
 
     let opened = |event: &Event| matches!(event, Event::Opened { .. });
     assert_eq!(town.phones[0].count(opened), 0);
+    let now = town.now();
     let client = town.phones[1].courier.client_mut();
-    client.opened(&account("alice"), &early).unwrap();
+    client.opened(&account("alice"), &early, now).unwrap();
     town.live(60_000);
     assert_eq!(town.phones[0].count(opened), 1);
     assert!(matches!(status(&town, &early), Status::Opened { .. }));

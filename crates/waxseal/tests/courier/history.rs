@@ -187,8 +187,9 @@ fn what_the_user_read_on_one_device_is_read_on_the_other() {
     town.say(1, "alice", "read me");
     town.live(MINUTE_MS);
     let last = town.phones[0].messages(&bob).last().unwrap().clone();
+    let now = town.now();
     let client = town.phones[0].courier.client_mut();
-    client.mark_read(&bob, last.id()).unwrap();
+    client.mark_read(&bob, last.id(), now).unwrap();
     town.live(10 * MINUTE_MS);
     let told =
         |event: &Event| matches!(event, Event::Synced { changes, .. } if !changes.is_empty());

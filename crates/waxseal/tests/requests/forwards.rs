@@ -1,9 +1,8 @@
 //! Messages that are passed on.
 
 use waxseal::errors::ForwardError;
-use waxseal::{
-    Attachment, Content, Conversation, Draft, ForwardLimits, FrankingTag, OFTEN_FORWARDED,
-};
+use waxseal::view::OFTEN_FORWARDED;
+use waxseal::{Attachment, Content, Conversation, Draft, ForwardLimits, FrankingTag};
 use waxseal_world::{Provider, account};
 
 use crate::files;

@@ -212,7 +212,7 @@ fn run(commit: usize, is_done: bool, is_phone: bool) -> bool {
     };
     let now = net.now();
     phone.done(|phone| phone.set_setting(&name(1), &[7; 1_000]));
-    phone.done(|phone| phone.mark_read(&bob(), &ids[2]));
+    phone.done(|phone| phone.mark_read(&bob(), &ids[2], now));
     phone.done(|phone| phone.block(&account("mallory"), true));
     settle(&mut net, &mut [&mut phone, &mut laptop]);
     laptop.done(|laptop| laptop.set_setting(&name(1), &[8; 1_000]));

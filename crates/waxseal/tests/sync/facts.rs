@@ -83,12 +83,12 @@ fn what_was_read_and_deleted_is_so_on_the_other_device() {
     net.settle(&mut [&mut phone, &mut laptop, &mut other]);
     assert_eq!(texts(&laptop, &bob()).len(), 4);
 
-    phone.mark_read(&bob(), &ids[2]).unwrap();
+    phone.mark_read(&bob(), &ids[2], net.now()).unwrap();
     net.pass(120_000);
     net.settle(&mut [&mut phone, &mut laptop, &mut other]);
     assert_eq!(laptop.read_up_to(&bob()).unwrap().unwrap().id(), ids[2]);
     // A message before that changes nothing.
-    laptop.mark_read(&bob(), &ids[1]).unwrap();
+    laptop.mark_read(&bob(), &ids[1], net.now()).unwrap();
     assert_eq!(laptop.read_up_to(&bob()).unwrap().unwrap().id(), ids[2]);
 
     laptop
@@ -145,9 +145,9 @@ fn read_messages_alone_are_told_once_a_minute() {
         .map(|number| net.send(&mut other, &alice, format!("{number}").as_str()))
         .collect();
     net.settle(&mut [&mut phone, &mut laptop, &mut other]);
-    phone.mark_read(&bob(), &ids[0]).unwrap();
+    phone.mark_read(&bob(), &ids[0], net.now()).unwrap();
     assert_eq!(net.upkeep(&mut phone), 1);
-    phone.mark_read(&bob(), &ids[1]).unwrap();
+    phone.mark_read(&bob(), &ids[1], net.now()).unwrap();
     assert_eq!(net.upkeep(&mut phone), 0);
     let again_at = phone
         .upkeep(net.now(), &mut net.provider.fork_rng())
@@ -157,7 +157,7 @@ fn read_messages_alone_are_told_once_a_minute() {
     // Together with something else it goes at once.
     phone.set_setting(&name("theme"), b"dark").unwrap();
     assert_eq!(net.upkeep(&mut phone), 1);
-    phone.mark_read(&bob(), &ids[2]).unwrap();
+    phone.mark_read(&bob(), &ids[2], net.now()).unwrap();
     assert_eq!(net.upkeep(&mut phone), 0);
     net.pass(60_000);
     assert_eq!(net.upkeep(&mut phone), 1);

@@ -88,6 +88,7 @@ fn a_new_device_has_the_history_and_can_report_it() {
             &phone.messages(&bob(), None, 1).unwrap().items[0]
                 .id()
                 .clone(),
+            net.now(),
         )
         .unwrap();
     net.settle(&mut [&mut phone, &mut laptop, &mut other]);

@@ -115,6 +115,7 @@ fn content_as_json(context: &Context<'_>, content: &Content) -> Value {
             "title": title,
             "picture": STANDARD.encode(picture),
         }),
+        Content::Timer { after_secs } => json!({ "kind": "timer", "after_secs": after_secs }),
         Content::Unknown { kind, body } => json!({
             "kind": "unknown",
             "unknown_kind": kind,

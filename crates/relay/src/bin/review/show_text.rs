@@ -104,6 +104,8 @@ fn what<'a>(context: &Context<'_>, message: &'a VerifiedMessage) -> (String, &'a
                 title,
             )
         }
+        Content::Timer { after_secs: 0 } => ("timer: off".to_owned(), ""),
+        Content::Timer { after_secs } => (format!("timer: {after_secs} s"), ""),
         Content::Unknown { kind, body } => {
             let len = body.len();
             (format!("content of unknown kind {kind}, {len} bytes"), "")

@@ -14,7 +14,9 @@ pub(super) fn later_versions(file: &mut Vectors) {
         let opening = message.opening((1 << message.parts.len()) - 1);
         file.passes(id, comment, "review_openings", input(&[message], &[opening]));
     };
-    passes("review-unknown-kind", "content of an unknown kind", &|p| p[1][0] = 10);
+    passes("review-unknown-kind", "content of an unknown kind", &|p| p[1][0] = 11);
+    passes("review-timer", "a timer", &|p| p[1] = vec![10, 0, 1, 0x51, 0x80]);
+    passes("review-timer-unknown", "content of kind 10 that is no timer, as an earlier version showed it", &|p| p[1][0] = 10);
     passes("review-invitation", "an invitation to a group", &|p| p[1] = [&[6], &[0x21; 32][..], b"Chess"].concat());
     passes("review-profile", "title and picture of a group", &|p| p[1] = b"\x09\x05ChessPNG".to_vec());
     passes("review-unknown-scheme", "an attachment of an unknown scheme", &|p| p.push(vec![4, 2, 3]));
@@ -67,6 +69,7 @@ pub(super) fn content_json(content: &Content) -> Value {
         Content::Acceptance { group } => json!({ "kind": "acceptance", "group": hex(group.as_bytes()) }),
         Content::GroupLeave => json!({ "kind": "leave" }),
         Content::GroupProfile { title, picture } => json!({ "kind": "profile", "text": title, "picture": hex(picture) }),
+        Content::Timer { after_secs } => json!({ "kind": "timer", "after_secs": after_secs }),
         Content::Unknown { kind, body } => {
             json!({ "kind": "unknown", "number": kind, "body": hex(body) })
         }

@@ -193,10 +193,16 @@ pub(super) fn use_client<S: Store>(mut client: Client<S>, prepared: &Prepared) {
     for peer in [&alice, &carol] {
         let _ = client.send(peer, "text", now, rng);
         let _ = client.messages(peer, None, 100);
+        let _ = client.views(peer, None, 100, now);
         let _ = client.next_ordinal(peer);
         let _ = client.safety_number(peer);
         let _ = (client.conversation_health(peer), client.has_session(peer));
         for id in &prepared.ids {
+            let _ = client.opened(peer, id, now);
+            let _ = client.mark_read(peer, id, now);
+            let _ = client.send(peer, Draft::edit(*id, "edited"), now, rng);
+            let _ = client.send(peer, Draft::react(*id, "!"), now, rng);
+            let _ = (client.edits(peer, id, now), client.timer(peer));
             let whole = [(*id, Disclosure::Whole)];
             if let Ok(draft) = client.draft_report(peer, Reason::Spam, whole) {
                 let _ = draft.preview();
@@ -229,9 +235,7 @@ pub(super) fn use_client<S: Store>(mut client: Client<S>, prepared: &Prepared) {
         let _ = client.publish_prekeys(99, rng);
     }
     let later = Timestamp::from_millis(u64::MAX);
-    for due in client.due(None, 100, later).unwrap_or_default().items {
-        let _ = client.delete_message(&due.conversation, &due.id);
-    }
+    let _ = client.expire(later, 100);
     let _ = client.delete_conversation(&alice);
     for peer in [&alice, &carol] {
         if client.forget_contact(peer).is_ok() {
@@ -246,6 +250,9 @@ pub(super) fn use_client<S: Store>(mut client: Client<S>, prepared: &Prepared) {
 fn damaged_rows<S: Store>(client: &Client<S>, now: Timestamp) -> Vec<DamagedRow> {
     let mut rows = Vec::new();
     if let Ok(page) = client.messages(&account("alice"), None, 100) {
+        rows.extend(page.damaged);
+    }
+    if let Ok(page) = client.views(&account("alice"), None, 100, now) {
         rows.extend(page.damaged);
     }
     if let Ok(page) = client.outbox(None, 100, now) {

@@ -206,7 +206,9 @@ impl<S: Store> Client<S> {
             preview.bytes.clone_from(bytes);
             preview
         });
-        let payload = draft.clone().payload(&numbering(), now);
+        let numbering = self.look(|client| client.upload_numbering(to));
+        let numbering = numbering.map_err(SendError::State)?;
+        let payload = draft.clone().payload(&numbering, now);
         let payload = payload.map_err(SendError::Content)?;
         let draft = SentMessage::commit(&self.me, &self.conversation_id(to), &payload, rng);
         message.draft = take_secret_bytes(draft.encode());
@@ -223,10 +225,24 @@ impl<S: Store> Client<S> {
         tried.root = vec![0; 32];
         let tried = KeptUpload::of(tried).and_then(|tried| tried.message());
         let (_, tried) = tried.ok_or(SendFileError::Description)?;
-        let tried = tried.payload(&numbering(), now);
+        let tried = tried.payload(&numbering, now);
         tried.map_err(SendError::Content)?;
         self.put_upload(&record).map_err(SendError::State)?;
         KeptUpload::of(record).ok_or(SendFileError::Description)
+    }
+
+    /// A numbering with which a message is as long as with any other, and has the timer of the
+    /// conversation.
+    fn upload_numbering(
+        &self,
+        to: &Conversation,
+    ) -> Result<ConversationRecord, StateError<S::Error>> {
+        let known = self.numbering(to)?.unwrap_or_default();
+        Ok(ConversationRecord {
+            last_seen: vec![0; 32],
+            timer: known.timer,
+            ..ConversationRecord::default()
+        })
     }
 
     fn conversation_id(&self, to: &Conversation) -> ConversationId {
@@ -332,13 +348,5 @@ impl<S: Store> Client<S> {
             client.commit(transaction)?;
             Ok(true)
         })
-    }
-}
-
-/// A numbering with which a message is as long as with any other.
-fn numbering() -> ConversationRecord {
-    ConversationRecord {
-        last_seen: vec![0; 32],
-        ..ConversationRecord::default()
     }
 }

@@ -2,12 +2,12 @@
 
 use super::delete_indexed;
 use crate::client::page::number_of;
-use crate::client::{Client, ReportId, keys};
+use crate::client::{Client, ReportId, keys, tag_of};
 use crate::conversation::Conversation;
 use crate::error::StateError;
 use crate::records::{
-    self, FileMessageRecord, FileUploadRecord, GroupOfRecord, MessageRecord, OutboxRecord,
-    UpkeepRecord,
+    self, FileMessageRecord, FileUploadRecord, FoldRecord, GroupOfRecord, MessageRecord,
+    OutboxRecord, UpkeepRecord,
 };
 use crate::store::{Cursor, Listed, Store, Table, Transaction};
 
@@ -49,11 +49,58 @@ impl<S: Store> Client<S> {
                     transaction.delete(keys::earlier_index(peer, message.id()));
                 }
                 transaction.delete(keys::own_sent(message.id()));
-                self.delete_due_of(&message, transaction)?;
             }
             transaction.delete_at(table.clone(), cursor);
         }
         Ok(())
+    }
+
+    /// Deletes what refers to messages of the conversation, and which of them were not read.
+    pub(super) fn delete_folds(
+        &self,
+        conversation: &Conversation,
+        transaction: &mut Transaction,
+    ) -> Result<(), StateError<S::Error>> {
+        let table = keys::all_unread(conversation);
+        for row in self.first_rows(&table, ROWS_AT_ONCE)? {
+            transaction.delete_at(table.clone(), row.cursor);
+        }
+        let table = keys::folds(conversation);
+        for Listed { cursor, value } in self.first_rows(&table, LONG_ROWS_AT_ONCE)? {
+            let fold: Option<FoldRecord> = value.and_then(|value| records::decode(&value));
+            if let Some(id) = fold.and_then(|fold| tag_of(&fold.id)) {
+                let references = keys::references(conversation, &id);
+                let rows = self.first_rows(&references, ROWS_AT_ONCE)?;
+                let is_full = rows.len() >= ROWS_AT_ONCE;
+                for row in rows {
+                    transaction.delete_at(references.clone(), row.cursor);
+                }
+                if is_full {
+                    return Ok(()); // the record finds the others
+                }
+            }
+            transaction.delete_at(table.clone(), cursor);
+        }
+        Ok(())
+    }
+
+    /// Deletes when messages are due whose records of where they are were damaged.
+    pub(super) fn delete_due_rows(
+        &self,
+        conversation: &Conversation,
+        transaction: &mut Transaction,
+    ) -> Result<(), StateError<S::Error>> {
+        let mut after = None;
+        loop {
+            let page = self.due_rows(after.as_ref(), conversation)?;
+            for row in page.items.into_iter().flatten() {
+                transaction.delete(keys::due_message(row.number));
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(());
+            }
+        }
     }
 
     /// Deletes the files that are uploaded for messages to the conversation.

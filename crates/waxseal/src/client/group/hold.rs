@@ -13,9 +13,7 @@ use crate::client::upkeep::Upkeep;
 use crate::client::{Client, keys};
 use crate::conversation::Conversation;
 use crate::error::{SendError, StateError};
-use crate::records::{
-    HeldRecord, IndexRecord, MessageRecord, MessageState, NUMBERS, take_secret_bytes,
-};
+use crate::records::{HeldRecord, IndexRecord, MessageRecord, NUMBERS};
 use crate::store::{Store, Transaction};
 
 impl<S: Store> Client<S> {
@@ -33,7 +31,8 @@ impl<S: Store> Client<S> {
             client.check_farewell(&group, draft.content())?;
             let to = &Conversation::from(id);
             let mut numbering = client.group_numbering(id)?;
-            let payload = draft.clone().payload(&numbering, now)?;
+            let sent_at = client.time_of_draft(to, &numbering, draft.content(), now)?;
+            let payload = draft.clone().payload(&numbering, sent_at)?;
             let conversation = ConversationId::from_bytes(id.to_bytes());
             let sent = SentMessage::commit(&client.me, &conversation, &payload, rng);
             let tag = *sent.tag();
@@ -47,10 +46,10 @@ impl<S: Store> Client<S> {
                 ordinal,
                 is_unsure,
             };
+            numbering.note_own_timer(&client.me, &sent, draft.content());
             let mut transaction = Transaction::default();
             transaction.put_record(keys::conversation(to), &numbering);
-            transaction.put_message(to, &message_of(ordinal, &sent));
-            client.put_index(&mut transaction, to, tag, &index);
+            client.put_sent(&mut transaction, to, (ordinal, &sent), index)?;
             transaction.put_record(keys::held(to, ordinal), &held);
             draft.end_upload(client, &mut transaction)?;
             client.commit(transaction)?;
@@ -198,20 +197,10 @@ impl<S: Store> Client<S> {
         };
         let mut transaction = Transaction::default();
         transaction.put_record(keys::conversation(to), &numbering);
-        transaction.put_message(to, &message_of(ordinal, &renewed));
         self.put_index(&mut transaction, to, *sent.tag(), &earlier);
-        self.put_index(&mut transaction, to, tag, &index);
+        self.put_sent(&mut transaction, to, (ordinal, &renewed), index)?;
         transaction.put_record(keys::held(to, ordinal), &held);
         self.commit(transaction)?;
         Ok(renewed)
-    }
-}
-
-/// The record of a message that was not accepted yet.
-pub(super) fn message_of(ordinal: u64, sent: &SentMessage) -> MessageRecord {
-    MessageRecord {
-        ordinal,
-        state: Some(MessageState::Sent(take_secret_bytes(sent.encode()))),
-        ..MessageRecord::default()
     }
 }

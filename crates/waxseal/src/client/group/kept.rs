@@ -11,9 +11,10 @@ use super::late::Sealed;
 use crate::client::history::Message;
 use crate::client::notices::Kind;
 use crate::client::receive::{Arrival, Batch, Received, Spoiled};
+use crate::client::view::Stored;
 use crate::client::{Client, keys};
 use crate::error::{ReceiveError, StateError};
-use crate::records::{IndexRecord, MessageRecord, MessageState, OwnSentRecord, take_secret_bytes};
+use crate::records::{IndexRecord, MessageRecord, OwnSentRecord};
 use crate::store::Store;
 
 impl<S: Store> Client<S> {
@@ -28,12 +29,14 @@ impl<S: Store> Client<S> {
         let (conversation, id) = (&arrival.conversation(), &arrival.id);
         let sent_time_agrees = opened.sent_time_agrees();
         batch.note_sent(opened.header().sent_at.as_millis().min(arrival.accepted_ms));
-        let due = self.put_due(
-            &mut batch.transaction,
-            &mut batch.due,
-            conversation,
-            opened.evidence(),
-        )?;
+        // The state of the group names the key, under which the sender was taken for a member.
+        let from = &arrival.sender.account;
+        let state = group.log.as_ref().map(|log| log.state());
+        let member = state.and_then(|state| state.member(from.as_str()));
+        let account_key = match member {
+            Some(member) => member.account_key().to_bytes().to_vec(),
+            None => batch.key_of(from),
+        };
         let numbering = match batch.numberings.entry(group.id) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(unread) => unread.insert(self.group_numbering(&group.id)?),
@@ -51,22 +54,26 @@ impl<S: Store> Client<S> {
         *last = (*last).max(arrival.accepted_ms);
         let index = IndexRecord {
             ordinal: Some(ordinal),
-            due,
             ..IndexRecord::default()
         };
-        self.put_index(&mut batch.transaction, conversation, *id, &index);
+        let stored = Stored {
+            id: *id,
+            ordinal,
+            sender: &arrival.sender,
+            account_key: &account_key,
+            header: opened.header(),
+            content: opened.content(),
+            accepted_at: Some(opened.evidence().accepted_at()),
+        };
+        numbering.note_timer(&stored);
+        self.put_stored(&mut batch.transaction, conversation, &stored, index)?;
         if arrival.is_own {
             let record = OwnSentRecord::new(conversation, Vec::new());
             batch.transaction.put_record(keys::own_sent(id), &record);
         }
         let (content, attachments, evidence) = opened.into_parts();
-        let state = MessageState::Stamped(take_secret_bytes(evidence.encode()));
-        let record = MessageRecord {
-            ordinal,
-            state: Some(state),
-            from_removed_device,
-            ..MessageRecord::default()
-        };
+        let mut record = MessageRecord::stamped(ordinal, &evidence, account_key);
+        record.from_removed_device = from_removed_device;
         batch.transaction.put_message(conversation, &record);
         let message = Message::stamped(ordinal, content, attachments, evidence, &self.me);
         let message = Box::new(message.with_removed_device(from_removed_device));

@@ -7,7 +7,6 @@ use waxseal_reporting::sender::{GroupFanout, SentMessage};
 use waxseal_reporting::{AccountId, ConversationId, DeviceAddress, Timestamp};
 use waxseal_roster::group::GroupId;
 
-use super::hold::message_of;
 use super::waiting::{gives_chain, is_of_before};
 use super::{Group, GroupStanding};
 use crate::client::peers::FIRST_ORDINAL;
@@ -95,7 +94,9 @@ impl<S: Store> Client<S> {
         let sent = match what {
             What::Held(_, sent) => SentMessage::clone(sent),
             What::Written(draft) => {
-                let payload = Draft::clone(draft).payload(&numbering, now)?;
+                let content = draft.content();
+                let sent_at = client.time_of_draft(to, &numbering, content, now)?;
+                let payload = Draft::clone(draft).payload(&numbering, sent_at)?;
                 let conversation = ConversationId::from_bytes(id.to_bytes());
                 SentMessage::commit(&client.me, &conversation, &payload, rng)
             }
@@ -131,16 +132,19 @@ impl<S: Store> Client<S> {
             ..OutboxRecord::default()
         };
         sealed.fill(&group, &mut entry);
-        transaction.put_record(keys::counters(), &counters);
-        transaction.put_record(keys::conversation(to), &numbering);
         match what {
-            What::Held(..) => transaction.delete(keys::held(to, ordinal)),
+            What::Held(..) => {
+                transaction.delete(keys::held(to, ordinal));
+                client.put_index(&mut transaction, to, tag, &index);
+            }
             What::Written(draft) => {
-                transaction.put_message(to, &message_of(ordinal, &sent));
+                numbering.note_own_timer(&client.me, &sent, draft.content());
+                client.put_sent(&mut transaction, to, (ordinal, &sent), index)?;
                 draft.end_upload(client, &mut transaction)?;
             }
         }
-        client.put_index(&mut transaction, to, tag, &index);
+        transaction.put_record(keys::counters(), &counters);
+        transaction.put_record(keys::conversation(to), &numbering);
         transaction.put_record(keys::own_sent(&tag), &sealed.own_sent(&group));
         transaction.put_record(keys::envelope(number), &entry);
         if leaves {

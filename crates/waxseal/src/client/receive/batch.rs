@@ -39,8 +39,6 @@ pub(in crate::client) struct Batch {
     pub(in crate::client) prekeys: Option<PreKeys>,
     /// The replay memories of the senders' identities.
     pub(in crate::client) memories: BTreeMap<[u8; IDENTITY_KEY_LEN], ReplayMemory>,
-    /// The rows of due messages that are written.
-    pub(in crate::client) due: BTreeSet<u64>,
     /// The numbering of the groups' conversations.
     pub(in crate::client) numberings: BTreeMap<GroupId, ConversationRecord>,
     /// The chains of devices in groups.
@@ -97,6 +95,12 @@ impl Batch {
 
     pub(in crate::client) fn peer(&self, account: &AccountId) -> Option<&Peer> {
         self.peers.get(account).map(|one| &one.peer)
+    }
+
+    /// The account key that is pinned for an account. Empty if it is unknown.
+    pub(in crate::client) fn key_of(&self, account: &AccountId) -> Vec<u8> {
+        let key = self.peer(account).and_then(Peer::account_key);
+        key.map_or_else(Vec::new, |key| key.to_vec())
     }
 
     /// The conversation with a peer that is in the store, or whose first message opened.

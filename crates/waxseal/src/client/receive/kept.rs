@@ -8,8 +8,9 @@ use super::{Arrival, Batch, InBatch, Received};
 use crate::client::Client;
 use crate::client::history::Message;
 use crate::client::peers::damaged;
+use crate::client::view::Stored;
 use crate::error::{ReceiveError, StateError};
-use crate::records::{IndexRecord, MessageRecord, MessageState, take_secret_bytes};
+use crate::records::{IndexRecord, MessageRecord};
 use crate::store::Store;
 
 /// How far the newest times of messages are behind what is stored of them: ten minutes. So they are
@@ -92,12 +93,7 @@ impl<S: Store> Client<S> {
         let (with, id) = (&arrival.with, &arrival.id);
         let conversation = &arrival.conversation();
         batch.note_sent(opened.header().sent_at.as_millis().min(arrival.accepted_ms));
-        let due = self.put_due(
-            &mut batch.transaction,
-            &mut batch.due,
-            conversation,
-            opened.evidence(),
-        )?;
+        let account_key = batch.key_of(&arrival.sender.account);
         let Some(InBatch { peer, .. }) = batch.peers.get_mut(with) else {
             return Err(damaged(with).into()); // it was inserted before
         };
@@ -108,18 +104,22 @@ impl<S: Store> Client<S> {
         }
         let index = IndexRecord {
             ordinal: Some(ordinal),
-            due,
             ..IndexRecord::default()
         };
-        self.put_index(&mut batch.transaction, conversation, *id, &index);
-        let (content, attachments, evidence) = opened.into_parts();
-        let state = MessageState::Stamped(take_secret_bytes(evidence.encode()));
-        let record = MessageRecord {
+        let stored = Stored {
+            id: *id,
             ordinal,
-            state: Some(state),
-            from_removed_device,
-            ..MessageRecord::default()
+            sender: &arrival.sender,
+            account_key: &account_key,
+            header: opened.header(),
+            content: opened.content(),
+            accepted_at: Some(opened.evidence().accepted_at()),
         };
+        peer.conversation.note_timer(&stored);
+        self.put_stored(&mut batch.transaction, conversation, &stored, index)?;
+        let (content, attachments, evidence) = opened.into_parts();
+        let mut record = MessageRecord::stamped(ordinal, &evidence, account_key);
+        record.from_removed_device = from_removed_device;
         batch.transaction.put_message(conversation, &record);
         let message = Message::stamped(ordinal, content, attachments, evidence, &self.me);
         Ok(message.with_removed_device(from_removed_device))

@@ -15,7 +15,8 @@ pub struct Draft {
     attachments: Vec<Attachment>,
     reply_to: Option<FrankingTag>,
     forward_count: u8,
-    expires_after_secs: u32,
+    /// `None` for the timer of the conversation.
+    expires_after_secs: Option<u32>,
     /// The record of an upload that ends when the message is stored.
     ends: Option<Key>,
 }
@@ -28,7 +29,7 @@ impl Draft {
             attachments: Vec::new(),
             reply_to: None,
             forward_count: 0,
-            expires_after_secs: 0,
+            expires_after_secs: None,
             ends: None,
         }
     }
@@ -51,11 +52,33 @@ impl Draft {
         self
     }
 
-    /// Asks both applications to delete the message this many seconds after the provider accepted
-    /// it: see [`Client::due`]. 0 is never.
+    /// Makes the message disappear this many seconds after it was read, on each device by itself,
+    /// and on the devices of its author after the provider accepted it: see [`Client::expire`]. 0
+    /// is never. Without this call, a text and the application's own content take the
+    /// [timer](Client::timer) of the conversation, and other content stays.
     pub fn expires_after_secs(mut self, seconds: u32) -> Self {
-        self.expires_after_secs = seconds;
+        self.expires_after_secs = Some(seconds);
         self
+    }
+
+    /// Gives a text of this account another text. Its attachments stay, and it disappears when it
+    /// would have.
+    pub fn edit(of: FrankingTag, text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self::new(Content::Edit { of, text })
+    }
+
+    /// Takes back a message of this account: others do not show it any more. They may have read it,
+    /// and can report it for some days.
+    pub fn delete(of: FrankingTag) -> Self {
+        Self::new(Content::Deletion { of })
+    }
+
+    /// Reacts to a message, in place of an earlier reaction of this account: at most 64 bytes. An
+    /// empty one takes the earlier one back.
+    pub fn react(to: FrankingTag, reaction: impl Into<String>) -> Self {
+        let reaction = reaction.into();
+        Self::new(Content::Reaction { to, reaction })
     }
 }
 
@@ -68,7 +91,7 @@ impl Draft {
             attachments: payload.attachments().to_vec(),
             reply_to: header.reply_to,
             forward_count: header.forward_count,
-            expires_after_secs: header.expires_after_secs,
+            expires_after_secs: Some(header.expires_after_secs),
             ..Self::new(payload.content().clone())
         }
     }
@@ -120,7 +143,12 @@ impl Draft {
         header.last_seen = tag_of(&conversation.last_seen);
         header.reply_to = self.reply_to;
         header.forward_count = self.forward_count;
-        header.expires_after_secs = self.expires_after_secs;
+        header.expires_after_secs = self
+            .expires_after_secs
+            .unwrap_or_else(|| match self.content {
+                Content::Text(_) | Content::Application { .. } => conversation.timer_secs(),
+                _ => 0,
+            });
         Payload::with_attachments(header, self.content, self.attachments)
     }
 }

@@ -6,7 +6,7 @@
 use waxseal_reporting::{AccountId, Timestamp};
 
 use super::{ITEMS_AT_ONCE, subject_of};
-use crate::client::delete::delete_indexed;
+use crate::client::delete::Deleted;
 use crate::client::notices::Kind;
 use crate::client::peers::Peer;
 use crate::client::{Client, keys};
@@ -14,7 +14,7 @@ use crate::conversation::Conversation;
 use crate::error::StateError;
 use crate::records::IndexRecord;
 use crate::store::{Store, Transaction};
-use crate::sync::{Fact, subjects};
+use crate::sync::{Fact, Position, subjects};
 
 /// Messages that are read at once, each of up to 66 kB.
 const MESSAGES_AT_ONCE: usize = 64;
@@ -63,6 +63,10 @@ impl<S: Store> Client<S> {
                 account,
                 is_blocked,
             }) => self.apply_block(&account, is_blocked, subject),
+            Some(Fact::Read {
+                conversation,
+                up_to,
+            }) => self.apply_read(&conversation, up_to, subject),
             fact => self.run(|client| {
                 let mut transaction = Transaction::default();
                 transaction.delete(keys::item_to_apply(subject));
@@ -77,7 +81,9 @@ impl<S: Store> Client<S> {
                     }
                     Some(Fact::MessageDeleted {
                         conversation, id, ..
-                    }) if !client.delete_message_in(&mut transaction, conversation, id)? => {
+                    }) if client.delete_message_in(&mut transaction, conversation, id)?
+                        == Deleted::Nothing =>
+                    {
                         // When it comes, it is known as one that was deleted.
                         let nowhere = IndexRecord::default();
                         client.put_index(&mut transaction, conversation, *id, &nowhere);
@@ -87,6 +93,25 @@ impl<S: Store> Client<S> {
                 client.commit(transaction)
             }),
         }
+    }
+
+    /// Has messages disappear that were read on another device.
+    fn apply_read(
+        &mut self,
+        conversation: &Conversation,
+        up_to: Position,
+        subject: &[u8],
+    ) -> Result<(), StateError<S::Error>> {
+        // CHK-570: what another device of the account read counts as read here, from when it said
+        // so.
+        let read = self.look(|client| client.read_since(conversation))?;
+        let at = read.map(|(_, at)| at).filter(|at| at.as_millis() != 0);
+        self.read_all(conversation, up_to, at)?;
+        self.run(|client| {
+            let mut transaction = Transaction::default();
+            transaction.delete(keys::item_to_apply(subject));
+            client.commit(transaction)
+        })
     }
 
     /// Pins the account key that another device pinned, or takes its mark.
@@ -173,13 +198,7 @@ impl<S: Store> Client<S> {
                 let mut transaction = Transaction::default();
                 for message in &page.items {
                     if message.accepted_at().is_some_and(|at| at <= until) {
-                        let index = client
-                            .search(conversation, message.id())?
-                            .unwrap_or_default();
-                        client.note_given_up(conversation, index.outbox, &mut transaction)?;
-                        delete_indexed(&mut transaction, conversation, &index);
-                        let nowhere = IndexRecord::default();
-                        client.put_index(&mut transaction, conversation, *message.id(), &nowhere);
+                        client.delete_message_in(&mut transaction, conversation, message.id())?;
                     }
                 }
                 if !transaction.changes().is_empty() {

@@ -6,16 +6,16 @@ use rand_core::CryptoRng;
 use waxseal_reporting::message::Content;
 use waxseal_reporting::{AccountId, DeviceId, Timestamp};
 use waxseal_roster::group::GroupId;
+use zeroize::Zeroizing;
 
 use super::apply::deleted_until;
 use super::take::AHEAD_MS;
 use crate::client::peers::Peer;
+use crate::client::view::Stored;
 use crate::client::{Client, keys};
 use crate::conversation::Conversation;
 use crate::error::{HistoryError, StateError};
-use crate::records::{
-    ConversationRecord, ImportRecord, IndexRecord, MessageRecord, MessageState, take_secret_bytes,
-};
+use crate::records::{ConversationRecord, ImportRecord, IndexRecord, MessageRecord};
 use crate::store::{Store, Transaction};
 use crate::sync::HistoryKey;
 use crate::sync::history::{ChunkError, HistoryMessage, HistoryRecord, Place, RequestId, records};
@@ -68,7 +68,6 @@ struct Taking {
     /// When the newest profile of each group was accepted, with title and picture.
     profiles: BTreeMap<GroupId, (u64, String, Vec<u8>)>,
     tags: BTreeSet<(Conversation, [u8; 32])>,
-    due: BTreeSet<u64>,
     /// No message that the provider accepted later is taken.
     until_ms: u64,
     transaction: Transaction,
@@ -242,6 +241,9 @@ impl<S: Store> Client<S> {
         }
         let evidence = &message.evidence;
         let tag = *evidence.tag();
+        let Some(content) = evidence.content().map(Zeroizing::new) else {
+            return Ok(Given::Refused); // it was looked at above
+        };
         let is_known =
             !taking.tags.insert((to.clone(), *tag.as_bytes())) || self.index(to, &tag)?.is_some();
         let until_ms = taking.until_ms;
@@ -272,29 +274,36 @@ impl<S: Store> Client<S> {
             false => &mut conversation.last_accepted_ms,
         };
         *last = (*last).max(accepted_ms);
-        let (transaction, due) = (&mut taking.transaction, &mut taking.due);
-        let due = self.put_due(transaction, due, to, evidence)?;
         let index = IndexRecord {
             ordinal: Some(ordinal),
-            due,
             ..IndexRecord::default()
         };
-        self.put_index(transaction, to, tag, &index);
-        let told = |value: u64| if message.is_sent { value } else { 0 };
-        let record = MessageRecord {
+        // The other device does not say under which account key it came.
+        let stored = Stored {
+            id: tag,
             ordinal,
-            state: Some(MessageState::Stamped(take_secret_bytes(evidence.encode()))),
-            delivered_ms: told(message.delivered_ms),
-            opened_ms: told(message.opened_ms),
-            not_delivered: u32::try_from(told(message.not_delivered.into())).unwrap_or_default(),
-            ..MessageRecord::default()
+            sender: evidence.sender(),
+            account_key: &[],
+            header: evidence.header(),
+            content: &content,
+            accepted_at: Some(accepted_at),
         };
+        conversation.note_timer(&stored);
+        let transaction = &mut taking.transaction;
+        self.put_stored(transaction, to, &stored, index)?;
+        let told = |value: u64| if message.is_sent { value } else { 0 };
+        let mut record = MessageRecord::stamped(ordinal, evidence, Vec::new());
+        record.delivered_ms = told(message.delivered_ms);
+        record.opened_ms = told(message.opened_ms);
+        record.not_delivered =
+            u32::try_from(told(message.not_delivered.into())).unwrap_or_default();
         transaction.put_message(to, &record);
-        if let (Conversation::Group(group), Some(Content::GroupProfile { title, picture })) =
-            (to, evidence.content())
+        if let (Conversation::Group(group), Content::GroupProfile { title, picture }) =
+            (to, &*content)
         {
             let newest = taking.profiles.entry(*group).or_default();
-            *newest = std::mem::take(newest).max((accepted_ms, title, picture));
+            let this = (accepted_ms, title.clone(), picture.clone());
+            *newest = std::mem::take(newest).max(this);
         }
         Ok(Given::Taken)
     }

@@ -73,7 +73,7 @@ impl<S: Store> Client<S> {
             }
         }
         for (subject, item) in taken {
-            put_item(&mut batch.transaction, &item);
+            put_item(&mut batch.transaction, &item, arrival.accepted_ms);
             if needs_applying(&item.fact) {
                 let key = keys::item_to_apply(&subject);
                 let record = SubjectRecord { subject };
@@ -187,7 +187,7 @@ impl<S: Store> Client<S> {
 
 /// Whether something is to be done about a fact, besides storing it.
 fn needs_applying(fact: &Fact) -> bool {
-    !matches!(fact, Fact::Read { .. } | Fact::Setting { .. })
+    !matches!(fact, Fact::Setting { .. })
 }
 
 impl Fact {

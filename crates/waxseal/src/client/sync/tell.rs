@@ -213,7 +213,7 @@ impl<S: Store> Client<S> {
             };
             for fact in facts {
                 if self.item(&fact.subject())?.is_none() {
-                    put_item(&mut transaction, &self.number(sync, fact));
+                    put_item(&mut transaction, &self.number(sync, fact), 0);
                 }
             }
         }
@@ -328,7 +328,7 @@ impl<S: Store> Client<S> {
         let fact = facts.find(|fact| fact.subject() == subject);
         let item = fact.map(|fact| self.number(sync, fact));
         item.iter()
-            .for_each(|item| put_item(&mut telling.transaction, item));
+            .for_each(|item| put_item(&mut telling.transaction, item, 0));
         Ok(item)
     }
 

@@ -1,0 +1,189 @@
+//! Tests of `folded.rs`.
+
+use super::*;
+use crate::fold::{Outcome, Uncounted};
+use crate::tests::all::*;
+use crate::tests::world::*;
+
+/// A conversation whose messages Bob reports.
+struct Talk {
+    world: World,
+    kept: Vec<Evidence>,
+}
+
+impl Talk {
+    fn new(seed: u64) -> Self {
+        Self {
+            world: World::new(seed),
+            kept: Vec::new(),
+        }
+    }
+
+    fn say(&mut self, from_alice: bool, content: Content) -> FrankingTag {
+        self.forward(from_alice, 0, content, vec![])
+    }
+
+    fn forward(
+        &mut self,
+        from_alice: bool,
+        count: u8,
+        content: Content,
+        attachments: Vec<Attachment>,
+    ) -> FrankingTag {
+        let mut header = self.world.header(from_alice);
+        header.forward_count = count;
+        let payload = Payload::with_attachments(header, content, attachments).unwrap();
+        let sent = self.world.send(from_alice, &payload);
+        let evidence = if from_alice {
+            sent.opened.evidence().clone()
+        } else {
+            sent.own
+        };
+        let tag = *evidence.tag();
+        self.kept.push(evidence);
+        tag
+    }
+
+    fn review(&mut self) -> VerifiedReport {
+        let report = self.world.report(&self.kept.iter().collect::<Vec<_>>());
+        self.world.verify(report).unwrap()
+    }
+
+    /// The forward counts, with some parts withheld.
+    fn counts(&mut self, disclosure: &Disclosure) -> Vec<ForwardCount> {
+        let mut draft = ReportDraft::new(self.world.bob.clone(), Reason::Spam);
+        for evidence in &self.kept {
+            draft.add(evidence, disclosure.clone()).unwrap();
+        }
+        let report = self.world.seal_report(&draft);
+        let verified = self.world.verify(report).unwrap();
+        let messages = verified.messages().iter();
+        messages.map(VerifiedMessage::forwards).collect()
+    }
+}
+
+fn text(text: &str) -> Content {
+    Content::Text(text.into())
+}
+
+fn file() -> Attachment {
+    let key = AttachmentKey::from_bytes([5; 32]);
+    let file = WholeFile::new("image/png", b"picture", b"cipher", key, "blob/1");
+    file.unwrap().into()
+}
+
+fn contradicted(claimed: u8, by: usize) -> ForwardCount {
+    ForwardCount::Contradicted { claimed, by }
+}
+
+#[test]
+fn chk550_reviewer_sees_what_counts_and_from_which_device() {
+    let mut talk = Talk::new(1);
+    let of = talk.say(true, text("abuse"));
+    let to = of;
+    let edit = |text: &str| Content::Edit {
+        of,
+        text: text.into(),
+    };
+    let reaction = "!".to_owned();
+    talk.say(true, edit("sorry"));
+    talk.say(false, edit("more abuse"));
+    talk.say(false, Content::Reaction { to, reaction });
+    talk.say(true, Content::Timer { after_secs: 60 });
+    talk.say(true, Content::Deletion { of });
+    let report = talk.review();
+    let folded = report.folded();
+    let why = Uncounted::OtherAccount;
+    let on = Some(0);
+    let counts = Outcome::Counts { on: 0 };
+    let other = Outcome::Uncounted { on, why };
+    let expected = [
+        Outcome::Shown,
+        counts,
+        other,
+        counts,
+        Outcome::Shown,
+        counts,
+    ];
+    assert_eq!(folded.outcomes, expected);
+    let [view, timer] = &folded.views[..] else {
+        panic!("{folded:?}")
+    };
+    assert_eq!((view.message, timer.message), (0, 4));
+    assert_eq!(view.edits.last(), Some(&1));
+    assert_eq!((view.deletion, &view.reactions[..]), (Some(5), &[3][..]));
+
+    // The content of the first message is withheld: it may be a text.
+    let mut draft = ReportDraft::new(talk.world.bob.clone(), Reason::Spam);
+    for (place, evidence) in talk.kept.iter().enumerate() {
+        let shown = match place {
+            0 => Disclosure::Parts(vec![]),
+            _ => Disclosure::Whole,
+        };
+        draft.add(evidence, shown).unwrap();
+    }
+    let report = talk.world.seal_report(&draft);
+    let verified = talk.world.verify(report).unwrap();
+    assert_eq!(verified.folded().outcomes, expected);
+}
+
+#[test]
+fn chk557_forward_count_is_contradicted_by_an_earlier_message_of_the_same_content() {
+    let mut talk = Talk::new(2);
+    for (from_alice, count, said) in [
+        (true, 3, "joke"),
+        (false, 4, "joke"),  // forwards the first
+        (false, 3, "joke"),  // says it was forwarded less
+        (true, 0, "joke"),   // a text can be written twice
+        (true, 1, "joke "),  // another text
+        (false, 2, "joke "), // forwards it
+    ] {
+        talk.forward(from_alice, count, text(said), vec![]);
+    }
+    let claimed = ForwardCount::Claimed;
+    let expected = [
+        claimed(3),
+        claimed(4),
+        contradicted(3, 0),
+        claimed(0),
+        claimed(1),
+        claimed(2),
+    ];
+    assert_eq!(talk.counts(&Disclosure::Whole), expected);
+    let unknown = expected.map(|count| claimed(count.claimed()));
+    assert_eq!(talk.counts(&Disclosure::Parts(vec![])), unknown);
+}
+
+#[test]
+fn chk557_texts_that_are_the_same_and_were_not_forwarded_contradict_nothing() {
+    let mut talk = Talk::new(3);
+    let of = talk.say(true, text("yes"));
+    talk.say(false, text("yes"));
+    for _ in 0..2 {
+        // What is no base has no forward count that counts.
+        talk.forward(true, 7, Content::Deletion { of }, vec![]);
+    }
+    let counts = [0, 0, 7, 7].map(ForwardCount::Claimed);
+    assert_eq!(talk.counts(&Disclosure::Whole), counts);
+}
+
+#[test]
+fn chk557_a_file_that_another_account_sent_before_was_forwarded() {
+    let mut talk = Talk::new(4);
+    talk.forward(true, 0, text(""), vec![file()]);
+    talk.forward(true, 0, text(""), vec![file()]); // the same account may send it twice
+    talk.forward(false, 0, text("look"), vec![file()]); // another caption
+    talk.forward(false, 0, text(""), vec![file()]);
+    talk.forward(false, 1, text(""), vec![file()]);
+    let claimed = ForwardCount::Claimed;
+    let expected = [
+        claimed(0),
+        claimed(0),
+        claimed(0),
+        contradicted(0, 0),
+        claimed(1),
+    ];
+    assert_eq!(talk.counts(&Disclosure::Whole), expected);
+    let unknown = expected.map(|count| claimed(count.claimed()));
+    assert_eq!(talk.counts(&Disclosure::Parts(vec![1])), unknown);
+}

@@ -1,0 +1,18 @@
+//! What messages show: edits, deletions, reactions, and messages that disappear.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests"
+)]
+
+mod crash;
+mod disappearing;
+mod folding;
+#[expect(dead_code, reason = "the tests of what devices share use all of it")]
+#[path = "../sync/support.rs"]
+mod net;
+mod order;
+mod support;
