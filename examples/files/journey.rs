@@ -183,6 +183,7 @@ fn begin(town: &mut Town, message: &Message, path: &Path) -> Result<()> {
     let with = town.sender.account();
     let target = Box::new(SavedFile::create(path)?);
     let (courier, _) = town.recipient.courier()?;
+    courier.accept_contact(&with)?;
     courier.save_file(&with, message.id(), 0, target)?;
     Ok(())
 }

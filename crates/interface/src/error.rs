@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::contact::StrangerChallenge;
 use crate::group::{GroupMismatch, GroupNews};
 use crate::roster::{Mismatch, RosterConflict};
 
@@ -40,6 +41,14 @@ pub struct ErrorBody {
     /// With [`ErrorCode::GroupMismatch`]: what the sender lacks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group_mismatch: Option<Box<GroupMismatch>>,
+    /// With [`ErrorCode::StrangerBudget`], if the operator has set one: what the user can do to
+    /// get a pass. Show it as text of the provider.
+    #[serde(
+        default,
+        deserialize_with = "StrangerChallenge::read",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub challenge: Option<Box<StrangerChallenge>>,
 }
 
 impl ErrorBody {
@@ -56,6 +65,7 @@ impl ErrorBody {
             conflict: None,
             group_news: None,
             group_mismatch: None,
+            challenge: None,
         }
     }
 
@@ -155,6 +165,10 @@ pub enum ErrorCode {
     UnsupportedMediaType,
     /// 429: too many requests. Wait before the next one.
     TooManyRequests,
+    /// 429: the account has written to as many strangers as it may within 24 hours, and gave no
+    /// token of the recipient. Nothing was stamped. `retry_after_secs` says when there is room
+    /// again. If `challenge` is there, a pass that the user gets for it makes room at once.
+    StrangerBudget,
     /// 507: the queue of every device of the recipient is full, or holds as much from this sender
     /// as it may. Try again when the recipient has fetched its messages.
     QueueFull,
@@ -261,7 +275,7 @@ impl ErrorCode {
             | Self::TooManyPreKeys
             | Self::OtherModerationKey
             | Self::ReportRefused => 422,
-            Self::TooManyRequests => 429,
+            Self::TooManyRequests | Self::StrangerBudget => 429,
             Self::Internal | Self::Other => 500,
             Self::Busy | Self::ReportTooEarly => 503,
             Self::QueueFull
@@ -311,6 +325,7 @@ impl ErrorCode {
             Self::TooLarge => "the body is too large",
             Self::UnsupportedMediaType => "the route requires another content type",
             Self::TooManyRequests => "too many requests",
+            Self::StrangerBudget => "written to as many new contacts as allowed in a day",
             Self::QueueFull => "the recipient's queue is full",
             Self::RelayFull => "the relay is full",
             Self::Busy => "the relay is busy",
@@ -350,6 +365,7 @@ impl ErrorCode {
             Self::Busy
                 | Self::BodyAltered
                 | Self::TooManyRequests
+                | Self::StrangerBudget
                 | Self::TooSlow
                 | Self::QueueFull
                 | Self::RelayFull

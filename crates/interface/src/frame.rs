@@ -5,6 +5,7 @@
 //! | [`Event::Delivery`] | `01`, id be64, delivery |
 //! | [`Event::CaughtUp`] | `02` |
 //! | [`Event::QueueExpired`] | `03`, from be64, to be64 |
+//! | [`Event::Delivery`] with a contact token | `04`, id be64, token 36, delivery |
 //! | [`Answer::Acknowledged`] | `01`, id be64 |
 //! | [`Answer::PutOff`] | `02`, id be64 |
 //!
@@ -27,6 +28,7 @@ use waxseal_reporting::limits::MAX_DELIVERY_LEN;
 use waxseal_reporting::relay::{DeliveryKey, RequestNonce};
 
 use crate::answer::AskedRequest;
+use crate::contact::{CONTACT_TOKEN_LEN, ContactToken};
 
 const BY_RELAY: &[u8] = b"waxseal/2/relay/frame-by-relay";
 const BY_DEVICE: &[u8] = b"waxseal/2/relay/frame-by-device";
@@ -35,11 +37,12 @@ const BY_DEVICE: &[u8] = b"waxseal/2/relay/frame-by-device";
 const MAC_LEN: usize = 32;
 
 /// Maximum length in bytes of a frame from the relay.
-pub const MAX_FRAME_LEN: usize = 1 + 8 + MAX_DELIVERY_LEN + MAC_LEN;
+pub const MAX_FRAME_LEN: usize = 1 + 8 + CONTACT_TOKEN_LEN + MAX_DELIVERY_LEN + MAC_LEN;
 
 const DELIVERY: u8 = 1;
 const CAUGHT_UP: u8 = 2;
 const QUEUE_EXPIRED: u8 = 3;
+const DELIVERY_WITH_TOKEN: u8 = 4;
 const ACKNOWLEDGED: u8 = 1;
 const PUT_OFF: u8 = 2;
 
@@ -52,6 +55,9 @@ pub enum Event {
         /// deliveries of each device from 1, in the order in which it committed them. A delivery
         /// has the same number on every connection.
         id: u64,
+        /// The token with which this device's account can write to that of the sender. Keep it if
+        /// the delivery is committed, in place of an earlier one.
+        contact: Option<ContactToken>,
         /// An encoded `Delivery`. Pass it to `Client::receive`.
         delivery: Vec<u8>,
     },
@@ -79,10 +85,19 @@ impl Event {
     /// The relay's step: the frame before its MAC.
     pub fn encode(&self) -> Vec<u8> {
         match self {
-            Self::Delivery { id, delivery } => with_id(DELIVERY, *id, delivery),
+            Self::Delivery {
+                id,
+                contact: None,
+                delivery,
+            } => with_id(DELIVERY, *id, &[delivery]),
+            Self::Delivery {
+                id,
+                contact: Some(token),
+                delivery,
+            } => with_id(DELIVERY_WITH_TOKEN, *id, &[token.as_bytes(), delivery]),
             Self::CaughtUp => vec![CAUGHT_UP],
             Self::QueueExpired { from_ms, to_ms } => {
-                with_id(QUEUE_EXPIRED, *from_ms, &to_ms.to_be_bytes())
+                with_id(QUEUE_EXPIRED, *from_ms, &[&to_ms.to_be_bytes()])
             }
         }
     }
@@ -95,6 +110,16 @@ impl Event {
                 let (id, delivery) = rest.split_first_chunk()?;
                 Some(Self::Delivery {
                     id: u64::from_be_bytes(*id),
+                    contact: None,
+                    delivery: delivery.to_vec(),
+                })
+            }
+            [DELIVERY_WITH_TOKEN, rest @ ..] => {
+                let (id, rest) = rest.split_first_chunk()?;
+                let (token, delivery) = rest.split_first_chunk()?;
+                Some(Self::Delivery {
+                    id: u64::from_be_bytes(*id),
+                    contact: Some(ContactToken::from_bytes(*token)),
                     delivery: delivery.to_vec(),
                 })
             }
@@ -114,8 +139,14 @@ impl Event {
 impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Delivery { id, delivery } => {
-                write!(f, "Delivery {{ id: {id}, {} bytes }}", delivery.len())
+            Self::Delivery {
+                id,
+                contact,
+                delivery,
+            } => {
+                let token = contact.map_or("", |_| ", with a contact token");
+                let len = delivery.len();
+                write!(f, "Delivery {{ id: {id}, {len} bytes{token} }}")
             }
             Self::CaughtUp => f.write_str("CaughtUp"),
             Self::QueueExpired { from_ms, to_ms } => f
@@ -147,8 +178,8 @@ impl Answer {
     /// The device's step: the frame before its MAC.
     pub fn encode(self) -> Vec<u8> {
         match self {
-            Self::Acknowledged { id } => with_id(ACKNOWLEDGED, id, b""),
-            Self::PutOff { id } => with_id(PUT_OFF, id, b""),
+            Self::Acknowledged { id } => with_id(ACKNOWLEDGED, id, &[]),
+            Self::PutOff { id } => with_id(PUT_OFF, id, &[]),
         }
     }
 
@@ -165,11 +196,16 @@ impl Answer {
     }
 }
 
-fn with_id(kind: u8, id: u64, rest: &[u8]) -> Vec<u8> {
-    let mut frame = Vec::with_capacity(rest.len().saturating_add(1 + 8 + MAC_LEN));
+fn with_id(kind: u8, id: u64, rest: &[&[u8]]) -> Vec<u8> {
+    let len = rest
+        .iter()
+        .fold(0, |len: usize, part| len.saturating_add(part.len()));
+    let mut frame = Vec::with_capacity(len.saturating_add(1 + 8 + MAC_LEN));
     frame.push(kind);
     frame.extend_from_slice(&id.to_be_bytes());
-    frame.extend_from_slice(rest);
+    for part in rest {
+        frame.extend_from_slice(part);
+    }
     frame
 }
 

@@ -71,6 +71,7 @@ mod answer;
 pub mod b64;
 mod blob;
 mod card;
+mod contact;
 mod error;
 mod exchange;
 mod frame;
@@ -93,6 +94,11 @@ pub use answer::{
 };
 pub use blob::{BlobState, MAX_BLOB_LEN, MAX_BLOB_PART_LEN};
 pub use card::{CardError, ModerationKeyChange, PinnedKeys, RelayCard, fingerprint};
+pub use contact::{
+    ACCEPTS_HEADER, CONTACT_EPOCH_DAYS, CONTACT_PASS_HEADER, CONTACT_PASS_LEN,
+    CONTACT_TOKEN_HEADER, CONTACT_TOKEN_LEN, ContactHeaders, ContactKey, ContactPass, ContactToken,
+    MAX_PASS_MS, MAX_STRANGER_CHALLENGE_LEN, PassKey, STRANGERS_A_DAY, StrangerChallenge,
+};
 pub use error::{ErrorBody, ErrorCode};
 pub use exchange::{AnswerError, HttpAnswer, HttpRequest, RequestError};
 pub use frame::{Answer, Event, FrameMacs, MAX_FRAME_LEN, QUEUE_EXPIRED_ID};

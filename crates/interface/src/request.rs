@@ -1,7 +1,6 @@
 //! The requests of clients, one per route, in a form that any HTTP client can send.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use rand_core::CryptoRng;
 use serde::Serialize;
@@ -9,6 +8,7 @@ use waxseal_reporting::intake::ReportId;
 use waxseal_reporting::{AccountId, BlobId, ConversationId};
 
 use crate::answer::AskedRequest;
+use crate::contact::ContactHeaders;
 use crate::exchange::{HttpRequest, RequestError};
 use crate::group::{AskRosters, GroupLeave, group_text};
 use crate::mailbox::mailbox_text;
@@ -69,6 +69,8 @@ pub enum Request {
         posted: Vec<u8>,
         /// The device's mark against set-back.
         mark: Option<[u8; MARK_LEN]>,
+        /// What the device says of the recipient.
+        contact: ContactHeaders,
     },
     /// Sends a message that was sealed again for one device of an account.
     Reseal {
@@ -341,6 +343,9 @@ impl Request {
             let mark = mark.as_ref().map(|mark| (MARK_HEADER, encode_mark(mark)));
             request.headers.extend(mark);
         }
+        if let Self::Post { contact, .. } = self {
+            request.headers.extend(contact.headers());
+        }
         Ok((request, asked))
     }
 }
@@ -351,48 +356,6 @@ fn json<'a>(body: &impl Serialize) -> Cow<'a, [u8]> {
     serde_json::to_vec(body).unwrap_or_default().into()
 }
 
-impl fmt::Debug for Request {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = match self {
-            Self::Card => "Card",
-            Self::Challenge => "Challenge",
-            Self::Register(_) => "Register",
-            Self::SignIn(_) => "SignIn",
-            Self::Leave(_) => "Leave",
-            Self::PreKeysLeft => "PreKeysLeft",
-            Self::PutPreKeys(prekeys) => {
-                return write!(f, "PutPreKeys({} one-time parts)", prekeys.one_time.len());
-            }
-            Self::PutRoster(_) => "PutRoster",
-            Self::Roster(_) => "Roster",
-            Self::Bundles(_) => "Bundles",
-            Self::Post { posted, .. } => return write!(f, "Post({} bytes)", posted.len()),
-            Self::Reseal { posted, .. } => return write!(f, "Reseal({} bytes)", posted.len()),
-            Self::PutGroup { entry, .. } => return write!(f, "PutGroup({} bytes)", entry.len()),
-            Self::Group { after, .. } => return write!(f, "Group(after {after})"),
-            Self::GroupRosters { asked, .. } => {
-                return write!(f, "GroupRosters({} names)", asked.names.len());
-            }
-            Self::PostGroup { posted, .. } => {
-                return write!(f, "PostGroup({} bytes)", posted.len());
-            }
-            Self::LeaveGroup { .. } => "LeaveGroup",
-            Self::Report(report) => return write!(f, "Report({} bytes)", report.len()),
-            Self::ReportState(_) => "ReportState",
-            Self::Deliveries => "Deliveries",
-            Self::PutMailbox { slot, content, .. } => {
-                return write!(f, "PutMailbox(slot {slot}, {} bytes)", content.len());
-            }
-            Self::Mailbox { slot, .. } => return write!(f, "Mailbox(slot {slot})"),
-            Self::PutBlob { at, of, bytes, .. } => {
-                return write!(f, "PutBlob({} bytes at {at} of {of})", bytes.len());
-            }
-            Self::BlobState(_) => "BlobState",
-            Self::Blob { at, len, .. } => return write!(f, "Blob({len} bytes at {at})"),
-        };
-        f.write_str(name)
-    }
-}
-
+mod shown;
 #[cfg(test)]
 mod tests;

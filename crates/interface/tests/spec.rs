@@ -14,7 +14,7 @@ use waxseal_interface::{
     AcceptedEntry, AskBundles, AskRosters, BlobState, Bundles, Challenge, DeviceBundle,
     EntryReceipt, ErrorBody, ErrorCode, GroupLeave, GroupMismatch, GroupNews, GroupRosters, Leave,
     Mismatch, PreKeys, PreKeysLeft, Register, RelayCard, ReportState, ReportTaken, RosterClaim,
-    RosterConflict, SealingKeyPair, Session, SignIn, TargetBundle, WholeGroup,
+    RosterConflict, SealingKeyPair, Session, SignIn, StrangerChallenge, TargetBundle, WholeGroup,
 };
 use waxseal_reporting::vault::ModerationKeyPair;
 use waxseal_vectors::checks;
@@ -25,7 +25,7 @@ const SPECIFICATION: &str = include_str!("../SPEC.md");
 fn every_check_is_in_the_specification_in_the_code_and_in_the_name_of_a_test() {
     checks::assert_checks_agree(
         Path::new(env!("CARGO_MANIFEST_DIR")),
-        (120..=121).chain(460..=461),
+        (120..=121).chain(460..=461).chain(600..=603),
     );
 }
 
@@ -93,6 +93,7 @@ fn every_body_has_the_fields_of_the_specification() {
         conflict: Some(Box::new(RosterConflict { roster: vec![6] })),
         group_news: Some(Box::default()),
         group_mismatch: Some(Box::default()),
+        challenge: StrangerChallenge::new("https://relay.example".to_owned()).map(Box::new),
     };
     let device_bundle = DeviceBundle {
         device: 2,
@@ -149,8 +150,8 @@ fn every_body_has_the_fields_of_the_specification() {
     compare("Mismatch", mismatch, "");
     compare("RosterConflict", conflict, "");
     compare_groups();
-    let optional =
-        "retry_after_secs check claim relay_time_ms mismatch conflict group_news group_mismatch";
+    let optional = "retry_after_secs check claim relay_time_ms mismatch conflict group_news \
+                    group_mismatch challenge";
     compare("ErrorBody", error, optional);
     for (state, text) in [
         (ReportState::Waiting, "\"waiting\""),

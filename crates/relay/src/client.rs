@@ -10,7 +10,7 @@ use waxseal_interface::{
 };
 use waxseal_reporting::intake::ReportId;
 use waxseal_reporting::relay::DeliveryKey;
-use waxseal_reporting::{AccountId, DeviceAddress};
+use waxseal_reporting::DeviceAddress;
 
 use crate::deliveries::Deliveries;
 use crate::error::ClientError;
@@ -176,53 +176,6 @@ impl RelayClient {
         Ok(())
     }
 
-    /// Sends a posted fan-out. Returns the encoded receipt; pass it to `Client::confirm`.
-    ///
-    /// # Errors
-    /// [`ClientError`]; on [`ClockDiffers`](waxseal_interface::ErrorCode::ClockDiffers), post the
-    /// message again with [`ClientError::relay_time_ms`]. On
-    /// [`Mismatch`](waxseal_interface::ErrorCode::Mismatch), seal it for the devices in
-    /// [`ClientError::mismatch`] and post it again.
-    pub fn send(
-        &self,
-        session: &DeviceSession,
-        peer: &AccountId,
-        posted: &[u8],
-    ) -> Result<Vec<u8>, ClientError> {
-        let request = Request::Post {
-            recipient: peer.clone(),
-            posted: posted.to_vec(),
-            mark: session.mark,
-        };
-        let answer = self.request(Caller::Device(session), &request)?;
-        Ok(answer.into_body()?)
-    }
-
-    /// Sends a message that was sealed again for one device of `peer`, as `Envelope::post_again`
-    /// encodes it. Returns the encoded receipt of the new stamp.
-    ///
-    /// # Errors
-    /// [`ClientError`]; on [`ClockDiffers`], post it again with [`ClientError::relay_time_ms`]. On
-    /// [`TooOldToReseal`] and [`NotStamped`], send the message as a new one.
-    ///
-    /// [`ClockDiffers`]: waxseal_interface::ErrorCode::ClockDiffers
-    /// [`TooOldToReseal`]: waxseal_interface::ErrorCode::TooOldToReseal
-    /// [`NotStamped`]: waxseal_interface::ErrorCode::NotStamped
-    pub fn send_again(
-        &self,
-        session: &DeviceSession,
-        peer: &AccountId,
-        posted: &[u8],
-    ) -> Result<Vec<u8>, ClientError> {
-        let request = Request::Reseal {
-            recipient: peer.clone(),
-            posted: posted.to_vec(),
-            mark: session.mark,
-        };
-        let answer = self.request(Caller::Device(session), &request)?;
-        Ok(answer.into_body()?)
-    }
-
     /// Connects for deliveries. The relay closes any earlier connection of this device.
     ///
     /// # Errors
@@ -384,6 +337,7 @@ fn checked_report_id(id: &str) -> Result<ReportId, ClientError> {
 
 mod blobs;
 mod groups;
+mod messages;
 mod prekeys;
 mod reviewing;
 #[cfg(test)]

@@ -49,6 +49,7 @@ mod acceptance;
 mod client;
 mod deliveries;
 mod error;
+mod pass_key;
 mod reviewer_keys;
 mod reviewer_messages;
 mod session;
@@ -60,6 +61,7 @@ pub use acceptance::{AcceptanceKeys, seal_acceptance_keys, unseal_acceptance_key
 pub use client::{MailboxCaller, Registrant, RelayClient};
 pub use deliveries::Deliveries;
 pub use error::ClientError;
+pub use pass_key::{read_pass_key, write_pass_key};
 pub use reviewer_keys::{ReviewerKey, ReviewerPublicKey};
 pub use reviewer_messages::{
     Rejected, ReportBlob, ReportBlobs, ReportList, ReportListed, ReviewerSignIn, SealedKey,

@@ -94,7 +94,7 @@ fn an_empty_slot_covers_its_device_and_is_sealed_again() {
     assert_eq!(texts(&bob.devices[0]), ["hello"]);
     let laptop = &bob.devices[1];
     let mut deliveries = laptop.connect();
-    let Some(Event::Delivery { id, delivery }) = deliveries.next(SOON).unwrap() else {
+    let Some(Event::Delivery { id, delivery, .. }) = deliveries.next(SOON).unwrap() else {
         panic!("the delivery without a ciphertext")
     };
     let delivery = Delivery::decode(&delivery).unwrap();

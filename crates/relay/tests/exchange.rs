@@ -180,6 +180,7 @@ fn an_unacknowledged_delivery_comes_again_and_a_second_connection_takes_over() {
     let Some(Event::Delivery {
         id,
         delivery: again,
+        ..
     }) = second.next(SOON).unwrap()
     else {
         panic!("the message was not acknowledged, so it comes again")

@@ -32,7 +32,7 @@ fn devices_register_send_receive_and_report_over_tls() {
     let mut bob = world.tls_device("bob", &authority);
     alice.send(&bob.me, "hello").unwrap();
     let mut deliveries = bob.connect();
-    let Some(Event::Delivery { id, delivery }) = deliveries.next(SOON).unwrap() else {
+    let Some(Event::Delivery { id, delivery, .. }) = deliveries.next(SOON).unwrap() else {
         panic!("a delivery comes first")
     };
     let (text, evidence) = bob.open(&delivery);

@@ -13,6 +13,9 @@
 //! of them, `fanout` seals for each, `retarget` follows changes, `touch` keeps sessions fresh, and
 //! `notices` tells. `link` adds a device, `join` makes it a client, `edit_roster` signs rosters.
 //! `group` has the groups.
+//!
+//! `requests` bounds what accounts can cause that the user has not accepted, `nudges` has what to
+//! tell of them, and `forward` passes messages on.
 
 mod again;
 mod awaited;
@@ -28,6 +31,7 @@ mod due;
 mod edit_roster;
 mod expired;
 mod fanout;
+mod forward;
 mod group;
 mod history;
 mod hold;
@@ -37,7 +41,9 @@ mod keys;
 mod link;
 mod notes;
 mod notices;
+mod nudges;
 mod outbox;
+mod own;
 mod page;
 mod peer_state;
 mod peers;
@@ -49,6 +55,7 @@ mod recent;
 mod refuse;
 mod refused;
 mod report;
+mod requests;
 mod reset;
 mod retarget;
 mod rosters;
@@ -68,8 +75,7 @@ mod view;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use rand_core::CryptoRng;
-use waxseal_core::limits::ACCOUNT_PROOF_LEN;
-use waxseal_core::{IdentityKey, IdentityKeyPair, PreKeys};
+use waxseal_core::{IdentityKeyPair, PreKeys};
 use waxseal_reporting::relay::DeliveryKey;
 use waxseal_reporting::{DeviceAddress, FrankingTag, Timestamp};
 
@@ -78,6 +84,7 @@ use self::delivery_key::DeliveryKeys;
 pub use self::devices::{Bundles, DeviceBundle, Mismatch, Started, WantedBundles};
 pub use self::due::{Due, Expiry, REPORT_GRACE_MS};
 pub use self::edit_roster::{Rebased, Welcome};
+pub use self::forward::{ForwardLimits, MAX_FORWARDED_TO, MAX_OFTEN_FORWARDED_TO};
 use self::group::Groups;
 pub use self::group::{
     AcceptedEntry, GroupInfo, GroupMember, GroupMismatch, GroupNews, GroupStanding, GroupStep,
@@ -87,6 +94,7 @@ pub use self::history::{Direction, Message};
 pub use self::kept_receipt::KeptReceipt;
 pub use self::link::LinkUnderWay;
 pub use self::notices::Notice;
+pub use self::nudges::Nudge;
 pub use self::outbox::Waiting;
 pub use self::page::{DamagedRow, Page};
 pub use self::peer_state::PeerState;
@@ -94,6 +102,10 @@ use self::peers::Peers;
 pub use self::promise::{KeptPromise, PromiseState};
 pub use self::receive::{MAX_RECEIVED_AT_ONCE, Received};
 pub use self::report::{OutgoingReport, ReportId};
+pub use self::requests::{
+    MAX_ALL_REQUESTS_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_MESSAGES, MAX_REQUESTS, REQUEST_DAYS,
+    Request,
+};
 pub use self::rosters::RosterChange;
 pub use self::send::{Draft, Outgoing};
 pub use self::set_back::SetBack;
@@ -133,6 +145,7 @@ use crate::store::{Store, Transaction};
 /// | receive | [`receive`], show, acknowledge |
 /// | keep up | [`upkeep`]; [`take_roster`], [`restart`] as it says; post the [`outbox`] |
 /// | show | [`views`], [`opened`], [`mark_read`]; [`expire`] when it says |
+/// | decide | [`requests`], [`nudges`]; [`accept_contact`], [`decline`], [`block`] |
 /// | delete | [`delete_message`], [`delete_conversation`], [`forget_contact`] |
 /// | report | [`draft_report`], show the preview, [`report`], upload, [`confirm_report`] |
 /// | report an account | [`draft_account_report`], then as above |
@@ -154,6 +167,7 @@ use crate::store::{Store, Transaction};
 /// | keep up | [`outbox`], [`messages`], [`peer_state`]; [`restart`] also as [`start`] |
 /// | show, delete | [`views`], [`messages`], [`outbox`] |
 /// | delete, if the contact is forgotten | also what a contact step changes |
+/// | decide | [`requests`], [`peer_state`]; [`decline`] and [`block`] also as [`forget_contact`] |
 /// | report | [`pending_reports`]; a draft changes nothing |
 /// | answer | [`promises`], [`account_receipts`] |
 ///
@@ -183,6 +197,11 @@ use crate::store::{Store, Transaction};
 /// [`opened`]: Self::opened
 /// [`mark_read`]: Self::mark_read
 /// [`expire`]: Self::expire
+/// [`requests`]: Self::requests
+/// [`nudges`]: Self::nudges
+/// [`accept_contact`]: Self::accept_contact
+/// [`decline`]: Self::decline
+/// [`block`]: Self::block
 /// [`delete_message`]: Self::delete_message
 /// [`delete_conversation`]: Self::delete_conversation
 /// [`forget_contact`]: Self::forget_contact
@@ -356,38 +375,6 @@ impl<S: Store> Client<S> {
             is_behind: AtomicBool::new(false),
             seen: AtomicU64::new(0),
         }
-    }
-
-    /// This device's address: its account and its number.
-    pub fn me(&self) -> &DeviceAddress {
-        &self.me
-    }
-
-    /// This device's public identity.
-    pub fn identity(&self) -> &IdentityKey {
-        self.identity.public()
-    }
-
-    /// Proves to the provider that this device holds its identity, to register or to log in.
-    ///
-    /// The proof is a signature of 64 bytes.
-    ///
-    /// # Security
-    /// `context` names the provider, the account, the purpose, and a fresh challenge from the
-    /// provider, each preceded by its length. Never pass content of messages. See
-    /// [`IdentityKeyPair::prove_account`].
-    pub fn prove_account(&self, context: &[u8]) -> [u8; ACCOUNT_PROOF_LEN] {
-        self.identity.prove_account(context)
-    }
-
-    /// The store, for reading. Only the client's own calls write to it.
-    pub fn store(&self) -> &S {
-        &self.store
-    }
-
-    /// Ends the client and returns its store.
-    pub fn into_store(self) -> S {
-        self.store
     }
 }
 

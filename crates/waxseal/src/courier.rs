@@ -10,6 +10,7 @@
 
 mod answer;
 mod bundles;
+mod contact;
 mod create;
 mod event;
 mod expired;
@@ -31,6 +32,7 @@ mod rosters;
 mod send;
 mod session;
 mod stranger;
+mod strangers;
 mod stream;
 mod targets;
 mod verdict;
@@ -41,7 +43,6 @@ use rand_core::CryptoRng;
 use waxseal_interface::RelayCard;
 use waxseal_reporting::reporter::ReportDraft;
 use waxseal_reporting::{AccountId, Timestamp};
-use waxseal_roster::AccountKey;
 
 use self::bundles::Bundles;
 pub use self::event::{Event, GroupFailure, LinkFailure, Trouble};
@@ -58,11 +59,12 @@ use self::pause::Pause;
 pub use self::recovering::{Recovering, RecoveringState, RecoveryFailure};
 use self::reports::Reports;
 use self::session::Token;
+use self::strangers::Strangers;
 use self::stream::Stream;
 pub use crate::client::courier::uploads::{
     MAX_LABEL_LEN, NewFile, Upload, UploadId, UploadPurpose, WantedFile,
 };
-use crate::client::{Client, Notice, ReportId};
+use crate::client::{Client, ReportId};
 use crate::error::{ReportError, StateError};
 use crate::records::CourierRecord;
 use crate::store::Store;
@@ -176,6 +178,19 @@ const SET_BACK_MS: u64 = 60_000;
 /// [`resume_upload`]: Self::resume_upload
 /// [`upload_again`]: Self::upload_again
 ///
+/// # Strangers
+///
+/// | to | call | then |
+/// |---|---|---|
+/// | see who wrote | [`Client::requests`] | [`accept_contact`], [`decline`], [`Client::block`] |
+/// | block and report | [`block_and_report`](Self::block_and_report) | [`Event::ReportTaken`] |
+/// | forward | [`forward`](Self::forward), [`forward_file`](Self::forward_file) | |
+/// | write to more strangers | [`answer_challenge`] | after [`Event::StrangerBudget`] |
+///
+/// [`accept_contact`]: Self::accept_contact
+/// [`decline`]: Self::decline
+/// [`answer_challenge`]: Self::answer_challenge
+///
 /// # What survives a crash
 ///
 /// Everything that matters is in the client's store, and each step can be repeated. A message may
@@ -235,6 +250,7 @@ pub struct Courier<S: Store> {
     groups: Groups,
     bundles: Bundles,
     outbox: Outbox,
+    strangers: Strangers,
     reports: Reports,
     files: Files,
     events: VecDeque<Event>,
@@ -273,29 +289,6 @@ impl<S: Store> Courier<S> {
         let kept = self.client.keep_report(draft, rng)?;
         self.reports.look_again();
         Ok(kept.id)
-    }
-
-    /// Goes on with a peer whose account key changed, after the user accepted the new one. What the
-    /// relay kept of the peer is delivered again. Dismisses the notice.
-    ///
-    /// # Errors
-    /// [`StateError`].
-    pub fn accept_identity(
-        &mut self,
-        peer: &AccountId,
-        key: &AccountKey,
-    ) -> Result<(), StateError<S::Error>> {
-        self.client.accept_identity(peer, key)?;
-        self.client.dismiss(&Notice::IdentityChanged {
-            account: peer.clone(),
-            new: *key,
-        })?;
-        self.bundles.check(peer);
-        self.groups.want_members_now();
-        self.ask_all_groups()?;
-        self.look_again();
-        self.stream.close();
-        Ok(())
     }
 
     /// Asks the provider which devices and which account key a peer has now.

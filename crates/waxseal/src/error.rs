@@ -7,6 +7,7 @@
 
 #[cfg(feature = "courier")]
 mod file;
+mod forward;
 mod group;
 mod link;
 mod promise;
@@ -26,6 +27,9 @@ use waxseal_roster::{AccountKey, DraftError as RosterDraftError, RosterError};
 
 #[cfg(feature = "courier")]
 pub use self::file::{ResumeUploadError, SaveFileError, SendFileError};
+pub use self::forward::ForwardError;
+#[cfg(feature = "courier")]
+pub use self::forward::ForwardFileError;
 pub use self::group::{EditGroupError, GroupNewsError, InviteError};
 pub use self::link::{EditRosterError, JoinError, LinkDeviceError};
 pub use self::promise::{KeepPromiseError, VerifyReceiptError};

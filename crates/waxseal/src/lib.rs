@@ -64,6 +64,9 @@
 //! | a linked device asks for the history | [`offer_history`], if agreed | each [`history_chunk`] |
 //! | the provider dropped deliveries | [`want_shared`] | |
 //! | the user blocks an account | [`block`] | what it sends is opened and dropped |
+//! | strangers wrote | [`requests`], [`nudges`] | [`accept_contact`], [`decline`] or [`block`] |
+//! | the user blocks and reports | [`block_and_report`] | upload it, [`confirm_report`] |
+//! | the user forwards a message | [`forward`] | post what it returns |
 //! | each sign-in | [`check_mark`] with the relay's mark | if the store was set back: new prekeys |
 //! | each sign-in | [`check_clock`] with the relay's time | |
 //! | a record is damaged | [`reset_peer`], [`reset_prekeys`], [`delete_damaged`] | |
@@ -117,6 +120,12 @@
 //! [`history_chunk`]: Client::history_chunk
 //! [`want_shared`]: Client::want_shared
 //! [`block`]: Client::block
+//! [`requests`]: Client::requests
+//! [`nudges`]: Client::nudges
+//! [`accept_contact`]: Client::accept_contact
+//! [`decline`]: Client::decline
+//! [`block_and_report`]: Client::block_and_report
+//! [`forward`]: Client::forward
 //! [`check_mark`]: Client::check_mark
 //! [`mark`]: Client::mark
 //! [`reset_peer`]: Client::reset_peer
@@ -160,6 +169,14 @@
 //! A message goes to every device of the peer and to the other devices of the own account, under
 //! one identifier. Each of them stores it and can report it. [`linking`] adds a device. The
 //! [specification](spec) says what each device checks.
+//!
+//! # Strangers
+//!
+//! What an account writes that the user has not accepted is a [request](Client::requests). It is
+//! bounded in messages and bytes, and so is everything else that strangers can make a device store,
+//! whatever they send. Until the user decides, the account is told nothing, and its files have no
+//! previews. [`Client::nudges`] has what an application may want to tell its user, from what is in
+//! the store.
 //!
 //! # What the provider answers for
 //!
@@ -252,12 +269,14 @@ pub mod transport;
 pub use channel::{SessionOpener, SessionSealer};
 pub use client::{
     AcceptedEntry, Bundles, Client, ConversationHealth, DamagedRow, DeviceBundle, Direction, Draft,
-    GroupInfo, GroupMember, GroupMismatch, GroupNews, GroupStanding, GroupStep, GroupUpdate,
-    HistoryChunk, HistoryExport, HistoryImport, HistoryProgress, KeptPromise, KeptReceipt, Leaving,
-    LinkUnderWay, MAX_RECEIVED_AT_ONCE, Message, Mismatch, NotDelivered, Notice, Outgoing,
-    OutgoingEntry, OutgoingReport, Page, PeerState, PromiseState, Rebased, Received, Recreated,
-    ReportId, RosterChange, SetBack, Started, Status, Synced, Upkeep, Waiting, WantedBundles,
-    Welcome, WholeGroup,
+    ForwardLimits, GroupInfo, GroupMember, GroupMismatch, GroupNews, GroupStanding, GroupStep,
+    GroupUpdate, HistoryChunk, HistoryExport, HistoryImport, HistoryProgress, KeptPromise,
+    KeptReceipt, Leaving, LinkUnderWay, MAX_ALL_REQUESTS_BYTES, MAX_FORWARDED_TO,
+    MAX_OFTEN_FORWARDED_TO, MAX_RECEIVED_AT_ONCE, MAX_REQUEST_BYTES, MAX_REQUEST_MESSAGES,
+    MAX_REQUESTS, Message, Mismatch, NotDelivered, Notice, Nudge, Outgoing, OutgoingEntry,
+    OutgoingReport, Page, PeerState, PromiseState, REQUEST_DAYS, Rebased, Received, Recreated,
+    ReportId, Request, RosterChange, SetBack, Started, Status, Synced, Upkeep, Waiting,
+    WantedBundles, Welcome, WholeGroup,
 };
 pub use conversation::Conversation;
 #[cfg(feature = "courier")]
@@ -288,13 +307,13 @@ pub use roster_edit::EditError;
 pub mod errors {
     pub use crate::error::{
         AccountKeyError, BundleProblem, ConfirmError, Damage, EditGroupError, EditRosterError,
-        GroupNewsError, HistoryError, InviteError, JoinError, KeepPromiseError, LeaveError,
-        LinkDeviceError, OpenAccountError, PeerError, PublishError, ReceiveError, ReferenceError,
-        ReportError, RetargetError, SendError, SettingError, StartError, StateError,
-        TakeRosterError, VerifyReceiptError,
+        ForwardError, GroupNewsError, HistoryError, InviteError, JoinError, KeepPromiseError,
+        LeaveError, LinkDeviceError, OpenAccountError, PeerError, PublishError, ReceiveError,
+        ReferenceError, ReportError, RetargetError, SendError, SettingError, StartError,
+        StateError, TakeRosterError, VerifyReceiptError,
     };
     #[cfg(feature = "courier")]
-    pub use crate::error::{ResumeUploadError, SaveFileError, SendFileError};
+    pub use crate::error::{ForwardFileError, ResumeUploadError, SaveFileError, SendFileError};
 }
 
 /// What messages show: their present text, reactions, and how long they are shown.

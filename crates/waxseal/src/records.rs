@@ -30,6 +30,7 @@ mod outbox;
 mod peer;
 mod promise;
 mod report;
+mod request;
 mod roster;
 mod sync;
 mod upkeep;
@@ -54,6 +55,7 @@ pub(crate) use self::peer::{
 };
 pub(crate) use self::promise::{LastReceiptRecord, PromiseRecord};
 pub(crate) use self::report::{DraftRecord, ReportRecord, ShownRecord};
+pub(crate) use self::request::{ReportedRecord, RequestRecord};
 pub(crate) use self::roster::{NoticeRecord, OwnSentRecord, SecretRecord};
 pub(crate) use self::sync::{
     ExportRecord, ImportRecord, ItemRecord, LeaverRecord, OwnDeviceRecord, PositionRecord,
@@ -283,6 +285,9 @@ pub(crate) struct CountersRecord {
     /// Whether this device's clock is more than a day off the provider's.
     #[prost(bool, tag = "9")]
     pub(crate) is_clock_off: bool,
+    /// How many messages of strangers were dropped of which nothing is stored.
+    #[prost(uint64, tag = "40")]
+    pub(crate) dropped_strangers: u64,
 }
 
 /// How many numbers of the outbox, and of the messages of a conversation, each restart has: more

@@ -15,6 +15,7 @@ fn a_blocked_account_is_skipped_until_it_is_unblocked_and_its_session_goes_on() 
     let (mut provider, mut alice, mut bob) = Provider::of_two();
     let (alice_id, bob_id) = (account("alice"), account("bob"));
     provider.exchange(&mut alice, &mut bob, "hello");
+    bob.accept_contact(&alice_id).unwrap();
     bob.block(&alice_id, true).unwrap();
     // The block survives a restart.
     let mut bob = Client::open(bob.into_store()).unwrap();

@@ -30,6 +30,7 @@ mod recovery;
 mod register;
 mod repair;
 mod report;
+mod requests;
 mod send;
 mod show;
 mod sync;
@@ -203,6 +204,19 @@ pub enum Command {
     },
     /// Show the safety number to compare with a peer, in person or on the phone
     SafetyNumber { peer: String },
+    /// List the accounts that wrote without being known to you
+    Requests,
+    /// Accept an account that wrote: its files can be saved, and it learns what arrives
+    Accept {
+        /// Name of the account
+        peer: String,
+    },
+    /// Decline an account that wrote: what it sent is deleted, and what it sends within 30 days is
+    /// dropped
+    Decline {
+        /// Name of the account
+        peer: String,
+    },
     /// Accept the new identity of a peer; compare the safety number first
     AcceptIdentity {
         peer: String,
@@ -333,6 +347,9 @@ fn perform(chat: &mut Chat, command: Command) -> Outcome<()> {
         Command::Receive { follow, json } => receive::receive(chat, follow, json),
         Command::Messages { peer, json } => show::messages(chat, peer.as_deref(), json),
         Command::SafetyNumber { peer } => identity::safety_number(chat, &peer),
+        Command::Requests => requests::list(chat),
+        Command::Accept { peer } => requests::accept(chat, &peer),
+        Command::Decline { peer } => requests::decline(chat, &peer),
         Command::AcceptIdentity { peer, yes } => identity::accept(chat, &peer, yes),
         Command::Repair { yes } => repair::repair(chat, yes),
         Command::Report {

@@ -102,11 +102,18 @@ fn frames_and_their_macs_are_as_described() {
     let (mut relay, mut device) = (relay(&key(), 1, 2), device(&key(), 1, 2));
     let delivery = Event::Delivery {
         id: 7,
+        contact: None,
+        delivery: b"delivery".to_vec(),
+    };
+    let with_token = Event::Delivery {
+        id: 9,
+        contact: Some(ContactToken::from_bytes([6; 36])),
         delivery: b"delivery".to_vec(),
     };
     let frames = [
         relay.seal(delivery.encode()),
         relay.seal(Event::CaughtUp.encode()),
+        relay.seal(with_token.encode()),
         device.seal(Answer::Acknowledged { id: 7 }.encode()),
         device.seal(Answer::PutOff { id: 8 }.encode()),
     ];
@@ -115,6 +122,10 @@ fn frames_and_their_macs_are_as_described() {
          3b056da14b9e523e2f58ec7904ebf9c35410bcd14aed0759ea042f4d1328c2c0",
         "02\
          8ce9998187278b972b4f5f88f1868838fd6d2d0997f19aed3c8c666c6ec5fbc7",
+        "040000000000000009\
+         060606060606060606060606060606060606060606060606060606060606060606060606\
+         64656c6976657279\
+         4a85123f9ae23f6180425e2c7954e28364a688a5834e8fd17f61d3e9de728a0e",
         "010000000000000007\
          8aaddec5698242ef6ff861500dc2f0722038c55a9333199abef4526a369de559",
         "020000000000000008\
@@ -127,15 +138,28 @@ fn frames_and_their_macs_are_as_described() {
 fn frames_out_of_form_are_refused() {
     let delivery = Event::Delivery {
         id: u64::MAX,
+        contact: None,
         delivery: vec![5],
     };
+    let with_token = Event::Delivery {
+        id: 1,
+        contact: Some(ContactToken::from_bytes([6; 36])),
+        delivery: Vec::new(),
+    };
+    for cut in 0..1 + 8 + 36 {
+        assert_eq!(
+            Event::decode(&with_token.encode()[..cut]),
+            None,
+            "{cut} bytes"
+        );
+    }
     let expired = Event::QueueExpired {
         from_ms: 1,
         to_ms: 0x0203,
     };
     let bytes = [3, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 2, 3];
     assert_eq!(expired.encode(), bytes);
-    for event in [delivery, Event::CaughtUp, expired] {
+    for event in [delivery, with_token, Event::CaughtUp, expired] {
         assert_eq!(Event::decode(&event.encode()), Some(event));
     }
     for frame in [&[][..], &[0], &[3], &[2, 0], &[1, 0, 0, 0, 0, 0, 0, 0]] {
@@ -163,8 +187,18 @@ fn frames_out_of_form_are_refused() {
 fn debug_shows_no_key_and_no_delivery() {
     let delivery = Event::Delivery {
         id: 7,
+        contact: None,
         delivery: vec![1, 2],
     };
     let shown = format!("{:?} {delivery:?}", relay(&key(), 1, 2));
     assert_eq!(shown, "FrameMacs { .. } Delivery { id: 7, 2 bytes }");
+    let with_token = Event::Delivery {
+        id: 7,
+        contact: Some(ContactToken::from_bytes([1; 36])),
+        delivery: vec![1, 2],
+    };
+    assert_eq!(
+        format!("{with_token:?}"),
+        "Delivery { id: 7, 2 bytes, with a contact token }"
+    );
 }

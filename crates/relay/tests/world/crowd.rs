@@ -144,7 +144,7 @@ pub fn heard(device: &Device) -> Vec<(String, Evidence)> {
     loop {
         match deliveries.next(SOON).unwrap().unwrap() {
             Event::CaughtUp => break,
-            Event::Delivery { id, delivery } => {
+            Event::Delivery { id, delivery, .. } => {
                 heard.push(opened(device, &delivery));
                 deliveries.acknowledge(id).unwrap();
             }

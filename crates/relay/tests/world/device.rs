@@ -162,7 +162,7 @@ impl Device {
                 .expect("the relay sends an event in time")
             {
                 Event::CaughtUp => break,
-                Event::Delivery { id, delivery } => {
+                Event::Delivery { id, delivery, .. } => {
                     received.push(self.open(&delivery));
                     deliveries.acknowledge(id).unwrap();
                 }

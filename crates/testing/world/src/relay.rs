@@ -3,6 +3,7 @@
 
 mod accounts;
 mod blobs;
+mod contacts;
 mod deliveries;
 mod fault;
 mod groups;
@@ -21,11 +22,12 @@ use sha2::{Digest, Sha256};
 use waxseal::reporting::relay::EPOCH_MS;
 use waxseal::{AccountId, DeviceAddress, Timestamp};
 use waxseal_interface::{
-    AskedRequest, DIGEST_HEADER, ErrorBody, ErrorCode, HttpAnswer, HttpRequest, MARK_HEADER,
-    NONCE_HEADER, RelayCard, SealingKeyPair, account_name, decode_mark,
+    AskedRequest, ContactHeaders, DIGEST_HEADER, ErrorBody, ErrorCode, HttpAnswer, HttpRequest,
+    MARK_HEADER, NONCE_HEADER, RelayCard, SealingKeyPair, account_name, decode_mark,
 };
 
 use self::blobs::Blobs;
+use self::contacts::Contacts;
 use self::deliveries::{Connection, Queue};
 pub use self::fault::{Asked, Fault};
 pub use self::reports::TakenReport;
@@ -69,6 +71,7 @@ pub struct Relay {
     queues: BTreeMap<DeviceAddress, Queue>,
     mailboxes: BTreeMap<([u8; 16], u8), (Timestamp, Vec<u8>)>,
     blobs: Blobs,
+    contacts: Contacts,
     connections: BTreeMap<u64, Connection>,
     reports: Vec<TakenReport>,
     faults: Faults,
@@ -94,6 +97,7 @@ impl Relay {
         Self {
             key: SigningKey::from_bytes(&secret),
             sealing: SealingKeyPair::generate(&mut provider.rng),
+            contacts: Contacts::new(&secret),
             provider,
             max_queued: 1_000,
             max_slots: 1_000,
@@ -208,7 +212,8 @@ impl Relay {
             ("GET", ["v1", "accounts", peer, "roster"]) => self.roster(&me, &name(peer)?),
             ("POST", ["v1", "bundles"]) => self.bundles(&me, &read(body)?),
             ("POST", ["v1", "messages", to]) => {
-                let answered = self.post(&me, &name(to)?, body)?;
+                let contact = ContactHeaders::read(|name| header(request, name));
+                let answered = self.post(&me, &name(to)?, body, contact)?;
                 self.keep_mark(&me, request);
                 Ok(answered)
             }

@@ -22,8 +22,8 @@ use waxseal::{
     Received, RosterChange, Timestamp,
 };
 use waxseal_interface::{
-    AskBundles, Challenge, ErrorBody, ErrorCode, HttpAnswer, QUEUE_EXPIRED_ID, Register, Request,
-    Session, SignIn, register_context, seal_delivery_key, session_context,
+    AskBundles, Challenge, ContactHeaders, ErrorBody, ErrorCode, HttpAnswer, QUEUE_EXPIRED_ID,
+    Register, Request, Session, SignIn, register_context, seal_delivery_key, session_context,
 };
 use waxseal_world::{Provider, Relay, account};
 
@@ -222,6 +222,7 @@ impl Town {
             recipient: account(to),
             posted,
             mark: None,
+            contact: ContactHeaders::default(),
         };
         self.of(me, &request)
     }

@@ -1,5 +1,6 @@
 //! What the courier keeps in the client's store.
 
+mod tokens;
 pub(crate) mod uploads;
 
 use waxseal_reporting::intake::ReportId as SubmittedId;

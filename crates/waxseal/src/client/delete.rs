@@ -5,10 +5,9 @@
 //! deletes the mark. If they are interrupted, they go on when the store is opened, and before the
 //! next call that reads the peer's sessions.
 
+mod contact;
 mod message;
 mod rows;
-
-use waxseal_reporting::{AccountId, DeviceId};
 
 pub(super) use self::message::{Deleted, delete_indexed};
 use self::rows::LONG_ROWS_AT_ONCE;
@@ -18,7 +17,6 @@ use crate::conversation::Conversation;
 use crate::error::StateError;
 use crate::records::{self, ConversationRecord, DeletionRecord};
 use crate::store::{Store, Transaction};
-use crate::sync::subjects;
 
 impl<S: Store> Client<S> {
     /// Returns the space of deleted messages to the system, and erases them from the disk as far as
@@ -81,14 +79,19 @@ impl<S: Store> Client<S> {
         &mut self,
         conversation: impl Into<Conversation>,
     ) -> Result<(), StateError<S::Error>> {
-        self.delete_conversation_and(&conversation.into(), |_, _| Ok(()))
+        self.delete_conversation_and(&conversation.into(), |_, _, _| Ok(()))
     }
 
-    /// Deletes a conversation, and writes something else in the first transaction.
+    /// Deletes a conversation, and changes its numbering or writes something else in the first
+    /// transaction.
     pub(super) fn delete_conversation_and(
         &mut self,
         conversation: &Conversation,
-        also: impl Fn(&Self, &mut Transaction) -> Result<(), StateError<S::Error>>,
+        also: impl Fn(
+            &Self,
+            &mut ConversationRecord,
+            &mut Transaction,
+        ) -> Result<(), StateError<S::Error>>,
     ) -> Result<(), StateError<S::Error>> {
         self.run(|client| {
             if client.is_deleting(conversation)? {
@@ -105,7 +108,7 @@ impl<S: Store> Client<S> {
             if let Some(group) = conversation.group() {
                 client.leave_chain(group, &mut transaction)?; // with what waits in the outbox
             }
-            also(client, &mut transaction)?;
+            also(client, &mut numbering, &mut transaction)?;
             if let Some(peer) = conversation.account() {
                 drop(client.peers.take(peer));
             }
@@ -116,115 +119,6 @@ impl<S: Store> Client<S> {
             client.commit(transaction)
         })?;
         self.finish_deletion_in_runs(conversation)
-    }
-
-    /// Forgets a contact: [its conversation](Client::delete_conversation), its pinned account key,
-    /// all sessions with its devices, and the numbering. `peer` is then unknown, as before the
-    /// first contact. The own account cannot be forgotten: then nothing happens.
-    ///
-    /// This works for a damaged contact too. A new first message from the peer is a first contact,
-    /// and pins its account key without a warning: forget nobody whose change of account key you
-    /// would want to see. Messages on the sessions that were forgotten do not open.
-    /// Those accepted before are a [`Duplicate`](super::Received::Duplicate). For later ones the
-    /// advice is [`AskAgain`](crate::Advice::AskAgain), as from any stranger: acknowledge them.
-    ///
-    /// To keep a peer from writing, block it at the provider. This call does not.
-    ///
-    /// ```rust
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let (mut provider, mut alice, mut bob) = waxseal_world::Provider::of_two();
-    /// # provider.exchange(&mut alice, &mut bob, "Hello!");
-    /// # let alice_id = alice.me().account.clone();
-    /// bob.forget_contact(&alice_id)?;
-    /// bob.compact()?;
-    /// assert!(bob.peers(None, 10)?.items.is_empty());
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// [`StateError::Store`]. Either nothing changed, or the contact is gone and its history is
-    /// hidden, and deleted as after a crash.
-    ///
-    /// # Security
-    /// After this call, the store says no more of the contact than this:
-    ///
-    /// - What is remembered of its first messages stays until
-    ///   [`rotate_prekeys`](Client::rotate_prekeys) has destroyed the prekeys that they used: after
-    ///   three rotations at most. It has the contact's public identity, and no account. Without
-    ///   it, the relay could deliver an old first message again, and it would be shown as new.
-    /// - The time at which the provider accepted the last message from a forgotten contact, without
-    ///   saying from which.
-    /// - A report that waits for the provider's intake, with the draft that it was sealed from: the
-    ///   account, the reason, the note, and the digests of the messages.
-    ///   [`confirm_report`](Client::confirm_report) deletes both.
-    /// - In a store of an earlier version, digests of messages deleted before the contact.
-    ///
-    /// This call does not protect against:
-    ///
-    /// - A thief of the file and its key, until [`compact`](Client::compact) was called: deleted
-    ///   rows are only marked as free space. Flash memory can keep old copies of what was
-    ///   overwritten, and so can backups. Only destroying the store's key erases for certain.
-    /// - The provider, who knows who wrote to whom and when, and may have kept the ciphertexts.
-    /// - The peer, who has the conversation and can report it.
-    /// - Copies that the application made, for example for a search or in notifications.
-    pub fn forget_contact(&mut self, peer: &AccountId) -> Result<(), StateError<S::Error>> {
-        let conversation = &Conversation::from(peer);
-        self.run(|client| {
-            if *peer == client.me.account || !client.is_known(peer)? {
-                return Ok(());
-            }
-            // Its keys are wiped from memory.
-            drop(client.peers.take(peer));
-            let mut transaction = Transaction::default();
-            mark(&mut transaction, conversation);
-            if let Some(last) = client.readable(&keys::conversation(conversation))? {
-                let mut counters = client.counters()?;
-                let before = &mut counters.forgotten_before_ms;
-                *before = (*before).max(time_after_last(&last));
-                transaction.put_record(keys::counters(), &counters);
-            }
-            transaction.delete(keys::contact(peer));
-            transaction.delete(keys::conversation(conversation));
-            transaction.delete(keys::earlier_peer(peer));
-            transaction.delete(keys::recent(conversation));
-            transaction.delete(keys::item_to_tell(&subjects::trust(peer)));
-            for device in client.device_numbers(peer)? {
-                client.delete_each(&keys::skipped_keys(peer, device), &mut transaction)?;
-            }
-            client.delete_each(&keys::devices(peer), &mut transaction)?;
-            client.commit(transaction)
-        })?;
-        self.finish_deletion_in_runs(conversation)
-    }
-
-    /// Whether any record of the peer is there, damaged or not.
-    fn is_known(&self, peer: &AccountId) -> Result<bool, StateError<S::Error>> {
-        let conversation = &Conversation::from(peer);
-        let keys = [
-            keys::contact(peer),
-            keys::conversation(conversation),
-            keys::earlier_peer(peer),
-            keys::upkeep(peer), // an account of which only a message came that did not open
-        ];
-        for key in &keys {
-            match self.get(key) {
-                Ok(None) => {}
-                Ok(Some(_)) | Err(StateError::Damaged(_)) => return Ok(true),
-                Err(error) => return Err(error),
-            }
-        }
-        for table in [
-            keys::messages(conversation),
-            keys::indices(conversation),
-            keys::devices(peer),
-            keys::skipped_keys(peer, DeviceId(0)),
-        ] {
-            if !self.first_rows(&table, 1)?.is_empty() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
     }
 
     /// Whether this history is being deleted, so that nothing of it may be shown.
@@ -274,7 +168,7 @@ impl<S: Store> Client<S> {
 
     /// Deletes the rest of a marked history. Each transaction starts over for itself if another
     /// process commits meanwhile.
-    fn finish_deletion_in_runs(
+    pub(super) fn finish_deletion_in_runs(
         &mut self,
         conversation: &Conversation,
     ) -> Result<(), StateError<S::Error>> {

@@ -18,6 +18,7 @@ mod create;
 mod crowd;
 mod edit;
 mod entries;
+mod forget;
 mod hold;
 mod invite;
 mod kept;

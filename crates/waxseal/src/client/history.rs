@@ -1,5 +1,7 @@
 //! History: the stored messages of a conversation, in the order in which this device saw them.
 
+mod request;
+
 use waxseal_reporting::message::{Attachment, Content, PayloadHeader};
 use waxseal_reporting::recipient::Evidence;
 use waxseal_reporting::sender::SentMessage;
@@ -36,6 +38,7 @@ pub struct Message {
     state: State,
     told: Told,
     from_removed_device: bool,
+    is_request: bool,
     /// The account key under which it came, if it is known.
     account_key: Option<[u8; 32]>,
 }
@@ -75,6 +78,7 @@ impl Message {
             state,
             told: Told::default(),
             from_removed_device: false,
+            is_request: false,
             account_key: None,
         }
     }
@@ -261,13 +265,15 @@ impl<S: Store> Client<S> {
             return Ok(Page::default());
         }
         let after = after.map(Cursor::Number);
+        let is_request = self.is_request(conversation)?;
         let page = self.page(
             &keys::messages(conversation),
             after.as_ref(),
             limit,
             |at, bytes| {
                 let message = self.message_of(records::decode(bytes)?)?;
-                (*at == Cursor::Number(message.ordinal)).then_some(message)
+                let is_at = *at == Cursor::Number(message.ordinal);
+                is_at.then_some(message.of_request(is_request))
             },
         );
         Ok(page?.numbered())
@@ -292,8 +298,9 @@ impl<S: Store> Client<S> {
         };
         let record = self.get_record(&keys::message(conversation, ordinal))?;
         let message = record.and_then(|record| self.message_of(record));
+        let is_request = self.is_request(conversation)?;
         message
-            .map(Some)
+            .map(|message| Some(message.of_request(is_request)))
             .ok_or_else(|| damaged_message(conversation))
     }
 
@@ -321,6 +328,7 @@ impl<S: Store> Client<S> {
                 not_delivered: record.not_delivered,
             },
             from_removed_device: record.from_removed_device,
+            is_request: false,
             account_key: record.account_key.as_slice().try_into().ok(),
         })
     }

@@ -22,6 +22,8 @@
 //! | history that is being deleted | `x` | `conversation` |
 //! | last messages of a deleted conversation | `j conversation` | only |
 //! | report not confirmed yet | `r` | id, 16 bytes |
+//! | evidence that a report needs, of a message that is deleted | `X id` | tag, 32 bytes |
+//! | request of an account that is not accepted | `R` | `account` |
 //! | promise about a report, with its last receipt | `2` | number in the log, 16 bytes |
 //! | last receipt about this account in a case | `3` | number in the log, 16 bytes |
 //! | account to which something is still to be said | `z` | `account` |
@@ -203,6 +205,23 @@ pub(super) fn report(id: &[u8; 16]) -> Key {
     Key::new(reports(), Row::Name(id.to_vec()))
 }
 
+/// The evidence that a report needs of messages that were deleted.
+pub(super) fn all_reported(report: &[u8; 16]) -> Table {
+    Table::new([b"X".as_slice(), report].concat())
+}
+
+pub(super) fn reported(report: &[u8; 16], tag: &FrankingTag) -> Key {
+    Key::new(all_reported(report), Row::Name(tag.as_bytes().to_vec()))
+}
+
+pub(super) fn requests() -> Table {
+    Table::new(b"R")
+}
+
+pub(super) fn request(account: &AccountId) -> Key {
+    Key::new(requests(), Row::Name(name_of(account)))
+}
+
 pub(super) fn promises() -> Table {
     Table::new(b"2")
 }
@@ -362,7 +381,7 @@ pub(super) fn damage(key: &Key) -> Damage {
         (b'k' | b'1' | b'h', _) => return Damage::PreKeys,
         (b'2' | b'3', _) => return Damage::Promise,
         (b'U', _) => return Damage::Upload,
-        (b'n' | b'p' | b'x' | b'z' | b'6' | b'7' | b'8' | b'J', Row::Name(name)) => name,
+        (b'n' | b'p' | b'x' | b'z' | b'R' | b'6' | b'7' | b'8' | b'J', Row::Name(name)) => name,
         (b'v', Row::Name(name)) => name.get(1..).unwrap_or_default(),
         (
             b'd' | b'g' | b's' | b'm' | b'i' | b'j' | b'q' | b't' | b'w' | b'y' | b'I' | b'K'

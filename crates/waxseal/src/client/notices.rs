@@ -142,7 +142,15 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    fn number(self) -> u8 {
+    /// The kinds of notices about a peer's account.
+    pub(super) const OF_ACCOUNTS: [Self; 4] = [
+        Self::DevicesChanged,
+        Self::SplitView,
+        Self::RosterConflict,
+        Self::IdentityChanged,
+    ];
+
+    pub(super) fn number(self) -> u8 {
         self as u8
     }
 }

@@ -87,47 +87,48 @@ impl<S: Store> Client<S> {
     /// is opened and dropped, and its sender is told nothing. The account can be unknown so far.
     /// The other devices of the own account are told.
     ///
+    /// If the user has not accepted the account, what came of its [request](Self::requests) is
+    /// deleted, with its sessions and its account key: after the block, it is a stranger. That
+    /// takes several transactions, like [`decline`](Self::decline).
+    ///
     /// [`forget_contact`](Self::forget_contact) ends a block, too.
     pub fn block(
         &mut self,
         account: &AccountId,
         is_blocked: bool,
     ) -> Result<(), StateError<S::Error>> {
-        self.run(|client| {
-            let mut known = match client.take_peer(account)? {
-                Some(known) => known,
-                None => client.new_peer(account)?,
-            };
-            if known.conversation.is_blocked != is_blocked {
-                known.conversation.is_blocked = is_blocked;
-                let mut transaction = Transaction::default();
-                known.put(account, &mut transaction);
-                let fact = Fact::Blocked {
-                    account: account.clone(),
-                    is_blocked,
-                };
-                client.put_fact(&mut transaction, fact)?;
-                client.commit(transaction)?;
-            }
-            client.keep_peer(account, known);
-            Ok(())
-        })
+        self.block_and(account, is_blocked, |_, _| Ok(()))
     }
 
     /// Records that the user accepted the peer: from now on it is told what arrives, and what
-    /// [was shown](Self::opened). Writing to a peer accepts it, too.
+    /// [was shown](Self::opened). Its [request](Self::requests) is over. Writing to a peer accepts
+    /// it, too. The other devices of the own account are told.
+    ///
+    /// An account that was declined is heard again.
     ///
     /// # Errors
-    /// [`PeerError::UnknownPeer`] before the first contact.
+    /// [`PeerError::UnknownPeer`] before the first contact, if the account was not declined.
     pub fn accept_contact(&mut self, peer: &AccountId) -> Result<(), PeerError<S::Error>> {
         self.run(|client| {
+            let fact = Fact::Decided {
+                account: peer.clone(),
+                is_accepted: true,
+                at: Timestamp::from_millis(client.counters()?.newest_accepted_ms),
+            };
+            let mut transaction = Transaction::default();
             let Some(mut known) = client.take_peer(peer)? else {
-                return Err(PeerError::UnknownPeer);
+                let decision = client.decision(peer)?;
+                if !decision.is_some_and(|(is_accepted, _)| !is_accepted) {
+                    return Err(PeerError::UnknownPeer);
+                }
+                client.put_fact(&mut transaction, fact)?;
+                client.commit(transaction)?;
+                return Ok(());
             };
             if !known.conversation.is_accepted {
                 known.conversation.is_accepted = true;
-                let mut transaction = Transaction::default();
                 known.put(peer, &mut transaction);
+                client.put_fact(&mut transaction, fact)?;
                 client.commit(transaction)?;
             }
             client.keep_peer(peer, known);

@@ -138,6 +138,11 @@ impl Peer {
         if self.stored_conversation.as_ref() != Some(&self.conversation) {
             let key = keys::conversation(&account.into());
             transaction.put_record(key, &self.conversation);
+            // What wrote it accepted the account: there is no request any more.
+            let before = self.stored_conversation.as_ref();
+            if self.conversation.has_accepted() && before.is_some_and(|one| !one.has_accepted()) {
+                transaction.delete(keys::request(account));
+            }
             self.stored_conversation = Some(self.conversation.clone());
         }
         let account_key = self.account_key();

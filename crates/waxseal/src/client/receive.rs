@@ -11,7 +11,6 @@ use std::collections::btree_map::Entry;
 
 use waxseal_core::errors::DecryptError;
 use waxseal_core::{Message as SessionMessage, MessageKind, ReplayMemory};
-use waxseal_reporting::AccountId;
 use waxseal_reporting::recipient::{OpenError, Opened, open_any};
 use waxseal_reporting::relay::Delivery;
 
@@ -23,7 +22,6 @@ use super::Client;
 use super::peers::{Peer, damaged};
 use crate::channel::{Preamble, SessionOpener};
 use crate::error::{Damage, ReceiveError, StateError, can_be_asked};
-use crate::records::IndexRecord;
 use crate::store::Store;
 
 /// Maximum number of deliveries that one transaction receives.
@@ -152,9 +150,10 @@ impl<S: Store> Client<S> {
         for account in [from, with] {
             self.load_peer(batch, account)?;
         }
-        let conversation = batch.conversation(with);
-        let is_blocked = conversation.is_some_and(|conversation| conversation.is_blocked);
-        let skips = batch.skips || is_blocked && !arrival.is_own;
+        let skips = self.is_unheard(batch, &arrival)? || batch.skips;
+        if self.has_no_room_for_request(batch, &arrival)? {
+            return Ok(arrival.skipped());
+        }
         // CHK-321: a delivery without a key is only noted, so that its author can be asked.
         if delivery.is_empty() {
             if skips {
@@ -213,6 +212,7 @@ impl<S: Store> Client<S> {
             }
             return self.take_refusal(batch, &delivery, &arrival);
         }
+        let before = self.before_opening(batch, &arrival);
         let Some(InBatch { peer, is_changed }) = batch.peers.get_mut(from) else {
             return Err(damaged(from).into()); // it was inserted above
         };
@@ -272,7 +272,10 @@ impl<S: Store> Client<S> {
                 if skips {
                     return self.skip_unopened(batch, &arrival);
                 }
-                if self.is_deleted(batch, &arrival, is_repeat(&error))? {
+                let is_repeat = is_repeat(&error);
+                if self.is_deleted(batch, &arrival, is_repeat)?
+                    || is_repeat && self.has_dropped(batch, &arrival)
+                {
                     return Ok(arrival.duplicate());
                 }
                 self.note_unopened(batch, &arrival)?;
@@ -298,6 +301,14 @@ impl<S: Store> Client<S> {
             peer.keep_few_removed(from, &mut batch.transaction);
             self.upkeep_in(batch, from)?; // destroys the sessions later
         }
+        let bound = match before {
+            Some(before) => self.bound(batch, &arrival, before, opened.as_ref(), skips)?,
+            None => Ok(true),
+        };
+        let skips = match bound {
+            Ok(is_kept) => skips || !is_kept,
+            Err(not_taken) => return Ok(not_taken),
+        };
         if is_pinned_now {
             self.upkeep_in(batch, from)?.offered.clear(); // it is in the contact now
         }
@@ -314,8 +325,7 @@ impl<S: Store> Client<S> {
                 self.store_message(batch, &arrival, is_removed, *opened)
             }
             opened => {
-                let nowhere = IndexRecord::default();
-                self.put_index(&mut batch.transaction, &with.into(), id, &nowhere);
+                self.put_nowhere(batch, &arrival);
                 match opened {
                     None => Err(ReceiveError::Withheld),
                     Some(Opened::Control(control)) => {
@@ -325,24 +335,6 @@ impl<S: Store> Client<S> {
                 }
             }
         }
-    }
-
-    /// Takes an account into the batch, if it is not there.
-    pub(super) fn load_peer(
-        &mut self,
-        batch: &mut Batch,
-        account: &AccountId,
-    ) -> Result<(), StateError<S::Error>> {
-        if !batch.peers.contains_key(account) {
-            let peer = match self.take_peer(account)? {
-                Some(peer) => peer,
-                None => self.new_peer(account)?,
-            };
-            let is_changed = false;
-            let known = InBatch { peer, is_changed };
-            batch.peers.insert(account.clone(), known);
-        }
-        Ok(())
     }
 
     /// Whether a message that does not open may have been received and deleted with its

@@ -37,11 +37,10 @@ impl<S: Store> Client<S> {
             .open_refusal(message, &with_preamble(&of_refusal, preamble))
             .map_err(|_| ReceiveError::Refusal)?;
         let refusal = Refusal::decode(&refusal.content).ok_or(ReceiveError::Refusal)?;
-        let nowhere = IndexRecord::default();
         let known = batch.peer(from).and_then(|peer| peer.devices.get(&device));
         if known.is_some_and(|device| device.record.removed_ms != 0) {
             // A removed device gets nothing again, and its claims do not count.
-            self.put_index(&mut batch.transaction, &from.into(), id, &nowhere);
+            self.put_nowhere(batch, arrival);
             return Ok(Received::Refused {
                 from: from.clone(),
                 again: Vec::new(),
@@ -149,7 +148,7 @@ impl<S: Store> Client<S> {
             self.upkeep_in(batch, from)?;
         }
         // So that the relay cannot deliver the refusal a second time.
-        self.put_index(&mut batch.transaction, &from.into(), id, &nowhere);
+        self.put_nowhere(batch, arrival);
         Ok(Received::Refused {
             from: from.clone(),
             again,

@@ -72,7 +72,7 @@ impl<S: Store> Client<S> {
         messages: impl IntoIterator<Item = (FrankingTag, Disclosure)>,
     ) -> Result<ReportDraft, ReportError<S::Error>> {
         let (conversation, messages) = (conversation.into(), Vec::from_iter(messages));
-        self.look(|client| client.read_draft(&conversation, reason, &messages))
+        self.look(|client| client.read_draft(&conversation, reason, &messages, None))
     }
 
     fn read_draft(
@@ -80,9 +80,14 @@ impl<S: Store> Client<S> {
         conversation: &Conversation,
         reason: Reason,
         messages: &[(FrankingTag, Disclosure)],
+        report: Option<ReportId>,
     ) -> Result<ReportDraft, ReportError<S::Error>> {
         let mut draft = ReportDraft::new(self.me.clone(), reason);
         for (id, disclosure) in messages {
+            if let Some(evidence) = self.reported_evidence(report, id)? {
+                draft.add(&evidence, disclosure.clone())?;
+                continue;
+            }
             let message = self.message_at(conversation, self.search(conversation, id)?)?;
             let message = message.ok_or(ReportError::NoSuchMessage)?;
             let evidence = message.evidence().ok_or(ReportError::NotStamped)?;
@@ -122,11 +127,8 @@ impl<S: Store> Client<S> {
         rng: &mut impl CryptoRng,
     ) -> Result<OutgoingReport, ReportError<S::Error>> {
         self.run(|client| {
-            let report = draft
-                .seal(client.delivery_key(), moderation_key, rng)?
-                .encode();
-            let draft = client.draft_record(draft);
-            client.put_report(ReportId::draw(rng), report, draft)
+            let (outgoing, record) = client.new_report(draft, Some(moderation_key), rng)?;
+            client.put_report(outgoing, &record)
         })
     }
 
@@ -140,14 +142,30 @@ impl<S: Store> Client<S> {
         draft: &ReportDraft,
         rng: &mut impl CryptoRng,
     ) -> Result<OutgoingReport, ReportError<S::Error>> {
+        self.run(|client| {
+            let (outgoing, record) = client.new_report(draft, None, rng)?;
+            client.put_report(outgoing, &record)
+        })
+    }
+
+    /// A report that is sealed, or kept unsealed while no moderation key is known.
+    pub(super) fn new_report(
+        &self,
+        draft: &ReportDraft,
+        moderation_key: Option<&ModerationPublicKey>,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(OutgoingReport, ReportRecord), ReportError<S::Error>> {
         let preview = draft.preview();
         if preview.messages().is_empty() && preview.about_account().is_none() {
             return Err(DraftError::Empty.into());
         }
-        self.run(|client| {
-            let draft = client.draft_record(draft);
-            client.put_report(ReportId::draw(rng), Vec::new(), draft)
-        })
+        let report = match moderation_key {
+            Some(key) => draft.seal(self.delivery_key(), key, rng)?.encode(),
+            None => Vec::new(),
+        };
+        let id = ReportId::draw(rng);
+        let record = self.report_record(id, &report, draft);
+        Ok((OutgoingReport { id, report }, record))
     }
 
     /// Seals a report of the outbox again, from its draft, to another moderation key. It keeps its
@@ -177,8 +195,8 @@ impl<S: Store> Client<S> {
             let report = draft
                 .seal(client.delivery_key(), moderation_key, rng)?
                 .encode();
-            let draft = client.draft_record(draft);
-            client.put_report(id, report, draft)
+            let record = client.report_record(id, &report, draft);
+            client.put_report(OutgoingReport { id, report }, &record)
         })
     }
 
@@ -201,7 +219,7 @@ impl<S: Store> Client<S> {
         let (about, reason, messages) = chosen_of(&record).ok_or(ReportError::NoDraft)?;
         let mut draft = match about.account() {
             Some(account) if messages.is_empty() => self.draft_account_report(account, reason)?,
-            _ => self.read_draft(&about, reason, &messages)?,
+            _ => self.read_draft(&about, reason, &messages, Some(id))?,
         };
         draft.note(&record.note)?;
         if record.without_blobs {
@@ -212,20 +230,22 @@ impl<S: Store> Client<S> {
 
     fn put_report(
         &mut self,
-        id: ReportId,
-        report: Vec<u8>,
-        draft: DraftRecord,
+        outgoing: OutgoingReport,
+        record: &ReportRecord,
     ) -> Result<OutgoingReport, ReportError<S::Error>> {
-        let record = ReportRecord {
-            id: id.0.to_vec(),
-            report: report.clone(),
-            draft: Some(draft),
-            ..ReportRecord::default()
-        };
         let mut transaction = Transaction::default();
-        transaction.put_record(keys::report(&id.0), &record);
+        transaction.put_record(keys::report(&outgoing.id.0), record);
         self.commit(transaction)?;
-        Ok(OutgoingReport { id, report })
+        Ok(outgoing)
+    }
+
+    fn report_record(&self, id: ReportId, report: &[u8], draft: &ReportDraft) -> ReportRecord {
+        ReportRecord {
+            id: id.0.to_vec(),
+            report: report.to_vec(),
+            draft: Some(self.draft_record(draft)),
+            ..ReportRecord::default()
+        }
     }
 
     fn draft_record(&self, draft: &ReportDraft) -> DraftRecord {
@@ -287,6 +307,7 @@ impl<S: Store> Client<S> {
             let mut transaction = Transaction::default();
             transaction.delete(keys::report(&id.0));
             client.delete_uploads_for(id, &mut transaction)?;
+            client.delete_each(&keys::all_reported(&id.0), &mut transaction)?;
             client.commit(transaction)
         })
     }

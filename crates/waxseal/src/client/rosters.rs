@@ -242,6 +242,7 @@ impl<S: Store> Client<S> {
             false => 0,
         };
         upkeep.offered = offered;
+        upkeep.is_stranger = true;
         upkeep.offered_ms = now.as_millis().max(1);
         upkeep.wants_roster = false;
         let mut transaction = Transaction::default();

@@ -147,7 +147,7 @@ impl<S: Store> Client<S> {
         conversation: impl Into<Conversation>,
     ) -> Result<(), StateError<S::Error>> {
         let conversation = &conversation.into();
-        self.delete_conversation_and(conversation, |client, transaction| {
+        self.delete_conversation_and(conversation, |client, _, transaction| {
             if let Some(until) = client.newest_of(conversation)? {
                 let fact = Fact::ConversationDeleted {
                     conversation: conversation.clone(),
@@ -310,7 +310,9 @@ impl<S: Store> Client<S> {
                 item_of(bytes)
             })?;
             for item in page.items {
-                if item.fact.account() == Some(account) {
+                // That the user declined it is remembered.
+                let is_decision = matches!(item.fact, Fact::Decided { .. });
+                if item.fact.account() == Some(account) && !is_decision {
                     let subject = item.fact.subject();
                     transaction.delete(keys::item(&subject));
                     transaction.delete(keys::item_to_tell(&subject));

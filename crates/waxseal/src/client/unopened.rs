@@ -8,16 +8,16 @@ use waxseal_reporting::AccountId;
 use super::receive::{Arrival, Batch};
 use super::{Client, keys};
 use crate::error::StateError;
-use crate::records::{ConversationRecord, UnopenedRecord, UpkeepRecord};
+use crate::records::{self, ConversationRecord, UnopenedRecord, UpkeepRecord};
 use crate::store::Store;
 
 /// Maximum number of deliveries of one accepted peer that are noted because they did not open. More
 /// than the reference relay keeps for one sender.
 pub(super) const MAX_UNOPENED: usize = 2_000;
 
-/// Maximum number of deliveries that are noted of a peer which is not accepted: what one refusal
-/// can name.
-pub(super) const MAX_UNOPENED_OF_STRANGER: usize = 64;
+/// Maximum number of deliveries that are noted of a peer which is not accepted: as many as the
+/// messages of a [request](super::MAX_REQUEST_MESSAGES).
+pub(super) const MAX_UNOPENED_OF_STRANGER: usize = 32;
 
 /// How often a message that was sealed again is asked for once more: as often as an honest author
 /// seals it again.
@@ -27,11 +27,13 @@ const MAX_AGAIN: u32 = 3;
 /// further strangers, who could otherwise fill the store. Accepted peers are not affected.
 const MAX_UPKEEPS: usize = 4_096;
 
-/// Whether the user accepted the peer. A store of an earlier version says so only by the messages
-/// that were sent.
+/// Maximum number of accounts without a contact among them: four for each request. Each has a
+/// roster of up to 1,867 bytes, and deliveries that did not open.
+const MAX_STRANGERS: usize = 512;
+
+/// Whether the user accepted the peer.
 pub(super) fn is_accepted(conversation: &ConversationRecord) -> bool {
-    let has_written = conversation.next_sequence > 0 && !conversation.is_sequence_guessed;
-    conversation.is_accepted || has_written
+    conversation.has_accepted()
 }
 
 impl<S: Store> Client<S> {
@@ -42,7 +44,7 @@ impl<S: Store> Client<S> {
     }
 
     /// Whether the user accepted the account, as the batch will write it. The own account is.
-    fn is_accepted_in(&self, batch: &Batch, account: &AccountId) -> bool {
+    pub(super) fn is_accepted_in(&self, batch: &Batch, account: &AccountId) -> bool {
         let conversation = batch.conversation(account);
         *account == self.me.account || conversation.is_some_and(is_accepted)
     }
@@ -100,7 +102,8 @@ impl<S: Store> Client<S> {
         if !is_accepted && self.has_no_room_for(&batch.upkeeps, from)? {
             return Ok(());
         }
-        self.upkeep_in(batch, from)?;
+        let is_stranger = batch.conversation(from).is_none() && !is_accepted;
+        self.upkeep_in(batch, from)?.is_stranger |= is_stranger;
         let record = UnopenedRecord {
             id: id.as_bytes().to_vec(),
             accepted_ms,
@@ -152,7 +155,9 @@ impl<S: Store> Client<S> {
     ) -> Result<(), StateError<S::Error>> {
         let is_known = batch.conversation(account).is_some() || *account == self.me.account;
         if is_known || !self.has_no_room_for(&batch.upkeeps, account)? {
-            self.upkeep_in(batch, account)?.wants_roster = true;
+            let upkeep = self.upkeep_in(batch, account)?;
+            upkeep.wants_roster = true;
+            upkeep.is_stranger |= !is_known;
         }
         Ok(())
     }
@@ -166,7 +171,16 @@ impl<S: Store> Client<S> {
         if upkeeps.contains_key(stranger) || self.has_upkeep(stranger)? {
             return Ok(false);
         }
-        Ok(self.count(&keys::upkeeps(), MAX_UPKEEPS)? >= MAX_UPKEEPS)
+        // CHK-585: of at most 512 strangers anything is noted before a message of them opens.
+        let in_batch = upkeeps.values().filter(|record| record.is_stranger).count();
+        let page = self.page(&keys::upkeeps(), None, MAX_UPKEEPS, |_, bytes| {
+            let record: UpkeepRecord = records::decode(bytes)?;
+            Some((record.account, record.is_stranger))
+        })?;
+        let names = page.items.iter().filter(|(_, is_stranger)| *is_stranger);
+        let others = names.filter(|(name, _)| !upkeeps.keys().any(|one| one.as_str() == name));
+        let strangers = others.count().saturating_add(in_batch);
+        Ok(strangers >= MAX_STRANGERS || page.items.len() >= MAX_UPKEEPS)
     }
 
     /// The record that something is still to be said to an account, as the batch will write it.

@@ -136,6 +136,7 @@ impl<S: Store> Client<S> {
     ) -> Result<Upkeep, StateError<S::Error>> {
         let mut upkeep = Upkeep::default();
         self.run(|client| client.watch_own_roster(now))?;
+        self.drop_old_requests(now)?;
         self.run(|client| client.touch_own_devices(now, &mut upkeep))?;
         let mut accounts = self.accounts_with_upkeep()?;
         // Each call begins with another account, so that none uses up the hour's limit for all.

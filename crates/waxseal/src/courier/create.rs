@@ -19,6 +19,7 @@ use super::link::Link;
 use super::outbox::Outbox;
 use super::pause::Pause;
 use super::reports::Reports;
+use super::strangers::Strangers;
 use super::stream::Stream;
 use super::{Courier, Event};
 use crate::client::Client;
@@ -111,6 +112,7 @@ impl<S: Store> Courier<S> {
             groups: Groups::default(),
             bundles: Bundles::default(),
             outbox: Outbox::default(),
+            strangers: Strangers::default(),
             reports: Reports::default(),
             files: Files::default(),
             events: VecDeque::new(),

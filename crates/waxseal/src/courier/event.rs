@@ -160,6 +160,18 @@ pub enum Event {
         /// No dropped message was accepted after this time.
         to: Timestamp,
     },
+    /// This account wrote to as many accounts that do not know it as the relay allows in a day.
+    /// A message to another one waits, and everything else goes on.
+    StrangerBudget {
+        /// The account that the message is for.
+        to: AccountId,
+        /// When the relay may take the message.
+        until: Timestamp,
+        /// What the provider asks of the user to take it at once, such as an address to open. Its
+        /// text is the provider's. What the user gets there goes to
+        /// [`Courier::answer_challenge`](super::Courier::answer_challenge).
+        challenge: Option<String>,
+    },
     /// The relay does not take the roster of this account. It is tried again every hour.
     RosterRefused(ErrorCode),
     /// A change of this account's devices that the relay had not taken cannot be made any more,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rand_core::CryptoRng;
 use waxseal_core::limits::MARK_LEN;
-use waxseal_interface::{ErrorBody, ErrorCode, Request as Call};
+use waxseal_interface::{ContactHeaders, ErrorBody, ErrorCode, Request as Call};
 use waxseal_reporting::relay::Receipt;
 use waxseal_reporting::{ConversationId, FrankingTag, Timestamp};
 
@@ -117,7 +117,8 @@ impl<S: Store> Courier<S> {
                         return Ok(Some(asked));
                     }
                     if !self.completed(&outgoing, now, rng)? {
-                        return Ok(Some(post(outgoing, self.client.mark()?)));
+                        let contact = self.contact_headers(&outgoing)?;
+                        return Ok(Some(post(outgoing, self.client.mark()?, contact)));
                     }
                 }
                 (None, Some(next)) => self.outbox.after = Some(next),
@@ -175,6 +176,7 @@ impl<S: Store> Courier<S> {
             // The receipt of an earlier posting. What was sealed again would go out forever.
             Ok(_) if self.client.waits_in_outbox(to, &id)? => return Ok(false),
             Ok(_) => {
+                self.stranger_accepted(to);
                 let to = to.clone();
                 // Refusals and receipts are no messages.
                 let is_message = self.client.message(&to, &id)?.is_some();
@@ -232,6 +234,7 @@ impl<S: Store> Courier<S> {
                     .block(to, now, asked_ms.clamp(FULL_MS, UNKNOWN_MS));
                 self.tell_trouble(Trouble::QueueFull);
             }
+            ErrorCode::StrangerBudget if !is_again => self.budget_spent(to, body, now),
             ErrorCode::ClockDiffers => {
                 self.clock_differs(body, now, rng)?;
             }
@@ -308,7 +311,7 @@ impl<S: Store> Courier<S> {
 }
 
 /// The request that posts an envelope.
-fn post(outgoing: Outgoing, mark: [u8; MARK_LEN]) -> (Aim, Call) {
+fn post(outgoing: Outgoing, mark: [u8; MARK_LEN], contact: ContactHeaders) -> (Aim, Call) {
     let Outgoing {
         id,
         to,
@@ -333,6 +336,7 @@ fn post(outgoing: Outgoing, mark: [u8; MARK_LEN]) -> (Aim, Call) {
             recipient,
             posted,
             mark,
+            contact,
         },
         (None, Conversation::Group(group)) => Call::PostGroup {
             group: ConversationId::from_bytes(group.to_bytes()),

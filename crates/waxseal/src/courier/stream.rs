@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use waxseal_interface::{Answer, AskedRequest, Event as Arrived, FrameMacs, decode_nonce};
+use waxseal_interface::{
+    Answer, AskedRequest, ContactToken, Event as Arrived, FrameMacs, decode_nonce,
+};
 use waxseal_reporting::Timestamp;
 use waxseal_reporting::relay::DeliveryKey;
 
@@ -17,6 +19,14 @@ use crate::store::Store;
 /// wait at the relay, for the next connection.
 const MAX_UNKNOWN: usize = 16;
 
+/// A delivery with its number, and the contact token that came with it.
+#[derive(Clone)]
+struct Arriving {
+    id: u64,
+    delivery: Vec<u8>,
+    token: Option<ContactToken>,
+}
+
 /// The connection for deliveries.
 #[derive(Default)]
 pub(super) struct Stream {
@@ -25,7 +35,7 @@ pub(super) struct Stream {
     is_caught_up: bool,
     /// Deliveries of devices that are not in the known roster of their account, and of a newer
     /// state of their group. They are not answered before that is known.
-    unknown: Vec<(Conversation, (u64, Vec<u8>))>,
+    unknown: Vec<(Conversation, Arriving)>,
 }
 
 impl Stream {
@@ -138,9 +148,17 @@ impl<S: Store> Courier<S> {
         let (mut waiting, mut expired, mut is_caught_up) = (Vec::new(), Vec::new(), false);
         for event in arrived {
             match event {
-                Arrived::Delivery { id, delivery } => {
+                Arrived::Delivery {
+                    id,
+                    delivery,
+                    contact: token,
+                } => {
                     is_caught_up = false;
-                    waiting.push((id, delivery));
+                    waiting.push(Arriving {
+                        id,
+                        delivery,
+                        token,
+                    });
                 }
                 Arrived::CaughtUp => is_caught_up = true,
                 Arrived::QueueExpired { from_ms, to_ms } => {
@@ -171,21 +189,21 @@ impl<S: Store> Courier<S> {
     /// are not answered, unless they did wait.
     fn take_deliveries(
         &mut self,
-        deliveries: &[(u64, Vec<u8>)],
+        deliveries: &[Arriving],
         has_waited: bool,
         now: Timestamp,
     ) -> Result<(), StateError<S::Error>> {
         let mut left = deliveries;
         while !left.is_empty() {
-            let deliveries = left.iter().map(|(_, delivery)| delivery.as_slice());
+            let deliveries = left.iter().map(|one| one.delivery.as_slice());
             let received = self.client.receive_many(deliveries)?;
             let (taken, rest) = left.split_at(received.len().min(left.len()));
             let mut verdicts = Vec::with_capacity(taken.len());
-            for ((id, delivery), received) in taken.iter().zip(received) {
+            for (one, received) in taken.iter().zip(received) {
+                let (id, delivery) = (&one.id, &one.delivery);
                 let verdict = match self.judge(delivery, received, now)? {
                     Verdict::Unknown(of) if !has_waited && self.stream.has_room() => {
-                        let delivery = (*id, delivery.clone());
-                        self.stream.unknown.push((of, delivery));
+                        self.stream.unknown.push((of, one.clone()));
                         continue;
                     }
                     Verdict::Unknown(of) => {
@@ -196,6 +214,9 @@ impl<S: Store> Courier<S> {
                     }
                     verdict => verdict,
                 };
+                if let (Verdict::Settled, Some(token)) = (&verdict, &one.token) {
+                    self.take_contact_token(delivery, token)?;
+                }
                 verdicts.push((*id, delivery, verdict));
             }
             self.settle(verdicts, now)?;

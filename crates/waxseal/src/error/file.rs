@@ -63,6 +63,9 @@ pub enum SaveFileError<E: std::error::Error + 'static> {
     /// The message has no such attachment, or it is not a file that a provider keeps.
     #[error("the attachment is not a file that the provider keeps")]
     NoFile,
+    /// The message is part of a [request](crate::Client::requests). Accept its sender first.
+    #[error("the message is part of a request")]
+    Request,
     /// The message could not be read.
     #[error(transparent)]
     State(#[from] StateError<E>),
@@ -96,7 +99,7 @@ impl<E: std::error::Error + 'static> SaveFileError<E> {
     /// What to do next.
     pub fn advice(&self) -> Advice {
         match self {
-            Self::NoSuchMessage | Self::NoFile => Advice::FixCall,
+            Self::NoSuchMessage | Self::NoFile | Self::Request => Advice::FixCall,
             Self::State(error) => error.advice(),
         }
     }

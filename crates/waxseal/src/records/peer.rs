@@ -162,6 +162,22 @@ pub(crate) struct ConversationRecord {
     /// The timer of the conversation. Absent if nobody set one.
     #[prost(message, optional, tag = "32")]
     pub(crate) timer: Option<TimerRecord>,
+    /// How many rows the account caused besides messages before the user accepted it: sessions that
+    /// it began, and tags of what says nothing.
+    #[prost(uint32, tag = "40")]
+    pub(crate) stranger_rows: u32,
+    /// The token with which this account writes to the peer without being a stranger, 36 bytes.
+    /// Empty if there is none.
+    #[prost(bytes = "vec", tag = "41")]
+    pub(crate) contact_token: Vec<u8>,
+}
+
+impl ConversationRecord {
+    /// Whether the user accepted the peer. A store of an earlier version says so only by the
+    /// messages that were sent.
+    pub(crate) fn has_accepted(&self) -> bool {
+        self.is_accepted || self.next_sequence > 0 && !self.is_sequence_guessed
+    }
 }
 
 /// A history that is being deleted. Written by the first transaction of the deletion, deleted by

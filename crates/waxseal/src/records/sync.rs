@@ -49,6 +49,10 @@ pub(crate) struct SyncRecord {
     /// When such devices were last told of the groups, in milliseconds. 0 if they were not.
     #[prost(uint64, tag = "14")]
     pub(crate) told_again_ms: u64,
+    /// Whether every contact has its items, that it is accepted among them. Looked at again for
+    /// each device that is new.
+    #[prost(bool, tag = "40")]
+    pub(crate) has_decisions: bool,
 }
 
 /// A device of the own account that refused a note, in a [`SyncRecord`].

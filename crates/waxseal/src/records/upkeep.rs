@@ -46,6 +46,9 @@ pub(crate) struct UpkeepRecord {
     /// more, in milliseconds. It may have been of receipts. 0 if there was none.
     #[prost(uint64, tag = "5")]
     pub(crate) unopened_ms: u64,
+    /// Whether the record was written for an account without a contact.
+    #[prost(bool, tag = "40")]
+    pub(crate) is_stranger: bool,
 }
 
 impl UpkeepRecord {

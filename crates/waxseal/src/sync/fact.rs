@@ -6,7 +6,9 @@ use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
 use zeroize::Zeroizing;
 
 use super::codec::{Reader, put_account, put_short};
-use super::subjects::{self, BLOCKED, CONVERSATION_DELETED, MESSAGE_DELETED, READ, SETTING, TRUST};
+use super::subjects::{
+    self, BLOCKED, CONVERSATION_DELETED, DECIDED, MESSAGE_DELETED, READ, SETTING, TRUST,
+};
 use crate::conversation::Conversation;
 
 /// Maximum length of a setting's name, in bytes. Names are chosen by the application.
@@ -131,6 +133,15 @@ pub enum Fact {
         /// Messages that the provider accepted until this time are deleted.
         until: Timestamp,
     },
+    /// What the user decided about the request of an account.
+    Decided {
+        /// The account.
+        account: AccountId,
+        /// Whether the user accepted it. Otherwise the user declined it.
+        is_accepted: bool,
+        /// When the user decided, by the clock of the device on which that was.
+        at: Timestamp,
+    },
     /// A setting of the application.
     Setting {
         /// Its name.
@@ -148,6 +159,7 @@ impl Fact {
             Self::Read { .. } => READ,
             Self::MessageDeleted { .. } => MESSAGE_DELETED,
             Self::ConversationDeleted { .. } => CONVERSATION_DELETED,
+            Self::Decided { .. } => DECIDED,
             Self::Setting { .. } => SETTING,
         }
     }
@@ -166,6 +178,7 @@ impl Fact {
                 conversation, id, ..
             } => subjects::message(conversation, id),
             Self::ConversationDeleted { conversation, .. } => subjects::conversation(conversation),
+            Self::Decided { account, .. } => subjects::decided(account),
             Self::Setting { name, .. } => subjects::setting(name.as_str()),
         }
     }
@@ -174,7 +187,9 @@ impl Fact {
     /// a group and for a setting.
     pub fn account(&self) -> Option<&AccountId> {
         match self {
-            Self::Trust { account, .. } | Self::Blocked { account, .. } => Some(account),
+            Self::Trust { account, .. }
+            | Self::Blocked { account, .. }
+            | Self::Decided { account, .. } => Some(account),
             fact => fact.conversation().and_then(Conversation::account),
         }
     }
@@ -186,7 +201,10 @@ impl Fact {
             Self::Read { conversation, .. }
             | Self::MessageDeleted { conversation, .. }
             | Self::ConversationDeleted { conversation, .. } => Some(conversation),
-            Self::Trust { .. } | Self::Blocked { .. } | Self::Setting { .. } => None,
+            Self::Trust { .. }
+            | Self::Blocked { .. }
+            | Self::Decided { .. }
+            | Self::Setting { .. } => None,
         }
     }
 
@@ -242,6 +260,15 @@ impl Fact {
                 out.extend_from_slice(&conversation.to_name());
                 out.extend_from_slice(&until.as_millis().to_be_bytes());
             }
+            Self::Decided {
+                account,
+                is_accepted,
+                at,
+            } => {
+                put_account(out, account);
+                out.push(u8::from(*is_accepted));
+                out.extend_from_slice(&at.as_millis().to_be_bytes());
+            }
             Self::Setting { name, value } => {
                 put_short(out, name.as_str().as_bytes());
                 out.extend_from_slice(value);
@@ -278,6 +305,11 @@ impl Fact {
                 conversation: reader.conversation()?,
                 until: at(reader)?,
             },
+            DECIDED => Self::Decided {
+                account: reader.account()?,
+                is_accepted: reader.flag()?,
+                at: at(reader)?,
+            },
             SETTING => {
                 let name = SettingName::new(str::from_utf8(reader.short()?).ok()?).ok()?;
                 let value = reader.rest();
@@ -295,7 +327,7 @@ impl Fact {
 
     /// Whether this is the kind of a fact. Other entries of a sync record say something else.
     pub(super) fn is_kind(kind: u8) -> bool {
-        (TRUST..=SETTING).contains(&kind)
+        (TRUST..=SETTING).contains(&kind) || kind == DECIDED
     }
 }
 

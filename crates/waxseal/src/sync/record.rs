@@ -98,6 +98,7 @@ impl Entry {
 /// | 9 history offered | request 16, key 32, round be32, first chunk be32 |
 /// | 10 history ended | request 16 |
 /// | 11 leaves | empty |
+/// | 12 decided | written 12, account, accepted u8, at be64 |
 ///
 /// `written` is `number be64 || device be32`. Accounts and names are preceded by their length, one
 /// byte. Times are in milliseconds. Entries of unknown types are ignored.

@@ -12,6 +12,7 @@ pub(super) const READ: u8 = 3;
 pub(super) const MESSAGE_DELETED: u8 = 4;
 pub(super) const CONVERSATION_DELETED: u8 = 5;
 pub(super) const SETTING: u8 = 6;
+pub(super) const DECIDED: u8 = 12; // 7 to 11 are entries that are no facts
 
 /// Which account key a contact has.
 pub(crate) fn trust(account: &AccountId) -> Vec<u8> {
@@ -29,6 +30,11 @@ pub(crate) fn trusted(subject: &[u8]) -> Option<AccountId> {
 /// Whether an account is blocked.
 pub(crate) fn blocked(account: &AccountId) -> Vec<u8> {
     of_account(BLOCKED, account)
+}
+
+/// What the user decided about the request of an account.
+pub(crate) fn decided(account: &AccountId) -> Vec<u8> {
+    of_account(DECIDED, account)
 }
 
 /// How far a conversation was read.

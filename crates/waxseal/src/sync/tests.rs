@@ -75,9 +75,14 @@ fn facts() -> impl Strategy<Value = Fact> {
                 is_verified,
             }
         }),
-        (peer, any::<bool>()).prop_map(|(account, is_blocked)| Fact::Blocked {
+        (peer.clone(), any::<bool>()).prop_map(|(account, is_blocked)| Fact::Blocked {
             account,
             is_blocked
+        }),
+        (peer, any::<bool>(), at.clone()).prop_map(|(account, is_accepted, at)| Fact::Decided {
+            account,
+            is_accepted,
+            at
         }),
         (conversation.clone(), at.clone(), tag.clone()).prop_map(|(conversation, at, tag)| {
             let up_to = Position::new(at, &FrankingTag::from_bytes(tag));

@@ -35,4 +35,5 @@ mod recovery;
 mod reports;
 mod session;
 mod set_back;
+mod strangers;
 mod stream;

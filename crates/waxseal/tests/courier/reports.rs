@@ -179,3 +179,29 @@ fn a_report_that_is_refused_for_good_is_given_up_and_any_other_waits() {
         assert_eq!(taken(&town), usize::from(!is_final), "{code:?}");
     }
 }
+
+#[test]
+fn an_account_is_blocked_and_reported_in_one_call_and_what_it_sent_is_gone() {
+    let mut town = Town::registered(&["alice", "bob"]);
+    let id = town.say(0, "bob", "bad");
+    town.live(MINUTE_MS);
+    town.relay.rotate_moderation_key(); // Bob's card is the earlier one
+    let phone = &mut town.phones[1];
+    let shown = [(id, Disclosure::Whole)];
+    let client = phone.courier.client();
+    let draft = client.draft_report(&account("alice"), Reason::Spam, shown);
+    let (draft, rng) = (draft.unwrap(), &mut phone.rng);
+    phone.courier.block_and_report(&draft, rng).unwrap();
+    phone.restart();
+    let client = phone.courier.client();
+    assert!(client.peer_state(&account("alice")).unwrap().is_blocked);
+    let left = client.messages(account("alice"), None, 9).unwrap();
+    assert!(left.items.is_empty());
+    town.live(HOUR_MS);
+    assert_eq!(town.relay.reports().len(), 1);
+    let reported = town.relay.reports()[0].verified.messages()[0].content();
+    assert_eq!(reported.unwrap().as_text(), Some("bad"));
+    town.relay.end_review(0);
+    town.live(2 * DAY_MS);
+    assert_eq!(pending(&town), 0);
+}

@@ -20,6 +20,7 @@ fn deliver(town: &mut Town, who: usize, id: u64, delivery: &[u8]) {
     let phone = &mut town.phones[who];
     let event = Frame::Delivery {
         id,
+        contact: None,
         delivery: delivery.to_vec(),
     };
     let frame = town.relay.frame(phone.connection.unwrap(), &event);

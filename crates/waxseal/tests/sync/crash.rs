@@ -247,7 +247,7 @@ fn run(commit: usize, is_done: bool, is_phone: bool) -> bool {
 
     let (phone_, laptop_) = (&phone.client, &laptop.client);
     assert_eq!(shared(phone_), shared(laptop_));
-    assert_eq!(shared(phone_).len(), 7, "{:?}", shared(phone_));
+    assert_eq!(shared(phone_).len(), 8, "{:?}", shared(phone_));
     assert_eq!(texts(phone_, &bob()).len(), 7);
     assert_eq!(texts(phone_, &bob()), texts(laptop_, &bob()));
     for device in [phone_, laptop_] {

@@ -56,7 +56,7 @@ fn a_new_device_gets_all_contacts_and_settings() {
 
     let mut laptop = net.link(&mut phone, MemoryStore::new());
     net.settle(&mut [&mut phone, &mut laptop, &mut other]);
-    assert_eq!(shared(&laptop).len(), 120 + 120 + 1);
+    assert_eq!(shared(&laptop).len(), 120 + 120 + 2);
     assert_eq!(shared(&phone), shared(&laptop));
     assert!(laptop.peer_state(&bob()).unwrap().is_verified);
     assert_eq!(

@@ -14,4 +14,5 @@ mod facts;
 mod figures;
 mod history;
 mod leave;
+mod requests;
 mod support;

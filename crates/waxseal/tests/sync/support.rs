@@ -80,6 +80,19 @@ impl Net {
         client
     }
 
+    /// Takes what waits for a device out of its queue.
+    pub(crate) fn take_queue(&mut self, device: &DeviceAddress) -> VecDeque<Vec<u8>> {
+        self.queues.remove(device).unwrap_or_default()
+    }
+
+    /// Puts back what waited for a device.
+    pub(crate) fn put_queue(&mut self, device: &DeviceAddress, queued: VecDeque<Vec<u8>>) {
+        self.queues
+            .entry(device.clone())
+            .or_default()
+            .extend(queued);
+    }
+
     /// Starts the sessions that a message to `peer` lacks.
     pub(crate) fn start<S: Store>(&mut self, client: &mut Client<S>, peer: &AccountId) {
         let (now, me) = (self.now(), client.me().clone());
@@ -305,6 +318,7 @@ fn text_of(fact: &Fact) -> String {
         Fact::ConversationDeleted { until, .. } => {
             format!("deleted {name} until {}", until.as_millis())
         }
+        Fact::Decided { is_accepted, .. } => format!("decided {name} {is_accepted}"),
         Fact::Setting { name, value } => format!("setting {} {:?}", name.as_str(), &**value),
         other => panic!("{other:?}"),
     }

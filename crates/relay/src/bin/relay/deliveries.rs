@@ -22,8 +22,8 @@ use waxseal_reporting::relay::RequestNonce;
 use crate::connected::ConnectedDevice;
 use crate::errors::Refusal;
 use crate::extract::Caller;
-use crate::queue;
 use crate::state::{Device, Relay};
+use crate::{queue, strangers};
 
 /// Maximum number of deliveries that are sent and not yet acknowledged.
 const WINDOW: usize = 64;
@@ -244,9 +244,13 @@ impl Connection<'_> {
         for (id, stamped) in queued.messages {
             // The relay vouches for the message only now, under the device's present key.
             let delivery = stamped.deliver(&self.device.delivery_key).encode();
+            let me = &self.device.me.account;
+            let accepting = stamped.accepting();
+            let contact = accepting.and_then(|by| strangers::token_for(self.relay, me, by));
             let number = u64::try_from(id).map_err(|_| End::Failed)?;
             self.send(&Event::Delivery {
                 id: number,
+                contact,
                 delivery,
             })
             .await?;

@@ -3,7 +3,9 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use waxseal_interface::{ErrorBody, ErrorCode, GroupMismatch, GroupNews, Mismatch, RosterConflict};
+use waxseal_interface::{
+    ErrorBody, ErrorCode, GroupMismatch, GroupNews, Mismatch, RosterConflict, StrangerChallenge,
+};
 
 /// Why a request is refused.
 #[derive(Clone, Debug)]
@@ -17,6 +19,7 @@ pub struct Refusal {
     pub conflict: Option<Box<RosterConflict>>,
     pub group_news: Option<Box<GroupNews>>,
     pub group_mismatch: Option<Box<GroupMismatch>>,
+    pub challenge: Option<Box<StrangerChallenge>>,
 }
 
 impl From<ErrorCode> for Refusal {
@@ -31,6 +34,7 @@ impl From<ErrorCode> for Refusal {
             conflict: None,
             group_news: None,
             group_mismatch: None,
+            challenge: None,
         }
     }
 }
@@ -70,6 +74,7 @@ impl IntoResponse for Refusal {
             conflict: self.conflict,
             group_news: self.group_news,
             group_mismatch: self.group_mismatch,
+            challenge: self.challenge,
         };
         let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, Json(body)).into_response();

@@ -14,7 +14,8 @@ use axum::http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use waxseal_interface::{
-    AskedRequest, ErrorCode, MARK_HEADER, MARK_LEN, account_name, decode_mark, parse_group,
+    AskedRequest, ContactHeaders, ErrorCode, MARK_HEADER, MARK_LEN, account_name, decode_mark,
+    parse_group,
 };
 use waxseal_reporting::{AccountId, BlobId, ConversationId};
 
@@ -220,6 +221,18 @@ impl<S: Send + Sync> FromRequestParts<S> for Mark {
         Ok(Self(
             value.and_then(|value| decode_mark(value.to_str().ok()?)),
         ))
+    }
+}
+
+/// What a device says of the recipient along with a message.
+pub struct Contact(pub ContactHeaders);
+
+impl<S: Send + Sync> FromRequestParts<S> for Contact {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let header = |name| parts.headers.get(name)?.to_str().ok();
+        Ok(Self(ContactHeaders::read(header)))
     }
 }
 

@@ -12,7 +12,7 @@ use rand_core::CryptoRng;
 use rusqlite::Connection;
 use tempfile::TempDir;
 use tokio::sync::{mpsc, watch};
-use waxseal_interface::ReportTaken;
+use waxseal_interface::{ContactHeaders, PassKey, ReportTaken, StrangerChallenge};
 use waxseal_relay::{ReviewerKey, VaultKeys};
 use waxseal_reporting::message::{Payload, PayloadHeader};
 use waxseal_reporting::recipient::Evidence;
@@ -21,12 +21,14 @@ use waxseal_reporting::reporter::{Disclosure, Reason, ReportDraft};
 use waxseal_reporting::sender::{Fanout, RosterStamp, SealingChannel, seal};
 use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId};
 use waxseal_roster::Pinned;
+use zeroize::Zeroizing;
 
 use crate::blobs::options::BlobRoom;
 use crate::errors::Refusal;
-use crate::extract::{AccountName, BinaryBody, Caller, Mark};
+use crate::extract::{AccountName, BinaryBody, Caller, Contact, Mark};
 use crate::serve::Stopping;
 use crate::state::{Device, Relay, Room, Vault};
+use crate::strangers::Strangers;
 use crate::time::Reading;
 use crate::{blobs, devices, messages, reports};
 
@@ -70,6 +72,9 @@ impl Clocks {
     }
 }
 
+/// The key of the passes that the relay takes.
+pub const PASS_KEY: [u8; 32] = [9; 32];
+
 /// The keys of vault and reviewer, and a folder in which the relay can be opened again.
 pub struct World {
     pub dir: TempDir,
@@ -111,6 +116,10 @@ impl World {
         let room = Room {
             sockets: 10,
             blobs: self.blobs,
+            strangers: Strangers {
+                challenge: StrangerChallenge::new("https://relay.example".to_owned()),
+                passes: Some(PassKey::from_bytes(Zeroizing::new(PASS_KEY))),
+            },
         };
         let relay = Relay::open(
             self.dir.path(),
@@ -181,6 +190,17 @@ pub async fn send(
     to: &Device,
     text: &str,
 ) -> Result<Evidence, Refusal> {
+    send_with(relay, from, to, text, ContactHeaders::default()).await
+}
+
+/// Posts a message, and says this of the recipient.
+pub async fn send_with(
+    relay: &Arc<Relay>,
+    from: &Arc<Device>,
+    to: &Device,
+    text: &str,
+    contact: ContactHeaders,
+) -> Result<Evidence, Refusal> {
     let (now, to) = (relay.now(), to.me.account.clone());
     let audience = Audience::Direct(to.clone());
     let conversation = audience.conversation(&from.me.account);
@@ -198,6 +218,7 @@ pub async fn send(
         caller(from),
         AccountName(to),
         Mark(None),
+        Contact(contact),
         BinaryBody(posted.into()),
     );
     let body = answer.await?.into_response().into_body();

@@ -44,6 +44,7 @@ mod routes;
 mod serve;
 mod slots;
 mod state;
+mod strangers;
 mod targets;
 mod time;
 mod tls;
@@ -66,6 +67,7 @@ use tracing_subscriber::EnvFilter;
 use crate::blobs::options::BlobOptions;
 use crate::serve::Stopping;
 use crate::state::{Relay, Room, Vault};
+use crate::strangers::StrangerOptions;
 use crate::tls::TlsOptions;
 
 /// Maximum time that open requests and deliveries get to finish once the relay is told to stop.
@@ -114,6 +116,8 @@ struct Options {
     #[command(flatten)]
     blobs: BlobOptions,
     #[command(flatten)]
+    strangers: StrangerOptions,
+    #[command(flatten)]
     tls: TlsOptions,
 }
 
@@ -144,6 +148,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let room = Room {
         sockets: files / 4,
         blobs: options.blobs.room(),
+        strangers: options.strangers.read()?,
     };
     let relay = Relay::open(
         &options.data,

@@ -15,17 +15,18 @@ use waxseal_reporting::{Audience, Timestamp};
 
 use crate::accounts::keep_mark;
 use crate::errors::Refusal;
-use crate::extract::{AccountName, BinaryBody, Caller, Mark};
+use crate::extract::{AccountName, BinaryBody, Caller, Contact, Mark};
 use crate::limits::MAX_MESSAGE_LEN;
-use crate::queue;
 use crate::state::{Device, Relay};
 use crate::targets::Targets;
+use crate::{queue, strangers};
 
 pub async fn send(
     State(relay): State<Arc<Relay>>,
     caller: Caller,
     AccountName(recipient): AccountName,
     Mark(mark): Mark,
+    Contact(contact): Contact,
     BinaryBody(posted): BinaryBody<MAX_MESSAGE_LEN>,
 ) -> Result<Response, Refusal> {
     let sender = caller.device;
@@ -45,25 +46,33 @@ pub async fn send(
     let (from, shared) = (sender.clone(), relay.clone());
     accept(&relay, &sender, mark, move |db, keys, accepted_at| {
         let targets = Targets::read(db, &from, &peer)?;
+        // CHK-610: the sender may write to the recipient. Otherwise nothing is stamped, counted or
+        // handed out.
+        let cost = strangers::check(db, &shared, &from, &peer, &contact)?;
         // CHK-307: the message names the newest rosters of both accounts, and goes to exactly their
         // devices, whatever it has for those that left.
         if !targets.are_those_of(&authentic, shared.now()) {
             let mismatch = targets.mismatch(db, &shared, &authentic)?;
             return Ok(Accepted::Mismatch(mismatch));
         }
-        fan_out(db, keys, &from, &targets, authentic, accepted_at)
+        cost.count(db)?;
+        // CHK-611: the recipient gets a token only if the sender's user accepts it.
+        let accepts = contact.accepts && peer.id != from.account;
+        let message = (authentic, accepts);
+        fan_out(db, keys, &from, &targets, message, accepted_at)
     })
     .await
 }
 
 /// Stamps a message once, and queues it for each of its devices. A device whose queue is full gets
-/// nothing and is told later, unless no device of the recipient has room.
+/// nothing and is told later, unless no device of the recipient has room. `accepts` says whether the
+/// recipient gets a token.
 fn fan_out(
     db: &Connection,
     keys: &StampKeys,
     from: &Device,
     targets: &Targets,
-    authentic: AuthenticFanout,
+    (authentic, accepts): (AuthenticFanout, bool),
     accepted_at: Timestamp,
 ) -> Result<Accepted, Refusal> {
     let claim = keys.stamp(&authentic, accepted_at);
@@ -78,9 +87,10 @@ fn fan_out(
         }
         let row = targets.row(&device);
         let row = row.ok_or_else(|| Refusal::internal(&"a target has no row"))?;
-        match pushing.push(row, &stamped) {
+        let is_of_recipient = targets.is_of_recipient(&device);
+        match pushing.push(row, &stamped, accepts && is_of_recipient) {
             Ok(()) => {
-                is_delivered |= targets.is_of_recipient(&device);
+                is_delivered |= is_of_recipient;
                 to.push(row);
             }
             Err(refusal) if refusal.code == ErrorCode::QueueFull => {

@@ -48,7 +48,7 @@ pub fn push(
     recipient: i64,
     stamped: &StampedEnvelope,
 ) -> Result<(), Refusal> {
-    Pushing::of(db, sender)?.push(recipient, stamped)
+    Pushing::of(db, sender)?.push(recipient, stamped, false)
 }
 
 /// Queues what an account sends. A message can be for thousands of devices, so the statements are
@@ -71,16 +71,24 @@ impl<'a> Pushing<'a> {
                  ON CONFLICT DO UPDATE SET next = next + 1 RETURNING next - 1",
             )?,
             insert: db.prepare(
-                "INSERT INTO queue (recipient, number, sender, epoch, stamped, body, body_len)
-                 VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO queue
+                     (recipient, number, sender, epoch, stamped, body, body_len, accepts)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             )?,
         })
     }
 
     /// Queues a message for a device under its next number, unless one of the limits is reached.
-    pub fn push(&mut self, recipient: i64, stamped: &StampedEnvelope) -> Result<(), Refusal> {
+    /// `accepts` says whether the device gets a token with it.
+    pub fn push(
+        &mut self,
+        recipient: i64,
+        stamped: &StampedEnvelope,
+        accepts: bool,
+    ) -> Result<(), Refusal> {
         let epoch = stamped.claim().context().epoch;
-        self.insert(recipient, epoch, &stamped.encode(), None)
+        let stamped = (stamped.encode(), accepts);
+        self.insert(recipient, epoch, stamped, None)
     }
 
     /// Queues a message under the next number of its recipient. A body counts for each recipient as
@@ -89,15 +97,16 @@ impl<'a> Pushing<'a> {
         &mut self,
         recipient: i64,
         epoch: u32,
-        stamped: &[u8],
+        (stamped, accepts): (Vec<u8>, bool),
         body: Option<&Body>,
     ) -> Result<(), Refusal> {
         let body_len = body.map_or(0, |body| body.len);
         self.check_room(recipient, stamped.len().saturating_add(body_len))?;
         let number: i64 = self.number.query_row([recipient], |row| row.get(0))?;
         let (sender, body) = (self.sender, body.map(|body| body.row));
-        let row = params![recipient, number, sender, epoch, stamped, body, body_len];
-        self.insert.execute(row)?;
+        self.insert.execute(params![
+            recipient, number, sender, epoch, stamped, body, body_len, accepts
+        ])?;
         Ok(())
     }
 
@@ -156,17 +165,21 @@ fn lost(db: &Connection, recipient: i64) -> Result<Option<(u64, u64)>, Refusal> 
 /// A message that waits for a device.
 pub enum Waiting {
     /// A message to an account, or one that was sealed again.
-    Alone(StampedEnvelope),
+    Alone {
+        stamped: StampedEnvelope,
+        /// Whether the device gets a token with it.
+        accepts: bool,
+    },
     /// A message to a group.
     InGroup(WithSlot),
 }
 
 impl Waiting {
-    fn decode(stamped: &[u8], body: Option<&[u8]>) -> Result<Self, Refusal> {
+    fn decode(stamped: &[u8], body: Option<&[u8]>, accepts: bool) -> Result<Self, Refusal> {
         match body {
             Some(body) => WithSlot::decode(body, stamped).map(Self::InGroup),
             None => StampedEnvelope::decode(stamped)
-                .map(Self::Alone)
+                .map(|stamped| Self::Alone { stamped, accepts })
                 .map_err(|error| Refusal::internal(&error)),
         }
     }
@@ -174,8 +187,19 @@ impl Waiting {
     /// The delivery for a device that has this key now.
     pub fn deliver(&self, key: &DeliveryKey) -> Delivery {
         match self {
-            Self::Alone(stamped) => stamped.deliver(key),
+            Self::Alone { stamped, .. } => stamped.deliver(key),
             Self::InGroup(stamped) => stamped.deliver(key),
+        }
+    }
+
+    /// The message, if the device gets a token with it.
+    pub fn accepting(&self) -> Option<&StampedEnvelope> {
+        match self {
+            Self::Alone {
+                stamped,
+                accepts: true,
+            } => Some(stamped),
+            _ => None,
         }
     }
 }
@@ -202,7 +226,7 @@ pub async fn read_after(
     database
         .run(move |db| {
             let mut next = db.prepare(
-                "SELECT number, q.stamped, b.stamped FROM queue q LEFT JOIN body b ON b.id = q.body
+                "SELECT number, q.stamped, b.stamped, accepts FROM queue q LEFT JOIN body b ON b.id = q.body
                      WHERE recipient = ?1 AND number > ?2
                      AND EXISTS (SELECT 1 FROM device d WHERE d.id = ?1 AND d.number >= 0)
                  ORDER BY number LIMIT ?3",
@@ -218,7 +242,7 @@ pub async fn read_after(
                 let stamped: Vec<u8> = row.get(1)?;
                 let body: Option<Vec<u8>> = row.get(2)?;
                 bytes += stamped.len() + body.as_ref().map_or(0, Vec::len);
-                let waiting = Waiting::decode(&stamped, body.as_deref())?;
+                let waiting = Waiting::decode(&stamped, body.as_deref(), row.get(3)?)?;
                 queued.messages.push((row.get(0)?, waiting));
                 if queued.messages.len() == max || bytes >= ENOUGH_BYTES {
                     queued.all = false;

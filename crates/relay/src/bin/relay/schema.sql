@@ -6,7 +6,10 @@ CREATE TABLE account (
     name TEXT NOT NULL UNIQUE COLLATE NOCASE, -- "Bob" is not another account than "bob"
     -- what the name looks like; NULL if an earlier account of before looks the same
     skeleton TEXT,
-    pinned BLOB -- the newest roster; NULL for an account of before, until its device publishes one
+    pinned BLOB, -- the newest roster; NULL for an account of before, until its device publishes one
+    -- until when the account may write to any number of strangers, in proven time; NULL if it was
+    -- registered since the relay counts them
+    spared_until_ms INTEGER
 ) STRICT;
 CREATE UNIQUE INDEX account_skeleton ON account (skeleton);
 
@@ -57,6 +60,7 @@ CREATE TABLE queue (
     stamped BLOB NOT NULL,
     body INTEGER REFERENCES body, -- NULL if the message is not of a group
     body_len INTEGER NOT NULL DEFAULT 0,
+    accepts INTEGER NOT NULL DEFAULT 0, -- 1 if the recipient gets a token for the sender with it
     PRIMARY KEY (recipient, number)
 ) STRICT;
 CREATE INDEX queue_epoch ON queue (epoch);
@@ -132,6 +136,26 @@ CREATE TRIGGER mailbox_shrinks AFTER DELETE ON mailbox BEGIN
         WHERE owner IN (old.owner, substr(old.owner, 1, 2));
     DELETE FROM lodged WHERE owner = old.owner AND slots = 0;
 END;
+
+-- The strangers to which an account wrote within 24 hours: accounts that gave it no token.
+CREATE TABLE stranger (
+    account INTEGER NOT NULL REFERENCES account,
+    other INTEGER NOT NULL REFERENCES account,
+    at_ms INTEGER NOT NULL, -- in proven time
+    is_paid INTEGER NOT NULL, -- 1 once the account used a pass, so that this one no longer counts
+    PRIMARY KEY (account, other)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX stranger_age ON stranger (at_ms);
+
+-- The passes that were used, until they expired.
+CREATE TABLE pass (
+    pass BLOB PRIMARY KEY,
+    account INTEGER NOT NULL REFERENCES account,
+    at_ms INTEGER NOT NULL, -- when it was used, in proven time
+    expires_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX pass_account ON pass (account, at_ms);
+CREATE INDEX pass_age ON pass (at_ms);
 
 -- One row: proven time, along which stamp keys are destroyed.
 CREATE TABLE proven (

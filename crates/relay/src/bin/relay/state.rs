@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use rusqlite::Connection;
 use tokio::sync::{Semaphore, mpsc};
-use waxseal_interface::{ErrorCode, RelayCard, SealingPublicKey};
+use waxseal_interface::{ContactKey, ErrorCode, RelayCard, SealingPublicKey};
 use waxseal_relay::{ReviewerPublicKey, VaultPublicKeys};
 use waxseal_reporting::relay::DeliveryKey;
 use waxseal_reporting::reporter::{ModerationKeyId, ModerationPublicKey};
@@ -22,9 +22,10 @@ use crate::errors::Refusal;
 use crate::keys::{BLOBS, DATABASE, Keys, REGION, VERIFY_DAYS};
 use crate::limits::{Limits, MAX_ACCOUNTS};
 use crate::serve::Stopping;
+use crate::strangers::Strangers;
 use crate::time::{Proven, Reading, Time};
 use crate::tokens::{Holder, Tokens};
-use crate::{queue, removed, slots};
+use crate::{queue, removed, slots, strangers};
 
 /// Everything a handler uses. It lives until the last request has been answered.
 pub struct Relay {
@@ -44,6 +45,9 @@ pub struct Relay {
     /// change takes the place of the account of before.
     accounts: RwLock<HashMap<AccountId, Arc<Account>>>,
     pub blobs: Blobs,
+    /// Makes and verifies the tokens with which an account writes to one that accepts it.
+    pub contacts: ContactKey,
+    pub strangers: Strangers,
     pub connected: ConnectedDevices,
     /// Permits for WebSockets. Each open WebSocket holds one, which bounds their number.
     pub sockets: Arc<Semaphore>,
@@ -65,6 +69,7 @@ pub struct Room {
     /// Maximum number of WebSockets.
     pub sockets: usize,
     pub blobs: BlobRoom,
+    pub strangers: Strangers,
 }
 
 /// An account with its devices.
@@ -160,6 +165,8 @@ impl Relay {
             accounts: RwLock::default(),
             connected: ConnectedDevices::default(),
             blobs: Blobs::new(files, room.blobs),
+            contacts: ContactKey::derive(&keys.token),
+            strangers: room.strangers,
             sockets: Arc::new(Semaphore::new(room.sockets)),
             stopping,
             _working: working,
@@ -244,6 +251,9 @@ impl Relay {
     pub async fn clean_up(&self) -> Result<(), Refusal> {
         let now_ms = i64::try_from(self.now().as_millis()).unwrap_or(i64::MAX);
         let expire = move |db: &Connection| slots::expire(db, now_ms);
+        while self.database.run(expire).await? {}
+        let proven_ms = self.time.proven().at_ms;
+        let expire = move |db: &Connection| strangers::expire(db, proven_ms);
         while self.database.run(expire).await? {}
         expire_all(&self.database, &self.blobs, now_ms, self.time.proven()).await?;
         removed::delete_all(&self.database).await

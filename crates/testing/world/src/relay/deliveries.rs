@@ -19,21 +19,22 @@ const WINDOW: usize = 64;
 
 /// A message that waits for one device.
 pub(super) enum Queued {
-    Direct(StampedEnvelope),
+    /// To an account, and whether the recipient gets a token with it.
+    Direct(StampedEnvelope, bool),
     Group(Box<QueuedGroup>),
 }
 
 impl Queued {
     fn claim(&self) -> &Claim {
         match self {
-            Self::Direct(stamped) => stamped.claim(),
+            Self::Direct(stamped, _) => stamped.claim(),
             Self::Group(queued) => queued.stamped.claim(),
         }
     }
 
     fn deliver(&self, key: &DeliveryKey) -> Vec<u8> {
         match self {
-            Self::Direct(stamped) => stamped.deliver(key).encode(),
+            Self::Direct(stamped, _) => stamped.deliver(key).encode(),
             Self::Group(queued) => queued.stamped.deliver(&queued.slot, key).encode(),
         }
     }
@@ -163,8 +164,14 @@ impl Relay {
                 return frames;
             }
             let delivery = stamped.deliver(key);
+            let me = &connection.me.account;
+            let contact = match stamped {
+                Queued::Direct(stamped, true) => Self::token_for(&self.contacts, me, stamped),
+                _ => None,
+            };
             let event = Event::Delivery {
                 id: *number,
+                contact,
                 delivery,
             };
             frames.push(connection.macs.seal(event.encode()));

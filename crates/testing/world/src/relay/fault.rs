@@ -1,6 +1,8 @@
 //! Faults on the way to the relay and back, and answers that a hostile relay makes up.
 
-use waxseal_interface::{ErrorBody, HttpAnswer, HttpRequest, MAC_HEADER, SIGNATURE_HEADER};
+use waxseal_interface::{
+    ContactHeaders, ErrorBody, HttpAnswer, HttpRequest, MAC_HEADER, SIGNATURE_HEADER,
+};
 
 use super::{IntoBody, Relay};
 
@@ -13,6 +15,8 @@ pub struct Asked {
     pub method: &'static str,
     /// The path.
     pub path: String,
+    /// What the device says of the recipient of a message.
+    pub contact: ContactHeaders,
 }
 
 impl Asked {
@@ -89,6 +93,7 @@ impl Relay {
             number: self.asked.len(),
             method: request.method,
             path: request.path.clone(),
+            contact: ContactHeaders::read(|name| super::header(request, name)),
         };
         let fault = self.faults.as_mut().and_then(|faults| faults(&asked));
         self.asked.push(asked);

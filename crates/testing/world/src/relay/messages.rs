@@ -4,14 +4,20 @@ use waxseal::reporting::relay::{
     PostError, PostedFanout, PostedReseal, ResealError, StampedEnvelope,
 };
 use waxseal::{AccountId, DeviceAddress, Mismatch};
-use waxseal_interface::{DeviceBundle, ErrorBody, ErrorCode, TargetBundle};
+use waxseal_interface::{ContactHeaders, DeviceBundle, ErrorBody, ErrorCode, TargetBundle};
 
 use super::deliveries::Queued;
 use super::{Answered, IntoBody, Relay};
 use crate::provider::PostRefused;
 
 impl Relay {
-    pub(super) fn post(&mut self, me: &DeviceAddress, to: &AccountId, body: &[u8]) -> Answered {
+    pub(super) fn post(
+        &mut self,
+        me: &DeviceAddress,
+        to: &AccountId,
+        body: &[u8],
+        contact: ContactHeaders,
+    ) -> Answered {
         PostedFanout::decode(body).map_err(|_| ErrorCode::Malformed.into_body())?;
         // Authenticated first. The time that is taken for it is used even if the queue is full.
         let stamped = self.provider.fan_out(me, to, body);
@@ -29,9 +35,17 @@ impl Relay {
                 return Err(ErrorCode::NoRoster.into_body());
             }
         }
+        if let Err(PostRefused::Removed) = stamped {
+            return Err(ErrorCode::Removed.into_body());
+        }
+        let cost = self.cost(&me.account, to, &contact)?;
         match stamped {
-            Ok((stamped, receipt)) => self.accept(to, stamped, receipt),
-            Err(PostRefused::Removed) => Err(ErrorCode::Removed.into_body()),
+            Ok((stamped, receipt)) => {
+                let accepts = contact.accepts && me.account != *to;
+                let answered = self.accept(to, stamped, receipt, accepts)?;
+                self.count(&me.account, to, cost);
+                Ok(answered)
+            }
             Err(_) => {
                 let mismatch = self.provider.mismatch(me, to, body);
                 Err(Box::new(ErrorBody {
@@ -70,16 +84,17 @@ impl Relay {
             return Err(ErrorCode::OtherTarget.into_body());
         }
         let (stamped, receipt) = self.provider.post_again(me, body).unwrap();
-        self.accept(to, vec![(target, stamped)], receipt)
+        self.accept(to, vec![(target, stamped)], receipt, false)
     }
 
     /// Queues a message for its devices, and answers with the receipt. A device whose queue is full
-    /// is told that it misses something.
+    /// is told that it misses something. `accepts` says whether the recipient gets a token.
     fn accept(
         &mut self,
         to: &AccountId,
         stamped: Vec<(DeviceAddress, StampedEnvelope)>,
         receipt: Vec<u8>,
+        accepts: bool,
     ) -> Answered {
         let is_full = |device: &DeviceAddress| self.queued_of(device) >= self.max_queued;
         let theirs = stamped.iter().map(|(device, _)| device);
@@ -89,8 +104,9 @@ impl Relay {
         }
         for (device, stamped) in stamped {
             let is_full = self.queued_of(&device) >= self.max_queued;
+            let accepts = accepts && device.account == *to;
             let queue = self.queues.entry(device).or_default();
-            let stamped = Queued::Direct(stamped);
+            let stamped = Queued::Direct(stamped, accepts);
             match is_full {
                 true => queue.note_dropped(&stamped),
                 false => queue.push(stamped),

@@ -53,6 +53,11 @@ fn items() -> Vec<Entry> {
         },
         setting(b"dark"),
         setting(b"light"),
+        Fact::Decided {
+            account: account("carol"),
+            is_accepted: false,
+            at: NOW,
+        },
     ];
     let facts = facts.into_iter().zip(1..).map(|(fact, number)| {
         let device = DeviceId(2);

@@ -188,7 +188,9 @@ impl<S: Store> Client<S> {
     }
 
     /// The members of all groups that this account is in.
-    fn fellow_members(&self) -> Result<BTreeSet<AccountId>, StateError<S::Error>> {
+    pub(in crate::client) fn fellow_members(
+        &self,
+    ) -> Result<BTreeSet<AccountId>, StateError<S::Error>> {
         let (mut fellows, mut after): (_, Option<Cursor>) = (BTreeSet::new(), None);
         loop {
             let table = keys::groups();

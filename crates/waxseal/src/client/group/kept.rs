@@ -135,6 +135,7 @@ impl<S: Store> Client<S> {
     ) -> Result<(), StateError<S::Error>> {
         match spoiled {
             Spoiled::Nothing => Ok(()),
+            Spoiled::Request(account) => self.count_dropped(batch, &account),
             Spoiled::Unopened(arrival) => self.note_unopened(batch, &arrival),
             Spoiled::News(id, at_ms) => {
                 if let Some(mut group) = self.take_group(&id)? {

@@ -34,6 +34,14 @@ pub(in crate::client) enum Uninvited {
     Leaves,
 }
 
+/// Number of groups from which on nothing is noted of further ones that this account did not accept
+/// to be in. Those of the user are not affected.
+const MAX_GROUPS: usize = 4_096;
+
+/// Number of notices from which on the user is told of no further group that this account was in
+/// without having accepted it. Anyone can found groups.
+const MAX_NOTICES: usize = 1_024;
+
 impl<S: Store> Client<S> {
     /// Leaves a group without a word to its members. Nothing is sent to it or opened from it any
     /// more. To say so to the members, [send](Self::send) them `Content::GroupLeave` instead: then
@@ -120,8 +128,7 @@ impl<S: Store> Client<S> {
                 if known.note_left(&me, 0) {
                     known.set_standing(GroupStanding::Left);
                 }
-                let of = (Kind::GroupUninvited, group);
-                client.put_group_notice(&mut transaction, of, None, (&[], &[]));
+                client.put_uninvited(group, &mut transaction)?;
             }
             match is_nothing {
                 true => transaction.delete(keys::group(group)),
@@ -141,6 +148,7 @@ impl<S: Store> Client<S> {
         transaction: &mut Transaction,
     ) -> Result<Uninvited, StateError<S::Error>> {
         let known = self.take_group(id)?;
+        let is_known = known.is_some();
         let mut group = match known {
             None => Group::new(*id, GroupStanding::Left),
             Some(group) if group.standing() == GroupStanding::Invited => group,
@@ -149,14 +157,14 @@ impl<S: Store> Client<S> {
         let waits = self.has_other_devices()?;
         // CHK-438: a client that is in a group which it did not accept leaves, and starts no
         // session. An invitation stays, and can be accepted later.
-        if !group.record.tells_leave {
+        // CHK-593: a stranger who founds ever more groups with this account fills no store. What
+        // comes of one that is not noted now comes to nothing.
+        let has_room = is_known || self.count(&keys::groups(), MAX_GROUPS)? < MAX_GROUPS;
+        if !group.record.tells_leave && has_room {
             group.record.tells_leave = true;
             match waits {
                 true => group.record.uninvited_ms = accepted_ms.max(1),
-                false => {
-                    let of = (Kind::GroupUninvited, id);
-                    self.put_group_notice(transaction, of, None, (&[], &[]));
-                }
+                false => self.put_uninvited(id, transaction)?,
             }
             group.put(transaction);
         }
@@ -164,6 +172,19 @@ impl<S: Store> Client<S> {
             true => Uninvited::Waits,
             false => Uninvited::Leaves,
         })
+    }
+
+    /// Tells the user that this account was in a group without having accepted it.
+    fn put_uninvited(
+        &self,
+        group: &GroupId,
+        transaction: &mut Transaction,
+    ) -> Result<(), StateError<S::Error>> {
+        if self.count(&keys::notices(), MAX_NOTICES)? < MAX_NOTICES {
+            let of = (Kind::GroupUninvited, group);
+            self.put_group_notice(transaction, of, None, (&[], &[]));
+        }
+        Ok(())
     }
 
     /// Whether the provider is to be told that this account leaves a group. Else from when on it

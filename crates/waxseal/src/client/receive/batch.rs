@@ -14,7 +14,9 @@ use crate::client::prekeys::put_prekeys;
 use crate::client::{Client, keys};
 use crate::conversation::Conversation;
 use crate::error::{ReceiveError, StateError};
-use crate::records::{ConversationRecord, MessageRecord, UnopenedRecord, UpkeepRecord};
+use crate::records::{
+    ConversationRecord, MessageRecord, RequestRecord, UnopenedRecord, UpkeepRecord,
+};
 use crate::store::{Store, Transaction};
 
 /// What one transaction receives: the peers, the prekeys and the replay memories that it changes,
@@ -50,12 +52,20 @@ pub(in crate::client) struct Batch {
     pub(in crate::client) newest_accepted_ms: u64,
     /// The newest time at which a message of this batch was sent, in milliseconds.
     pub(in crate::client) newest_sent_ms: u64,
+    /// The requests of accounts that are not accepted. `None` before they are needed.
+    pub(in crate::client) requests: Option<BTreeMap<AccountId, RequestRecord>>,
+    /// The requests in the store.
+    pub(in crate::client) stored_requests: BTreeMap<AccountId, RequestRecord>,
+    /// How many messages of strangers are dropped of which nothing is stored.
+    pub(in crate::client) dropped_strangers: u64,
 }
 
 /// What is noted of a delivery that opened and is not taken.
 pub(in crate::client) enum Spoiled {
     /// Nothing.
     Nothing,
+    /// That a message of this account was dropped, which is not accepted.
+    Request(AccountId),
     /// That it did not open, so that its author can be asked for it.
     Unopened(Arrival),
     /// That the group may have news, because of a message that was accepted at this time.
@@ -176,12 +186,31 @@ impl<S: Store> Client<S> {
         Ok((batch, results))
     }
 
+    /// Takes an account into the batch, if it is not there.
+    pub(in crate::client) fn load_peer(
+        &mut self,
+        batch: &mut Batch,
+        account: &AccountId,
+    ) -> Result<(), StateError<S::Error>> {
+        if !batch.peers.contains_key(account) {
+            let peer = match self.take_peer(account)? {
+                Some(peer) => peer,
+                None => self.new_peer(account)?,
+            };
+            let is_changed = false;
+            let known = InBatch { peer, is_changed };
+            batch.peers.insert(account.clone(), known);
+        }
+        Ok(())
+    }
+
     /// Persists before a message is shown and its delivery acknowledged.
     pub(in crate::client) fn commit_batch(
         &mut self,
         mut batch: Batch,
     ) -> Result<(), StateError<S::Error>> {
         self.put_times(&mut batch)?;
+        self.put_requests(&mut batch);
         for (account, one) in &mut batch.peers {
             if one.is_changed {
                 one.peer.put(account, &mut batch.transaction);

@@ -46,6 +46,8 @@ impl<S: Store> Client<S> {
     ) -> Result<Received, ReceiveError<S::Error>> {
         let sent_time_agrees = opened.sent_time_agrees();
         let message = self.store_opened(batch, arrival, from_removed_device, opened)?;
+        let is_accepted = self.is_accepted_in(batch, &arrival.sender.account);
+        let message = message.of_request(!is_accepted);
         self.note_delivered(batch, &arrival.with, &arrival.id)?;
         if !from_removed_device {
             self.take_group_content(batch, arrival, message.content())?;
@@ -188,7 +190,9 @@ impl<S: Store> Client<S> {
     /// Writes the newest times of messages, if they are much newer than what is stored.
     pub(super) fn put_times(&self, batch: &mut Batch) -> Result<(), StateError<S::Error>> {
         let mut counters = self.counters()?;
-        let mut is_newer = false;
+        let dropped = batch.dropped_strangers;
+        counters.dropped_strangers = counters.dropped_strangers.saturating_add(dropped);
+        let mut is_newer = dropped != 0;
         for (stored, newest) in [
             (&mut counters.newest_accepted_ms, batch.newest_accepted_ms),
             (&mut counters.newest_sent_ms, batch.newest_sent_ms),

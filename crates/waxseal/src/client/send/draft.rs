@@ -96,6 +96,14 @@ impl Draft {
         }
     }
 
+    /// The same draft without its only attachment, a file. `None` if it does not have exactly one.
+    #[cfg(feature = "courier")]
+    pub(in crate::client) fn without_file(mut self) -> Option<Self> {
+        let attachments = std::mem::take(&mut self.attachments);
+        let is_one = matches!(attachments.as_slice(), [one] if one.file().is_some());
+        is_one.then_some(self)
+    }
+
     /// The same draft, which ends the upload of its file in the transaction that stores it.
     #[cfg(feature = "courier")]
     pub(in crate::client) fn ending(mut self, upload: Key) -> Self {

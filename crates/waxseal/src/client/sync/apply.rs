@@ -54,6 +54,15 @@ impl<S: Store> Client<S> {
                 conversation,
                 until,
             }) => self.apply_deletion(&conversation, until, subject),
+            Some(Fact::Decided {
+                account,
+                is_accepted,
+                ..
+            }) => self.apply_decision(&account, is_accepted, subject),
+            Some(Fact::Blocked {
+                account,
+                is_blocked,
+            }) => self.apply_block(&account, is_blocked, subject),
             Some(Fact::Read {
                 conversation,
                 up_to,
@@ -70,10 +79,6 @@ impl<S: Store> Client<S> {
                         let told = (account_key, *is_verified);
                         return client.apply_trust(account, told, transaction);
                     }
-                    Some(Fact::Blocked {
-                        account,
-                        is_blocked,
-                    }) => return client.apply_block(account, *is_blocked, transaction),
                     Some(Fact::MessageDeleted {
                         conversation, id, ..
                     }) if client.delete_message_in(&mut transaction, conversation, id)?
@@ -136,6 +141,8 @@ impl<S: Store> Client<S> {
                 known.tells_pin = false;
             }
         }
+        let decision = self.decision(account)?;
+        known.conversation.is_accepted |= decision.is_some_and(|(is_accepted, _)| is_accepted);
         if known.account_key().is_some() || known.is_stored() {
             known.put(account, &mut transaction);
         }
@@ -146,25 +153,7 @@ impl<S: Store> Client<S> {
         Ok(())
     }
 
-    fn apply_block(
-        &mut self,
-        account: &AccountId,
-        is_blocked: bool,
-        mut transaction: Transaction,
-    ) -> Result<(), StateError<S::Error>> {
-        let mut known = self.peer_or_new(account)?;
-        if known.conversation.is_blocked != is_blocked {
-            known.conversation.is_blocked = is_blocked;
-            known.put(account, &mut transaction);
-        }
-        self.commit(transaction)?;
-        if known.is_stored() {
-            self.keep_peer(account, known);
-        }
-        Ok(())
-    }
-
-    pub(super) fn peer_or_new(
+    pub(in crate::client) fn peer_or_new(
         &mut self,
         account: &AccountId,
     ) -> Result<Peer, StateError<S::Error>> {

@@ -115,6 +115,7 @@ impl SyncRecord {
             if let Some(known) = self.devices.iter_mut().find(|one| one.id == other.id.0) {
                 known.identity = other.identity.to_vec();
             } else {
+                self.has_decisions = false;
                 self.devices.push(OwnDeviceRecord {
                     id: other.id.0,
                     identity: other.identity.to_vec(),

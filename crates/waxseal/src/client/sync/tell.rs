@@ -6,6 +6,7 @@ use waxseal_reporting::{AccountId, Timestamp};
 
 use super::{ITEMS_AT_ONCE, cursor_bytes, cursor_of, item_of, put_item, subject_of};
 use crate::client::times::since;
+use crate::client::unopened::is_accepted;
 use crate::client::upkeep::Upkeep;
 use crate::client::{Client, keys};
 use crate::error::StateError;
@@ -95,7 +96,7 @@ impl<S: Store> Client<S> {
         let tells_leave = sync.tells_leave(&others, is_manager);
         self.want_sessions(&mut sync, &others, now, upkeep)?;
         let mut noted = sync.clone();
-        if sync.devices.iter().any(|device| device.lacks) && !sync.has_listed {
+        if sync.devices.iter().any(|device| device.lacks) && !sync.has_decisions {
             self.list_contacts(&mut sync)?;
             return Ok(true);
         }
@@ -180,6 +181,7 @@ impl<S: Store> Client<S> {
         let before = sync.clone();
         // A contact that was pinned and not told has no item.
         (sync.has_listed, sync.is_passing) = (sync.has_listed && !is_more, false);
+        sync.has_decisions &= sync.has_listed;
         if !sync.has_listed {
             sync.listed_to.clear();
         }
@@ -216,6 +218,7 @@ impl<S: Store> Client<S> {
             }
         }
         sync.has_listed = page.next.is_none();
+        sync.has_decisions = sync.has_listed;
         sync.listed_to = page.next.as_ref().map(cursor_bytes).unwrap_or_default();
         transaction.put_record(keys::sync(), sync);
         self.commit(transaction)
@@ -230,12 +233,18 @@ impl<S: Store> Client<S> {
                 account_key,
                 is_verified: peer.contact.is_verified,
             });
+            let at = Timestamp::from_millis(peer.conversation.last_accepted_ms);
+            let decided = is_accepted(&peer.conversation).then_some(Fact::Decided {
+                account: account.clone(),
+                is_accepted: true,
+                at,
+            });
             let is_blocked = peer.conversation.is_blocked;
             let blocked = is_blocked.then_some(Fact::Blocked {
                 account,
                 is_blocked,
             });
-            trust.into_iter().chain(blocked).collect()
+            trust.into_iter().chain(blocked).chain(decided).collect()
         })?;
         Ok(facts.unwrap_or_default())
     }
@@ -315,12 +324,12 @@ impl<S: Store> Client<S> {
             Err(StateError::Damaged(_)) => return Ok(None),
             facts => facts?,
         };
-        let fact = facts.into_iter().find(|fact| fact.subject() == subject);
-        Ok(fact.map(|fact| {
-            let item = self.number(sync, fact);
-            put_item(&mut telling.transaction, &item, 0);
-            item
-        }))
+        let mut facts = facts.into_iter();
+        let fact = facts.find(|fact| fact.subject() == subject);
+        let item = fact.map(|fact| self.number(sync, fact));
+        item.iter()
+            .for_each(|item| put_item(&mut telling.transaction, item, 0));
+        Ok(item)
     }
 
     /// Tells all items, from where the last record ended.

@@ -149,6 +149,11 @@ impl MessageView {
         }
     }
 
+    /// Whether the message is part of a [request](Client::requests): see [`Message::is_request`].
+    pub fn is_request(&self) -> bool {
+        self.message().is_some_and(Message::is_request)
+    }
+
     /// The files attached to the message. None if it is not shown.
     pub fn attachments(&self) -> &[Attachment] {
         self.message().map_or(&[], Message::attachments)

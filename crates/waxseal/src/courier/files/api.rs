@@ -177,6 +177,10 @@ impl<S: Store> Courier<S> {
         let conversation = conversation.into();
         let stored = self.client.message(&conversation, message)?;
         let stored = stored.ok_or(SaveFileError::NoSuchMessage)?;
+        // CHK-589: no file is fetched that an account sent which is not accepted.
+        if stored.is_request() {
+            return Err(SaveFileError::Request);
+        }
         let file = stored.attachments().get(attachment);
         let file = file.and_then(|attachment| attachment.file());
         let file = file.ok_or(SaveFileError::NoFile)?;

@@ -4,14 +4,14 @@ use std::fs;
 use std::io::ErrorKind;
 
 use waxseal::courier::{Event, FileFailure, Transfer};
-use waxseal::errors::SaveFileError;
+use waxseal::errors::{ForwardError, ForwardFileError, SaveFileError};
 use waxseal::files::SavedFile;
-use waxseal::{Content, Conversation, Draft, WholeFile};
+use waxseal::{Content, Conversation, Draft, ForwardLimits, WholeFile};
 use waxseal_world::{Fault, account};
 
-use super::media::Shared;
-use super::{bytes, with_file};
-use crate::phone::{DAY_MS, MINUTE_MS};
+use super::media::{Memory, Shared};
+use super::{bytes, photo, with_file};
+use crate::phone::{DAY_MS, MINUTE_MS, Town};
 
 fn alice() -> Conversation {
     account("alice").into()
@@ -143,6 +143,70 @@ fn chk540_no_other_location_than_that_of_a_blob_is_followed() {
     let other = waxseal::FrankingTag::from_bytes([1; 32]);
     let saved = courier.save_file(&alice(), &other, 0, Box::new(Shared::default()));
     assert!(matches!(saved, Err(SaveFileError::NoSuchMessage)));
+}
+
+#[test]
+fn chk589_a_file_of_a_request_is_not_saved() {
+    let mut town = Town::registered(&["alice", "bob"]);
+    town.send_file(0, account("bob"), b"a cat");
+    town.live(MINUTE_MS);
+    let courier = &mut town.phones[1].courier;
+    let messages = courier.client().messages(alice(), None, 9).unwrap().items;
+    let id = *messages.last().unwrap().id();
+    let saved = courier.save_file(alice(), &id, 0, Box::new(Shared::default()));
+    assert!(matches!(saved, Err(SaveFileError::Request)));
+    courier.accept_contact(&account("alice")).unwrap();
+    assert_eq!(town.save(1, account("alice")), b"a cat");
+}
+
+#[test]
+fn a_file_is_forwarded_sealed_again_or_as_the_provider_has_it() {
+    let mut town = Town::registered(&["alice", "bob", "carol"]);
+    town.send_file(0, account("bob"), b"a cat");
+    town.live(MINUTE_MS);
+    let (now, phone) = (town.now(), &mut town.phones[1]);
+    phone.courier.accept_contact(&account("alice")).unwrap();
+    let (courier, rng) = (&mut phone.courier, &mut phone.rng);
+    let messages = courier.client().messages(alice(), None, 9).unwrap().items;
+    let id = *messages.last().unwrap().id();
+    let (to, limits) = (
+        [Conversation::from(account("carol"))],
+        ForwardLimits::default(),
+    );
+    let sent = courier
+        .forward(alice(), &id, &to, limits, now, rng)
+        .unwrap();
+    assert!(sent.iter().all(Result::is_ok));
+    let copy = (photo(), Box::new(Memory::new(b"a cat")) as _);
+    let sealed = courier.forward_file(alice(), &id, to[0].clone(), limits, copy, now, rng);
+    sealed.unwrap();
+    // A text has no file to seal again.
+    let text = courier.send(account("alice"), "thanks", now, rng).unwrap();
+    let copy = (photo(), Box::new(Memory::new(b"a cat")) as _);
+    let none = courier.forward_file(alice(), &text, to[0].clone(), limits, copy, now, rng);
+    assert!(matches!(
+        none,
+        Err(ForwardFileError::Forward(ForwardError::OneFile))
+    ));
+    town.live(10 * MINUTE_MS);
+    let carol = &mut town.phones[2].courier;
+    carol.accept_contact(&account("bob")).unwrap();
+    let got = carol
+        .client()
+        .messages(account("bob"), None, 9)
+        .unwrap()
+        .items;
+    assert_eq!(got.len(), 2);
+    let blobs = got.iter().map(|message| {
+        assert_eq!(message.header().forward_count, 1);
+        let file = message.attachments()[0].file().unwrap();
+        file.descriptor().blob().unwrap()
+    });
+    let blobs: Vec<_> = blobs.collect();
+    let first = messages.last().unwrap().attachments()[0].file().unwrap();
+    assert_eq!(Some(blobs[0]), first.descriptor().blob());
+    assert_ne!(blobs[0], blobs[1]);
+    assert_eq!(town.save(2, account("bob")), b"a cat");
 }
 
 #[test]

@@ -81,6 +81,7 @@ fn a_file_to_a_new_peer_is_sent_once_there_is_a_session() {
     let content = bytes(1_000);
     town.send_file(0, account("bob"), &content);
     town.live(MINUTE_MS);
+    town.accept(1, "alice");
     assert_eq!(town.save(1, account("alice")), content);
 }
 

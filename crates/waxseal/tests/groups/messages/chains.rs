@@ -83,7 +83,7 @@ fn row_34_what_a_stranger_does_not_even_seal_is_noted_like_any_strangers() {
         let error = refused(&mut talk, "bob", queued);
         assert!(matches!(error, ReceiveError::NotSealed), "{error:?}");
     }
-    assert_eq!(unopened(&mut talk), 64);
+    assert_eq!(unopened(&mut talk), 32);
     // She does not learn at once that Bob's device is there.
     let upkeep = talk
         .net

@@ -3,8 +3,9 @@
 use waxseal::errors::ReceiveError;
 use waxseal::reporting::message::Content;
 use waxseal::reporting::relay::GroupSlot;
-use waxseal::{DeviceAddress, FrankingTag, GroupStanding, Timestamp};
-use waxseal_world::account;
+use waxseal::store::{Key, Row, Table};
+use waxseal::{Client, DeviceAddress, FrankingTag, GroupStanding, MemoryStore, Timestamp};
+use waxseal_world::{account, snapshot};
 
 use crate::support::{HOUR_MS, at, first};
 use crate::talk::{Queued, Talk};
@@ -281,4 +282,39 @@ fn item_09_who_accepts_does_not_leave_because_something_came_before() {
     assert!(left(&mut talk).is_empty());
     talk.net.run();
     assert_eq!(talk.net.standing(&bob, &group), Some(GroupStanding::Member));
+}
+
+#[test]
+fn chk593_of_few_groups_anything_is_noted_that_nobody_accepted() {
+    for (rows, notices, is_noted, is_told) in [
+        (4_095, 1_023, true, true),
+        (4_095, 1_024, true, false),
+        (4_096, 0, false, false),
+    ] {
+        let mut talk = Talk::of(&["alice", "carol"]);
+        let bob = first("bob");
+        let mut records = snapshot(&talk.net.world.register("bob"));
+        let row = |table: &[u8], number: u32| {
+            let name = [&number.to_be_bytes()[..], &[0; 28]].concat();
+            (Key::new(Table::new(table), Row::Name(name)), vec![1])
+        };
+        records.extend((0..rows).map(|number| row(b"6", number)));
+        records.extend((0..notices).map(|number| row(b"4", number)));
+        let client = Client::open(MemoryStore::from_records(records)).unwrap();
+        talk.net.clients.insert(bob.clone(), client);
+        let (tag, now) = (FrankingTag::from_bytes([1; 32]), talk.net.world.now);
+        let of = (&first("carol"), &tag);
+        let queued = super::thief::stamped(&talk, of, &[4; 300], GroupSlot::Empty, now);
+        let error = talk.refuses(&bob, &Queued::Group(queued));
+        assert!(matches!(error, ReceiveError::NotInGroup), "{error:?}");
+        let records = snapshot(&talk.net.clients[&bob]);
+        let count = |table: &[u8]| {
+            let rows = records
+                .iter()
+                .filter(|(key, _)| key.table.as_bytes() == table);
+            u32::try_from(rows.count()).unwrap()
+        };
+        assert_eq!(count(b"6"), rows + u32::from(is_noted));
+        assert_eq!(count(b"4"), notices + u32::from(is_told));
+    }
 }

@@ -2,7 +2,7 @@
 
 /// The changes from each version of the schema to the next, from version 1 on. `schema.sql` is the
 /// newest version.
-pub const MIGRATIONS: [&str; 14] = [
+pub const MIGRATIONS: [&str; 15] = [
     // Messages of format 01 in the queue are dropped: no recipient accepts them any more.
     "DELETE FROM queue;
      ALTER TABLE queue RENAME COLUMN delivery TO stamped;
@@ -355,4 +355,27 @@ pub const MIGRATIONS: [&str; 14] = [
      END;
      UPDATE stored SET bytes =
          (SELECT coalesce(sum(max(min(len, 2 * received), 65536)), 0) FROM blob) WHERE account = -1;",
+    // Strangers are counted. The accounts that are there have no tokens yet: they pay nothing for 14
+    // days. If the clock is ahead of proven time, these begin with the clock, because proven time
+    // may catch up at once.
+    "ALTER TABLE account ADD COLUMN spared_until_ms INTEGER;
+     UPDATE account SET spared_until_ms = 14 * 86400000
+         + max(1000 * unixepoch(), coalesce((SELECT at_ms FROM proven), 0));
+     ALTER TABLE queue ADD COLUMN accepts INTEGER NOT NULL DEFAULT 0;
+     CREATE TABLE stranger (
+         account INTEGER NOT NULL REFERENCES account,
+         other INTEGER NOT NULL REFERENCES account,
+         at_ms INTEGER NOT NULL,
+         is_paid INTEGER NOT NULL,
+         PRIMARY KEY (account, other)
+     ) STRICT, WITHOUT ROWID;
+     CREATE INDEX stranger_age ON stranger (at_ms);
+     CREATE TABLE pass (
+         pass BLOB PRIMARY KEY,
+         account INTEGER NOT NULL REFERENCES account,
+         at_ms INTEGER NOT NULL,
+         expires_at_ms INTEGER NOT NULL
+     ) STRICT, WITHOUT ROWID;
+     CREATE INDEX pass_account ON pass (account, at_ms);
+     CREATE INDEX pass_age ON pass (at_ms);",
 ];

@@ -1,5 +1,5 @@
 use axum::Json;
-use waxseal_interface::AskBundles;
+use waxseal_interface::{AskBundles, ContactHeaders};
 use waxseal_reporting::DeviceId;
 use waxseal_reporting::message::{Payload, PayloadHeader};
 use waxseal_reporting::relay::EPOCH_MS;
@@ -33,7 +33,8 @@ async fn post(relay: &Arc<Relay>, from: &Arc<Device>, to: &Device, count: u32) -
     let posted = fanout.post(&from.delivery_key, &from.me, &audience, now);
     let body = BinaryBody(posted.into());
     let (state, by) = (State(relay.clone()), caller(from));
-    let answer = send(state, by, AccountName(to), Mark(None), body);
+    let contact = Contact(ContactHeaders::default());
+    let answer = send(state, by, AccountName(to), Mark(None), contact, body);
     answer.await.unwrap_err().code
 }
 

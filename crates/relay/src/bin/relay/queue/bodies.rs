@@ -33,7 +33,7 @@ impl Pushing<'_> {
         slot: &GroupSlot,
         body: &Body,
     ) -> Result<(), Refusal> {
-        self.insert(recipient, body.epoch, &slot.encode(), Some(body))
+        self.insert(recipient, body.epoch, (slot.encode(), false), Some(body))
     }
 }
 

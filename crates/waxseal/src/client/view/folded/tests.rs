@@ -9,7 +9,9 @@ use waxseal_reporting::{AccountId, FrankingTag};
 use super::{Base, MAX_AUTHORS, MAX_REACTING};
 use crate::records::{FoldRecord, RefersRecord};
 
-const OF: FrankingTag = FrankingTag::from_bytes([9; 32]);
+fn of() -> FrankingTag {
+    FrankingTag::from_bytes([9; 32])
+}
 
 fn account(name: &str) -> AccountId {
     AccountId::new(name).unwrap()
@@ -17,7 +19,7 @@ fn account(name: &str) -> AccountId {
 
 fn base(role: Role) -> Base {
     Base {
-        id: OF,
+        id: of(),
         role,
         author: Author::with_key(account("alice"), [1; 32]),
     }
@@ -81,10 +83,10 @@ fn chk560_what_counts_is_the_same_in_any_order_and_for_a_reviewer() {
         let foldable = |kind: ReferenceKind, one: &RefersRecord| Foldable {
             author: one.author().unwrap(),
             order: one.order(),
-            role: Role::Reference(Reference { kind, to: OF }),
+            role: Role::Reference(Reference { kind, to: of() }),
         };
         let mut of_base = foldable(ReferenceKind::Edit, &one("alice", Some(1), 0, 9));
-        (of_base.order.tag, of_base.role) = (OF, role);
+        (of_base.order.tag, of_base.role) = (of(), role);
         let mut messages = vec![of_base];
         messages.extend(all.iter().map(|(kind, one)| foldable(*kind, one)));
         let view = &fold(&messages).views[0];

@@ -1,0 +1,19 @@
+//! Requests: what accounts write that the user has not accepted, what they can make a device store,
+//! and what the user decides.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    unreachable_pub,
+    reason = "tests"
+)]
+
+mod bounds;
+mod crash;
+mod decisions;
+mod files;
+mod forwards;
+mod nudges;
+mod support;

@@ -1,0 +1,136 @@
+//! Strangers with a modified client, and what they make a store hold.
+
+use waxseal::core::SessionSet;
+use waxseal::core::errors::EncryptError;
+use waxseal::reporting::Audience;
+use waxseal::reporting::message::{Payload, PayloadHeader};
+use waxseal::reporting::relay::Envelope;
+use waxseal::reporting::sender::{Control, SealingChannel, seal, seal_control};
+use waxseal::{Client, Content, FrankingTag, MemoryStore, Received, Timestamp};
+use waxseal_world::{BareDevice, Provider, account, snapshot};
+
+pub type Device = Client<MemoryStore>;
+
+pub const DAY_MS: u64 = 24 * 3_600_000;
+
+/// A stranger without a client, who seals whatever it wants for Bob.
+pub struct Stranger {
+    pub device: BareDevice,
+    pub sessions: SessionSet,
+    pub name: String,
+}
+
+impl Stranger {
+    pub fn new(world: &mut Provider, name: &str) -> Self {
+        let device = BareDevice::new(world, name);
+        Self {
+            sessions: device.initiate(world, "bob"),
+            device,
+            name: name.to_owned(),
+        }
+    }
+
+    /// Begins another session.
+    pub fn start_over(&mut self, world: &mut Provider) {
+        self.sessions = self.device.initiate(world, "bob");
+    }
+
+    pub fn seal(&mut self, content: Content, world: &mut Provider) -> Envelope {
+        let conversation = Audience::Direct(account("bob")).conversation(&account(&self.name));
+        let payload = Payload::new(PayloadHeader::new(0, world.now), content).unwrap();
+        let channel = &mut self.device.channel(&mut self.sessions);
+        let me = self.device.me.clone();
+        let sealed = seal(channel, &me, &conversation, &payload, &mut world.rng);
+        sealed.unwrap().envelope
+    }
+
+    /// Seals a message whose content does not fit its commitment.
+    pub fn seal_withheld(&mut self, world: &mut Provider) -> Envelope {
+        let conversation = Audience::Direct(account("bob")).conversation(&account(&self.name));
+        let payload = Payload::text(PayloadHeader::new(0, world.now), "withheld").unwrap();
+        let channel = &mut Spoiling(self.device.channel(&mut self.sessions));
+        let me = self.device.me.clone();
+        let sealed = seal(channel, &me, &conversation, &payload, &mut world.rng);
+        sealed.unwrap().envelope
+    }
+
+    pub fn seal_control(&mut self, world: &mut Provider) -> Envelope {
+        let conversation = Audience::Direct(account("bob")).conversation(&account(&self.name));
+        let control = Control {
+            delivered: vec![FrankingTag::from_bytes([3; 32])],
+            ..Control::default()
+        };
+        let channel = &mut self.device.channel(&mut self.sessions);
+        let me = self.device.me.clone();
+        let sealed = seal_control(channel, &me, &conversation, &control, &mut world.rng);
+        sealed.unwrap()
+    }
+
+    pub fn deliver(&self, world: &mut Provider, bob: &mut Device, envelope: &Envelope) -> Received {
+        tick(world);
+        let (delivery, _) = world.stamp_as(&self.device.me, bob.me(), envelope);
+        world.receive(bob, &delivery).unwrap()
+    }
+
+    pub fn write(&mut self, world: &mut Provider, bob: &mut Device, text: &str) -> Received {
+        let envelope = self.seal(Content::Text(text.to_owned()), world);
+        self.deliver(world, bob, &envelope)
+    }
+}
+
+/// Alters the plaintext after its sender committed to it.
+struct Spoiling<C>(C);
+
+impl<C: SealingChannel<Error = EncryptError>> SealingChannel for Spoiling<C> {
+    type Error = EncryptError;
+
+    fn encrypt(
+        &mut self,
+        plaintext: &[u8],
+        associated_data: &[u8],
+        rng: &mut impl rand::CryptoRng,
+    ) -> Result<Vec<u8>, EncryptError> {
+        let mut plaintext = plaintext.to_vec();
+        plaintext[40] ^= 1;
+        self.0.encrypt(&plaintext, associated_data, rng)
+    }
+}
+
+pub fn tick(world: &mut Provider) {
+    wait(world, 1_000);
+}
+
+pub fn wait(world: &mut Provider, ms: u64) {
+    world.now = Timestamp::from_millis(world.now.as_millis() + ms);
+}
+
+/// Bytes of all records of a store, keys and values.
+pub fn store_len(client: &Device) -> usize {
+    let records = snapshot(client);
+    let lens = records.iter();
+    lens.map(|(key, value)| key.to_bytes().len() + value.len())
+        .sum()
+}
+
+/// The records whose keys or values name this account.
+pub fn naming(client: &Device, name: &str) -> Vec<u8> {
+    let records = snapshot(client).into_iter();
+    let named = |bytes: &[u8]| {
+        bytes
+            .windows(name.len())
+            .any(|part| part == name.as_bytes())
+    };
+    let found = records.filter(|(key, value)| named(&key.to_bytes()) || named(value));
+    found.map(|(key, _)| key.table.as_bytes()[0]).collect()
+}
+
+pub fn is_skipped(received: &Received) -> bool {
+    matches!(received, Received::Skipped { .. })
+}
+
+/// A provider, and Bob.
+pub fn world() -> (Provider, Device) {
+    let mut world = Provider::new(7);
+    let bob = world.register("bob");
+    (world, bob)
+}
