@@ -218,7 +218,14 @@ fn people<S: Store>(
         provider.publish(&me.account, upload.base, upload.one_time);
         clients.push(client);
     }
-    Ok(Network::new(clients, provider, start, seed))
+    let mut network = Network::new(clients, provider, start, seed);
+    for number in 1..=SENDERS {
+        network.meet(0, number)?;
+        let known = network.clients[number].me().account.clone();
+        let accepted = network.clients[0].accept_contact(&known);
+        accepted.map_err(|error| error.to_string())?;
+    }
+    Ok(network)
 }
 
 /// Counts the Diffie–Hellman steps and post-quantum epochs of all clients together.

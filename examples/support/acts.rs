@@ -141,7 +141,9 @@ impl Acts {
         flight: usize,
         to: usize,
     ) -> Result<(), String> {
-        let Flight { from, to: at, id, .. } = network.flights[flight];
+        let Flight {
+            from, to: at, id, ..
+        } = network.flights[flight];
         let other = if at == 0 { from } else { at };
         let view = view(network, 0, other, &id)?;
         let Some(text) = view.as_ref().and_then(MessageView::text).map(str::to_owned) else {
@@ -272,10 +274,7 @@ fn view<S: Store>(
 }
 
 /// Whether the sender of a message still shows it, so that it can edit or delete it.
-fn is_shown_to_its_sender<S: Store>(
-    network: &Network<S>,
-    flight: usize,
-) -> Result<bool, String> {
+fn is_shown_to_its_sender<S: Store>(network: &Network<S>, flight: usize) -> Result<bool, String> {
     let Flight { from, to, id, .. } = network.flights[flight];
     let view = view(network, from, to, &id)?;
     Ok(view.is_some_and(|view| *view.state() == ViewState::Shown))

@@ -4,9 +4,7 @@
 use std::collections::HashMap;
 
 use rand_chacha::ChaCha20Rng;
-use waxseal::{
-    AccountId, Client, Content, Disclosure, Evidence, FrankingTag, Reason, Store,
-};
+use waxseal::{AccountId, Client, Content, Disclosure, Evidence, FrankingTag, Reason, Store};
 use waxseal_reporting::intake::AcceptedReport;
 use waxseal_reporting::reviewer::{VerifiedReport, review};
 use waxseal_reporting::vault::{ModerationKeyPair, Unseal, Vault};

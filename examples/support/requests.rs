@@ -16,9 +16,15 @@ pub fn decide<S: Store>(network: &mut Network<S>, outcome: &mut Outcome) -> Resu
     outcome.requests = accounts.len() as u64;
     for (number, account) in accounts.iter().enumerate() {
         let decided = match number % 3 {
-            0 => recipient.accept_contact(account).map_err(|error| error.to_string()),
-            1 => recipient.decline(account, now).map_err(|error| error.to_string()),
-            _ => recipient.block(account, true).map_err(|error| error.to_string()),
+            0 => recipient
+                .accept_contact(account)
+                .map_err(|error| error.to_string()),
+            1 => recipient
+                .decline(account, now)
+                .map_err(|error| error.to_string()),
+            _ => recipient
+                .block(account, true)
+                .map_err(|error| error.to_string()),
         };
         decided?;
         let is_gone = is_gone(network, account)?;

@@ -8,9 +8,9 @@ use waxseal_interface::{
     RelayCard, ReportState, ReportTaken, Request, SignIn, account_name, leave_context,
     parse_report_id, register_context, seal_delivery_key, session_context,
 };
+use waxseal_reporting::DeviceAddress;
 use waxseal_reporting::intake::ReportId;
 use waxseal_reporting::relay::DeliveryKey;
-use waxseal_reporting::DeviceAddress;
 
 use crate::deliveries::Deliveries;
 use crate::error::ClientError;

@@ -4,7 +4,7 @@ use thiserror::Error;
 use waxseal_interface::http::LinkError;
 use waxseal_interface::{
     AnswerError, BadName, CardError, ErrorBody, ErrorCode, GroupMismatch, GroupNews, Mismatch,
-    RequestError,
+    RequestError, StrangerChallenge,
 };
 
 /// Why a call to a relay failed.
@@ -121,6 +121,15 @@ impl ClientError {
     pub fn too_old_claim(&self) -> Option<usize> {
         match self {
             Self::Refused { body, .. } => body.claim,
+            _ => None,
+        }
+    }
+
+    /// What the user can do to write to more strangers, with
+    /// [`StrangerBudget`](ErrorCode::StrangerBudget).
+    pub fn challenge(&self) -> Option<&StrangerChallenge> {
+        match self {
+            Self::Refused { body, .. } => body.challenge.as_deref(),
             _ => None,
         }
     }

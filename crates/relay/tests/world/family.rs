@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use waxseal_interface::ContactHeaders;
 use waxseal_relay::{ClientError, RelayClient};
 use waxseal_reporting::message::{Payload, PayloadHeader};
 use waxseal_reporting::relay::Envelope;
@@ -130,10 +131,21 @@ pub fn to_all(envelope: &Envelope, by: &Device, own: &Family, to: &Family) -> Fa
 
 /// Posts a message as a device. Returns the receipt.
 pub fn post(by: &Device, fanout: &Fanout, to: &Family) -> Result<Vec<u8>, ClientError> {
+    post_with(by, fanout, to, ContactHeaders::default())
+}
+
+/// Posts a message as a device, and says this of the recipient.
+pub fn post_with(
+    by: &Device,
+    fanout: &Fanout,
+    to: &Family,
+    contact: ContactHeaders,
+) -> Result<Vec<u8>, ClientError> {
     let account = &to.devices[0].me.account;
     let audience = Audience::Direct(account.clone());
     let posted = fanout.post(&by.delivery_key, &by.me, &audience, now());
-    by.client.send(by.session(), account, &posted)
+    let session = by.session();
+    by.client.send_with(session, account, &posted, contact)
 }
 
 /// Sends a text to all devices of both accounts.

@@ -11,6 +11,8 @@
 
 #[path = "relay/blobs.rs"]
 mod blobs;
+#[path = "relay/contacts.rs"]
+mod contacts;
 
 use std::collections::BTreeMap;
 

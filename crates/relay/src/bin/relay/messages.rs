@@ -65,8 +65,8 @@ pub async fn send(
 }
 
 /// Stamps a message once, and queues it for each of its devices. A device whose queue is full gets
-/// nothing and is told later, unless no device of the recipient has room. `accepts` says whether the
-/// recipient gets a token.
+/// nothing and is told later, unless no device of the recipient has room. `accepts` says whether
+/// the recipient gets a token.
 fn fan_out(
     db: &Connection,
     keys: &StampKeys,

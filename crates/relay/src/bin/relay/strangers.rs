@@ -19,8 +19,8 @@ use crate::state::{Account, Device, Relay};
 /// Time for which a stranger counts.
 const DAY_MS: u64 = 86_400_000;
 
-/// Maximum number of passes that one account uses within 24 hours. With all of them, it can write to
-/// 1,000 strangers. Bounds the rows that the operator's page can cause.
+/// Maximum number of passes that one account uses within 24 hours. With all of them, it can write
+/// to 1,000 strangers. Bounds the rows that the operator's page can cause.
 const MAX_PASSES: usize = 19;
 
 /// How far ahead of the relay's clock a message may be accepted, see `queue::next_accepted_at`.

@@ -355,9 +355,9 @@ pub const MIGRATIONS: [&str; 15] = [
      END;
      UPDATE stored SET bytes =
          (SELECT coalesce(sum(max(min(len, 2 * received), 65536)), 0) FROM blob) WHERE account = -1;",
-    // Strangers are counted. The accounts that are there have no tokens yet: they pay nothing for 14
-    // days. If the clock is ahead of proven time, these begin with the clock, because proven time
-    // may catch up at once.
+    // Strangers are counted. The accounts that are there have no tokens yet: they pay nothing for
+    // 14 days. If the clock is ahead of proven time, these begin with the clock, because proven
+    // time may catch up at once.
     "ALTER TABLE account ADD COLUMN spared_until_ms INTEGER;
      UPDATE account SET spared_until_ms = 14 * 86400000
          + max(1000 * unixepoch(), coalesce((SELECT at_ms FROM proven), 0));

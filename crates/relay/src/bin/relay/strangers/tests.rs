@@ -18,7 +18,7 @@ async fn spend(relay: &Relay, from: &Device, count: usize) {
     let spend = relay.database.run(move |db| {
         for number in 0..count {
             db.prepare("INSERT INTO account (name) VALUES (?)")?
-                .execute([format!("{account}-{number}-{at_ms}")])?;
+                .execute([format!("{number}-{:x}", rand::random::<u64>())])?;
             let to = db.last_insert_rowid();
             let (from, pass) = (account, None);
             let cost = Cost::Stranger {
@@ -176,7 +176,7 @@ async fn chk608_a_clock_that_jumps_gives_no_new_budget_and_takes_no_token() {
         .unwrap();
     spend(&relay, &alice, STRANGERS_A_DAY).await;
     // Ahead: the stranger is refused as before, and the contact is one as before.
-    world.clocks.set(NOON + 40 * DAY_MS);
+    world.clocks.set(NOON + 29 * DAY_MS);
     relay.keys.advance(relay.now()).unwrap();
     assert_eq!(refused(&relay, &alice, &bob, NOTHING).await, SPENT);
     assert_eq!(
@@ -186,7 +186,7 @@ async fn chk608_a_clock_that_jumps_gives_no_new_budget_and_takes_no_token() {
     relay.clean_up().await.unwrap();
     assert_eq!(rows(&relay, "stranger").await, STRANGERS_A_DAY);
     // What the relay made while it was ahead is not valid once the clock is right.
-    let later = key.token(day + 40, &alice.me.account, &carol.me.account);
+    let later = key.token(day + 29, &alice.me.account, &carol.me.account);
     world.clocks.set(NOON);
     let later = with_token(later.unwrap());
     assert_eq!(refused(&relay, &alice, &carol, later).await, SPENT);
@@ -250,14 +250,14 @@ async fn chk609_an_account_of_before_pays_nothing_for_14_days_and_a_new_one_pays
 async fn an_account_refills_its_budget_with_passes_up_to_1000_strangers() {
     let world = World::at(NOON);
     let relay = world.open().await;
-    let (alice, bob) = (device(&relay, "alice").await, device(&relay, "bob").await);
+    let alice = device(&relay, "alice").await;
     let key = PassKey::from_bytes(Zeroizing::new(PASS_KEY));
     let mut sent = 0;
-    let strangers = [&bob; 25];
-    for (number, _) in strangers.iter().enumerate() {
+    for number in 0..25_u64 {
+        // The stranger of the last pass counts already.
         spend(&relay, &alice, STRANGERS_A_DAY - usize::from(number > 0)).await;
         let to = device(&relay, &format!("stranger-{number}")).await;
-        let expires_at_ms = NOON + 60_000 + number as u64;
+        let expires_at_ms = NOON + 60_000 + number;
         let contact = ContactHeaders {
             pass: key.pass(&alice.me.account, expires_at_ms),
             ..NOTHING

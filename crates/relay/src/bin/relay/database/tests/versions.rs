@@ -189,6 +189,64 @@ async fn version_14_counts_in_the_space_of_all_what_is_there_of_unfinished_blobs
     assert_eq!(left, ((1, 300_000), (1, 300_000)));
 }
 
+#[tokio::test]
+async fn version_15_spares_the_accounts_that_are_there_for_14_days_and_no_later_ones() {
+    const DAYS_14: u64 = 14 * 86_400_000;
+    let now_ms = || {
+        let since = std::time::UNIX_EPOCH.elapsed().unwrap();
+        u64::try_from(since.as_millis()).unwrap()
+    };
+    let ahead = now_ms() + 30 * 86_400_000;
+    for proven_ms in [None, Some(ahead), Some(now_ms() - 20 * 86_400_000)] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("db");
+        let db = before(&path, 15);
+        db.execute_batch(
+            "INSERT INTO account (id, name) VALUES (1, 'alice'), (2, 'bob');
+             INSERT INTO device (id, account, number, identity)
+                 VALUES (11, 1, 1, x'0a'), (12, 2, 1, x'0b');
+             INSERT INTO queue (recipient, number, sender, epoch, stamped)
+                 VALUES (12, 1, 1, 7, x'010203');",
+        )
+        .unwrap();
+        if let Some(at_ms) = proven_ms {
+            db.execute("INSERT INTO proven VALUES (1, ?, 0, 1, 0, 0, 0)", [at_ms])
+                .unwrap();
+        }
+        drop(db);
+        let upgraded_ms = now_ms();
+        for _ in 0..2 {
+            let database = Database::open(&path).unwrap();
+            let spared = database.run(|db| {
+                let insert = "INSERT OR IGNORE INTO account (id, name) VALUES (3, 'eve')";
+                db.execute(insert, [])?;
+                let mut rows = db.prepare("SELECT spared_until_ms FROM account ORDER BY id")?;
+                let rows = rows.query_map([], |row| row.get(0))?;
+                let rows: Vec<Option<u64>> = rows.collect::<Result<_, _>>()?;
+                // What waits in the queue brings no token.
+                let accepts: Vec<bool> = db
+                    .prepare("SELECT accepts FROM queue")?
+                    .query_map([], |row| row.get(0))?
+                    .collect::<Result<_, _>>()?;
+                Ok((rows, accepts))
+            });
+            let (spared, accepts) = spared.await.unwrap();
+            assert_eq!(accepts, [false]);
+            let [alice, bob, eve] = spared[..] else {
+                panic!("three accounts")
+            };
+            assert_eq!((alice, eve), (bob, None));
+            // From the later of clock and proven time on.
+            let from_ms = alice.unwrap() - DAYS_14;
+            match proven_ms.filter(|at_ms| *at_ms == ahead) {
+                Some(ahead) => assert_eq!(from_ms, ahead),
+                None => assert!(from_ms.abs_diff(upgraded_ms) < 60_000),
+            }
+            assert_eq!(columns(&database).await, columns(&fresh(&dir)).await);
+        }
+    }
+}
+
 /// A row of the queue: recipient, number, epoch, what is stamped, body, and its length.
 type Kept = (i64, i64, i64, Vec<u8>, Option<i64>, i64);
 
