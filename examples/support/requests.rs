@@ -15,6 +15,7 @@ pub fn decide<S: Store>(network: &mut Network<S>, outcome: &mut Outcome) -> Resu
     accounts.sort();
     outcome.requests = accounts.len() as u64;
     for (number, account) in accounts.iter().enumerate() {
+        let recipient = &mut network.clients[0];
         let decided = match number % 3 {
             0 => recipient
                 .accept_contact(account)
@@ -28,8 +29,7 @@ pub fn decide<S: Store>(network: &mut Network<S>, outcome: &mut Outcome) -> Resu
         };
         decided?;
         let is_gone = is_gone(network, account)?;
-        let recipient = &mut network.clients[0];
-        let is_blocked = recipient
+        let is_blocked = network.clients[0]
             .peer_state(account)
             .is_ok_and(|state| state.is_blocked);
         outcome.requests_declined += u64::from(is_gone && !is_blocked);

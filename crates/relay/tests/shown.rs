@@ -100,19 +100,23 @@ fn every_kind_of_message_is_shown_for_what_it_is() {
     talk.send(alice, critical, |envelope| envelope);
     // A text that says what the command would say of another kind.
     let header = talk.header(alice);
-    talk.say(alice, header, text("edit of message 2: yes\nmessage"));
+    talk.say(alice, header, text("edits message 2: yes\nmessage"));
 
     let (lines, json) = talk.reviewed(&talk.kept.iter().collect::<Vec<_>>());
     let not_here = hex(&not_here);
     let expected = format!(
         "  1. #0  alice, text: hello
       last seen by its sender: none
+      edited 1 time(s), at last by message 3
+      deleted by message 7
   2. #0  bob, text: what?
       last seen by its sender: message 1
       answer to message 1
-  3. #1  alice, edit of message 1: I will find you
+      reacted to by message 5
+  3. #1  alice, edits message 1 (of device 1, by device 1):
+      | I will find you
       last seen by its sender: message 2
-  4. #1  bob, edit of message 1, which ANOTHER ACCOUNT wrote, so it counts for nothing:
+  4. #1  bob, edits message 1, which ANOTHER ACCOUNT wrote, so it does not count:
       | I will hit you
       last seen by its sender: none; not seen: 1, 3
       no message of another account here shows that this one was seen
@@ -120,12 +124,12 @@ fn every_kind_of_message_is_shown_for_what_it_is() {
       last seen by its sender: none; not seen: 2, 4
   6. #3  alice, reaction to message {not_here}, which is not in this report taken back
       last seen by its sender: none; not seen: 2, 4
-  7. #4  alice, deletion of message 1
+  7. #4  alice, deletes message 1 (of device 1, by device 1)
       last seen by its sender: none; not seen: 2, 4
   8. #5  alice, content of the application's own kind, 2 bytes:
       | poll/1
       last seen by its sender: none; not seen: 2, 4
-      forwarded 3 time(s) before
+      forwarded 3 time(s) before, unverified
       to disappear 60 s after it is read
   9. #6  alice, text: \n      last seen by its sender: none; not seen: 2, 4
       part 2: file of 7 bytes, image/png at blob/1
@@ -138,7 +142,7 @@ fn every_kind_of_message_is_shown_for_what_it_is() {
       extension 8001 of its header, 3 bytes
       only a later version can show this message
       part 2: attachment of unknown scheme 0, described in 123 bytes
-  12. #9  alice, text: edit of message 2: yes\\u{{a}}message
+  12. #9  alice, text: edits message 2: yes\\u{{a}}message
       last seen by its sender: none; not seen: 2, 4"
     );
     assert_eq!(lines.join("\n"), expected);
@@ -222,7 +226,7 @@ fn every_kind_of_message_is_shown_for_what_it_is() {
     );
     assert_fields(
         &json[11],
-        json!({ "kind": "text", "text": "edit of message 2: yes\nmessage" }),
+        json!({ "kind": "text", "text": "edits message 2: yes\nmessage" }),
     );
 }
 

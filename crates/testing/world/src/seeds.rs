@@ -278,7 +278,7 @@ fn fanouts() -> (Fanout, Fanout) {
     (message, note)
 }
 
-fn contents() -> [(&'static str, Content, Vec<Attachment>); 14] {
+fn contents() -> [(&'static str, Content, Vec<Attachment>); 15] {
     let tag = FrankingTag::from_bytes([9; 32]);
     let (text, reaction) = ("hi".to_owned(), "!".to_owned());
     let (kind, body) = ("poll".to_owned(), vec![0, 1]);
@@ -323,5 +323,6 @@ fn contents() -> [(&'static str, Content, Vec<Attachment>); 14] {
             Content::Text(String::new()),
             vec![files::attachment(), files::attachment()],
         ),
+        ("timer", Content::Timer { after_secs: 86_400 }, vec![]),
     ]
 }

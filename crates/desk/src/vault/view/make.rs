@@ -213,7 +213,7 @@ fn content_of(content: &Content, place: impl Fn(&FrankingTag) -> Reference) -> V
             kind: *kind,
             body: Zeroizing::new(body.clone()),
         },
-        // Kinds about groups, and those that a later version of `waxseal-reporting` adds.
+        // Kinds about groups, timers, and those that a later version of `waxseal-reporting` adds.
         other => {
             let (kind, body) = other.to_raw();
             ViewedContent::Unknown { kind, body }

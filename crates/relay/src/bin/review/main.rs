@@ -10,6 +10,7 @@ mod blob;
 mod context;
 mod files;
 mod files_text;
+mod folding;
 mod json;
 mod kept;
 mod list;

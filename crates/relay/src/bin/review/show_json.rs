@@ -11,6 +11,7 @@ use waxseal_reporting::reviewer::{
 use waxseal_reporting::{AccountId, FrankingTag};
 
 use crate::context::{Context, contradictions, hex, withheld_parts};
+use crate::folding;
 use crate::kept::Kept;
 
 pub fn as_json(report_id: &str, report: &VerifiedReport, kept: &Kept) -> Value {
@@ -75,6 +76,9 @@ fn message_as_json(
         "contradictions": contradictions(message).collect::<Vec<_>>(),
         "reported_before": message.repeated(),
     });
+    if let Value::Object(shown) = &mut shown {
+        shown.extend(folding::fields(context, place, message));
+    }
     let content = message
         .content()
         .map(|content| content_as_json(context, content));

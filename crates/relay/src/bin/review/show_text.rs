@@ -5,8 +5,9 @@ use waxseal_reporting::FrankingTag;
 use waxseal_reporting::message::{Attachment, Content};
 use waxseal_reporting::reviewer::{LastSeen, VerifiedMessage, VerifiedReport};
 
-use crate::context::{Context, contradictions, hex, is_other_account, withheld_parts};
+use crate::context::{Context, contradictions, hex, withheld_parts};
 use crate::files_text::file_lines;
+use crate::folding::{change_lines, forward_line, number, outcome_words};
 use crate::kept::Kept;
 use crate::said::said;
 use crate::text::printable;
@@ -42,7 +43,7 @@ pub fn show(report_id: &str, report: &VerifiedReport, kept: &Kept) {
             }
             Some(missing) => println!("  ... {missing} message(s) of this sender not shown ..."),
         }
-        let (what, text) = what(&context, message);
+        let (what, text) = what(&context, place, message);
         let words = format!(
             "  {}. {} ms  #{}  {}, {what}",
             number(place),
@@ -66,27 +67,24 @@ pub fn show(report_id: &str, report: &VerifiedReport, kept: &Kept) {
     }
 }
 
-/// The number under which a message is shown, starting at 1.
-fn number(place: usize) -> usize {
-    place.saturating_add(1)
-}
-
 /// What the message is, and what it says.
-fn what<'a>(context: &Context<'_>, message: &'a VerifiedMessage) -> (String, &'a str) {
+fn what<'a>(
+    context: &Context<'_>,
+    place: usize,
+    message: &'a VerifiedMessage,
+) -> (String, &'a str) {
     let Some(content) = message.content() else {
         return ("content withheld by the reporter".to_owned(), "");
     };
-    let own = |tag| own_message(context, message, tag);
+    let about = |tag| format!("{}{}", named(context, tag), outcome_words(context, place));
     match content {
         Content::Text(text) => ("text: ".to_owned(), text),
-        Content::Edit { of, text } => (format!("edit of {}: ", own(of)), text),
-        Content::Deletion { of } => (format!("deletion of {}", own(of)), ""),
+        Content::Edit { of, text } => (format!("edits {}: ", about(of)), text),
+        Content::Deletion { of } => (format!("deletes {}", about(of)), ""),
         Content::Reaction { to, reaction } if reaction.is_empty() => {
-            (format!("reaction to {} taken back", named(context, to)), "")
+            (format!("reaction to {} taken back", about(to)), "")
         }
-        Content::Reaction { to, reaction } => {
-            (format!("reaction to {}: ", named(context, to)), reaction)
-        }
+        Content::Reaction { to, reaction } => (format!("reaction to {}: ", about(to)), reaction),
         Content::Application { kind, body } => {
             let len = body.len();
             let words = format!("content of the application's own kind, {len} bytes: ");
@@ -125,19 +123,6 @@ fn named(context: &Context<'_>, tag: &FrankingTag) -> String {
     }
 }
 
-/// A message that is named by its tag, and that must be by the same account.
-fn own_message(context: &Context<'_>, message: &VerifiedMessage, tag: &FrankingTag) -> String {
-    let by_another = context
-        .named(tag)
-        .is_some_and(|(_, named)| is_other_account(named, message));
-    let named = named(context, tag);
-    if by_another {
-        format!("{named}, which ANOTHER ACCOUNT wrote, so it counts for nothing")
-    } else {
-        named
-    }
-}
-
 /// The lines below a message.
 fn details(context: &Context<'_>, place: usize, message: &VerifiedMessage) -> Vec<String> {
     let header = message.header();
@@ -145,9 +130,8 @@ fn details(context: &Context<'_>, place: usize, message: &VerifiedMessage) -> Ve
     if let Some(answered) = &header.reply_to {
         lines.push(format!("answer to {}", named(context, answered)));
     }
-    if header.forward_count > 0 {
-        lines.push(format!("forwarded {} time(s) before", header.forward_count));
-    }
+    lines.extend(change_lines(context, place));
+    lines.extend(forward_line(message));
     if header.expires_after_secs > 0 {
         let secs = header.expires_after_secs;
         lines.push(format!("to disappear {secs} s after it is read"));
