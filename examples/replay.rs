@@ -37,8 +37,6 @@ use waxseal::{AccountId, Client, DeviceAddress, DeviceId, MemoryStore, Store, Ti
 const SENDERS: usize = 8;
 /// How many strangers write to the recipient.
 const STRANGERS: usize = 24;
-/// Chance that a line comes from a stranger.
-const STRANGER: f64 = 0.03;
 /// Chance that a line is the recipient's reply.
 const REPLY: f64 = 0.2;
 /// Time between two lines, in milliseconds.
@@ -139,9 +137,9 @@ fn replay<S: Store>(
         messages: lines.len() as u64,
         ..Default::default()
     };
-    let (mut acts, mut flights) = (Acts::default(), Vec::with_capacity(lines.len()));
+    let (mut acts, mut flights) = (Acts::new(lines.len()), Vec::with_capacity(lines.len()));
     for line in lines {
-        let person = match rng.random_bool(STRANGER) {
+        let person = match acts.is_strangers(rng) {
             true => SENDERS + rng.random_range(1..=STRANGERS),
             false => rng.random_range(1..=SENDERS),
         };
@@ -149,7 +147,7 @@ fn replay<S: Store>(
             true => (0, person),
             false => (person, 0),
         };
-        let flight = network.send(from, to, Acts::draft(&line.text, rng))?;
+        let flight = network.send(from, to, acts.draft(&line.text, rng))?;
         acts.note(&network, flight, &line.text)?;
         flights.push(flight);
         network.run(Some(PAUSE_MS))?;

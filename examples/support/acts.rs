@@ -18,7 +18,9 @@ const REACT: f64 = 0.10;
 const FORWARD: f64 = 0.04;
 /// Chance that a line is set to disappear.
 const EXPIRE: f64 = 0.04;
-/// How long after it was read.
+/// Chance that a line comes from a stranger.
+const STRANGER: f64 = 0.03;
+/// How long after it was read it disappears.
 const EXPIRES_AFTER_SECS: u32 = 30;
 /// How many of the newest lines people act on.
 const NEWEST: usize = 40;
@@ -37,16 +39,33 @@ struct Meant {
 }
 
 /// The messages that people act on, by the numbers of their flights.
-#[derive(Default)]
-pub struct Acts(BTreeMap<usize, Meant>);
+pub struct Acts {
+    messages: BTreeMap<usize, Meant>,
+    /// How much more people do in a short conversation, so that a short run shows all of it.
+    zeal: f64,
+}
 
 impl Acts {
+    /// For a conversation of this many lines.
+    pub fn new(lines: usize) -> Self {
+        let zeal = 200.0 / lines.max(1) as f64;
+        Self {
+            messages: BTreeMap::new(),
+            zeal: zeal.clamp(1.0, 6.0),
+        }
+    }
+
     /// The draft of a line. Some are set to disappear.
-    pub fn draft(text: &str, rng: &mut ChaCha20Rng) -> Draft {
-        match rng.random_bool(EXPIRE) {
+    pub fn draft(&self, text: &str, rng: &mut ChaCha20Rng) -> Draft {
+        match rng.random_bool(EXPIRE * self.zeal) {
             true => Draft::from(text).expires_after_secs(EXPIRES_AFTER_SECS),
             false => Draft::from(text),
         }
+    }
+
+    /// Whether a line comes from a stranger.
+    pub fn is_strangers(&self, rng: &mut ChaCha20Rng) -> bool {
+        rng.random_bool(STRANGER * self.zeal)
     }
 
     /// Notes a message that was sent.
@@ -65,7 +84,7 @@ impl Acts {
             expires: message.is_some_and(|one| one.header().expires_after_secs != 0),
             ..Meant::default()
         };
-        self.0.insert(flight, meant);
+        self.messages.insert(flight, meant);
         Ok(())
     }
 
@@ -76,7 +95,7 @@ impl Acts {
         friends: usize,
         rng: &mut ChaCha20Rng,
     ) -> Result<(), String> {
-        let newest = self.0.keys().rev().take(NEWEST).copied();
+        let newest = self.messages.keys().rev().take(NEWEST).copied();
         let newest: Vec<_> = newest
             .filter(|flight| {
                 let Flight { from, to, .. } = network.flights[*flight];
@@ -88,25 +107,25 @@ impl Acts {
         }
         let any = |rng: &mut ChaCha20Rng| newest[rng.random_range(0..newest.len())];
         let flight = any(rng);
-        if rng.random_bool(EDIT) && is_shown_to_its_sender(network, flight)? {
+        if rng.random_bool(EDIT * self.zeal) && is_shown_to_its_sender(network, flight)? {
             let Flight { from, to, id, .. } = network.flights[flight];
-            let meant = self.0.entry(flight).or_default();
+            let meant = self.messages.entry(flight).or_default();
             meant.edits += 1;
             meant.text = format!("{} (edit {})", meant.text, meant.edits);
             network.send(from, to, Draft::edit(id, meant.text.as_str()))?;
         }
         let flight = any(rng);
-        if rng.random_bool(DELETE) && is_shown_to_its_sender(network, flight)? {
+        if rng.random_bool(DELETE * self.zeal) && is_shown_to_its_sender(network, flight)? {
             let Flight { from, to, id, .. } = network.flights[flight];
-            self.0.entry(flight).or_default().is_deleted = true;
+            self.messages.entry(flight).or_default().is_deleted = true;
             network.send(from, to, Draft::delete(id))?;
         }
         let flight = any(rng);
-        if rng.random_bool(REACT) {
+        if rng.random_bool(REACT * self.zeal) {
             self.react(network, flight, rng)?;
         }
         let flight = any(rng);
-        if rng.random_bool(FORWARD) {
+        if rng.random_bool(FORWARD * self.zeal) {
             let to = rng.random_range(1..=friends);
             self.forward(network, flight, to)?;
         }
@@ -128,7 +147,7 @@ impl Acts {
             return Ok(());
         }
         let reaction = REACTIONS[rng.random_range(0..REACTIONS.len())];
-        let meant = self.0.entry(flight).or_default();
+        let meant = self.messages.entry(flight).or_default();
         meant.reactions[usize::from(!is_sender)] = reaction.to_owned();
         network.send(by, other, Draft::react(id, reaction))?;
         Ok(())
@@ -182,7 +201,7 @@ impl Acts {
             expiry.map_err(|error| error.to_string())?;
         }
         outcome.views_equal = true;
-        for (flight, meant) in &self.0 {
+        for (flight, meant) in &self.messages {
             let Flight { from, to, id, .. } = network.flights[*flight];
             let sides = [view(network, to, from, &id)?, view(network, from, to, &id)?];
             let accounts = [account(network, from), account(network, to)];

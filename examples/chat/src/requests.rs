@@ -4,7 +4,7 @@ use waxseal::Nudge;
 use waxseal::transport::now;
 
 use crate::chat::Chat;
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 
 /// Requests that are read at once.
 const AT_ONCE: usize = 64;
@@ -43,7 +43,7 @@ pub fn accept(chat: &mut Chat, peer: &str) -> Outcome<()> {
     let peer = chat.peer(peer)?;
     chat.courier.accept_contact(&peer)?;
     println!("accepted {}", peer.as_str());
-    Ok(())
+    finish(chat)
 }
 
 /// Declines the request of an account.
@@ -51,7 +51,33 @@ pub fn decline(chat: &mut Chat, peer: &str) -> Outcome<()> {
     let peer = chat.peer(peer)?;
     chat.courier.decline(&peer, now())?;
     println!("declined {}: what it sent is deleted", peer.as_str());
+    finish(chat)
+}
+
+/// Blocks an account, or ends its block.
+pub fn block(chat: &mut Chat, peer: &str, is_blocked: bool) -> Outcome<()> {
+    let peer = chat.peer(peer)?;
+    chat.courier.client_mut().block(&peer, is_blocked)?;
+    let did = if is_blocked { "blocked" } else { "unblocked" };
+    println!("{did} {}", peer.as_str());
+    finish(chat)
+}
+
+/// Tells the other devices of the account, if the relay can be reached. They are told later if not.
+fn finish(chat: &mut Chat) -> Outcome<()> {
+    if let Err(failure) = chat.run(|_, _| Ok(true)) {
+        chat.detail(failure.message);
+    }
     Ok(())
+}
+
+/// Takes what the user got for the relay's challenge, and sends what waited for it.
+pub fn answer_challenge(chat: &mut Chat, pass: &str) -> Outcome<()> {
+    if !chat.courier.answer_challenge(pass) {
+        return Err(Failure::new("that is no pass of a relay"));
+    }
+    chat.run(|_, _| Ok(true))?;
+    chat.expect_nothing_waits()
 }
 
 /// What the user is told, in this application's words.
