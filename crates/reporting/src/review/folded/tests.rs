@@ -86,6 +86,7 @@ fn chk550_reviewer_sees_what_counts_and_from_which_device() {
         text: text.into(),
     };
     let reaction = "!".to_owned();
+    talk.world.alice.device = DeviceId(2);
     talk.say(true, edit("sorry"));
     talk.say(false, edit("more abuse"));
     talk.say(false, Content::Reaction { to, reaction });
@@ -112,6 +113,8 @@ fn chk550_reviewer_sees_what_counts_and_from_which_device() {
     assert_eq!((view.message, timer.message), (0, 4));
     assert_eq!(view.edits.last(), Some(&1));
     assert_eq!((view.deletion, &view.reactions[..]), (Some(5), &[3][..]));
+    let devices = [0, 1].map(|place| report.messages()[place].sender().device);
+    assert_eq!(devices, [1, 2].map(DeviceId));
 
     // The content of the first message is withheld: it may be a text.
     let mut draft = ReportDraft::new(talk.world.bob.clone(), Reason::Spam);
