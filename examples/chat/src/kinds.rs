@@ -4,7 +4,7 @@
 use std::str::FromStr;
 
 use waxseal::transport::{now, system_rng};
-use waxseal::{Content, Conversation, Draft};
+use waxseal::{Content, Conversation, Draft, ForwardLimits};
 
 use crate::chat::Chat;
 use crate::failure::Outcome;
@@ -73,6 +73,22 @@ pub fn reply(chat: &mut Chat, id: &str, text: &str) -> Outcome<()> {
 fn change(chat: &mut Chat, with: &Conversation, draft: Draft) -> Outcome<()> {
     let id = chat.courier.send(with, draft, now(), &mut system_rng())?;
     sent(chat, with, &id)
+}
+
+/// Passes a message on. Its files stay where they are, so the relay can see that both messages have
+/// them.
+pub fn forward(chat: &mut Chat, id: &str, to: &[String]) -> Outcome<()> {
+    let (with, id) = chat.find(id)?;
+    let to: Vec<_> = to
+        .iter()
+        .map(|to| recipient(chat, to))
+        .collect::<Outcome<_>>()?;
+    let (limits, rng) = (ForwardLimits::default(), &mut system_rng());
+    let forwarded = chat.courier.forward(with, &id, &to, limits, now(), rng)?;
+    for (to, id) in to.iter().zip(forwarded) {
+        sent(chat, to, &id?)?;
+    }
+    Ok(())
 }
 
 /// Shows after which time messages of a conversation disappear, or sets it.

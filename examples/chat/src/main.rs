@@ -160,6 +160,14 @@ pub enum Command {
         /// For example an emoji; at most 64 bytes
         reaction: Option<String>,
     },
+    /// Pass a message on, to at most five conversations, or to one if it was forwarded often
+    Forward {
+        /// The message's id, or enough of its beginning to be unique
+        message_id: String,
+        /// Account names, or # and titles or ids of groups
+        #[arg(required = true)]
+        to: Vec<String>,
+    },
     /// Show after which time messages of a conversation disappear, or set it for everyone
     Timer {
         /// The account name of a peer, or # and the title or the id of a group
@@ -217,6 +225,16 @@ pub enum Command {
         /// Name of the account
         peer: String,
     },
+    /// Drop everything that an account sends from now on; it is not told
+    Block {
+        /// Name of the account
+        peer: String,
+        /// End the block instead
+        #[arg(long)]
+        undo: bool,
+    },
+    /// Go on after you wrote to many strangers, with the pass that the relay's page gave you
+    Pass { pass: String },
     /// Accept the new identity of a peer; compare the safety number first
     AcceptIdentity {
         peer: String,
@@ -257,6 +275,9 @@ pub enum Command {
         /// them before the moderators have seen them
         #[arg(long)]
         hide_blobs: bool,
+        /// Also block the account, in the same step
+        #[arg(long)]
+        block: bool,
         /// A note to the moderators, in your own words
         #[arg(long, value_name = "TEXT", default_value = "")]
         note: String,
@@ -336,6 +357,7 @@ fn perform(chat: &mut Chat, command: Command) -> Outcome<()> {
             message_id,
             reaction,
         } => kinds::react(chat, &message_id, reaction.as_deref()),
+        Command::Forward { message_id, to } => kinds::forward(chat, &message_id, &to),
         Command::Timer { peer, after } => kinds::timer(chat, &peer, after),
         Command::SendFile(sending) => files::send(chat, &sending),
         Command::Save(saving) => files::save(chat, &saving),
@@ -350,6 +372,8 @@ fn perform(chat: &mut Chat, command: Command) -> Outcome<()> {
         Command::Requests => requests::list(chat),
         Command::Accept { peer } => requests::accept(chat, &peer),
         Command::Decline { peer } => requests::decline(chat, &peer),
+        Command::Block { peer, undo } => requests::block(chat, &peer, !undo),
+        Command::Pass { pass } => requests::answer_challenge(chat, &pass),
         Command::AcceptIdentity { peer, yes } => identity::accept(chat, &peer, yes),
         Command::Repair { yes } => repair::repair(chat, yes),
         Command::Report {
@@ -359,6 +383,7 @@ fn perform(chat: &mut Chat, command: Command) -> Outcome<()> {
             redact,
             chunks,
             hide_blobs,
+            block,
             note,
             yes,
         } => {
@@ -370,7 +395,7 @@ fn perform(chat: &mut Chat, command: Command) -> Outcome<()> {
                 note,
             };
             let selected = report::draft(chat, &message_id, reason, &choice)?;
-            report::report(chat, selected, yes)
+            report::report(chat, selected, block, yes)
         }
     }
 }

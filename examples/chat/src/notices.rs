@@ -99,6 +99,19 @@ impl Chat {
                 name(from.as_ref())
             )),
             Event::Expired { id, .. } => self.detail(format!("message {} expired", short(&id))),
+            Event::StrangerBudget { to, challenge, .. } => {
+                let to = printable(to.as_str());
+                let how = challenge.map_or_else(String::new, |challenge| {
+                    format!(
+                        ". To go on at once, run `pass` with what you get there: {}",
+                        printable(&challenge)
+                    )
+                });
+                self.notice(format!(
+                    "a message to {to} waits until tomorrow, because you wrote to many people who \
+                     do not know you{how}"
+                ));
+            }
             Event::Damaged(damage) => self.tell_damage(&damage),
             Event::DamagedRows(rows) => self.notice_damage(&rows, "records"),
             Event::Trouble(Trouble::ClockDiffers) => {

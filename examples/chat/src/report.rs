@@ -200,8 +200,9 @@ fn with_neighbours(
 }
 
 /// Shows the preview, asks the user, and submits the report. A report submitted twice counts once.
-/// Without the relay, the report is kept and goes out with a later command.
-pub fn report(chat: &mut Chat, selected: Selected, yes: bool) -> Outcome<()> {
+/// Without the relay, the report is kept and goes out with a later command. With `blocks`, the
+/// account is blocked in the step that keeps the report.
+pub fn report(chat: &mut Chat, selected: Selected, blocks: bool, yes: bool) -> Outcome<()> {
     // Fetches the moderation key that the preview names. The pinned one is there in any case.
     let reached = chat.run(|_, _| Ok(true));
     chat.print_notices();
@@ -224,7 +225,10 @@ pub fn report(chat: &mut Chat, selected: Selected, yes: bool) -> Outcome<()> {
     if !yes && !ask("Send this report?")? {
         return Err(Failure::new("not sent"));
     }
-    let kept = chat.courier.report(&draft, &mut system_rng())?;
+    let kept = match blocks {
+        true => chat.courier.block_and_report(&draft, &mut system_rng())?,
+        false => chat.courier.report(&draft, &mut system_rng())?,
+    };
     let mut taken = None;
     let ended = chat.run(|chat, events| {
         events.retain(|event| match event {
@@ -296,7 +300,9 @@ impl Chat {
             );
             println!("    part 0  {}", header(message.header()));
             let stored = self.client().message(with, message.tag())?;
-            let text = stored.as_ref().and_then(Message::text);
+            let text = stored
+                .as_ref()
+                .and_then(|message| message.content().as_text());
             for part in message.parts().iter().skip(1) {
                 let file = message.files().iter().find(|file| file.part == part.index);
                 let what = match (part.shown, part.index, text, file) {

@@ -16,7 +16,10 @@ pub fn list(chat: &mut Chat) -> Outcome<()> {
         let page = chat.client().requests(after.as_ref(), AT_ONCE)?;
         for request in page.items {
             let name = request.account.as_str();
-            println!("{name}: {} messages", request.messages);
+            match request.messages {
+                1 => println!("{name}: 1 message"),
+                messages => println!("{name}: {messages} messages"),
+            }
             if request.dropped > 0 {
                 println!("  {} more had no room", request.dropped);
             }

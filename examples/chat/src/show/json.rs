@@ -37,6 +37,9 @@ struct Object<'a> {
     /// Where a sent message is.
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<&'static str>,
+    /// Whether the user has not accepted its sender: its links and files are not to be opened.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    request: bool,
     /// The message that it answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     reply_to: Option<String>,
@@ -167,6 +170,7 @@ fn object<'a>(chat: &'a Chat, with: &'a Conversation, message: &'a Message) -> O
         reportable: chat.is_reportable(message),
         from_removed_device: message.is_from_removed_device(),
         status: message.status().map(status),
+        request: message.is_request(),
         reply_to: header.reply_to.as_ref().map(|to| hex(to.as_bytes())),
         forwards: header.forward_count.into(),
         edits: 0,

@@ -50,6 +50,7 @@ pub fn line(from: &str, message: &Message) -> String {
     let time = time_of(message.accepted_at(), message.status());
     let header = message.header();
     let mut notes = Vec::new();
+    notes.extend(message.is_request().then(|| "request".to_owned()));
     notes.extend(forwarded(ForwardLabel::of(header.forward_count)));
     notes.extend(
         header
@@ -73,6 +74,7 @@ pub fn view_line(from: &str, view: &MessageView) -> String {
         _ => return gone("sent a message that has expired"),
     };
     let mut notes = Vec::new();
+    notes.extend(message.is_request().then(|| "request".to_owned()));
     notes.extend(view.is_edited().then(|| "edited".to_owned()));
     notes.extend(forwarded(view.forward_label()));
     notes.extend(
