@@ -23,7 +23,7 @@ use waxseal::{
 };
 use zeroize::Zeroizing;
 
-use crate::targets::{Clear, accepted_id, desk_seeds, files_seeds, linking_seeds};
+use crate::targets::{Clear, accepted_id, desk_seeds, files_seeds, fold_seeds, linking_seeds};
 use crate::{Device, NOW, Provider, account, address, envelope_of, fanout_of, rng};
 
 /// All seeds: (target, name, bytes).
@@ -44,6 +44,8 @@ pub fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
     seeds.extend(desk.map(|(name, bytes)| ("desk", name.to_owned(), bytes)));
     let of_files = files_seeds().into_iter();
     seeds.extend(of_files.map(|(name, bytes)| ("files", name.to_owned(), bytes)));
+    let of_fold = fold_seeds().into_iter();
+    seeds.extend(of_fold.map(|(name, bytes)| ("fold", name.to_owned(), bytes)));
     seeds
 }
 

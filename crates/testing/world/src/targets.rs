@@ -9,6 +9,7 @@ mod decode;
 mod desk;
 mod edit;
 mod files;
+mod fold;
 mod linking;
 pub(crate) mod log;
 mod report;
@@ -27,6 +28,8 @@ pub use desk::desk;
 pub(crate) use desk::desk_seeds;
 pub use files::files;
 pub(crate) use files::files_seeds;
+pub use fold::fold;
+pub(crate) use fold::fold_seeds;
 pub use linking::linking;
 pub(crate) use linking::linking_seeds;
 pub use log::log;
@@ -40,7 +43,7 @@ pub use sync::sync;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets, by their names in `fuzz/`.
-pub const TARGETS: [Target; 16] = [
+pub const TARGETS: [Target; 17] = [
     ("core_decode", core_decode),
     ("reporting_decode", reporting_decode),
     ("sessions", sessions),
@@ -57,6 +60,7 @@ pub const TARGETS: [Target; 16] = [
     ("sync", sync),
     ("roster", roster),
     ("files", files),
+    ("fold", fold),
 ];
 
 /// Runs a script with two devices (see [`Pair`]). Asserts that in the end a device's state opens no

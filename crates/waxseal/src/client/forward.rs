@@ -57,8 +57,8 @@ impl ForwardLimits {
 
 impl<S: Store> Client<S> {
     /// Forwards a message to other conversations: its present text, or what the application made,
-    /// with its attachments. Its forward count is one higher. Returns what became of each conversation, in
-    /// their order. Post what was sealed, as after [`send`](Self::send).
+    /// with its attachments. Its forward count is one higher. Returns what became of each
+    /// conversation, in their order. Post what was sealed, as after [`send`](Self::send).
     ///
     /// All checks come before anything is sealed. Then each conversation has a transaction of its
     /// own, like a call of `send`: if this is interrupted, some have the message.
@@ -76,6 +76,10 @@ impl<S: Store> Client<S> {
     /// # Security
     /// The count is committed to, and a report shows it. A modified client can lie about it, and
     /// anyone can copy a text. The limits slow down people, not programs.
+    #[expect(
+        clippy::type_complexity,
+        reason = "a result for each conversation, and one for all"
+    )]
     pub fn forward(
         &mut self,
         from: impl Into<Conversation>,

@@ -1,5 +1,6 @@
 //! History: the stored messages of a conversation, in the order in which this device saw them.
 
+mod ordinals;
 mod request;
 
 use waxseal_reporting::message::{Attachment, Content, PayloadHeader};
@@ -212,36 +213,6 @@ impl<S: Store> Client<S> {
     ) -> Result<Page<Message, u64>, StateError<S::Error>> {
         let conversation = conversation.into();
         self.look(|client| client.read_messages(&conversation, after, limit))
-    }
-
-    /// The ordinal that the next message of a conversation gets.
-    ///
-    /// To read the newest page of `len` messages, call [`messages`](Self::messages) with
-    /// `next.checked_sub(len + 1)` as `after` and `len` as `limit`. The page is shorter if some of
-    /// these messages were deleted.
-    pub fn next_ordinal(
-        &self,
-        conversation: impl Into<Conversation>,
-    ) -> Result<u64, StateError<S::Error>> {
-        let conversation = conversation.into();
-        self.look(|client| {
-            let numbering = client.numbering(&conversation)?.unwrap_or_default();
-            Ok(numbering.next_ordinal)
-        })
-    }
-
-    /// The ordinal of the first message of a conversation that this device itself sent or received.
-    /// Messages with smaller ones are from a history that another device of the account gave, so
-    /// they are not new to the user.
-    pub fn first_ordinal(
-        &self,
-        conversation: impl Into<Conversation>,
-    ) -> Result<u64, StateError<S::Error>> {
-        let conversation = conversation.into();
-        self.look(|client| {
-            let numbering = client.numbering(&conversation)?.unwrap_or_default();
-            Ok(numbering.first_ordinal)
-        })
     }
 
     /// The message with this identifier, if it is in this conversation, and neither withheld nor

@@ -58,10 +58,10 @@
 #[cfg(feature = "courier")]
 mod courier;
 mod group;
+mod requests;
 mod view;
 
-use waxseal_core::IdentityKey;
-use waxseal_core::export::{OneTimeId, PageId};
+use waxseal_core::{IdentityKey, export::OneTimeId, export::PageId};
 use waxseal_log::entry::Number;
 use waxseal_reporting::{AccountId, DeviceId, FrankingTag};
 
@@ -72,6 +72,7 @@ pub(super) use self::group::{
     group, group_edit, group_edits, group_notice, group_targets, group_tell, group_tells, groups,
     invited, own_chain, peer_chains, withheld,
 };
+pub(super) use self::requests::{all_reported, reported, request, requests};
 pub(super) use self::view::{all_unread, fold, folds, reference, references, unread};
 use crate::conversation::Conversation;
 use crate::error::Damage;
@@ -203,23 +204,6 @@ pub(super) fn reports() -> Table {
 
 pub(super) fn report(id: &[u8; 16]) -> Key {
     Key::new(reports(), Row::Name(id.to_vec()))
-}
-
-/// The evidence that a report needs of messages that were deleted.
-pub(super) fn all_reported(report: &[u8; 16]) -> Table {
-    Table::new([b"X".as_slice(), report].concat())
-}
-
-pub(super) fn reported(report: &[u8; 16], tag: &FrankingTag) -> Key {
-    Key::new(all_reported(report), Row::Name(tag.as_bytes().to_vec()))
-}
-
-pub(super) fn requests() -> Table {
-    Table::new(b"R")
-}
-
-pub(super) fn request(account: &AccountId) -> Key {
-    Key::new(requests(), Row::Name(name_of(account)))
 }
 
 pub(super) fn promises() -> Table {

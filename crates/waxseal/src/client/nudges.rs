@@ -25,7 +25,8 @@ pub enum Nudge {
     NoSharedGroup,
     /// A message of a [request](Client::requests) has a link. Nobody knows where it leads.
     LinkInRequest,
-    /// One of the newest messages was forwarded [often](crate::view::OFTEN_FORWARDED), as its senders say.
+    /// One of the newest messages was forwarded [often](crate::view::OFTEN_FORWARDED), as its
+    /// sender claims.
     OftenForwarded,
     /// The user once declined a request of the account.
     DeclinedBefore,

@@ -118,7 +118,7 @@ impl<S: Store> Client<S> {
             let mut transaction = Transaction::default();
             let Some(mut known) = client.take_peer(peer)? else {
                 let decision = client.decision(peer)?;
-                if !decision.is_some_and(|(is_accepted, _)| !is_accepted) {
+                if decision.is_none_or(|(is_accepted, _)| is_accepted) {
                     return Err(PeerError::UnknownPeer);
                 }
                 client.put_fact(&mut transaction, fact)?;

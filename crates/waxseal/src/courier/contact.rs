@@ -90,6 +90,10 @@ impl<S: Store> Courier<S> {
     ///
     /// # Errors
     /// [`ForwardError`]. Then nothing was sent.
+    #[expect(
+        clippy::type_complexity,
+        reason = "a result for each conversation, and one for all"
+    )]
     pub fn forward(
         &mut self,
         from: impl Into<Conversation>,

@@ -37,7 +37,8 @@ pub enum Event {
     SetBack(SetBack),
     /// The relay has delivered everything that waited for this device.
     CaughtUp,
-    /// A message arrived. It is stored, and can be reported.
+    /// A message arrived. It is stored, and can be reported. If [`Message::is_request`] says so,
+    /// the user has not accepted its sender: see [`Client::requests`](crate::Client::requests).
     Message {
         /// The conversation that the message is in.
         conversation: Conversation,

@@ -1,7 +1,7 @@
 //! Messages that were read expire by the relay's clock, and are wiped after that.
 
-use waxseal::Draft;
 use waxseal::courier::Event;
+use waxseal::{Direction, Draft};
 use waxseal_world::{Fault, account};
 
 use crate::phone::{DAY_MS, HOUR_MS, MINUTE_MS, Town};
@@ -34,7 +34,9 @@ fn shown(town: &Town, who: usize) -> Vec<String> {
     let now = town.phones[who].now(&town.relay);
     let client = town.phones[who].courier.client();
     let page = client.views(&account("alice"), None, 1_000, now).unwrap();
-    let texts = page.items.iter().filter_map(|view| view.text());
+    let received = page.items.iter();
+    let received = received.filter(|view| view.direction() == Direction::Received);
+    let texts = received.filter_map(|view| view.text());
     texts.map(str::to_owned).collect()
 }
 

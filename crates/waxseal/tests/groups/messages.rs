@@ -14,4 +14,5 @@ mod property;
 mod renewal;
 mod retarget;
 mod thief;
+mod views;
 mod words;

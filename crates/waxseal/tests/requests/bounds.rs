@@ -3,8 +3,8 @@
 use waxseal::reporting::ConversationId;
 use waxseal::reporting::relay::Envelope;
 use waxseal::{
-    Content, MAX_ALL_REQUESTS_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_MESSAGES, MAX_REQUESTS,
-    Received,
+    Content, FrankingTag, MAX_ALL_REQUESTS_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_MESSAGES,
+    MAX_REQUESTS, Received,
 };
 use waxseal_world::{account, snapshot};
 
@@ -218,7 +218,20 @@ fn one_stranger_takes_at_most_what_the_specification_says() {
             group: ConversationId::from_bytes([round; 32]),
             title: "x".repeat(255),
         };
-        for content in [invitation, Content::Text("x".repeat(12_000))] {
+        // What it refers to has not come, and never does.
+        let of = FrankingTag::from_bytes([round; 32]);
+        let reference = match round % 3 {
+            0 => Content::Deletion { of },
+            1 => Content::Edit {
+                of,
+                text: "x".repeat(100),
+            },
+            _ => Content::Reaction {
+                to: of,
+                reaction: "x".repeat(64),
+            },
+        };
+        for content in [invitation, reference, Content::Text("x".repeat(20_000))] {
             let envelope = mallory.seal(content, &mut world);
             mallory.deliver(&mut world, &mut bob, &envelope);
         }

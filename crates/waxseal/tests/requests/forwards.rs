@@ -151,3 +151,32 @@ fn chk592_each_forward_raises_the_count_up_to_255() {
         assert!(message.header().reply_to.is_none());
     }
 }
+
+#[test]
+fn the_present_text_is_forwarded_and_nothing_that_was_deleted_or_has_expired() {
+    let (mut world, mut bob, mut friends, to) = with_friends();
+    let alice = account("alice");
+    let rng = &mut world.fork_rng();
+    let limits = ForwardLimits::default();
+    let edited = got(&mut world, &mut friends, &mut bob, text("at noon"));
+    let draft = Draft::edit(edited, "at one");
+    got(&mut world, &mut friends, &mut bob, draft);
+    let now = world.now;
+    let sent = bob.forward(&alice, &edited, &to[1..2], limits, now, rng);
+    let sent = sent.unwrap().remove(0).unwrap();
+    let passed_on = bob.message(&sent.to, &sent.id).unwrap().unwrap();
+    assert_eq!(passed_on.text(), Some("at one"));
+
+    got(&mut world, &mut friends, &mut bob, Draft::delete(edited));
+    let expires = text("soon gone").expires_after_secs(60);
+    let expires = got(&mut world, &mut friends, &mut bob, expires);
+    bob.opened(&alice, &expires, world.now).unwrap();
+    let later = waxseal::Timestamp::from_millis(world.now.as_millis() + 60_000);
+    for id in [edited, expires] {
+        let refused = bob.forward(&alice, &id, &to[1..2], limits, later, rng);
+        assert!(
+            matches!(refused, Err(ForwardError::NotShown)),
+            "{refused:?}"
+        );
+    }
+}

@@ -61,7 +61,7 @@ fn a_device_that_stops_in_any_commit_shows_and_wipes_the_same() {
     let a = account("alice");
     let mut ids = Vec::new();
     for text in ["SECRET one", "SECRET two"] {
-        let draft = Draft::from(text).expires_after_secs(60);
+        let draft = Draft::from(text).expires_after_secs(600);
         ids.push(world.exchange(&mut alice, &mut bob, draft));
     }
     for number in 0..70 {
@@ -80,7 +80,7 @@ fn a_device_that_stops_in_any_commit_shows_and_wipes_the_same() {
         .unwrap();
     let deletion = world.relay(&alice, &bob, &deletion.envelope).0;
     let (records, now) = (snapshot(&bob), world.now);
-    let end = after(now, 61_000);
+    let end = after(now, 601_000);
     let wiped = after(end, REPORT_GRACE_MS);
 
     // What an application does, again and again until all of it is done.

@@ -14,7 +14,8 @@ use crate::conversation::Conversation;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Received {
-    /// A message that arrived for the first time. It is stored, with the evidence for a report.
+    /// A message that arrived for the first time. It is stored, with the evidence for a report. If
+    /// [`Message::is_request`] says so, the user has not accepted its sender.
     Message {
         /// The conversation that the message is in.
         conversation: Conversation,
@@ -89,8 +90,10 @@ pub enum Received {
         /// The group.
         group: GroupId,
     },
-    /// A message that was opened and dropped: by [`Client::skip`], because the sender is
-    /// [blocked](Client::block), or because another device of this account told it to someone else.
+    /// A message that was dropped: by [`Client::skip`], because the sender is
+    /// [blocked](Client::block) or was [declined](Client::decline), because its
+    /// [request](Client::requests) has no more room, or because another device of this account told
+    /// it to someone else.
     Skipped {
         /// The conversation that the message is in.
         conversation: Conversation,

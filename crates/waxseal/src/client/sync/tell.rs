@@ -324,8 +324,7 @@ impl<S: Store> Client<S> {
             Err(StateError::Damaged(_)) => return Ok(None),
             facts => facts?,
         };
-        let mut facts = facts.into_iter();
-        let fact = facts.find(|fact| fact.subject() == subject);
+        let fact = facts.into_iter().find(|fact| fact.subject() == subject);
         let item = fact.map(|fact| self.number(sync, fact));
         item.iter()
             .for_each(|item| put_item(&mut telling.transaction, item, 0));
