@@ -120,20 +120,19 @@ fn has_link(message: &Message) -> bool {
     }
 }
 
-/// Whether a word looks like a link: it names a scheme, begins with `www.`, or is a host with a
-/// path.
+/// Whether a word looks like a link: it names a scheme, or is a host, with or without a path or a
+/// port. Most applications make links of hosts too, so a word that only looks like one counts.
 fn is_link(word: &str) -> bool {
-    let word = word.trim_start_matches(|one: char| !one.is_alphanumeric());
+    let word = word.trim_matches(|one: char| !one.is_alphanumeric() && one != '/');
     let begins_with = |part: &str| {
         let start = word.get(..part.len());
         start.is_some_and(|start| start.eq_ignore_ascii_case(part))
     };
-    let is_host = |host: &str| {
-        let (name, end) = host.rsplit_once('.').unwrap_or_default();
-        !name.is_empty() && end.len() >= 2 && end.chars().all(char::is_alphabetic)
-    };
-    let host = word.split_once('/').map(|(host, _)| host);
-    word.contains("://") || begins_with("www.") || host.is_some_and(is_host)
+    let host = word.split(['/', ':', '?', '#']).next().unwrap_or_default();
+    let (name, end) = host.rsplit_once('.').unwrap_or_default();
+    let is_host =
+        !name.is_empty() && end.chars().count() >= 2 && end.chars().all(char::is_alphabetic);
+    word.contains("://") || begins_with("www.") || is_host
 }
 
 #[cfg(test)]

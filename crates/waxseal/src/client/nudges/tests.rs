@@ -10,6 +10,10 @@ fn links_are_found_and_other_words_are_not() {
         "example.com/path",
         "tel://12",
         "«bücher.example/»",
+        "prize.example",
+        "t.example!",
+        "xn--bcher-kva.example:8080",
+        "(shop.example?id=1)",
     ] {
         assert!(is_link(word), "{word}");
     }
