@@ -30,7 +30,21 @@ impl Talk {
         content: Content,
         attachments: Vec<Attachment>,
     ) -> FrankingTag {
+        let sent_at = Timestamp::from_millis(self.world.now.as_millis() - 250);
+        self.forward_sent(from_alice, count, content, attachments, sent_at)
+    }
+
+    /// As [`forward`](Self::forward), sent at this time as the sender claims.
+    fn forward_sent(
+        &mut self,
+        from_alice: bool,
+        count: u8,
+        content: Content,
+        attachments: Vec<Attachment>,
+        sent_at: Timestamp,
+    ) -> FrankingTag {
         let mut header = self.world.header(from_alice);
+        header.sent_at = sent_at;
         header.forward_count = count;
         let payload = Payload::with_attachments(header, content, attachments).unwrap();
         let sent = self.world.send(from_alice, &payload);
@@ -189,4 +203,70 @@ fn chk557_a_file_that_another_account_sent_before_was_forwarded() {
     assert_eq!(talk.counts(&Disclosure::Whole), expected);
     let unknown = expected.map(|count| claimed(count.claimed()));
     assert_eq!(talk.counts(&Disclosure::Parts(vec![1])), unknown);
+}
+
+#[test]
+fn chk557_a_forward_does_not_contradict_the_message_that_was_sealed_again_after_it() {
+    let mut talk = Talk::new(5);
+    let (sent, later) = (NOON, Timestamp::from_millis(NOON.as_millis() + 1));
+    for (count, files) in [(2, vec![]), (0, vec![file()])] {
+        // Alice forwards Bob's message. It is accepted again after that, with its old sent time.
+        talk.forward_sent(true, count + 1, text("joke"), files.clone(), later);
+        talk.forward_sent(false, count, text("joke"), files.clone(), sent);
+        // Another one that claims to be sent at the time of the forward is contradicted.
+        talk.forward_sent(false, count, text("joke"), files, later);
+    }
+    let claimed = ForwardCount::Claimed;
+    let expected = [
+        claimed(3),
+        claimed(2),
+        contradicted(2, 0),
+        claimed(1),
+        claimed(0),
+        contradicted(0, 3),
+    ];
+    assert_eq!(talk.counts(&Disclosure::Whole), expected);
+}
+
+#[test]
+fn chk557_the_highest_count_and_that_of_the_same_account_are_not_contradicted() {
+    let mut talk = Talk::new(6);
+    let counts = [
+        (true, 254, "chain"),
+        (false, 254, "chain"), // contradicted: below the highest
+        (true, 255, "joke"),
+        (false, 255, "joke"), // forwards it, and can count no further
+        (false, 3, "twice"),
+        (false, 3, "twice"), // from one source to two conversations
+        (true, 3, "twice"),  // contradicted: another account
+    ];
+    for (from_alice, count, said) in counts {
+        talk.forward(from_alice, count, text(said), vec![]);
+    }
+    let mut expected = counts.map(|(_, count, _)| ForwardCount::Claimed(count));
+    expected[1] = contradicted(254, 0);
+    expected[6] = contradicted(3, 4);
+    assert_eq!(talk.counts(&Disclosure::Whole), expected);
+}
+
+#[test]
+fn chk557_nothing_is_contradicted_if_the_clock_stepped_back() {
+    for back_ms in [0, 600_000] {
+        let mut talk = Talk::new(7);
+        talk.forward(true, 3, text("joke"), vec![]);
+        talk.forward(false, 3, text("joke"), vec![]);
+        let accepted = talk.world.now.as_millis();
+        talk.world.now = Timestamp::from_millis(accepted - back_ms);
+        talk.say(true, text("later"));
+        talk.world.now = Timestamp::from_millis(accepted + 2_000);
+        let report = talk.review();
+        assert_eq!(report.clock_stepped_back(), back_ms > 0);
+        let mut messages = report.messages().iter();
+        let of_bob = messages.find(|message| message.sender().account == talk.world.bob.account);
+        let expected = match back_ms {
+            0 => contradicted(3, 0),
+            _ => ForwardCount::Claimed(3),
+        };
+        assert_eq!(of_bob.map(VerifiedMessage::forwards), Some(expected));
+    }
 }
