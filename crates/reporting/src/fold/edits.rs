@@ -47,16 +47,6 @@ impl<T> Edits<T> {
         (self.newest.len() > MAX_EDITS).then(|| self.newest.remove(0))
     }
 
-    /// Joins edits of the same message, such as those of the same account under a key and those
-    /// under an unknown one.
-    pub fn join(&mut self, other: Self) {
-        let count = self.count.saturating_add(other.count);
-        for (order, edit) in other.newest {
-            self.add(order, edit);
-        }
-        self.count = count;
-    }
-
     /// How many edits there were.
     pub fn count(&self) -> u64 {
         self.count

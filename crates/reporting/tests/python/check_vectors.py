@@ -1634,8 +1634,7 @@ def check_reference(reference, base):
     if reference["kind"] == "reaction":
         return
     require(reference["account"] == base["account"], 550)
-    keys = {reference["account_key"], base["account_key"]} - {None}
-    require(len(keys) <= 1, 551)
+    require(reference["account_key"] == base["account_key"], 551)
     if reference["kind"] == "edit":
         require(base["kind"] != "other", 553)
 

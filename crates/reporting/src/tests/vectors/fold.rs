@@ -99,12 +99,13 @@ fn references(file: &mut Vectors) {
         let mut passes = |id: &str, comment: &str, input| file.passes(&format!("{kind}-{id}"), comment, "reference", input);
         passes("own", "of a text of the same account", input("alice", kind, "alice", "text"));
         passes("device", "from another device", input("alice1/2", kind, "alice1", "text"));
-        passes("key-unknown", "the key of the message is unknown", input("alice1", kind, "alice", "text"));
         passes("withheld", "of a message that a report withholds", input("alice", kind, "alice", "withheld"));
         let mut fails = |id: &str, comment: &str, input, check| file.fails(&format!("{kind}-{id}"), comment, "reference", input, check);
         fails("other", "of a text of another account", input("bob", kind, "alice", "text"), 550);
         fails("other-same-key", "of another account with the same key", input("bob1", kind, "alice1", "text"), 550);
         fails("other-key", "the account has another key", input("alice2", kind, "alice1", "text"), 551);
+        fails("key-unknown", "the key of the message is unknown", input("alice1", kind, "alice", "text"), 551);
+        fails("key-unknown-own", "the key of the reference is unknown", input("alice", kind, "alice1", "text"), 551);
         fails("note", "of a note", input("alice", kind, "alice", "note"), 552);
         fails("edit", "of an edit", input("alice", kind, "alice", "edit"), 552);
         fails("reaction", "of a reaction", input("alice", kind, "alice", "reaction"), 552);
