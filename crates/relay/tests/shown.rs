@@ -122,7 +122,7 @@ fn every_kind_of_message_is_shown_for_what_it_is() {
       no message of another account here shows that this one was seen
   5. #2  alice, reaction to message 2: 👎
       last seen by its sender: none; not seen: 2, 4
-  6. #3  alice, reaction to message {not_here}, which is not in this report taken back
+  6. #3  alice, takes back the reaction to message {not_here}, which is not in this report
       last seen by its sender: none; not seen: 2, 4
   7. #4  alice, deletes message 1 (of device 1, by device 1)
       last seen by its sender: none; not seen: 2, 4

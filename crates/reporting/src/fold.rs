@@ -126,7 +126,7 @@ pub enum Role {
     Note,
     /// Changes an earlier message.
     Reference(Reference),
-    /// A report withholds the content, which may be any.
+    /// A report withholds the content, which may be any. What refers to it may count, or not.
     Withheld,
 }
 
@@ -179,6 +179,7 @@ impl Reference {
 
     /// Whether this reference, written by `by`, counts for the message `to`, which has this role
     /// and author. Both messages are in one conversation: the caller looks for `to` in no other.
+    /// For [`Role::Withheld`], `Ok` says that it may count.
     ///
     /// # Errors
     /// [`Uncounted`], and never [`Uncounted::NotHere`].

@@ -252,6 +252,35 @@ fn chk556_a_deletion_counts_whatever_comes_before_or_after() {
 }
 
 #[test]
+fn chk558_what_changes_withheld_content_may_count() {
+    for (base, is_certain) in [(Role::Text, true), (Role::Withheld, false)] {
+        let folded = fold(&[
+            message("alice", 1, 1, base),
+            message("alice", 2, 2, edit(1)),
+            message("alice", 3, 3, edit(1)),
+            message("alice", 4, 4, role(ReferenceKind::Deletion, 1)),
+            message("bob", 5, 5, role(ReferenceKind::Reaction, 1)),
+            message("bob", 6, 6, edit(1)),
+        ]);
+        let counts = match is_certain {
+            true => Outcome::Counts { on: 0 },
+            false => Outcome::MayCount { on: 0 },
+        };
+        let (on, why) = (Some(0), Uncounted::OtherAccount);
+        let expected = [
+            Outcome::Shown,
+            Outcome::Superseded { on: 0, by: 2 },
+            counts,
+            counts,
+            counts,
+            Outcome::Uncounted { on, why },
+        ];
+        assert_eq!(folded.outcomes, expected);
+        assert_eq!(folded.views[0].is_certain, is_certain);
+    }
+}
+
+#[test]
 fn ten_edits_are_kept_and_all_are_counted() {
     let mut edits = Edits::default();
     for sent in (0..MAX_EDITS as u64).rev() {

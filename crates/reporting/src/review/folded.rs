@@ -16,7 +16,10 @@ impl VerifiedReport {
     /// - The account alone decides who may edit, since account keys are not in a report. A client
     ///   also asks for the same account key.
     /// - A message of which the content is withheld may be any. It is shown by itself, and what
-    ///   refers to it counts.
+    ///   refers to it [may count](crate::fold::Outcome::MayCount), or not. Its
+    ///   [view](crate::fold::View::is_certain) says so too.
+    ///
+    /// The number of edits is that of the report, of which the recipient may have seen more.
     pub fn folded(&self) -> &Folded {
         &self.folded
     }

@@ -82,7 +82,7 @@ fn what<'a>(
         Content::Edit { of, text } => (format!("edits {}: ", about(of)), text),
         Content::Deletion { of } => (format!("deletes {}", about(of)), ""),
         Content::Reaction { to, reaction } if reaction.is_empty() => {
-            (format!("reaction to {} taken back", about(to)), "")
+            (format!("takes back the reaction to {}", about(to)), "")
         }
         Content::Reaction { to, reaction } => (format!("reaction to {}: ", about(to)), reaction),
         Content::Application { kind, body } => {

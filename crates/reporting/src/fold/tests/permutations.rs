@@ -57,6 +57,7 @@ fn folded(messages: &[Foldable]) -> (Shown, BTreeMap<FrankingTag, String>) {
         let named = match outcome {
             Outcome::Shown => "shown".to_owned(),
             Outcome::Counts { on } => format!("counts {:?}", tag(on).as_bytes()),
+            Outcome::MayCount { on } => format!("may count {:?}", tag(on).as_bytes()),
             Outcome::Superseded { on, by } => {
                 format!("{:?} by {:?}", tag(on).as_bytes(), tag(by).as_bytes())
             }

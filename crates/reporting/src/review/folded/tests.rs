@@ -129,19 +129,33 @@ fn chk550_reviewer_sees_what_counts_and_from_which_device() {
     assert_eq!((view.deletion, &view.reactions[..]), (Some(5), &[3][..]));
     let devices = [0, 1].map(|place| report.messages()[place].sender().device);
     assert_eq!(devices, [1, 2].map(DeviceId));
+}
 
-    // The content of the first message is withheld: it may be a text.
-    let mut draft = ReportDraft::new(talk.world.bob.clone(), Reason::Spam);
-    for (place, evidence) in talk.kept.iter().enumerate() {
-        let shown = match place {
-            0 => Disclosure::Parts(vec![]),
-            _ => Disclosure::Whole,
-        };
-        draft.add(evidence, shown).unwrap();
+#[test]
+fn chk558_reviewer_sees_that_an_edit_of_withheld_content_may_count() {
+    let mut talk = Talk::new(8);
+    // Clients ignore the edit of a timer. With the timer withheld, it could be one of a text.
+    let of = talk.say(true, Content::Timer { after_secs: 60 });
+    let better = "better".into();
+    talk.say(true, Content::Edit { of, text: better });
+    let (on, why) = (Some(0), Uncounted::NotChangeable);
+    for (first, outcome, is_certain) in [
+        (Disclosure::Whole, Outcome::Uncounted { on, why }, true),
+        (
+            Disclosure::Parts(vec![]),
+            Outcome::MayCount { on: 0 },
+            false,
+        ),
+    ] {
+        let mut draft = ReportDraft::new(talk.world.bob.clone(), Reason::Spam);
+        draft.add(&talk.kept[0], first).unwrap();
+        draft.add(&talk.kept[1], Disclosure::Whole).unwrap();
+        let report = talk.world.seal_report(&draft);
+        let verified = talk.world.verify(report).unwrap();
+        let folded = verified.folded();
+        assert_eq!(folded.outcomes, [Outcome::Shown, outcome]);
+        assert_eq!(folded.views[0].is_certain, is_certain);
     }
-    let report = talk.world.seal_report(&draft);
-    let verified = talk.world.verify(report).unwrap();
-    assert_eq!(verified.folded().outcomes, expected);
 }
 
 #[test]
