@@ -70,7 +70,8 @@ fn every_kind_of_message_is_shown_for_what_it_is() {
     talk.say(alice, header, reaction(answer, "👎"));
     let header = talk.header(alice);
     talk.say(alice, header, reaction(not_here, ""));
-    let header = talk.header(alice);
+    let mut header = talk.header(alice);
+    header.expires_after_secs = 60; // ignored: a deletion does not expire
     talk.say(alice, header, Content::Deletion { of: hello });
     let mut header = talk.header(alice);
     (header.forward_count, header.expires_after_secs) = (3, 60);

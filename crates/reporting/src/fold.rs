@@ -142,6 +142,16 @@ impl Role {
             _ => Self::Other,
         }
     }
+
+    /// Whether a message of this role disappears by itself, if its header says after how many
+    /// seconds. The expiry of a reference is ignored: it goes with the message that it refers to,
+    /// so no edit or deletion comes undone. That of a note is ignored too.
+    pub fn expires(&self) -> bool {
+        match self {
+            Self::Text | Self::Other | Self::Withheld => true,
+            Self::Note | Self::Reference(_) => false,
+        }
+    }
 }
 
 /// An edit, a deletion or a reaction, with the message that it refers to.

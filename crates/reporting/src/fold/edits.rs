@@ -40,6 +40,10 @@ impl<T> Edits<T> {
     }
 
     /// Adds an edit. Add each once. Returns the edit that is not kept for it, which may be itself.
+    ///
+    /// # Security
+    /// What is not kept in the history stays a message. Wipe it with the message that it edits and
+    /// no earlier: else an author hides an edit from reports by ten further ones.
     pub fn add(&mut self, order: Order, edit: T) -> Option<(Order, T)> {
         self.count = self.count.saturating_add(1);
         let place = self.newest.partition_point(|(other, _)| *other < order);

@@ -117,6 +117,17 @@ fn each_kind_of_content_has_a_role() {
 }
 
 #[test]
+fn references_and_notes_do_not_expire_by_themselves() {
+    let references = KINDS.map(|kind| role(kind, 1));
+    for role in references.into_iter().chain([Role::Note]) {
+        assert!(!role.expires(), "{role:?}");
+    }
+    for role in [Role::Text, Role::Other, Role::Withheld] {
+        assert!(role.expires(), "{role:?}");
+    }
+}
+
+#[test]
 fn chk550_edits_and_deletions_of_another_account_do_not_count() {
     let (alice, bob) = (author("alice"), author("bob"));
     for kind in [ReferenceKind::Edit, ReferenceKind::Deletion] {
