@@ -30,22 +30,18 @@ impl Talk {
         content: Content,
         attachments: Vec<Attachment>,
     ) -> FrankingTag {
-        let sent_at = Timestamp::from_millis(self.world.now.as_millis() - 250);
-        self.forward_sent(from_alice, count, content, attachments, sent_at)
+        let mut header = self.world.header(from_alice);
+        header.forward_count = count;
+        self.send(from_alice, header, content, attachments)
     }
 
-    /// As [`forward`](Self::forward), sent at this time as the sender claims.
-    fn forward_sent(
+    fn send(
         &mut self,
         from_alice: bool,
-        count: u8,
+        header: PayloadHeader,
         content: Content,
         attachments: Vec<Attachment>,
-        sent_at: Timestamp,
     ) -> FrankingTag {
-        let mut header = self.world.header(from_alice);
-        header.sent_at = sent_at;
-        header.forward_count = count;
         let payload = Payload::with_attachments(header, content, attachments).unwrap();
         let sent = self.world.send(from_alice, &payload);
         let evidence = if from_alice {
@@ -224,11 +220,17 @@ fn chk557_a_forward_does_not_contradict_the_message_that_was_sealed_again_after_
     let mut talk = Talk::new(5);
     let (sent, later) = (NOON, Timestamp::from_millis(NOON.as_millis() + 1));
     for (count, files) in [(2, vec![]), (0, vec![file()])] {
-        // Alice forwards Bob's message. It is accepted again after that, with its old sent time.
-        talk.forward_sent(true, count + 1, text("joke"), files.clone(), later);
-        talk.forward_sent(false, count, text("joke"), files.clone(), sent);
-        // Another one that claims to be sent at the time of the forward is contradicted.
-        talk.forward_sent(false, count, text("joke"), files, later);
+        for (from_alice, count, sent_at) in [
+            // Alice forwards Bob's message. It is accepted again after that, with its sent time.
+            (true, count + 1, later),
+            (false, count, sent),
+            // Another one that claims to be sent at the time of the forward is contradicted.
+            (false, count, later),
+        ] {
+            let mut header = talk.world.header(from_alice);
+            (header.sent_at, header.forward_count) = (sent_at, count);
+            talk.send(from_alice, header, text("joke"), files.clone());
+        }
     }
     let claimed = ForwardCount::Claimed;
     let expected = [
