@@ -3,7 +3,7 @@
 
 use waxseal::errors::ReportError;
 use waxseal::reporting::vault::ModerationKeyPair;
-use waxseal::{Client, Disclosure, Reason};
+use waxseal::{Client, Disclosure, MemoryStore, Reason};
 use waxseal_world::{Provider, account, snapshot};
 
 #[test]
@@ -63,6 +63,10 @@ fn a_report_that_cannot_be_sealed_again_stays_as_it_is() {
     let present = world.moderation.public_key().clone();
     let sealed = bob.report(&draft, &present, &mut world.rng).unwrap();
     bob.delete_message(&account("alice"), &one).unwrap();
+    // An earlier version kept no evidence with a report.
+    let mut records = snapshot(&bob);
+    records.retain(|(key, _)| key.table.as_bytes()[0] != b'X');
+    let mut bob = Client::open(MemoryStore::from_records(records)).unwrap();
     let before = snapshot(&bob);
     let refused = bob.reseal_report(sealed.id, &present, &mut world.rng);
     assert!(matches!(refused, Err(ReportError::NoSuchMessage)));

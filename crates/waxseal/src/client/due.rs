@@ -11,8 +11,10 @@
 mod expire;
 mod reading;
 
+use waxseal_reporting::fold::Role;
 use waxseal_reporting::recipient::Evidence;
 use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
+use zeroize::Zeroizing;
 
 pub use self::expire::Expiry;
 use super::page::{DamagedRow, Page, number_of};
@@ -63,6 +65,14 @@ impl std::fmt::Debug for Due {
     }
 }
 
+/// Rows of the list.
+#[derive(Default)]
+struct DueRows {
+    page: Page<Due, u64>,
+    /// Those of conversations that are being deleted.
+    deleting: Vec<u64>,
+}
+
 impl IndexRecord {
     /// When the message expires or expired. `None` if it never does, or was not read yet.
     pub(super) fn expires_at(&self) -> Option<Timestamp> {
@@ -85,7 +95,7 @@ impl<S: Store> Client<S> {
         limit: usize,
         until: Timestamp,
     ) -> Result<Page<Due, u64>, StateError<S::Error>> {
-        self.look(|client| client.read_due(after, limit, until))
+        self.look(|client| Ok(client.read_due(after, limit, until)?.page))
     }
 
     fn read_due(
@@ -93,28 +103,29 @@ impl<S: Store> Client<S> {
         after: Option<u64>,
         limit: usize,
         until: Timestamp,
-    ) -> Result<Page<Due, u64>, StateError<S::Error>> {
+    ) -> Result<DueRows, StateError<S::Error>> {
         let (table, after) = (keys::due_messages(), after.map(Cursor::Number));
         let rows = self.store.list(&table, after.as_ref(), limit);
         let rows = rows.map_err(StateError::Store)?;
-        let mut page = Page::default();
+        let mut found = DueRows::default();
+        let page = &mut found.page;
         let is_full = rows.len() >= limit;
         for Listed { cursor, value } in rows {
             let number = number_of(&cursor).unwrap_or(u64::MAX);
             if time_of(number) > until {
                 page.next = None;
-                return Ok(page);
+                return Ok(found);
             }
             page.next = Some(number).filter(|_| is_full);
             let due = value.and_then(|value| due_of(number, &value));
             match due {
                 // A deletion goes on, and has not come to this row yet.
-                Some(due) if self.is_deleting(&due.conversation)? => {}
+                Some(due) if self.is_deleting(&due.conversation)? => found.deleting.push(number),
                 Some(due) if self.is_of(&due, number)? => page.items.push(due),
                 _ => page.damaged.push(DamagedRow::new(&table, cursor)),
             }
         }
-        Ok(page)
+        Ok(found)
     }
 
     /// Whether this is the row of the message. One without a message is left only by damage.
@@ -235,7 +246,9 @@ impl<S: Store> Client<S> {
                 let (secs, id) = (evidence.header().expires_after_secs, evidence.tag());
                 let mut index = self.index(conversation, id)?.unwrap_or_default();
                 let unread = keys::unread(conversation, ordinal);
-                if secs == 0 || index.due.is_some() || self.get(&unread)?.is_some() {
+                let expires = evidence.content().map(Zeroizing::new);
+                let expires = expires.is_some_and(|content| Role::of(&content).expires());
+                if secs == 0 || !expires || index.due.is_some() || self.get(&unread)?.is_some() {
                     continue; // it is listed already, or waits until it is read
                 }
                 let at = later(evidence.accepted_at(), secs);

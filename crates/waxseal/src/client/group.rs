@@ -45,6 +45,7 @@ mod update;
 mod waiting;
 mod welcome;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use waxseal_reporting::AccountId;
@@ -324,6 +325,24 @@ impl<S: Store> Client<S> {
             ready.keep(&found);
         }
         Ok(Some(found))
+    }
+
+    /// The account keys of the members of a group. None of them if the group is damaged.
+    pub(in crate::client) fn member_keys(
+        &self,
+        group: &GroupId,
+    ) -> Result<BTreeMap<AccountId, [u8; 32]>, StateError<S::Error>> {
+        let group = match self.take_group(group) {
+            Err(StateError::Damaged(_)) => None,
+            group => group?,
+        };
+        let log = group.as_ref().and_then(|group| group.log.as_ref());
+        let members = log.into_iter().flat_map(|log| log.state().members());
+        let named = members.filter_map(|member| {
+            let account = AccountId::new(member.account()).ok()?;
+            Some((account, member.account_key().to_bytes()))
+        });
+        Ok(named.collect())
     }
 
     /// The account key of this account.

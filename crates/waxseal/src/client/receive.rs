@@ -326,6 +326,8 @@ impl<S: Store> Client<S> {
             }
             opened => {
                 self.put_nowhere(batch, &arrival);
+                let of = (&arrival.conversation(), &arrival.id);
+                self.put_wipe_of_references(&mut batch.transaction, of)?;
                 match opened {
                     None => Err(ReceiveError::Withheld),
                     Some(Opened::Control(control)) => {

@@ -204,7 +204,8 @@ impl<S: Store> Client<S> {
     ///
     /// # Errors
     /// * [`ReportError::NoDraft`] if no such report waits, or if it has no draft that can be read.
-    /// * [`ReportError::NoSuchMessage`] if a message of it was deleted since.
+    /// * [`ReportError::NoSuchMessage`] if an earlier version kept the report, and a message of it
+    ///   was deleted since.
     pub fn kept_draft(&self, id: ReportId) -> Result<ReportDraft, ReportError<S::Error>> {
         self.look(|client| client.read_kept_draft(id))
     }
@@ -234,7 +235,8 @@ impl<S: Store> Client<S> {
         record: &ReportRecord,
     ) -> Result<OutgoingReport, ReportError<S::Error>> {
         let mut transaction = Transaction::default();
-        transaction.put_record(keys::report(&outgoing.id.0), record);
+        // CHK-576: a report that waits has what it needs, whatever becomes of its messages.
+        self.put_report_whole(&mut transaction, &outgoing, record)?;
         self.commit(transaction)?;
         Ok(outgoing)
     }

@@ -265,6 +265,7 @@ impl<S: Store> Client<S> {
                 header: evidence.header(),
                 content: &content,
                 accepted_at: Some(accepted_at),
+                from_removed_device: false,
             };
             client.put_stored(&mut transaction, conversation, &stored, confirmed)?;
             if let (0, Some(peer)) = (message.delivered_ms, conversation.account()) {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | what one message shows | `message.rs` |
 //! | what a message that is stored means for others | `stored.rs` |
+//! | the timer of a conversation | `timer.rs` |
 //! | what refers to one message, whatever the order | `folded.rs` |
 //! | what messages of an earlier version mean | `earlier.rs` |
 //! | whether a draft can count | `sending.rs` |
@@ -15,6 +16,7 @@ mod folded;
 mod message;
 mod sending;
 mod stored;
+mod timer;
 
 use waxseal_reporting::fold::{Author, Reference, ReferenceKind, Role};
 use waxseal_reporting::message::Content;
@@ -122,6 +124,10 @@ impl<S: Store> Client<S> {
     /// The newest edits of a message that count, at most
     /// [ten](waxseal_reporting::fold::MAX_EDITS), the oldest first. None if the message is not
     /// shown. Each of them is a message that can be reported, as is the original.
+    ///
+    /// [`messages`](Self::messages) lists all edits, also those before the newest ten. They are
+    /// kept and can be reported as long as the message that they edit: ten further edits do not
+    /// hide what was shown.
     pub fn edits(
         &self,
         conversation: impl Into<Conversation>,
@@ -144,6 +150,24 @@ impl<S: Store> Client<S> {
         })
     }
 
+    /// Whether a message is here, was not deleted by its author, and has not expired, as far as
+    /// [`expire`](Self::expire) did what is due.
+    #[cfg(feature = "courier")]
+    pub(crate) fn is_shown(
+        &self,
+        conversation: &Conversation,
+        id: &FrankingTag,
+    ) -> Result<bool, StateError<S::Error>> {
+        self.look(|client| {
+            let index = client.index(conversation, id)?;
+            let Some(message) = client.message_at(conversation, index)? else {
+                return Ok(false);
+            };
+            let (fold, index) = client.fold_for(conversation, &message)?;
+            Ok(fold.deletion().is_none() && !index.wipes)
+        })
+    }
+
     fn view_of(
         &self,
         conversation: &Conversation,
@@ -160,13 +184,20 @@ impl<S: Store> Client<S> {
             accepted_at: message.accepted_at(),
             status: message.status(),
             expires_at: index.expires_at(),
+            from_removed_device: fold.deletion().is_some_and(|one| one.from_removed_device),
             state,
             shown: None,
         };
         // CHK-562: a message that was deleted or has expired shows nothing.
         if view.state == ViewState::Shown {
+            let edited = self.edited_text(conversation, &message, &fold)?;
+            // CHK-572: what is shown says that a removed device wrote it, whichever message it is.
+            view.from_removed_device = match &edited {
+                Some((_, from_removed_device)) => *from_removed_device,
+                None => message.is_from_removed_device(),
+            };
             view.shown = Some(Shown {
-                edited: self.edited_text(conversation, &message, &fold)?,
+                edited: edited.map(|(text, _)| text),
                 edit_count: fold.edit_count(),
                 reactions: reactions_of(&fold),
                 message,
@@ -189,17 +220,20 @@ impl<S: Store> Client<S> {
         Ok((fold, index.unwrap_or_default()))
     }
 
-    /// The text of the newest edit that can be read.
+    /// The text of the newest edit that can be read, and whether it is from a removed device.
     fn edited_text(
         &self,
         conversation: &Conversation,
         message: &Message,
         fold: &FoldRecord,
-    ) -> Result<Option<Zeroizing<String>>, StateError<S::Error>> {
+    ) -> Result<Option<(Zeroizing<String>, bool)>, StateError<S::Error>> {
         for edit in fold.edits.iter().rev() {
             let edit = self.edit_of(conversation, message, edit)?;
-            if let Some(Content::Edit { text, .. }) = edit.as_ref().map(Message::content) {
-                return Ok(Some(Zeroizing::new(text.clone())));
+            if let Some(message) = edit
+                && let Content::Edit { text, .. } = message.content()
+            {
+                let from_removed_device = message.is_from_removed_device();
+                return Ok(Some((Zeroizing::new(text.clone()), from_removed_device)));
             }
         }
         Ok(None)

@@ -28,9 +28,8 @@ impl<S: Store> Courier<S> {
         id: &FrankingTag,
         now: Timestamp,
     ) -> Result<(), StateError<S::Error>> {
-        let relay_now = self.expiry_time(now);
         self.look_again();
-        self.client.opened(conversation, id, relay_now)
+        self.client.opened(conversation, id, self.reading_time(now))
     }
 
     /// Records that the user read the conversation up to this message: see
@@ -45,9 +44,16 @@ impl<S: Store> Courier<S> {
         id: &FrankingTag,
         now: Timestamp,
     ) -> Result<(), StateError<S::Error>> {
-        let relay_now = self.expiry_time(now);
         self.look_again();
-        self.client.mark_read(conversation, id, relay_now)
+        self.client
+            .mark_read(conversation, id, self.reading_time(now))
+    }
+
+    /// The time from which it counts until a message that is read expires: the later one of both
+    /// clocks. Nothing disappears too early.
+    fn reading_time(&self, now: Timestamp) -> Timestamp {
+        // CHK-574: a clock that is behind costs no message.
+        self.relay_time(now).max(now)
     }
 
     /// The time by which messages expire. What is known of the relay's clock may be out of date, so
@@ -66,6 +72,7 @@ impl<S: Store> Courier<S> {
             let (conversation, id) = (expired.conversation, expired.id);
             self.tell(Event::Expired { conversation, id });
         }
+        self.end_unshown()?;
         let left = expiry.next.map(|next| {
             let left = next.as_millis().saturating_sub(relay_now.as_millis());
             left.clamp(1, LONGEST_MS)

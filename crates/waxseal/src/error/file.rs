@@ -66,6 +66,9 @@ pub enum SaveFileError<E: std::error::Error + 'static> {
     /// The message is part of a [request](crate::Client::requests). Accept its sender first.
     #[error("the message is part of a request")]
     Request,
+    /// The message was deleted by its author or has expired. It can be reported.
+    #[error("the message is not shown any more")]
+    NotShown,
     /// The message could not be read.
     #[error(transparent)]
     State(#[from] StateError<E>),
@@ -99,7 +102,7 @@ impl<E: std::error::Error + 'static> SaveFileError<E> {
     /// What to do next.
     pub fn advice(&self) -> Advice {
         match self {
-            Self::NoSuchMessage | Self::NoFile | Self::Request => Advice::FixCall,
+            Self::NoSuchMessage | Self::NoFile | Self::Request | Self::NotShown => Advice::FixCall,
             Self::State(error) => error.advice(),
         }
     }

@@ -58,6 +58,9 @@ pub(crate) struct RefersRecord {
     /// back.
     #[prost(string, tag = "9")]
     pub(crate) reaction: String,
+    /// Whether the device had been removed from its account when the message opened.
+    #[prost(bool, tag = "10")]
+    pub(crate) from_removed_device: bool,
 }
 
 /// How many edits of one message an author sent.

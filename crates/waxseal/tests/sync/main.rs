@@ -16,3 +16,4 @@ mod history;
 mod leave;
 mod requests;
 mod support;
+mod views;

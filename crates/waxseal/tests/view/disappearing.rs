@@ -1,7 +1,7 @@
 //! Messages that disappear: from when on it counts, what is shown until when, and what is left.
 
 use waxseal::reporting::message::Content;
-use waxseal::store::Key;
+use waxseal::store::{Key, Row, Table};
 use waxseal::view::{REPORT_GRACE_MS, ViewState};
 use waxseal::{Client, Disclosure, Draft, FrankingTag, MemoryStore, Reason, Received, Timestamp};
 use waxseal_world::{Provider, account, snapshot};
@@ -74,7 +74,11 @@ fn reading_up_to_a_message_starts_all_before_it() {
     let (mut world, mut alice, mut bob) = Provider::of_two();
     let a = account("alice");
     let ids: Vec<_> = (0..150)
-        .map(|_| world.exchange(&mut alice, &mut bob, expiring("text", 60)))
+        .map(|_| {
+            let id = world.exchange(&mut alice, &mut bob, expiring("text", 60));
+            bob.accept_contact(&a).unwrap();
+            id
+        })
         .collect();
     bob.mark_read(&a, &ids[140], world.now).unwrap();
     let due = bob.due(None, 1_000, FAR).unwrap().items;
@@ -137,6 +141,7 @@ fn chk566_nothing_of_a_wiped_message_is_left_but_that_it_was_there() {
     bob.receive(&delivery).unwrap();
     let id = sent.id;
     let other = world.exchange(&mut alice, &mut bob, "stays");
+    bob.accept_contact(&a).unwrap();
     for number in 0..90 {
         let edit = Draft::edit(id, format!("SECRET-{number}"));
         world.exchange(&mut alice, &mut bob, edit);
@@ -269,4 +274,35 @@ fn the_timer_of_a_conversation_counts_for_what_is_written_after_it() {
     world.exchange(&mut alice, &mut bob, Content::Timer { after_secs: 9 });
     bob.delete_conversation(&a).unwrap();
     assert_eq!(bob.timer(&a).unwrap(), 9);
+}
+
+#[test]
+fn chk575_a_deletion_that_cannot_go_on_holds_up_no_other_conversation() {
+    let (mut world, mut alice, mut bob) = Provider::of_two();
+    let (a, c) = (account("alice"), account("carol"));
+    let mut carol = world.register("carol");
+    for _ in 0..70 {
+        let id = world.exchange(&mut alice, &mut bob, expiring("text", 60));
+        bob.accept_contact(&a).unwrap();
+        bob.opened(&a, &id, world.now).unwrap();
+    }
+    world.start(&mut carol, &account("bob"));
+    world.show_roster(&mut bob, &c);
+    let last = world.exchange(&mut carol, &mut bob, expiring("last", 60));
+    bob.opened(&c, &last, world.now).unwrap();
+    // The mark of a deletion is damaged: it waits until its peer is used.
+    let mut records = snapshot(&bob);
+    let name = Row::Name(b"\x05alice".to_vec());
+    records.push((Key::new(Table::new(b"x"), name), vec![9]));
+    let mut bob = Client::open(MemoryStore::from_records(records)).unwrap();
+    assert!(bob.messages(&a, None, 9).unwrap().items.is_empty());
+    let expiry = bob.expire(after(world.now, 60_000), 1_000).unwrap();
+    assert_eq!(
+        expiry.expired.iter().map(|due| due.id).collect::<Vec<_>>(),
+        [last]
+    );
+    assert_eq!(
+        expiry.next,
+        Some(after(world.now, 60_000 + REPORT_GRACE_MS))
+    );
 }

@@ -211,19 +211,21 @@ fn chk569_a_clock_far_ahead_does_not_fix_the_timer_for_good() {
     let (mut world, _, mut bob) = Provider::of_two();
     let mut mallory = Mallory::new(&mut world, &mut bob);
     let m = account("mallory");
-    mallory.send(
-        &mut world,
-        &mut bob,
-        Content::Timer { after_secs: 7 },
-        u64::MAX,
-    );
-    assert_eq!(bob.timer(&m).unwrap(), 7);
-    mallory.send(&mut world, &mut bob, Content::Timer { after_secs: 8 }, 0);
-    assert_eq!(
-        bob.timer(&m).unwrap(),
-        7,
-        "it was sent before, by its author"
-    );
+    let day_ms = 24 * 3_600_000;
+    for (after_secs, ahead_ms, timer) in [
+        (7, u64::MAX, 0), // it does not count
+        (7, day_ms + 10_000, 0),
+        (8, day_ms - 10_000, 8),
+        (7, 0, 8), // it was sent before, by its author
+    ] {
+        mallory.send(
+            &mut world,
+            &mut bob,
+            Content::Timer { after_secs },
+            ahead_ms,
+        );
+        assert_eq!(bob.timer(&m).unwrap(), timer);
+    }
     bob.hold(
         &m,
         Content::Timer { after_secs: 9 },

@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+mod clocks;
 mod crash;
 mod disappearing;
 mod folding;
@@ -15,4 +16,6 @@ mod folding;
 #[path = "../sync/support.rs"]
 mod net;
 mod order;
+mod removed;
+mod reports;
 mod support;

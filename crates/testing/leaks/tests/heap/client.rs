@@ -6,9 +6,10 @@ use waxseal::reporting::Audience;
 use waxseal::reporting::relay::{PostedFanout, Receipt, StampKeys, StampedEnvelope};
 use waxseal::reporting::vault::ModerationKeyPair;
 use waxseal::store::{Key, Row, Table};
+use waxseal::view::REPORT_GRACE_MS;
 use waxseal::{
     AccountId, Bundles, Client, DeliveryKey, DeviceAddress, DeviceBundle, DeviceId, Disclosure,
-    MemoryStore, Reason, Received, Store as _, Timestamp,
+    Draft, FrankingTag, MemoryStore, Reason, Received, Store as _, Timestamp,
 };
 use waxseal_leaks::layout::Fields;
 use waxseal_leaks::secrets::{Recorder, Secrets};
@@ -79,11 +80,21 @@ fn meet(alice: &mut Device, bob: &mut Device, one_time: Option<Vec<u8>>, rng: &m
 }
 
 fn deliver(from: &mut Device, to: &mut Device, stamp_keys: &StampKeys, rng: &mut Recorder) {
+    send(from, to, "hi".into(), stamp_keys, rng);
+}
+
+fn send(
+    from: &mut Device,
+    to: &mut Device,
+    draft: Draft,
+    stamp_keys: &StampKeys,
+    rng: &mut Recorder,
+) -> FrankingTag {
     rng.call(&format!(
         "drawn by {} to send",
         from.client.me().account.as_str()
     ));
-    let sent = from.client.send(to.account(), "hi", NOW, rng).unwrap();
+    let sent = from.client.send(to.account(), draft, NOW, rng).unwrap();
     let audience = Audience::Direct(to.account());
     let posted = PostedFanout::decode(&sent.envelope).unwrap();
     let posted = posted.authenticate(&from.key, from.client.me(), &audience, NOW);
@@ -95,6 +106,7 @@ fn deliver(from: &mut Device, to: &mut Device, stamp_keys: &StampKeys, rng: &mut
     let delivery = stamped[0].1.deliver(&to.key).encode();
     let received = to.client.receive(&delivery).unwrap();
     assert!(matches!(received, Received::Message { .. }));
+    sent.id
 }
 
 #[test]
@@ -180,6 +192,66 @@ fn forgotten_contacts_leave_nothing_while_the_clients_live() {
     }
     alice.client.forget_contact(&bob.account()).unwrap();
     bob.client.forget_contact(&alice.account()).unwrap();
+    assert_gone(&secrets, from);
+    drop((alice, bob));
+}
+
+#[test]
+fn messages_that_disappeared_leave_nothing_while_the_clients_live() {
+    const TEXTS: [&str; 4] = [
+        "q7Vd-first-text-mB2x",
+        "Zk4w-second-text-Rj8",
+        "u9Xe-reaction-Lp3",
+        "hT5n-third-text-Ys6",
+    ];
+    let from = HEAP.used();
+    let mut rng = Recorder::new("stamp root", 33);
+    let stamp_keys = Box::new(StampKeys::generate("eu", NOW, &mut rng).unwrap());
+    let mut alice = Device::new("alice", &mut rng);
+    let mut bob = Device::new("bob", &mut rng);
+    meet(&mut alice, &mut bob, None, &mut rng);
+    deliver(&mut alice, &mut bob, &stamp_keys, &mut rng);
+    deliver(&mut bob, &mut alice, &stamp_keys, &mut rng);
+
+    let text = Draft::from(TEXTS[0]).expires_after_secs(60);
+    let expires = send(&mut alice, &mut bob, text, &stamp_keys, &mut rng);
+    let edit = Draft::edit(expires, TEXTS[1]);
+    send(&mut alice, &mut bob, edit, &stamp_keys, &mut rng);
+    let reaction = Draft::react(expires, TEXTS[2]);
+    send(&mut bob, &mut alice, reaction, &stamp_keys, &mut rng);
+    let deleted = send(&mut alice, &mut bob, TEXTS[3].into(), &stamp_keys, &mut rng);
+    for (device, peer) in [(&mut alice, "bob"), (&mut bob, "alice")] {
+        let peer = AccountId::new(peer).unwrap();
+        let views = device.client.views(&peer, None, 10, NOW).unwrap().items;
+        assert_eq!(views[2].text(), Some(TEXTS[1]));
+        assert_eq!(*views[2].reactions()[0].reaction, *TEXTS[2]);
+        let edits = device.client.edits(&peer, &expires, NOW).unwrap();
+        assert_eq!(edits.len(), 1);
+        device.client.opened(&peer, &expires, NOW).unwrap();
+    }
+    let deletion = Draft::delete(deleted);
+    send(&mut alice, &mut bob, deletion, &stamp_keys, &mut rng);
+    // A report of it waits for the provider, and is done.
+    let shown = [(expires, Disclosure::Whole)];
+    let draft = bob
+        .client
+        .draft_report(alice.account(), Reason::Spam, shown)
+        .unwrap();
+    let kept = bob.client.keep_report(&draft, &mut rng).unwrap();
+    drop(draft);
+    bob.client.confirm_report(kept.id).unwrap();
+
+    let mut secrets = Secrets::new();
+    for text in TEXTS {
+        secrets.add(text, text.as_bytes());
+    }
+    assert!(secrets.sweep(&HEAP, from).len() >= TEXTS.len());
+    let expired = Timestamp::from_millis(NOW.as_millis() + 60_000);
+    let wiped = Timestamp::from_millis(expired.as_millis() + REPORT_GRACE_MS);
+    for device in [&mut alice, &mut bob] {
+        assert_eq!(device.client.expire(expired, 10).unwrap().expired.len(), 1);
+        assert!(device.client.expire(wiped, 10).unwrap().next.is_none());
+    }
     assert_gone(&secrets, from);
     drop((alice, bob));
 }

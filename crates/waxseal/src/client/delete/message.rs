@@ -67,6 +67,16 @@ impl<S: Store> Client<S> {
             }
         }
         self.delete_one(transaction, conversation, id, &index)?;
+        self.put_gone(transaction, conversation, id)
+    }
+
+    /// Writes that a message was deleted, or is never shown, and deletes some of what refers to it.
+    pub(in crate::client) fn put_gone(
+        &self,
+        transaction: &mut Transaction,
+        conversation: &Conversation,
+        id: &FrankingTag,
+    ) -> Result<Deleted, StateError<S::Error>> {
         let mut gone = IndexRecord::default();
         let deleted = match self.delete_references(transaction, conversation, id)? {
             true => {

@@ -2,7 +2,7 @@
 
 use waxseal_reporting::{FrankingTag, Timestamp};
 
-use super::{Due, REPORT_GRACE_MS, REPORTABLE_MS, time_of};
+use super::{Due, DueRows, REPORT_GRACE_MS, REPORTABLE_MS, time_of};
 use crate::client::page::number_of;
 use crate::client::{Client, keys};
 use crate::conversation::Conversation;
@@ -89,8 +89,13 @@ impl<S: Store> Client<S> {
         until: Timestamp,
         limit: usize,
     ) -> Result<(usize, Vec<Due>), StateError<S::Error>> {
-        let mut page = self.read_due(None, limit, until)?;
+        let DueRows { mut page, deleting } = self.read_due(None, limit, until)?;
         let mut transaction = Transaction::default();
+        // CHK-575: a deletion that does not go on keeps nothing else from expiring. It deletes these
+        // rows too.
+        for number in &deleting {
+            transaction.delete(keys::due_message(*number));
+        }
         for row in &page.damaged {
             row.delete_in(&mut transaction);
         }
@@ -106,6 +111,7 @@ impl<S: Store> Client<S> {
             }
         }
         let looked_at = page.items.len().saturating_add(page.damaged.len());
+        let looked_at = looked_at.saturating_add(deleting.len());
         if looked_at != 0 {
             self.commit(transaction)?;
         }
@@ -130,7 +136,10 @@ impl<S: Store> Client<S> {
             Err(error) => return Err(error),
         };
         let of = (conversation, id);
-        self.put_wipe(transaction, of, &mut index, accepted_at.unwrap_or(at), at)?;
+        // CHK-574: an earlier version may have counted from before it was accepted.
+        let accepted_at = accepted_at.unwrap_or(at);
+        let from = at.max(accepted_at);
+        self.put_wipe(transaction, of, &mut index, accepted_at, from)?;
         self.put_index(transaction, conversation, *id, &index);
         Ok(())
     }
@@ -147,7 +156,7 @@ impl<S: Store> Client<S> {
         let mut at = wiped_at(accepted_at, from);
         let expires_at = index.expires_at();
         if let Some(expires_at) = expires_at {
-            at = at.min(wiped_at(accepted_at, expires_at));
+            at = at.min(wiped_at(accepted_at, expires_at.max(accepted_at)));
         }
         if let Some(number) = index.due {
             if index.wipes && time_of(number) <= at {

@@ -1,6 +1,6 @@
 //! Reading: from then on it counts until a message expires.
 
-use waxseal_reporting::fold::Reference;
+use waxseal_reporting::fold::Role;
 use waxseal_reporting::{FrankingTag, Timestamp};
 
 use super::later;
@@ -25,7 +25,8 @@ impl<S: Store> Client<S> {
         index: &mut IndexRecord,
     ) -> Result<(), StateError<S::Error>> {
         let secs = stored.header.expires_after_secs;
-        let (true, None, Some(accepted_at)) = (secs != 0, index.due, stored.accepted_at) else {
+        let expires = secs != 0 && Role::of(stored.content).expires();
+        let (true, None, Some(accepted_at)) = (expires, index.due, stored.accepted_at) else {
             return Ok(());
         };
         let of = (conversation, &stored.id);
@@ -60,9 +61,13 @@ impl<S: Store> Client<S> {
     ) -> Result<(), StateError<S::Error>> {
         let secs = message.header().expires_after_secs;
         let is_received = message.direction() == Direction::Received;
-        if secs == 0 || !is_received || Reference::of(message.content()).is_some() {
+        if secs == 0 || !is_received || !Role::of(message.content()).expires() {
             return Ok(());
         }
+        // CHK-574: it was not read before the provider accepted it, whatever the clock says.
+        let at = message
+            .accepted_at()
+            .map_or(at, |accepted| accepted.max(at));
         let index = self.index(conversation, message.id())?;
         self.put_read_at(
             transaction,
@@ -115,7 +120,8 @@ impl<S: Store> Client<S> {
                     if Position::new(accepted_at, id) > up_to {
                         continue;
                     }
-                    let read_at = at.unwrap_or(accepted_at);
+                    // CHK-574: see above.
+                    let read_at = at.unwrap_or(accepted_at).max(accepted_at);
                     let index = client.index(conversation, id)?;
                     let at = later(read_at, record.after_secs);
                     client.put_read_at(&mut transaction, (conversation, id), index, at)?;

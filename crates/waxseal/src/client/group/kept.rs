@@ -64,6 +64,7 @@ impl<S: Store> Client<S> {
             header: opened.header(),
             content: opened.content(),
             accepted_at: Some(opened.evidence().accepted_at()),
+            from_removed_device,
         };
         numbering.note_timer(&stored);
         self.put_stored(&mut batch.transaction, conversation, &stored, index)?;

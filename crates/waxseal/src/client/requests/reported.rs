@@ -13,7 +13,7 @@ use crate::store::{Store, Transaction};
 impl<S: Store> Client<S> {
     /// Writes a report with the evidence of its messages, so that it can be sealed again without
     /// them.
-    pub(super) fn put_report_whole(
+    pub(in crate::client) fn put_report_whole(
         &self,
         transaction: &mut Transaction,
         outgoing: &OutgoingReport,

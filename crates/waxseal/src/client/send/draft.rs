@@ -2,16 +2,18 @@
 
 use waxseal_reporting::message::{Attachment, Content, Payload, PayloadError, PayloadHeader};
 use waxseal_reporting::{FrankingTag, Timestamp};
+use zeroize::Zeroizing;
 
 use crate::client::{Client, tag_of};
 use crate::error::SendError;
 use crate::records::ConversationRecord;
 use crate::store::{Key, Store, Transaction};
 
-/// A message about to be sent: its content, its attachments and its header fields.
+/// A message about to be sent: its content, its attachments and its header fields. The content is
+/// erased from memory when the draft is dropped.
 #[derive(Clone, Debug)]
 pub struct Draft {
-    content: Content,
+    content: Zeroizing<Content>,
     attachments: Vec<Attachment>,
     reply_to: Option<FrankingTag>,
     forward_count: u8,
@@ -25,7 +27,7 @@ impl Draft {
     /// Makes a draft with this content and no attachments.
     pub fn new(content: Content) -> Self {
         Self {
-            content,
+            content: Zeroizing::new(content),
             attachments: Vec::new(),
             reply_to: None,
             forward_count: 0,
@@ -143,13 +145,14 @@ impl Draft {
         header.last_seen = tag_of(&conversation.last_seen);
         header.reply_to = self.reply_to;
         header.forward_count = self.forward_count;
-        header.expires_after_secs = self
-            .expires_after_secs
-            .unwrap_or_else(|| match self.content {
-                Content::Text(_) | Content::Application { .. } => conversation.timer_secs(),
-                _ => 0,
-            });
-        Payload::with_attachments(header, self.content, self.attachments)
+        header.expires_after_secs =
+            self.expires_after_secs
+                .unwrap_or_else(|| match &*self.content {
+                    Content::Text(_) | Content::Application { .. } => conversation.timer_secs(),
+                    _ => 0,
+                });
+        let content = (*self.content).clone();
+        Payload::with_attachments(header, content, self.attachments)
     }
 }
 

@@ -12,7 +12,6 @@ use crate::client::peers::Peer;
 use crate::client::{Client, keys};
 use crate::conversation::Conversation;
 use crate::error::StateError;
-use crate::records::IndexRecord;
 use crate::store::{Store, Transaction};
 use crate::sync::{Fact, Position, subjects};
 
@@ -85,8 +84,7 @@ impl<S: Store> Client<S> {
                         == Deleted::Nothing =>
                     {
                         // When it comes, it is known as one that was deleted.
-                        let nowhere = IndexRecord::default();
-                        client.put_index(&mut transaction, conversation, *id, &nowhere);
+                        client.put_gone(&mut transaction, conversation, id)?;
                     }
                     _ => {}
                 }

@@ -1,8 +1,10 @@
 //! Giving the history: the messages of this device with their evidence, in sealed chunks.
 
 use rand_core::CryptoRng;
+use waxseal_reporting::fold::Reference;
 use waxseal_reporting::recipient::Evidence;
-use waxseal_reporting::{DeviceId, Timestamp};
+use waxseal_reporting::{AccountId, DeviceId, Timestamp};
+use zeroize::Zeroizing;
 
 use super::{cursor_bytes, cursor_of};
 use crate::client::page::number_of;
@@ -144,7 +146,8 @@ impl<S: Store> Client<S> {
     /// next. Reads some 100 kB of messages, whatever the length of the history.
     ///
     /// A chunk that is made again has other bytes, and leaves out what was deleted meanwhile.
-    /// Messages without evidence are left out.
+    /// Messages without evidence are left out, and those that were deleted by their authors, have
+    /// expired or were read and will expire, with what refers to them.
     ///
     /// # Errors
     /// [`HistoryError::None`] if no history is given. [`HistoryError::NoSuchChunk`] after the last
@@ -254,7 +257,7 @@ impl<S: Store> Client<S> {
         &self,
         mut at: PositionRecord,
         stop: Option<&PositionRecord>,
-    ) -> Result<(zeroize::Zeroizing<Vec<u8>>, Option<PositionRecord>), StateError<S::Error>> {
+    ) -> Result<(Zeroizing<Vec<u8>>, Option<PositionRecord>), StateError<S::Error>> {
         let mut body = BodyWriter::new();
         let mut begun = false;
         loop {
@@ -273,7 +276,7 @@ impl<S: Store> Client<S> {
             let page = match self.is_deleting(&conversation)? {
                 true => Default::default(),
                 false => self.page(&table, after.as_ref(), MESSAGES_AT_ONCE, |at, bytes| {
-                    Some((number_of(at)?, self.exported(bytes)))
+                    Some((number_of(at)?, exported(bytes, &self.me.account)))
                 })?,
             };
             for (ordinal, message) in page.items {
@@ -284,6 +287,10 @@ impl<S: Store> Client<S> {
                 if is_over {
                     return Ok((body.finish(), stop.cloned()));
                 }
+                let message = match message {
+                    Some(message) if self.is_given(&conversation, &message)? => Some(message),
+                    _ => None,
+                };
                 if let Some(message) = message {
                     let has_room =
                         (begun || body.conversation(&conversation)) && body.message(&message);
@@ -333,21 +340,44 @@ impl<S: Store> Client<S> {
         }
     }
 
-    /// A stored message as it is given. `None` if it has no evidence.
-    fn exported(&self, bytes: &[u8]) -> Option<HistoryMessage> {
-        let record: MessageRecord = records::decode(bytes)?;
-        let Some(MessageState::Stamped(evidence)) = &record.state else {
-            return None;
+    /// Whether another device gets a message.
+    fn is_given(
+        &self,
+        conversation: &Conversation,
+        message: &HistoryMessage,
+    ) -> Result<bool, StateError<S::Error>> {
+        // CHK-573: what disappears here does not live on there, nor does what refers to it.
+        let content = message.evidence.content().map(Zeroizing::new);
+        let reference = content.as_ref().and_then(|content| Reference::of(content));
+        let Some(reference) = reference else {
+            let index = self.index(conversation, message.evidence.tag())?;
+            return Ok(index.is_none_or(|index| index.due.is_none()));
         };
-        let evidence = Evidence::decode(evidence).ok()?;
-        Some(HistoryMessage {
-            is_sent: evidence.sender().account == self.me.account,
-            delivered_ms: record.delivered_ms,
-            opened_ms: record.opened_ms,
-            not_delivered: u8::try_from(record.not_delivered).unwrap_or_default(),
-            evidence,
-        })
+        let of = self.index(conversation, &reference.to)?;
+        Ok(
+            of.is_none_or(|of| {
+                of.due.is_none() && (of.ordinal.is_some() || !of.renewed.is_empty())
+            }),
+        )
     }
+}
+
+/// A stored message as it is given. `None` if it has no evidence.
+fn exported(bytes: &[u8], me: &AccountId) -> Option<HistoryMessage> {
+    let record: MessageRecord = records::decode(bytes)?;
+    let Some(MessageState::Stamped(evidence)) = &record.state else {
+        return None;
+    };
+    let evidence = Evidence::decode(evidence).ok()?;
+    Some(HistoryMessage {
+        is_sent: evidence.sender().account == *me,
+        delivered_ms: record.delivered_ms,
+        opened_ms: record.opened_ms,
+        not_delivered: u8::try_from(record.not_delivered).unwrap_or_default(),
+        from_removed_device: record.from_removed_device,
+        account_key: record.account_key.as_slice().try_into().ok(),
+        evidence,
+    })
 }
 
 impl PositionRecord {

@@ -1,5 +1,6 @@
 //! Taking the history: messages of another device of the account, verified one by one.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use rand_core::CryptoRng;
@@ -68,6 +69,8 @@ struct Taking {
     /// When the newest profile of each group was accepted, with title and picture.
     profiles: BTreeMap<GroupId, (u64, String, Vec<u8>)>,
     tags: BTreeSet<(Conversation, [u8; 32])>,
+    /// The present account keys, where messages come without.
+    keys: BTreeMap<Conversation, BTreeMap<AccountId, [u8; 32]>>,
     /// No message that the provider accepted later is taken.
     until_ms: u64,
     transaction: Transaction,
@@ -247,6 +250,7 @@ impl<S: Store> Client<S> {
         let is_known =
             !taking.tags.insert((to.clone(), *tag.as_bytes())) || self.index(to, &tag)?.is_some();
         let until_ms = taking.until_ms;
+        let account_key = self.given_key(taking, to, &message)?;
         // A damaged record costs the messages of its conversation.
         let (conversation, until) = match self.given_to(taking, to) {
             Ok(Some(known)) => known,
@@ -278,21 +282,22 @@ impl<S: Store> Client<S> {
             ordinal: Some(ordinal),
             ..IndexRecord::default()
         };
-        // The other device does not say under which account key it came.
         let stored = Stored {
             id: tag,
             ordinal,
             sender: evidence.sender(),
-            account_key: &[],
+            account_key: &account_key,
             header: evidence.header(),
             content: &content,
             accepted_at: Some(accepted_at),
+            from_removed_device: message.from_removed_device,
         };
         conversation.note_timer(&stored);
         let transaction = &mut taking.transaction;
         self.put_stored(transaction, to, &stored, index)?;
         let told = |value: u64| if message.is_sent { value } else { 0 };
-        let mut record = MessageRecord::stamped(ordinal, evidence, Vec::new());
+        let mut record = MessageRecord::stamped(ordinal, evidence, account_key);
+        record.from_removed_device = message.from_removed_device;
         record.delivered_ms = told(message.delivered_ms);
         record.opened_ms = told(message.opened_ms);
         record.not_delivered =
@@ -306,6 +311,25 @@ impl<S: Store> Client<S> {
             *newest = std::mem::take(newest).max(this);
         }
         Ok(Given::Taken)
+    }
+
+    /// The account key under which a message came. What an earlier version gives says none, and
+    /// counts as written under the present one.
+    fn given_key(
+        &self,
+        taking: &mut Taking,
+        to: &Conversation,
+        message: &HistoryMessage,
+    ) -> Result<Vec<u8>, StateError<S::Error>> {
+        if let Some(account_key) = message.account_key {
+            return Ok(account_key.to_vec());
+        }
+        let keys = match taking.keys.entry(to.clone()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unread) => unread.insert(self.present_keys(to)?),
+        };
+        let known = keys.get(&message.evidence.sender().account);
+        Ok(known.map_or_else(Vec::new, |key| key.to_vec()))
     }
 
     /// The numbering of the conversation that a message is of, and until when it was deleted.

@@ -1,12 +1,15 @@
 //! Folds what an earlier version stored.
 
-use waxseal_reporting::fold::Reference;
+use std::collections::BTreeMap;
+
+use waxseal_reporting::AccountId;
+use waxseal_reporting::fold::Role;
 
 use super::Stored;
-use crate::client::{Client, Message, keys};
+use crate::client::{Client, keys};
 use crate::conversation::Conversation;
 use crate::error::StateError;
-use crate::records::{self, ConversationRecord};
+use crate::records::{self, ConversationRecord, MessageRecord};
 use crate::store::{Cursor, Store, Transaction};
 
 /// Messages that one transaction folds, each of up to 66 kB.
@@ -16,8 +19,8 @@ const MESSAGES_AT_ONCE: usize = 64;
 const CONVERSATIONS_AT_ONCE: usize = 16;
 
 impl<S: Store> Client<S> {
-    /// Folds the messages of all conversations. After an interruption, call it again: it writes the
-    /// same.
+    /// Folds the messages of all conversations, and writes the present account keys of their
+    /// authors. After an interruption, call it again: it writes the same.
     pub(in crate::client) fn fold_all(&mut self) -> Result<(), StateError<S::Error>> {
         let mut after: Option<Cursor> = None;
         loop {
@@ -27,7 +30,38 @@ impl<S: Store> Client<S> {
                 Conversation::of_record(&record.account, &record.group)
             })?;
             for conversation in page.items {
+                // CHK-578: before anything is folded, since the keys say whether it counts.
+                self.fill_keys(&conversation)?;
                 self.fold_messages(&conversation)?;
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Writes the account keys of the authors of messages that have none: of an earlier version.
+    fn fill_keys(&mut self, conversation: &Conversation) -> Result<(), StateError<S::Error>> {
+        let keys = self.present_keys(conversation)?;
+        let mut after = None;
+        loop {
+            let page = self.read_messages(conversation, after, MESSAGES_AT_ONCE)?;
+            let mut transaction = Transaction::default();
+            for message in &page.items {
+                let Some(account_key) = keys.get(&message.sender().account) else {
+                    continue;
+                };
+                let key = keys::message(conversation, message.ordinal());
+                if let (None, Some(mut record)) =
+                    (message.account_key(), self.readable::<MessageRecord>(&key)?)
+                {
+                    record.account_key = account_key.to_vec();
+                    transaction.put_message(conversation, &record);
+                }
+            }
+            if !transaction.changes().is_empty() {
+                self.commit(transaction)?;
             }
             after = page.next;
             if after.is_none() {
@@ -45,7 +79,9 @@ impl<S: Store> Client<S> {
             let mut numbering: ConversationRecord = self.readable(&key)?.unwrap_or_default();
             let before = numbering.timer.clone();
             for message in &page.items {
-                self.fold_message(&mut transaction, conversation, &mut numbering, message)?;
+                let stored = Stored::of(message);
+                numbering.note_timer(&stored);
+                self.fold_message(&mut transaction, conversation, &stored)?;
             }
             if numbering.timer != before {
                 transaction.put_record(key, &numbering);
@@ -64,17 +100,43 @@ impl<S: Store> Client<S> {
         &self,
         transaction: &mut Transaction,
         conversation: &Conversation,
-        numbering: &mut ConversationRecord,
-        message: &Message,
+        stored: &Stored<'_>,
     ) -> Result<(), StateError<S::Error>> {
-        let stored = Stored::of(message);
-        numbering.note_timer(&stored);
-        if Reference::of(message.content()).is_none() {
+        if Role::of(stored.content).expires() {
             return Ok(());
         }
-        match self.index(conversation, message.id())? {
-            Some(index) => self.put_stored(transaction, conversation, &stored, index),
-            None => Ok(()), // its record was lost
+        let Some(mut index) = self.index(conversation, &stored.id)? else {
+            return Ok(()); // its record was lost
+        };
+        // An earlier version had references and notes expire by themselves.
+        if let Some(number) = index.due.filter(|_| !index.wipes) {
+            transaction.delete(keys::due_message(number));
+            index.due = None;
         }
+        self.put_stored(transaction, conversation, stored, index)
+    }
+
+    /// The account keys of who writes to a conversation: the own one, and that which is pinned of
+    /// the peer, or those that the state of the group names.
+    pub(in crate::client) fn present_keys(
+        &self,
+        conversation: &Conversation,
+    ) -> Result<BTreeMap<AccountId, [u8; 32]>, StateError<S::Error>> {
+        let mut keys = BTreeMap::new();
+        if let Some(group) = conversation.group() {
+            keys = self.member_keys(group)?;
+        }
+        for account in [Some(&self.me.account), conversation.account()] {
+            let Some(account) = account else {
+                continue;
+            };
+            // A damaged contact costs its own key only.
+            let key = match self.account_key_of(account) {
+                Err(StateError::Damaged(_)) => None,
+                key => key?,
+            };
+            keys.extend(key.map(|key| (account.clone(), key)));
+        }
+        Ok(keys)
     }
 }

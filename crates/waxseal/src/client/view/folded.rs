@@ -41,6 +41,11 @@ impl RefersRecord {
         }
     }
 
+    /// Which of two deletions counts: the lower one.
+    fn rank(&self) -> (bool, Order) {
+        (self.from_removed_device, self.order())
+    }
+
     pub(super) fn address(&self) -> Option<DeviceAddress> {
         let account = AccountId::new(&self.account).ok()?;
         Some(DeviceAddress::new(account, DeviceId(self.device)))
@@ -72,7 +77,8 @@ impl FoldRecord {
         match kind {
             ReferenceKind::Edit => self.add_edit(one, is_new),
             ReferenceKind::Deletion => {
-                // The first one of an author counts: a deletion is final.
+                // The first one of an author counts: a deletion is final. One of a device that was
+                // removed counts if there is no other.
                 add_first(&mut self.deletions, one);
             }
             ReferenceKind::Reaction => {
@@ -190,7 +196,7 @@ impl FoldRecord {
 
     /// The deletion that counts.
     pub(super) fn deletion(&self) -> Option<&RefersRecord> {
-        self.deletions.iter().min_by_key(|one| one.order())
+        self.deletions.iter().min_by_key(|one| one.rank())
     }
 
     /// How many edits there were.
@@ -204,12 +210,12 @@ impl FoldRecord {
 fn add_first(list: &mut Vec<RefersRecord>, one: RefersRecord) {
     list.retain(|other| other.ordinal != one.ordinal);
     match list.iter_mut().find(|other| other.is_of_author(&one)) {
-        Some(known) if one.order() < known.order() => *known = one,
+        Some(known) if one.rank() < known.rank() => *known = one,
         Some(_) => {}
         None => list.push(one),
     }
     while list.len() > MAX_AUTHORS {
-        let last = list.iter().max_by_key(|other| other.order());
+        let last = list.iter().max_by_key(|other| other.rank());
         let ordinal = last.map(|last| last.ordinal);
         list.retain(|other| Some(other.ordinal) != ordinal);
     }

@@ -26,6 +26,7 @@ pub struct MessageView {
     pub(super) status: Option<Status>,
     pub(super) state: ViewState,
     pub(super) expires_at: Option<Timestamp>,
+    pub(super) from_removed_device: bool,
     pub(super) shown: Option<Shown>,
 }
 
@@ -152,6 +153,13 @@ impl MessageView {
     /// Whether the message is part of a [request](Client::requests): see [`Message::is_request`].
     pub fn is_request(&self) -> bool {
         self.message().is_some_and(Message::is_request)
+    }
+
+    /// Whether the present text, or the deletion, came from a device that had been removed from the
+    /// author's account: it may be stolen. Say so next to it. What such a device deleted is not
+    /// wiped for that, and [`Client::message`] has it as it was.
+    pub fn is_from_removed_device(&self) -> bool {
+        self.from_removed_device
     }
 
     /// The files attached to the message. None if it is not shown.

@@ -98,6 +98,10 @@ impl<S: Store> Client<S> {
             ViewState::Shown => {}
             // Others may not have read it yet.
             ViewState::Expired if reference.kind == ReferenceKind::Deletion => {}
+            // What a removed device deleted is not wiped: the user may say it again.
+            ViewState::Deleted { .. }
+                if reference.kind == ReferenceKind::Deletion
+                    && fold.deletion().is_some_and(|one| one.from_removed_device) => {}
             _ => return Err(ReferenceError::NotShown.into()),
         }
         let replaced = match reference.kind {

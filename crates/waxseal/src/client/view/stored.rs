@@ -1,25 +1,23 @@
 //! Stored: what a message means for others, written in the transaction that stores it.
 
-use waxseal_reporting::fold::{Order, Reference, ReferenceKind, Role};
+use waxseal_reporting::fold::{Reference, ReferenceKind, Role};
 use waxseal_reporting::message::{Content, PayloadHeader};
 use waxseal_reporting::sender::SentMessage;
-use waxseal_reporting::{DeviceAddress, DeviceId, FrankingTag, Timestamp};
+use waxseal_reporting::{DeviceAddress, FrankingTag, Timestamp};
 use zeroize::Zeroizing;
 
 use super::folded::{Base, author_of};
 use crate::client::history::{Message, damaged_message};
-use crate::client::{Client, keys, tag_of};
+use crate::client::page::number_of;
+use crate::client::{Client, keys};
 use crate::conversation::Conversation;
 use crate::error::StateError;
-use crate::records::{
-    self, ConversationRecord, FoldRecord, IndexRecord, MessageRecord, ReferenceRecord,
-    RefersRecord, TimerRecord,
-};
+use crate::records::{self, FoldRecord, IndexRecord, MessageRecord, ReferenceRecord, RefersRecord};
 use crate::store::{Key, Store, Transaction};
 
-/// How far the clock of who sets a timer may be ahead of the provider's: a day. Otherwise whoever
-/// has the latest clock had the last word for good.
-const TIMER_AHEAD_MS: u64 = 24 * 3_600_000;
+/// References that are looked at, to know whether a transaction deletes the last one. More than one
+/// transaction deletes.
+const ROWS_AT_ONCE: usize = 256;
 
 /// A message that a transaction stores.
 pub(in crate::client) struct Stored<'a> {
@@ -32,6 +30,8 @@ pub(in crate::client) struct Stored<'a> {
     pub(in crate::client) content: &'a Content,
     /// `None` before its receipt.
     pub(in crate::client) accepted_at: Option<Timestamp>,
+    /// Whether the sending device had been removed from its account.
+    pub(in crate::client) from_removed_device: bool,
 }
 
 impl<'a> Stored<'a> {
@@ -45,6 +45,7 @@ impl<'a> Stored<'a> {
             header: message.header(),
             content: message.content(),
             accepted_at: message.accepted_at(),
+            from_removed_device: message.is_from_removed_device(),
         }
     }
 
@@ -58,6 +59,7 @@ impl<'a> Stored<'a> {
         record.sequence = self.header.sequence;
         record.id.extend_from_slice(self.id.as_bytes());
         record.accepted_ms = self.accepted_at.map_or(0, |at| at.as_millis());
+        record.from_removed_device = self.from_removed_device;
         if let Content::Reaction { reaction, .. } = self.content {
             record.reaction.push_str(reaction);
         }
@@ -124,6 +126,7 @@ impl<S: Store> Client<S> {
             header: sent.header(),
             content: &content,
             accepted_at: None,
+            from_removed_device: false,
         };
         self.put_stored(transaction, conversation, &stored, index)?;
         let message = MessageRecord::sent(ordinal, sent, account_key);
@@ -150,7 +153,9 @@ impl<S: Store> Client<S> {
             author: author_of(account, stored.account_key),
         });
         transaction.put_record(key, &fold);
-        let deleted_ms = fold.deletion().map_or(0, |one| one.accepted_ms);
+        // CHK-572: what a device deletes that was removed from its account is not wiped for that.
+        let deletion = fold.deletion().filter(|one| !one.from_removed_device);
+        let deleted_ms = deletion.map_or(0, |one| one.accepted_ms);
         match stored.accepted_at {
             Some(accepted_at) if deleted_ms != 0 => {
                 let from = Timestamp::from_millis(deleted_ms);
@@ -198,7 +203,9 @@ impl<S: Store> Client<S> {
                 } = *known;
                 fold.add(reference.kind, stored.refers(), is_new);
                 fold.keep_counting(&base);
+                // CHK-572: nor by one that comes later.
                 let is_deletion = reference.kind == ReferenceKind::Deletion
+                    && !stored.from_removed_device
                     && fold
                         .deletions
                         .iter()
@@ -260,6 +267,27 @@ impl<S: Store> Client<S> {
         })
     }
 
+    /// Has [`expire`](Self::expire) wipe what came before a message that is never shown, and refers
+    /// to it.
+    pub(in crate::client) fn put_wipe_of_references(
+        &self,
+        transaction: &mut Transaction,
+        (conversation, id): (&Conversation, &FrankingTag),
+    ) -> Result<(), StateError<S::Error>> {
+        let key = keys::fold(conversation, id);
+        let fold: Option<FoldRecord> = self.pending_readable(transaction, &key)?;
+        if fold.is_none() {
+            return Ok(());
+        }
+        // CHK-567: it has nothing to disappear with.
+        let (of, at) = ((conversation, id), Timestamp::from_millis(0));
+        let mut gone = IndexRecord::default();
+        gone.due = Some(self.put_due(transaction, of, at, Some(0))?);
+        gone.wipes = true;
+        self.put_index(transaction, conversation, *id, &gone);
+        Ok(())
+    }
+
     /// Forgets a message that is deleted alone, if it refers to another one.
     pub(in crate::client) fn forget_reference(
         &self,
@@ -278,13 +306,31 @@ impl<S: Store> Client<S> {
         };
         fold.remove(reference.kind, ordinal, &super::base_of(message).author);
         // The record is there as long as there are any references, to find them.
-        let table = keys::references(conversation, to);
-        let is_last = self.first_rows(&table, 2)?.len() < 2;
+        let is_last = self.is_last_reference(transaction, conversation, to)?;
         match is_last && fold.is_empty() {
             true => transaction.delete(key),
             false => transaction.put_record(key, &fold),
         }
         Ok(())
+    }
+
+    /// Whether nothing refers to a message but what the transaction deletes, as far as one
+    /// transaction deletes.
+    fn is_last_reference(
+        &self,
+        transaction: &Transaction,
+        conversation: &Conversation,
+        to: &FrankingTag,
+    ) -> Result<bool, StateError<S::Error>> {
+        let table = keys::references(conversation, to);
+        let rows = self.first_rows(&table, ROWS_AT_ONCE)?;
+        let is_full = rows.len() >= ROWS_AT_ONCE;
+        let mut ordinals = rows.iter().filter_map(|row| number_of(&row.cursor));
+        Ok(!is_full
+            && ordinals.all(|ordinal| {
+                let key = keys::reference(conversation, to, ordinal);
+                matches!(transaction.pending(&key), Some(None))
+            }))
     }
 
     /// The place of a message, as the transaction has it.
@@ -310,68 +356,5 @@ impl<S: Store> Client<S> {
             Some(value) => Ok(value.and_then(records::decode)),
             None => self.readable(key),
         }
-    }
-}
-
-impl ConversationRecord {
-    /// Takes the timer that a message sets, if it is the newest one.
-    pub(in crate::client) fn note_timer(&mut self, stored: &Stored<'_>) {
-        let Stored { sender, header, .. } = stored;
-        let written = (*sender, *header, &stored.id);
-        self.take_timer(written, stored.content, stored.accepted_at);
-    }
-
-    /// Takes the timer that a message of this device sets, which has no receipt yet.
-    pub(in crate::client) fn note_own_timer(
-        &mut self,
-        me: &DeviceAddress,
-        sent: &SentMessage,
-        content: &Content,
-    ) {
-        self.take_timer((me, sent.header(), sent.tag()), content, None);
-    }
-
-    fn take_timer(
-        &mut self,
-        (sender, header, id): (&DeviceAddress, &PayloadHeader, &FrankingTag),
-        content: &Content,
-        accepted_at: Option<Timestamp>,
-    ) {
-        let Content::Timer { after_secs } = content else {
-            return;
-        };
-        let mut sent_ms = header.sent_at.as_millis();
-        if let Some(accepted_at) = accepted_at {
-            // CHK-569: who sets a timer does so at most a day after the provider's time.
-            sent_ms = sent_ms.min(accepted_at.as_millis().saturating_add(TIMER_AHEAD_MS));
-        }
-        let timer = TimerRecord {
-            after_secs: *after_secs,
-            sent_ms,
-            device: sender.device.0,
-            sequence: header.sequence,
-            id: id.as_bytes().to_vec(),
-            account: sender.account.as_str().to_owned(),
-        };
-        if self
-            .timer
-            .as_ref()
-            .is_none_or(|known| known.place() < timer.place())
-        {
-            self.timer = Some(timer);
-        }
-    }
-}
-
-impl TimerRecord {
-    /// What decides which of two timers is the newest.
-    fn place(&self) -> (Option<Order>, &str) {
-        let order = tag_of(&self.id).map(|tag| Order {
-            sent_at: Timestamp::from_millis(self.sent_ms),
-            device: DeviceId(self.device),
-            sequence: self.sequence,
-            tag,
-        });
-        (order, &self.account)
     }
 }

@@ -181,6 +181,10 @@ impl<S: Store> Courier<S> {
         if stored.is_request() {
             return Err(SaveFileError::Request);
         }
+        // CHK-577: a message that is not shown any more shows no files.
+        if !self.client.is_shown(&conversation, message)? {
+            return Err(SaveFileError::NotShown);
+        }
         let file = stored.attachments().get(attachment);
         let file = file.and_then(|attachment| attachment.file());
         let file = file.ok_or(SaveFileError::NoFile)?;

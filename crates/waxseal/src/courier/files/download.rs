@@ -221,6 +221,7 @@ impl<S: Store> Courier<S> {
     pub(super) fn choose_download(
         &mut self,
     ) -> Result<Option<(Asked, Call)>, StateError<S::Error>> {
+        self.end_unshown()?;
         let most = self.files.part.get();
         let mut going = self.files.downloads.iter_mut();
         let Some(download) = going.find(|download| download.is_going()) else {
@@ -247,6 +248,30 @@ impl<S: Store> Courier<S> {
             Err(why) => self.fail(Transfer::Download(id), why),
         }
         Ok(None)
+    }
+
+    /// Ends the downloads of messages that are not shown any more, also those that wait for the
+    /// application.
+    pub(in crate::courier) fn end_unshown(&mut self) -> Result<(), StateError<S::Error>> {
+        let mut ended = Vec::new();
+        for download in &self.files.downloads {
+            let Wanted {
+                conversation,
+                message,
+                ..
+            } = &download.wanted;
+            // CHK-577: the key of a file does not outlive its message. A damaged message is no
+            // reason.
+            match self.client.is_shown(conversation, message) {
+                Ok(true) | Err(StateError::Damaged(_)) => {}
+                Ok(false) => ended.push(download.id),
+                Err(error) => return Err(error),
+            }
+        }
+        for id in ended {
+            self.fail(Transfer::Download(id), FileFailure::NotShown);
+        }
+        Ok(())
     }
 
     /// A file is whole.

@@ -31,6 +31,9 @@ pub enum FileFailure {
     /// Suspect the sender or the provider.
     #[error("this is not the file that the message names")]
     Altered,
+    /// The message was deleted or has expired. Delete what is in the target.
+    #[error("the message is not shown any more")]
+    NotShown,
     /// The provider keeps as many files of this account as it may, or has no room. Resume the
     /// upload later.
     #[error("the provider has no room for the file")]

@@ -14,6 +14,7 @@ use crate::sync::codec::Reader;
 const PEER: u8 = 1;
 const MESSAGE: u8 = 2;
 const GROUP: u8 = 3;
+const KEYED: u8 = 4;
 
 const SENT: u8 = 1;
 const RECEIVED: u8 = 2;
@@ -21,16 +22,25 @@ const RECEIVED: u8 = 2;
 /// Length of a message's record without its evidence.
 const MESSAGE_HEADER_LEN: usize = 4 + 1 + 1 + 8 + 8 + 1;
 
+/// Length of what the record of a message has besides, whose account key is known.
+const KEYED_LEN: usize = 1 + 32;
+
 /// One message of the history.
 ///
-/// Encoded `02 || direction u8 || delivered be64 || opened be64 || not delivered u8 || evidence`.
-/// Direction is 1 for sent and 2 for received. Times are in milliseconds, 0 if it did not happen.
+/// Encoded `02 || direction u8 || delivered be64 || opened be64 || not delivered u8 || evidence`, or
+/// `04 || direction u8 || delivered be64 || opened be64 || not delivered u8 || removed u8 || account
+/// key 32 || evidence`. Direction is 1 for sent and 2 for received. Times are in milliseconds, 0 if
+/// it did not happen.
 pub(crate) struct HistoryMessage {
     /// Whether the own account sent it. Else it was received.
     pub(crate) is_sent: bool,
     pub(crate) delivered_ms: u64,
     pub(crate) opened_ms: u64,
     pub(crate) not_delivered: u8,
+    /// Whether the sending device had been removed from its account. Told with the account key.
+    pub(crate) from_removed_device: bool,
+    /// The account key under which the message came. `None` in what an earlier version gives.
+    pub(crate) account_key: Option<[u8; 32]>,
     pub(crate) evidence: Evidence,
 }
 
@@ -75,6 +85,7 @@ pub(crate) enum HistoryRecord {
 /// records = record, ..       record = len be32 || 01 || account
 ///                                   | len be32 || 02 || message
 ///                                   | len be32 || 03 || group 32
+///                                   | len be32 || 04 || message with its account key
 /// ```
 ///
 /// Messages belong to the conversation of the account or group before them, in the same chunk.
@@ -103,13 +114,21 @@ impl BodyWriter {
     /// Adds a message. Returns whether there was room.
     pub(crate) fn message(&mut self, message: &HistoryMessage) -> bool {
         let evidence = message.evidence.encode();
+        let (kind, key_len) = match message.account_key {
+            Some(_) => (KEYED, KEYED_LEN),
+            None => (MESSAGE, 0),
+        };
         let len = evidence.len().saturating_add(MESSAGE_HEADER_LEN - 4);
-        self.put(len, |body| {
-            body.push(MESSAGE);
+        self.put(len.saturating_add(key_len), |body| {
+            body.push(kind);
             body.push(if message.is_sent { SENT } else { RECEIVED });
             body.extend_from_slice(&message.delivered_ms.to_be_bytes());
             body.extend_from_slice(&message.opened_ms.to_be_bytes());
             body.push(message.not_delivered);
+            if let Some(account_key) = &message.account_key {
+                body.push(message.from_removed_device.into());
+                body.extend_from_slice(account_key);
+            }
             body.extend_from_slice(&evidence);
         })
     }
@@ -146,6 +165,7 @@ pub(crate) fn records(body: &[u8]) -> impl Iterator<Item = Result<HistoryRecord,
 fn record(bytes: &[u8]) -> Option<HistoryRecord> {
     let mut reader = Reader::new(bytes);
     match reader.u8()? {
+        kind @ (MESSAGE | KEYED) => message(&mut reader, kind == KEYED),
         PEER => {
             let account = str::from_utf8(reader.rest()).ok()?;
             let peer = AccountId::new(account).ok()?;
@@ -155,26 +175,33 @@ fn record(bytes: &[u8]) -> Option<HistoryRecord> {
             let group = GroupId::from_bytes(reader.rest().try_into().ok()?);
             Some(HistoryRecord::Conversation(group.into()))
         }
-        MESSAGE => {
-            let is_sent = match reader.u8()? {
-                SENT => true,
-                RECEIVED => false,
-                _ => return None,
-            };
-            let (delivered_ms, opened_ms) = (reader.u64()?, reader.u64()?);
-            let not_delivered = reader.u8()?;
-            // CHK-346: the evidence is of the message that its tag commits to.
-            let Ok(evidence) = Evidence::decode(reader.rest()) else {
-                return Some(HistoryRecord::Refused);
-            };
-            Some(HistoryRecord::Message(Box::new(HistoryMessage {
-                is_sent,
-                delivered_ms,
-                opened_ms,
-                not_delivered,
-                evidence,
-            })))
-        }
         _ => None,
     }
+}
+
+fn message(reader: &mut Reader<'_>, is_keyed: bool) -> Option<HistoryRecord> {
+    let is_sent = match reader.u8()? {
+        SENT => true,
+        RECEIVED => false,
+        _ => return None,
+    };
+    let (delivered_ms, opened_ms) = (reader.u64()?, reader.u64()?);
+    let not_delivered = reader.u8()?;
+    let (from_removed_device, account_key) = match is_keyed {
+        true => (reader.u8()? != 0, Some(reader.array()?)),
+        false => (false, None),
+    };
+    // CHK-346: the evidence is of the message that its tag commits to.
+    let Ok(evidence) = Evidence::decode(reader.rest()) else {
+        return Some(HistoryRecord::Refused);
+    };
+    Some(HistoryRecord::Message(Box::new(HistoryMessage {
+        is_sent,
+        delivered_ms,
+        opened_ms,
+        not_delivered,
+        from_removed_device,
+        account_key,
+        evidence,
+    })))
 }

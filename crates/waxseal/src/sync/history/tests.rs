@@ -43,6 +43,8 @@ fn message(evidence: Evidence, is_sent: bool) -> HistoryMessage {
         delivered_ms: 5,
         opened_ms: 6,
         not_delivered: 2,
+        from_removed_device: false,
+        account_key: None,
         evidence,
     }
 }

@@ -7,7 +7,7 @@ use waxseal::courier::{Event, FileFailure, Transfer};
 use waxseal::errors::{ForwardError, ForwardFileError, SaveFileError};
 use waxseal::files::SavedFile;
 use waxseal::{Content, Conversation, Draft, ForwardLimits, WholeFile};
-use waxseal_world::{Fault, account};
+use waxseal_world::{Asked, Fault, account};
 
 use super::media::{Memory, Shared};
 use super::{bytes, photo, with_file};
@@ -262,4 +262,39 @@ fn a_file_in_a_directory_is_never_half_there_under_its_name() {
     let mut names = fs::read_dir(directory.path()).unwrap();
     assert_eq!(names.next().unwrap().unwrap().file_name(), "photo.jpg");
     assert!(names.next().is_none());
+}
+
+#[test]
+fn chk577_files_of_a_message_that_is_not_shown_are_not_saved() {
+    let content = bytes(1_000_000);
+    let mut town = with_file(&content);
+    let (message, index, _) = *town.phones[1].files(&alice()).last().unwrap();
+    // One download waits for room, and the other one is on its way.
+    let (full, other) = (Shared::default(), Shared::default());
+    full.set_room(Some(300_000));
+    town.phones[1].save_to(&alice(), &full);
+    town.live(MINUTE_MS);
+    let is_of_file = |asked: &Asked| asked.is("GET", "/v1/blobs");
+    town.relay
+        .fail(move |asked| is_of_file(asked).then_some(Fault::RequestLost));
+    town.phones[1].save_to(&alice(), &other);
+    let (now, phone) = (town.now(), &mut town.phones[0]);
+    let bob = account("bob");
+    let deletion = Draft::delete(message);
+    phone
+        .courier
+        .send(&bob, deletion, now, &mut phone.rng)
+        .unwrap();
+    town.live(MINUTE_MS);
+    town.relay.work();
+    town.live(10 * MINUTE_MS);
+    let failures = town.phones[1].failures();
+    let ended = failures.iter().filter(|why| **why == FileFailure::NotShown);
+    assert_eq!(ended.count(), 2, "{failures:?}");
+    assert!(!full.is_finished() && !other.is_finished());
+    let target = Box::new(Shared::default());
+    let refused = town.phones[1]
+        .courier
+        .save_file(alice(), &message, index, target);
+    assert!(matches!(refused, Err(SaveFileError::NotShown)));
 }
