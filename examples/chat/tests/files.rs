@@ -29,6 +29,8 @@ fn registered(name: &str, accounts: &[&'static str]) -> World {
     for (at, account) in accounts.iter().enumerate() {
         world.chat(at, &["register", account]).output();
     }
+    // Bob takes files of Alice, because he wrote to her.
+    world.chat(BOB, &["send", "alice", "Hello"]).output();
     world
 }
 

@@ -327,7 +327,7 @@ fn a_message_that_cannot_be_sent_waits_and_the_exit_code_says_so() {
     let texts: Vec<&Value> = received.iter().map(|message| &message["text"]).collect();
     assert_eq!(texts, ["hello", "later", "latest"]);
     let received = world.chat(carol, &["receive"]).output();
-    assert!(received.contains("alice: first"), "{received}");
+    assert!(received.contains("alice (request): first"), "{received}");
 
     // A recipient that does not exist and an incomplete command each give their own exit code.
     assert_eq!(
