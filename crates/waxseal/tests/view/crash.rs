@@ -63,6 +63,7 @@ fn a_device_that_stops_in_any_commit_shows_and_wipes_the_same() {
     for text in ["SECRET one", "SECRET two"] {
         let draft = Draft::from(text).expires_after_secs(600);
         ids.push(world.exchange(&mut alice, &mut bob, draft));
+        bob.accept_contact(&account("alice")).unwrap();
     }
     for number in 0..70 {
         let edit = Draft::edit(ids[0], format!("SECRET {number}"));

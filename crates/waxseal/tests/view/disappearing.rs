@@ -74,7 +74,11 @@ fn reading_up_to_a_message_starts_all_before_it() {
     let (mut world, mut alice, mut bob) = Provider::of_two();
     let a = account("alice");
     let ids: Vec<_> = (0..150)
-        .map(|_| world.exchange(&mut alice, &mut bob, expiring("text", 60)))
+        .map(|_| {
+            let id = world.exchange(&mut alice, &mut bob, expiring("text", 60));
+            bob.accept_contact(&a).unwrap();
+            id
+        })
         .collect();
     bob.mark_read(&a, &ids[140], world.now).unwrap();
     let due = bob.due(None, 1_000, FAR).unwrap().items;
@@ -137,6 +141,7 @@ fn chk566_nothing_of_a_wiped_message_is_left_but_that_it_was_there() {
     bob.receive(&delivery).unwrap();
     let id = sent.id;
     let other = world.exchange(&mut alice, &mut bob, "stays");
+    bob.accept_contact(&a).unwrap();
     for number in 0..90 {
         let edit = Draft::edit(id, format!("SECRET-{number}"));
         world.exchange(&mut alice, &mut bob, edit);
