@@ -7,6 +7,7 @@ mod world;
 use serde_json::{Value, json};
 use waxseal_reporting::FrankingTag;
 use waxseal_reporting::message::Content;
+use waxseal_reporting::reporter::Disclosure;
 use world::conversation::Conversation;
 
 const ALICE: bool = true;
@@ -61,6 +62,7 @@ fn fields(message: &Value) -> Value {
         "edit_count",
         "deleted_by",
         "reactions",
+        "changes_are_certain",
     ];
     names.iter().map(|name| message[name].clone()).collect()
 }
@@ -105,7 +107,7 @@ fn what_edits_deletions_and_reactions_change_is_shown() {
   7. #4  alice, timer: off
   8. #5  alice, reaction to message 2, and message 9 counts instead:
       | 👎
-  9. #6  alice, reaction to message 2 taken back
+  9. #6  alice, takes back the reaction to message 2
   10. #2  bob, reaction to message 1: 😢
   11. #3  bob, edits message 3, which is no text, so it does not count:
       | yes
@@ -114,12 +116,12 @@ fn what_edits_deletions_and_reactions_change_is_shown() {
   14. #8  alice, deletes message 1 (of device 1, by device 1)";
     assert_eq!(lines(shown).join("\n"), expected);
 
-    let shown = |reactions: Value| json!(["shown", null, null, [], 0, null, reactions]);
-    let counts = json!(["counts", null, null, [], 0, null, []]);
-    let superseded = |by: usize| json!(["superseded", by, null, [], 0, null, []]);
-    let uncounted = |why: &str| json!(["does_not_count", null, why, [], 0, null, []]);
+    let shown = |reactions: Value| json!(["shown", null, null, [], 0, null, reactions, true]);
+    let counts = json!(["counts", null, null, [], 0, null, [], null]);
+    let superseded = |by: usize| json!(["superseded", by, null, [], 0, null, [], null]);
+    let uncounted = |why: &str| json!(["does_not_count", null, why, [], 0, null, [], null]);
     let expected = [
-        json!(["shown", null, null, [4, 3], 2, 13, [9]]),
+        json!(["shown", null, null, [4, 3], 2, 13, [9], true]),
         shown(json!([])),
         shown(json!([])),
         counts.clone(),
@@ -154,8 +156,75 @@ fn an_edit_of_a_message_that_is_not_in_the_report_is_shown_as_such() {
         "      | sorry".to_owned(),
     ];
     assert_eq!(lines(shown), expected);
-    let waits = json!(["does_not_count", null, "not_in_report", [], 0, null, []]);
+    let waits = json!([
+        "does_not_count",
+        null,
+        "not_in_report",
+        [],
+        0,
+        null,
+        [],
+        null
+    ]);
     assert_eq!(fields(&json[0]), waits);
+}
+
+#[test]
+fn what_refers_to_withheld_content_is_not_shown_as_certain() {
+    let mut talk = Conversation::new();
+    // Clients ignore an edit of an application's content. Withheld, it could be a text.
+    let application = Content::Application {
+        kind: "poll/1".to_owned(),
+        body: vec![],
+    };
+    let poll = say(&mut talk, ALICE, 1, application);
+    say(&mut talk, ALICE, 2, edit(poll, "one"));
+    say(&mut talk, ALICE, 3, edit(poll, "two"));
+    say(&mut talk, BOB, 4, reaction(poll, "😢"));
+    say(&mut talk, BOB, 5, edit(poll, "three"));
+    say(&mut talk, ALICE, 6, Content::Deletion { of: poll });
+
+    let mut parts: Vec<_> = talk
+        .kept
+        .iter()
+        .map(|one| (one, Disclosure::Whole))
+        .collect();
+    parts[0].1 = Disclosure::Parts(vec![]);
+    let (shown, json) = talk.reviewed_parts(&parts);
+    let expected = "  1. #0  alice, content withheld by the reporter
+      perhaps edited 2 time(s), at last by message 3
+      perhaps deleted by message 6
+      perhaps reacted to by message 4
+      withheld parts: [1]
+  2. #1  alice, edits message 1 (of device 1, by device 1), whose content is withheld, and message 3 may count instead:
+      | one
+  3. #2  alice, edits message 1 (of device 1, by device 1), whose content is withheld, so it may not count:
+      | two
+  4. #0  bob, reaction to message 1, whose content is withheld, so it may not count:
+      | 😢
+  5. #1  bob, edits message 1, which ANOTHER ACCOUNT wrote, so it does not count:
+      | three
+  6. #3  alice, deletes message 1 (of device 1, by device 1), whose content is withheld, so it may not count";
+    assert_eq!(lines(shown).join("\n"), expected);
+    let may_count = json!(["may_count", null, null, [], 0, null, [], null]);
+    let expected = [
+        json!(["shown", null, null, [1, 2], 2, 5, [3], false]),
+        json!(["superseded", 2, null, [], 0, null, [], null]),
+        may_count.clone(),
+        may_count.clone(),
+        json!([
+            "does_not_count",
+            null,
+            "other_account",
+            [],
+            0,
+            null,
+            [],
+            null
+        ]),
+        may_count,
+    ];
+    assert_eq!(json.iter().map(fields).collect::<Vec<_>>(), expected);
 }
 
 #[test]

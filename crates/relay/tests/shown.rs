@@ -70,7 +70,8 @@ fn every_kind_of_message_is_shown_for_what_it_is() {
     talk.say(alice, header, reaction(answer, "👎"));
     let header = talk.header(alice);
     talk.say(alice, header, reaction(not_here, ""));
-    let header = talk.header(alice);
+    let mut header = talk.header(alice);
+    header.expires_after_secs = 60; // ignored: a deletion does not expire
     talk.say(alice, header, Content::Deletion { of: hello });
     let mut header = talk.header(alice);
     (header.forward_count, header.expires_after_secs) = (3, 60);
@@ -122,7 +123,7 @@ fn every_kind_of_message_is_shown_for_what_it_is() {
       no message of another account here shows that this one was seen
   5. #2  alice, reaction to message 2: 👎
       last seen by its sender: none; not seen: 2, 4
-  6. #3  alice, reaction to message {not_here}, which is not in this report taken back
+  6. #3  alice, takes back the reaction to message {not_here}, which is not in this report
       last seen by its sender: none; not seen: 2, 4
   7. #4  alice, deletes message 1 (of device 1, by device 1)
       last seen by its sender: none; not seen: 2, 4

@@ -38,6 +38,9 @@ pub use whole::{Foldable, Folded, Outcome, View, fold};
 /// The account is the one that the relay authenticated. The account key is the one under which the
 /// message came: that of the pinned roster, or of the state of the group. So an account that the
 /// provider gives to someone else edits and deletes nothing that was written before.
+///
+/// An unknown key is equal to an unknown key alone. So an account whose key is known edits and
+/// deletes nothing of which the key is unknown. Give the keys of both messages, or of neither.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct Author {
@@ -64,18 +67,18 @@ impl Author {
         }
     }
 
-    /// Whether two messages are of one author, and why not. If the account key of either is
+    /// Whether two messages are of one author, and why not. If the account keys of both are
     /// unknown, the account alone decides.
     fn is(&self, other: &Self) -> Result<(), Uncounted> {
         // CHK-550: edits and deletions are of the account that wrote the message.
         if self.account != other.account {
             return Err(Uncounted::OtherAccount);
         }
-        // CHK-551: they came under its account key, if both are known.
-        match (&self.account_key, &other.account_key) {
-            (Some(one), Some(other)) if one != other => Err(Uncounted::OtherAccountKey),
-            _ => Ok(()),
+        // CHK-551: they came under its account key, unless neither key is known.
+        if self.account_key != other.account_key {
+            return Err(Uncounted::OtherAccountKey);
         }
+        Ok(())
     }
 }
 
@@ -123,7 +126,7 @@ pub enum Role {
     Note,
     /// Changes an earlier message.
     Reference(Reference),
-    /// A report withholds the content, which may be any.
+    /// A report withholds the content, which may be any. What refers to it may count, or not.
     Withheld,
 }
 
@@ -137,6 +140,16 @@ impl Role {
             Content::Text(_) => Self::Text,
             Content::Acceptance { .. } | Content::GroupLeave | Content::Timer { .. } => Self::Note,
             _ => Self::Other,
+        }
+    }
+
+    /// Whether a message of this role disappears by itself, if its header says after how many
+    /// seconds. The expiry of a reference is ignored: it goes with the message that it refers to,
+    /// so no edit or deletion comes undone. That of a note is ignored too.
+    pub fn expires(&self) -> bool {
+        match self {
+            Self::Text | Self::Other | Self::Withheld => true,
+            Self::Note | Self::Reference(_) => false,
         }
     }
 }
@@ -176,6 +189,7 @@ impl Reference {
 
     /// Whether this reference, written by `by`, counts for the message `to`, which has this role
     /// and author. Both messages are in one conversation: the caller looks for `to` in no other.
+    /// For [`Role::Withheld`], `Ok` says that it may count.
     ///
     /// # Errors
     /// [`Uncounted`], and never [`Uncounted::NotHere`].
@@ -210,8 +224,9 @@ pub enum Uncounted {
     /// Another account wrote the message.
     #[error("another account wrote the message")]
     OtherAccount,
-    /// The account had another account key when it wrote the message.
-    #[error("the account had another key")]
+    /// The account had another account key when it wrote the message, or the key is known of one
+    /// of the two only.
+    #[error("the account had another key, or one that is unknown")]
     OtherAccountKey,
     /// It edits what is no text.
     #[error("the message is no text")]

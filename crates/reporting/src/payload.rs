@@ -47,7 +47,8 @@ pub struct PayloadHeader {
     /// How often the content had been forwarded before.
     pub forward_count: u8,
     /// Seconds after reading until the message disappears; 0 never. Each device counts from its own
-    /// reading, and devices of the author's account from when the relay accepted the message.
+    /// reading, and devices of the author's account from when the relay accepted the message. It is
+    /// ignored for messages that [do not expire](crate::fold::Role::expires) by themselves.
     pub expires_after_secs: u32,
     /// The last message that the sending device had seen from others in the conversation.
     pub last_seen: Option<FrankingTag>,

@@ -8,6 +8,7 @@ use sha2::Sha256;
 use waxseal_reporting::message::{Content, Payload, PayloadHeader};
 use waxseal_reporting::recipient::Evidence;
 use waxseal_reporting::relay::{Envelope, Receipt};
+use waxseal_reporting::reporter::Disclosure;
 use waxseal_reporting::sender::{SentMessage, seal};
 use waxseal_reporting::{Audience, FrankingTag};
 
@@ -138,8 +139,17 @@ impl Conversation {
     /// Bob reports these messages. Returns the reviewer's lines from the first message on, without
     /// times, and the messages as JSON.
     pub fn reviewed(&self, messages: &[&Evidence]) -> (Vec<String>, Vec<Value>) {
+        let whole = messages.iter().map(|one| (*one, Disclosure::Whole));
+        self.reviewed_parts(&whole.collect::<Vec<_>>())
+    }
+
+    /// As [`reviewed`](Self::reviewed), of a report that shows these parts of the messages.
+    pub fn reviewed_parts(
+        &self,
+        messages: &[(&Evidence, Disclosure)],
+    ) -> (Vec<String>, Vec<Value>) {
         let key = self.world.vault.moderation.public_key();
-        let report = self.bob.report(key, messages);
+        let report = self.bob.report_parts(key, messages);
         let taken = self.bob.client.report(self.bob.session(), &report).unwrap();
         let open = |more: &[&str]| {
             let opened = Command::new(env!("CARGO_BIN_EXE_review"))

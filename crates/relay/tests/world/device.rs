@@ -174,9 +174,19 @@ impl Device {
     }
 
     pub fn report(&self, to: &ModerationPublicKey, evidence: &[&Evidence]) -> Vec<u8> {
+        let whole = evidence.iter().map(|one| (*one, Disclosure::Whole));
+        self.report_parts(to, &whole.collect::<Vec<_>>())
+    }
+
+    /// A report that shows these parts of messages.
+    pub fn report_parts(
+        &self,
+        to: &ModerationPublicKey,
+        evidence: &[(&Evidence, Disclosure)],
+    ) -> Vec<u8> {
         let mut draft = ReportDraft::new(self.me.clone(), Reason::Scam);
-        for evidence in evidence {
-            draft.add(evidence, Disclosure::Whole).unwrap();
+        for (evidence, shown) in evidence {
+            draft.add(evidence, shown.clone()).unwrap();
         }
         let report = draft.seal(&self.delivery_key, to, &mut rand::rng());
         report.unwrap().encode()

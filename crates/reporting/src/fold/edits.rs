@@ -40,21 +40,15 @@ impl<T> Edits<T> {
     }
 
     /// Adds an edit. Add each once. Returns the edit that is not kept for it, which may be itself.
+    ///
+    /// # Security
+    /// What is not kept in the history stays a message. Wipe it with the message that it edits and
+    /// no earlier: else an author hides an edit from reports by ten further ones.
     pub fn add(&mut self, order: Order, edit: T) -> Option<(Order, T)> {
         self.count = self.count.saturating_add(1);
         let place = self.newest.partition_point(|(other, _)| *other < order);
         self.newest.insert(place, (order, edit));
         (self.newest.len() > MAX_EDITS).then(|| self.newest.remove(0))
-    }
-
-    /// Joins edits of the same message, such as those of the same account under a key and those
-    /// under an unknown one.
-    pub fn join(&mut self, other: Self) {
-        let count = self.count.saturating_add(other.count);
-        for (order, edit) in other.newest {
-            self.add(order, edit);
-        }
-        self.count = count;
     }
 
     /// How many edits there were.

@@ -117,6 +117,17 @@ fn each_kind_of_content_has_a_role() {
 }
 
 #[test]
+fn references_and_notes_do_not_expire_by_themselves() {
+    let references = KINDS.map(|kind| role(kind, 1));
+    for role in references.into_iter().chain([Role::Note]) {
+        assert!(!role.expires(), "{role:?}");
+    }
+    for role in [Role::Text, Role::Other, Role::Withheld] {
+        assert!(role.expires(), "{role:?}");
+    }
+}
+
+#[test]
 fn chk550_edits_and_deletions_of_another_account_do_not_count() {
     let (alice, bob) = (author("alice"), author("bob"));
     for kind in [ReferenceKind::Edit, ReferenceKind::Deletion] {
@@ -135,12 +146,17 @@ fn chk550_edits_and_deletions_of_another_account_do_not_count() {
 fn chk551_edits_and_deletions_under_another_account_key_do_not_count() {
     let (first, second, unknown) = (keyed("alice", 1), keyed("alice", 2), author("alice"));
     for kind in [ReferenceKind::Edit, ReferenceKind::Deletion] {
-        for (by, of) in [(&first, &second), (&second, &first)] {
+        for (by, of) in [
+            (&first, &second),
+            (&second, &first),
+            (&first, &unknown),
+            (&unknown, &first),
+        ] {
             let refused = counts(kind, by, Role::Text, of);
             assert_eq!(refused, Err(Uncounted::OtherAccountKey));
         }
-        for (by, of) in [(&first, &first), (&first, &unknown), (&unknown, &second)] {
-            assert_eq!(counts(kind, by, Role::Text, of), Ok(()));
+        for one in [&first, &unknown] {
+            assert_eq!(counts(kind, one, Role::Text, one), Ok(()));
         }
     }
     let reaction = counts(ReferenceKind::Reaction, &second, Role::Text, &first);
@@ -247,6 +263,35 @@ fn chk556_a_deletion_counts_whatever_comes_before_or_after() {
 }
 
 #[test]
+fn chk558_what_changes_withheld_content_may_count() {
+    for (base, is_certain) in [(Role::Text, true), (Role::Withheld, false)] {
+        let folded = fold(&[
+            message("alice", 1, 1, base),
+            message("alice", 2, 2, edit(1)),
+            message("alice", 3, 3, edit(1)),
+            message("alice", 4, 4, role(ReferenceKind::Deletion, 1)),
+            message("bob", 5, 5, role(ReferenceKind::Reaction, 1)),
+            message("bob", 6, 6, edit(1)),
+        ]);
+        let counts = match is_certain {
+            true => Outcome::Counts { on: 0 },
+            false => Outcome::MayCount { on: 0 },
+        };
+        let (on, why) = (Some(0), Uncounted::OtherAccount);
+        let expected = [
+            Outcome::Shown,
+            Outcome::Superseded { on: 0, by: 2 },
+            counts,
+            counts,
+            counts,
+            Outcome::Uncounted { on, why },
+        ];
+        assert_eq!(folded.outcomes, expected);
+        assert_eq!(folded.views[0].is_certain, is_certain);
+    }
+}
+
+#[test]
 fn ten_edits_are_kept_and_all_are_counted() {
     let mut edits = Edits::default();
     for sent in (0..MAX_EDITS as u64).rev() {
@@ -265,16 +310,6 @@ fn ten_edits_are_kept_and_all_are_counted() {
         edits
     );
     assert_eq!(Edits::restore(0, [(order(0, 1, 0, 0), 1)]).count(), 1);
-}
-
-#[test]
-fn edits_of_two_keys_are_joined() {
-    let sent = |sent| (order(sent, 1, 0, 0), sent);
-    let mut edits = Edits::restore(20, (0..10).map(sent));
-    edits.join(Edits::restore(11, (5..15).map(|one| sent(one * 2))));
-    assert_eq!(edits.count(), 31);
-    let kept: Vec<u64> = edits.newest().iter().map(|(_, edit)| *edit).collect();
-    assert_eq!(kept, [10, 12, 14, 16, 18, 20, 22, 24, 26, 28]);
 }
 
 #[test]

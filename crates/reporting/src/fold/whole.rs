@@ -34,6 +34,9 @@ pub struct Folded {
 pub struct View {
     /// The message.
     pub message: usize,
+    /// Whether all of this certainly counts. If not, the content of the message is withheld: it may
+    /// be a kind of message that cannot be edited, deleted or reacted to.
+    pub is_certain: bool,
     /// Its edits. It shows the text of the last one.
     pub edits: Edits<usize>,
     /// Its deletion, the first of several. The message then shows nothing, whatever else there is.
@@ -54,7 +57,14 @@ pub enum Outcome {
         /// The message that it changes.
         on: usize,
     },
-    /// It counts, and another one counts more: a newer edit or reaction, or an earlier deletion.
+    /// It changes the message with this index, unless the content of that message, which is
+    /// withheld, is of a kind that it cannot change.
+    MayCount {
+        /// The message that it may change.
+        on: usize,
+    },
+    /// It counts or may count, and another one counts more: a newer edit or reaction, or an earlier
+    /// deletion.
     Superseded {
         /// The message that it refers to.
         on: usize,
@@ -100,7 +110,11 @@ pub fn fold(messages: &[Foldable]) -> Folded {
                         .entry(on)
                         .or_default()
                         .add(reference, index, message);
-                    Outcome::Counts { on }
+                    match base.role {
+                        // CHK-558: what depends on withheld content is not certain.
+                        Role::Withheld => Outcome::MayCount { on },
+                        _ => Outcome::Counts { on },
+                    }
                 }
                 Err(why) => Outcome::Uncounted { on: Some(on), why },
             },
@@ -113,9 +127,10 @@ pub fn fold(messages: &[Foldable]) -> Folded {
             }
         }
     }
-    let views = changes
-        .into_iter()
-        .map(|(message, changes)| changes.into_view(message));
+    let views = changes.into_iter().map(|(message, changes)| {
+        let role = messages.get(message).map(|message| message.role);
+        changes.into_view(message, role != Some(Role::Withheld))
+    });
     Folded {
         views: views.collect(),
         outcomes,
@@ -152,11 +167,12 @@ impl<'a> Changes<'a> {
         })
     }
 
-    fn into_view(self, message: usize) -> View {
+    fn into_view(self, message: usize, is_certain: bool) -> View {
         // CHK-555: the newest edit is shown, and the newest reaction of each account.
         let newest = |all: &BTreeMap<Order, usize>| all.last_key_value().map(|(_, index)| *index);
         View {
             message,
+            is_certain,
             // CHK-556: a deletion counts, whatever else there is.
             deletion: self.deletions.first_key_value().map(|(_, index)| *index),
             reactions: self.reactions.values().filter_map(newest).collect(),

@@ -16,7 +16,10 @@ impl VerifiedReport {
     /// - The account alone decides who may edit, since account keys are not in a report. A client
     ///   also asks for the same account key.
     /// - A message of which the content is withheld may be any. It is shown by itself, and what
-    ///   refers to it counts.
+    ///   refers to it [may count](crate::fold::Outcome::MayCount), or not. Its
+    ///   [view](crate::fold::View::is_certain) says so too.
+    ///
+    /// The number of edits is that of the report, of which the recipient may have seen more.
     pub fn folded(&self) -> &Folded {
         &self.folded
     }
@@ -49,13 +52,15 @@ fn role(message: &VerifiedMessage) -> Role {
 pub enum ForwardCount {
     /// As claimed by the sender. Nothing in the report contradicts it.
     Claimed(u8),
-    /// As claimed by the sender, and a message that the relay accepted earlier has the same content
-    /// and attachments and does not claim less. A client that forwards that message counts one
-    /// more.
+    /// As claimed by the sender, and an earlier message of another account has the same content and
+    /// attachments and does not claim less. A client that forwards that message counts one more.
     ///
-    /// This proves no lie: the sender may have forwarded the content from elsewhere. A count of 0
-    /// is contradicted only if another account sent the same file before, since a text can be
-    /// written twice.
+    /// This proves no lie: the sender may have forwarded the content from elsewhere. Earlier means
+    /// that the relay accepted it earlier, and that it does not claim to be sent later: a message
+    /// that is sealed again is accepted after the forwards of it. A count of 0 is contradicted only
+    /// if there is a file, since a text can be written twice. A count of 255 can be no higher and
+    /// is never contradicted. If the relay's clock
+    /// [stepped back](VerifiedReport::clock_stepped_back), no count is.
     Contradicted {
         /// The number as claimed.
         claimed: u8,
@@ -80,7 +85,8 @@ impl VerifiedMessage {
     }
 }
 
-/// Compares the forward count of each message with those of earlier ones.
+/// Compares the forward count of each message with those of earlier ones. The accepted times have
+/// to be in order.
 pub(super) fn compare_forwards(messages: &mut [VerifiedMessage]) {
     let found = messages.iter().map(|message| {
         let mut others = messages.iter();
@@ -97,19 +103,23 @@ pub(super) fn compare_forwards(messages: &mut [VerifiedMessage]) {
 
 /// Whether `earlier` contradicts the forward count of `message`.
 fn contradicts(earlier: &VerifiedMessage, message: &VerifiedMessage) -> bool {
-    // CHK-557: a forward count is contradicted by a message of the same content and attachments
-    // only, which was accepted earlier and whose count is not lower; a count of 0 only if another
-    // account sent the same file.
+    // CHK-557: a forward count below the highest is contradicted by a message of another account
+    // with the same content and attachments only, which was accepted earlier and not sent later,
+    // and whose count is not lower; a count of 0 only if there is an attachment.
+    let (count, before) = (message.header.forward_count, earlier.header.forward_count);
     if earlier.accepted_at() >= message.accepted_at()
-        || earlier.header.forward_count < message.header.forward_count
+        // One that is sealed again is accepted after the forwards of it.
+        || earlier.sent_at() > message.sent_at()
+        || earlier.sender().account == message.sender().account
+        || before < count
+        || count == u8::MAX
     {
         return false;
     }
     let (Some(one), Some(other)) = (said(earlier), said(message)) else {
         return false;
     };
-    let has_file = one.len() > 1 && earlier.sender().account != message.sender().account;
-    one == other && (message.header.forward_count > 0 || has_file)
+    one == other && (count > 0 || one.len() > 1)
 }
 
 /// The content and the descriptions of the attachments, without keys and previews. `None` if the

@@ -1634,8 +1634,7 @@ def check_reference(reference, base):
     if reference["kind"] == "reaction":
         return
     require(reference["account"] == base["account"], 550)
-    keys = {reference["account_key"], base["account_key"]} - {None}
-    require(len(keys) <= 1, 551)
+    require(reference["account_key"] == base["account_key"], 551)
     if reference["kind"] == "edit":
         require(base["kind"] != "other", 553)
 
@@ -1652,6 +1651,8 @@ def fold(given):
         for i, message in enumerate(messages)
         if message["kind"] not in REFERENCES
     }
+    for i, view in views.items():
+        view["is_certain"] = messages[i]["kind"] != "withheld"
     places = {message["franking_tag"]: i for i, message in enumerate(messages)}
 
     def order(i):
@@ -1673,7 +1674,7 @@ def fold(given):
             names = ("OtherAccount", "OtherAccountKey", "NotChangeable", "NotText")
             outcomes[i] = {"name": names[int(str(refused)[-1])], "on": on}
             continue
-        outcomes[i] = {"name": "counts", "on": on}
+        outcomes[i] = {"name": "counts" if views[on]["is_certain"] else "may_count", "on": on}
         by = message["account"] if message["kind"] == "reaction" else None
         counting.setdefault((on, message["kind"], by), []).append(i)
     for (on, kind, by), rivals in sorted(counting.items(), key=lambda item: item[0][2] or ""):

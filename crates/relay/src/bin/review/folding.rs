@@ -17,9 +17,21 @@ pub fn number(place: usize) -> usize {
 pub fn outcome_words(context: &Context<'_>, place: usize) -> String {
     match context.outcome(place) {
         Some(Outcome::Counts { on }) => devices(context, on, place),
+        Some(Outcome::MayCount { on }) => {
+            let devices = devices(context, on, place);
+            format!("{devices}, whose content is withheld, so it may not count")
+        }
         Some(Outcome::Superseded { on, by }) => {
             let devices = devices(context, on, place);
-            format!("{devices}, and message {} counts instead", number(by))
+            let by = number(by);
+            match context.view(on) {
+                Some(view) if !view.is_certain => {
+                    format!(
+                        "{devices}, whose content is withheld, and message {by} may count instead"
+                    )
+                }
+                _ => format!("{devices}, and message {by} counts instead"),
+            }
         }
         Some(Outcome::Uncounted { why, .. }) => uncounted_words(why).to_owned(),
         _ => String::new(),
@@ -47,7 +59,7 @@ fn uncounted_words(why: Uncounted) -> &'static str {
     }
 }
 
-/// The lines below a message that others change.
+/// The lines below a message that others change, or may change.
 pub fn change_lines(context: &Context<'_>, place: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let Some(view) = context.view(place) else {
@@ -67,6 +79,10 @@ pub fn change_lines(context: &Context<'_>, place: usize) -> Vec<String> {
             .map(|place| number(*place).to_string())
             .collect();
         lines.push(format!("reacted to by message {}", reactions.join(", ")));
+    }
+    if !view.is_certain {
+        let perhaps = |line: String| format!("perhaps {line}");
+        lines = lines.into_iter().map(perhaps).collect();
     }
     lines
 }
@@ -106,6 +122,7 @@ pub fn fields(
 ) -> Map<String, Value> {
     let (outcome, by, why) = match context.outcome(place) {
         Some(Outcome::Counts { .. }) => ("counts", None, None),
+        Some(Outcome::MayCount { .. }) => ("may_count", None, None),
         Some(Outcome::Superseded { by, .. }) => ("superseded", Some(by), None),
         Some(Outcome::Uncounted { why, .. }) => ("does_not_count", None, Some(reason(why))),
         _ => ("shown", None, None),
@@ -130,6 +147,10 @@ pub fn fields(
         ),
         ("deleted_by", json!(view.and_then(|view| view.deletion))),
         ("reactions", json!(reactions(context, place))),
+        (
+            "changes_are_certain",
+            json!(view.map(|view| view.is_certain)),
+        ),
         ("forward_count_contradicted_by", json!(contradicted_by)),
     ];
     fields

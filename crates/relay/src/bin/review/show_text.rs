@@ -2,6 +2,7 @@
 //! own words for what it is: a text cannot pass for an edit, nor for a message that was withheld.
 
 use waxseal_reporting::FrankingTag;
+use waxseal_reporting::fold::Role;
 use waxseal_reporting::message::{Attachment, Content};
 use waxseal_reporting::reviewer::{LastSeen, VerifiedMessage, VerifiedReport};
 
@@ -82,7 +83,7 @@ fn what<'a>(
         Content::Edit { of, text } => (format!("edits {}: ", about(of)), text),
         Content::Deletion { of } => (format!("deletes {}", about(of)), ""),
         Content::Reaction { to, reaction } if reaction.is_empty() => {
-            (format!("reaction to {} taken back", about(to)), "")
+            (format!("takes back the reaction to {}", about(to)), "")
         }
         Content::Reaction { to, reaction } => (format!("reaction to {}: ", about(to)), reaction),
         Content::Application { kind, body } => {
@@ -132,7 +133,9 @@ fn details(context: &Context<'_>, place: usize, message: &VerifiedMessage) -> Ve
     }
     lines.extend(change_lines(context, place));
     lines.extend(forward_line(message));
-    if header.expires_after_secs > 0 {
+    // Clients ignore the expiry of what does not expire by itself.
+    let role = message.content().map_or(Role::Withheld, Role::of);
+    if header.expires_after_secs > 0 && role.expires() {
         let secs = header.expires_after_secs;
         lines.push(format!("to disappear {secs} s after it is read"));
     }

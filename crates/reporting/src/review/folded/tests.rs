@@ -32,6 +32,16 @@ impl Talk {
     ) -> FrankingTag {
         let mut header = self.world.header(from_alice);
         header.forward_count = count;
+        self.send(from_alice, header, content, attachments)
+    }
+
+    fn send(
+        &mut self,
+        from_alice: bool,
+        header: PayloadHeader,
+        content: Content,
+        attachments: Vec<Attachment>,
+    ) -> FrankingTag {
         let payload = Payload::with_attachments(header, content, attachments).unwrap();
         let sent = self.world.send(from_alice, &payload);
         let evidence = if from_alice {
@@ -115,19 +125,33 @@ fn chk550_reviewer_sees_what_counts_and_from_which_device() {
     assert_eq!((view.deletion, &view.reactions[..]), (Some(5), &[3][..]));
     let devices = [0, 1].map(|place| report.messages()[place].sender().device);
     assert_eq!(devices, [1, 2].map(DeviceId));
+}
 
-    // The content of the first message is withheld: it may be a text.
-    let mut draft = ReportDraft::new(talk.world.bob.clone(), Reason::Spam);
-    for (place, evidence) in talk.kept.iter().enumerate() {
-        let shown = match place {
-            0 => Disclosure::Parts(vec![]),
-            _ => Disclosure::Whole,
-        };
-        draft.add(evidence, shown).unwrap();
+#[test]
+fn chk558_reviewer_sees_that_an_edit_of_withheld_content_may_count() {
+    let mut talk = Talk::new(8);
+    // Clients ignore the edit of a timer. With the timer withheld, it could be one of a text.
+    let of = talk.say(true, Content::Timer { after_secs: 60 });
+    let better = "better".into();
+    talk.say(true, Content::Edit { of, text: better });
+    let (on, why) = (Some(0), Uncounted::NotChangeable);
+    for (first, outcome, is_certain) in [
+        (Disclosure::Whole, Outcome::Uncounted { on, why }, true),
+        (
+            Disclosure::Parts(vec![]),
+            Outcome::MayCount { on: 0 },
+            false,
+        ),
+    ] {
+        let mut draft = ReportDraft::new(talk.world.bob.clone(), Reason::Spam);
+        draft.add(&talk.kept[0], first).unwrap();
+        draft.add(&talk.kept[1], Disclosure::Whole).unwrap();
+        let report = talk.world.seal_report(&draft);
+        let verified = talk.world.verify(report).unwrap();
+        let folded = verified.folded();
+        assert_eq!(folded.outcomes, [Outcome::Shown, outcome]);
+        assert_eq!(folded.views[0].is_certain, is_certain);
     }
-    let report = talk.world.seal_report(&draft);
-    let verified = talk.world.verify(report).unwrap();
-    assert_eq!(verified.folded().outcomes, expected);
 }
 
 #[test]
@@ -189,4 +213,76 @@ fn chk557_a_file_that_another_account_sent_before_was_forwarded() {
     assert_eq!(talk.counts(&Disclosure::Whole), expected);
     let unknown = expected.map(|count| claimed(count.claimed()));
     assert_eq!(talk.counts(&Disclosure::Parts(vec![1])), unknown);
+}
+
+#[test]
+fn chk557_a_forward_does_not_contradict_the_message_that_was_sealed_again_after_it() {
+    let mut talk = Talk::new(5);
+    let (sent, later) = (NOON, Timestamp::from_millis(NOON.as_millis() + 1));
+    for (count, files) in [(2, vec![]), (0, vec![file()])] {
+        for (from_alice, count, sent_at) in [
+            // Alice forwards Bob's message. It is accepted again after that, with its sent time.
+            (true, count + 1, later),
+            (false, count, sent),
+            // Another one that claims to be sent at the time of the forward is contradicted.
+            (false, count, later),
+        ] {
+            let mut header = talk.world.header(from_alice);
+            (header.sent_at, header.forward_count) = (sent_at, count);
+            talk.send(from_alice, header, text("joke"), files.clone());
+        }
+    }
+    let claimed = ForwardCount::Claimed;
+    let expected = [
+        claimed(3),
+        claimed(2),
+        contradicted(2, 0),
+        claimed(1),
+        claimed(0),
+        contradicted(0, 3),
+    ];
+    assert_eq!(talk.counts(&Disclosure::Whole), expected);
+}
+
+#[test]
+fn chk557_the_highest_count_and_that_of_the_same_account_are_not_contradicted() {
+    let mut talk = Talk::new(6);
+    let counts = [
+        (true, 254, "chain"),
+        (false, 254, "chain"), // contradicted: below the highest
+        (true, 255, "joke"),
+        (false, 255, "joke"), // forwards it, and can count no further
+        (false, 3, "twice"),
+        (false, 3, "twice"), // from one source to two conversations
+        (true, 3, "twice"),  // contradicted: another account
+    ];
+    for (from_alice, count, said) in counts {
+        talk.forward(from_alice, count, text(said), vec![]);
+    }
+    let mut expected = counts.map(|(_, count, _)| ForwardCount::Claimed(count));
+    expected[1] = contradicted(254, 0);
+    expected[6] = contradicted(3, 4);
+    assert_eq!(talk.counts(&Disclosure::Whole), expected);
+}
+
+#[test]
+fn chk557_nothing_is_contradicted_if_the_clock_stepped_back() {
+    for back_ms in [0, 600_000] {
+        let mut talk = Talk::new(7);
+        talk.forward(true, 3, text("joke"), vec![]);
+        talk.forward(false, 3, text("joke"), vec![]);
+        let accepted = talk.world.now.as_millis();
+        talk.world.now = Timestamp::from_millis(accepted - back_ms);
+        talk.say(true, text("later"));
+        talk.world.now = Timestamp::from_millis(accepted + 2_000);
+        let report = talk.review();
+        assert_eq!(report.clock_stepped_back(), back_ms > 0);
+        let mut messages = report.messages().iter();
+        let of_bob = messages.find(|message| message.sender().account == talk.world.bob.account);
+        let expected = match back_ms {
+            0 => contradicted(3, 0),
+            _ => ForwardCount::Claimed(3),
+        };
+        assert_eq!(of_bob.map(VerifiedMessage::forwards), Some(expected));
+    }
 }

@@ -50,6 +50,7 @@ pub(super) fn folds(input: Input<'_>) -> Outcome {
     let folded = fold(&messages);
     let views: Vec<_> = folded.views.iter().map(|view| json!({
         "message": view.message,
+        "is_certain": view.is_certain,
         "edits": view.edits.newest().iter().map(|(_, edit)| *edit).collect::<Vec<_>>(),
         "edit_count": view.edits.count(),
         "deletion": view.deletion,
@@ -58,6 +59,7 @@ pub(super) fn folds(input: Input<'_>) -> Outcome {
     let outcomes: Vec<_> = folded.outcomes.iter().map(|outcome| match outcome {
         Folded::Shown => json!({ "name": "shown" }),
         Folded::Counts { on } => json!({ "name": "counts", "on": on }),
+        Folded::MayCount { on } => json!({ "name": "may_count", "on": on }),
         Folded::Superseded { on, by } => json!({ "name": "superseded", "on": on, "by": by }),
         Folded::Uncounted { on, why } => json!({ "name": format!("{why:?}"), "on": on }),
     }).collect();
@@ -99,12 +101,13 @@ fn references(file: &mut Vectors) {
         let mut passes = |id: &str, comment: &str, input| file.passes(&format!("{kind}-{id}"), comment, "reference", input);
         passes("own", "of a text of the same account", input("alice", kind, "alice", "text"));
         passes("device", "from another device", input("alice1/2", kind, "alice1", "text"));
-        passes("key-unknown", "the key of the message is unknown", input("alice1", kind, "alice", "text"));
-        passes("withheld", "of a message that a report withholds", input("alice", kind, "alice", "withheld"));
+        passes("withheld", "of a message of which a report withholds the content: it may count", input("alice", kind, "alice", "withheld"));
         let mut fails = |id: &str, comment: &str, input, check| file.fails(&format!("{kind}-{id}"), comment, "reference", input, check);
         fails("other", "of a text of another account", input("bob", kind, "alice", "text"), 550);
         fails("other-same-key", "of another account with the same key", input("bob1", kind, "alice1", "text"), 550);
         fails("other-key", "the account has another key", input("alice2", kind, "alice1", "text"), 551);
+        fails("key-unknown", "the key of the message is unknown", input("alice1", kind, "alice", "text"), 551);
+        fails("key-unknown-own", "the key of the reference is unknown", input("alice", kind, "alice1", "text"), 551);
         fails("note", "of a note", input("alice", kind, "alice", "note"), 552);
         fails("edit", "of an edit", input("alice", kind, "alice", "edit"), 552);
         fails("reaction", "of a reaction", input("alice", kind, "alice", "reaction"), 552);
@@ -119,7 +122,7 @@ fn references(file: &mut Vectors) {
 
 fn conversations(file: &mut Vectors) {
     let edits: Vec<Line> = (2..14).rev().map(|tag| ("alice", 50, tag, "edit", 1)).chain([("alice", 1, 1, "text", 0)]).collect();
-    let cases: [(&str, &str, &[Line]); 7] = [
+    let cases: [(&str, &str, &[Line]); 8] = [
         ("fold", "a text that is edited on another device, reacted to, and reacted to again", &[
             ("alice", 1, 1, "text", 0), ("alice/2", 4, 2, "edit", 1), ("bob", 5, 3, "reaction", 1), ("bob", 6, 4, "reaction", 1), ("carol", 2, 5, "reaction", 1)]),
         ("fold-newest", "of two edits, the one that was sent later counts; then device, number and tag decide", &[
@@ -132,6 +135,8 @@ fn conversations(file: &mut Vectors) {
         ("fold-keys", "an account that had another key edits nothing of before", &[
             ("alice1", 1, 1, "text", 0), ("alice2", 2, 2, "edit", 1), ("alice1/2", 3, 3, "edit", 1), ("alice", 4, 4, "edit", 1), ("alice2", 5, 5, "reaction", 1)]),
         ("fold-history", "twelve edits: ten are kept, and all are counted", &edits),
+        ("fold-withheld", "what refers to a message of which the content is withheld may count, but not what another account writes", &[
+            ("alice", 1, 1, "withheld", 0), ("alice", 2, 2, "edit", 1), ("alice", 3, 3, "edit", 1), ("alice", 4, 4, "deletion", 1), ("bob", 5, 5, "reaction", 1), ("bob", 6, 6, "edit", 1)]),
         ("fold-none", "no messages", &[]),
     ];
     for (id, comment, lines) in cases {
