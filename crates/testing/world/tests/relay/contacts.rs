@@ -1,8 +1,6 @@
 //! Tokens, the budget of strangers and passes, as a courier meets them.
 
-use waxseal_interface::{
-    ContactToken, DIGEST_HEADER, Event, FrameMacs, NONCE_HEADER, decode_nonce,
-};
+use waxseal_interface::{ContactToken, Event, FrameMacs, NONCE_HEADER, decode_nonce};
 
 use super::*;
 
@@ -34,11 +32,9 @@ impl Town {
         let token = self.tokens[me].clone();
         let rng = &mut self.relay.provider.rng;
         let (request, asked) = Request::Deliveries.ask(Some(&token), rng).unwrap();
-        let headers: Vec<_> = request.headers.iter().map(|(name, _)| *name).collect();
-        assert!(headers.contains(&NONCE_HEADER) && headers.contains(&DIGEST_HEADER));
         let (answer, connection) = self.relay.connect(&request);
         let nonce = answer.header(NONCE_HEADER).and_then(decode_nonce).unwrap();
-        let key = &self.relay.provider.keys[me];
+        let key = self.clients[me].delivery_key();
         let mut macs = FrameMacs::of_device(key, &asked, &nonce);
         let frames = self.relay.frames(connection.unwrap());
         let events = frames
