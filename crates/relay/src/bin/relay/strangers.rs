@@ -1,23 +1,14 @@
 //! First contact: to how many accounts that gave it no token an account may write, and the tokens
 //! that it gets.
 
-use std::path::PathBuf;
-
-use clap::Args;
 use rusqlite::{Connection, params};
-use waxseal_interface::{
-    ContactHeaders, ContactPass, ContactToken, ErrorCode, PassKey, STRANGERS_A_DAY,
-    StrangerChallenge,
-};
-use waxseal_relay::read_pass_key;
+use waxseal_interface::{ContactHeaders, ContactPass, ContactToken, ErrorCode, STRANGERS_A_DAY};
 use waxseal_reporting::AccountId;
 use waxseal_reporting::relay::{EPOCH_MS, StampedEnvelope};
 
 use crate::errors::Refusal;
 use crate::state::{Account, Device, Relay};
-
-/// Time for which a stranger counts.
-const DAY_MS: u64 = 86_400_000;
+use crate::strangers::expiry::DAY_MS;
 
 /// Maximum number of passes that one account uses within 24 hours. With all of them, it can write
 /// to 1,000 strangers. Bounds the rows that the operator's page can cause.
@@ -25,46 +16,6 @@ const MAX_PASSES: usize = 19;
 
 /// How far ahead of the relay's clock a message may be accepted, see `queue::next_accepted_at`.
 const AHEAD_MS: u64 = 600_000;
-
-/// Maximum number of rows that one job deletes.
-const BATCH: usize = 1_000;
-
-/// What a user can do who has written to as many strangers as allowed.
-#[derive(Args)]
-pub struct StrangerOptions {
-    /// What users are told who have written to as many new contacts as allowed in a day: where they
-    /// get a pass for more, such as a URL
-    #[arg(long, value_name = "TEXT", value_parser = challenge)]
-    stranger_challenge: Option<StrangerChallenge>,
-    /// The key of the passes, made by `pass keygen`. Without it, the relay accepts no passes
-    #[arg(long, value_name = "FILE", requires = "stranger_challenge")]
-    pass_key: Option<PathBuf>,
-}
-
-impl StrangerOptions {
-    /// Reads the key file.
-    pub fn read(&self) -> Result<Strangers, Box<dyn std::error::Error>> {
-        let passes = self.pass_key.as_deref().map(|path| {
-            read_pass_key(path).map_err(|error| format!("{}: {error}", path.display()))
-        });
-        Ok(Strangers {
-            challenge: self.stranger_challenge.clone(),
-            passes: passes.transpose()?,
-        })
-    }
-}
-
-fn challenge(text: &str) -> Result<StrangerChallenge, &'static str> {
-    StrangerChallenge::new(text.to_owned())
-        .ok_or("not a text of 1 to 2048 bytes without control characters")
-}
-
-/// What the operator set.
-#[derive(Default)]
-pub struct Strangers {
-    pub challenge: Option<StrangerChallenge>,
-    pub passes: Option<PassKey>,
-}
 
 /// What an accepted message costs its sender.
 pub enum Cost {
@@ -250,26 +201,7 @@ pub fn token_for(
     key.token(context.epoch, recipient, &context.sender.account)
 }
 
-/// Deletes strangers and passes that no longer count, and those of a proven time that was set back.
-/// Returns whether there may be more.
-pub fn expire(db: &Connection, proven_ms: u64) -> Result<bool, Refusal> {
-    let gone = format!("(at_ms <= ?1 - {DAY_MS} OR at_ms > ?1 + {DAY_MS})");
-    let mut deleted = 0;
-    for sql in [
-        format!(
-            "DELETE FROM stranger WHERE (account, other) IN
-                 (SELECT account, other FROM stranger WHERE {gone} LIMIT ?2)"
-        ),
-        // A pass is remembered until it expired, so that it is not used twice.
-        format!(
-            "DELETE FROM pass WHERE pass IN
-                 (SELECT pass FROM pass WHERE {gone} AND expires_at_ms <= ?1 LIMIT ?2)"
-        ),
-    ] {
-        deleted = deleted.max(db.prepare(&sql)?.execute(params![proven_ms, BATCH])?);
-    }
-    Ok(deleted == BATCH)
-}
-
+pub mod expiry;
+pub mod options;
 #[cfg(test)]
 mod tests;
