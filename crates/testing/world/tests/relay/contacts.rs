@@ -88,8 +88,8 @@ fn a_stranger_costs_the_budget_and_a_token_or_pass_does_not() {
     town.post_with("bob", "alice", with_token).unwrap();
     // The token ends, and so do the 24 hours.
     town.set_now(28 * DAY_MS);
-    town.sign_in(&alice).unwrap();
-    town.sign_in(&bob).unwrap();
+    town.register(&alice, None).unwrap();
+    town.register(&bob, None).unwrap();
     for (from, to, contact) in [("bob", "alice", with_token), ("alice", "bob", with_pass)] {
         let refused = town.post_with(from, to, contact);
         assert_eq!(code(refused), ErrorCode::StrangerBudget, "{from}");
