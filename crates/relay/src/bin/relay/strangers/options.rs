@@ -11,9 +11,9 @@ use waxseal_relay::read_pass_key;
 pub struct StrangerOptions {
     /// What users are told who have written to as many new contacts as allowed in a day: where they
     /// get a pass for more, such as a URL
-    #[arg(long, value_name = "TEXT", value_parser = challenge)]
+    #[arg(long, value_name = "TEXT", value_parser = challenge, requires = "pass_key")]
     stranger_challenge: Option<StrangerChallenge>,
-    /// The key of the passes, made by `pass keygen`. Without it, the relay accepts no passes
+    /// The key of the passes, made by `pass keygen`
     #[arg(long, value_name = "FILE", requires = "stranger_challenge")]
     pass_key: Option<PathBuf>,
 }
