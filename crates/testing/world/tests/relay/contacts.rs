@@ -79,7 +79,13 @@ fn a_stranger_costs_the_budget_and_a_token_or_pass_does_not() {
         panic!("one token")
     };
     assert_eq!(token, town.relay.token(&account("bob"), &account("alice")));
-    let refused = town.post_with("bob", "alice", with_pass);
+    // Bob answers at no cost for seven days, because Alice paid, and with the token for longer.
+    town.post_with("bob", "alice", NOTHING).unwrap();
+    town.set_now(7 * DAY_MS);
+    for me in [&alice, &bob] {
+        town.register(me, None).unwrap();
+    }
+    let refused = town.post_with("bob", "alice", NOTHING);
     assert_eq!(code(refused), ErrorCode::StrangerBudget);
     let with_token = ContactHeaders {
         token: Some(token),
