@@ -1,6 +1,8 @@
 //! Tokens, the budget of strangers and passes, as a courier meets them.
 
+use waxseal::reporting::ConversationId;
 use waxseal_interface::{ContactToken, Event, FrameMacs, NONCE_HEADER, decode_nonce};
+use waxseal_roster::group::{AuthoritySeed, GroupId, GroupOp, Role};
 
 use super::*;
 
@@ -100,4 +102,38 @@ fn a_stranger_costs_the_budget_and_a_token_or_pass_does_not() {
         let refused = town.post_with(from, to, contact);
         assert_eq!(code(refused), ErrorCode::StrangerBudget, "{from}");
     }
+}
+
+#[test]
+fn an_account_that_an_entry_adds_costs_what_a_message_to_it_costs() {
+    let mut town = Town::new();
+    town.relay.limit_strangers(0, None);
+    let rng = &mut town.relay.provider.rng;
+    let seed = AuthoritySeed::generate(rng);
+    let key = |name: &str| {
+        let roster = town.relay.provider.newest_roster(&account(name));
+        *roster.unwrap().account_key()
+    };
+    let ops = [
+        GroupOp::add("alice", Role::Admin, key("alice")),
+        GroupOp::add("bob", Role::Member, key("bob")),
+    ];
+    let at_ms = town.relay.provider.now.as_millis();
+    let entry = seed.create_group("alice", &ops, at_ms).unwrap();
+    let token = town.relay.token(&account("alice"), &account("bob"));
+    let mut put = |tokens: Vec<Option<ContactToken>>| {
+        let request = Request::PutGroup {
+            group: ConversationId::from_bytes(GroupId::of_authority(&seed.public()).to_bytes()),
+            entry: entry.encode(),
+            tokens,
+        };
+        town.of(&at("alice", 1), &request).map(|_| ())
+    };
+    assert_eq!(code(put(Vec::new())), ErrorCode::StrangerBudget);
+    let other = ContactToken::from_bytes([1; 36]);
+    assert_eq!(
+        code(put(vec![None, Some(other)])),
+        ErrorCode::StrangerBudget
+    );
+    put(vec![None, Some(token)]).unwrap();
 }
