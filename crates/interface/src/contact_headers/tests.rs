@@ -44,7 +44,7 @@ fn the_tokens_of_an_entry_are_read_in_its_order() {
         assert_eq!(decode_tokens(&text), tokens);
         // One past the longest counts as absent, as does a text of another form.
         assert!(decode_tokens(&format!("{text}{}", ",".repeat(3_200))).is_empty());
-        let altered = text.replace('A', "-").replace('B', "-").replace('H', "-");
+        let altered = text.replace(['A', 'B', 'H'], "-");
         assert!(decode_tokens(&altered).iter().all(Option::is_none));
     }
     assert_eq!(encode_tokens(&[]), None);
