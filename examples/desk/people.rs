@@ -151,7 +151,7 @@ impl People {
             };
             let circle = &self.circles[from];
             let to = circle[self.rng.random_range(0..circle.len())];
-            self.network.send(from, to, &line.text)?;
+            self.network.send(from, to, line.text.as_str())?;
             if line.is_spam {
                 spam.push(self.network.flights.len() - 1);
             }

@@ -15,7 +15,7 @@ use super::outcome::Outcome;
 const EDIT: f64 = 0.06;
 const DELETE: f64 = 0.02;
 const REACT: f64 = 0.10;
-const FORWARD: f64 = 0.04;
+const FORWARD: f64 = 0.06;
 /// Chance that a line is set to disappear.
 const EXPIRE: f64 = 0.04;
 /// Chance that a line comes from a stranger.

@@ -1,11 +1,5 @@
-//! First contact: the token with which an account writes to one that accepts it, the pass that
-//! refills its budget of strangers, and the headers that say both.
-//!
-//! | header of a posted message | value |
-//! |---|---|
-//! | `waxseal-accepts` | `1` if the sending device's user accepts the recipient |
-//! | `waxseal-contact-token` | a [`ContactToken`], as base64 |
-//! | `waxseal-contact-pass` | a [`ContactPass`], as base64 |
+//! First contact: the token with which an account writes to one that accepts it, and the pass that
+//! refills its budget of strangers.
 
 use std::fmt;
 
@@ -16,13 +10,6 @@ use serde::{Deserialize, Deserializer, Serialize};
 use sha2::Sha256;
 use waxseal_reporting::AccountId;
 use zeroize::Zeroizing;
-
-/// The header that says that the sending device's user accepts the recipient: its value is `1`.
-pub const ACCEPTS_HEADER: &str = "waxseal-accepts";
-/// The header with the token that the recipient's account gave.
-pub const CONTACT_TOKEN_HEADER: &str = "waxseal-contact-token";
-/// The header with a pass for the sending account.
-pub const CONTACT_PASS_HEADER: &str = "waxseal-contact-pass";
 
 /// Length of a token in bytes: its epoch be32, and a MAC that only the relay can verify.
 pub const CONTACT_TOKEN_LEN: usize = 36;
@@ -38,6 +25,11 @@ pub const CONTACT_EPOCH_DAYS: u32 = 14;
 /// person hardly meets more in a day, and an account that writes to everyone reaches no more.
 pub const STRANGERS_A_DAY: usize = 50;
 
+/// Maximum number of fellow members of groups that count on their own within 24 hours, and not as
+/// strangers. A device that was set back asks the devices of its groups to seal messages again, and
+/// leaves its user's budget alone.
+pub const FELLOWS_A_DAY: usize = 500;
+
 /// Maximum time in milliseconds for which a pass is valid. The relay remembers a used pass until it
 /// expires.
 pub const MAX_PASS_MS: u64 = 86_400_000;
@@ -50,7 +42,7 @@ const PASS: &[u8] = b"waxseal/1/relay/contact-pass";
 const KEY: &[u8] = b"waxseal/1/relay/contact-key";
 
 /// A token: one account may write to another. The other's relay gives it to the first with each
-/// message of a device whose user [accepts](ContactHeaders::accepts) the first.
+/// message of a device whose user [accepts](crate::ContactHeaders::accepts) the first.
 ///
 /// ```text
 /// epoch be32 || HMAC-SHA-256(K_contact, "waxseal/1/relay/contact-token" || epoch be32
@@ -78,8 +70,9 @@ impl ContactToken {
         &self.0
     }
 
-    /// The epoch of the token: the number of 14 days that passed since the Unix epoch. Of two
-    /// tokens for the same accounts, the one with the higher epoch is valid for longer.
+    /// The epoch of the token: the number of 14 days that passed since the Unix epoch, by the
+    /// relay's proven time. Keep the token that came last, whatever its epoch: a relay whose clock
+    /// was wrong may have given one of a later epoch before.
     pub fn epoch(&self) -> u32 {
         self.0.first_chunk().copied().map_or(0, u32::from_be_bytes)
     }
@@ -89,7 +82,7 @@ impl ContactToken {
         decode(text).map(Self)
     }
 
-    /// The value of [`CONTACT_TOKEN_HEADER`].
+    /// The value of [`CONTACT_TOKEN_HEADER`](crate::CONTACT_TOKEN_HEADER).
     pub fn to_text(&self) -> String {
         STANDARD.encode(self.0)
     }
@@ -106,9 +99,12 @@ impl fmt::Debug for ContactToken {
 /// it to a user who answered the challenge.
 ///
 /// ```text
-/// expires be64 || HMAC-SHA-256(K_pass, "waxseal/1/relay/contact-pass" || short(account)
+/// expires be64 || HMAC-SHA-256(K_pass, "waxseal/1/relay/contact-pass" || short(lower(account))
 ///     || expires be64)
 /// ```
+///
+/// `lower` turns the letters A to Z into a to z. No two accounts differ in these alone. So it does
+/// not matter how the user spells the name.
 ///
 /// # Size
 /// 40 bytes. As text, which the user pastes into the app: 56 ASCII characters.
@@ -137,7 +133,8 @@ impl ContactPass {
         decode(text.trim_ascii()).map(Self)
     }
 
-    /// The pass as text, which is also the value of [`CONTACT_PASS_HEADER`].
+    /// The pass as text, which is also the value of
+    /// [`CONTACT_PASS_HEADER`](crate::CONTACT_PASS_HEADER).
     pub fn to_text(&self) -> String {
         STANDARD.encode(self.0)
     }
@@ -181,46 +178,6 @@ impl StrangerChallenge {
     }
 }
 
-/// What a device says of the recipient along with a message to an account.
-///
-/// # Security
-/// Nothing authenticates these headers. A proxy that alters them changes which of the sender's and
-/// the recipient's messages cost a budget, and nothing else.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ContactHeaders {
-    /// Whether the device's user accepts the recipient. Then the recipient gets a token with the
-    /// message, with which it can write back.
-    pub accepts: bool,
-    /// The newest token that the recipient's account gave to that of the device.
-    pub token: Option<ContactToken>,
-    /// A pass for the device's account.
-    pub pass: Option<ContactPass>,
-}
-
-impl ContactHeaders {
-    /// The relay's step: reads the headers of a request. `header` returns the value of a header.
-    ///
-    /// A header of another form counts as absent. A proxy can alter it, and a client deletes a
-    /// message that is refused as `malformed`.
-    pub fn read<'a>(header: impl Fn(&'static str) -> Option<&'a str>) -> Self {
-        Self {
-            accepts: header(ACCEPTS_HEADER) == Some("1"),
-            token: header(CONTACT_TOKEN_HEADER).and_then(ContactToken::from_text),
-            pass: header(CONTACT_PASS_HEADER).and_then(ContactPass::from_text),
-        }
-    }
-
-    /// The headers to send, names and values.
-    pub fn headers(&self) -> impl Iterator<Item = (&'static str, String)> + use<> {
-        let accepts = self.accepts.then(|| (ACCEPTS_HEADER, "1".to_owned()));
-        let token = self
-            .token
-            .map(|token| (CONTACT_TOKEN_HEADER, token.to_text()));
-        let pass = self.pass.map(|pass| (CONTACT_PASS_HEADER, pass.to_text()));
-        [accepts, token, pass].into_iter().flatten()
-    }
-}
-
 /// The relay's key for tokens. The relay stores no token: it makes one when it hands out a message,
 /// and verifies those that come back.
 pub struct ContactKey(Zeroizing<[u8; 32]>);
@@ -234,8 +191,9 @@ impl ContactKey {
         ))
     }
 
-    /// Makes the token with which `writer` can write to `acceptor`, for a message that was accepted
-    /// on this day since the Unix epoch. `None` if a name is longer than 255 bytes, which no
+    /// Makes the token with which `writer` can write to `acceptor`, on this day since the Unix
+    /// epoch. Pass the day of proven time: a clock that is ahead makes tokens that are not valid
+    /// once it is right. `None` if a name is longer than 255 bytes, which no
     /// relay's account has.
     pub fn token(
         &self,
@@ -341,12 +299,9 @@ impl PassKey {
     }
 
     fn mac(&self, account: &AccountId, expires: [u8; 8]) -> Option<Hmac<Sha256>> {
-        let parts: [&[u8]; 4] = [
-            PASS,
-            &[short_len(account)?],
-            account.as_str().as_bytes(),
-            &expires,
-        ];
+        // "Alice" is no other account than "alice".
+        let name = account.as_str().to_ascii_lowercase();
+        let parts: [&[u8]; 4] = [PASS, &[short_len(account)?], name.as_bytes(), &expires];
         Some(mac(&self.0, &parts))
     }
 }

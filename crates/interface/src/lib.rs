@@ -72,6 +72,7 @@ pub mod b64;
 mod blob;
 mod card;
 mod contact;
+mod contact_headers;
 mod error;
 mod exchange;
 mod frame;
@@ -95,9 +96,13 @@ pub use answer::{
 pub use blob::{BlobState, MAX_BLOB_LEN, MAX_BLOB_PART_LEN};
 pub use card::{CardError, ModerationKeyChange, PinnedKeys, RelayCard, fingerprint};
 pub use contact::{
-    ACCEPTS_HEADER, CONTACT_EPOCH_DAYS, CONTACT_PASS_HEADER, CONTACT_PASS_LEN,
-    CONTACT_TOKEN_HEADER, CONTACT_TOKEN_LEN, ContactHeaders, ContactKey, ContactPass, ContactToken,
-    MAX_PASS_MS, MAX_STRANGER_CHALLENGE_LEN, PassKey, STRANGERS_A_DAY, StrangerChallenge,
+    CONTACT_EPOCH_DAYS, CONTACT_PASS_LEN, CONTACT_TOKEN_LEN, ContactKey, ContactPass, ContactToken,
+    FELLOWS_A_DAY, MAX_PASS_MS, MAX_STRANGER_CHALLENGE_LEN, PassKey, STRANGERS_A_DAY,
+    StrangerChallenge,
+};
+pub use contact_headers::{
+    ACCEPTS_HEADER, CONTACT_PASS_HEADER, CONTACT_TOKEN_HEADER, CONTACT_TOKENS_HEADER,
+    ContactHeaders, READS_TOKENS_HEADER, decode_tokens,
 };
 pub use error::{ErrorBody, ErrorCode};
 pub use exchange::{AnswerError, HttpAnswer, HttpRequest, RequestError};

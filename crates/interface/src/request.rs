@@ -8,7 +8,10 @@ use waxseal_reporting::intake::ReportId;
 use waxseal_reporting::{AccountId, BlobId, ConversationId};
 
 use crate::answer::AskedRequest;
-use crate::contact::ContactHeaders;
+use crate::contact::ContactToken;
+use crate::contact_headers::{
+    CONTACT_TOKENS_HEADER, ContactHeaders, READS_TOKENS_HEADER, encode_tokens,
+};
 use crate::exchange::{HttpRequest, RequestError};
 use crate::group::{AskRosters, GroupLeave, group_text};
 use crate::mailbox::mailbox_text;
@@ -87,6 +90,9 @@ pub enum Request {
         group: ConversationId,
         /// An encoded signed entry.
         entry: Vec<u8>,
+        /// For each account that the entry adds, in its order, the newest token that it gave. May
+        /// be shorter. An account without one counts as one to which a message is sent.
+        tokens: Vec<Option<ContactToken>>,
     },
     /// Asks what happened in a group.
     Group {
@@ -343,8 +349,15 @@ impl Request {
             let mark = mark.as_ref().map(|mark| (MARK_HEADER, encode_mark(mark)));
             request.headers.extend(mark);
         }
-        if let Self::Post { contact, .. } = self {
-            request.headers.extend(contact.headers());
+        match self {
+            Self::Post { contact, .. } => request.headers.extend(contact.headers()),
+            Self::PutGroup { tokens, .. } => {
+                let tokens = encode_tokens(tokens).map(|tokens| (CONTACT_TOKENS_HEADER, tokens));
+                request.headers.extend(tokens);
+            }
+            // `Event::decode` reads a delivery with a token.
+            Self::Deliveries => request.headers.push((READS_TOKENS_HEADER, "1".to_owned())),
+            _ => {}
         }
         Ok((request, asked))
     }

@@ -17,7 +17,7 @@ pub enum ClientError {
         /// The HTTP status of the relay's answer.
         status: u16,
         /// The body of the relay's answer, with the reason.
-        body: ErrorBody,
+        body: Box<ErrorBody>,
     },
     /// The relay could not be reached, or the connection broke. The relay may have carried out the
     /// request nevertheless. It may be repeated: see [`RelayClient`](crate::RelayClient).
@@ -49,7 +49,7 @@ pub enum ClientError {
 impl ClientError {
     /// The error for an answer that is not a success.
     pub(crate) fn refused(status: u16, body: &[u8]) -> Self {
-        let body = ErrorBody::of_answer(status, body);
+        let body = Box::new(ErrorBody::of_answer(status, body));
         Self::Refused { status, body }
     }
 
@@ -168,7 +168,10 @@ impl From<RequestError> for ClientError {
 impl From<AnswerError> for ClientError {
     fn from(error: AnswerError) -> Self {
         match error {
-            AnswerError::Refused { status, body } => Self::Refused { status, body },
+            AnswerError::Refused { status, body } => Self::Refused {
+                status,
+                body: Box::new(body),
+            },
             _ => Self::Malformed,
         }
     }

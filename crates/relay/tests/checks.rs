@@ -13,7 +13,7 @@ fn numbers() -> Vec<u16> {
         .chain(363..=364)
         .chain(462..=477)
         .chain(510..=517)
-        .chain(604..=611)
+        .chain(604..=616)
         .collect()
 }
 

@@ -28,7 +28,7 @@ fn spend(world: &World, of: &Device, strangers: usize) {
         let insert = "INSERT INTO account (name) VALUES (?)";
         all.execute(insert, [name]).unwrap();
         let row = "INSERT INTO stranger
-            SELECT account.id, last_insert_rowid(), at_ms, 0 FROM account, proven WHERE name = ?";
+            SELECT account.id, last_insert_rowid(), at_ms, 0, 0 FROM account, proven WHERE name = ?";
         assert_eq!(all.execute(row, [&of.owner.name]).unwrap(), 1);
     }
     all.commit().unwrap();
@@ -294,7 +294,7 @@ fn chk607_a_pass_refills_the_budget_of_its_account_once() {
     let [mut alice, bob, carol] = devices(&world, ["alice", "bob", "carol"]);
     let [pass, second] = [(); 2].map(|()| {
         std::thread::sleep(std::time::Duration::from_millis(2));
-        make_pass(&key, "alice", "60")
+        make_pass(&key, "Alice", "60") // as the user spells it
     });
     let passes = || count(&world, "SELECT count(*) FROM pass");
     // A pass that is not needed is not used.
@@ -348,13 +348,18 @@ fn chk607_a_pass_refills_the_budget_of_its_account_once() {
     post(&mut alice, &dave, with_pass(second)).unwrap();
     assert_eq!(count(&world, "SELECT count(*) FROM pass"), 2);
     // A relay without the key takes none.
-    world.restart_with(&["--stranger-challenge", PAGE]);
+    world.restart_with(&[]);
     alice.use_relay_of(&world);
     alice.register().unwrap();
     spend(&world, &alice, STRANGERS_A_DAY - 1);
     let erin = world.device("erin");
     let refused = post(&mut alice, &erin, with_pass(make_pass(&key, "alice", "60")));
     assert_eq!(code(refused), ErrorCode::StrangerBudget);
+    // One that asks for passes and takes none does not start.
+    let mut relay = Command::new(env!("CARGO_BIN_EXE_relay"));
+    let started = relay.args(["--stranger-challenge", PAGE]).output().unwrap();
+    let said = String::from_utf8(started.stderr).unwrap();
+    assert!(said.contains("--pass-key"), "{said}");
 }
 
 #[test]

@@ -131,6 +131,8 @@ fn deleting_a_message_its_conversation_or_its_contact_deletes_its_row() {
 #[test]
 fn deliveries_of_one_transaction_get_rows_of_their_own() {
     let (mut world, mut alice, mut bob) = Provider::of_two();
+    world.exchange(&mut alice, &mut bob, "hello");
+    bob.accept_contact(&account("alice")).unwrap();
     let deliveries: Vec<_> = (0..40)
         .map(|number| {
             let sent = alice.send(
@@ -266,6 +268,8 @@ impl Store for Counting {
 #[test]
 fn the_list_reads_the_same_however_long_the_history_is() {
     let (mut world, mut alice, mut bob) = Provider::of_two();
+    world.exchange(&mut alice, &mut bob, "hello");
+    bob.accept_contact(&account("alice")).unwrap();
     let mut reads = Vec::new();
     for _ in 0..2 {
         let id = world.exchange(&mut alice, &mut bob, expiring(1));

@@ -333,6 +333,8 @@ fn the_health_of_a_conversation_can_be_watched() {
 #[test]
 fn skipped_keys_are_stored_in_pages_and_all_of_them_are_read_again() {
     let (mut world, mut alice, mut bob) = Provider::of_two();
+    world.exchange(&mut alice, &mut bob, "hello");
+    bob.accept_contact(&account("alice")).unwrap();
     let mut seal = |alice: &mut Client<MemoryStore>, bob: &Client<MemoryStore>| {
         let (now, rng) = (NOW, &mut world.rng);
         let sent = alice.send(&account("bob"), "text", now, rng).unwrap();

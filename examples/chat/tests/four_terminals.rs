@@ -108,7 +108,7 @@ fn the_commands_in_the_readmes_of_relay_and_chat_run() {
     let (alice, bob) = (0, 1);
     let relay = commands(README_OF_RELAY);
     let chat = commands(README_OF_CHAT);
-    assert_eq!((relay.len(), chat.len()), (8, 5));
+    assert_eq!((relay.len(), chat.len()), (11, 5));
     // `id` is what the placeholder of the README stands for.
     let run = |(command, _): &(String, String), id: &str| {
         let (name, mut words) = split(command);
@@ -144,6 +144,15 @@ fn the_commands_in_the_readmes_of_relay_and_chat_run() {
     run(&chat[4], "");
     let received = world.chat(alice, &["receive"]).output();
     assert!(received.contains("bob: Where?") && received.contains("bob: Are you there?"));
+
+    // Passes for users who wrote to many strangers.
+    run(&relay[8], "");
+    world.kill_relay();
+    run(&relay[9], "");
+    let pass = run(&relay[10], "");
+    let kept = world.chat(alice, &["pass", pass.trim()]);
+    assert_eq!(kept.code(), Some(0), "{}", kept.stderr);
+    assert_eq!(world.chat(alice, &["pass", "abc"]).code(), Some(1));
 }
 
 #[test]
@@ -151,6 +160,7 @@ fn the_commands_about_tls_in_the_readme_of_the_relay_run() {
     let world = World::new("readme-tls", &["alice"]);
     world.make_keys();
     let (_, section) = README_OF_RELAY.split_once("## TLS").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
     let openssl = section.split("$ ").nth(1).unwrap();
     assert!(openssl.starts_with("openssl req "));
     let folder = world.home(0).parent().unwrap().to_owned();
@@ -215,11 +225,11 @@ fn the_json_output_is_as_documented() {
         let [received] = &received.objects()[..] else {
             panic!("not one object per message");
         };
-        let fields: Vec<&str> = received
-            .as_object()
-            .unwrap()
-            .keys()
+        let keys = received.as_object().unwrap().keys();
+        // It is there until its reader has answered.
+        let fields: Vec<&str> = keys
             .map(String::as_str)
+            .filter(|key| *key != "request")
             .collect();
         // The JSON parser sorts the fields by name.
         assert_eq!(
@@ -327,7 +337,7 @@ fn a_message_that_cannot_be_sent_waits_and_the_exit_code_says_so() {
     let texts: Vec<&Value> = received.iter().map(|message| &message["text"]).collect();
     assert_eq!(texts, ["hello", "later", "latest"]);
     let received = world.chat(carol, &["receive"]).output();
-    assert!(received.contains("alice: first"), "{received}");
+    assert!(received.contains("alice (request): first"), "{received}");
 
     // A recipient that does not exist and an incomplete command each give their own exit code.
     assert_eq!(

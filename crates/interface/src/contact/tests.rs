@@ -131,32 +131,6 @@ fn chk603_a_pass_is_valid_until_it_expires_and_for_a_day_at_most() {
 }
 
 #[test]
-fn a_header_of_another_form_counts_as_absent() {
-    let token = ContactToken::from_bytes([1; 36]).to_text();
-    let pass = ContactPass::from_bytes([2; 40]).to_text();
-    for bad in [
-        "",
-        "-",
-        "1 ",
-        &token[1..],
-        &format!("{token}A"),
-        &pass.replace("==", ""),
-        &"A".repeat(4_000),
-        &STANDARD.encode([0; 35]),
-        &STANDARD.encode([0; 41]),
-    ] {
-        assert_eq!(ContactToken::from_text(bad), None, "{bad}");
-        assert_eq!(ContactPass::from_text(bad), None, "{bad}");
-        let read = ContactHeaders::read(|_| Some(bad));
-        assert_eq!(read, ContactHeaders::default(), "{bad}");
-    }
-    // Neither is taken for the other.
-    assert_eq!(ContactToken::from_text(&pass), None);
-    assert_eq!(ContactPass::from_text(&token), None);
-    assert!(ContactPass::from_text(&format!(" {pass}\r\n")).is_some());
-}
-
-#[test]
 fn a_challenge_of_another_form_counts_as_absent() {
     let longest = "a".repeat(MAX_STRANGER_CHALLENGE_LEN);
     let too_long = format!("{longest}a");
@@ -179,6 +153,20 @@ fn a_challenge_of_another_form_counts_as_absent() {
         let read = read.challenge.as_ref().map(|challenge| challenge.as_str());
         assert_eq!(read, is_read.then_some(text));
     }
+}
+
+#[test]
+fn a_pass_is_valid_however_its_account_is_spelled() {
+    let made = ["alice", "Alice", "ALICE"].map(|text| pass_key(9).pass(&name(text), NOW + 1));
+    assert_eq!(made, [made[0]; 3]);
+    for text in ["alice", "aLICe"] {
+        assert!(pass_key(9).is_valid(&made[0].unwrap(), &name(text), NOW));
+    }
+    assert!(!pass_key(9).is_valid(&made[0].unwrap(), &name("alicf"), NOW));
+    // A token is made and verified for names as they are registered.
+    let key = ContactKey::derive(&[7; 32]);
+    let token = key.token(DAY, &name("Alice"), &name("bob")).unwrap();
+    assert!(!key.is_valid(&token, &name("alice"), &name("bob"), DAY, DAY));
 }
 
 #[test]

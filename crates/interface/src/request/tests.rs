@@ -4,7 +4,6 @@ use waxseal_reporting::intake::ReportId;
 use waxseal_reporting::{AccountId, BlobId, ConversationId};
 
 use super::*;
-use crate::contact::{ContactPass, ContactToken};
 use crate::group::{AskRosters, GroupLeave};
 use crate::message::{Leave, PreKeys, Register, SignIn};
 use crate::roster::AskBundles;
@@ -80,6 +79,7 @@ fn one_of_each() -> Vec<Request> {
         Request::PutGroup {
             group,
             entry: b"entry".to_vec(),
+            tokens: Vec::new(),
         },
         Request::Group { group, after: 7 },
         Request::GroupRosters {
@@ -369,38 +369,5 @@ fn a_mark_is_sent_with_what_is_posted() {
             let sent = header.map(|(_, value)| crate::decode_mark(value).unwrap());
             assert_eq!(sent, mark);
         }
-    }
-}
-
-#[test]
-fn what_a_device_says_of_a_contact_is_sent_with_a_message_to_it() {
-    let token = ContactToken::from_bytes([1; 36]);
-    let pass = ContactPass::from_bytes([2; 40]);
-    for (accepts, token, pass) in [
-        (false, None, None),
-        (true, None, None),
-        (false, Some(token), None),
-        (true, Some(token), Some(pass)),
-    ] {
-        let contact = ContactHeaders {
-            accepts,
-            token,
-            pass,
-        };
-        let post = Request::Post {
-            recipient: AccountId::new("alice").unwrap(),
-            posted: Vec::new(),
-            mark: None,
-            contact,
-        };
-        let (request, _) = post.ask(None, &mut rand::rng()).unwrap();
-        let header = |name| {
-            let mut headers = request.headers.iter();
-            Some(headers.find(|(header, _)| *header == name)?.1.as_str())
-        };
-        assert_eq!(ContactHeaders::read(header), contact);
-        let sent =
-            usize::from(accepts) + usize::from(token.is_some()) + usize::from(pass.is_some());
-        assert_eq!(request.headers.len(), 3 + sent);
     }
 }

@@ -1,6 +1,8 @@
 //! The calls about groups.
 
-use waxseal_interface::{AskRosters, EntryReceipt, GroupLeave, GroupNews, GroupRosters, Request};
+use waxseal_interface::{
+    AskRosters, ContactToken, EntryReceipt, GroupLeave, GroupNews, GroupRosters, Request,
+};
 use waxseal_reporting::ConversationId;
 
 use super::RelayClient;
@@ -22,9 +24,26 @@ impl RelayClient {
         group: &ConversationId,
         entry: &[u8],
     ) -> Result<EntryReceipt, ClientError> {
+        self.put_group_with(session, group, entry, &[])
+    }
+
+    /// Posts an entry as [`put_group`](Self::put_group) does. `tokens` has, for each account that
+    /// the entry adds, in its order, the newest token that the account gave. With a token, an
+    /// account costs nothing of the budget of strangers.
+    ///
+    /// # Errors
+    /// As of [`put_group`](Self::put_group).
+    pub fn put_group_with(
+        &self,
+        session: &DeviceSession,
+        group: &ConversationId,
+        entry: &[u8],
+        tokens: &[Option<ContactToken>],
+    ) -> Result<EntryReceipt, ClientError> {
         let request = Request::PutGroup {
             group: *group,
             entry: entry.to_vec(),
+            tokens: tokens.to_vec(),
         };
         let receipt: EntryReceipt = self.ask(Caller::Device(session), &request)?;
         // The receipt is kept longer than the answer, so it has a MAC of its own.

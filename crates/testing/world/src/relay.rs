@@ -22,8 +22,9 @@ use sha2::{Digest, Sha256};
 use waxseal::reporting::relay::EPOCH_MS;
 use waxseal::{AccountId, DeviceAddress, Timestamp};
 use waxseal_interface::{
-    AskedRequest, ContactHeaders, DIGEST_HEADER, ErrorBody, ErrorCode, HttpAnswer, HttpRequest,
-    MARK_HEADER, NONCE_HEADER, RelayCard, SealingKeyPair, account_name, decode_mark,
+    AskedRequest, CONTACT_TOKENS_HEADER, ContactHeaders, DIGEST_HEADER, ErrorBody, ErrorCode,
+    HttpAnswer, HttpRequest, MARK_HEADER, NONCE_HEADER, RelayCard, SealingKeyPair, account_name,
+    decode_mark, decode_tokens,
 };
 
 use self::blobs::Blobs;
@@ -222,7 +223,10 @@ impl Relay {
                 self.keep_mark(&me, request);
                 Ok(answered)
             }
-            ("PUT", ["v1", "groups", group]) => self.put_group(&me, group, body),
+            ("PUT", ["v1", "groups", group]) => {
+                let tokens = header(request, CONTACT_TOKENS_HEADER).map(decode_tokens);
+                self.put_group(&me, group, body, &tokens.unwrap_or_default())
+            }
             ("GET", ["v1", "groups", group]) => self.group_news(&me, group),
             ("POST", ["v1", "groups", group, "rosters"]) => {
                 self.group_rosters(&me, group, &read(body)?)

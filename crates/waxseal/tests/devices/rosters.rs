@@ -2,7 +2,8 @@
 
 use waxseal::errors::{SendError, TakeRosterError};
 use waxseal::reporting::Audience;
-use waxseal::reporting::sender::{Control, seal_control};
+use waxseal::reporting::message::{Payload, PayloadHeader};
+use waxseal::reporting::sender::{Control, seal, seal_control};
 use waxseal::{Client, MemoryStore, Notice, RosterChange, Timestamp};
 use waxseal_roster::{Roster, SignedRoster};
 use waxseal_world::{BareDevice, Provider, account, fanout_of, snapshot};
@@ -341,6 +342,21 @@ fn chk322_a_told_roster_counts_only_for_the_account_that_tells_it_and_if_it_veri
         .unwrap();
     net.world
         .show_roster(net.clients.get_mut(&at("bob", 1)).unwrap(), &peer);
+    // Of a stranger that says nothing to the user, nothing is kept.
+    let conversation = Audience::Direct(me.clone()).conversation(&peer);
+    let payload = Payload::text(PayloadHeader::new(0, net.world.now), "hello").unwrap();
+    let channel = &mut mallory.channel(&mut sessions);
+    let sealed = seal(
+        channel,
+        &mallory.me,
+        &conversation,
+        &payload,
+        &mut net.world.rng,
+    );
+    let hello = net
+        .world
+        .stamp_as(&mallory.me, &at("bob", 1), &sealed.unwrap().envelope);
+    net.client(&at("bob", 1)).receive(&hello.0).unwrap();
     for (roster, version) in [(alices, 1), (unsigned, 1), (b"none".to_vec(), 1), (next, 2)] {
         let control = Control {
             roster: Some(roster),

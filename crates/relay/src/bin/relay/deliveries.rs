@@ -9,12 +9,14 @@ use axum::Extension;
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use tokio::time::{Instant, interval, sleep_until, timeout};
 use waxseal_interface::{
     Answer, AskedRequest, ErrorCode, Event, FrameMacs, NONCE_HEADER, QUEUE_EXPIRED_ID,
+    READS_TOKENS_HEADER,
 };
 use waxseal_relay::system_rng;
 use waxseal_reporting::relay::RequestNonce;
@@ -44,6 +46,7 @@ pub async fn connect(
     State(relay): State<Arc<Relay>>,
     caller: Caller,
     asked: Option<Extension<AskedRequest>>,
+    headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Refusal> {
     let upgrade = upgrade.map_err(|_| ErrorCode::Malformed)?;
@@ -61,6 +64,11 @@ pub async fn connect(
         .read_buffer_size(4 << 10)
         .write_buffer_size(0)
         .max_write_buffer_size(1 << 20);
+    // CHK-615: a device gets tokens only if it says that it reads them. One of before would end the
+    // connection.
+    let reads_tokens = headers
+        .get(READS_TOKENS_HEADER)
+        .is_some_and(|value| value == "1");
     let nonce = RequestNonce::generate(&mut system_rng());
     let header = [(NONCE_HEADER, STANDARD.encode(nonce.as_bytes()))];
     let upgraded = upgrade.on_upgrade(async move |mut socket| {
@@ -73,6 +81,7 @@ pub async fn connect(
             expires: Instant::now() + Duration::from_millis(left_ms),
             socket: &mut socket,
             macs: FrameMacs::of_relay(&device.delivery_key, &asked, &nonce),
+            reads_tokens,
             sent_up_to: 0,
             in_window: BTreeSet::new(),
             kept: BTreeSet::new(),
@@ -141,6 +150,8 @@ struct Connection<'a> {
     expires: Instant,
     socket: &'a mut WebSocket,
     macs: FrameMacs,
+    /// Whether the device reads deliveries with tokens.
+    reads_tokens: bool,
     sent_up_to: i64,
     /// The deliveries that were sent on this connection and have no answer so far.
     in_window: BTreeSet<i64>,
@@ -245,7 +256,7 @@ impl Connection<'_> {
             // The relay vouches for the message only now, under the device's present key.
             let delivery = stamped.deliver(&self.device.delivery_key).encode();
             let me = &self.device.me.account;
-            let accepting = stamped.accepting();
+            let accepting = stamped.accepting().filter(|_| self.reads_tokens);
             let contact = accepting.and_then(|by| strangers::token_for(self.relay, me, by));
             let number = u64::try_from(id).map_err(|_| End::Failed)?;
             self.send(&Event::Delivery {

@@ -8,8 +8,8 @@ use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use rusqlite::Connection;
 use waxseal_interface::{
-    AcceptedEntry, EntryReceipt, ErrorCode, GroupLeave, GroupNews, MAX_ENTRIES, MAX_ENTRY_LEN,
-    WholeGroup,
+    AcceptedEntry, ContactToken, EntryReceipt, ErrorCode, GroupLeave, GroupNews, MAX_ENTRIES,
+    MAX_ENTRY_LEN, WholeGroup,
 };
 use waxseal_reporting::relay::DeliveryKey;
 use waxseal_reporting::{ConversationId, Timestamp};
@@ -17,11 +17,12 @@ use waxseal_roster::group::{GroupChange, GroupError, GroupLog, SignedEntry};
 
 use crate::devices;
 use crate::errors::Refusal;
-use crate::extract::{BinaryBody, Caller, GroupInPath, JsonBody};
+use crate::extract::{BinaryBody, Caller, GroupInPath, JsonBody, Tokens};
 use crate::groups::{Group, roster_id};
 use crate::limits::{MAX_GROUPS, MAX_JSON_LEN};
 use crate::members::{self, Standing};
 use crate::state::{Device, Relay};
+use crate::strangers;
 
 /// How far the time at which an entry was signed may be from the relay's clock.
 const MAX_SIGNED_SKEW_MS: u64 = 86_400_000;
@@ -34,6 +35,7 @@ pub async fn put(
     State(relay): State<Arc<Relay>>,
     caller: Caller,
     GroupInPath(group): GroupInPath,
+    Tokens(tokens): Tokens,
     BinaryBody(bytes): BinaryBody<MAX_ENTRY_LEN>,
 ) -> Result<Json<EntryReceipt>, Refusal> {
     let device = caller.device;
@@ -55,7 +57,7 @@ pub async fn put(
     let (database, shared, by) = (&relay.database, relay.clone(), device.clone());
     let job = move |db: &Connection| {
         devices::check_present(db, by.id)?;
-        take(db, &by, &group, &entry, shared.now())
+        take(db, &shared, &by, &group, (&entry, &tokens))
     };
     let at_ms = database.run(job).await?;
     let key = &device.delivery_key;
@@ -66,14 +68,15 @@ pub async fn put(
 /// entries after the same state, one is taken.
 fn take(
     db: &Connection,
+    relay: &Relay,
     by: &Device,
     group: &ConversationId,
-    entry: &SignedEntry,
-    now: Timestamp,
+    (entry, tokens): (&SignedEntry, &[Option<ContactToken>]),
 ) -> Result<u64, Refusal> {
     let Some(mut found) = Group::find(db, group)? else {
-        return found_group(db, by, group, entry, now);
+        return found_group(db, relay, by, group, (entry, tokens));
     };
+    let now = relay.now();
     if let Some(at_ms) = found.accepted_at(db, entry)? {
         return Ok(at_ms);
     }
@@ -98,6 +101,7 @@ fn take(
         _ => return Err(ErrorCode::BadEntry.into()),
     }
     check_signed_at(entry, now)?;
+    strangers::count_added(db, relay, by, entry.ops(), tokens)?;
     let at = found.next_change(now);
     members::change(db, found.row, version, entry.ops(), at)?;
     found.advance(db, log, at)?;
@@ -107,11 +111,12 @@ fn take(
 /// Takes the entry that founds a group.
 fn found_group(
     db: &Connection,
+    relay: &Relay,
     by: &Device,
     group: &ConversationId,
-    entry: &SignedEntry,
-    now: Timestamp,
+    (entry, tokens): (&SignedEntry, &[Option<ContactToken>]),
 ) -> Result<u64, Refusal> {
+    let now = relay.now();
     if entry.version() != 1 {
         return Err(ErrorCode::NoGroup.into());
     }
@@ -123,6 +128,7 @@ fn found_group(
     if groups.unwrap_or(0) >= MAX_GROUPS {
         return Err(Refusal::retry_after(ErrorCode::RelayFull, FULL_RETRY_SECS));
     }
+    strangers::count_added(db, relay, by, entry.ops(), tokens)?;
     let founded = Group::found(db, group, log, now)?;
     members::change(db, founded.row, 1, entry.ops(), now)?;
     Ok(now.as_millis())

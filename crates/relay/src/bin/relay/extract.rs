@@ -14,8 +14,8 @@ use axum::http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use waxseal_interface::{
-    AskedRequest, ContactHeaders, ErrorCode, MARK_HEADER, MARK_LEN, account_name, decode_mark,
-    parse_group,
+    AskedRequest, CONTACT_TOKENS_HEADER, ContactHeaders, ContactToken, ErrorCode, MARK_HEADER,
+    MARK_LEN, account_name, decode_mark, decode_tokens, parse_group,
 };
 use waxseal_reporting::{AccountId, BlobId, ConversationId};
 
@@ -233,6 +233,19 @@ impl<S: Send + Sync> FromRequestParts<S> for Contact {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let header = |name| parts.headers.get(name)?.to_str().ok();
         Ok(Self(ContactHeaders::read(header)))
+    }
+}
+
+/// The tokens of the accounts that an entry adds.
+pub struct Tokens(pub Vec<Option<ContactToken>>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Tokens {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let value = parts.headers.get(CONTACT_TOKENS_HEADER);
+        let value = value.and_then(|value| value.to_str().ok());
+        Ok(Self(value.map_or_else(Vec::new, decode_tokens)))
     }
 }
 

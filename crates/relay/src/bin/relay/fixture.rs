@@ -28,7 +28,7 @@ use crate::errors::Refusal;
 use crate::extract::{AccountName, BinaryBody, Caller, Contact, Mark};
 use crate::serve::Stopping;
 use crate::state::{Device, Relay, Room, Vault};
-use crate::strangers::Strangers;
+use crate::strangers::options::Strangers;
 use crate::time::Reading;
 use crate::{blobs, devices, messages, reports};
 

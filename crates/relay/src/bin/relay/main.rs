@@ -67,7 +67,7 @@ use tracing_subscriber::EnvFilter;
 use crate::blobs::options::BlobOptions;
 use crate::serve::Stopping;
 use crate::state::{Relay, Room, Vault};
-use crate::strangers::StrangerOptions;
+use crate::strangers::options::StrangerOptions;
 use crate::tls::TlsOptions;
 
 /// Maximum time that open requests and deliveries get to finish once the relay is told to stop.

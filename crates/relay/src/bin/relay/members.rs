@@ -90,7 +90,7 @@ pub fn change(
 }
 
 /// The row of an account. Names are compared byte by byte.
-fn row(db: &Connection, name: &str) -> Result<Option<i64>, Refusal> {
+pub fn row(db: &Connection, name: &str) -> Result<Option<i64>, Refusal> {
     let row = db
         .prepare("SELECT id FROM account WHERE name = ?1 AND name = ?1 COLLATE BINARY")?
         .query_row([name], |row| row.get(0))

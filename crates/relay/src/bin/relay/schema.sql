@@ -137,12 +137,14 @@ CREATE TRIGGER mailbox_shrinks AFTER DELETE ON mailbox BEGIN
     DELETE FROM lodged WHERE owner = old.owner AND slots = 0;
 END;
 
--- The strangers to which an account wrote within 24 hours: accounts that gave it no token.
+-- The strangers to which an account wrote within 7 days: accounts that gave it no token. They count
+-- for 24 hours.
 CREATE TABLE stranger (
     account INTEGER NOT NULL REFERENCES account,
     other INTEGER NOT NULL REFERENCES account,
     at_ms INTEGER NOT NULL, -- in proven time
     is_paid INTEGER NOT NULL, -- 1 once the account used a pass, so that this one no longer counts
+    is_fellow INTEGER NOT NULL, -- 1 if it counts as a fellow member of a group
     PRIMARY KEY (account, other)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX stranger_age ON stranger (at_ms);

@@ -22,10 +22,11 @@ use crate::errors::Refusal;
 use crate::keys::{BLOBS, DATABASE, Keys, REGION, VERIFY_DAYS};
 use crate::limits::{Limits, MAX_ACCOUNTS};
 use crate::serve::Stopping;
-use crate::strangers::Strangers;
+use crate::strangers::expiry;
+use crate::strangers::options::Strangers;
 use crate::time::{Proven, Reading, Time};
 use crate::tokens::{Holder, Tokens};
-use crate::{queue, removed, slots, strangers};
+use crate::{queue, removed, slots};
 
 /// Everything a handler uses. It lives until the last request has been answered.
 pub struct Relay {
@@ -253,7 +254,7 @@ impl Relay {
         let expire = move |db: &Connection| slots::expire(db, now_ms);
         while self.database.run(expire).await? {}
         let proven_ms = self.time.proven().at_ms;
-        let expire = move |db: &Connection| strangers::expire(db, proven_ms);
+        let expire = move |db: &Connection| expiry::expire(db, proven_ms);
         while self.database.run(expire).await? {}
         expire_all(&self.database, &self.blobs, now_ms, self.time.proven()).await?;
         removed::delete_all(&self.database).await

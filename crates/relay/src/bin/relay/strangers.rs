@@ -1,81 +1,50 @@
 //! First contact: to how many accounts that gave it no token an account may write, and the tokens
 //! that it gets.
 
-use std::path::PathBuf;
-
-use clap::Args;
 use rusqlite::{Connection, params};
 use waxseal_interface::{
-    ContactHeaders, ContactPass, ContactToken, ErrorCode, PassKey, STRANGERS_A_DAY,
-    StrangerChallenge,
+    ContactHeaders, ContactPass, ContactToken, ErrorCode, FELLOWS_A_DAY, STRANGERS_A_DAY,
 };
-use waxseal_relay::read_pass_key;
 use waxseal_reporting::AccountId;
 use waxseal_reporting::relay::{EPOCH_MS, StampedEnvelope};
+use waxseal_roster::group::GroupOp;
 
 use crate::errors::Refusal;
+use crate::members;
 use crate::state::{Account, Device, Relay};
-
-/// Time for which a stranger counts.
-const DAY_MS: u64 = 86_400_000;
+use crate::strangers::expiry::{DAY_MS, KEPT_MS};
 
 /// Maximum number of passes that one account uses within 24 hours. With all of them, it can write
 /// to 1,000 strangers. Bounds the rows that the operator's page can cause.
 const MAX_PASSES: usize = 19;
 
+/// Maximum number of rows that an account writes within 24 hours while it pays nothing: as many as
+/// one that pays with all passes. If it writes to more, these may have to pay to answer.
+const MAX_SPARED: usize = (MAX_PASSES + 1) * STRANGERS_A_DAY;
+
 /// How far ahead of the relay's clock a message may be accepted, see `queue::next_accepted_at`.
 const AHEAD_MS: u64 = 600_000;
-
-/// Maximum number of rows that one job deletes.
-const BATCH: usize = 1_000;
-
-/// What a user can do who has written to as many strangers as allowed.
-#[derive(Args)]
-pub struct StrangerOptions {
-    /// What users are told who have written to as many new contacts as allowed in a day: where they
-    /// get a pass for more, such as a URL
-    #[arg(long, value_name = "TEXT", value_parser = challenge)]
-    stranger_challenge: Option<StrangerChallenge>,
-    /// The key of the passes, made by `pass keygen`. Without it, the relay accepts no passes
-    #[arg(long, value_name = "FILE", requires = "stranger_challenge")]
-    pass_key: Option<PathBuf>,
-}
-
-impl StrangerOptions {
-    /// Reads the key file.
-    pub fn read(&self) -> Result<Strangers, Box<dyn std::error::Error>> {
-        let passes = self.pass_key.as_deref().map(|path| {
-            read_pass_key(path).map_err(|error| format!("{}: {error}", path.display()))
-        });
-        Ok(Strangers {
-            challenge: self.stranger_challenge.clone(),
-            passes: passes.transpose()?,
-        })
-    }
-}
-
-fn challenge(text: &str) -> Result<StrangerChallenge, &'static str> {
-    StrangerChallenge::new(text.to_owned())
-        .ok_or("not a text of 1 to 2048 bytes without control characters")
-}
-
-/// What the operator set.
-#[derive(Default)]
-pub struct Strangers {
-    pub challenge: Option<StrangerChallenge>,
-    pub passes: Option<PassKey>,
-}
 
 /// What an accepted message costs its sender.
 pub enum Cost {
     Nothing,
-    /// One stranger of the sender's budget, and a pass if the budget is used up.
-    Stranger {
+    /// A row that says that the sender wrote to the recipient.
+    Row {
         from: i64,
         to: i64,
         at_ms: u64,
-        pass: Option<ContactPass>,
+        counts: Counts,
     },
+}
+
+/// For what a row counts, for 24 hours.
+pub enum Counts {
+    /// For the budget of strangers. With a pass, what counted before counts no longer.
+    Stranger(Option<ContactPass>),
+    /// For the fellow members of groups.
+    Fellow,
+    /// For nothing, because the sender is spared.
+    Spared,
 }
 
 /// Whether an account may write to another now, and what that costs. Changes nothing.
@@ -86,34 +55,123 @@ pub fn check(
     to: &Account,
     contact: &ContactHeaders,
 ) -> Result<Cost, Refusal> {
-    let (writer, acceptor) = (&from.me.account, &to.name);
+    cost(db, relay, from, (to.id, &to.name), contact)
+}
+
+/// Counts the accounts that an entry adds to a group, in the transaction that takes it. `tokens`
+/// has one for each of them that gave one, in the entry's order.
+pub fn count_added(
+    db: &Connection,
+    relay: &Relay,
+    by: &Device,
+    ops: &[GroupOp],
+    tokens: &[Option<ContactToken>],
+) -> Result<(), Refusal> {
+    let added = ops.iter().filter_map(|op| match op {
+        GroupOp::Add { account, .. } => Some(account),
+        _ => None,
+    });
+    let tokens = tokens.iter().copied().chain(std::iter::repeat(None));
+    for (account, token) in added.zip(tokens) {
+        let to = members::row(db, account)?.ok_or(ErrorCode::NoSuchAccount)?;
+        let name = AccountId::new(account).map_err(|_| ErrorCode::NoSuchAccount)?;
+        let contact = ContactHeaders {
+            token,
+            ..ContactHeaders::default()
+        };
+        // CHK-614: to add an account costs what a message to it costs.
+        cost(db, relay, by, (to, &name), &contact)?.count(db)?;
+    }
+    Ok(())
+}
+
+fn cost(
+    db: &Connection,
+    relay: &Relay,
+    from: &Device,
+    (to, acceptor): (i64, &AccountId),
+    contact: &ContactHeaders,
+) -> Result<Cost, Refusal> {
+    let writer = &from.me.account;
     // CHK-604: the recipient gave a token, or is the sender itself. Otherwise it is a stranger.
-    if to.id == from.account || has_token(relay, contact.token, writer, acceptor) {
+    if to == from.account || has_token(relay, contact.token, writer, acceptor) {
         return Ok(Cost::Nothing);
     }
     // CHK-608: the hours are those of proven time.
     let now_ms = relay.time.proven().at_ms;
-    let budget = Budget::read(db, from.account, now_ms)?;
-    if budget.is_spared || budget.knows(db, to.id)? {
+    // CHK-606: the same stranger counts once within 24 hours.
+    // CHK-612: an account that paid to write to the sender is no stranger to it. Otherwise others
+    // could use up its budget with messages that its devices answer by themselves.
+    if wrote(db, (from.account, to), (now_ms, DAY_MS))?
+        || wrote(db, (to, from.account), (now_ms, KEPT_MS))?
+    {
         return Ok(Cost::Nothing);
     }
-    let cost = |pass| Cost::Stranger {
+    let budget = Budget::read(db, from.account, now_ms)?;
+    let row = |counts| Cost::Row {
         from: from.account,
-        to: to.id,
+        to,
         at_ms: now_ms,
-        pass,
+        counts,
     };
+    if budget.is_spared {
+        return Ok(match budget.rows < MAX_SPARED {
+            true => row(Counts::Spared),
+            false => Cost::Nothing,
+        });
+    }
+    // CHK-613: fellow members of a group count on their own, up to their number.
+    if budget.fellows < FELLOWS_A_DAY && members::are_fellows(db, from.account, to)? {
+        return Ok(row(Counts::Fellow));
+    }
     // CHK-605: no more strangers count than the budget has room for.
     if budget.counted < STRANGERS_A_DAY {
-        return Ok(cost(None));
+        return Ok(row(Counts::Stranger(None)));
     }
-    match budget.usable(db, relay, writer, contact.pass)? {
-        Some(pass) => Ok(cost(Some(pass))),
-        None => Err(Refusal {
-            challenge: relay.strangers.challenge.clone().map(Box::new),
-            ..Refusal::retry_after(ErrorCode::StrangerBudget, budget.wait_secs(db)?)
-        }),
+    let has_room = budget.passes < MAX_PASSES;
+    let pass = match has_room {
+        true => usable(db, relay, writer, contact.pass)?,
+        false => None,
+    };
+    if pass.is_some() {
+        return Ok(row(Counts::Stranger(pass)));
     }
+    // Who cannot use a pass is not told to get one.
+    let challenge = relay.strangers.challenge.clone().filter(|_| has_room);
+    Err(Refusal {
+        challenge: challenge.map(Box::new),
+        ..Refusal::retry_after(ErrorCode::StrangerBudget, budget.wait_secs(db)?)
+    })
+}
+
+/// Whether an account paid to write to another within this time.
+fn wrote(
+    db: &Connection,
+    (from, to): (i64, i64),
+    (now_ms, within_ms): (u64, u64),
+) -> Result<bool, Refusal> {
+    let mut row = db.prepare(
+        "SELECT 1 FROM stranger WHERE account = ?1 AND other = ?2
+             AND at_ms > ?3 - ?4 AND at_ms <= ?3",
+    )?;
+    Ok(row.exists(params![from, to, now_ms, within_ms])?)
+}
+
+/// The pass, if it is valid for this account now, and was not used.
+fn usable(
+    db: &Connection,
+    relay: &Relay,
+    account: &AccountId,
+    pass: Option<ContactPass>,
+) -> Result<Option<ContactPass>, Refusal> {
+    let (Some(key), Some(pass)) = (&relay.strangers.passes, pass) else {
+        return Ok(None);
+    };
+    // CHK-607: a pass is valid for this account now, and was not used.
+    let is_valid = key.is_valid(&pass, account, relay.now().as_millis());
+    let mut used = db.prepare("SELECT 1 FROM pass WHERE pass = ?")?;
+    let is_used = used.exists([pass.as_bytes()])?;
+    Ok((is_valid && !is_used).then_some(pass))
 }
 
 fn has_token(
@@ -122,7 +180,6 @@ fn has_token(
     writer: &AccountId,
     acceptor: &AccountId,
 ) -> bool {
-    let day = |at_ms: u64| u32::try_from(at_ms / EPOCH_MS).unwrap_or(u32::MAX);
     let oldest = day(relay.time.proven().at_ms);
     let newest = day(relay.now().as_millis().saturating_add(AHEAD_MS));
     token.is_some_and(|token| {
@@ -131,19 +188,24 @@ fn has_token(
     })
 }
 
+/// The day since the Unix epoch.
+fn day(at_ms: u64) -> u32 {
+    u32::try_from(at_ms / EPOCH_MS).unwrap_or(u32::MAX)
+}
+
 impl Cost {
     /// Counts the message, in the transaction that stamps it.
     pub fn count(self, db: &Connection) -> Result<(), Refusal> {
-        let Self::Stranger {
+        let Self::Row {
             from,
             to,
             at_ms,
-            pass,
+            counts,
         } = self
         else {
             return Ok(());
         };
-        if let Some(pass) = pass {
+        if let Counts::Stranger(Some(pass)) = &counts {
             db.prepare(
                 "INSERT INTO pass (pass, account, at_ms, expires_at_ms) VALUES (?, ?, ?, ?)",
             )?
@@ -151,11 +213,15 @@ impl Cost {
             db.prepare("UPDATE stranger SET is_paid = 1 WHERE account = ?")?
                 .execute([from])?;
         }
+        let is_paid = matches!(counts, Counts::Spared);
+        let is_fellow = matches!(counts, Counts::Fellow);
         db.prepare(
-            "INSERT INTO stranger (account, other, at_ms, is_paid) VALUES (?, ?, ?, 0)
-             ON CONFLICT DO UPDATE SET at_ms = excluded.at_ms, is_paid = 0",
+            "INSERT INTO stranger (account, other, at_ms, is_paid, is_fellow)
+                 VALUES (?, ?, ?, ?, ?)
+             ON CONFLICT DO UPDATE SET at_ms = excluded.at_ms, is_paid = excluded.is_paid,
+                 is_fellow = excluded.is_fellow",
         )?
-        .execute(params![from, to, at_ms])?;
+        .execute(params![from, to, at_ms, is_paid, is_fellow])?;
         Ok(())
     }
 }
@@ -168,6 +234,10 @@ struct Budget {
     is_spared: bool,
     /// How many strangers count: those to which it wrote within 24 hours, since its last pass.
     counted: usize,
+    /// How many fellow members of groups count: those to which it wrote within 24 hours.
+    fellows: usize,
+    /// To how many accounts it wrote within 24 hours, whatever they count for.
+    rows: usize,
     /// How many passes it used within 24 hours.
     passes: usize,
 }
@@ -189,46 +259,19 @@ impl Budget {
             account,
             now_ms,
             is_spared: spared_until_ms.is_some_and(|until_ms| now_ms < until_ms),
-            counted: count("stranger WHERE NOT is_paid AND")?,
+            counted: count("stranger WHERE NOT is_paid AND NOT is_fellow AND")?,
+            fellows: count("stranger WHERE is_fellow AND")?,
+            rows: count("stranger WHERE")?,
             passes: count("pass WHERE")?,
         })
-    }
-
-    /// Whether the account wrote to this one within 24 hours.
-    fn knows(&self, db: &Connection, other: i64) -> Result<bool, Refusal> {
-        // CHK-606: the same stranger counts once within 24 hours.
-        let sql = format!(
-            "SELECT 1 FROM stranger WHERE account = ?1 AND other = ?2
-                 AND at_ms > ?3 - {DAY_MS} AND at_ms <= ?3"
-        );
-        let mut row = db.prepare(&sql)?;
-        Ok(row.exists(params![self.account, other, self.now_ms])?)
-    }
-
-    /// The pass, if it refills the budget.
-    fn usable(
-        &self,
-        db: &Connection,
-        relay: &Relay,
-        account: &AccountId,
-        pass: Option<ContactPass>,
-    ) -> Result<Option<ContactPass>, Refusal> {
-        let (Some(key), Some(pass)) = (&relay.strangers.passes, pass) else {
-            return Ok(None);
-        };
-        // CHK-607: a pass is valid for this account now, and was not used.
-        let is_valid = key.is_valid(&pass, account, relay.now().as_millis());
-        let mut used = db.prepare("SELECT 1 FROM pass WHERE pass = ?")?;
-        let is_used = used.exists([pass.as_bytes()])?;
-        let is_usable = is_valid && !is_used && self.passes < MAX_PASSES;
-        Ok(is_usable.then_some(pass))
     }
 
     /// How many seconds pass until the first stranger no longer counts.
     fn wait_secs(&self, db: &Connection) -> Result<u64, Refusal> {
         let sql = format!(
             "SELECT min(at_ms) FROM stranger
-             WHERE account = ?1 AND NOT is_paid AND at_ms > ?2 - {DAY_MS} AND at_ms <= ?2"
+             WHERE account = ?1 AND NOT is_paid AND NOT is_fellow
+                 AND at_ms > ?2 - {DAY_MS} AND at_ms <= ?2"
         );
         let first: Option<u64> = db
             .prepare(&sql)?
@@ -245,31 +288,14 @@ pub fn token_for(
     recipient: &AccountId,
     stamped: &StampedEnvelope,
 ) -> Option<ContactToken> {
-    let context = stamped.claim().context();
-    let key = &relay.contacts;
-    key.token(context.epoch, recipient, &context.sender.account)
+    // CHK-616: the token is of the day of proven time. One of a clock that is ahead would not be
+    // valid once the clock is right.
+    let day = day(relay.time.proven().at_ms);
+    let sender = &stamped.claim().context().sender.account;
+    relay.contacts.token(day, recipient, sender)
 }
 
-/// Deletes strangers and passes that no longer count, and those of a proven time that was set back.
-/// Returns whether there may be more.
-pub fn expire(db: &Connection, proven_ms: u64) -> Result<bool, Refusal> {
-    let gone = format!("(at_ms <= ?1 - {DAY_MS} OR at_ms > ?1 + {DAY_MS})");
-    let mut deleted = 0;
-    for sql in [
-        format!(
-            "DELETE FROM stranger WHERE (account, other) IN
-                 (SELECT account, other FROM stranger WHERE {gone} LIMIT ?2)"
-        ),
-        // A pass is remembered until it expired, so that it is not used twice.
-        format!(
-            "DELETE FROM pass WHERE pass IN
-                 (SELECT pass FROM pass WHERE {gone} AND expires_at_ms <= ?1 LIMIT ?2)"
-        ),
-    ] {
-        deleted = deleted.max(db.prepare(&sql)?.execute(params![proven_ms, BATCH])?);
-    }
-    Ok(deleted == BATCH)
-}
-
+pub mod expiry;
+pub mod options;
 #[cfg(test)]
 mod tests;

@@ -10,19 +10,22 @@ use waxseal_interface::{
     CONTACT_PASS_LEN, ContactHeaders, ContactKey, ContactPass, ContactToken, ErrorBody, ErrorCode,
     PassKey, STRANGERS_A_DAY, StrangerChallenge,
 };
+use waxseal_roster::group::GroupOp;
 use zeroize::Zeroizing;
 
 use super::Relay;
 
 const DAY_MS: u64 = 86_400_000;
 
+/// To whom an account wrote as a stranger, when, and whether that still counts.
+pub(super) type Written = BTreeMap<(AccountId, AccountId), (Timestamp, bool)>;
+
 /// What the relay knows of strangers.
 pub(super) struct Contacts {
     key: ContactKey,
     passes: PassKey,
     used: BTreeSet<[u8; CONTACT_PASS_LEN]>,
-    /// To whom an account wrote as a stranger, when, and whether that still counts.
-    written: BTreeMap<(AccountId, AccountId), (Timestamp, bool)>,
+    written: Written,
     /// How many strangers an account may write to within 24 hours.
     max: usize,
     challenge: Option<StrangerChallenge>,
@@ -80,15 +83,15 @@ impl Relay {
         self.contacts.key.token(day, writer, acceptor).unwrap()
     }
 
-    /// The token that an account gets with a message.
+    /// The token that an account gets with a message that is handed out on this day.
     pub(super) fn token_for(
         contacts: &Contacts,
+        day: u32,
         recipient: &AccountId,
         stamped: &StampedEnvelope,
     ) -> Option<ContactToken> {
-        let context = stamped.claim().context();
-        let sender = &context.sender.account;
-        contacts.key.token(context.epoch, recipient, sender)
+        let sender = &stamped.claim().context().sender.account;
+        contacts.key.token(day, recipient, sender)
     }
 
     /// Whether an account may write to another, and what that costs.
@@ -109,6 +112,11 @@ impl Relay {
         let of_writer = of_writer.filter(|((by, _), (at, _))| by == writer && is_recent(at));
         let of_writer: Vec<_> = of_writer.collect();
         if of_writer.iter().any(|((_, other), _)| other == to) {
+            return Ok(Cost::Nothing);
+        }
+        // Whoever wrote to the writer within seven days is no stranger to it.
+        let theirs = contacts.written.get(&(to.clone(), writer.clone()));
+        if theirs.is_some_and(|(at, _)| at.as_millis() + 7 * DAY_MS > now_ms) {
             return Ok(Cost::Nothing);
         }
         let counted = of_writer.iter().filter(|(_, (_, counts))| *counts);
@@ -148,7 +156,38 @@ impl Relay {
         contacts.written.insert(between, (self.provider.now, true));
     }
 
-    fn day(&self) -> u32 {
+    /// Counts the accounts that an entry adds, which have these tokens.
+    pub(super) fn count_added(
+        &mut self,
+        by: &AccountId,
+        ops: &[GroupOp],
+        tokens: &[Option<ContactToken>],
+    ) -> Result<(), Box<ErrorBody>> {
+        let added = ops.iter().filter_map(|op| match op {
+            GroupOp::Add { account, .. } => AccountId::new(account).ok(),
+            _ => None,
+        });
+        let tokens = tokens.iter().copied().chain(std::iter::repeat(None));
+        for (account, token) in added.zip(tokens) {
+            let contact = ContactHeaders {
+                token,
+                ..ContactHeaders::default()
+            };
+            let cost = self.cost(by, &account, &contact)?;
+            self.count(by, &account, cost);
+        }
+        Ok(())
+    }
+
+    pub(super) fn written(&self) -> Written {
+        self.contacts.written.clone()
+    }
+
+    pub(super) fn set_written(&mut self, written: Written) {
+        self.contacts.written = written;
+    }
+
+    pub(super) fn day(&self) -> u32 {
         u32::try_from(self.provider.now.as_millis() / EPOCH_MS).unwrap()
     }
 }

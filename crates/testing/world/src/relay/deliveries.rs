@@ -9,6 +9,7 @@ use waxseal::reporting::relay::{Claim, DeliveryKey, RequestNonce, StampedEnvelop
 use waxseal::reporting::{Audience, ConversationId};
 use waxseal_interface::{
     Answer, ErrorCode, Event, FrameMacs, HttpAnswer, HttpRequest, NONCE_HEADER, QUEUE_EXPIRED_ID,
+    READS_TOKENS_HEADER,
 };
 
 use super::{IntoBody, Relay, asked};
@@ -88,6 +89,8 @@ pub(super) struct Connection {
     pub(super) me: DeviceAddress,
     token_expires_ms: u64,
     macs: FrameMacs,
+    /// Whether the device reads deliveries with tokens.
+    reads_tokens: bool,
     sent_up_to: u64,
     in_window: BTreeSet<u64>,
     put_off: BTreeSet<u64>,
@@ -112,7 +115,9 @@ impl Relay {
         let headers = vec![(NONCE_HEADER.to_owned(), STANDARD.encode(nonce.as_bytes()))];
         let answer = self.authentic(request, Some(&me), Ok((101, Vec::new(), headers)));
         self.connections.retain(|_, one| one.me != me);
+        let mut headers = request.headers.iter();
         let connection = Connection {
+            reads_tokens: headers.any(|header| *header == (READS_TOKENS_HEADER, "1".to_owned())),
             token_expires_ms: self.expiry_of(request),
             macs: FrameMacs::of_relay(&self.provider.keys[&me], &asked(request), &nonce),
             me,
@@ -145,6 +150,7 @@ impl Relay {
         if !self.is_connected(id) {
             return Vec::new();
         }
+        let day = self.day();
         let Some(connection) = self.connections.get_mut(&id) else {
             return Vec::new();
         };
@@ -166,7 +172,9 @@ impl Relay {
             let delivery = stamped.deliver(key);
             let me = &connection.me.account;
             let contact = match stamped {
-                Queued::Direct(stamped, true) => Self::token_for(&self.contacts, me, stamped),
+                Queued::Direct(stamped, true) if connection.reads_tokens => {
+                    Self::token_for(&self.contacts, day, me, stamped)
+                }
                 _ => None,
             };
             let event = Event::Delivery {

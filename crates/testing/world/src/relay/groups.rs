@@ -4,9 +4,10 @@ use waxseal::reporting::ConversationId;
 use waxseal::reporting::relay::{PostError, PostedGroup};
 use waxseal::{AccountId, DeviceAddress, GroupId, GroupNews};
 use waxseal_interface::{
-    AcceptedEntry, AskRosters, EntryReceipt, ErrorBody, ErrorCode, GroupLeave, GroupMismatch,
-    GroupRosters, RosterClaim, WholeGroup, parse_group,
+    AcceptedEntry, AskRosters, ContactToken, EntryReceipt, ErrorBody, ErrorCode, GroupLeave,
+    GroupMismatch, GroupRosters, RosterClaim, WholeGroup, parse_group,
 };
+use waxseal_roster::group::SignedEntry;
 
 use super::deliveries::Queued;
 use super::{Answered, IntoBody, Relay, json};
@@ -19,12 +20,28 @@ fn group(text: &str) -> Result<GroupId, Box<ErrorBody>> {
 }
 
 impl Relay {
-    pub(super) fn put_group(&mut self, me: &DeviceAddress, id: &str, entry: &[u8]) -> Answered {
+    pub(super) fn put_group(
+        &mut self,
+        me: &DeviceAddress,
+        id: &str,
+        entry: &[u8],
+        tokens: &[Option<ContactToken>],
+    ) -> Answered {
         let id = group(id)?;
-        let signed = waxseal_roster::group::SignedEntry::decode(entry);
-        if !signed.is_ok_and(|signed| *signed.group() == id) {
+        let signed = SignedEntry::decode(entry).map_err(|_| ErrorCode::BadEntry.into_body())?;
+        if *signed.group() != id {
             return Err(ErrorCode::BadEntry.into_body());
         }
+        let before = self.written();
+        let accepted = self.count_added(&me.account, signed.ops(), tokens);
+        let accepted = accepted.and_then(|()| self.accept_entry(me, entry));
+        if accepted.is_err() {
+            self.set_written(before); // a refused entry counts nothing
+        }
+        accepted
+    }
+
+    fn accept_entry(&mut self, me: &DeviceAddress, entry: &[u8]) -> Answered {
         let accepted = self.provider.post_entry(me, entry);
         let accepted = accepted.map_err(|refused| match refused {
             EntryRefused::BadEntry => ErrorCode::BadEntry.into_body(),

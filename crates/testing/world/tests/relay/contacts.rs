@@ -1,8 +1,8 @@
 //! Tokens, the budget of strangers and passes, as a courier meets them.
 
-use waxseal_interface::{
-    ContactToken, DIGEST_HEADER, Event, FrameMacs, NONCE_HEADER, decode_nonce,
-};
+use waxseal::reporting::ConversationId;
+use waxseal_interface::{ContactToken, Event, FrameMacs, NONCE_HEADER, decode_nonce};
+use waxseal_roster::group::{AuthoritySeed, GroupId, GroupOp, Role};
 
 use super::*;
 
@@ -34,11 +34,9 @@ impl Town {
         let token = self.tokens[me].clone();
         let rng = &mut self.relay.provider.rng;
         let (request, asked) = Request::Deliveries.ask(Some(&token), rng).unwrap();
-        let headers: Vec<_> = request.headers.iter().map(|(name, _)| *name).collect();
-        assert!(headers.contains(&NONCE_HEADER) && headers.contains(&DIGEST_HEADER));
         let (answer, connection) = self.relay.connect(&request);
         let nonce = answer.header(NONCE_HEADER).and_then(decode_nonce).unwrap();
-        let key = &self.relay.provider.keys[me];
+        let key = self.clients[me].delivery_key();
         let mut macs = FrameMacs::of_device(key, &asked, &nonce);
         let frames = self.relay.frames(connection.unwrap());
         let events = frames
@@ -83,7 +81,13 @@ fn a_stranger_costs_the_budget_and_a_token_or_pass_does_not() {
         panic!("one token")
     };
     assert_eq!(token, town.relay.token(&account("bob"), &account("alice")));
-    let refused = town.post_with("bob", "alice", with_pass);
+    // Bob answers at no cost for seven days, because Alice paid, and with the token for longer.
+    town.post_with("bob", "alice", NOTHING).unwrap();
+    town.set_now(7 * DAY_MS);
+    for me in [&alice, &bob] {
+        town.register(me, None).unwrap();
+    }
+    let refused = town.post_with("bob", "alice", NOTHING);
     assert_eq!(code(refused), ErrorCode::StrangerBudget);
     let with_token = ContactHeaders {
         token: Some(token),
@@ -92,10 +96,44 @@ fn a_stranger_costs_the_budget_and_a_token_or_pass_does_not() {
     town.post_with("bob", "alice", with_token).unwrap();
     // The token ends, and so do the 24 hours.
     town.set_now(28 * DAY_MS);
-    town.sign_in(&alice).unwrap();
-    town.sign_in(&bob).unwrap();
+    town.register(&alice, None).unwrap();
+    town.register(&bob, None).unwrap();
     for (from, to, contact) in [("bob", "alice", with_token), ("alice", "bob", with_pass)] {
         let refused = town.post_with(from, to, contact);
         assert_eq!(code(refused), ErrorCode::StrangerBudget, "{from}");
     }
+}
+
+#[test]
+fn an_account_that_an_entry_adds_costs_what_a_message_to_it_costs() {
+    let mut town = Town::new();
+    town.relay.limit_strangers(0, None);
+    let rng = &mut town.relay.provider.rng;
+    let seed = AuthoritySeed::generate(rng);
+    let key = |name: &str| {
+        let roster = town.relay.provider.newest_roster(&account(name));
+        *roster.unwrap().account_key()
+    };
+    let ops = [
+        GroupOp::add("alice", Role::Admin, key("alice")),
+        GroupOp::add("bob", Role::Member, key("bob")),
+    ];
+    let at_ms = town.relay.provider.now.as_millis();
+    let entry = seed.create_group("alice", &ops, at_ms).unwrap();
+    let token = town.relay.token(&account("alice"), &account("bob"));
+    let mut put = |tokens: Vec<Option<ContactToken>>| {
+        let request = Request::PutGroup {
+            group: ConversationId::from_bytes(GroupId::of_authority(&seed.public()).to_bytes()),
+            entry: entry.encode(),
+            tokens,
+        };
+        town.of(&at("alice", 1), &request).map(|_| ())
+    };
+    assert_eq!(code(put(Vec::new())), ErrorCode::StrangerBudget);
+    let other = ContactToken::from_bytes([1; 36]);
+    assert_eq!(
+        code(put(vec![None, Some(other)])),
+        ErrorCode::StrangerBudget
+    );
+    put(vec![None, Some(token)]).unwrap();
 }

@@ -97,6 +97,7 @@ impl<S: Store> Courier<S> {
                 let call = Call::PutGroup {
                     group: id_of(&group),
                     entry: entry.clone(),
+                    tokens: Vec::new(),
                 };
                 return Ok(Some((Aim::Entry { group, entry }, call)));
             }

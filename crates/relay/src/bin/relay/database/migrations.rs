@@ -357,16 +357,18 @@ pub const MIGRATIONS: [&str; 15] = [
          (SELECT coalesce(sum(max(min(len, 2 * received), 65536)), 0) FROM blob) WHERE account = -1;",
     // Strangers are counted. The accounts that are there have no tokens yet: they pay nothing for
     // 14 days. If the clock is ahead of proven time, these begin with the clock, because proven
-    // time may catch up at once.
+    // time may catch up at once, but at most 7 days later: by itself, it catches up no more.
     "ALTER TABLE account ADD COLUMN spared_until_ms INTEGER;
-     UPDATE account SET spared_until_ms = 14 * 86400000
-         + max(1000 * unixepoch(), coalesce((SELECT at_ms FROM proven), 0));
+     UPDATE account SET spared_until_ms = 14 * 86400000 + coalesce(
+         (SELECT max(at_ms, min(1000 * unixepoch(), at_ms + 7 * 86400000)) FROM proven),
+         1000 * unixepoch());
      ALTER TABLE queue ADD COLUMN accepts INTEGER NOT NULL DEFAULT 0;
      CREATE TABLE stranger (
          account INTEGER NOT NULL REFERENCES account,
          other INTEGER NOT NULL REFERENCES account,
          at_ms INTEGER NOT NULL,
          is_paid INTEGER NOT NULL,
+         is_fellow INTEGER NOT NULL,
          PRIMARY KEY (account, other)
      ) STRICT, WITHOUT ROWID;
      CREATE INDEX stranger_age ON stranger (at_ms);

@@ -20,12 +20,11 @@ async fn spend(relay: &Relay, from: &Device, count: usize) {
             db.prepare("INSERT INTO account (name) VALUES (?)")?
                 .execute([format!("{number}-{:x}", rand::random::<u64>())])?;
             let to = db.last_insert_rowid();
-            let (from, pass) = (account, None);
-            let cost = Cost::Stranger {
-                from,
+            let cost = Cost::Row {
+                from: account,
                 to,
                 at_ms,
-                pass,
+                counts: Counts::Stranger(None),
             };
             cost.count(db)?;
         }
@@ -59,6 +58,12 @@ const NOTHING: ContactHeaders = ContactHeaders {
 };
 
 const SPENT: Option<ErrorCode> = Some(ErrorCode::StrangerBudget);
+
+/// Has the relay forget who wrote to whom.
+async fn forget(relay: &Relay) {
+    let forget = |db: &Connection| Ok(db.execute("DELETE FROM stranger", [])?);
+    relay.database.run(forget).await.unwrap();
+}
 
 async fn rows(relay: &Relay, table: &str) -> usize {
     let sql = format!("SELECT count(*) FROM {table}");
@@ -95,6 +100,7 @@ async fn chk604_without_a_valid_token_of_the_recipient_the_sender_pays() {
         .await
         .unwrap();
     let token = tokens(&relay, &alice).await[0].unwrap();
+    forget(&relay).await;
     spend(&relay, &alice, STRANGERS_A_DAY).await;
     // Alice's token is of no use to others, to other accounts, or altered.
     spend(&relay, &carol, STRANGERS_A_DAY).await;
@@ -185,7 +191,7 @@ async fn chk608_a_clock_that_jumps_gives_no_new_budget_and_takes_no_token() {
     );
     relay.clean_up().await.unwrap();
     assert_eq!(rows(&relay, "stranger").await, STRANGERS_A_DAY);
-    // What the relay made while it was ahead is not valid once the clock is right.
+    // A token of that day is not valid once the clock is right.
     let later = key.token(day + 29, &alice.me.account, &carol.me.account);
     world.clocks.set(NOON);
     let later = with_token(later.unwrap());
@@ -195,6 +201,10 @@ async fn chk608_a_clock_that_jumps_gives_no_new_budget_and_takes_no_token() {
     assert_eq!(refused(&relay, &alice, &bob, NOTHING).await, SPENT);
     world.run(&relay, 3_600_000).await;
     assert_eq!(refused(&relay, &alice, &bob, NOTHING).await, None);
+    // It forgets them when those who got a message no longer answer at no cost.
+    relay.clean_up().await.unwrap();
+    assert_eq!(rows(&relay, "stranger").await, STRANGERS_A_DAY + 1);
+    world.run(&relay, 6 * DAY_MS).await;
     relay.clean_up().await.unwrap();
     assert_eq!(rows(&relay, "stranger").await, 1);
 }
@@ -234,7 +244,15 @@ async fn chk609_an_account_of_before_pays_nothing_for_14_days_and_a_new_one_pays
     }
     let counted = rows(&relay, "stranger").await;
     assert_eq!(refused(&relay, &eve, &bob, NOTHING).await, SPENT);
+    // It leaves a row, so that Bob can answer, and no more of them than one that pays.
     assert_eq!(refused(&relay, &alice, &bob, NOTHING).await, None);
+    assert_eq!(rows(&relay, "stranger").await, counted + 1);
+    spend(&relay, &bob, STRANGERS_A_DAY).await;
+    assert_eq!(refused(&relay, &bob, &alice, NOTHING).await, None);
+    spend(&relay, &alice, MAX_SPARED).await;
+    let counted = rows(&relay, "stranger").await;
+    let carol = device(&relay, "carol").await;
+    assert_eq!(refused(&relay, &alice, &carol, NOTHING).await, None);
     assert_eq!(rows(&relay, "stranger").await, counted);
     // A clock that jumps does not end it.
     world.clocks.set(NOON + 20 * DAY_MS);
@@ -252,7 +270,7 @@ async fn an_account_refills_its_budget_with_passes_up_to_1000_strangers() {
     let relay = world.open().await;
     let alice = device(&relay, "alice").await;
     let key = PassKey::from_bytes(Zeroizing::new(PASS_KEY));
-    let mut sent = 0;
+    let (mut sent, mut challenge) = (0, None);
     for number in 0..25_u64 {
         // The stranger of the last pass counts already.
         spend(&relay, &alice, STRANGERS_A_DAY - usize::from(number > 0)).await;
@@ -262,15 +280,20 @@ async fn an_account_refills_its_budget_with_passes_up_to_1000_strangers() {
             pass: key.pass(&alice.me.account, expires_at_ms),
             ..NOTHING
         };
-        match refused(&relay, &alice, &to, contact).await {
-            None => sent += 1,
-            code => {
-                assert_eq!(code, SPENT);
+        let without = refused(&relay, &alice, &to, NOTHING).await;
+        assert_eq!(without, SPENT);
+        match send_with(&relay, &alice, &to, "hello", contact).await {
+            Ok(_) => sent += 1,
+            Err(refusal) => {
+                assert_eq!(Some(refusal.code), SPENT);
+                challenge = Some(refusal.challenge);
                 break;
             }
         }
     }
     assert_eq!(sent, MAX_PASSES);
+    // An account that can use no further pass is not told to get one.
+    assert_eq!(challenge, Some(None));
     // Used passes are remembered until they expired and no longer count.
     assert_eq!(rows(&relay, "pass").await, MAX_PASSES);
     relay.clean_up().await.unwrap();
@@ -278,6 +301,8 @@ async fn an_account_refills_its_budget_with_passes_up_to_1000_strangers() {
     world.run(&relay, DAY_MS).await;
     relay.clean_up().await.unwrap();
     assert_eq!(rows(&relay, "pass").await, 0);
+    world.run(&relay, KEPT_MS - DAY_MS).await;
+    relay.clean_up().await.unwrap();
     assert_eq!(rows(&relay, "stranger").await, 0);
 }
 
@@ -338,3 +363,5 @@ async fn an_account_that_writes_to_10000_strangers_reaches_50_and_leaves_50_rows
     assert_eq!(rows(&relay, "stranger").await, STRANGERS_A_DAY + 1);
     assert_eq!(rows(&relay, "queue").await, STRANGERS_A_DAY + 10);
 }
+
+mod answers;

@@ -192,12 +192,14 @@ async fn version_14_counts_in_the_space_of_all_what_is_there_of_unfinished_blobs
 #[tokio::test]
 async fn version_15_spares_the_accounts_that_are_there_for_14_days_and_no_later_ones() {
     const DAYS_14: u64 = 14 * 86_400_000;
+    const DAYS_7: u64 = 7 * 86_400_000;
     let now_ms = || {
         let since = std::time::UNIX_EPOCH.elapsed().unwrap();
         u64::try_from(since.as_millis()).unwrap()
     };
     let ahead = now_ms() + 30 * 86_400_000;
-    for proven_ms in [None, Some(ahead), Some(now_ms() - 20 * 86_400_000)] {
+    let behind = |days: u64| Some(now_ms() - days * 86_400_000);
+    for proven_ms in [None, Some(ahead), behind(3), behind(20)] {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("db");
         let db = before(&path, 15);
@@ -236,11 +238,15 @@ async fn version_15_spares_the_accounts_that_are_there_for_14_days_and_no_later_
                 panic!("three accounts")
             };
             assert_eq!((alice, eve), (bob, None));
-            // From the later of clock and proven time on.
+            // From the later of clock and proven time on, or from when proven time catches up by
+            // itself at most.
             let from_ms = alice.unwrap() - DAYS_14;
-            match proven_ms.filter(|at_ms| *at_ms == ahead) {
-                Some(ahead) => assert_eq!(from_ms, ahead),
-                None => assert!(from_ms.abs_diff(upgraded_ms) < 60_000),
+            match proven_ms {
+                Some(at_ms) if at_ms == ahead => assert_eq!(from_ms, ahead),
+                Some(at_ms) if at_ms < upgraded_ms - DAYS_7 => {
+                    assert_eq!(from_ms, at_ms + DAYS_7);
+                }
+                _ => assert!(from_ms.abs_diff(upgraded_ms) < 60_000),
             }
             assert_eq!(columns(&database).await, columns(&fresh(&dir)).await);
         }
