@@ -119,3 +119,48 @@ fn a_wrong_clock_does_not_change_when_messages_expire() {
     town.live(3 * MINUTE_MS);
     assert_eq!([expired(&town, 0), expired(&town, 1)], [1, 1]);
 }
+
+#[test]
+fn chk574_a_phone_whose_clock_falls_behind_counts_from_acceptance() {
+    let mut town = Town::of_two();
+    say(&mut town, "short", 600);
+    town.live(MINUTE_MS);
+    // The clock falls behind what is known of it.
+    town.wait(5 * DAY_MS);
+    town.phones[1].ahead_ms = -20 * DAY_MS as i64;
+    read(&mut town, 1);
+    town.phones[1].ahead_ms = 0;
+    town.live(MINUTE_MS);
+    let client = town.phones[1].courier.client();
+    let views = client
+        .views(&account("alice"), None, 9, town.now())
+        .unwrap();
+    let last = views.items.iter().max_by_key(|view| view.accepted_at());
+    let (accepted, expires) = (
+        last.unwrap().accepted_at().unwrap(),
+        last.unwrap().expires_at().unwrap(),
+    );
+    assert_eq!(expires.as_millis(), accepted.as_millis() + 600_000);
+    // It expired, and can be reported.
+    assert_eq!(expired(&town, 1), 1);
+    assert_eq!(town.phones[1].heard("alice").len(), 2);
+}
+
+#[test]
+fn chk574_a_message_that_is_read_counts_by_the_later_clock() {
+    let mut town = Town::of_two();
+    // The receipt for this one teaches the phone that it is a day behind.
+    town.phones[1].ahead_ms = -(DAY_MS as i64);
+    town.say(1, "alice", "what time is it?");
+    town.live(MINUTE_MS);
+    say(&mut town, "short", 600);
+    town.live(MINUTE_MS);
+    town.wait(DAY_MS / 2);
+    let read_at = town.now();
+    read(&mut town, 1);
+    let client = town.phones[1].courier.client();
+    let views = client.views(&account("alice"), None, 9, read_at).unwrap();
+    let last = views.items.iter().max_by_key(|view| view.accepted_at());
+    let expires = last.unwrap().expires_at().unwrap().as_millis();
+    assert!(expires + MINUTE_MS >= read_at.as_millis() + 600_000);
+}

@@ -191,6 +191,24 @@ fn chk567_an_edit_of_a_message_that_is_gone_is_wiped_by_itself() {
 }
 
 #[test]
+fn chk567_the_edit_of_a_message_that_is_dropped_goes_with_it() {
+    let (mut world, mut alice, mut bob) = Provider::of_two();
+    let (a, b) = (account("alice"), account("bob"));
+    world.exchange(&mut alice, &mut bob, "hello");
+    bob.accept_contact(&a).unwrap();
+    let sent = alice.send(&b, "base", world.now, &mut world.rng).unwrap();
+    let (delivery, receipt) = world.relay(&alice, &bob, &sent.envelope);
+    alice.confirm(&b, &receipt).unwrap();
+    world.exchange(&mut alice, &mut bob, Draft::edit(sent.id, "SECRET"));
+    assert!(has(&bob, b"SECRET"));
+    bob.block(&a, true).unwrap();
+    let received = bob.receive(&delivery).unwrap();
+    assert!(matches!(received, Received::Skipped { .. }));
+    assert_eq!(bob.expire(world.now, 10).unwrap().next, None);
+    assert!(!has(&bob, b"SECRET"));
+}
+
+#[test]
 fn a_deleted_message_is_wiped_with_its_edits_seven_days_later() {
     let (mut world, mut alice, mut bob) = Provider::of_two();
     let id = world.exchange(&mut alice, &mut bob, "SECRET");

@@ -91,8 +91,8 @@ impl<S: Store> Client<S> {
     ) -> Result<(usize, Vec<Due>), StateError<S::Error>> {
         let DueRows { mut page, deleting } = self.read_due(None, limit, until)?;
         let mut transaction = Transaction::default();
-        // CHK-575: a deletion that does not go on keeps nothing else from expiring. It deletes these
-        // rows too.
+        // CHK-575: a deletion that does not go on keeps nothing else from expiring. It deletes
+        // these rows too.
         for number in &deleting {
             transaction.delete(keys::due_message(*number));
         }

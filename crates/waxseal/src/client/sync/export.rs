@@ -147,7 +147,7 @@ impl<S: Store> Client<S> {
     ///
     /// A chunk that is made again has other bytes, and leaves out what was deleted meanwhile.
     /// Messages without evidence are left out, and those that were deleted by their authors, have
-    /// expired or were read and will expire, with what refers to them.
+    /// expired or count down until they do, with what refers to them.
     ///
     /// # Errors
     /// [`HistoryError::None`] if no history is given. [`HistoryError::NoSuchChunk`] after the last

@@ -27,10 +27,13 @@ const KEYED_LEN: usize = 1 + 32;
 
 /// One message of the history.
 ///
-/// Encoded `02 || direction u8 || delivered be64 || opened be64 || not delivered u8 || evidence`, or
-/// `04 || direction u8 || delivered be64 || opened be64 || not delivered u8 || removed u8 || account
-/// key 32 || evidence`. Direction is 1 for sent and 2 for received. Times are in milliseconds, 0 if
-/// it did not happen.
+/// ```text
+/// 02 || direction u8 || delivered be64 || opened be64 || not delivered u8 || evidence
+/// 04 || direction u8 || delivered be64 || opened be64 || not delivered u8 || removed u8
+///    || account key 32 || evidence
+/// ```
+///
+/// Direction is 1 for sent and 2 for received. Times are in milliseconds, 0 if it did not happen.
 pub(crate) struct HistoryMessage {
     /// Whether the own account sent it. Else it was received.
     pub(crate) is_sent: bool,

@@ -169,6 +169,55 @@ fn a_chunk_has_room_for_a_peer_and_the_longest_message() {
 }
 
 #[test]
+fn a_message_comes_with_its_account_key_or_as_of_an_earlier_version() {
+    let (evidence, alice, _) = evidence();
+    let mut body = BodyWriter::new();
+    assert!(body.conversation(&alice.into()));
+    for (account_key, from_removed_device) in
+        [(None, false), (Some([5; 32]), false), (Some([6; 32]), true)]
+    {
+        assert!(body.message(&HistoryMessage {
+            account_key,
+            from_removed_device,
+            ..message(evidence.clone(), true)
+        }));
+    }
+    let body = body.finish();
+    let lens = [evidence.encode().len() + 19, evidence.encode().len() + 52];
+    let kinds: Vec<_> = [lens[0], lens[1], lens[1]]
+        .iter()
+        .scan(4 + 1 + "alice".len(), |at, len| {
+            let kind = body[*at + 4];
+            *at += 4 + len;
+            Some(kind)
+        })
+        .collect();
+    assert_eq!(kinds, [2, 4, 4]);
+    let read: Vec<_> = records(&body)
+        .skip(1)
+        .map(|record| match record.unwrap() {
+            HistoryRecord::Message(message) => message,
+            _ => panic!("a message"),
+        })
+        .map(|message| {
+            (
+                message.account_key,
+                message.from_removed_device,
+                message.opened_ms,
+            )
+        })
+        .collect();
+    assert_eq!(
+        read,
+        [
+            (None, false, 6),
+            (Some([5; 32]), false, 6),
+            (Some([6; 32]), true, 6)
+        ]
+    );
+}
+
+#[test]
 fn chk346_a_message_belongs_to_its_peer_in_its_direction_and_nowhere_else() {
     let (evidence, alice, bob) = evidence();
     let carol = account("carol");
