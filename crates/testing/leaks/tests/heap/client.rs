@@ -242,8 +242,8 @@ fn messages_that_disappeared_leave_nothing_while_the_clients_live() {
     bob.client.confirm_report(kept.id).unwrap();
 
     let mut secrets = Secrets::new();
-    for text in TEXTS {
-        secrets.add(text, text.as_bytes());
+    for (number, text) in TEXTS.iter().enumerate() {
+        secrets.add(&format!("text {number}"), text.as_bytes());
     }
     assert!(secrets.sweep(&HEAP, from).len() >= TEXTS.len());
     let expired = Timestamp::from_millis(NOW.as_millis() + 60_000);

@@ -120,6 +120,7 @@ fn a_file_that_was_sent_and_saved_leaves_nothing_behind() {
         .create_new(true)
         .open(&saved);
     let target = Box::new(options.unwrap());
+    bob.courier.accept_contact(&account("alice")).unwrap();
     let saving = bob.courier.save_file(&from_alice, message.id(), 0, target);
     saving.unwrap();
     drop(messages);
