@@ -190,14 +190,15 @@ impl<S: Store> Client<S> {
         };
         // CHK-562: a message that was deleted or has expired shows nothing.
         if view.state == ViewState::Shown {
-            let edited = self.edited_text(conversation, &message, &fold)?;
+            let edit = self.newest_edit(conversation, &message, &fold)?;
             // CHK-572: what is shown says that a removed device wrote it, whichever message it is.
-            view.from_removed_device = match &edited {
-                Some((_, from_removed_device)) => *from_removed_device,
-                None => message.is_from_removed_device(),
-            };
+            view.from_removed_device = edit.as_ref().unwrap_or(&message).is_from_removed_device();
+            let edited = edit.and_then(|edit| match edit.content() {
+                Content::Edit { text, .. } => Some(Zeroizing::new(text.clone())),
+                _ => None,
+            });
             view.shown = Some(Shown {
-                edited: edited.map(|(text, _)| text),
+                edited,
                 edit_count: fold.edit_count(),
                 reactions: reactions_of(&fold),
                 message,
@@ -220,20 +221,16 @@ impl<S: Store> Client<S> {
         Ok((fold, index.unwrap_or_default()))
     }
 
-    /// The text of the newest edit that can be read, and whether it is from a removed device.
-    fn edited_text(
+    /// The newest edit that can be read.
+    fn newest_edit(
         &self,
         conversation: &Conversation,
         message: &Message,
         fold: &FoldRecord,
-    ) -> Result<Option<(Zeroizing<String>, bool)>, StateError<S::Error>> {
+    ) -> Result<Option<Message>, StateError<S::Error>> {
         for edit in fold.edits.iter().rev() {
-            let edit = self.edit_of(conversation, message, edit)?;
-            if let Some(message) = edit
-                && let Content::Edit { text, .. } = message.content()
-            {
-                let from_removed_device = message.is_from_removed_device();
-                return Ok(Some((Zeroizing::new(text.clone()), from_removed_device)));
+            if let Some(edit) = self.edit_of(conversation, message, edit)? {
+                return Ok(Some(edit));
             }
         }
         Ok(None)

@@ -281,9 +281,11 @@ impl<S: Store> Client<S> {
         }
         // CHK-567: it has nothing to disappear with.
         let (of, at) = ((conversation, id), Timestamp::from_millis(0));
-        let mut gone = IndexRecord::default();
-        gone.due = Some(self.put_due(transaction, of, at, Some(0))?);
-        gone.wipes = true;
+        let gone = IndexRecord {
+            due: Some(self.put_due(transaction, of, at, Some(0))?),
+            wipes: true,
+            ..IndexRecord::default()
+        };
         self.put_index(transaction, conversation, *id, &gone);
         Ok(())
     }
