@@ -88,6 +88,27 @@ fn chk594_whoever_answered_is_no_stranger_any_more() {
 }
 
 #[test]
+fn whoever_answered_is_brought_into_a_group_at_no_cost() {
+    let mut town = Town::registered(&NAMES);
+    town.relay.limit_strangers(1, None);
+    for (at, name) in [(1, "bob"), (2, "carol")] {
+        town.say(0, name, "hello");
+        town.turn();
+        town.say(at, "alice", "hello yourself");
+        town.turn();
+        town.live(2 * DAY_MS);
+    }
+    // Alice spends her budget.
+    town.say(0, "dave", "hello");
+    town.turn();
+    let group = town.found(0);
+    town.bring_in(0, &group, "bob", 1);
+    town.bring_in(0, &group, "carol", 2);
+    assert_eq!(town.phones[2].members(&group), ["alice", "bob", "carol"]);
+    assert!(told(&town).is_empty());
+}
+
+#[test]
 fn chk595_receipts_and_refusals_give_nobody_a_token() {
     let mut town = Town::registered(&NAMES);
     town.say(0, "bob", "hello");

@@ -32,12 +32,12 @@ impl World {
                 family.is_some_and(|family| families.contains(family))
             })
         };
-        // The store has one record each for the account, its secret, its roster and what it signed,
-        // the layout, the prekeys, the upload and the counters. Then it has four for each peer, with
-        // its request, two for each message (the message and its index), one for each message in the outbox, and
-        // one for each page of skipped keys. There are at most as many pages as messages that were
-        // not shown. One-time prekeys and replay memories follow, and what is still to be said. A
-        // refusal or receipt leaves an index.
+        // The store has one record each for the account, its secret, its roster and what it
+        // signed, the layout, the prekeys, the upload and the counters. Then it has four for each
+        // peer, with its request, two for each message (the message and its index), one for each
+        // message in the outbox, and one for each page of skipped keys. There are at most as many
+        // pages as messages that were not shown. One-time prekeys and replay memories follow, and
+        // what is still to be said. A refusal or receipt leaves an index.
         let messages = 2 * self.memories[who].messages + self.notes;
         let most = 8 + 4 * peers + messages + waiting + unseen;
         let (prekeys, memories) = (of_family(b"1").count(), of_family(b"h").count());

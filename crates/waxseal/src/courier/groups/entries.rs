@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use rand_core::CryptoRng;
-use waxseal_interface::{EntryReceipt, ErrorBody, ErrorCode, Request as Call};
-use waxseal_reporting::Timestamp;
-use waxseal_roster::group::GroupId;
+use waxseal_interface::{ContactToken, EntryReceipt, ErrorBody, ErrorCode, Request as Call};
+use waxseal_reporting::{AccountId, Timestamp};
+use waxseal_roster::group::{GroupId, GroupOp, SignedEntry};
 
 use super::news::news_of;
 use super::{OFF_MS, id_of};
@@ -96,8 +96,8 @@ impl<S: Store> Courier<S> {
                 let (group, entry) = (outgoing.group, outgoing.entry);
                 let call = Call::PutGroup {
                     group: id_of(&group),
+                    tokens: self.tokens_of_added(&entry)?,
                     entry: entry.clone(),
-                    tokens: Vec::new(),
                 };
                 return Ok(Some((Aim::Entry { group, entry }, call)));
             }
@@ -113,6 +113,23 @@ impl<S: Store> Courier<S> {
         let look_at = later(now, LOOK_MS);
         entries.again_at = has_pending.then(|| first.map_or(look_at, |first| first.min(look_at)));
         Ok(None)
+    }
+
+    /// The tokens of the accounts that an entry adds, in its order.
+    fn tokens_of_added(
+        &self,
+        entry: &[u8],
+    ) -> Result<Vec<Option<ContactToken>>, StateError<S::Error>> {
+        let mut tokens = Vec::new();
+        let entry = SignedEntry::decode(entry).ok();
+        for op in entry.iter().flat_map(SignedEntry::ops) {
+            if let GroupOp::Add { account, .. } = op {
+                let account = AccountId::new(account).ok();
+                let token = account.map(|account| self.client.contact_token(&account));
+                tokens.push(token.transpose()?.flatten());
+            }
+        }
+        Ok(tokens)
     }
 
     /// Takes the receipt of an entry. Returns whether the relay made it.
