@@ -288,6 +288,12 @@ pub(crate) struct CountersRecord {
     /// How many messages of strangers were dropped of which nothing is stored.
     #[prost(uint64, tag = "40")]
     pub(crate) dropped_strangers: u64,
+    /// When the day began in which `refused_strangers` counts, in milliseconds.
+    #[prost(uint64, tag = "41")]
+    pub(crate) refused_since_ms: u64,
+    /// How many strangers got a refusal in that day.
+    #[prost(uint32, tag = "42")]
+    pub(crate) refused_strangers: u32,
 }
 
 /// How many numbers of the outbox, and of the messages of a conversation, each restart has: more

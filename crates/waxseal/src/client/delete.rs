@@ -79,11 +79,12 @@ impl<S: Store> Client<S> {
         &mut self,
         conversation: impl Into<Conversation>,
     ) -> Result<(), StateError<S::Error>> {
-        self.delete_conversation_and(&conversation.into(), |_, _, _| Ok(()))
+        self.delete_conversation_and(&conversation.into(), |_, _, _| Ok(true))?;
+        Ok(())
     }
 
     /// Deletes a conversation, and changes its numbering or writes something else in the first
-    /// transaction.
+    /// transaction. `also` says whether it is still to be deleted.
     pub(super) fn delete_conversation_and(
         &mut self,
         conversation: &Conversation,
@@ -91,16 +92,16 @@ impl<S: Store> Client<S> {
             &Self,
             &mut ConversationRecord,
             &mut Transaction,
-        ) -> Result<(), StateError<S::Error>>,
-    ) -> Result<(), StateError<S::Error>> {
-        self.run(|client| {
+        ) -> Result<bool, StateError<S::Error>>,
+    ) -> Result<Begun, StateError<S::Error>> {
+        let begun = self.run(|client| {
             if client.is_deleting(conversation)? {
-                return Ok(());
+                return Ok(Begun::UnderWay);
             }
             let Some(mut numbering) = client.numbering(conversation)? else {
                 return match conversation.account() {
                     Some(peer) if client.is_contact_of(peer)? => Err(damaged(peer)),
-                    _ => Ok(()), // the peer or the group is unknown
+                    _ => Ok(Begun::Done), // the peer or the group is unknown
                 };
             };
             let recent = client.recent_of(conversation, &numbering)?;
@@ -108,7 +109,9 @@ impl<S: Store> Client<S> {
             if let Some(group) = conversation.group() {
                 client.leave_chain(group, &mut transaction)?; // with what waits in the outbox
             }
-            also(client, &mut numbering, &mut transaction)?;
+            if !also(client, &mut numbering, &mut transaction)? {
+                return Ok(Begun::Refused);
+            }
             if let Some(peer) = conversation.account() {
                 drop(client.peers.take(peer));
             }
@@ -116,9 +119,11 @@ impl<S: Store> Client<S> {
             mark(&mut transaction, conversation);
             transaction.put_record(keys::recent(conversation), &recent);
             transaction.put_record(keys::conversation(conversation), &numbering);
-            client.commit(transaction)
+            client.commit(transaction)?;
+            Ok(Begun::Done)
         })?;
-        self.finish_deletion_in_runs(conversation)
+        self.finish_deletion_in_runs(conversation)?;
+        Ok(begun)
     }
 
     /// Whether this history is being deleted, so that nothing of it may be shown.
@@ -226,6 +231,17 @@ impl<S: Store> Client<S> {
         self.commit(transaction)?;
         Ok(is_left)
     }
+}
+
+/// What became of the first transaction of a deletion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Begun {
+    /// It is stored, or there was nothing to delete.
+    Done,
+    /// Another deletion of the same history is under way. Nothing was written.
+    UnderWay,
+    /// The history is not to be deleted any more. Nothing was written.
+    Refused,
 }
 
 /// Marks a history: from now on it is not shown, and its rows are deleted.

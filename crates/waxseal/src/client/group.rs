@@ -215,6 +215,11 @@ impl Group {
         is_of_log.then_some(Self { id, record, log })
     }
 
+    /// Whether the record is that of a group in which messages may be sent and opened.
+    fn may_send(record: &GroupRecord) -> bool {
+        GroupStanding::of_number(record.standing) == Some(GroupStanding::Member)
+    }
+
     /// How this account stands to the group.
     pub(in crate::client) fn standing(&self) -> GroupStanding {
         // It was checked when it was read.

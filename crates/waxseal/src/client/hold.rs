@@ -127,6 +127,7 @@ impl<S: Store> Client<S> {
             transaction.put_record(keys::held(to, ordinal), &held);
             transaction.put_record(keys::upkeep(recipient), &upkeep);
             draft.end_upload(client, &mut transaction)?;
+            client.accept_after_all(recipient, &mut transaction)?;
             write(client, &mut transaction)?;
             client.commit(transaction)?;
             client.keep_peer(recipient, peer);

@@ -11,7 +11,7 @@ use super::fanout::{Pair, Sealing, Unsealed};
 use super::group::control_of_group;
 use super::{Client, Outgoing, keys, tag_of};
 use crate::error::StateError;
-use crate::records::{NoteRecord, OutboxRecord};
+use crate::records::{CountersRecord, NoteRecord, OutboxRecord};
 use crate::store::{Store, Transaction};
 
 impl<S: Store> Client<S> {
@@ -60,12 +60,21 @@ impl<S: Store> Client<S> {
         note: NoteRecord,
         now: Timestamp,
     ) -> Result<Option<Outgoing>, StateError<S::Error>> {
-        let mut counters = self.counters()?;
+        let counters = self.counters()?;
+        Ok(self.put_note_with(transaction, recipient, (fanout, note), counters, now))
+    }
+
+    /// Puts a note into the outbox, and writes these counters with the number after its own.
+    pub(super) fn put_note_with(
+        &self,
+        transaction: &mut Transaction,
+        recipient: &AccountId,
+        (fanout, note): (&Fanout, NoteRecord),
+        mut counters: CountersRecord,
+        now: Timestamp,
+    ) -> Option<Outgoing> {
         let number = counters.next_outbox;
-        let Some(next) = number.checked_add(1) else {
-            return Ok(None);
-        };
-        counters.next_outbox = next;
+        counters.next_outbox = number.checked_add(1)?;
         let entry = OutboxRecord {
             is_note: true,
             note: Some(note),
@@ -73,7 +82,7 @@ impl<S: Store> Client<S> {
         };
         transaction.put_record(keys::counters(), &counters);
         transaction.put_record(keys::envelope(number), &entry);
-        Ok(Some(self.posted(recipient, fanout, now)))
+        Some(self.posted(recipient, fanout, now))
     }
 }
 

@@ -103,7 +103,7 @@ impl<S: Store> Client<S> {
 
 impl ConversationRecord {
     /// Whether a device of this account wrote to the peer.
-    fn has_written(&self) -> bool {
+    pub(super) fn has_written(&self) -> bool {
         self.next_sequence > 0 && !self.is_sequence_guessed || self.last_copied_ms != 0
     }
 }

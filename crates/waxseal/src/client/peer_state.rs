@@ -7,7 +7,6 @@ use super::{Client, keys};
 use crate::error::{PeerError, StateError};
 use crate::records::{self, AskedRecord};
 use crate::store::{Store, Transaction};
-use crate::sync::Fact;
 
 /// Number of rows that are read at once.
 const ROWS_AT_ONCE: usize = 256;
@@ -110,22 +109,19 @@ impl<S: Store> Client<S> {
     /// [`PeerError::UnknownPeer`] before the first contact, if the account was not declined.
     pub fn accept_contact(&mut self, peer: &AccountId) -> Result<(), PeerError<S::Error>> {
         self.run(|client| {
-            let fact = Fact::Decided {
-                account: peer.clone(),
-                is_accepted: true,
-                at: Timestamp::from_millis(client.counters()?.newest_accepted_ms),
-            };
+            let fact = client.accepted(peer)?;
             let mut transaction = Transaction::default();
+            let decision = client.decision(peer)?;
+            let is_declined = decision.is_some_and(|(is_accepted, _)| !is_accepted);
             let Some(mut known) = client.take_peer(peer)? else {
-                let decision = client.decision(peer)?;
-                if decision.is_none_or(|(is_accepted, _)| is_accepted) {
+                if !is_declined {
                     return Err(PeerError::UnknownPeer);
                 }
                 client.put_fact(&mut transaction, fact)?;
                 client.commit(transaction)?;
                 return Ok(());
             };
-            if !known.conversation.is_accepted {
+            if !known.conversation.is_accepted || is_declined {
                 known.conversation.is_accepted = true;
                 known.put(peer, &mut transaction);
                 client.put_fact(&mut transaction, fact)?;

@@ -122,6 +122,12 @@ impl<S: Store> Client<S> {
         // CHK-326: the own roster is told to an account once an hour.
         let told_ms = upkeep_record.told_ms;
         let is_told = since(told_ms, now).is_some_and(|age| told_ms != 0 && age < TOLD_PAUSE_MS);
+        // CHK-598: nor is it ever told to a stranger, or to an account that is blocked.
+        if upkeep_record.tells_roster && !self.may_be_told(peer)? {
+            upkeep_record.tells_roster = false;
+            transaction.put_record(keys::upkeep(peer), upkeep_record);
+            self.commit(std::mem::take(&mut transaction))?;
+        }
         if upkeep_record.tells_roster {
             match is_told {
                 true => upkeep.again_at(told_ms.saturating_add(TOLD_PAUSE_MS)),
@@ -153,6 +159,16 @@ impl<S: Store> Client<S> {
             upkeep.again_at(now.as_millis());
         }
         Ok(page.next.is_none() && !upkeep_record.tells_roster)
+    }
+
+    /// Whether a peer may be told the own roster: it is accepted, or a member of a group that this
+    /// account is in, and not blocked.
+    fn may_be_told(&self, peer: &AccountId) -> Result<bool, StateError<S::Error>> {
+        let numbering = self.numbering(&peer.into())?;
+        if numbering.is_some_and(|numbering| numbering.is_blocked) {
+            return Ok(false);
+        }
+        Ok(self.is_accepted(peer)? || self.is_fellow(peer)?)
     }
 
     /// Takes what a device of a peer tells of this account's messages. Returns those that it names.

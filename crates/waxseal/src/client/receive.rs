@@ -15,7 +15,7 @@ use waxseal_reporting::recipient::{OpenError, Opened, open_any};
 use waxseal_reporting::relay::Delivery;
 
 pub(super) use self::arrival::Arrival;
-pub(super) use self::batch::{Batch, InBatch, Spoiled};
+pub(super) use self::batch::{Batch, InBatch, Noted, Spoiled};
 pub use self::received::Received;
 pub(super) use self::sending::Sending;
 use super::Client;
@@ -325,7 +325,7 @@ impl<S: Store> Client<S> {
                 self.store_message(batch, &arrival, is_removed, *opened)
             }
             opened => {
-                self.put_nowhere(batch, &arrival);
+                self.put_nowhere(batch, &arrival)?;
                 let of = (&arrival.conversation(), &arrival.id);
                 self.put_wipe_of_references(&mut batch.transaction, of)?;
                 match opened {

@@ -3,7 +3,7 @@
 //! A refusal is sealed to the identities of the author's devices, without a session. Each device
 //! ignores what it did not send. The relay sees a tag and a length, and cannot make one up. A peer
 //! that the user accepted is asked at once, and again while the message does not come. A stranger
-//! gets one refusal, after some minutes.
+//! gets one refusal, after some minutes, and few strangers get one in a day.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,9 @@ use super::unopened::MAX_UNOPENED;
 use super::upkeep::Upkeep;
 use super::{Client, Outgoing, keys, tag_of};
 use crate::error::StateError;
-use crate::records::{self, NoteRecord, UnopenedRecord, UpkeepRecord, take_secret_bytes};
+use crate::records::{
+    self, CountersRecord, NoteRecord, UnopenedRecord, UpkeepRecord, take_secret_bytes,
+};
 use crate::store::{Store, Transaction};
 
 /// Maximum number of messages that one refusal names.
@@ -40,6 +42,13 @@ const STRANGERS_PAUSE_MS: u64 = 6 * 24 * 3_600_000;
 /// Minimum and maximum time before a stranger gets its refusal, in milliseconds. The time is random
 /// in between, so that it does not tell when this device was online.
 const STRANGERS_DELAY_MS: (u64, u64) = (60_000, 600_000);
+
+/// Maximum number of strangers that get a refusal in a day. The provider counts each as an account
+/// that this one writes to of itself, and strangers must not use up what its user may write. A
+/// fifth of the reference relay's budget.
+const MAX_STRANGERS_A_DAY: u32 = 10;
+
+const DAY_MS: u64 = 24 * 3_600_000;
 
 impl<S: Store> Client<S> {
     /// Asks an account for what did not open. Returns whether nothing is left to ask for, and when
@@ -90,12 +99,28 @@ impl<S: Store> Client<S> {
             false => due_again(&in_groups, now, upkeep),
             true => self.due_once(account, record, &direct, now, rng, upkeep)?,
         };
+        let is_to_stranger = in_groups.is_empty() && !due.is_empty();
+        let counters = match is_to_stranger && !self.is_fellow(account)? {
+            true => self.count_stranger(now)?,
+            false => Some(self.counters()?),
+        };
+        let Some(counters) = counters else {
+            // CHK-599: those that are over the day's number are dropped, and not asked for later.
+            for (id, _) in &direct {
+                transaction.delete(keys::unopened(account, id));
+            }
+            record.refuse_at_ms = 0;
+            transaction.put_record(keys::upkeep(account), record);
+            self.commit(transaction)?;
+            return Ok((strangers_pause(record, now).is_none(), record.unopened_ms));
+        };
         let mut outgoing = None;
         if !due.is_empty() {
             outgoing = self.put_refusal(
                 account,
                 record,
                 (due, &fellow_in),
+                counters,
                 now,
                 rng,
                 &mut transaction,
@@ -152,6 +177,23 @@ impl<S: Store> Client<S> {
         Ok(oldest(left.to_vec()))
     }
 
+    /// Counts a stranger that gets a refusal. `None` if none may get one today.
+    fn count_stranger(
+        &self,
+        now: Timestamp,
+    ) -> Result<Option<CountersRecord>, StateError<S::Error>> {
+        let mut counters = self.counters()?;
+        // A day that begins later began while the clock was wrong.
+        if since(counters.refused_since_ms, now).is_none_or(|age| age >= DAY_MS) {
+            (counters.refused_since_ms, counters.refused_strangers) = (now.as_millis(), 0);
+        }
+        if counters.refused_strangers >= MAX_STRANGERS_A_DAY {
+            return Ok(None);
+        }
+        counters.refused_strangers = counters.refused_strangers.saturating_add(1);
+        Ok(Some(counters))
+    }
+
     /// Whether the devices of an account are known, to which a refusal is sealed: from the pinned
     /// roster, or from the one that the provider named for a stranger.
     fn knows_roster(
@@ -189,6 +231,7 @@ impl<S: Store> Client<S> {
         account: &AccountId,
         record: &mut UpkeepRecord,
         (due, fellow_in): (Vec<(FrankingTag, UnopenedRecord)>, &[Vec<u8>]),
+        counters: CountersRecord,
         now: Timestamp,
         rng: &mut impl CryptoRng,
         transaction: &mut Transaction,
@@ -233,7 +276,7 @@ impl<S: Store> Client<S> {
         }
         record.has_refused |= !is_in_group;
         transaction.put_record(keys::upkeep(account), record);
-        self.put_note(transaction, account, &fanout, note, now)
+        Ok(self.put_note_with(transaction, account, (&fanout, note), counters, now))
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod bounds;
 mod decisions;
+mod given;
 mod limits;
 mod reported;
 mod synced;

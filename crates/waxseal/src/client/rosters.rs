@@ -1,7 +1,5 @@
 //! Rosters: the own account's first one, and those that arrive.
 
-use std::collections::BTreeMap;
-
 use rand_core::CryptoRng;
 use waxseal_core::IdentityKeyPair;
 use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, Timestamp};
@@ -13,6 +11,7 @@ use waxseal_roster::{
 use super::edit_roster::nothing_pending;
 use super::notices::Kind;
 use super::peers::{Peer, Taken};
+use super::receive::Batch;
 use super::{Client, keys};
 use crate::channel::RosterClaim;
 use crate::error::{AccountKeyError, StartError, StateError, TakeRosterError};
@@ -232,7 +231,7 @@ impl<S: Store> Client<S> {
         roster: &Roster,
         now: Timestamp,
     ) -> Result<RosterChange, TakeRosterError<S::Error>> {
-        if self.has_no_room_for(&BTreeMap::new(), account)? {
+        if self.has_no_room_in(&mut Batch::default(), account)? {
             return Err(TakeRosterError::NoRoom);
         }
         let mut upkeep = self.upkeep_or_new(account)?;

@@ -150,6 +150,7 @@ impl<S: Store> Client<S> {
             client.note_own_sent(&mut transaction, &fanout, recipient);
             transaction.put_record(keys::envelope(number), &waiting);
             draft.end_upload(client, &mut transaction)?;
+            client.accept_after_all(recipient, &mut transaction)?;
             write(client, &mut transaction)?;
             client.commit(transaction)?;
             client.keep_pair(pair);

@@ -20,6 +20,7 @@ mod apply;
 mod export;
 mod import;
 mod leave;
+mod listed;
 mod others;
 mod settings;
 mod take;
@@ -30,7 +31,7 @@ use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
 pub use self::export::{HistoryChunk, HistoryExport};
 pub use self::import::{HistoryImport, HistoryProgress};
 pub use self::leave::Leaving;
-use super::delete::Deleted;
+use super::delete::{Begun, Deleted};
 use super::page::Page;
 use super::{Client, keys};
 use crate::conversation::Conversation;
@@ -147,7 +148,7 @@ impl<S: Store> Client<S> {
         conversation: impl Into<Conversation>,
     ) -> Result<(), StateError<S::Error>> {
         let conversation = &conversation.into();
-        self.delete_conversation_and(conversation, |client, _, transaction| {
+        let tell = |client: &Self, transaction: &mut Transaction| {
             if let Some(until) = client.newest_of(conversation)? {
                 let fact = Fact::ConversationDeleted {
                     conversation: conversation.clone(),
@@ -155,8 +156,14 @@ impl<S: Store> Client<S> {
                 };
                 client.put_fact(transaction, fact)?;
             }
-            Ok(())
-        })
+            Ok::<_, StateError<S::Error>>(true)
+        };
+        // A deletion that was under way ends first, and does not take the place of this one.
+        while self
+            .delete_conversation_and(conversation, |client, _, changes| tell(client, changes))?
+            == Begun::UnderWay
+        {}
+        Ok(())
     }
 
     /// When the provider accepted the newest message of a conversation, among the last ones that
@@ -338,7 +345,7 @@ fn put_item(transaction: &mut Transaction, item: &Item, at_ms: u64) {
 }
 
 /// Notes that the item about a subject is to be told.
-fn put_to_tell(transaction: &mut Transaction, subject: Vec<u8>) {
+pub(super) fn put_to_tell(transaction: &mut Transaction, subject: Vec<u8>) {
     let key = keys::item_to_tell(&subject);
     transaction.put_record(key, &SubjectRecord { subject });
 }

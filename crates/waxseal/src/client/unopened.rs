@@ -1,11 +1,10 @@
 //! What did not open: noted when it arrives, so that its author can be asked for it.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use waxseal_reporting::AccountId;
 
-use super::receive::{Arrival, Batch};
+use super::receive::{Arrival, Batch, Noted};
 use super::{Client, keys};
 use crate::error::StateError;
 use crate::records::{self, ConversationRecord, UnopenedRecord, UpkeepRecord};
@@ -43,10 +42,11 @@ impl<S: Store> Client<S> {
         Ok(*account == self.me.account || conversation.is_some_and(|one| is_accepted(&one)))
     }
 
-    /// Whether the user accepted the account, as the batch will write it. The own account is.
+    /// Whether the user accepted the account, as the batch will write it. The own account is, and
+    /// one of which only another device told so far that it was accepted.
     pub(super) fn is_accepted_in(&self, batch: &Batch, account: &AccountId) -> bool {
-        let conversation = batch.conversation(account);
-        *account == self.me.account || conversation.is_some_and(is_accepted)
+        let peer = batch.peer(account);
+        *account == self.me.account || peer.is_some_and(|peer| is_accepted(&peer.conversation))
     }
 
     /// Notes a delivery that did not open. The provider vouches for sender and tag.
@@ -99,7 +99,7 @@ impl<S: Store> Client<S> {
             }
             return Ok(());
         }
-        if !is_accepted && self.has_no_room_for(&batch.upkeeps, from)? {
+        if !is_accepted && self.has_no_room_in(batch, from)? {
             return Ok(());
         }
         let is_stranger = batch.conversation(from).is_none() && !is_accepted;
@@ -154,7 +154,7 @@ impl<S: Store> Client<S> {
         account: &AccountId,
     ) -> Result<(), StateError<S::Error>> {
         let is_known = batch.conversation(account).is_some() || *account == self.me.account;
-        if is_known || !self.has_no_room_for(&batch.upkeeps, account)? {
+        if is_known || !self.has_no_room_in(batch, account)? {
             let upkeep = self.upkeep_in(batch, account)?;
             upkeep.wants_roster = true;
             upkeep.is_stranger |= !is_known;
@@ -162,25 +162,44 @@ impl<S: Store> Client<S> {
         Ok(())
     }
 
-    /// Whether there are too many accounts already to note anything of another stranger.
-    pub(super) fn has_no_room_for(
+    /// Whether there are too many accounts already to note anything of another stranger. They are
+    /// counted once for a batch.
+    pub(super) fn has_no_room_in(
         &self,
-        upkeeps: &BTreeMap<AccountId, UpkeepRecord>,
+        batch: &mut Batch,
         stranger: &AccountId,
     ) -> Result<bool, StateError<S::Error>> {
-        if upkeeps.contains_key(stranger) || self.has_upkeep(stranger)? {
+        if batch.upkeeps.contains_key(stranger) || self.has_upkeep(stranger)? {
             return Ok(false);
         }
+        let noted = match batch.noted.take() {
+            Some(noted) => noted,
+            None => self.noted()?,
+        };
         // CHK-585: of at most 512 strangers anything is noted before a message of them opens.
-        let in_batch = upkeeps.values().filter(|record| record.is_stranger).count();
+        let in_batch = batch.upkeeps.iter().filter(|(account, record)| {
+            record.is_stranger && !noted.strangers.contains(account.as_str())
+        });
+        let strangers = noted.strangers.len().saturating_add(in_batch.count());
+        let is_full = strangers >= MAX_STRANGERS || noted.count >= MAX_UPKEEPS;
+        batch.noted = Some(noted);
+        Ok(is_full)
+    }
+
+    fn noted(&self) -> Result<Noted, StateError<S::Error>> {
         let page = self.page(&keys::upkeeps(), None, MAX_UPKEEPS, |_, bytes| {
             let record: UpkeepRecord = records::decode(bytes)?;
             Some((record.account, record.is_stranger))
         })?;
-        let names = page.items.iter().filter(|(_, is_stranger)| *is_stranger);
-        let others = names.filter(|(name, _)| !upkeeps.keys().any(|one| one.as_str() == name));
-        let strangers = others.count().saturating_add(in_batch);
-        Ok(strangers >= MAX_STRANGERS || page.items.len() >= MAX_UPKEEPS)
+        let count = page.items.len();
+        let names = page
+            .items
+            .into_iter()
+            .filter(|(_, is_stranger)| *is_stranger);
+        Ok(Noted {
+            count,
+            strangers: names.map(|(name, _)| name).collect(),
+        })
     }
 
     /// The record that something is still to be said to an account, as the batch will write it.

@@ -109,6 +109,28 @@ fn whoever_answered_is_brought_into_a_group_at_no_cost() {
 }
 
 #[test]
+fn chk594_a_token_of_a_clock_that_was_ahead_is_replaced() {
+    let mut town = Town::registered(&NAMES);
+    town.relay.limit_strangers(1, None);
+    for days_ahead in [400, 0] {
+        town.relay.set_token_days_ahead(days_ahead);
+        town.say(0, "bob", "hello");
+        town.turn();
+        town.say(1, "alice", "hello yourself");
+        town.turn();
+    }
+    town.live(2 * DAY_MS);
+    town.say(0, "carol", "hello");
+    town.turn();
+    let id = town.say(0, "bob", "and on");
+    town.live(MINUTE_MS);
+    assert_ne!(status(&town, "bob", &id), Status::Waiting);
+    let shown = posts(&town, "bob").filter_map(|asked| asked.contact.token);
+    let valid = town.relay.token(&account("alice"), &account("bob"));
+    assert_eq!(shown.last(), Some(valid));
+}
+
+#[test]
 fn chk595_receipts_and_refusals_give_nobody_a_token() {
     let mut town = Town::registered(&NAMES);
     town.say(0, "bob", "hello");

@@ -2,6 +2,7 @@
 
 use waxseal::reporting::ConversationId;
 use waxseal::reporting::sender::{Control, StateWanted};
+use waxseal::{Content, Received};
 use waxseal_roster::group::Role;
 
 use crate::insider::Insider;
@@ -55,4 +56,21 @@ fn chk431_a_device_without_the_key_changes_nothing() {
     let error = refused.unwrap_err();
     assert!(matches!(error, waxseal::errors::EditGroupError::NotAdmin));
     assert!(waxseal_world::snapshot(&net.clients[&bob]) == before);
+}
+
+/// What a member has to say about the group is heard, however often its device starts over, and
+/// whatever strangers fill.
+#[test]
+fn chk584_a_member_that_is_not_accepted_begins_as_many_sessions_as_it_has_to() {
+    let (mut net, group) = Net::of_group(&["alice", "bob"]);
+    let mut member = Insider::join(&mut net, &group, "bob", Role::Member);
+    net.fetch(&first("bob"), &group);
+    let text = Content::Text("hello".to_owned());
+    member.send(&mut net, "bob", text);
+    for number in 0..80 {
+        member.start_over(&mut net, "bob");
+        let received = member.tell(&mut net, "bob", &Control::default());
+        let is_heard = !matches!(received, Received::Skipped { .. });
+        assert!(is_heard, "{number}: {received:?}");
+    }
 }

@@ -44,6 +44,11 @@ impl Insider {
         mallory
     }
 
+    /// Begins another session.
+    pub(crate) fn start_over(&mut self, net: &mut Net, peer: &str) {
+        self.sessions = self.device.initiate(&mut net.world, peer);
+    }
+
     /// Tells a device something.
     pub(crate) fn tell(&mut self, net: &mut Net, to: &str, control: &Control) -> Received {
         let conversation = Audience::Direct(account(to)).conversation(&self.device.me.account);

@@ -1,15 +1,18 @@
-//! A device that stops in any commit of a decision, and is started again.
+//! A device that stops in any commit of a decision or a forward, and is started again.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use waxseal::errors::StateError;
 use waxseal::store::{Cursor, Key, Listed, Table, Transaction};
-use waxseal::{Client, Disclosure, MemoryStore, Reason, Received, ReportDraft, Store};
+use waxseal::{
+    Client, Conversation, Disclosure, ForwardLimits, MemoryStore, Reason, Received, ReportDraft,
+    Store, Timestamp,
+};
 use waxseal_world::{Provider, Records, account, snapshot};
 use zeroize::Zeroizing;
 
-use crate::support::{Stranger, world};
+use crate::support::{DAY_MS, Stranger, world};
 
 /// A store in memory whose commits fail once `left` were made. Clones share it.
 #[derive(Clone)]
@@ -175,5 +178,101 @@ fn assert_decided(bob: &Client<Limited>, which: usize) {
     match which {
         0 => assert!(bob.peer_state(&mallory).is_err()),
         _ => assert!(bob.peer_state(&mallory).unwrap().is_blocked),
+    }
+}
+
+#[test]
+fn chk588_a_stop_in_any_commit_of_a_drop_after_30_days_leaves_all_or_nothing() {
+    let prepared = prepared();
+    let mallory = account("mallory");
+    let after = Timestamp::from_millis(prepared.world.now.as_millis() + 31 * DAY_MS);
+    let (mut whole, mut gone) = (0, 0);
+    for (left, applies) in (0..20).flat_map(|left| [(left, false), (left, true)]) {
+        let store = Limited::new(prepared.bob.clone());
+        let mut bob = Client::open(store.clone()).unwrap();
+        store.left.set(left);
+        store.applies.set(applies);
+        let is_stopped = bob.upkeep(after, &mut rand::rng()).is_err();
+        store.left.set(usize::MAX);
+        let mut bob = Client::open(store.clone()).unwrap();
+        if bob.has_session(&mallory).unwrap() {
+            assert_eq!(bob.messages(&mallory, None, 99).unwrap().items.len(), 20);
+            assert_eq!(bob.requests(None, 9).unwrap().items[0].messages, 20);
+            whole += 1;
+            bob.upkeep(after, &mut rand::rng()).unwrap();
+        } else {
+            gone += 1;
+        }
+        assert_decided(&bob, 0);
+        if !is_stopped {
+            assert!(whole >= 1 && gone >= 2, "{whole} {gone}");
+            return;
+        }
+    }
+    panic!("the upkeep never ends");
+}
+
+#[test]
+fn chk592_a_stop_in_any_commit_of_a_forward_loses_no_copy_and_makes_none_twice() {
+    let (mut world, mut bob) = world();
+    let mut friends: Vec<_> = ["alice", "carol", "dave"]
+        .map(|name| {
+            let mut friend = world.register(name);
+            world.start(&mut friend, &account("bob"));
+            let id = world.exchange(&mut friend, &mut bob, "news");
+            bob.accept_contact(&account(name)).unwrap();
+            (friend, id)
+        })
+        .into();
+    let (first, id) = (account("alice"), friends[0].1);
+    let to: Vec<Conversation> = friends
+        .iter()
+        .map(|one| one.0.me().account.clone().into())
+        .collect();
+    let records = snapshot(&bob);
+    let (now, limits) = (world.now, ForwardLimits::default());
+    for (left, applies) in (0..=3).flat_map(|left| [(left, false), (left, true)]) {
+        let store = Limited::new(records.clone());
+        let mut bob = Client::open(store.clone()).unwrap();
+        store.left.set(left);
+        store.applies.set(applies);
+        let sent = bob
+            .forward(&first, &id, &to, limits, now, &mut world.rng)
+            .unwrap();
+        let sent: Vec<_> = sent.into_iter().map(|one| one.is_ok()).collect();
+        store.left.set(usize::MAX);
+        let mut bob = Client::open(store.clone()).unwrap();
+        // A commit that was applied and failed costs its answer only.
+        let stored = (left + usize::from(applies)).min(3);
+        assert_eq!(sent.iter().filter(|is_ok| **is_ok).count(), left.min(3));
+        assert_eq!(bob.outbox(None, 99, now).unwrap().items.len(), stored);
+        for (number, conversation) in to.iter().enumerate() {
+            let messages = bob.messages(conversation, None, 99).unwrap().items;
+            let copies = messages
+                .iter()
+                .filter(|one| one.header().forward_count == 1);
+            assert_eq!(copies.count(), usize::from(number < stored));
+        }
+        // The user forwards to the others, and all friends get one copy that opens.
+        let rest = &to[stored..];
+        for one in bob
+            .forward(&first, &id, rest, limits, now, &mut world.rng)
+            .unwrap()
+        {
+            one.unwrap();
+        }
+        let waiting = bob.outbox(None, 99, now).unwrap().items;
+        assert_eq!(waiting.len(), 3);
+        for (one, (friend, _)) in waiting.iter().zip(&mut friends) {
+            let mut friend = Client::open(MemoryStore::from_records(snapshot(friend))).unwrap();
+            let (delivery, receipt) = world.relay_as(bob.me(), friend.me(), &one.envelope);
+            let received = friend.receive(&delivery).unwrap();
+            let Received::Message { message, .. } = received else {
+                panic!("{received:?}");
+            };
+            assert_eq!(message.header().forward_count, 1);
+            bob.confirm(&one.to, &receipt).unwrap();
+        }
+        assert!(bob.outbox(None, 99, now).unwrap().items.is_empty());
     }
 }

@@ -1,5 +1,7 @@
 //! What the user decides, and what is left then.
 
+use waxseal::store::Key;
+use waxseal::{Client, MemoryStore};
 use waxseal::{Content, Disclosure, Nudge, Reason, Received, Timestamp};
 use waxseal_world::{account, snapshot};
 
@@ -27,7 +29,7 @@ fn chk586_what_a_declined_account_sends_is_dropped_for_30_days() {
     }
     assert_eq!(snapshot(&bob), before);
     // It survives a restart, and ends.
-    let mut bob = waxseal::Client::open(bob.into_store()).unwrap();
+    let mut bob = Client::open(bob.into_store()).unwrap();
     wait(&mut world, DAY_MS);
     mallory.start_over(&mut world);
     let received = mallory.write(&mut world, &mut bob, "once more");
@@ -87,7 +89,7 @@ fn what_a_blocked_stranger_sent_is_gone_and_it_stays_blocked() {
     assert!(messages.items.is_empty());
     assert!(bob.requests(None, 9).unwrap().items.is_empty());
     assert!(bob.peer_account_key(&account("mallory")).is_err());
-    let mut bob = waxseal::Client::open(bob.into_store()).unwrap();
+    let mut bob = Client::open(bob.into_store()).unwrap();
     assert!(bob.peer_state(&account("mallory")).unwrap().is_blocked);
     let before = snapshot(&bob);
     for _ in 0..3 {
@@ -148,4 +150,123 @@ fn a_report_of_a_blocked_request_is_kept_until_there_is_a_key() {
     let key = world.moderation.public_key().clone();
     let sealed = bob.reseal_report(kept.id, &key, &mut world.rng).unwrap();
     world.verify(&sealed.report).unwrap();
+}
+
+/// Bob after he declined the request of Mallory, who has a client.
+fn declined() -> (
+    waxseal_world::Provider,
+    Client<MemoryStore>,
+    Client<MemoryStore>,
+) {
+    let (mut world, mut bob) = world();
+    let mut mallory = world.register("mallory");
+    world.start(&mut mallory, &account("bob"));
+    world.exchange(&mut mallory, &mut bob, "hello");
+    bob.decline(&account("mallory"), world.now).unwrap();
+    let nudges = bob.nudges(&account("mallory")).unwrap();
+    assert!(nudges.contains(&Nudge::DeclinedBefore));
+    (world, bob, mallory)
+}
+
+#[test]
+fn writing_to_a_declined_account_replaces_the_decision() {
+    for holds in [false, true] {
+        let (mut world, mut bob, _) = declined();
+        let id = account("mallory");
+        let held = bob.hold(&id, "sorry", world.now, &mut world.rng);
+        if !holds {
+            held.unwrap();
+            let (fresh, fresh_bob, _) = declined();
+            (world, bob) = (fresh, fresh_bob);
+            world.start(&mut bob, &id);
+            bob.send(&id, "sorry", world.now, &mut world.rng).unwrap();
+        }
+        assert!(bob.peer_state(&id).unwrap().is_accepted);
+        let nudges = bob.nudges(&id).unwrap();
+        assert!(!nudges.contains(&Nudge::DeclinedBefore), "{holds}");
+    }
+}
+
+/// A store of an earlier version, in which the decision stayed.
+#[test]
+fn accepting_repairs_a_decision_that_stayed() {
+    let (mut world, mut bob, _) = declined();
+    let id = account("mallory");
+    let is_item = |(key, _): &(Key, Vec<u8>)| key.table.as_bytes()[0] == b'B';
+    let rows = |bob: &Client<MemoryStore>| snapshot(bob).into_iter().collect::<Vec<_>>();
+    let items: Vec<_> = rows(&bob).into_iter().filter(is_item).collect();
+    world.start(&mut bob, &id);
+    bob.send(&id, "sorry", world.now, &mut world.rng).unwrap();
+    let mut records = rows(&bob);
+    records.retain(|row| !is_item(row));
+    records.extend(items);
+    let store = MemoryStore::from_records(records.into_iter().collect::<waxseal_world::Records>());
+    let mut bob = Client::open(store).unwrap();
+    assert!(bob.nudges(&id).unwrap().contains(&Nudge::DeclinedBefore));
+    bob.accept_contact(&id).unwrap();
+    assert!(!bob.nudges(&id).unwrap().contains(&Nudge::DeclinedBefore));
+}
+
+#[test]
+fn a_wrong_clock_makes_a_decision_neither_void_nor_last_for_years() {
+    for (clock_ms, hears) in [(0, 30), (1 << 60, 60)] {
+        let (mut world, mut bob) = world();
+        let mut mallory = Stranger::new(&mut world, "mallory");
+        mallory.write(&mut world, &mut bob, "hello");
+        let first_ms = world.now.as_millis();
+        let clock = Timestamp::from_millis(clock_ms);
+        bob.decline(&account("mallory"), clock).unwrap();
+        for (days, is_heard) in [(29, false), (hears + 1, true)] {
+            world.now = Timestamp::from_millis(first_ms + days * DAY_MS);
+            mallory.start_over(&mut world);
+            let received = mallory.write(&mut world, &mut bob, "please");
+            assert_eq!(!is_skipped(&received), is_heard, "{clock_ms} {days}");
+        }
+    }
+}
+
+#[test]
+fn chk587_the_second_request_of_a_contact_that_stays_is_dropped_too() {
+    let (mut world, mut bob) = world();
+    let mut mallory = Stranger::new(&mut world, "mallory");
+    mallory.write(&mut world, &mut bob, "hello");
+    bob.mark_verified(&account("mallory"), true).unwrap();
+    for _ in 0..2 {
+        wait(&mut world, 31 * DAY_MS);
+        bob.upkeep(world.now, &mut world.rng).unwrap();
+        assert!(bob.requests(None, 9).unwrap().items.is_empty());
+        let messages = bob.messages(&account("mallory"), None, 9).unwrap();
+        assert!(messages.items.is_empty());
+        mallory.write(&mut world, &mut bob, "hello again");
+        assert_eq!(bob.requests(None, 9).unwrap().items.len(), 1);
+    }
+}
+
+#[test]
+fn a_damaged_group_stops_neither_the_upkeep_nor_a_decision() {
+    let (mut world, mut bob) = world();
+    let mut mallory = Stranger::new(&mut world, "mallory");
+    let invitation = Content::Invitation {
+        group: waxseal::reporting::ConversationId::from_bytes([7; 32]),
+        title: "join".to_owned(),
+    };
+    let envelope = mallory.seal(invitation, &mut world);
+    mallory.deliver(&mut world, &mut bob, &envelope);
+    let mut records = snapshot(&bob);
+    let groups = records
+        .iter_mut()
+        .filter(|(key, _)| key.table.as_bytes() == b"6");
+    // The record decodes, and the log in it, which was empty, does not.
+    let damaged = groups.map(|(_, value)| value.extend([0x1a, 1, 0xff]));
+    assert_eq!(damaged.count(), 1);
+    for declines in [true, false] {
+        let store = MemoryStore::from_records(records.clone());
+        let mut bob = Client::open(store).unwrap();
+        wait(&mut world, 31 * DAY_MS);
+        match declines {
+            true => bob.decline(&account("mallory"), world.now).unwrap(),
+            false => drop(bob.upkeep(world.now, &mut world.rng).unwrap()),
+        }
+        assert!(bob.requests(None, 9).unwrap().items.is_empty());
+    }
 }

@@ -15,5 +15,8 @@ mod crash;
 mod decisions;
 mod files;
 mod forwards;
+mod measured;
 mod nudges;
+mod races;
+mod silence;
 mod support;

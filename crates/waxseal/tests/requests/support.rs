@@ -6,7 +6,7 @@ use waxseal::reporting::Audience;
 use waxseal::reporting::message::{Payload, PayloadHeader};
 use waxseal::reporting::relay::Envelope;
 use waxseal::reporting::sender::{Control, SealingChannel, seal, seal_control};
-use waxseal::{Client, Content, FrankingTag, MemoryStore, Received, Timestamp};
+use waxseal::{Client, Content, FrankingTag, MemoryStore, Received, Store, Timestamp};
 use waxseal_world::{BareDevice, Provider, account, snapshot};
 
 pub type Device = Client<MemoryStore>;
@@ -44,6 +44,22 @@ impl Stranger {
         sealed.unwrap().envelope
     }
 
+    /// Seals a message with a claim that the device knows an old roster of Bob's account.
+    pub fn seal_with_old_roster(&mut self, world: &mut Provider) -> Envelope {
+        let conversation = Audience::Direct(account("bob")).conversation(&account(&self.name));
+        let payload = Payload::text(PayloadHeader::new(0, world.now), "which devices?").unwrap();
+        let mut preamble = self.device.preamble();
+        let at = preamble.len() - 24;
+        preamble[at..].copy_from_slice(&[[0; 8].as_slice(), &[9; 16]].concat());
+        let channel = &mut Claiming {
+            sessions: &mut self.sessions,
+            preamble,
+        };
+        let me = self.device.me.clone();
+        let sealed = seal(channel, &me, &conversation, &payload, &mut world.rng);
+        sealed.unwrap().envelope
+    }
+
     /// Seals a message whose content does not fit its commitment.
     pub fn seal_withheld(&mut self, world: &mut Provider) -> Envelope {
         let conversation = Audience::Direct(account("bob")).conversation(&account(&self.name));
@@ -66,15 +82,47 @@ impl Stranger {
         sealed.unwrap()
     }
 
-    pub fn deliver(&self, world: &mut Provider, bob: &mut Device, envelope: &Envelope) -> Received {
+    pub fn deliver<S: Store>(
+        &self,
+        world: &mut Provider,
+        bob: &mut Client<S>,
+        envelope: &Envelope,
+    ) -> Received {
         tick(world);
         let (delivery, _) = world.stamp_as(&self.device.me, bob.me(), envelope);
         world.receive(bob, &delivery).unwrap()
     }
 
-    pub fn write(&mut self, world: &mut Provider, bob: &mut Device, text: &str) -> Received {
+    pub fn write<S: Store>(
+        &mut self,
+        world: &mut Provider,
+        bob: &mut Client<S>,
+        text: &str,
+    ) -> Received {
         let envelope = self.seal(Content::Text(text.to_owned()), world);
         self.deliver(world, bob, &envelope)
+    }
+}
+
+/// Seals with another preamble.
+struct Claiming<'a> {
+    sessions: &'a mut SessionSet,
+    preamble: Vec<u8>,
+}
+
+impl SealingChannel for Claiming<'_> {
+    type Error = EncryptError;
+
+    fn encrypt(
+        &mut self,
+        plaintext: &[u8],
+        associated_data: &[u8],
+        rng: &mut impl rand::CryptoRng,
+    ) -> Result<Vec<u8>, EncryptError> {
+        let preamble = self.preamble.as_slice();
+        let data = [associated_data, b"waxseal/1/preamble", preamble].concat();
+        let message = self.sessions.encrypt(plaintext, &data, rng)?;
+        Ok([preamble, &message].concat())
     }
 }
 

@@ -9,8 +9,8 @@ use crate::error::StateError;
 use crate::store::{Store, Transaction};
 
 impl<S: Store> Client<S> {
-    /// Keeps the token that came with a delivery of an account, if it is newer than the kept one.
-    /// Of an account without a contact nothing is kept.
+    /// Keeps the token that came with a delivery of an account, in the place of the kept one. Of an
+    /// account without a contact nothing is kept.
     pub(crate) fn note_contact_token(
         &mut self,
         account: &AccountId,
@@ -24,8 +24,9 @@ impl<S: Store> Client<S> {
                 return Ok(());
             };
             let kept = token_of(&known.conversation.contact_token);
-            // CHK-594: of two tokens of an account, the one of the later epoch is kept.
-            if kept.is_none_or(|kept| kept.epoch() < token.epoch()) {
+            // CHK-594: of two tokens of an account, the one that came last is kept. The relay's
+            // clock may have been ahead when it made the other one.
+            if kept.as_ref() != Some(token) {
                 known.conversation.contact_token = token.as_bytes().to_vec();
                 let mut transaction = Transaction::default();
                 known.put(account, &mut transaction);

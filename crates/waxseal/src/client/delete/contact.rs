@@ -2,7 +2,7 @@
 
 use waxseal_reporting::{AccountId, DeviceId};
 
-use super::{mark, time_after_last};
+use super::{Begun, mark, time_after_last};
 use crate::client::{Client, keys};
 use crate::conversation::Conversation;
 use crate::error::StateError;
@@ -66,25 +66,30 @@ impl<S: Store> Client<S> {
             transaction.delete(keys::item(decided));
             transaction.delete(keys::item_to_tell(decided));
             transaction.delete(keys::request(peer));
-            Ok(())
-        })
+            Ok(true)
+        })?;
+        Ok(())
     }
 
-    /// Forgets a contact, and writes something else in the first transaction.
+    /// Forgets a contact, and writes something else in the first transaction. `also` says whether
+    /// it is still to be forgotten.
     pub(in crate::client) fn forget_contact_and(
         &mut self,
         peer: &AccountId,
-        also: impl Fn(&Self, &mut Transaction) -> Result<(), StateError<S::Error>>,
-    ) -> Result<(), StateError<S::Error>> {
+        also: impl Fn(&Self, &mut Transaction) -> Result<bool, StateError<S::Error>>,
+    ) -> Result<Begun, StateError<S::Error>> {
         let conversation = &Conversation::from(peer);
-        self.run(|client| {
+        let begun = self.run(|client| {
             if *peer == client.me.account {
-                return Ok(());
+                return Ok(Begun::Done);
             }
             let mut transaction = Transaction::default();
             if !client.is_known(peer)? {
-                also(client, &mut transaction)?;
-                return client.commit(transaction);
+                if !also(client, &mut transaction)? {
+                    return Ok(Begun::Refused);
+                }
+                client.commit(transaction)?;
+                return Ok(Begun::Done);
             }
             // Its keys are wiped from memory.
             drop(client.peers.take(peer));
@@ -104,10 +109,14 @@ impl<S: Store> Client<S> {
                 client.delete_each(&keys::skipped_keys(peer, device), &mut transaction)?;
             }
             client.delete_each(&keys::devices(peer), &mut transaction)?;
-            also(client, &mut transaction)?;
-            client.commit(transaction)
+            if !also(client, &mut transaction)? {
+                return Ok(Begun::Refused);
+            }
+            client.commit(transaction)?;
+            Ok(Begun::Done)
         })?;
-        self.finish_deletion_in_runs(conversation)
+        self.finish_deletion_in_runs(conversation)?;
+        Ok(begun)
     }
 
     /// Whether any record of the peer is there, damaged or not.

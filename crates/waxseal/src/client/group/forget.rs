@@ -35,8 +35,11 @@ impl<S: Store> Client<S> {
                 },
             )?;
             for id in page.items.into_iter().flatten() {
-                if let Some(group) = self.take_group(&id)? {
-                    forget_invitation(group, account, transaction);
+                match self.take_group(&id) {
+                    Ok(Some(group)) => forget_invitation(group, account, transaction),
+                    // A damaged group costs only itself.
+                    Ok(None) | Err(StateError::Damaged(_)) => {}
+                    Err(error) => return Err(error),
                 }
             }
             after = page.next;

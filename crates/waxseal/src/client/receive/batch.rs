@@ -56,8 +56,22 @@ pub(in crate::client) struct Batch {
     pub(in crate::client) requests: Option<BTreeMap<AccountId, RequestRecord>>,
     /// The requests in the store.
     pub(in crate::client) stored_requests: BTreeMap<AccountId, RequestRecord>,
+    /// The members of all groups that this account is in. `None` before they are needed.
+    pub(in crate::client) fellows: Option<BTreeSet<AccountId>>,
+    /// The accounts to which something is still to be said, in the store. `None` before they are
+    /// needed.
+    pub(in crate::client) noted: Option<Noted>,
     /// How many messages of strangers are dropped of which nothing is stored.
     pub(in crate::client) dropped_strangers: u64,
+}
+
+/// The accounts to which something is still to be said.
+#[derive(Default)]
+pub(in crate::client) struct Noted {
+    /// How many there are, as far as they are counted.
+    pub(in crate::client) count: usize,
+    /// Those without a contact.
+    pub(in crate::client) strangers: BTreeSet<String>,
 }
 
 /// What is noted of a delivery that opened and is not taken.

@@ -40,11 +40,30 @@ impl<S: Store> Client<S> {
         }
         match self.compare(batch, &me, claim)? {
             Some(Ordering::Greater) => self.note_newer(batch, &me, claim),
-            Some(Ordering::Less) => {
+            // CHK-598: strangers and blocked accounts would learn that the message opened.
+            Some(Ordering::Less) if self.may_be_told_in(batch, arrival)? => {
                 self.upkeep_in(batch, from)?.tells_roster = true;
                 Ok(())
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Whether the sender may learn that its message opened.
+    fn may_be_told_in(
+        &self,
+        batch: &Batch,
+        arrival: &Arrival,
+    ) -> Result<bool, StateError<S::Error>> {
+        let from = &arrival.sender.account;
+        let conversation = batch.conversation(from);
+        if conversation.is_some_and(|conversation| conversation.is_blocked) {
+            return Ok(false);
+        }
+        match &arrival.group {
+            _ if self.is_accepted_in(batch, from) => Ok(true),
+            Some(group) => self.is_or_was_member(group, from),
+            None => Ok(false),
         }
     }
 

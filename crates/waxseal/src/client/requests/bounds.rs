@@ -17,6 +17,7 @@ use crate::client::peers::Peer;
 use crate::client::receive::{Arrival, Batch, InBatch, Received, Spoiled};
 use crate::client::unopened::is_accepted;
 use crate::client::{Client, keys};
+use crate::conversation::Conversation;
 use crate::error::StateError;
 use crate::records::{IndexRecord, RequestRecord};
 use crate::store::Store;
@@ -92,7 +93,7 @@ impl<S: Store> Client<S> {
         let count = self.requests_in(batch)?.len();
         // CHK-581: beyond 128 requests nothing of another stranger is stored, no session either. A
         // member of a group may have something to say about it.
-        if count < MAX_REQUESTS || self.is_fellow(from)? {
+        if count < MAX_REQUESTS || self.is_fellow_in(batch, from)? {
             return Ok(false);
         }
         batch.dropped_strangers = batch.dropped_strangers.saturating_add(1);
@@ -136,8 +137,11 @@ impl<S: Store> Client<S> {
     ) -> Result<Result<bool, Received>, StateError<S::Error>> {
         let from = &arrival.sender.account;
         let is_control = matches!(opened, Some(Opened::Control(_)));
+        // The user accepted to be in a group with the account, so its devices can say what they
+        // have to say about the group.
+        let is_of_fellow = is_control && self.is_fellow_in(batch, from)?;
         // CHK-582: a first message that says nothing to the user stores nothing.
-        if is_control && !before.is_stored && !self.is_fellow(from)? {
+        if is_control && !before.is_stored && !is_of_fellow {
             batch.spoiled = Some(Spoiled::Nothing);
             return Ok(Err(arrival.skipped()));
         }
@@ -146,7 +150,7 @@ impl<S: Store> Client<S> {
         };
         let (session_bytes, rows, is_new) = (now.session_bytes, now.rows, now.has_begun);
         // CHK-584: sessions that the account begins, and tags that say nothing, are few.
-        if is_new && rows >= MAX_ROWS {
+        if is_new && rows >= MAX_ROWS && !is_of_fellow {
             batch.spoiled = Some(Spoiled::Request(from.clone()));
             return Ok(Err(arrival.skipped()));
         }
@@ -161,12 +165,13 @@ impl<S: Store> Client<S> {
         // skip.
         let is_growing = session_bytes > before.session_bytes;
         let is_too_long = session_bytes > MAX_SESSIONS_LEN
-            || session_bytes.saturating_add(request.message_bytes) > room;
+            || !is_of_fellow && session_bytes.saturating_add(request.message_bytes) > room;
         if is_growing && is_too_long {
             batch.spoiled = Some(Spoiled::Request(from.clone()));
             return Ok(Err(arrival.skipped()));
         }
-        if let (true, Some(InBatch { peer, .. })) = (is_new, batch.peers.get_mut(from)) {
+        let counts = is_new && !is_of_fellow;
+        if let (true, Some(InBatch { peer, .. })) = (counts, batch.peers.get_mut(from)) {
             peer.conversation.stranger_rows = rows.saturating_add(1);
         }
         let has_room = known.is_some() || count < MAX_REQUESTS;
@@ -183,7 +188,7 @@ impl<S: Store> Client<S> {
         if known.is_none() {
             from.as_str().clone_into(&mut request.account);
             request.first_ms = arrival.accepted_ms;
-            request.is_kept = before.is_stored && has_messages(batch, from);
+            request.is_kept = before.is_stored && self.has_messages(&from.into())?;
         }
         request.session_bytes = session_bytes;
         request.last_ms = request.last_ms.max(arrival.accepted_ms);
@@ -211,25 +216,34 @@ impl<S: Store> Client<S> {
 
     /// Writes that a message was received and says nothing. Of an account that is not heard, or
     /// that has had its rows, nothing is written: then what comes again does not open.
-    pub(in crate::client) fn put_nowhere(&self, batch: &mut Batch, arrival: &Arrival) {
+    ///
+    /// # Errors
+    /// [`StateError::Store`].
+    pub(in crate::client) fn put_nowhere(
+        &self,
+        batch: &mut Batch,
+        arrival: &Arrival,
+    ) -> Result<(), StateError<S::Error>> {
         let (from, with) = (&arrival.sender.account, &arrival.with);
         let conversation = batch.conversation(with);
         if !arrival.is_own && conversation.is_some_and(|one| one.is_blocked) {
-            return;
+            return Ok(());
         }
-        if !arrival.is_own && !self.is_accepted_in(batch, from) {
+        let is_stranger = !arrival.is_own && !self.is_accepted_in(batch, from);
+        if is_stranger && !self.is_fellow_in(batch, from)? {
             let Some(InBatch { peer, is_changed }) = batch.peers.get_mut(from) else {
-                return; // it was inserted before
+                return Ok(()); // it was inserted before
             };
             let rows = &mut peer.conversation.stranger_rows;
             if *rows >= MAX_ROWS {
-                return;
+                return Ok(());
             }
             *rows = rows.saturating_add(1);
             *is_changed = true;
         }
         let nowhere = IndexRecord::default();
         self.put_index(&mut batch.transaction, &with.into(), arrival.id, &nowhere);
+        Ok(())
     }
 
     /// Whether messages of an account may have been received of which no record says so.
@@ -286,6 +300,30 @@ impl<S: Store> Client<S> {
         Ok(self.fellow_members()?.contains(account))
     }
 
+    /// Whether the account is a member of a group that this account is in. All groups are read
+    /// once for a batch.
+    pub(in crate::client) fn is_fellow_in(
+        &self,
+        batch: &mut Batch,
+        account: &AccountId,
+    ) -> Result<bool, StateError<S::Error>> {
+        if batch.fellows.is_none() {
+            batch.fellows = Some(self.fellow_members()?);
+        }
+        let fellows = batch.fellows.as_ref();
+        Ok(fellows.is_some_and(|fellows| fellows.contains(account)))
+    }
+
+    /// Whether a message of the conversation is stored.
+    pub(in crate::client) fn has_messages(
+        &self,
+        conversation: &Conversation,
+    ) -> Result<bool, StateError<S::Error>> {
+        Ok(!self
+            .first_rows(&keys::messages(conversation), 1)?
+            .is_empty())
+    }
+
     /// Writes the requests that the batch changed, unless their accounts are accepted now.
     pub(in crate::client) fn put_requests(&self, batch: &mut Batch) {
         let Some(requests) = batch.requests.take() else {
@@ -333,13 +371,7 @@ fn now_of(batch: &Batch, arrival: &Arrival, before: &Before) -> Option<Now> {
     })
 }
 
-/// Whether messages of an account were stored before its request was.
-fn has_messages(batch: &Batch, from: &AccountId) -> bool {
-    let conversation = batch.conversation(from);
-    conversation.is_some_and(|one| one.next_ordinal > one.first_ordinal)
-}
-
 /// Length of the record of a message.
-fn message_len(evidence: &waxseal_reporting::recipient::Evidence) -> u64 {
+pub(super) fn message_len(evidence: &waxseal_reporting::recipient::Evidence) -> u64 {
     u64::try_from(evidence.encode().len()).unwrap_or(u64::MAX)
 }

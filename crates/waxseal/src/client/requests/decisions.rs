@@ -6,6 +6,7 @@ use waxseal_reporting::reporter::{DraftError, ModerationPublicKey, ReportDraft};
 use waxseal_reporting::{AccountId, Timestamp};
 
 use super::limits::REQUEST_MS;
+use crate::client::delete::Begun;
 use crate::client::notices::Kind;
 use crate::client::peers::Peer;
 use crate::client::unopened::is_accepted;
@@ -14,6 +15,20 @@ use crate::conversation::Conversation;
 use crate::error::{ReportError, StateError};
 use crate::store::{Store, Transaction};
 use crate::sync::{Fact, subjects};
+
+/// Why a request is dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::client) enum Drops {
+    /// The user declined it.
+    Declined,
+    /// The user declined it on another device. An account that was accepted here and to which
+    /// nobody wrote goes, too: the later decision counts.
+    DeclinedElsewhere,
+    /// The user blocked its account, here or on another device.
+    Blocked,
+    /// Nobody decided.
+    Old,
+}
 
 impl<S: Store> Client<S> {
     /// Declines the request of an account. What came is deleted, with the sessions. What the
@@ -37,14 +52,25 @@ impl<S: Store> Client<S> {
         if self.look(|client| client.is_accepted(account))? {
             return Ok(());
         }
+        let at = self.look(|client| client.time_of_decision(now))?;
         let fact = Fact::Decided {
             account: account.clone(),
             is_accepted: false,
-            at: now,
+            at,
         };
-        self.drop_request(account, false, |client, transaction| {
+        self.drop_request(account, Drops::Declined, |client, transaction| {
             client.put_fact(transaction, fact.clone())
-        })
+        })?;
+        Ok(())
+    }
+
+    /// When a request is declined: by the provider's time as far as it is known, so that a wrong
+    /// clock neither ends the decision at once nor makes it last for years.
+    fn time_of_decision(&self, now: Timestamp) -> Result<Timestamp, StateError<S::Error>> {
+        let newest_ms = self.counters()?.newest_accepted_ms;
+        let most_ms = newest_ms.saturating_add(REQUEST_MS);
+        let at_ms = now.as_millis().clamp(newest_ms, most_ms);
+        Ok(Timestamp::from_millis(at_ms))
     }
 
     /// Blocks an account and seals a report of it, in one transaction. If the user has not accepted
@@ -114,12 +140,19 @@ impl<S: Store> Client<S> {
             is_blocked,
         };
         if is_blocked && self.look(|client| client.has_request(account))? {
-            return self.drop_request(account, true, |client, transaction| {
-                client.put_fact(transaction, fact.clone())?;
-                also(client, transaction)
-            });
+            let is_dropped =
+                self.drop_request(account, Drops::Blocked, |client, transaction| {
+                    client.put_fact(transaction, fact.clone())?;
+                    also(client, transaction)
+                })?;
+            if is_dropped {
+                return Ok(());
+            }
         }
-        self.run(|client| {
+        let is_done = self.run(|client| {
+            if is_blocked && client.has_request(account)? {
+                return Ok(false); // another process stored it meanwhile
+            }
             let mut known = match client.take_peer(account)? {
                 Some(known) => known,
                 None => client.new_peer(account)?,
@@ -135,8 +168,12 @@ impl<S: Store> Client<S> {
                 client.commit(transaction)?;
             }
             client.keep_peer(account, known);
-            Ok(())
-        })
+            Ok::<_, StateError<S::Error>>(true)
+        })?;
+        match is_done {
+            true => Ok(()),
+            false => self.block_and(account, is_blocked, also),
+        }
     }
 
     /// Whether anything is stored of an account that is not accepted, besides that it is blocked.
@@ -152,43 +189,83 @@ impl<S: Store> Client<S> {
             return Ok(false);
         };
         Ok(!is_accepted(&numbering)
-            && (numbering.next_ordinal > numbering.first_ordinal
-                || self.get(&keys::request(account))?.is_some()))
+            && (self.get(&keys::request(account))?.is_some()
+                || self.has_messages(&account.into())?))
     }
 
-    /// Deletes what an account made this device store, which the user has not accepted.
+    /// Deletes what an account made this device store, which the user has not accepted. Returns
+    /// whether it did: not if the account is accepted by the time of the first transaction.
     pub(in crate::client) fn drop_request(
         &mut self,
         account: &AccountId,
-        is_blocked: bool,
+        drops: Drops,
         also: impl Fn(&Self, &mut Transaction) -> Result<(), StateError<S::Error>>,
-    ) -> Result<(), StateError<S::Error>> {
-        if *account == self.me.account {
-            return Ok(());
-        }
+    ) -> Result<bool, StateError<S::Error>> {
         let conversation = &Conversation::from(account);
-        // An earlier deletion that was interrupted must not take the place of this one.
-        self.finish_deletion_in_runs(conversation)?;
-        let keeps = self.look(|client| client.keeps_contact(account))?;
-        match keeps {
-            true => self.delete_conversation_and(conversation, |client, numbering, transaction| {
-                numbering.stranger_rows = 0;
-                numbering.is_blocked |= is_blocked;
-                client.delete_request(account, transaction)?;
-                also(client, transaction)
-            }),
-            false => self.forget_contact_and(account, |client, transaction| {
-                client.delete_request(account, transaction)?;
-                for kind in Kind::OF_ACCOUNTS {
-                    transaction.delete(keys::notice(kind.number(), account));
+        loop {
+            if self.look(|client| client.is_to_stay(account, drops))? {
+                return Ok(false);
+            }
+            // An earlier deletion that was interrupted must not take the place of this one.
+            self.finish_deletion_in_runs(conversation)?;
+            let keeps = self.look(|client| client.keeps_contact(account))?;
+            // CHK-597: whether it still is a request is decided in the transaction that begins to
+            // drop it. Another process may have accepted the account meanwhile.
+            let is_so = |client: &Self| {
+                let is_to_stay = client.is_to_stay(account, drops)?;
+                Ok::<_, StateError<S::Error>>(
+                    !is_to_stay && client.keeps_contact(account)? == keeps,
+                )
+            };
+            let begun = match keeps {
+                true => {
+                    self.delete_conversation_and(conversation, |client, numbering, transaction| {
+                        if !is_so(client)? {
+                            return Ok(false);
+                        }
+                        numbering.stranger_rows = 0;
+                        numbering.is_accepted = false;
+                        numbering.is_blocked |= drops == Drops::Blocked;
+                        client.delete_request(account, transaction)?;
+                        also(client, transaction)?;
+                        Ok(true)
+                    })?
                 }
-                transaction.delete(keys::item(&subjects::trust(account)));
-                if is_blocked {
-                    client.put_blocked(account, transaction)?;
-                }
-                also(client, transaction)
-            }),
+                false => self.forget_contact_and(account, |client, transaction| {
+                    if !is_so(client)? {
+                        return Ok(false);
+                    }
+                    client.delete_request(account, transaction)?;
+                    for kind in Kind::OF_ACCOUNTS {
+                        transaction.delete(keys::notice(kind.number(), account));
+                    }
+                    transaction.delete(keys::item(&subjects::trust(account)));
+                    let before = client.numbering(conversation)?;
+                    let was_blocked = before.is_some_and(|before| before.is_blocked);
+                    if drops == Drops::Blocked || was_blocked {
+                        client.put_blocked(account, transaction)?;
+                    }
+                    also(client, transaction)?;
+                    Ok(true)
+                })?,
+            };
+            if begun == Begun::Done {
+                return Ok(true);
+            }
         }
+    }
+
+    /// Whether what an account sent is not to be dropped.
+    fn is_to_stay(&self, account: &AccountId, drops: Drops) -> Result<bool, StateError<S::Error>> {
+        if *account == self.me.account {
+            return Ok(true);
+        }
+        let numbering = self.numbering(&account.into())?.unwrap_or_default();
+        Ok(match drops {
+            Drops::DeclinedElsewhere => numbering.has_written(),
+            Drops::Old => is_accepted(&numbering) || self.get(&keys::request(account))?.is_none(),
+            Drops::Declined | Drops::Blocked => is_accepted(&numbering),
+        })
     }
 
     /// Whether the contact of an account stays when its request is dropped.
@@ -197,7 +274,9 @@ impl<S: Store> Client<S> {
             Err(StateError::Damaged(_)) => return Ok(false),
             is_verified => is_verified?.unwrap_or_default(),
         };
-        Ok(is_verified || self.is_fellow(account)?)
+        // Of an account of which nothing is known, nothing can stay.
+        let is_known = self.numbering(&account.into())?.is_some() || self.is_contact_of(account)?;
+        Ok(is_known && (is_verified || self.is_fellow(account)?))
     }
 
     /// Deletes the record of a request, and the invitations to groups that came with it.
@@ -233,7 +312,11 @@ impl<S: Store> Client<S> {
             let until_ms = request.first_ms.saturating_add(REQUEST_MS);
             // CHK-587: a request that nobody decides about is dropped after 30 days.
             if !request.is_kept && until_ms <= now_ms {
-                self.drop_request(&account, false, |_, _| Ok(()))?;
+                match self.drop_request(&account, Drops::Old, |_, _| Ok(())) {
+                    // What is damaged costs only itself.
+                    Ok(_) | Err(StateError::Damaged(_)) => {}
+                    Err(error) => return Err(error),
+                }
             }
         }
         Ok(())

@@ -1,10 +1,13 @@
 //! What another device of the account decided about a request.
 
-use waxseal_reporting::AccountId;
+use waxseal_reporting::{AccountId, Timestamp};
 
+use super::decisions::Drops;
+use crate::client::sync::put_to_tell;
 use crate::client::{Client, keys};
 use crate::error::StateError;
 use crate::store::{Store, Transaction};
+use crate::sync::{Fact, subjects};
 
 impl<S: Store> Client<S> {
     /// Blocks an account, or unblocks it, as another device did.
@@ -15,10 +18,13 @@ impl<S: Store> Client<S> {
         subject: &[u8],
     ) -> Result<(), StateError<S::Error>> {
         if is_blocked && self.look(|client| client.has_request(account))? {
-            return self.drop_request(account, true, |_, transaction| {
+            let is_dropped = self.drop_request(account, Drops::Blocked, |_, transaction| {
                 transaction.delete(keys::item_to_apply(subject));
                 Ok(())
-            });
+            })?;
+            if is_dropped {
+                return Ok(());
+            }
         }
         self.run(|client| {
             let mut known = client.peer_or_new(account)?;
@@ -36,35 +42,78 @@ impl<S: Store> Client<S> {
         })
     }
 
-    /// Accepts an account, or declines its request, as another device did. One to which this device
-    /// wrote stays accepted.
+    /// Accepts an account, or declines its request, as another device did. One to which the user
+    /// wrote stays accepted, and the other devices are told so.
     pub(in crate::client) fn apply_decision(
         &mut self,
         account: &AccountId,
         is_accepted: bool,
         subject: &[u8],
     ) -> Result<(), StateError<S::Error>> {
-        if !is_accepted && self.look(|client| client.has_request(account))? {
-            return self.drop_request(account, false, |_, transaction| {
+        if !is_accepted && self.look(|client| client.is_unwritten(account))? {
+            let drops = Drops::DeclinedElsewhere;
+            let is_dropped = self.drop_request(account, drops, |_, transaction| {
                 transaction.delete(keys::item_to_apply(subject));
                 Ok(())
-            });
+            })?;
+            if is_dropped {
+                return Ok(());
+            }
         }
         self.run(|client| {
             let mut transaction = Transaction::default();
             transaction.delete(keys::item_to_apply(subject));
-            let known = match is_accepted {
-                true => client.take_peer(account)?,
-                false => None,
+            let Some(mut known) = client.take_peer(account)? else {
+                return client.commit(transaction);
             };
-            if let Some(mut known) = known {
+            if is_accepted {
                 known.conversation.is_accepted = true;
                 known.put(account, &mut transaction);
-                client.commit(transaction)?;
-                client.keep_peer(account, known);
-                return Ok(());
+            } else if known.conversation.has_written() {
+                client.accept_after_all(account, &mut transaction)?;
+                // The other device forgot the account's key with the request.
+                put_to_tell(&mut transaction, subjects::trust(account));
             }
-            client.commit(transaction)
+            client.commit(transaction)?;
+            client.keep_peer(account, known);
+            Ok(())
         })
+    }
+
+    /// Writes that the user accepted an account, if it was declined before. Writing to it says so.
+    pub(in crate::client) fn accept_after_all(
+        &self,
+        account: &AccountId,
+        transaction: &mut Transaction,
+    ) -> Result<(), StateError<S::Error>> {
+        if self
+            .decision(account)?
+            .is_none_or(|(is_accepted, _)| is_accepted)
+        {
+            return Ok(());
+        }
+        self.put_fact(transaction, self.accepted(account)?)
+    }
+
+    /// That the user accepted an account.
+    pub(in crate::client) fn accepted(
+        &self,
+        account: &AccountId,
+    ) -> Result<Fact, StateError<S::Error>> {
+        Ok(Fact::Decided {
+            account: account.clone(),
+            is_accepted: true,
+            at: Timestamp::from_millis(self.counters()?.newest_accepted_ms),
+        })
+    }
+
+    /// Whether anything is stored of an account to which nobody wrote, besides that it is blocked.
+    fn is_unwritten(&self, account: &AccountId) -> Result<bool, StateError<S::Error>> {
+        let numbering = match self.numbering(&account.into()) {
+            Err(StateError::Damaged(_)) => return Ok(false),
+            numbering => numbering?.unwrap_or_default(),
+        };
+        let is_accepted = numbering.has_accepted() && !numbering.has_written();
+        Ok(is_accepted || self.has_request(account)?)
     }
 }

@@ -16,7 +16,7 @@ use crate::client::view::Stored;
 use crate::client::{Client, keys};
 use crate::conversation::Conversation;
 use crate::error::{HistoryError, StateError};
-use crate::records::{ConversationRecord, ImportRecord, IndexRecord, MessageRecord};
+use crate::records::{ConversationRecord, ImportRecord, IndexRecord, MessageRecord, RequestRecord};
 use crate::store::{Store, Transaction};
 use crate::sync::HistoryKey;
 use crate::sync::history::{ChunkError, HistoryMessage, HistoryRecord, Place, RequestId, records};
@@ -71,6 +71,8 @@ struct Taking {
     tags: BTreeSet<(Conversation, [u8; 32])>,
     /// The present account keys, where messages come without.
     keys: BTreeMap<Conversation, BTreeMap<AccountId, [u8; 32]>>,
+    /// What came of accounts that are not accepted, by account.
+    requests: BTreeMap<AccountId, RequestRecord>,
     /// No message that the provider accepted later is taken.
     until_ms: u64,
     transaction: Transaction,
@@ -184,6 +186,8 @@ impl<S: Store> Client<S> {
             let mut transaction = taking.transaction;
             transaction.put_record(keys::import(), &record);
             for (account, (known, _)) in &mut taking.peers {
+                let given = taking.requests.remove(account);
+                client.put_given_request(account, known, given, &mut transaction)?;
                 known.put(account, &mut transaction);
             }
             for (group, (numbering, _)) in &taking.groups {
@@ -303,6 +307,10 @@ impl<S: Store> Client<S> {
         record.not_delivered =
             u32::try_from(told(message.not_delivered.into())).unwrap_or_default();
         transaction.put_message(to, &record);
+        if let Conversation::Direct(account) = to {
+            let request = taking.requests.entry(account.clone()).or_default();
+            request.count_given(evidence, taking.until_ms);
+        }
         if let (Conversation::Group(group), Content::GroupProfile { title, picture }) =
             (to, &*content)
         {

@@ -4,19 +4,24 @@ use std::collections::BTreeMap;
 
 use waxseal_reporting::{DeviceId, Timestamp};
 
-use super::put_item;
+use super::{put_item, put_to_tell};
 use crate::client::receive::{Arrival, Batch, Received};
+use crate::client::requests::REQUEST_DAYS;
 use crate::client::synced::Synced;
 use crate::client::{Client, keys};
 use crate::error::StateError;
 use crate::records::{ExportRecord, ImportRecord, SubjectRecord, SyncRecord};
-use crate::store::Store;
+use crate::store::{Store, Transaction};
 use crate::sync::history::{Offer, Request, RequestId};
-use crate::sync::{Entry, Fact, Item, Record};
+use crate::sync::{Entry, Fact, Item, Record, subjects};
 
 /// How much later than a sync record the provider may have accepted the messages that it speaks of:
 /// ten minutes, since its times are not the same for all senders.
 pub(super) const AHEAD_MS: u64 = 10 * 60_000;
+
+/// How much later than a sync record a request can have been declined: as far as `decline` takes
+/// the word of a clock.
+const DECIDED_AHEAD_MS: u64 = REQUEST_DAYS * 24 * 3_600_000 + AHEAD_MS;
 
 /// How often the rest of one history is given.
 const MAX_ROUNDS: u32 = 1_000;
@@ -50,7 +55,8 @@ impl<S: Store> Client<S> {
         for entry in record.entries {
             match entry {
                 Entry::Item(item) => {
-                    self.take_item(&mut taken, &mut sync, item, highest, arrival.accepted_ms)?;
+                    let (changes, at_ms) = (&mut batch.transaction, arrival.accepted_ms);
+                    self.take_item(changes, &mut taken, &mut sync, item, highest, at_ms)?;
                 }
                 Entry::StateWanted => sync.note_lacking(device),
                 Entry::HistoryWanted(request) => {
@@ -88,6 +94,7 @@ impl<S: Store> Client<S> {
     /// Takes an item, if it counts.
     fn take_item(
         &self,
+        transaction: &mut Transaction,
         taken: &mut BTreeMap<Vec<u8>, Item>,
         sync: &mut SyncRecord,
         item: Item,
@@ -108,8 +115,16 @@ impl<S: Store> Client<S> {
             Some(known) => Some(known.clone()),
             None => self.item(&subject)?,
         };
-        if known.is_none_or(|known| item.wins_over(&known)) {
-            taken.insert(subject, item);
+        match known {
+            // The other device forgot the account's key with the request, and is told it again.
+            Some(known) if !item.wins_over(&known) => {
+                if let (Some(true), Some(false)) = (known.fact.decided(), item.fact.decided())
+                    && let Some(account) = item.fact.account()
+                {
+                    put_to_tell(transaction, subjects::trust(account));
+                }
+            }
+            _ => drop(taken.insert(subject, item)),
         }
         Ok(())
     }
@@ -191,12 +206,24 @@ fn needs_applying(fact: &Fact) -> bool {
 }
 
 impl Fact {
+    /// Whether the user accepted an account, if the fact is about that.
+    fn decided(&self) -> Option<bool> {
+        match self {
+            Self::Decided { is_accepted, .. } => Some(*is_accepted),
+            _ => None,
+        }
+    }
+
     /// Whether the fact speaks of messages that the provider accepted more than `ahead_ms` after
     /// this time.
     fn is_after(&self, accepted_ms: u64, ahead_ms: u64) -> bool {
         let at = match self {
             Self::Read { up_to, .. } => up_to.at,
             Self::ConversationDeleted { until, .. } => *until,
+            Self::Decided { at, .. } => {
+                let most_ms = accepted_ms.saturating_add(DECIDED_AHEAD_MS);
+                return *at > Timestamp::from_millis(most_ms);
+            }
             _ => return false,
         };
         at > Timestamp::from_millis(accepted_ms.saturating_add(ahead_ms))
