@@ -215,16 +215,10 @@ pub enum Command {
     /// List the accounts that wrote without being known to you
     Requests,
     /// Accept an account that wrote: its files can be saved, and it learns what arrives
-    Accept {
-        /// Name of the account
-        peer: String,
-    },
+    Accept { peer: String },
     /// Decline an account that wrote: what it sent is deleted, and what it sends within 30 days is
     /// dropped
-    Decline {
-        /// Name of the account
-        peer: String,
-    },
+    Decline { peer: String },
     /// Drop everything that an account sends from now on; it is not told
     Block {
         /// Name of the account
