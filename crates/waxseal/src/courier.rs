@@ -125,10 +125,10 @@ const SET_BACK_MS: u64 = 60_000;
 /// |---|---|---|
 /// | add a device | [`link_device`] on a manager | [`Event::LinkDigits`], [`Event::Linked`] |
 /// | be the device that is added | [`Linking::new`] | [`Linking::into_courier`] |
-/// | remove a device | [`remove_device`] | [`Notice::DevicesChanged`] |
+/// | remove a device | [`remove_device`] | [`DevicesChanged`](crate::Notice::DevicesChanged) |
 /// | leave with this device | [`leave`](Self::leave) | [`Event::Removed`] |
 /// | get an account back | [`Recovering::new`] | [`Recovering::into_courier`] |
-/// | remove a stolen manager | [`take_over`] | [`Notice::DevicesChanged`] |
+/// | remove a stolen manager | [`take_over`] | [`DevicesChanged`](crate::Notice::DevicesChanged) |
 /// | see the own devices | [`ask_roster`] | [`Client::devices`] |
 /// | get the history | [`ask_history`], then [`give_history`] elsewhere | [`Event::History`] |
 ///
@@ -292,7 +292,8 @@ impl<S: Store> Courier<S> {
     }
 
     /// Asks the provider which devices and which account key a peer has now.
-    /// [`Notice::IdentityChanged`] tells, once more too, if the key is not the pinned one.
+    /// [`IdentityChanged`](crate::Notice::IdentityChanged) tells, once more too, if the key is not
+    /// the pinned one.
     pub fn ask_roster(&mut self, peer: &AccountId) {
         self.bundles.check(peer);
     }

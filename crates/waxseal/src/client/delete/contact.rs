@@ -17,7 +17,7 @@ impl<S: Store> Client<S> {
     /// This works for a damaged contact too. A new first message from the peer is a first contact,
     /// and pins its account key without a warning: forget nobody whose change of account key you
     /// would want to see. Messages on the sessions that were forgotten do not open.
-    /// Those accepted before are a [`Duplicate`](super::Received::Duplicate). For later ones the
+    /// Those accepted before are a [`Duplicate`](crate::Received::Duplicate). For later ones the
     /// advice is [`AskAgain`](crate::Advice::AskAgain), as from any stranger: acknowledge them.
     ///
     /// To keep a peer from writing, block it at the provider. This call does not.
