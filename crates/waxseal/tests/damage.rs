@@ -307,6 +307,7 @@ fn a_damaged_record_costs_itself_and_is_reset() -> Result<(), Box<dyn Error>> {
         ('2', 1),
         ('3', 1),
         ('S', 0),
+        ('X', 0), // the message itself is there
         ('c', 0),
         ('d', 1),
         ('f', 0),
