@@ -216,3 +216,50 @@ fn a_declined_account_is_not_heard_and_a_blocked_one_neither() {
     world.chat(DAVE, &["send", "bob", "Really"]).output();
     assert_eq!(received(&world, BOB)[0]["text"], "Really");
 }
+
+#[test]
+fn a_group_shows_the_same_to_all_of_its_members() {
+    let world = acquainted("in-a-group", &["alice", "bob", "carol"]);
+    world.chat(ALICE, &["group", "new", "Hiking"]).output();
+    for (who, name) in [(BOB, "bob"), (CAROL, "carol")] {
+        let invite = ["group", "invite", "Hiking", name];
+        world.chat(ALICE, &invite).output();
+        world.chat(who, &["group", "accept", "Hiking"]).output();
+        received(&world, ALICE);
+        received(&world, who);
+    }
+    let id = sent(&world, ALICE, BOB, "#Hiking", "At sven");
+    received(&world, CAROL);
+    world.chat(ALICE, &["edit", &id, "At seven"]).output();
+    world.chat(BOB, &["react", &id, "👍"]).output();
+    world.chat(CAROL, &["react", &id, "😂"]).output();
+    world.chat(CAROL, &["timer", "#Hiking", "1s"]).output();
+    let everyone = [ALICE, BOB, CAROL];
+    let fetch = || everyone.map(|who| received(&world, who).len());
+    fetch();
+    let burnt = sent(&world, CAROL, BOB, "#Hiking", "Burn this");
+    world
+        .chat(BOB, &["forward", &id, "alice", "#Hiking"])
+        .output();
+    fetch();
+    thread::sleep(Duration::from_secs(2));
+    fetch();
+    for who in everyone {
+        let shown = shown(&world, who, "#Hiking");
+        let edited = of_id(&shown, &id);
+        assert_eq!(
+            (&edited["text"], &edited["edits"]),
+            (&"At seven".into(), &1.into())
+        );
+        let mut reactions: Vec<_> = edited["reactions"].as_array().unwrap().iter().collect();
+        reactions.sort_by_key(|one| one["from"].to_string());
+        let reactions = reactions
+            .iter()
+            .map(|one| one["reaction"].as_str().unwrap());
+        assert_eq!(reactions.collect::<Vec<_>>(), ["👍", "😂"]);
+        assert_eq!(of_id(&shown, &burnt)["gone"], "expired");
+    }
+    // Nobody but the author edits.
+    let refused = world.chat(CAROL, &["edit", &id, "At eight"]);
+    assert_eq!(refused.code(), Some(1), "{}", refused.stderr);
+}
