@@ -382,6 +382,11 @@ impl<S: Store> Courier<S> {
             self.prekeys_at = Some(now);
             self.relay_ahead_ms = 0;
         }
+        // CHK-574: a clock that was behind may have been put right.
+        let passed_ms = now.as_millis().saturating_sub(self.seen_at.as_millis());
+        if self.relay_ahead_ms > 0 && passed_ms > self.relay_ahead_ms.unsigned_abs() / 2 {
+            self.relay_ahead_ms = 0;
+        }
         self.seen_at = now;
     }
 

@@ -4,6 +4,7 @@
 mod draft;
 
 use rand_core::CryptoRng;
+use waxseal_reporting::message::Content;
 use waxseal_reporting::recipient::Evidence;
 use waxseal_reporting::relay::Receipt;
 use waxseal_reporting::sender::{Fanout, SentMessage};
@@ -273,6 +274,10 @@ impl<S: Store> Client<S> {
                 client.note_accepted(&mut transaction, peer, &id, accepted_at)?;
             }
             transaction.put_message(conversation, &message);
+            if is_first && matches!(&*content, Content::Timer { .. }) {
+                let accepted = (&id, accepted_at);
+                client.put_confirmed_timer(&mut transaction, conversation, accepted)?;
+            }
             let accepted = (index.outbox, is_first);
             client.note_group_accepted(conversation, &evidence, accepted, &mut transaction)?;
             if let Some(number) = index.outbox {

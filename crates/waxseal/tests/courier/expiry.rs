@@ -164,3 +164,26 @@ fn chk574_a_message_that_is_read_counts_by_the_later_clock() {
     let expires = last.unwrap().expires_at().unwrap().as_millis();
     assert!(expires + MINUTE_MS >= read_at.as_millis() + 600_000);
 }
+
+#[test]
+fn chk574_a_clock_that_was_put_right_counts_by_itself() {
+    let mut town = Town::of_two();
+    // The receipt for this one teaches the phone that it is two days behind.
+    town.phones[1].ahead_ms = -2 * DAY_MS as i64;
+    town.say(1, "alice", "what time is it?");
+    town.live(MINUTE_MS);
+    say(&mut town, "short", 600);
+    town.live(MINUTE_MS);
+    let phone = &town.phones[1];
+    let now = phone.now(&town.relay);
+    assert!(phone.courier.relay_time(now).as_millis() > now.as_millis() + DAY_MS);
+    town.phones[1].ahead_ms = 0;
+    town.turn_of(1);
+    read(&mut town, 1);
+    let read_at = town.now();
+    let client = town.phones[1].courier.client();
+    let views = client.views(&account("alice"), None, 9, read_at).unwrap();
+    let last = views.items.iter().max_by_key(|view| view.accepted_at());
+    let expires = last.unwrap().expires_at().unwrap().as_millis();
+    assert!(expires <= read_at.as_millis() + 600_000);
+}

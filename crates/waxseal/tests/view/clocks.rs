@@ -39,6 +39,33 @@ fn chk574_a_clock_that_is_behind_when_a_message_is_read_costs_nothing() {
 }
 
 #[test]
+fn chk574_a_clock_that_is_far_ahead_when_a_message_is_read_does_not_keep_it_for_good() {
+    for (knows, most) in [(true, 30 * DAY_MS), (false, 365 * DAY_MS)] {
+        let (mut world, mut alice, mut bob) = Provider::of_two();
+        let (a, b) = (account("alice"), account("bob"));
+        let short = |text: &str| Draft::from(text).expires_after_secs(60);
+        let late = alice.send(&b, short("late"), world.now, &mut world.rng);
+        let late = late.unwrap();
+        let (delivery, receipt) = world.relay(&alice, &bob, &late.envelope);
+        alice.confirm(&b, &receipt).unwrap();
+        let ids = ["one", "two"].map(|text| world.exchange(&mut alice, &mut bob, short(text)));
+        let ahead = after(world.now, 20_000 * DAY_MS);
+        if knows {
+            bob.check_clock(world.now, ahead).unwrap();
+        }
+        bob.opened(&a, &ids[0], ahead).unwrap();
+        bob.mark_read(&a, &ids[1], ahead).unwrap();
+        // It was accepted before what was read.
+        bob.receive(&delivery).unwrap();
+        for id in [ids[0], ids[1], late.id] {
+            let expires = view(&bob, "alice", &id, world.now).expires_at().unwrap();
+            let end = after(world.now, most + 60_000);
+            assert!(expires > world.now && expires <= end, "{expires:?}");
+        }
+    }
+}
+
+#[test]
 fn chk574_a_position_that_another_device_tells_counts_from_acceptance_at_the_earliest() {
     let (mut net, [mut phone, mut laptop, mut other]) = Net::of_three();
     let alice = account("alice");

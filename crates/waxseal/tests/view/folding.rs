@@ -3,11 +3,11 @@
 use waxseal::errors::{ReferenceError, SendError};
 use waxseal::reporting::message::Content;
 use waxseal::view::{ForwardLabel, ViewState};
-use waxseal::{Disclosure, Draft, Reason};
+use waxseal::{AccountId, Client, Disclosure, Draft, MemoryStore, Outgoing, Reason, Timestamp};
 use waxseal_world::{Provider, account};
 
 use crate::net::{Net, bob};
-use crate::support::{Mallory, after, shown, view};
+use crate::support::{DAY_MS, Mallory, after, shown, view};
 
 #[test]
 fn edits_reactions_and_deletions_change_what_is_shown_on_both_sides() {
@@ -175,7 +175,7 @@ fn chk568_what_a_device_with_a_slow_clock_writes_later_counts() {
     net.send(&mut phone, &bob(), Content::Timer { after_secs: 60 });
     net.provider.now = after(net.now(), 0);
     net.settle(&mut [&mut phone, &mut laptop, &mut other]);
-    let now = waxseal::Timestamp::from_millis(net.now().as_millis() - 3_600_000);
+    let now = Timestamp::from_millis(net.now().as_millis() - 3_600_000);
     let ahead = net.now();
     for draft in [
         Draft::edit(id, "third"),
@@ -204,6 +204,59 @@ fn chk568_what_a_device_with_a_slow_clock_writes_later_counts() {
         ["third (2 edits) alice:2", "-", "-"]
     );
     assert_eq!(other.timer(&alice).unwrap(), 90);
+}
+
+/// Sets the timer by a clock, and returns what is to be posted by the clock that is right.
+fn set_timer(
+    net: &mut Net,
+    client: &mut Client<MemoryStore>,
+    (peer, after_secs): (&AccountId, u32),
+    now: Timestamp,
+) -> Outgoing {
+    net.pass(1_000);
+    net.start(client, peer);
+    let sent = client.set_timer(peer, after_secs, now, &mut net.provider.rng);
+    let id = sent.unwrap().id;
+    let waiting = client.outbox(None, 10, net.now()).unwrap().items;
+    waiting.into_iter().find(|one| one.id == id).unwrap()
+}
+
+#[test]
+fn chk569_a_timer_that_was_set_with_a_clock_far_ahead_can_be_set_again() {
+    let (mut net, [mut phone, mut laptop, mut other]) = Net::of_three();
+    let alice = account("alice");
+    net.send(&mut phone, &bob(), "first");
+    net.settle(&mut [&mut phone, &mut laptop, &mut other]);
+    let ahead = after(net.now(), 2 * DAY_MS);
+    let sent = set_timer(&mut net, &mut phone, (&bob(), 7), ahead);
+    assert_eq!(phone.timer(&bob()).unwrap(), 7);
+    net.post(&mut phone, sent);
+    net.settle(&mut [&mut phone, &mut laptop, &mut other]);
+    let timers = |phone: &Client<_>, laptop: &Client<_>, other: &Client<_>| {
+        [
+            phone.timer(&bob()).unwrap(),
+            laptop.timer(&bob()).unwrap(),
+            other.timer(&alice).unwrap(),
+        ]
+    };
+    assert_eq!(timers(&phone, &laptop, &other)[1..], [0, 0]);
+    // The provider accepted it, and any other one is newer.
+    net.pass(1_000);
+    let now = net.now();
+    let sent = set_timer(&mut net, &mut other, (&alice, 8), now);
+    net.post(&mut other, sent);
+    net.settle(&mut [&mut phone, &mut laptop, &mut other]);
+    assert_eq!(timers(&phone, &laptop, &other), [8; 3]);
+    // The clock is set right before the provider accepts it.
+    let sent = set_timer(&mut net, &mut phone, (&bob(), 9), ahead);
+    let now = net.now();
+    let second = set_timer(&mut net, &mut phone, (&bob(), 10), now);
+    assert_eq!(phone.timer(&bob()).unwrap(), 10);
+    for sent in [sent, second] {
+        net.post(&mut phone, sent);
+    }
+    net.settle(&mut [&mut phone, &mut laptop, &mut other]);
+    assert_eq!(timers(&phone, &laptop, &other), [10; 3]);
 }
 
 #[test]

@@ -48,7 +48,7 @@ impl<S: Store> Client<S> {
     /// - The time at which the provider accepted the last message from a forgotten contact, without
     ///   saying from which.
     /// - A report that waits for the provider's intake, with the draft that it was sealed from: the
-    ///   account, the reason, the note, and the digests of the messages.
+    ///   account, the reason, the note, and the messages that it shows, whole, with their evidence.
     ///   [`confirm_report`](Client::confirm_report) deletes both.
     /// - In a store of an earlier version, digests of messages deleted before the contact.
     ///

@@ -23,7 +23,8 @@ impl<S: Store> Client<S> {
     /// If the relay delivers the message again, the client recognises it and does not show it. If
     /// the message waits in the [outbox](Client::outbox), it is removed from there and not sent
     /// again, though an earlier upload may have arrived. Call this also to give up a message that
-    /// the relay refuses for good.
+    /// the relay refuses for good. A report that waits for the provider keeps the messages that it
+    /// shows, whole, until [`confirm_report`](Client::confirm_report).
     ///
     /// A digest stays until the conversation is deleted, to recognise the message's delivery. A
     /// message to which thousands of others refer takes several transactions. After a crash between

@@ -42,7 +42,8 @@ impl<S: Store> Client<S> {
     /// and at most 30 days after the provider accepted it, if it has expired by then. Nothing of it
     /// is left: its edits, the reactions to it and its deletion go with it. Only a digest stays
     /// until the conversation is deleted, to recognise the message's delivery. A report that waits
-    /// for the provider keeps its copy.
+    /// for the provider keeps the messages that it shows, whole, until
+    /// [`confirm_report`](Self::confirm_report).
     ///
     /// ```rust
     /// # use waxseal::{Draft, Timestamp};

@@ -3,17 +3,34 @@
 use waxseal_reporting::fold::Role;
 use waxseal_reporting::{FrankingTag, Timestamp};
 
-use super::later;
+use super::{REPORTABLE_MS, later};
 use crate::client::view::Stored;
 use crate::client::{Client, Direction, Message, keys, tag_of};
 use crate::conversation::Conversation;
 use crate::error::StateError;
-use crate::records::{self, IndexRecord, UnreadRecord};
+use crate::records::{self, CountersRecord, IndexRecord, UnreadRecord};
 use crate::store::{Store, Transaction};
 use crate::sync::Position;
 
 /// Rows that one transaction reads.
 const AT_ONCE: usize = 64;
+
+/// How much later than the last message a message can be read: a year. Whatever the clock says, it
+/// does not put off by more that a message disappears.
+const READ_LATER_MS: u64 = 365 * 24 * 3_600_000;
+
+/// When a message was read that the provider accepted at a time, if the clock says `at`.
+fn read_at(counters: &CountersRecord, at: Timestamp, accepted_at: Timestamp) -> Timestamp {
+    // CHK-574: it was not read before the provider accepted it, whatever the clock says, and not
+    // long after the last message: not later than 30 days if the clock is known to be wrong.
+    let most_ms = match counters.is_clock_off {
+        true => REPORTABLE_MS,
+        false => READ_LATER_MS,
+    };
+    let newest_ms = counters.newest_accepted_ms.max(accepted_at.as_millis());
+    let latest = Timestamp::from_millis(newest_ms.saturating_add(most_ms));
+    at.clamp(accepted_at, latest)
+}
 
 impl<S: Store> Client<S> {
     /// Writes when a message that is stored now expires, or that it was not read yet.
@@ -35,10 +52,10 @@ impl<S: Store> Client<S> {
             index.due = Some(self.put_due(transaction, of, later(accepted_at, secs), None)?);
             return Ok(());
         }
-        if let Some((position, read_at)) = self.read_since(conversation)?
+        if let Some((position, at)) = self.read_since(conversation)?
             && Position::new(accepted_at, &stored.id) <= position
         {
-            let at = later(read_at.max(accepted_at), secs);
+            let at = later(read_at(&self.counters()?, at, accepted_at), secs);
             index.due = Some(self.put_due(transaction, of, at, None)?);
             return Ok(());
         }
@@ -64,10 +81,8 @@ impl<S: Store> Client<S> {
         if secs == 0 || !is_received || !Role::of(message.content()).expires() {
             return Ok(());
         }
-        // CHK-574: it was not read before the provider accepted it, whatever the clock says.
-        let at = message
-            .accepted_at()
-            .map_or(at, |accepted| accepted.max(at));
+        let accepted_at = message.accepted_at().unwrap_or(at);
+        let at = read_at(&self.counters()?, at, accepted_at);
         let index = self.index(conversation, message.id())?;
         self.put_read_at(
             transaction,
@@ -111,6 +126,7 @@ impl<S: Store> Client<S> {
                     let record: UnreadRecord = records::decode(bytes)?;
                     Some((tag_of(&record.id)?, record))
                 })?;
+                let counters = client.counters()?;
                 let mut transaction = Transaction::default();
                 for row in &page.damaged {
                     row.delete_in(&mut transaction);
@@ -120,10 +136,9 @@ impl<S: Store> Client<S> {
                     if Position::new(accepted_at, id) > up_to {
                         continue;
                     }
-                    // CHK-574: see above.
-                    let read_at = at.unwrap_or(accepted_at).max(accepted_at);
+                    let at = read_at(&counters, at.unwrap_or(accepted_at), accepted_at);
                     let index = client.index(conversation, id)?;
-                    let at = later(read_at, record.after_secs);
+                    let at = later(at, record.after_secs);
                     client.put_read_at(&mut transaction, (conversation, id), index, at)?;
                 }
                 if !transaction.changes().is_empty() {

@@ -222,6 +222,7 @@ impl<S: Store> Client<S> {
                 }
                 let conversation = &arrival.conversation();
                 self.put_index(&mut batch.transaction, conversation, *tag, &nowhere);
+                self.put_wipe_of_references(&mut batch.transaction, (conversation, tag))?;
                 Ok(arrival.skipped())
             }
         }

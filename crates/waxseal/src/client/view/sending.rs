@@ -1,19 +1,20 @@
 //! Sending: what refers to a message is sent only if it can count, and the timer of a conversation.
 
 use rand_core::CryptoRng;
-use waxseal_reporting::Timestamp;
 use waxseal_reporting::fold::{Reference, ReferenceKind};
 use waxseal_reporting::message::Content;
+use waxseal_reporting::{FrankingTag, Timestamp};
 
 use super::folded::author_of;
+use super::timer::TIMER_AHEAD_MS;
 use super::{ViewState, base_of, state_of};
 #[cfg(doc)]
 use crate::client::Draft;
-use crate::client::{Client, Outgoing};
+use crate::client::{Client, Outgoing, keys};
 use crate::conversation::Conversation;
 use crate::error::{ReferenceError, SendError, StateError};
 use crate::records::ConversationRecord;
-use crate::store::Store;
+use crate::store::{Store, Transaction};
 
 impl<S: Store> Client<S> {
     /// Sends a message that sets the timer of a conversation: messages that are written after it
@@ -66,7 +67,7 @@ impl<S: Store> Client<S> {
         now: Timestamp,
     ) -> Result<Timestamp, SendError<S::Error>> {
         let before = match content {
-            Content::Timer { .. } => numbering.timer.as_ref().map(|timer| timer.sent_ms),
+            Content::Timer { .. } => self.time_of_timer(numbering, now)?,
             content => match Reference::of(content) {
                 Some(reference) => self.time_before(to, &reference, now)?,
                 None => None,
@@ -75,6 +76,39 @@ impl<S: Store> Client<S> {
         // CHK-568: what is sent later is newer.
         let least = before.map_or(0, |before| before.saturating_add(1));
         Ok(now.max(Timestamp::from_millis(least)))
+    }
+
+    /// When the timer was set that a draft takes the place of. `None` if that was with a clock so
+    /// far ahead that it does not count elsewhere.
+    fn time_of_timer(
+        &self,
+        numbering: &ConversationRecord,
+        now: Timestamp,
+    ) -> Result<Option<u64>, StateError<S::Error>> {
+        let before = numbering.timer.as_ref().map(|timer| timer.sent_ms);
+        // CHK-569: nor would what is sent later than that.
+        let present_ms = self.counters()?.newest_accepted_ms.max(now.as_millis());
+        let latest = present_ms.saturating_add(TIMER_AHEAD_MS);
+        Ok(before.filter(|before| *before <= latest))
+    }
+
+    /// Looks again at the timer that a message of this device set, which the provider accepted.
+    pub(in crate::client) fn put_confirmed_timer(
+        &mut self,
+        transaction: &mut Transaction,
+        conversation: &Conversation,
+        (id, accepted_at): (&FrankingTag, Timestamp),
+    ) -> Result<(), StateError<S::Error>> {
+        let Some(mut numbering) = self.numbering(conversation)? else {
+            return Ok(());
+        };
+        if numbering.confirm_timer(id, accepted_at) {
+            if let Some(peer) = conversation.account() {
+                drop(self.peers.take(peer));
+            }
+            transaction.put_record(keys::conversation(conversation), &numbering);
+        }
+        Ok(())
     }
 
     /// When what a reference takes the place of was sent.

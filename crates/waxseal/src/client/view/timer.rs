@@ -11,7 +11,7 @@ use crate::records::{ConversationRecord, TimerRecord};
 
 /// How far the clock of who sets a timer may be ahead of the provider's: a day. Otherwise whoever
 /// has the latest clock has the last word for good.
-const TIMER_AHEAD_MS: u64 = 24 * 3_600_000;
+pub(super) const TIMER_AHEAD_MS: u64 = 24 * 3_600_000;
 
 impl ConversationRecord {
     /// Takes the timer that a message sets, if it is the newest one.
@@ -21,14 +21,36 @@ impl ConversationRecord {
         self.take_timer(written, stored.content, stored.accepted_at);
     }
 
-    /// Takes the timer that a message of this device sets, which has no receipt yet.
+    /// Takes the timer that a message of this device sets, which has no receipt yet. It is the
+    /// newest: its time was chosen later than that of the one before, if that one can count.
     pub(in crate::client) fn note_own_timer(
         &mut self,
         me: &DeviceAddress,
         sent: &SentMessage,
         content: &Content,
     ) {
+        if matches!(content, Content::Timer { .. }) {
+            self.timer = None;
+        }
         self.take_timer((me, sent.header(), sent.tag()), content, None);
+    }
+
+    /// Looks again at the timer that a message of this device set, when the provider accepted it.
+    /// Returns whether it changed.
+    pub(in crate::client) fn confirm_timer(
+        &mut self,
+        id: &FrankingTag,
+        accepted_at: Timestamp,
+    ) -> bool {
+        let latest = accepted_at.as_millis().saturating_add(TIMER_AHEAD_MS);
+        // CHK-569: no other device takes it, so it is older here than any other.
+        match &mut self.timer {
+            Some(timer) if timer.id == id.as_bytes() && timer.sent_ms > latest => {
+                timer.sent_ms = 0;
+                true
+            }
+            _ => false,
+        }
     }
 
     fn take_timer(

@@ -16,7 +16,10 @@ use crate::labels;
 use crate::sync::codec::Reader;
 
 /// The version byte of a chunk.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+
+/// The version byte of a chunk of an earlier version, which names no account keys.
+pub(super) const EARLIER_VERSION: u8 = 1;
 
 /// What a chunk holds.
 pub struct OpenedChunk {
@@ -66,8 +69,8 @@ impl HistoryKey {
     ///
     /// ```text
     /// key 32 || nonce 12 = HKDF(salt, history key, "waxseal/1/history-chunk", 44)
-    /// ad    = "waxseal/1/history-place" || request 16 || number be32 || last u8
-    /// chunk = 01 || number be32 || last u8 || salt 32 || ChaCha20-Poly1305(key, nonce, ad,
+    /// ad    = "waxseal/1/history-place" || request 16 || number be32 || last u8 || 02
+    /// chunk = 02 || number be32 || last u8 || salt 32 || ChaCha20-Poly1305(key, nonce, ad,
     /// records)
     /// ```
     ///
@@ -84,6 +87,16 @@ impl HistoryKey {
         body: &[u8],
         rng: &mut impl CryptoRng,
     ) -> Option<Vec<u8>> {
+        self.seal_as(VERSION, (request, number, is_last), body, rng)
+    }
+
+    pub(super) fn seal_as(
+        &self,
+        version: u8,
+        (request, number, is_last): (RequestId, u32, bool),
+        body: &[u8],
+        rng: &mut impl CryptoRng,
+    ) -> Option<Vec<u8>> {
         if body.len() > MAX_BODY_LEN || number >= MAX_CHUNKS {
             return None;
         }
@@ -92,12 +105,12 @@ impl HistoryKey {
         let mut sealed = Zeroizing::new(Vec::with_capacity(body.len().saturating_add(TAG_LEN)));
         sealed.extend_from_slice(body);
         let (cipher, nonce) = self.cipher(&salt);
-        let ad = associated_data(request, number, is_last);
+        let ad = associated_data(version, (request, number, is_last));
         cipher
             .encrypt_in_place((&nonce).into(), &ad, &mut *sealed)
             .ok()?;
         let number = number.to_be_bytes();
-        Some([&[VERSION], &number[..], &[is_last.into()], &salt, &sealed].concat())
+        Some([&[version], &number[..], &[is_last.into()], &salt, &sealed].concat())
     }
 
     /// Opens the chunk with this number.
@@ -117,11 +130,11 @@ impl HistoryKey {
             return Err(ChunkError::Malformed);
         }
         let mut reader = Reader::new(chunk);
-        match reader.u8() {
-            Some(VERSION) => {}
+        let version = match reader.u8() {
+            Some(version @ (VERSION | EARLIER_VERSION)) => version,
             Some(_) => return Err(ChunkError::OtherVersion),
             None => return Err(ChunkError::Malformed),
-        }
+        };
         // CHK-345: the chunk is the next one of this history. Its number, and whether it is the
         // last one, are authenticated with it.
         if reader.u32().ok_or(ChunkError::Malformed)? != number {
@@ -131,7 +144,7 @@ impl HistoryKey {
         let salt = reader.array().ok_or(ChunkError::Malformed)?;
         let mut body = Zeroizing::new(reader.rest().to_vec());
         let (cipher, nonce) = self.cipher(&salt);
-        let ad = associated_data(request, number, is_last);
+        let ad = associated_data(version, (request, number, is_last));
         cipher
             .decrypt_in_place((&nonce).into(), &ad, &mut *body)
             .map_err(|_| ChunkError::Unauthenticated)?;
@@ -150,8 +163,13 @@ impl HistoryKey {
     }
 }
 
-fn associated_data(request: RequestId, number: u32, is_last: bool) -> Vec<u8> {
+fn associated_data(version: u8, (request, number, is_last): (RequestId, u32, bool)) -> Vec<u8> {
     let number = number.to_be_bytes();
     let last = [u8::from(is_last)];
-    [labels::HISTORY_PLACE, &request.0, &number, &last].concat()
+    // The earlier version has no byte for it.
+    let version: &[u8] = match version {
+        EARLIER_VERSION => &[],
+        _ => &[version],
+    };
+    [labels::HISTORY_PLACE, &request.0, &number, &last, version].concat()
 }

@@ -8,6 +8,7 @@ use waxseal_reporting::recipient::Evidence;
 use waxseal_world::Provider;
 
 use super::body::{BodyWriter, HistoryMessage, HistoryRecord, records};
+use super::chunk::EARLIER_VERSION;
 use super::{ChunkError, HistoryKey, MAX_BODY_LEN, MAX_CHUNK_LEN, MAX_CHUNKS, RequestId};
 
 const REQUEST: RequestId = RequestId([3; 16]);
@@ -75,7 +76,10 @@ fn chk345_a_chunk_opens_in_its_place_only() {
         ChunkError::Unauthenticated
     );
     assert_eq!(error(REQUEST, 4, &changed(5, 2)), ChunkError::Malformed);
-    assert_eq!(error(REQUEST, 4, &changed(0, 2)), ChunkError::OtherVersion);
+    assert_eq!(error(REQUEST, 4, &changed(0, 3)), ChunkError::OtherVersion);
+    // Said to be of the earlier version.
+    let earlier = changed(0, EARLIER_VERSION);
+    assert_eq!(error(REQUEST, 4, &earlier), ChunkError::Unauthenticated);
     for at in [6, 37, 38, chunk.len() - 1] {
         let chunk = changed(at, chunk[at] ^ 1);
         assert_eq!(error(REQUEST, 4, &chunk), ChunkError::Unauthenticated);
@@ -85,6 +89,23 @@ fn chk345_a_chunk_opens_in_its_place_only() {
     }
     let other = HistoryKey::from_bytes([9; 32]);
     let opened = other.open_chunk(REQUEST, 4, &chunk);
+    assert_eq!(opened.unwrap_err(), ChunkError::Unauthenticated);
+}
+
+#[test]
+fn chk345_a_chunk_says_its_version_and_one_of_an_earlier_version_opens() {
+    let (key, rng) = (key(), &mut rng());
+    let chunk = key.seal_chunk(REQUEST, 4, true, b"records", rng).unwrap();
+    // A device that knows only the first one says that it is another version.
+    assert_eq!((chunk[0], EARLIER_VERSION), (2, 1));
+    let place = (REQUEST, 4, true);
+    let earlier = key.seal_as(EARLIER_VERSION, place, b"records", rng);
+    let mut earlier = earlier.unwrap();
+    assert_eq!((earlier[0], earlier.len()), (1, chunk.len()));
+    let opened = key.open_chunk(REQUEST, 4, &earlier).unwrap();
+    assert_eq!((opened.is_last, &**opened.body), (true, &b"records"[..]));
+    earlier[0] = 2;
+    let opened = key.open_chunk(REQUEST, 4, &earlier);
     assert_eq!(opened.unwrap_err(), ChunkError::Unauthenticated);
 }
 

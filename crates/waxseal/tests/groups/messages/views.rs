@@ -7,6 +7,7 @@ use waxseal::errors::{ReferenceError, SendError};
 use waxseal::reporting::message::Content;
 use waxseal::view::ViewState;
 use waxseal::{DeviceAddress, Draft, FrankingTag};
+use waxseal_world::{account, snapshot};
 
 use crate::support::first;
 use crate::talk::Talk;
@@ -87,6 +88,34 @@ fn every_member_shows_the_same_in_any_order() {
             SendError::Reference(ReferenceError::NotOwn)
         ));
     }
+}
+
+#[test]
+fn chk567_the_edit_of_a_message_that_is_dropped_in_a_group_goes_with_it() {
+    let mut talk = Talk::of(&NAMES);
+    talk.say_all("alice", "hello");
+    let base = say(&mut talk, "alice", "base".into());
+    say(&mut talk, "alice", Draft::edit(base, "SECRET"));
+    let bob = first("bob");
+    let has = |talk: &mut Talk| {
+        let rows = snapshot(talk.client(&bob)).into_iter();
+        let mut values = rows.map(|(_, value)| value);
+        values.any(|value| value.windows(6).any(|window| window == b"SECRET"))
+    };
+    // The edit comes first, and then the account is blocked.
+    let queued = talk.queues.get_mut(&bob).unwrap().pop_front().unwrap();
+    talk.deliver(&bob);
+    assert!(has(&mut talk));
+    talk.client(&bob).block(&account("alice"), true).unwrap();
+    talk.queues
+        .entry(bob.clone())
+        .or_default()
+        .push_back(queued);
+    talk.deliver(&bob);
+    let now = talk.net.world.now;
+    let expiry = talk.client(&bob).expire(now, 10).unwrap();
+    assert_eq!(expiry.next, None);
+    assert!(!has(&mut talk));
 }
 
 #[test]
