@@ -101,7 +101,7 @@ impl<S: Store> Client<S> {
             let Some(mut numbering) = client.numbering(conversation)? else {
                 return match conversation.account() {
                     Some(peer) if client.is_contact_of(peer)? => Err(damaged(peer)),
-                    _ => Ok(Begun::Done), // the peer or the group is unknown
+                    _ => Ok(Begun::Refused), // the peer or the group is unknown
                 };
             };
             let recent = client.recent_of(conversation, &numbering)?;
@@ -236,11 +236,11 @@ impl<S: Store> Client<S> {
 /// What became of the first transaction of a deletion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Begun {
-    /// It is stored, or there was nothing to delete.
+    /// It is stored, with what was to be written in the same transaction.
     Done,
     /// Another deletion of the same history is under way. Nothing was written.
     UnderWay,
-    /// The history is not to be deleted any more. Nothing was written.
+    /// There is nothing to delete, or it is not to be deleted any more. Nothing was written.
     Refused,
 }
 

@@ -325,7 +325,8 @@ impl<S: Store> Client<S> {
                 self.store_message(batch, &arrival, is_removed, *opened)
             }
             opened => {
-                self.put_nowhere(batch, &arrival)?;
+                let is_control = matches!(opened, Some(Opened::Control(_)));
+                self.put_nowhere(batch, &arrival, is_control)?;
                 let of = (&arrival.conversation(), &arrival.id);
                 self.put_wipe_of_references(&mut batch.transaction, of)?;
                 match opened {

@@ -3,7 +3,8 @@
 //! A refusal is sealed to the identities of the author's devices, without a session. Each device
 //! ignores what it did not send. The relay sees a tag and a length, and cannot make one up. A peer
 //! that the user accepted is asked at once, and again while the message does not come. A stranger
-//! gets one refusal, after some minutes, and few strangers get one in a day.
+//! gets one refusal, after some minutes, and few strangers get one in a day. The others wait for
+//! the next day.
 
 use std::collections::BTreeSet;
 
@@ -95,24 +96,39 @@ impl<S: Store> Client<S> {
             .iter()
             .cloned()
             .partition(|(_, noted)| is_accepted || fellow_in.contains(&noted.group));
+        let counters = self.counters()?;
+        let is_direct = in_groups.is_empty() && !direct.is_empty();
+        let next_day = counters.next_day_of_refusals(now).filter(|_| is_direct);
+        let is_over = next_day.is_some() && !self.is_fellow_now(account, upkeep)?;
+        let next_day = next_day.filter(|_| is_over);
+        // CHK-599: those that are over the day's number are asked for on the next one.
+        if let Some(next_day_ms) = next_day {
+            let before = (record.unopened_ms, record.refuse_at_ms);
+            left.retain(|(id, noted)| {
+                let until_ms = noted.accepted_ms.saturating_add(MAX_AGE_MS);
+                let is_old = until_ms < counters.newest_accepted_ms;
+                if is_old {
+                    record.give_up_unopened(noted.accepted_ms);
+                    transaction.delete(keys::unopened(account, id));
+                }
+                !is_old
+            });
+            if !record.has_refused {
+                record.refuse_at_ms = 0; // so that the next time is random, too
+            }
+            if (record.unopened_ms, record.refuse_at_ms) != before {
+                transaction.put_record(keys::upkeep(account), record);
+            }
+            upkeep.again_at(next_day_ms);
+        }
         let due = match in_groups.is_empty() {
             false => due_again(&in_groups, now, upkeep),
+            true if next_day.is_some() => Vec::new(),
             true => self.due_once(account, record, &direct, now, rng, upkeep)?,
         };
-        let is_to_stranger = in_groups.is_empty() && !due.is_empty();
-        let counters = match is_to_stranger && !self.is_fellow(account)? {
-            true => self.count_stranger(now)?,
-            false => Some(self.counters()?),
-        };
-        let Some(counters) = counters else {
-            // CHK-599: those that are over the day's number are dropped, and not asked for later.
-            for (id, _) in &direct {
-                transaction.delete(keys::unopened(account, id));
-            }
-            record.refuse_at_ms = 0;
-            transaction.put_record(keys::upkeep(account), record);
-            self.commit(transaction)?;
-            return Ok((strangers_pause(record, now).is_none(), record.unopened_ms));
+        let counters = match is_direct && !due.is_empty() && !self.is_fellow_now(account, upkeep)? {
+            true => counters.with_refused_stranger(now),
+            false => counters,
         };
         let mut outgoing = None;
         if !due.is_empty() {
@@ -175,23 +191,6 @@ impl<S: Store> Client<S> {
             return Ok(Vec::new());
         }
         Ok(oldest(left.to_vec()))
-    }
-
-    /// Counts a stranger that gets a refusal. `None` if none may get one today.
-    fn count_stranger(
-        &self,
-        now: Timestamp,
-    ) -> Result<Option<CountersRecord>, StateError<S::Error>> {
-        let mut counters = self.counters()?;
-        // A day that begins later began while the clock was wrong.
-        if since(counters.refused_since_ms, now).is_none_or(|age| age >= DAY_MS) {
-            (counters.refused_since_ms, counters.refused_strangers) = (now.as_millis(), 0);
-        }
-        if counters.refused_strangers >= MAX_STRANGERS_A_DAY {
-            return Ok(None);
-        }
-        counters.refused_strangers = counters.refused_strangers.saturating_add(1);
-        Ok(Some(counters))
     }
 
     /// Whether the devices of an account are known, to which a refusal is sealed: from the pinned
@@ -277,6 +276,30 @@ impl<S: Store> Client<S> {
         record.has_refused |= !is_in_group;
         transaction.put_record(keys::upkeep(account), record);
         Ok(self.put_note_with(transaction, account, (&fanout, note), counters, now))
+    }
+}
+
+impl CountersRecord {
+    /// Whether the day in which strangers are counted is not over.
+    fn is_day_of_refusals(&self, now: Timestamp) -> bool {
+        // A day that begins later began while the clock was wrong.
+        since(self.refused_since_ms, now).is_some_and(|age| age < DAY_MS)
+    }
+
+    /// When the next stranger may get a refusal. `None` if one may get it today.
+    fn next_day_of_refusals(&self, now: Timestamp) -> Option<u64> {
+        let is_over = self.refused_strangers >= MAX_STRANGERS_A_DAY;
+        let next_day_ms = self.refused_since_ms.saturating_add(DAY_MS);
+        (is_over && self.is_day_of_refusals(now)).then_some(next_day_ms)
+    }
+
+    /// Counts a stranger that gets a refusal.
+    fn with_refused_stranger(mut self, now: Timestamp) -> Self {
+        if !self.is_day_of_refusals(now) {
+            (self.refused_since_ms, self.refused_strangers) = (now.as_millis(), 0);
+        }
+        self.refused_strangers = self.refused_strangers.saturating_add(1);
+        self
     }
 }
 

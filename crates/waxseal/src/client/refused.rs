@@ -40,7 +40,7 @@ impl<S: Store> Client<S> {
         let known = batch.peer(from).and_then(|peer| peer.devices.get(&device));
         if known.is_some_and(|device| device.record.removed_ms != 0) {
             // A removed device gets nothing again, and its claims do not count.
-            self.put_nowhere(batch, arrival)?;
+            self.put_nowhere(batch, arrival, true)?;
             return Ok(Received::Refused {
                 from: from.clone(),
                 again: Vec::new(),
@@ -148,7 +148,7 @@ impl<S: Store> Client<S> {
             self.upkeep_in(batch, from)?;
         }
         // So that the relay cannot deliver the refusal a second time.
-        self.put_nowhere(batch, arrival)?;
+        self.put_nowhere(batch, arrival, true)?;
         Ok(Received::Refused {
             from: from.clone(),
             again,

@@ -136,6 +136,8 @@ impl<S: Store> Client<S> {
     ) -> Result<Upkeep, StateError<S::Error>> {
         let mut upkeep = Upkeep::default();
         self.run(|client| client.watch_own_roster(now))?;
+        // A request that another device accepted is not old.
+        self.apply_synced()?;
         self.drop_old_requests(now)?;
         self.run(|client| client.touch_own_devices(now, &mut upkeep))?;
         let mut accounts = self.accounts_with_upkeep()?;

@@ -74,3 +74,25 @@ fn chk584_a_member_that_is_not_accepted_begins_as_many_sessions_as_it_has_to() {
         assert!(is_heard, "{number}: {received:?}");
     }
 }
+
+/// What a member says to the user counts like what any other account says.
+#[test]
+fn chk584_texts_of_a_declined_member_leave_few_tags() {
+    let (mut net, group) = Net::of_group(&["alice", "bob"]);
+    let mut member = Insider::join(&mut net, &group, "bob", Role::Member);
+    net.fetch(&first("bob"), &group);
+    let text = || Content::Text("hello".to_owned());
+    member.send(&mut net, "bob", text());
+    let mallory = &waxseal_world::account("mallory");
+    let declined = net.call(&first("bob"), |client, now, _| client.decline(mallory, now));
+    declined.unwrap();
+    let rows = |net: &Net| waxseal_world::snapshot(&net.clients[&first("bob")]).len();
+    let before = rows(&net);
+    for number in 0..200 {
+        let received = member.send(&mut net, "bob", text());
+        let is_skipped = matches!(received, Received::Skipped { .. });
+        assert!(is_skipped, "{number}: {received:?}");
+    }
+    let grown = rows(&net) - before;
+    assert!(grown <= 70, "{grown}");
+}

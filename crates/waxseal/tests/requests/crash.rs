@@ -7,12 +7,12 @@ use waxseal::errors::StateError;
 use waxseal::store::{Cursor, Key, Listed, Table, Transaction};
 use waxseal::{
     Client, Conversation, Disclosure, ForwardLimits, MemoryStore, Reason, Received, ReportDraft,
-    Store, Timestamp,
+    Store,
 };
 use waxseal_world::{Provider, Records, account, snapshot};
 use zeroize::Zeroizing;
 
-use crate::support::{DAY_MS, Stranger, world};
+use crate::support::{DAY_MS, Stranger, hear, wait, world};
 
 /// A store in memory whose commits fail once `left` were made. Clones share it.
 #[derive(Clone)]
@@ -183,9 +183,13 @@ fn assert_decided(bob: &Client<Limited>, which: usize) {
 
 #[test]
 fn chk588_a_stop_in_any_commit_of_a_drop_after_30_days_leaves_all_or_nothing() {
-    let prepared = prepared();
+    let mut prepared = prepared();
     let mallory = account("mallory");
-    let after = Timestamp::from_millis(prepared.world.now.as_millis() + 31 * DAY_MS);
+    let mut bob = Client::open(MemoryStore::from_records(prepared.bob)).unwrap();
+    wait(&mut prepared.world, 31 * DAY_MS);
+    hear(&mut prepared.world, &mut bob);
+    prepared.bob = snapshot(&bob);
+    let after = prepared.world.now;
     let (mut whole, mut gone) = (0, 0);
     for (left, applies) in (0..20).flat_map(|left| [(left, false), (left, true)]) {
         let store = Limited::new(prepared.bob.clone());

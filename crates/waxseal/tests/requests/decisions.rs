@@ -5,7 +5,7 @@ use waxseal::{Client, MemoryStore};
 use waxseal::{Content, Disclosure, Nudge, Reason, Received, Timestamp};
 use waxseal_world::{account, snapshot};
 
-use crate::support::{DAY_MS, Stranger, is_skipped, naming, wait, world};
+use crate::support::{DAY_MS, Stranger, hear, is_skipped, naming, wait, world};
 
 /// The tables that may still name a declined account: what the user decided.
 const DECIDED: [u8; 1] = [b'B'];
@@ -58,18 +58,39 @@ fn chk587_a_request_that_nobody_decides_about_is_dropped_after_30_days() {
     mallory.write(&mut world, &mut bob, "hello");
     let first = bob.requests(None, 9).unwrap().items.remove(0).first;
     let last = Timestamp::from_millis(first.as_millis() + 30 * DAY_MS - 1);
+    world.now = last;
+    hear(&mut world, &mut bob);
     bob.upkeep(last, &mut world.rng).unwrap();
     assert_eq!(bob.requests(None, 9).unwrap().items.len(), 1);
     let after = Timestamp::from_millis(last.as_millis() + 1);
     bob.upkeep(after, &mut world.rng).unwrap();
     assert!(bob.requests(None, 9).unwrap().items.is_empty());
     assert!(naming(&bob, "mallory").is_empty());
-    assert!(bob.peers(None, 9).unwrap().items.is_empty());
+    assert!(bob.peer_account_key(&account("mallory")).is_err());
     // It is a stranger again, whom nobody declined.
     world.now = after;
     mallory.start_over(&mut world);
     let received = mallory.write(&mut world, &mut bob, "hello again");
     assert!(matches!(received, Received::Message { .. }), "{received:?}");
+}
+
+#[test]
+fn chk587_a_clock_that_is_ahead_drops_no_request_before_30_days_of_deliveries() {
+    let (mut world, mut bob) = world();
+    let mut mallory = Stranger::new(&mut world, "mallory");
+    mallory.write(&mut world, &mut bob, "hello");
+    // The clock is wrong, or the device was off for a month and nothing was delivered yet.
+    let ahead = Timestamp::from_millis(world.now.as_millis() + 31 * DAY_MS);
+    bob.upkeep(ahead, &mut world.rng).unwrap();
+    wait(&mut world, 29 * DAY_MS);
+    hear(&mut world, &mut bob);
+    bob.upkeep(ahead, &mut world.rng).unwrap();
+    assert_eq!(bob.requests(None, 9).unwrap().items.len(), 1);
+    assert!(bob.has_session(&account("mallory")).unwrap());
+    wait(&mut world, DAY_MS);
+    hear(&mut world, &mut bob);
+    bob.upkeep(ahead, &mut world.rng).unwrap();
+    assert!(bob.requests(None, 9).unwrap().items.is_empty());
 }
 
 #[test]
@@ -233,6 +254,7 @@ fn chk587_the_second_request_of_a_contact_that_stays_is_dropped_too() {
     bob.mark_verified(&account("mallory"), true).unwrap();
     for _ in 0..2 {
         wait(&mut world, 31 * DAY_MS);
+        hear(&mut world, &mut bob);
         bob.upkeep(world.now, &mut world.rng).unwrap();
         assert!(bob.requests(None, 9).unwrap().items.is_empty());
         let messages = bob.messages(&account("mallory"), None, 9).unwrap();
@@ -263,6 +285,7 @@ fn a_damaged_group_stops_neither_the_upkeep_nor_a_decision() {
         let store = MemoryStore::from_records(records.clone());
         let mut bob = Client::open(store).unwrap();
         wait(&mut world, 31 * DAY_MS);
+        hear(&mut world, &mut bob);
         match declines {
             true => bob.decline(&account("mallory"), world.now).unwrap(),
             false => drop(bob.upkeep(world.now, &mut world.rng).unwrap()),

@@ -18,5 +18,7 @@ mod forwards;
 mod measured;
 mod nudges;
 mod races;
+#[path = "../support/shared.rs"]
+mod shared;
 mod silence;
 mod support;

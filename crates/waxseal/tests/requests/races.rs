@@ -1,94 +1,13 @@
 //! Two processes on one store, one of which decides about a request while the other one does.
 
-use std::cell::{Cell, RefCell};
 use std::path::Path;
-use std::rc::Rc;
 
 use waxseal::errors::{ReportError, StateError};
-use waxseal::store::{Change, Cursor, Key, Listed, Table, Transaction};
-use waxseal::{
-    Client, Disclosure, Reason, Received, ReportDraft, SqliteError, SqliteStore, Store, StoreKey,
-    Timestamp,
-};
+use waxseal::{Client, Disclosure, Reason, Received, ReportDraft, Timestamp};
 use waxseal_world::{Provider, account};
-use zeroize::Zeroizing;
 
-use crate::support::{DAY_MS, Stranger};
-
-type Then = Box<dyn FnOnce()>;
-
-/// The table of the marks of deletions that are under way.
-const DELETIONS: &[u8] = b"x";
-
-/// A store that two processes share. Before it begins a deletion, the other process does something.
-/// The commits fail once `left` were made.
-#[derive(Clone)]
-struct Shared {
-    inner: Rc<RefCell<SqliteStore>>,
-    then: Rc<RefCell<Option<Then>>>,
-    left: Rc<Cell<usize>>,
-}
-
-#[derive(Debug, thiserror::Error)]
-enum Failed {
-    #[error("stopped")]
-    Stopped,
-    #[error(transparent)]
-    Store(#[from] SqliteError),
-}
-
-impl Shared {
-    fn open(folder: &Path) -> Self {
-        let key = StoreKey::from_bytes([7; 32]);
-        let inner = SqliteStore::open_shared(folder.join("store"), &key).unwrap();
-        Self {
-            inner: Rc::new(RefCell::new(inner)),
-            then: Rc::default(),
-            left: Rc::new(Cell::new(usize::MAX)),
-        }
-    }
-}
-
-impl Store for Shared {
-    type Error = Failed;
-
-    fn get(&self, key: &Key) -> Result<Option<Zeroizing<Vec<u8>>>, Failed> {
-        Ok(self.inner.borrow().get(key)?)
-    }
-
-    fn list(
-        &self,
-        table: &Table,
-        after: Option<&Cursor>,
-        limit: usize,
-    ) -> Result<Vec<Listed>, Failed> {
-        Ok(self.inner.borrow().list(table, after, limit)?)
-    }
-
-    fn commit(&mut self, transaction: Transaction) -> Result<(), Failed> {
-        let is_deletion = |change: &Change| matches!(change, Change::Put(key, _) if key.table.as_bytes() == DELETIONS);
-        let begins = transaction.changes().iter().any(is_deletion);
-        let then = self.then.borrow_mut().take_if(|_| begins);
-        if let Some(then) = then {
-            then();
-        }
-        let left = self.left.get().checked_sub(1).ok_or(Failed::Stopped)?;
-        self.left.set(left);
-        Ok(self.inner.borrow_mut().commit(transaction)?)
-    }
-
-    fn is_damage(error: &Failed) -> bool {
-        matches!(error, Failed::Store(error) if SqliteStore::is_damage(error))
-    }
-
-    fn is_stale(error: &Failed) -> bool {
-        matches!(error, Failed::Store(error) if SqliteStore::is_stale(error))
-    }
-
-    fn refresh(&self) -> Result<u64, Failed> {
-        Ok(self.inner.borrow().refresh()?)
-    }
-}
+use crate::shared::{Failed, Shared, Then};
+use crate::support::{DAY_MS, Stranger, hear};
 
 /// Bob after messages of Mallory, whose safety number he compared or not.
 fn prepared(folder: &Path, is_verified: bool) -> (Provider, Client<Shared>, ReportDraft) {
@@ -123,10 +42,7 @@ fn chk597_a_request_that_another_process_accepts_meanwhile_is_not_dropped() {
     let drops: [Drop; 3] = [
         |bob, world| bob.decline(&account("mallory"), world.now),
         |bob, _| bob.block(&account("mallory"), true),
-        |bob, world| {
-            let after = Timestamp::from_millis(world.now.as_millis() + 31 * DAY_MS);
-            bob.upkeep(after, &mut world.rng).map(|_| ())
-        },
+        |bob, world| bob.upkeep(world.now, &mut world.rng).map(|_| ()),
     ];
     let mallory = &account("mallory");
     for is_verified in [false, true] {
@@ -136,6 +52,10 @@ fn chk597_a_request_that_another_process_accepts_meanwhile_is_not_dropped() {
             let accepts = |bob: &mut Client<Shared>| {
                 bob.accept_contact(&account("mallory")).unwrap();
             };
+            if which == 2 {
+                world.now = Timestamp::from_millis(world.now.as_millis() + 31 * DAY_MS);
+                hear(&mut world, &mut bob);
+            }
             *bob.store().then.borrow_mut() = other(folder.path(), accepts);
             drop(&mut bob, &mut world).unwrap();
             assert!(bob.store().then.borrow().is_none(), "{which}");
@@ -181,6 +101,33 @@ fn chk597_a_deletion_of_another_process_does_not_take_the_place_of_a_decision() 
             }
         }
         assert!(bob.messages(mallory, None, 9).unwrap().items.is_empty());
+        assert!(bob.store().then.borrow().is_none());
+    }
+}
+
+/// The account is forgotten, and with it that the contact was to stay.
+#[test]
+fn chk588_a_contact_that_another_process_forgets_meanwhile_is_blocked_and_declined_all_the_same() {
+    let mallory = &account("mallory");
+    for blocks in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut world, mut bob, draft) = prepared(folder.path(), true);
+        let forgets = |bob: &mut Client<Shared>| {
+            bob.forget_contact(&account("mallory")).unwrap();
+        };
+        *bob.store().then.borrow_mut() = other(folder.path(), forgets);
+        if blocks {
+            let key = world.moderation.public_key().clone();
+            let reported = bob.block_and_report(&draft, &key, &mut world.rng);
+            let state = bob.peer_state(mallory);
+            assert_eq!(state.is_ok_and(|state| state.is_blocked), reported.is_ok());
+            let kept = bob.pending_reports(None, 9).unwrap().items;
+            assert_eq!(kept.len(), usize::from(reported.is_ok()));
+        } else {
+            bob.decline(mallory, world.now).unwrap();
+            let nudges = bob.nudges(mallory).unwrap();
+            assert!(nudges.contains(&waxseal::Nudge::DeclinedBefore));
+        }
         assert!(bob.store().then.borrow().is_none());
     }
 }

@@ -10,7 +10,7 @@ use waxseal::{Client, Content, MemoryStore, Store};
 use waxseal_world::{account, snapshot};
 use zeroize::Zeroizing;
 
-use crate::support::{DAY_MS, Stranger, wait, world};
+use crate::support::{DAY_MS, Stranger, hear, wait, world};
 
 #[test]
 fn chk598_strangers_and_blocked_accounts_are_not_told_the_own_roster() {
@@ -89,31 +89,45 @@ fn chk599_ten_strangers_get_a_refusal_in_a_day() {
         wait(&mut world, 30 * 60_000);
     }
     assert_eq!(refusals, 10);
-    // The others were dropped, and do not wait for the next day.
-    wait(&mut world, 2 * DAY_MS);
-    for _ in 0..4 {
-        assert!(
-            bob.upkeep(world.now, &mut world.rng)
-                .unwrap()
-                .outgoing
-                .is_empty()
-        );
-        wait(&mut world, 30 * 60_000);
+    // The others wait, and are asked on the next days, after some minutes.
+    let next = |world: &waxseal_world::Provider, bob: &mut Client<_>| {
+        let upkeep = bob.upkeep(world.now, &mut rand::rng()).unwrap();
+        (upkeep.outgoing.len(), upkeep.again_at)
+    };
+    for day in 0..2 {
+        let (asked, again_at) = next(&world, &mut bob);
+        assert_eq!(asked, 0);
+        let again_at = again_at.unwrap();
+        assert!(again_at > world.now, "{day}");
+        world.now = again_at;
+        assert_eq!(next(&world, &mut bob).0, 0);
+        let mut asked = 0;
+        for _ in 0..11 {
+            wait(&mut world, 60_000);
+            asked += next(&world, &mut bob).0;
+        }
+        assert_eq!(asked, 10, "{day}");
     }
-    let unopened = snapshot(&bob).into_iter();
-    let unopened = unopened.filter(|(key, _)| key.table.as_bytes().first() == Some(&b'q'));
-    assert!(unopened.count() <= 10);
-    // On that day others are asked.
+    let unopened = |bob: &Client<_>| {
+        let records = snapshot(bob).into_iter();
+        let unopened = records.filter(|(key, _)| key.table.as_bytes().first() == Some(&b'q'));
+        unopened.count()
+    };
+    assert_eq!(unopened(&bob), 60);
+    // What did not open is asked for within a week, and then forgotten.
+    wait(&mut world, 7 * DAY_MS);
+    hear(&mut world, &mut bob);
+    for _ in 0..15 {
+        next(&world, &mut bob);
+        wait(&mut world, 60_000);
+    }
+    assert_eq!(unopened(&bob), 0);
+    // Others are asked then.
+    wait(&mut world, 2 * DAY_MS);
     fail(&mut world, &mut bob, 70);
-    bob.upkeep(world.now, &mut world.rng).unwrap();
+    next(&world, &mut bob);
     wait(&mut world, 11 * 60_000);
-    assert_eq!(
-        bob.upkeep(world.now, &mut world.rng)
-            .unwrap()
-            .outgoing
-            .len(),
-        1
-    );
+    assert_eq!(next(&world, &mut bob).0, 1);
 }
 
 /// A store that counts how often groups are listed.
@@ -183,7 +197,7 @@ fn deliveries_of_many_strangers_read_the_groups_and_the_notes_once() {
     assert_eq!(received.len(), 30);
     let is_withheld = |one: &Result<_, _>| matches!(one, Err(ReceiveError::Withheld));
     assert!(received.iter().all(is_withheld));
-    assert_eq!(groups.take(), 1);
+    assert!(groups.take() <= 1);
     let all = spoiled.iter().map(Vec::as_slice);
     assert_eq!(bob.receive_many(all).unwrap().len(), 30);
     assert!(upkeeps.take() <= 1);

@@ -144,6 +144,15 @@ impl<C: SealingChannel<Error = EncryptError>> SealingChannel for Spoiling<C> {
     }
 }
 
+/// An account that the user accepted writes. So the device learns the provider's time.
+pub fn hear<S: Store>(world: &mut Provider, bob: &mut Client<S>) {
+    let name = format!("friend of {}", world.now.as_millis());
+    let mut friend = world.register(&name);
+    world.start(&mut friend, &account("bob"));
+    world.exchange(&mut friend, bob, "news");
+    bob.accept_contact(&account(&name)).unwrap();
+}
+
 pub fn tick(world: &mut Provider) {
     wait(world, 1_000);
 }

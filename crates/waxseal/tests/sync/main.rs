@@ -14,6 +14,9 @@ mod facts;
 mod figures;
 mod history;
 mod leave;
+mod races;
 mod requests;
+#[path = "../support/shared.rs"]
+mod shared;
 mod support;
 mod views;

@@ -217,7 +217,12 @@ fn a_request_that_came_with_the_history_is_declined_blocked_and_ends() {
         |phone, _, net| phone.decline(&bob(), net.now()).unwrap(),
         |_, laptop, net| laptop.decline(&bob(), net.now()).unwrap(),
         |phone, _, _| phone.block(&bob(), true).unwrap(),
-        |_, _, net| net.pass(31 * 24 * 3_600_000),
+        |phone, laptop, net| {
+            net.pass(31 * 24 * 3_600_000);
+            // Both devices get something, so that they know the time.
+            phone.block(&account("carol"), true).unwrap();
+            laptop.block(&account("dave"), true).unwrap();
+        },
     ];
     for (which, decide) in decisions.into_iter().enumerate() {
         let (mut net, [mut phone, mut laptop, mut other]) = with_given_request();

@@ -161,13 +161,7 @@ impl<S: Store> Client<S> {
         let Some((due_ms, age_ms)) = due.flatten() else {
             return Ok(true);
         };
-        let fellows = match upkeep.fellows.take() {
-            Some(known) => known,
-            None => self.fellow_members()?,
-        };
-        let is_fellow = fellows.contains(account);
-        upkeep.fellows = Some(fellows);
-        if !is_fellow {
+        if !self.is_fellow_now(account, upkeep)? {
             return Ok(true); // it is answered if it comes back
         }
         // CHK-458: an account is told once in seven days, or once a day, whatever its devices send.
@@ -185,6 +179,22 @@ impl<S: Store> Client<S> {
             upkeep.again_at(now.as_millis());
         }
         Ok(false)
+    }
+
+    /// Whether the account is a member of a group that this account is in. All groups are read once
+    /// for an upkeep.
+    pub(in crate::client) fn is_fellow_now(
+        &self,
+        account: &AccountId,
+        upkeep: &mut Upkeep,
+    ) -> Result<bool, StateError<S::Error>> {
+        let fellows = match upkeep.fellows.take() {
+            Some(known) => known,
+            None => self.fellow_members()?,
+        };
+        let is_fellow = fellows.contains(account);
+        upkeep.fellows = Some(fellows);
+        Ok(is_fellow)
     }
 
     /// The members of all groups that this account is in.

@@ -214,8 +214,9 @@ impl<S: Store> Client<S> {
         Ok(Ok(is_kept))
     }
 
-    /// Writes that a message was received and says nothing. Of an account that is not heard, or
-    /// that has had its rows, nothing is written: then what comes again does not open.
+    /// Writes that a message was received and says nothing to the user. Of an account that is not
+    /// heard, or that has had its rows, nothing is written: then what comes again does not open.
+    /// What a fellow member of a group says about the group has a row in any case.
     ///
     /// # Errors
     /// [`StateError::Store`].
@@ -223,6 +224,7 @@ impl<S: Store> Client<S> {
         &self,
         batch: &mut Batch,
         arrival: &Arrival,
+        is_control: bool,
     ) -> Result<(), StateError<S::Error>> {
         let (from, with) = (&arrival.sender.account, &arrival.with);
         let conversation = batch.conversation(with);
@@ -230,7 +232,7 @@ impl<S: Store> Client<S> {
             return Ok(());
         }
         let is_stranger = !arrival.is_own && !self.is_accepted_in(batch, from);
-        if is_stranger && !self.is_fellow_in(batch, from)? {
+        if is_stranger && !(is_control && self.is_fellow_in(batch, from)?) {
             let Some(InBatch { peer, is_changed }) = batch.peers.get_mut(from) else {
                 return Ok(()); // it was inserted before
             };

@@ -24,10 +24,18 @@ pub(in crate::client) enum Drops {
     /// The user declined it on another device. An account that was accepted here and to which
     /// nobody wrote goes, too: the later decision counts.
     DeclinedElsewhere,
-    /// The user blocked its account, here or on another device.
+    /// The user blocked its account.
     Blocked,
+    /// The user blocked its account on another device.
+    BlockedElsewhere,
     /// Nobody decided.
     Old,
+}
+
+impl Drops {
+    fn is_block(self) -> bool {
+        matches!(self, Self::Blocked | Self::BlockedElsewhere)
+    }
 }
 
 impl<S: Store> Client<S> {
@@ -194,7 +202,7 @@ impl<S: Store> Client<S> {
     }
 
     /// Deletes what an account made this device store, which the user has not accepted. Returns
-    /// whether it did: not if the account is accepted by the time of the first transaction.
+    /// whether it did: not if it is to stay by the time of the first transaction.
     pub(in crate::client) fn drop_request(
         &mut self,
         account: &AccountId,
@@ -225,7 +233,7 @@ impl<S: Store> Client<S> {
                         }
                         numbering.stranger_rows = 0;
                         numbering.is_accepted = false;
-                        numbering.is_blocked |= drops == Drops::Blocked;
+                        numbering.is_blocked |= drops.is_block();
                         client.delete_request(account, transaction)?;
                         also(client, transaction)?;
                         Ok(true)
@@ -242,7 +250,7 @@ impl<S: Store> Client<S> {
                     transaction.delete(keys::item(&subjects::trust(account)));
                     let before = client.numbering(conversation)?;
                     let was_blocked = before.is_some_and(|before| before.is_blocked);
-                    if drops == Drops::Blocked || was_blocked {
+                    if drops.is_block() || was_blocked {
                         client.put_blocked(account, transaction)?;
                     }
                     also(client, transaction)?;
@@ -261,9 +269,15 @@ impl<S: Store> Client<S> {
             return Ok(true);
         }
         let numbering = self.numbering(&account.into())?.unwrap_or_default();
+        // What another device told counts before it is carried out.
         Ok(match drops {
-            Drops::DeclinedElsewhere => numbering.has_written(),
-            Drops::Old => is_accepted(&numbering) || self.get(&keys::request(account))?.is_none(),
+            Drops::DeclinedElsewhere => numbering.has_written() || self.says_accepted(account)?,
+            Drops::Old => {
+                is_accepted(&numbering)
+                    || self.says_accepted(account)?
+                    || self.get(&keys::request(account))?.is_none()
+            }
+            Drops::BlockedElsewhere => is_accepted(&numbering) || !self.says_blocked(account)?,
             Drops::Declined | Drops::Blocked => is_accepted(&numbering),
         })
     }
@@ -301,13 +315,20 @@ impl<S: Store> Client<S> {
         Ok(())
     }
 
-    /// Drops the requests that nobody decided about for 30 days.
+    /// Drops the requests that nobody decided about for 30 days, by the times of deliveries.
     pub(in crate::client) fn drop_old_requests(
         &mut self,
         now: Timestamp,
     ) -> Result<(), StateError<S::Error>> {
-        let (all, now_ms) =
-            self.look(|client| Ok((client.read_requests()?, client.learnt_ms(now)?)))?;
+        let (all, now_ms) = self.look(|client| {
+            // What another device decided meanwhile comes before what was accepted later. So it is
+            // heard before the request is too old.
+            let newest_ms = client.counters()?.newest_accepted_ms;
+            Ok((
+                client.read_requests()?,
+                client.learnt_ms(now)?.min(newest_ms),
+            ))
+        })?;
         for (account, request) in all {
             let until_ms = request.first_ms.saturating_add(REQUEST_MS);
             // CHK-587: a request that nobody decides about is dropped after 30 days.

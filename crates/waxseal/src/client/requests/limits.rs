@@ -15,8 +15,9 @@ pub const MAX_REQUESTS: usize = 128;
 /// Maximum length of all requests together, in bytes: on average 64 KiB each.
 pub const MAX_ALL_REQUESTS_BYTES: u64 = 8 * 1_024 * 1_024;
 
-/// After how many days a request is dropped, counted from its first message. For as many days what
-/// a declined account sends is dropped. As long as a message can be reported.
+/// After how many days a request is dropped, counted from its first message by the times of
+/// deliveries. For as many days what a declined account sends is dropped. As long as a message can
+/// be reported.
 pub const REQUEST_DAYS: u64 = 30;
 
 pub(super) const REQUEST_MS: u64 = REQUEST_DAYS * 24 * 3_600_000;

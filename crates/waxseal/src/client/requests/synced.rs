@@ -10,23 +10,29 @@ use crate::store::{Store, Transaction};
 use crate::sync::{Fact, subjects};
 
 impl<S: Store> Client<S> {
-    /// Blocks an account, or unblocks it, as another device did.
+    /// Blocks an account, or unblocks it, as another device did. Returns whether it is carried out:
+    /// not if another process decided something else meanwhile.
     pub(in crate::client) fn apply_block(
         &mut self,
         account: &AccountId,
         is_blocked: bool,
         subject: &[u8],
-    ) -> Result<(), StateError<S::Error>> {
+    ) -> Result<bool, StateError<S::Error>> {
         if is_blocked && self.look(|client| client.has_request(account))? {
-            let is_dropped = self.drop_request(account, Drops::Blocked, |_, transaction| {
+            let drops = Drops::BlockedElsewhere;
+            let is_dropped = self.drop_request(account, drops, |_, transaction| {
                 transaction.delete(keys::item_to_apply(subject));
                 Ok(())
             })?;
             if is_dropped {
-                return Ok(());
+                return Ok(true);
             }
         }
         self.run(|client| {
+            // CHK-597: what another process decided meanwhile is not undone.
+            if client.says(subject)? != is_blocked {
+                return Ok(false);
+            }
             let mut known = client.peer_or_new(account)?;
             let mut transaction = Transaction::default();
             transaction.delete(keys::item_to_apply(subject));
@@ -38,18 +44,19 @@ impl<S: Store> Client<S> {
             if known.is_stored() {
                 client.keep_peer(account, known);
             }
-            Ok(())
+            Ok(true)
         })
     }
 
     /// Accepts an account, or declines its request, as another device did. One to which the user
-    /// wrote stays accepted, and the other devices are told so.
+    /// wrote stays accepted, and the other devices are told so. Returns whether it is carried out:
+    /// not if another process decided something else meanwhile.
     pub(in crate::client) fn apply_decision(
         &mut self,
         account: &AccountId,
         is_accepted: bool,
         subject: &[u8],
-    ) -> Result<(), StateError<S::Error>> {
+    ) -> Result<bool, StateError<S::Error>> {
         if !is_accepted && self.look(|client| client.is_unwritten(account))? {
             let drops = Drops::DeclinedElsewhere;
             let is_dropped = self.drop_request(account, drops, |_, transaction| {
@@ -57,14 +64,18 @@ impl<S: Store> Client<S> {
                 Ok(())
             })?;
             if is_dropped {
-                return Ok(());
+                return Ok(true);
             }
         }
         self.run(|client| {
+            if client.says(subject)? != is_accepted {
+                return Ok(false);
+            }
             let mut transaction = Transaction::default();
             transaction.delete(keys::item_to_apply(subject));
             let Some(mut known) = client.take_peer(account)? else {
-                return client.commit(transaction);
+                client.commit(transaction)?;
+                return Ok(true);
             };
             if is_accepted {
                 known.conversation.is_accepted = true;
@@ -76,8 +87,30 @@ impl<S: Store> Client<S> {
             }
             client.commit(transaction)?;
             client.keep_peer(account, known);
-            Ok(())
+            Ok(true)
         })
+    }
+
+    /// Whether the newest decision of any device accepts the account. It may be one that is not
+    /// carried out here yet.
+    pub(super) fn says_accepted(&self, account: &AccountId) -> Result<bool, StateError<S::Error>> {
+        self.says(&subjects::decided(account))
+    }
+
+    /// Whether any device blocked the account last. It may be a block that is not carried out here
+    /// yet.
+    pub(super) fn says_blocked(&self, account: &AccountId) -> Result<bool, StateError<S::Error>> {
+        self.says(&subjects::blocked(account))
+    }
+
+    /// Whether an item accepts or blocks its account.
+    fn says(&self, subject: &[u8]) -> Result<bool, StateError<S::Error>> {
+        let item = self.item(subject)?;
+        Ok(item.is_some_and(|item| match item.fact {
+            Fact::Decided { is_accepted, .. } => is_accepted,
+            Fact::Blocked { is_blocked, .. } => is_blocked,
+            _ => false,
+        }))
     }
 
     /// Writes that the user accepted an account, if it was declined before. Writing to it says so.

@@ -30,7 +30,7 @@ impl<S: Store> Client<S> {
                 self.delete_damaged(row)?;
             }
             for subject in &page.items {
-                match self.apply(subject) {
+                match self.apply_newest(subject) {
                     // The record of a damaged peer costs only what was told of it.
                     Err(StateError::Damaged(_)) => self.run(|client| {
                         let mut transaction = Transaction::default();
@@ -46,26 +46,34 @@ impl<S: Store> Client<S> {
         }
     }
 
-    fn apply(&mut self, subject: &[u8]) -> Result<(), StateError<S::Error>> {
+    /// Carries out what the item says. If another process writes another item of the same subject
+    /// meanwhile, that one is carried out.
+    fn apply_newest(&mut self, subject: &[u8]) -> Result<(), StateError<S::Error>> {
+        while !self.apply(subject)? {}
+        Ok(())
+    }
+
+    /// Returns whether the item is carried out: not if there is another one by then.
+    fn apply(&mut self, subject: &[u8]) -> Result<bool, StateError<S::Error>> {
         let item = self.look(|client| client.item(subject))?;
         match item.map(|item| item.fact) {
             Some(Fact::ConversationDeleted {
                 conversation,
                 until,
-            }) => self.apply_deletion(&conversation, until, subject),
+            }) => self.apply_deletion(&conversation, until, subject)?,
             Some(Fact::Decided {
                 account,
                 is_accepted,
                 ..
-            }) => self.apply_decision(&account, is_accepted, subject),
+            }) => return self.apply_decision(&account, is_accepted, subject),
             Some(Fact::Blocked {
                 account,
                 is_blocked,
-            }) => self.apply_block(&account, is_blocked, subject),
+            }) => return self.apply_block(&account, is_blocked, subject),
             Some(Fact::Read {
                 conversation,
                 up_to,
-            }) => self.apply_read(&conversation, up_to, subject),
+            }) => self.apply_read(&conversation, up_to, subject)?,
             fact => self.run(|client| {
                 let mut transaction = Transaction::default();
                 transaction.delete(keys::item_to_apply(subject));
@@ -89,8 +97,9 @@ impl<S: Store> Client<S> {
                     _ => {}
                 }
                 client.commit(transaction)
-            }),
+            })?,
         }
+        Ok(true)
     }
 
     /// Has messages disappear that were read on another device.

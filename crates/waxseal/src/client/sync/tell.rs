@@ -63,7 +63,6 @@ impl<S: Store> Client<S> {
         rng: &mut impl CryptoRng,
         upkeep: &mut Upkeep,
     ) -> Result<(), StateError<S::Error>> {
-        self.apply_synced()?;
         self.expire_histories(now)?;
         loop {
             if upkeep.is_full() {
