@@ -193,8 +193,7 @@ impl ContactKey {
 
     /// Makes the token with which `writer` can write to `acceptor`, on this day since the Unix
     /// epoch. Pass the day of proven time: a clock that is ahead makes tokens that are not valid
-    /// once it is right. `None` if a name is longer than 255 bytes, which no
-    /// relay's account has.
+    /// once it is right. `None` if a name is longer than 255 bytes, which no relay's account has.
     pub fn token(
         &self,
         day: u32,
@@ -260,7 +259,7 @@ impl fmt::Debug for ContactKey {
     }
 }
 
-/// The key for passes, which the relay shares with whoever gives out passes.
+/// The key of passes: the operator's page makes passes with it, and the relay verifies them.
 pub struct PassKey(Zeroizing<[u8; 32]>);
 
 impl PassKey {
@@ -299,7 +298,7 @@ impl PassKey {
     }
 
     fn mac(&self, account: &AccountId, expires: [u8; 8]) -> Option<Hmac<Sha256>> {
-        // "Alice" is no other account than "alice".
+        // "Alice" and "alice" are the same account.
         let name = account.as_str().to_ascii_lowercase();
         let parts: [&[u8]; 4] = [PASS, &[short_len(account)?], name.as_bytes(), &expires];
         Some(mac(&self.0, &parts))

@@ -21,7 +21,7 @@ pub const CONTACT_TOKENS_HEADER: &str = "waxseal-contact-tokens";
 /// The header of a request for deliveries that says that the device reads tokens: its value is `1`.
 pub const READS_TOKENS_HEADER: &str = "waxseal-reads-tokens";
 
-/// Maximum number of accounts that one entry of a group adds.
+/// Maximum number of accounts that one entry of a group adds: `MAX_OPS` of `waxseal-roster`.
 const MAX_ADDED: usize = 64;
 
 /// What a device says of the recipient along with a message to an account.

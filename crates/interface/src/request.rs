@@ -91,7 +91,7 @@ pub enum Request {
         /// An encoded signed entry.
         entry: Vec<u8>,
         /// For each account that the entry adds, in its order, the newest token that it gave. May
-        /// be shorter. An account without one counts as one to which a message is sent.
+        /// be shorter. An account without a token costs what a message to it costs.
         tokens: Vec<Option<ContactToken>>,
     },
     /// Asks what happened in a group.

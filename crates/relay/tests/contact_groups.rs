@@ -114,7 +114,7 @@ fn chk614_to_add_an_account_to_a_group_costs_what_a_message_to_it_costs() {
     let world = World::new();
     let [mut alice, bob, mut carol] = devices(&world, ["alice", "bob", "carol"]);
     let [mut dave, mut erin] = devices(&world, ["dave", "erin"]);
-    // Whom Alice wrote to, and who wrote to her, cost nothing more. Neither does she herself.
+    // Alice wrote to Bob, and Dave to her: both cost nothing more. Nor does Alice herself.
     plain(&mut alice, &bob).unwrap();
     plain(&mut dave, &alice).unwrap();
     spend(&world, &alice, STRANGERS_A_DAY - 2, false);
@@ -150,7 +150,7 @@ fn chk614_to_add_an_account_to_a_group_costs_what_a_message_to_it_costs() {
     // Posted again, it costs nothing and gets the same receipt.
     assert_eq!(put(&[]).unwrap().accepted_at_ms, receipt.accepted_at_ms);
     assert_eq!(count(&world, "SELECT count(*) FROM stranger"), 50);
-    // Who was added can answer at no cost, and counts as written to.
+    // An account that was added can answer at no cost, and counts as written to.
     plain(&mut alice, &carol).unwrap();
     spend(&world, &carol, STRANGERS_A_DAY, false);
     plain(&mut carol, &alice).unwrap();

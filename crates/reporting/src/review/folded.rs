@@ -122,8 +122,8 @@ fn contradicts(earlier: &VerifiedMessage, message: &VerifiedMessage) -> bool {
     one == other && (count > 0 || one.len() > 1)
 }
 
-/// The content and the descriptions of the attachments, without keys and previews. `None` if the
-/// message is no base, or if the report withholds one of them.
+/// The content and the attachments, without parts that are keys or previews. `None` if the message
+/// is no base, or if the report withholds a part other than a key: it may be an attachment.
 fn said(message: &VerifiedMessage) -> Option<Vec<&[u8]>> {
     match role(message) {
         Role::Text | Role::Other => {}

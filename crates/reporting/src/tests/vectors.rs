@@ -253,6 +253,10 @@ fn vectors_cover_every_label_and_every_check_that_bytes_can_break() {
             "it refuses nothing; fold-deleted in fold.json shows it",
         ),
         (557, "it refuses nothing, and is about a whole report"),
+        (
+            558,
+            "it refuses nothing; fold-withheld in fold.json shows it",
+        ),
     ];
     // CHK-62 and CHK-110 are retired.
     let checks = (51..=61)
@@ -262,7 +266,7 @@ fn vectors_cover_every_label_and_every_check_that_bytes_can_break() {
         .chain(290..=294)
         .chain(410..=415)
         .chain(480..=490)
-        .chain(550..=557);
+        .chain(550..=558);
     harness::assert_coverage(CRATE.folder, checks, &without, &labels, labels_of);
 }
 

@@ -3,7 +3,6 @@
 use rand_core::CryptoRng;
 use waxseal_reporting::reporter::ReportDraft;
 use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
-
 use waxseal_roster::AccountKey;
 
 use super::{Courier, NewFile, UploadId};

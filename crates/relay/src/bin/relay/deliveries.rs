@@ -64,8 +64,8 @@ pub async fn connect(
         .read_buffer_size(4 << 10)
         .write_buffer_size(0)
         .max_write_buffer_size(1 << 20);
-    // CHK-615: a device gets tokens only if it says that it reads them. One of before would end the
-    // connection.
+    // CHK-615: a device gets tokens only if it says that it reads them. An older device would end
+    // the connection.
     let reads_tokens = headers
         .get(READS_TOKENS_HEADER)
         .is_some_and(|value| value == "1");

@@ -226,7 +226,8 @@ pub async fn read_after(
     database
         .run(move |db| {
             let mut next = db.prepare(
-                "SELECT number, q.stamped, b.stamped, accepts FROM queue q LEFT JOIN body b ON b.id = q.body
+                "SELECT number, q.stamped, b.stamped, accepts
+                     FROM queue q LEFT JOIN body b ON b.id = q.body
                      WHERE recipient = ?1 AND number > ?2
                      AND EXISTS (SELECT 1 FROM device d WHERE d.id = ?1 AND d.number >= 0)
                  ORDER BY number LIMIT ?3",

@@ -143,7 +143,7 @@ CREATE TABLE stranger (
     account INTEGER NOT NULL REFERENCES account,
     other INTEGER NOT NULL REFERENCES account,
     at_ms INTEGER NOT NULL, -- in proven time
-    is_paid INTEGER NOT NULL, -- 1 once the account used a pass, so that this one no longer counts
+    is_paid INTEGER NOT NULL, -- 1 if it does not count: a pass came later, or the account is spared
     is_fellow INTEGER NOT NULL, -- 1 if it counts as a fellow member of a group
     PRIMARY KEY (account, other)
 ) STRICT, WITHOUT ROWID;

@@ -1,12 +1,15 @@
 //! First contact: to how many accounts that gave it no token an account may write, and the tokens
 //! that it gets.
 
+pub mod expiry;
+pub mod options;
+
 use rusqlite::{Connection, params};
 use waxseal_interface::{
     ContactHeaders, ContactPass, ContactToken, ErrorCode, FELLOWS_A_DAY, STRANGERS_A_DAY,
 };
 use waxseal_reporting::AccountId;
-use waxseal_reporting::relay::{EPOCH_MS, StampedEnvelope};
+use waxseal_reporting::relay::StampedEnvelope;
 use waxseal_roster::group::GroupOp;
 
 use crate::errors::Refusal;
@@ -22,7 +25,8 @@ const MAX_PASSES: usize = 19;
 /// one that pays with all passes. If it writes to more, these may have to pay to answer.
 const MAX_SPARED: usize = (MAX_PASSES + 1) * STRANGERS_A_DAY;
 
-/// How far ahead of the relay's clock a message may be accepted, see `queue::next_accepted_at`.
+/// How far ahead of the relay's clock the epoch of a token may begin. A token that was handed out
+/// shortly before proven time was set back stays valid.
 const AHEAD_MS: u64 = 600_000;
 
 /// What an accepted message costs its sender.
@@ -39,7 +43,7 @@ pub enum Cost {
 
 /// For what a row counts, for 24 hours.
 pub enum Counts {
-    /// For the budget of strangers. With a pass, what counted before counts no longer.
+    /// For the budget of strangers. With a pass, earlier strangers no longer count.
     Stranger(Option<ContactPass>),
     /// For the fellow members of groups.
     Fellow,
@@ -100,8 +104,9 @@ fn cost(
     // CHK-608: the hours are those of proven time.
     let now_ms = relay.time.proven().at_ms;
     // CHK-606: the same stranger counts once within 24 hours.
-    // CHK-612: an account that paid to write to the sender is no stranger to it. Otherwise others
-    // could use up its budget with messages that its devices answer by themselves.
+    // CHK-612: an account that wrote to the sender, at a cost or while it was spared, is no
+    // stranger to it. Otherwise others could use up its budget with messages that its devices
+    // answer by themselves.
     if wrote(db, (from.account, to), (now_ms, DAY_MS))?
         || wrote(db, (to, from.account), (now_ms, KEPT_MS))?
     {
@@ -136,7 +141,7 @@ fn cost(
     if pass.is_some() {
         return Ok(row(Counts::Stranger(pass)));
     }
-    // Who cannot use a pass is not told to get one.
+    // An account that cannot use a pass is not told to get one.
     let challenge = relay.strangers.challenge.clone().filter(|_| has_room);
     Err(Refusal {
         challenge: challenge.map(Box::new),
@@ -144,7 +149,7 @@ fn cost(
     })
 }
 
-/// Whether an account paid to write to another within this time.
+/// Whether an account wrote to another within this time, at a cost or while it was spared.
 fn wrote(
     db: &Connection,
     (from, to): (i64, i64),
@@ -190,7 +195,7 @@ fn has_token(
 
 /// The day since the Unix epoch.
 fn day(at_ms: u64) -> u32 {
-    u32::try_from(at_ms / EPOCH_MS).unwrap_or(u32::MAX)
+    u32::try_from(at_ms / DAY_MS).unwrap_or(u32::MAX)
 }
 
 impl Cost {
@@ -295,7 +300,5 @@ pub fn token_for(
     relay.contacts.token(day, recipient, sender)
 }
 
-pub mod expiry;
-pub mod options;
 #[cfg(test)]
 mod tests;

@@ -55,7 +55,8 @@ fn uncounted_words(why: Uncounted) -> &'static str {
         Uncounted::NotHere => "", // the name of the message says so
         Uncounted::OtherAccount => ", which ANOTHER ACCOUNT wrote, so it does not count",
         Uncounted::NotText => ", which is no text, so it does not count",
-        _ => ", which nothing changes, so it does not count",
+        Uncounted::NotChangeable => ", which nothing changes, so it does not count",
+        _ => ", so it does not count",
     }
 }
 

@@ -1,6 +1,7 @@
 //! Tests of `folded.rs`.
 
 use super::*;
+use crate::file::{FileDescriptor, FileKey, FileRoot, FileShape};
 use crate::fold::{Outcome, Uncounted};
 use crate::tests::all::*;
 use crate::tests::world::*;
@@ -285,4 +286,30 @@ fn chk557_nothing_is_contradicted_if_the_clock_stepped_back() {
         };
         assert_eq!(of_bob.map(VerifiedMessage::forwards), Some(expected));
     }
+}
+
+/// A file that is sealed in chunks: descriptor, key and preview.
+fn chunked(root: u8, key: u8, picture: &[u8]) -> Attachment {
+    let root = FileRoot::from_bytes([root; 32]);
+    let location = FileDescriptor::blob_location(&BlobId::from_bytes([0xb1; 32]));
+    let shape = FileShape::new(70_000).unwrap();
+    let described = FileDescriptor::new(shape, root, "image/jpeg", "a.jpg", &location);
+    let preview = Some(FilePreview::new("image/webp", picture).unwrap());
+    FileAttachment::new(described.unwrap(), FileKey::from_bytes([key; 32]), preview).into()
+}
+
+#[test]
+fn chk557_keys_and_previews_of_a_file_are_not_compared() {
+    let mut talk = Talk::new(9);
+    talk.forward(true, 2, text(""), vec![chunked(6, 1, b"small")]);
+    talk.forward(false, 2, text(""), vec![chunked(6, 2, b"other")]); // the same file
+    talk.forward(false, 2, text(""), vec![chunked(7, 1, b"small")]); // another file
+    let claimed = ForwardCount::Claimed;
+    let expected = [claimed(2), contradicted(2, 0), claimed(2)];
+    assert_eq!(talk.counts(&Disclosure::Whole), expected);
+    // The key of each file is withheld.
+    assert_eq!(talk.counts(&Disclosure::Parts(vec![1, 2, 4])), expected);
+    // A withheld part after the key may be a preview or another attachment.
+    let unknown = expected.map(|count| claimed(count.claimed()));
+    assert_eq!(talk.counts(&Disclosure::Parts(vec![1, 2])), unknown);
 }

@@ -123,7 +123,7 @@ impl Relay {
         if of_writer.iter().any(|((_, other), _)| other == to) {
             return Ok(Cost::Nothing);
         }
-        // Whoever wrote to the writer within seven days is no stranger to it.
+        // An account that wrote to the writer within seven days can be answered at no cost.
         let theirs = contacts.written.get(&(to.clone(), writer.clone()));
         if theirs.is_some_and(|(at, _)| at.as_millis() + 7 * DAY_MS > now_ms) {
             return Ok(Cost::Nothing);

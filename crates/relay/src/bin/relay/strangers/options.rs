@@ -9,8 +9,8 @@ use waxseal_relay::read_pass_key;
 /// What a user can do who has written to as many strangers as allowed.
 #[derive(Args)]
 pub struct StrangerOptions {
-    /// What users are told who have written to as many new contacts as allowed in a day: where they
-    /// get a pass for more, such as a URL
+    /// The text for users who have written to as many new contacts as a day allows: where to get a
+    /// pass for more, such as a URL
     #[arg(long, value_name = "TEXT", value_parser = challenge, requires = "pass_key")]
     stranger_challenge: Option<StrangerChallenge>,
     /// The key of the passes, made by `pass keygen`

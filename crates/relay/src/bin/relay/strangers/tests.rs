@@ -73,7 +73,7 @@ async fn rows(relay: &Relay, table: &str) -> usize {
     rows.await.unwrap()
 }
 
-/// The tokens with which messages wait for a device, by the day on which they are accepted.
+/// The tokens that a device would get now, one for each message that waits for it.
 async fn tokens(relay: &Relay, of: &Device) -> Vec<Option<ContactToken>> {
     let queued = queue::read_after(&relay.database, of.id, 0, 100)
         .await

@@ -20,7 +20,8 @@ async fn chk612_messages_of_strangers_use_up_nobody_elses_budget() {
     }
     assert_eq!(rows(&relay, "stranger").await, counted);
     assert_eq!(refused(&relay, &alice, &bob, NOTHING).await, None);
-    // Her answers make her no contact of theirs. So does none of them who is refused.
+    // Alice still counts for the strangers whom she answered. A refused message lets nobody
+    // answer.
     spend(&relay, &strangers[0], STRANGERS_A_DAY - 1).await;
     assert_eq!(refused(&relay, &strangers[0], &bob, NOTHING).await, SPENT);
     spend(&relay, &alice, STRANGERS_A_DAY - 1).await;
