@@ -38,7 +38,8 @@ pub struct Outcome {
 
 impl Outcome {
     /// Whether every message arrived once and unchanged, every spam message was reported and its
-    /// report verified, no forgery was accepted, and all devices show the same.
+    /// report verified, no forgery was accepted, all devices show the same, and each
+    /// decision about a stranger was carried out.
     pub fn holds(&self) -> bool {
         self.messages > 0
             && self.delivered == self.messages
@@ -47,6 +48,9 @@ impl Outcome {
             && self.verified == self.reported
             && self.forgeries_accepted == 0
             && self.views_equal
+            // Of three requests one is accepted, one declined and one blocked.
+            && self.requests_declined == (self.requests + 1) / 3
+            && self.blocked == self.requests / 3
     }
 
     /// Prints one JSON object, or a table.

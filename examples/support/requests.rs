@@ -33,7 +33,7 @@ pub fn decide<S: Store>(network: &mut Network<S>, outcome: &mut Outcome) -> Resu
             .peer_state(account)
             .is_ok_and(|state| state.is_blocked);
         outcome.requests_declined += u64::from(is_gone && !is_blocked);
-        outcome.blocked += u64::from(is_blocked);
+        outcome.blocked += u64::from(is_gone && is_blocked);
     }
     Ok(())
 }

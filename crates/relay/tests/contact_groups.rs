@@ -10,26 +10,10 @@ use waxseal_interface::{
 };
 use waxseal_relay::ClientError;
 use waxseal_roster::group::Role;
+use world::contact::{accepting, plain, post, spend, tokens};
 use world::crowd::{Crowd, adding};
 use world::socket::Socket;
 use world::{Device, SOON, World, code, count, database, devices};
-
-/// Has an account write to this many others within the last hours, as the relay's tables say it.
-fn spend(world: &World, of: &Device, others: usize, is_fellow: bool) {
-    let mut db = database(world);
-    let all = db.transaction().unwrap();
-    for number in 0..others {
-        let name = format!("{}-{number}-{}", of.owner.name, rand::random::<u64>());
-        let insert = "INSERT INTO account (name) VALUES (?)";
-        all.execute(insert, [name]).unwrap();
-        let row = "INSERT INTO stranger
-            SELECT account.id, last_insert_rowid(), at_ms, 0, ?2 FROM account, proven
-            WHERE name = ?1";
-        let row = all.execute(row, (&of.owner.name, is_fellow));
-        assert_eq!(row.unwrap(), 1);
-    }
-    all.commit().unwrap();
-}
 
 /// How many rows say that an account wrote to another.
 fn written(world: &World, from: &Device, to: &Device) -> i64 {
@@ -47,37 +31,10 @@ fn forget(world: &World) {
     db.execute("DELETE FROM stranger", []).unwrap();
 }
 
-/// Posts a message, and says this of the recipient.
-fn post(from: &mut Device, to: &Device, contact: ContactHeaders) -> Result<Vec<u8>, ClientError> {
-    let (_, posted) = from.seal(&to.me, "hello");
-    let (session, account) = (from.session(), &to.me.account);
-    from.client.send_with(session, account, &posted, contact)
-}
-
-fn plain(from: &mut Device, to: &Device) -> Result<Vec<u8>, ClientError> {
-    post(from, to, ContactHeaders::default())
-}
-
 /// Has an account accept another, and returns the token that comes with its message.
 fn accept(by: &mut Device, other: &Device) -> ContactToken {
-    let accepts = ContactHeaders {
-        accepts: true,
-        ..ContactHeaders::default()
-    };
-    post(by, other, accepts).unwrap();
-    let (mut deliveries, mut token) = (other.connect(), None);
-    loop {
-        match deliveries.next(SOON).unwrap().unwrap() {
-            Event::CaughtUp => break,
-            Event::Delivery { id, contact, .. } => {
-                token = contact.or(token);
-                deliveries.acknowledge(id).unwrap();
-            }
-            Event::QueueExpired { .. } => panic!("nothing was dropped"),
-        }
-    }
-    deliveries.close();
-    token.unwrap()
+    post(by, other, accepting()).unwrap();
+    tokens(other).into_iter().flatten().last().unwrap()
 }
 
 #[test]
@@ -163,11 +120,7 @@ fn chk614_to_add_an_account_to_a_group_costs_what_a_message_to_it_costs() {
 fn chk615_a_device_that_does_not_read_tokens_gets_its_deliveries_without() {
     let world = World::new();
     let [alice, mut bob] = devices(&world, ["alice", "bob"]);
-    let accepts = ContactHeaders {
-        accepts: true,
-        ..ContactHeaders::default()
-    };
-    post(&mut bob, &alice, accepts).unwrap();
+    post(&mut bob, &alice, accepting()).unwrap();
     let mut of_before = Socket::connect(&world, alice.token(), &alice.delivery_key);
     loop {
         if let Message::Binary(frame) = of_before.socket.read().unwrap() {

@@ -197,7 +197,8 @@ pub enum Command {
         /// reportable. `to` and `status` are there if another device of yours sent it, and
         /// `from_removed_device` if its sender has removed the device. A message in a group has its
         /// id as `group`. Without text, `did` says what its sender did. `files` lists name, bytes,
-        /// media_type and part of each file
+        /// media_type and part of each file. `request` is there until you accept its sender.
+        /// `reply_to`, `forwards`, `edits` and `reactions` are there if the message has any
         #[arg(long)]
         json: bool,
     },
@@ -206,7 +207,8 @@ pub enum Command {
         /// List only messages exchanged with this peer, or # and the title or the id of a group
         peer: Option<String>,
         /// Print one JSON object per message, as `receive` does, always with `to` or `group`;
-        /// accepted_at_ms is null until the relay has accepted the message
+        /// accepted_at_ms is null until the relay has accepted the message. One that is not shown
+        /// any more has `gone`, which is deleted or expired, and neither text nor sent_at_ms
         #[arg(long)]
         json: bool,
     },

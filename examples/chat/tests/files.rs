@@ -4,31 +4,26 @@
 
 #[path = "four_terminals/compare.rs"]
 mod compare;
+#[path = "four_terminals/section.rs"]
+mod section;
 mod world;
 
-use std::collections::HashMap;
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
-use compare::{as_meant, commands, compare, split};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
+use section::run_section;
 use serde_json::Value;
 use world::World;
 
-const README: &str = include_str!("../../../README.md");
 const ALICE: usize = 0;
 const BOB: usize = 1;
 
 fn registered(name: &str, accounts: &[&'static str]) -> World {
-    let world = World::new(name, accounts);
-    world.make_keys();
-    world.start_relay();
-    for (at, account) in accounts.iter().enumerate() {
-        world.chat(at, &["register", account]).output();
-    }
+    let world = World::registered(name, accounts);
     // Bob takes files of Alice, because he wrote to her.
     world.chat(BOB, &["send", "alice", "Hello"]).output();
     world
@@ -58,22 +53,7 @@ fn the_commands_about_files_in_the_readme_print_what_it_shows() {
     world.start_vault();
     world.review(&["list"]).output(); // pins the relay
     let photo = file(&world, "photo.jpg", 3_217_445);
-    let mut meant = HashMap::new();
-    let (_, section) = README.split_once("## A file in two commands").unwrap();
-    let (section, _) = section.split_once("\n## ").unwrap();
-    let commands = commands(section);
-    assert_eq!(commands.len(), 5);
-    assert_eq!(section.matches("\n$ ").count(), commands.len());
-    for (command, expected) in commands {
-        let (name, words) = split(&command);
-        let words = words.iter().map(|word| as_meant(word, &meant));
-        let words = words.map(|word| word.replace("http://127.0.0.1:7600", &world.url()));
-        let words: Vec<_> = words.collect();
-        let words: Vec<_> = words.iter().map(String::as_str).collect();
-        let ended = world.run_program(&name, &words);
-        let printed = ended.stderr.clone() + &ended.output();
-        compare(&expected, &printed, &mut meant);
-    }
+    run_section(&world, "A file in two commands", 5);
     assert!(is_same(&photo, &world.folder().join("car.jpg")));
     let shown = fs::read(world.folder().join("shown.bin")).unwrap();
     let photo = fs::read(photo).unwrap();
@@ -93,7 +73,7 @@ fn a_file_that_is_killed_many_times_on_its_way_arrives_once_and_whole() {
         loop {
             if kills == KILLS {
                 world.chat(who, command).output();
-                return;
+                return kills;
             }
             let wait = rng.random_range(200..1_500);
             let ended = thread::scope(|scope| {
@@ -114,25 +94,26 @@ fn a_file_that_is_killed_many_times_on_its_way_arrives_once_and_whole() {
             match ended.was_killed() {
                 true => kills += 1,
                 false if ended.code() == Some(3) => {} // the relay is away
-                false => return,
+                false => return kills,
             }
             // Once its message is stored, the command would send the file a second time.
             let stored = world.chat(who, &["messages", "--json"]).objects();
             if who == ALICE && stored.iter().any(|one| one.get("files").is_some()) {
                 world.chat(ALICE, &["receive"]).output(); // what waits goes out
-                return;
+                return kills;
             }
         }
     };
-    until(ALICE, &["send-file", "bob", "film.mp4"]);
+    let mut kills = until(ALICE, &["send-file", "bob", "film.mp4"]);
     let messages = received(&world, BOB);
     let [message] = messages.as_slice() else {
         panic!("{} messages", messages.len());
     };
     assert_eq!(message["files"][0]["bytes"], LEN);
     let id = message["id"].as_str().unwrap();
-    until(BOB, &["save", id, "--out", "saved.mp4"]);
+    kills += until(BOB, &["save", id, "--out", "saved.mp4"]);
     assert!(is_same(&film, &world.folder().join("saved.mp4")));
+    assert!(kills > 0, "nothing was killed");
     let part = world.folder().join(".saved.mp4.part");
     assert!(!part.exists(), "a part is left");
 }

@@ -4,31 +4,20 @@
 
 #[path = "four_terminals/compare.rs"]
 mod compare;
+#[path = "four_terminals/section.rs"]
+mod section;
 mod world;
 
-use std::collections::HashMap;
-
-use compare::{as_meant, commands, compare, split};
+use section::run_section;
 use world::World;
 
-const README: &str = include_str!("../../../README.md");
 const ALICE: usize = 0;
 const BOB: usize = 1;
 const CAROL: usize = 2;
 
-fn registered(name: &str, accounts: &[&'static str]) -> World {
-    let world = World::new(name, accounts);
-    world.make_keys();
-    world.start_relay();
-    for (at, account) in accounts.iter().enumerate() {
-        world.chat(at, &["register", account]).output();
-    }
-    world
-}
-
 /// Alice founds a group and brings the others in.
 fn with_group(name: &str) -> World {
-    let world = registered(name, &["alice", "bob", "carol"]);
+    let world = World::registered(name, &["alice", "bob", "carol"]);
     world.chat(ALICE, &["group", "new", "Hiking"]).output();
     for (who, peer) in [(BOB, "bob"), (CAROL, "carol")] {
         world
@@ -48,22 +37,8 @@ fn members(world: &World, who: usize) -> Vec<String> {
 
 #[test]
 fn the_commands_about_groups_in_the_readme_print_what_it_shows() {
-    let world = registered("readme-groups", &["alice", "bob"]);
-    let mut meant = HashMap::new();
-    let (_, section) = README.split_once("## A group in five commands").unwrap();
-    let (section, _) = section.split_once("\n## ").unwrap();
-    let commands = commands(section);
-    assert_eq!(commands.len(), 6);
-    assert_eq!(section.matches("\n$ ").count(), commands.len());
-    for (command, expected) in commands {
-        let (name, words) = split(&command);
-        let words = words.iter().map(|word| as_meant(word, &meant));
-        let words: Vec<_> = words.collect();
-        let words: Vec<_> = words.iter().map(String::as_str).collect();
-        let ended = world.run_program(&name, &words);
-        let printed = ended.stderr.clone() + &ended.output();
-        compare(&expected, &printed, &mut meant);
-    }
+    let world = World::registered("readme-groups", &["alice", "bob"]);
+    run_section(&world, "A group in five commands", 6);
 }
 
 #[test]

@@ -5,17 +5,17 @@
 
 #[path = "four_terminals/compare.rs"]
 mod compare;
+#[path = "four_terminals/section.rs"]
+mod section;
 mod world;
 
-use std::collections::HashMap;
 use std::thread;
 use std::time::Duration;
 
-use compare::{as_meant, commands, compare, split};
+use section::run_section;
 use serde_json::Value;
 use world::World;
 
-const README: &str = include_str!("../../../README.md");
 const ALICE: usize = 0;
 const BOB: usize = 1;
 const CAROL: usize = 2;
@@ -23,12 +23,7 @@ const DAVE: usize = 3;
 
 /// A world of accounts of which Alice and Bob know each other.
 fn acquainted(name: &str, accounts: &[&'static str]) -> World {
-    let world = World::new(name, accounts);
-    world.make_keys();
-    world.start_relay();
-    for (at, account) in accounts.iter().enumerate() {
-        world.chat(at, &["register", account]).output();
-    }
+    let world = World::registered(name, accounts);
     world.chat(BOB, &["send", "alice", "Hello"]).output();
     received(&world, ALICE);
     world.chat(ALICE, &["accept", "bob"]).output();
@@ -61,24 +56,7 @@ fn of_id<'a>(shown: &'a [Value], id: &str) -> &'a Value {
 fn the_commands_about_second_thoughts_in_the_readme_print_what_it_shows() {
     let world = acquainted("readme-kinds", &["alice", "bob"]);
     world.start_vault();
-    let mut meant = HashMap::new();
-    let (_, section) = README
-        .split_once("## Second thoughts, and strangers")
-        .unwrap();
-    let (section, _) = section.split_once("\n## ").unwrap();
-    let commands = commands(section);
-    assert_eq!(commands.len(), 10);
-    assert_eq!(section.matches("\n$ ").count(), commands.len());
-    for (command, expected) in commands {
-        let (name, words) = split(&command);
-        let words = words.iter().map(|word| as_meant(word, &meant));
-        let words = words.map(|word| word.replace("http://127.0.0.1:7600", &world.url()));
-        let words: Vec<_> = words.collect();
-        let words: Vec<_> = words.iter().map(String::as_str).collect();
-        let ended = world.run_program(&name, &words);
-        let printed = ended.stderr.clone() + &ended.output();
-        compare(&expected, &printed, &mut meant);
-    }
+    run_section(&world, "Second thoughts, and strangers", 10);
     assert!(world.chat(BOB, &["requests"]).output().is_empty());
     assert_eq!(world.review_objects(&["list", "--json"]).len(), 1);
 }

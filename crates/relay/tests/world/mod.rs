@@ -8,6 +8,7 @@
     reason = "each test file uses a part of it"
 )]
 
+pub mod contact;
 pub mod conversation;
 pub mod crowd;
 pub mod device;

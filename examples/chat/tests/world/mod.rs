@@ -127,6 +127,17 @@ pub struct World {
 }
 
 impl World {
+    /// A world with a relay, at which these accounts are registered.
+    pub fn registered(name: &str, accounts: &[&'static str]) -> Self {
+        let world = Self::new(name, accounts);
+        world.make_keys();
+        world.start_relay();
+        for (at, account) in accounts.iter().enumerate() {
+            world.chat(at, &["register", account]).output();
+        }
+        world
+    }
+
     /// Makes an empty folder and finds a port for the relay.
     pub fn new(name: &str, accounts: &[&'static str]) -> Self {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));

@@ -2,7 +2,7 @@
 //! arrives in any order.
 //!
 //! Asserts that both show the same of each message that both show, that this is what a reviewer
-//! folds from the same messages, and that in the end nothing is left of what was to disappear.
+//! folds from the same messages, and that in the end nothing waits any more to expire or be wiped.
 
 use waxseal::reporting::fold::{Author, Foldable, Order, Role, fold as fold_all};
 use waxseal::reporting::message::Content;
