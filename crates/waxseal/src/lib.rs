@@ -63,7 +63,7 @@
 //! | this device was linked | [`ask_history`] | [`import_history`] for each chunk |
 //! | a linked device asks for the history | [`offer_history`], if agreed | each [`history_chunk`] |
 //! | the provider dropped deliveries | [`want_shared`] | |
-//! | the user blocks an account | [`block`] | what it sends is opened and dropped |
+//! | the user blocks an account | [`block`] | what it sends is dropped |
 //! | strangers wrote | [`requests`], [`nudges`] | [`accept_contact`], [`decline`] or [`block`] |
 //! | the user blocks and reports | [`block_and_report`] | upload it, [`confirm_report`] |
 //! | the user forwards a message | [`forward`] | post what it returns |
@@ -172,7 +172,7 @@
 //!
 //! # Strangers
 //!
-//! What an account writes that the user has not accepted is a [request](Client::requests). It is
+//! Messages of an account that the user has not accepted are a [request](Client::requests). It is
 //! bounded in messages and bytes, and so is everything else that strangers can make a device store,
 //! whatever they send. Until the user decides, the account is told nothing, and its files have no
 //! previews. [`Client::nudges`] has what an application may want to tell its user, from what is in

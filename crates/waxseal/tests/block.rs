@@ -1,4 +1,4 @@
-//! Accounts that the user blocked: what they send is opened and dropped.
+//! Accounts that the user blocked: what they send is dropped.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -10,7 +10,7 @@ use crate::conversation::Conversation;
 use crate::error::{ForwardError, SendError};
 use crate::store::Store;
 
-/// Maximum number of conversations to which one call forwards a message. So that a rumour needs
+/// Maximum number of conversations to which one call forwards a message. A rumour then needs
 /// people who pass it on by hand.
 pub const MAX_FORWARDED_TO: usize = 5;
 

@@ -6,10 +6,9 @@ use super::view::OFTEN_FORWARDED;
 use super::{Client, Direction, Message};
 use crate::conversation::Conversation;
 use crate::error::StateError;
-use crate::records::ConversationRecord;
 use crate::store::Store;
 
-/// How many messages of a conversation are looked at, the newest. As many as a
+/// Number of newest messages of a conversation that are looked at. As many as a
 /// [request](super::MAX_REQUEST_MESSAGES) has.
 const LOOKED_AT: u64 = 32;
 
@@ -21,14 +20,14 @@ const LOOKED_AT: u64 = 32;
 pub enum Nudge {
     /// No device of this account has written to the other one.
     FirstContact,
-    /// This account is in no group with the other one, to which it has not written either.
+    /// This account has not written to the other one, and is in no group with it.
     NoSharedGroup,
     /// A message of a [request](Client::requests) has a link. Nobody knows where it leads.
     LinkInRequest,
     /// One of the newest messages was forwarded [often](crate::view::OFTEN_FORWARDED), as its
     /// sender claims.
     OftenForwarded,
-    /// The user once declined a request of the account.
+    /// The user declined a request of the account, and has not accepted the account since.
     DeclinedBefore,
 }
 
@@ -89,22 +88,6 @@ impl<S: Store> Client<S> {
             note(self.was_declined(peer)?, Nudge::DeclinedBefore);
         }
         Ok(found)
-    }
-
-    /// Whether the user declined the account last.
-    fn was_declined(
-        &self,
-        account: &waxseal_reporting::AccountId,
-    ) -> Result<bool, StateError<S::Error>> {
-        let decision = self.decision(account)?;
-        Ok(decision.is_some_and(|(is_accepted, _)| !is_accepted))
-    }
-}
-
-impl ConversationRecord {
-    /// Whether a device of this account wrote to the peer.
-    pub(super) fn has_written(&self) -> bool {
-        self.next_sequence > 0 && !self.is_sequence_guessed || self.last_copied_ms != 0
     }
 }
 

@@ -83,8 +83,8 @@ impl<S: Store> Client<S> {
     }
 
     /// Blocks an account, or unblocks it. What a blocked account sends is [skipped](Self::skip): it
-    /// is opened and dropped, and its sender is told nothing. The account can be unknown so far.
-    /// The other devices of the own account are told.
+    /// is dropped, and its sender is told nothing. The account can be unknown so far. The other
+    /// devices of the own account are told.
     ///
     /// If the user has not accepted the account, what came of its [request](Self::requests) is
     /// deleted, with its sessions and its account key: after the block, it is a stranger. That
@@ -111,8 +111,7 @@ impl<S: Store> Client<S> {
         self.run(|client| {
             let fact = client.accepted(peer)?;
             let mut transaction = Transaction::default();
-            let decision = client.decision(peer)?;
-            let is_declined = decision.is_some_and(|(is_accepted, _)| !is_accepted);
+            let is_declined = client.was_declined(peer)?;
             let Some(mut known) = client.take_peer(peer)? else {
                 if !is_declined {
                     return Err(PeerError::UnknownPeer);

@@ -39,7 +39,7 @@ pub(super) fn receipt_of(
 
 impl<S: Store> Client<S> {
     /// Records that the application showed a received message to the user, at the present time
-    /// `now`. If it [disappears](super::Draft::expires_after_secs), that counts from then on. If
+    /// `now`. If it [disappears](super::Draft::expires_after_secs), its time runs from then on. If
     /// the peer is accepted, the next [`upkeep`](Self::upkeep) tells it so.
     ///
     /// Do not call this if the user does not want others to know what was shown: nothing else tells

@@ -97,11 +97,10 @@ impl<S: Store> Client<S> {
             .cloned()
             .partition(|(_, noted)| is_accepted || fellow_in.contains(&noted.group));
         let counters = self.counters()?;
-        let is_direct = in_groups.is_empty() && !direct.is_empty();
-        let next_day = counters.next_day_of_refusals(now).filter(|_| is_direct);
-        let is_over = next_day.is_some() && !self.is_fellow_now(account, upkeep)?;
-        let next_day = next_day.filter(|_| is_over);
-        // CHK-599: those that are over the day's number are asked for on the next one.
+        let is_stranger =
+            in_groups.is_empty() && !direct.is_empty() && !self.is_fellow_now(account, upkeep)?;
+        let next_day = counters.next_day_of_refusals(now).filter(|_| is_stranger);
+        // CHK-599: a stranger who is over the day's number is asked on the next day.
         if let Some(next_day_ms) = next_day {
             let before = (record.unopened_ms, record.refuse_at_ms);
             left.retain(|(id, noted)| {
@@ -126,7 +125,7 @@ impl<S: Store> Client<S> {
             true if next_day.is_some() => Vec::new(),
             true => self.due_once(account, record, &direct, now, rng, upkeep)?,
         };
-        let counters = match is_direct && !due.is_empty() && !self.is_fellow_now(account, upkeep)? {
+        let counters = match is_stranger && !due.is_empty() {
             true => counters.with_refused_stranger(now),
             false => counters,
         };

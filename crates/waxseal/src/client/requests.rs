@@ -1,5 +1,5 @@
-//! Requests: what accounts write that the user has not accepted. Each is bounded, waits for the
-//! user's decision, and is dropped without one.
+//! Requests: messages of accounts that the user has not accepted. Each request is bounded, waits
+//! for the user's decision, and is dropped without one.
 
 mod bounds;
 mod decisions;
@@ -10,6 +10,7 @@ mod synced;
 
 use waxseal_reporting::{AccountId, Timestamp};
 
+pub(super) use self::limits::REQUEST_MS;
 pub use self::limits::{
     MAX_ALL_REQUESTS_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_MESSAGES, MAX_REQUESTS, REQUEST_DAYS,
 };
@@ -32,15 +33,17 @@ use crate::sync::{Fact, subjects};
 pub struct Request {
     /// The account that wrote.
     pub account: AccountId,
-    /// How many of its messages were stored: at most [`MAX_REQUEST_MESSAGES`].
+    /// How many of its messages were stored: at most [`MAX_REQUEST_MESSAGES`], besides those of a
+    /// history.
     pub messages: u32,
-    /// Length of what is stored of it, in bytes: at most [`MAX_REQUEST_BYTES`].
+    /// Length of what is stored of it, in bytes: at most [`MAX_REQUEST_BYTES`], besides what came
+    /// with a history.
     pub bytes: u64,
     /// When the provider accepted the first message.
     pub first: Timestamp,
     /// When the provider accepted the newest message.
     pub last: Timestamp,
-    /// How many further messages were dropped, because there was no room for them.
+    /// How many messages were dropped: there was no room for them, or their content was withheld.
     pub dropped: u64,
 }
 
@@ -59,7 +62,7 @@ impl Request {
 
 impl<S: Store> Client<S> {
     /// Lists up to `limit` requests that wait for the user's decision, after `after`. The order has
-    /// no meaning. At most [`MAX_REQUESTS`] wait.
+    /// no meaning. At most [`MAX_REQUESTS`] wait, besides those of a history.
     ///
     /// | the user | call |
     /// |---|---|
@@ -128,7 +131,10 @@ impl<S: Store> Client<S> {
             _ => None,
         }))
     }
-}
 
-#[cfg(test)]
-mod tests;
+    /// Whether the user declined the account, and has not accepted it since.
+    pub(super) fn was_declined(&self, account: &AccountId) -> Result<bool, StateError<S::Error>> {
+        let decision = self.decision(account)?;
+        Ok(decision.is_some_and(|(is_accepted, _)| !is_accepted))
+    }
+}

@@ -46,7 +46,7 @@ const ITEMS_AT_ONCE: usize = 64;
 impl<S: Store> Client<S> {
     /// Records that the user read the conversation up to this message, at the present time `now`,
     /// and tells the other devices of the account. Nobody else is told: see
-    /// [`opened`](Self::opened). From then on it counts until messages up to there
+    /// [`opened`](Self::opened). From then on the time runs after which messages up to there
     /// [disappear](crate::Draft::expires_after_secs), here and, once they hear of it, on the other
     /// devices.
     ///
@@ -334,7 +334,8 @@ impl<S: Store> Client<S> {
     }
 }
 
-/// Writes an item in place of the one about the same.
+/// Writes an item in place of the one about the same subject. `at_ms` is when it was made here, or
+/// when the provider accepted what told it. Only a read position needs it.
 fn put_item(transaction: &mut Transaction, item: &Item, at_ms: u64) {
     let mut encoded = item.encode();
     let record = ItemRecord {

@@ -43,7 +43,7 @@ impl<S: Store> Client<S> {
     }
 
     /// Whether the user accepted the account, as the batch will write it. The own account is, and
-    /// one of which only another device told so far that it was accepted.
+    /// one that another device accepted, before that is carried out here.
     pub(super) fn is_accepted_in(&self, batch: &Batch, account: &AccountId) -> bool {
         let peer = batch.peer(account);
         *account == self.me.account || peer.is_some_and(|peer| is_accepted(&peer.conversation))

@@ -23,7 +23,7 @@ pub enum ForwardError<E: std::error::Error + 'static> {
     /// One call forwards the message to fewer conversations. Let the user choose.
     #[error("a message is forwarded to at most {max} conversations at once")]
     TooMany {
-        /// To how many at most.
+        /// Maximum number of conversations.
         max: usize,
     },
     /// To seal a file again, the message must have exactly one file, and no other attachment.

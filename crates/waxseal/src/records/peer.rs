@@ -140,7 +140,7 @@ pub(crate) struct ConversationRecord {
     /// taken from a history without sent messages after damage.
     #[prost(bool, tag = "13")]
     pub(crate) is_sequence_guessed: bool,
-    /// Whether the user blocked the peer. Its messages are opened and dropped.
+    /// Whether the user blocked the peer. Its messages are dropped.
     #[prost(bool, tag = "17")]
     pub(crate) is_blocked: bool,
     /// Whether messages wait for a session with the peer.
@@ -177,6 +177,11 @@ impl ConversationRecord {
     /// messages that were sent.
     pub(crate) fn has_accepted(&self) -> bool {
         self.is_accepted || self.next_sequence > 0 && !self.is_sequence_guessed
+    }
+
+    /// Whether a device of this account wrote to the peer.
+    pub(crate) fn has_written(&self) -> bool {
+        self.next_sequence > 0 && !self.is_sequence_guessed || self.last_copied_ms != 0
     }
 }
 

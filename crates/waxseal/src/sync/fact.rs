@@ -139,7 +139,8 @@ pub enum Fact {
         account: AccountId,
         /// Whether the user accepted it. Otherwise the user declined it.
         is_accepted: bool,
-        /// When the user decided, by the clock of the device on which that was.
+        /// When the user decided, by the provider's time as far as that device knew it. Its clock
+        /// can make a decline at most 30 days later.
         at: Timestamp,
     },
     /// A setting of the application.

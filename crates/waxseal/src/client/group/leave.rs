@@ -34,11 +34,11 @@ pub(in crate::client) enum Uninvited {
     Leaves,
 }
 
-/// Number of groups from which on nothing is noted of further ones that this account did not accept
-/// to be in. Those of the user are not affected.
+/// Once this many groups are stored, no further one is noted that this account did not accept to be
+/// in. Groups that the user accepted are not affected.
 const MAX_GROUPS: usize = 4_096;
 
-/// Number of notices from which on the user is told of no further group that this account was in
+/// Once this many notices wait, the user is told of no further group that this account was in
 /// without having accepted it. Anyone can found groups.
 const MAX_NOTICES: usize = 1_024;
 

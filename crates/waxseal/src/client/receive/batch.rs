@@ -78,7 +78,7 @@ pub(in crate::client) struct Noted {
 pub(in crate::client) enum Spoiled {
     /// Nothing.
     Nothing,
-    /// That a message of this account was dropped, which is not accepted.
+    /// That a message of this account was dropped. The account is not accepted.
     Request(AccountId),
     /// That it did not open, so that its author can be asked for it.
     Unopened(Arrival),

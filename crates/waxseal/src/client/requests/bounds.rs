@@ -13,7 +13,7 @@ use super::limits::{
     MAX_ALL_REQUESTS_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_MESSAGES, MAX_REQUESTS, MAX_ROWS,
     MAX_SESSIONS_LEN, REQUEST_MS,
 };
-use crate::client::peers::Peer;
+use crate::client::peers::{Peer, damaged};
 use crate::client::receive::{Arrival, Batch, InBatch, Received, Spoiled};
 use crate::client::unopened::is_accepted;
 use crate::client::{Client, keys};
@@ -111,12 +111,12 @@ impl<S: Store> Client<S> {
             return None;
         }
         let is_stored = batch.conversation(from).is_some();
-        let peer = batch.peer(from)?;
-        let device = peer.devices.get(&arrival.sender.device);
+        let peer = batch.peer(from);
+        let device = peer.and_then(|peer| peer.devices.get(&arrival.sender.device));
         let sessions = device.and_then(|device| device.sessions.as_ref());
         Some(Before {
             is_stored,
-            session_bytes: peer.session_bytes(),
+            session_bytes: peer.map_or(0, Peer::session_bytes),
             sessions: sessions.into_iter().flat_map(SessionSet::ids).collect(),
         })
     }
@@ -140,13 +140,13 @@ impl<S: Store> Client<S> {
         // The user accepted to be in a group with the account, so its devices can say what they
         // have to say about the group.
         let is_of_fellow = is_control && self.is_fellow_in(batch, from)?;
-        // CHK-582: a first message that says nothing to the user stores nothing.
+        // CHK-582: a first message that is a control message stores nothing.
         if is_control && !before.is_stored && !is_of_fellow {
             batch.spoiled = Some(Spoiled::Nothing);
             return Ok(Err(arrival.skipped()));
         }
         let Some(now) = now_of(batch, arrival, &before) else {
-            return Ok(Ok(true)); // it was inserted before
+            return Err(damaged(from)); // it was inserted before
         };
         let (session_bytes, rows, is_new) = (now.session_bytes, now.rows, now.has_begun);
         // CHK-584: sessions that the account begins, and tags that say nothing, are few.
@@ -286,7 +286,7 @@ impl<S: Store> Client<S> {
     pub(in crate::client) fn read_requests(
         &self,
     ) -> Result<BTreeMap<AccountId, RequestRecord>, StateError<S::Error>> {
-        // There may be more of them than now may come, if a later version allowed more.
+        // There may be more: those that came with a history, or that a later version allowed.
         let page = self.page(&keys::requests(), None, MAX_REQUESTS, |_, bytes| {
             let record: RequestRecord = crate::records::decode(bytes)?;
             Some((AccountId::new(&record.account).ok()?, record))

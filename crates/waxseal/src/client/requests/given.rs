@@ -24,7 +24,7 @@ impl RequestRecord {
         self.messages = self.messages.saturating_add(1);
         let len = message_len(evidence);
         self.message_bytes = self.message_bytes.saturating_add(len);
-        // One of an earlier version stays, which the giving device did not drop either.
+        // A request of an earlier version stays: the giving device did not drop it either.
         self.is_kept |= self.first_ms.saturating_add(REQUEST_MS) < until_ms
             || self.messages > MAX_REQUEST_MESSAGES
             || self.message_bytes > MAX_REQUEST_BYTES;

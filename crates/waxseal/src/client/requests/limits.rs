@@ -8,19 +8,19 @@ pub const MAX_REQUEST_MESSAGES: u32 = 32;
 /// account's devices. Four of the longest messages fit, or 32 usual ones with eight devices.
 pub const MAX_REQUEST_BYTES: u64 = 256 * 1_024;
 
-/// Maximum number of requests. The user can look through so many; those that nobody decides about
-/// make room after [`REQUEST_DAYS`].
+/// Maximum number of requests. A user can look through this many. Those that nobody decides about
+/// are dropped after [`REQUEST_DAYS`] and make room.
 pub const MAX_REQUESTS: usize = 128;
 
 /// Maximum length of all requests together, in bytes: on average 64 KiB each.
 pub const MAX_ALL_REQUESTS_BYTES: u64 = 8 * 1_024 * 1_024;
 
-/// After how many days a request is dropped, counted from its first message by the times of
-/// deliveries. For as many days what a declined account sends is dropped. As long as a message can
-/// be reported.
+/// Number of days after which a request is dropped, counted from its first message by the times of
+/// deliveries. What a declined account sends is dropped for as many days. A message can be reported
+/// for as long.
 pub const REQUEST_DAYS: u64 = 30;
 
-pub(super) const REQUEST_MS: u64 = REQUEST_DAYS * 24 * 3_600_000;
+pub(in crate::client) const REQUEST_MS: u64 = REQUEST_DAYS * 24 * 3_600_000;
 
 /// Maximum length of the sessions with the devices of an account that is not accepted, in bytes.
 /// Eight fresh ones take less than half of it. Skipped keys count.

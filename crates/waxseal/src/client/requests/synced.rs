@@ -119,10 +119,7 @@ impl<S: Store> Client<S> {
         account: &AccountId,
         transaction: &mut Transaction,
     ) -> Result<(), StateError<S::Error>> {
-        if self
-            .decision(account)?
-            .is_none_or(|(is_accepted, _)| is_accepted)
-        {
+        if !self.was_declined(account)? {
             return Ok(());
         }
         self.put_fact(transaction, self.accepted(account)?)

@@ -34,15 +34,8 @@ impl<S: Store> Client<S> {
                 let known = self.item(&fact.subject())?;
                 // The user wrote to an account after declining it, and no fact says so: a store of
                 // an earlier version.
-                let is_void = known.as_ref().is_some_and(|known| {
-                    matches!(
-                        known.fact,
-                        Fact::Decided {
-                            is_accepted: false,
-                            ..
-                        }
-                    )
-                });
+                let known_fact = known.as_ref().map(|known| &known.fact);
+                let is_void = known_fact.and_then(Fact::decided) == Some(false);
                 if known.is_none() || is_void {
                     put_item(&mut transaction, &self.number(sync, fact), 0);
                 }

@@ -6,7 +6,7 @@ use waxseal_reporting::{DeviceId, Timestamp};
 
 use super::{put_item, put_to_tell};
 use crate::client::receive::{Arrival, Batch, Received};
-use crate::client::requests::REQUEST_DAYS;
+use crate::client::requests::REQUEST_MS;
 use crate::client::synced::Synced;
 use crate::client::{Client, keys};
 use crate::error::StateError;
@@ -21,7 +21,7 @@ pub(super) const AHEAD_MS: u64 = 10 * 60_000;
 
 /// How much later than a sync record a request can have been declined: as far as `decline` takes
 /// the word of a clock.
-const DECIDED_AHEAD_MS: u64 = REQUEST_DAYS * 24 * 3_600_000 + AHEAD_MS;
+const DECIDED_AHEAD_MS: u64 = REQUEST_MS + AHEAD_MS;
 
 /// How often the rest of one history is given.
 const MAX_ROUNDS: u32 = 1_000;
@@ -207,7 +207,7 @@ fn needs_applying(fact: &Fact) -> bool {
 
 impl Fact {
     /// Whether the user accepted an account, if the fact is about that.
-    fn decided(&self) -> Option<bool> {
+    pub(super) fn decided(&self) -> Option<bool> {
         match self {
             Self::Decided { is_accepted, .. } => Some(*is_accepted),
             _ => None,
