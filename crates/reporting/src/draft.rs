@@ -176,6 +176,11 @@ impl ReportDraft {
         !self.remove_if(|evidence| evidence.tag() == tag).is_empty()
     }
 
+    /// The evidence of the messages in the draft.
+    pub fn evidence(&self) -> impl Iterator<Item = &Evidence> {
+        self.messages.iter().map(|(evidence, _)| evidence)
+    }
+
     fn remove_if(&mut self, mut removes: impl FnMut(&Evidence) -> bool) -> Vec<FrankingTag> {
         let mut removed = Vec::new();
         self.messages.retain(|(evidence, _)| {

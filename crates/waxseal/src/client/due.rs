@@ -136,7 +136,7 @@ impl<S: Store> Client<S> {
     }
 
     /// Writes when a message expires, or is wiped, and returns the number of the row.
-    pub(super) fn put_due(
+    fn put_due(
         &self,
         transaction: &mut Transaction,
         (conversation, id): (&Conversation, &FrankingTag),

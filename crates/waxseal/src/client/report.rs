@@ -128,7 +128,7 @@ impl<S: Store> Client<S> {
     ) -> Result<OutgoingReport, ReportError<S::Error>> {
         self.run(|client| {
             let (outgoing, record) = client.new_report(draft, Some(moderation_key), rng)?;
-            client.put_report(outgoing, &record)
+            client.put_report(outgoing, &record, draft)
         })
     }
 
@@ -144,7 +144,7 @@ impl<S: Store> Client<S> {
     ) -> Result<OutgoingReport, ReportError<S::Error>> {
         self.run(|client| {
             let (outgoing, record) = client.new_report(draft, None, rng)?;
-            client.put_report(outgoing, &record)
+            client.put_report(outgoing, &record, draft)
         })
     }
 
@@ -196,7 +196,7 @@ impl<S: Store> Client<S> {
                 .seal(client.delivery_key(), moderation_key, rng)?
                 .encode();
             let record = client.report_record(id, &report, draft);
-            client.put_report(OutgoingReport { id, report }, &record)
+            client.put_report(OutgoingReport { id, report }, &record, draft)
         })
     }
 
@@ -233,10 +233,10 @@ impl<S: Store> Client<S> {
         &mut self,
         outgoing: OutgoingReport,
         record: &ReportRecord,
+        draft: &ReportDraft,
     ) -> Result<OutgoingReport, ReportError<S::Error>> {
         let mut transaction = Transaction::default();
-        // CHK-576: a report that waits has what it needs, whatever becomes of its messages.
-        self.put_report_whole(&mut transaction, &outgoing, record)?;
+        transaction.put_report_whole(&outgoing, record, draft);
         self.commit(transaction)?;
         Ok(outgoing)
     }

@@ -109,8 +109,9 @@ impl<S: Store> Client<S> {
 }
 
 impl Transaction {
-    /// What this transaction writes under a key: the value, or that there is none. `None` if it
-    /// does not change it. Rows that are deleted by their position are not seen.
+    /// What this transaction does to a key: `Some(Some(value))` if it writes a value, `Some(None)`
+    /// if it deletes the row, `None` if it leaves the row alone. Does not see rows that are
+    /// deleted by their position.
     pub(super) fn pending(&self, key: &Key) -> Option<Option<&[u8]>> {
         self.changes().iter().rev().find_map(|change| match change {
             Change::Put(at, value) if at == key => Some(Some(value.as_slice())),

@@ -104,6 +104,9 @@ impl<S: Store> Client<S> {
 
     /// What one message shows. `None` if it is not in this conversation, was deleted from this
     /// device, or is itself an edit, a deletion or a reaction.
+    ///
+    /// # Errors
+    /// [`StateError`].
     pub fn view(
         &self,
         conversation: impl Into<Conversation>,
@@ -122,12 +125,15 @@ impl<S: Store> Client<S> {
     }
 
     /// The newest edits of a message that count, at most
-    /// [ten](waxseal_reporting::fold::MAX_EDITS), the oldest first. None if the message is not
+    /// [ten](waxseal_reporting::fold::MAX_EDITS), the oldest first. Empty if the message is not
     /// shown. Each of them is a message that can be reported, as is the original.
     ///
     /// [`messages`](Self::messages) lists all edits, also those before the newest ten. They are
     /// kept and can be reported as long as the message that they edit: ten further edits do not
     /// hide what was shown.
+    ///
+    /// # Errors
+    /// [`StateError`].
     pub fn edits(
         &self,
         conversation: impl Into<Conversation>,
@@ -253,7 +259,9 @@ impl<S: Store> Client<S> {
                     .is_some_and(|one| one.kind == ReferenceKind::Edit && one.to == *message.id());
                 is_edit && tag_of(&edit.id).as_ref() == Some(one.id())
             });
-        Ok(edit)
+        // CHK-589: also an edit comes without previews.
+        let is_request = self.is_request(conversation)?;
+        Ok(edit.map(|edit| edit.of_request(is_request)))
     }
 }
 

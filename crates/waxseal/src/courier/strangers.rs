@@ -87,8 +87,8 @@ impl<S: Store> Courier<S> {
     /// The relay refused a message because this account wrote to too many strangers. It waits, and
     /// holds up no other conversation.
     pub(super) fn budget_spent(&mut self, to: &Conversation, body: &ErrorBody, now: Timestamp) {
-        let asked_ms = body.retry_after_secs.unwrap_or_default();
-        let asked_ms = asked_ms.saturating_mul(1_000);
+        let asked_secs = body.retry_after_secs.unwrap_or_default();
+        let asked_ms = asked_secs.saturating_mul(1_000);
         self.outbox
             .block(to, now, asked_ms.clamp(LEAST_MS, UNKNOWN_MS));
         let Some(account) = to.account() else {
@@ -118,8 +118,8 @@ impl<S: Store> Courier<S> {
         let (key, me) = (self.client.delivery_key(), self.client.me());
         let sender = Delivery::decode(delivery).ok().and_then(|delivery| {
             let delivery = delivery.authenticate_in_groups(key, me, |_| true).ok()?;
-            let is_direct = !delivery.is_own_copy();
-            is_direct.then(|| delivery.claim().context().sender.account.clone())
+            let is_of_other = !delivery.is_own_copy();
+            is_of_other.then(|| delivery.claim().context().sender.account.clone())
         });
         match sender.map(|sender| self.client.note_contact_token(&sender, token)) {
             Some(Err(StateError::Damaged(_))) | None => Ok(()),

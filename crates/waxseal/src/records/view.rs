@@ -108,8 +108,8 @@ pub(crate) struct TimerRecord {
     /// How long after they were read messages disappear. 0 if they stay.
     #[prost(uint32, tag = "1")]
     pub(crate) after_secs: u32,
-    /// When the message was sent by its author's clock, in milliseconds, as far as the provider's
-    /// time allows.
+    /// When the message was sent by its author's clock, in milliseconds. 0 if this device set it
+    /// with a clock so far ahead that any other timer is newer.
     #[prost(uint64, tag = "2")]
     pub(crate) sent_ms: u64,
     /// The device of its author.

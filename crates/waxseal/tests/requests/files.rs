@@ -6,6 +6,8 @@ use waxseal::reporting::message::{FileAttachment, FilePreview};
 use waxseal::{Client, Content, Draft, Received};
 use waxseal_world::{Provider, account};
 
+use crate::support::{Stranger, world};
+
 fn descriptor() -> FileDescriptor {
     let shape = FileShape::new(70_000).unwrap();
     let root = FileRoot::from_bytes([6; 32]);
@@ -49,4 +51,31 @@ fn chk589_a_file_of_a_request_has_no_preview() {
     let id = world.exchange(&mut alice, &mut bob, draft());
     let next = bob.message(&account("alice"), &id).unwrap().unwrap();
     assert!(has_preview(&next));
+}
+
+#[test]
+fn chk589_an_edit_of_a_request_with_a_file_has_no_preview() {
+    let (mut world, mut bob) = world();
+    let mallory = account("mallory");
+    let mut stranger = Stranger::new(&mut world, "mallory");
+    let received = stranger.write(&mut world, &mut bob, "look");
+    let Received::Message { message, .. } = received else {
+        panic!("no message");
+    };
+    let id = *message.id();
+    let text = "look here".to_owned();
+    let content = Content::Edit { of: id, text };
+    let envelope = stranger.seal_with_files(content, vec![attached().into()], &mut world);
+    stranger.deliver(&mut world, &mut bob, &envelope);
+    let read = |bob: &Client<_>| {
+        let edits = bob.edits(&mallory, &id, world.now).unwrap();
+        assert_eq!(edits.len(), 1);
+        assert_eq!(edits[0].id(), envelope.tag());
+        let file = edits[0].attachments()[0].file().unwrap();
+        assert_eq!(file.descriptor().blob(), descriptor().blob());
+        (edits[0].is_request(), file.preview().is_some())
+    };
+    assert_eq!(read(&bob), (true, false));
+    bob.accept_contact(&mallory).unwrap();
+    assert_eq!(read(&bob), (false, true));
 }

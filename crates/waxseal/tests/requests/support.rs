@@ -3,7 +3,7 @@
 use waxseal::core::SessionSet;
 use waxseal::core::errors::EncryptError;
 use waxseal::reporting::Audience;
-use waxseal::reporting::message::{Payload, PayloadHeader};
+use waxseal::reporting::message::{Attachment, Payload, PayloadHeader};
 use waxseal::reporting::relay::Envelope;
 use waxseal::reporting::sender::{Control, SealingChannel, seal, seal_control};
 use waxseal::{Client, Content, FrankingTag, MemoryStore, Received, Store, Timestamp};
@@ -36,8 +36,18 @@ impl Stranger {
     }
 
     pub fn seal(&mut self, content: Content, world: &mut Provider) -> Envelope {
+        self.seal_with_files(content, Vec::new(), world)
+    }
+
+    pub fn seal_with_files(
+        &mut self,
+        content: Content,
+        files: Vec<Attachment>,
+        world: &mut Provider,
+    ) -> Envelope {
         let conversation = Audience::Direct(account("bob")).conversation(&account(&self.name));
-        let payload = Payload::new(PayloadHeader::new(0, world.now), content).unwrap();
+        let header = PayloadHeader::new(0, world.now);
+        let payload = Payload::with_attachments(header, content, files).unwrap();
         let channel = &mut self.device.channel(&mut self.sessions);
         let me = self.device.me.clone();
         let sealed = seal(channel, &me, &conversation, &payload, &mut world.rng);

@@ -37,6 +37,31 @@ fn chk576_a_report_that_waits_survives_that_its_message_is_wiped() {
 }
 
 #[test]
+fn chk576_a_draft_is_kept_whole_whose_message_was_deleted() {
+    let (mut world, mut alice, mut bob) = Provider::of_two();
+    let a = account("alice");
+    let id = world.exchange(&mut alice, &mut bob, "abuse");
+    let whole = [(id, Disclosure::Whole)];
+    let draft = bob.draft_report(&a, Reason::Spam, whole).unwrap();
+    bob.delete_message(&a, &id).unwrap();
+    assert!(bob.message(&a, &id).unwrap().is_none());
+    let key = world.moderation.public_key().clone();
+    let kept = bob.keep_report(&draft, &mut world.rng).unwrap();
+    let sealed = bob.report(&draft, &key, &mut world.rng).unwrap();
+    drop(draft);
+    for report in [kept.id, sealed.id] {
+        let sealed = bob.reseal_report(report, &key, &mut world.rng).unwrap();
+        let verified = world.verify(&sealed.report).unwrap();
+        let content = verified.messages()[0].content().unwrap();
+        assert_eq!(content.as_text(), Some("abuse"));
+        bob.confirm_report(report).unwrap();
+    }
+    let is_left = |value: &[u8]| value.windows(5).any(|window| window == b"abuse");
+    let records = waxseal_world::snapshot(&bob);
+    assert!(!records.iter().any(|(_, value)| is_left(value)));
+}
+
+#[test]
 fn ten_further_edits_hide_none_from_a_report() {
     let (mut world, mut alice, mut bob) = Provider::of_two();
     let a = account("alice");

@@ -81,7 +81,7 @@ impl<S: Store> Client<S> {
         let conversation = &Conversation::from(peer);
         let begun = self.run(|client| {
             if *peer == client.me.account {
-                return Ok(Begun::Done);
+                return Ok(Begun::Refused);
             }
             let mut transaction = Transaction::default();
             if !client.is_known(peer)? {

@@ -4,7 +4,7 @@
 //! them, and leaves a row in the list of what is due: by it the others are found, after a crash
 //! too.
 
-use waxseal_reporting::{FrankingTag, Timestamp};
+use waxseal_reporting::FrankingTag;
 
 use crate::client::page::{DamagedRow, number_of};
 use crate::client::{Client, keys, tag_of};
@@ -78,15 +78,12 @@ impl<S: Store> Client<S> {
         conversation: &Conversation,
         id: &FrankingTag,
     ) -> Result<Deleted, StateError<S::Error>> {
-        let mut gone = IndexRecord::default();
-        let deleted = match self.delete_references(transaction, conversation, id)? {
+        let (gone, deleted) = match self.delete_references(transaction, conversation, id)? {
             true => {
-                let (of, at) = ((conversation, id), Timestamp::from_millis(0));
-                gone.due = Some(self.put_due(transaction, of, at, Some(0))?);
-                gone.wipes = true;
-                Deleted::Some
+                let gone = self.gone_at_once(transaction, (conversation, id))?;
+                (gone, Deleted::Some)
             }
-            false => Deleted::All,
+            false => (IndexRecord::default(), Deleted::All),
         };
         self.put_index(transaction, conversation, *id, &gone);
         Ok(deleted)

@@ -36,7 +36,8 @@ impl<S: Store> Client<S> {
     /// A message with a [time](super::super::Draft::expires_after_secs) expires that long after it
     /// was read on this device: [`opened`](Self::opened) and [`mark_read`](Self::mark_read) say so,
     /// here or on another device of the account. One of this account expires that long after the
-    /// provider accepted it. An expired message is in no [view](Self::view), and can be reported.
+    /// provider accepted it. A [view](Self::view) of an expired message shows nothing of it. The
+    /// message can still be reported.
     ///
     /// A message is wiped seven days after it expired, or after the provider accepted its deletion,
     /// and at most 30 days after the provider accepted it, if it has expired by then. Nothing of it
@@ -143,6 +144,21 @@ impl<S: Store> Client<S> {
         self.put_wipe(transaction, of, &mut index, accepted_at, from)?;
         self.put_index(transaction, conversation, *id, &index);
         Ok(())
+    }
+
+    /// The place of a message that is not here. [`expire`](Self::expire) wipes what refers to it,
+    /// whenever it is called.
+    pub(in crate::client) fn gone_at_once(
+        &self,
+        transaction: &mut Transaction,
+        of: (&Conversation, &FrankingTag),
+    ) -> Result<IndexRecord, StateError<S::Error>> {
+        let at = Timestamp::from_millis(0);
+        Ok(IndexRecord {
+            due: Some(self.put_due(transaction, of, at, Some(0))?),
+            wipes: true,
+            ..IndexRecord::default()
+        })
     }
 
     /// Writes that a message is wiped some time after `from`, unless it is wiped earlier.

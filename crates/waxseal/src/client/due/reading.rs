@@ -15,8 +15,8 @@ use crate::sync::Position;
 /// Rows that one transaction reads.
 const AT_ONCE: usize = 64;
 
-/// How much later than the last message a message can be read: a year. Whatever the clock says, it
-/// does not put off by more that a message disappears.
+/// How long after the newest message a message can count as read: a year. A clock that is ahead
+/// does not delay its disappearance by more than that.
 const READ_LATER_MS: u64 = 365 * 24 * 3_600_000;
 
 /// When a message was read that the provider accepted at a time, if the clock says `at`.

@@ -121,8 +121,9 @@ impl<S: Store> Client<S> {
         let account = self.reported_account(draft).ok_or(DraftError::Empty)?;
         let (outgoing, record) = self.new_report(draft, moderation_key, rng)?;
         // CHK-588: the block and the report are stored together, or neither is.
-        self.block_and(&account, true, |client, transaction| {
-            client.put_report_whole(transaction, &outgoing, &record)
+        self.block_and(&account, true, |_, transaction| {
+            transaction.put_report_whole(&outgoing, &record, draft);
+            Ok(())
         })?;
         Ok(outgoing)
     }

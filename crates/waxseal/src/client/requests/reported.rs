@@ -1,46 +1,37 @@
-//! Reported messages: what a report needs of messages that a block deletes.
+//! Reported messages: what a report that waits keeps of its messages.
 
 use waxseal_reporting::FrankingTag;
 use waxseal_reporting::recipient::Evidence;
+use waxseal_reporting::reporter::ReportDraft;
 
 use crate::client::report::ReportId;
-use crate::client::{Client, OutgoingReport, keys, tag_of};
-use crate::conversation::Conversation;
+use crate::client::{Client, OutgoingReport, keys};
 use crate::error::StateError;
-use crate::records::{ReportRecord, ReportedRecord};
+use crate::records::{ReportRecord, ReportedRecord, take_secret_bytes};
 use crate::store::{Store, Transaction};
 
-impl<S: Store> Client<S> {
+impl Transaction {
     /// Writes a report with the evidence of its messages, so that it can be sealed again without
     /// them.
     pub(in crate::client) fn put_report_whole(
-        &self,
-        transaction: &mut Transaction,
+        &mut self,
         outgoing: &OutgoingReport,
         record: &ReportRecord,
-    ) -> Result<(), StateError<S::Error>> {
+        draft: &ReportDraft,
+    ) {
         let id = outgoing.id.as_bytes();
-        transaction.put_record(keys::report(id), record);
-        let Some((conversation, tags)) = record.draft.as_ref().and_then(|draft| {
-            let ids = draft.messages.iter().filter_map(|shown| tag_of(&shown.id));
-            let conversation = Conversation::of_record(&draft.account, &draft.group)?;
-            Some((conversation, ids.collect::<Vec<_>>()))
-        }) else {
-            return Ok(());
-        };
-        for tag in tags {
-            let message = self.message_at(&conversation, self.search(&conversation, &tag)?)?;
-            if let Some(evidence) = message.as_ref().and_then(|message| message.evidence()) {
-                let mut encoded = evidence.encode();
-                let record = ReportedRecord {
-                    evidence: std::mem::take(&mut *encoded),
-                };
-                transaction.put_record(keys::reported(id, &tag), &record);
-            }
+        self.put_record(keys::report(id), record);
+        // CHK-576: a report that waits has what it needs, whatever becomes of its messages.
+        for evidence in draft.evidence() {
+            let record = ReportedRecord {
+                evidence: take_secret_bytes(evidence.encode()),
+            };
+            self.put_record(keys::reported(id, evidence.tag()), &record);
         }
-        Ok(())
     }
+}
 
+impl<S: Store> Client<S> {
     /// The evidence of a message that a report keeps.
     pub(in crate::client) fn reported_evidence(
         &self,

@@ -116,7 +116,7 @@ impl<S: Store> Client<S> {
         self.put_stored(transaction, conversation, stored, index)
     }
 
-    /// The account keys of who writes to a conversation: the own one, and that which is pinned of
+    /// The account keys of those who write to a conversation: the own one, and the one pinned for
     /// the peer, or those that the state of the group names.
     pub(in crate::client) fn present_keys(
         &self,

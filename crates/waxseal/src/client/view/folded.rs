@@ -63,6 +63,12 @@ impl RefersRecord {
     }
 }
 
+impl EditsRecord {
+    fn is_of_author(&self, edit: &RefersRecord) -> bool {
+        self.account == edit.account && self.account_key == edit.account_key
+    }
+}
+
 /// An author, by what a record says of the account key.
 pub(super) fn author_of(account: AccountId, account_key: &[u8]) -> Author {
     match account_key.try_into() {
@@ -89,6 +95,7 @@ impl FoldRecord {
                     Some(_) => {}
                     None => self.reactions.push(one),
                 }
+                // CHK-561: of reactions, the newest ones are kept.
                 while self.reactions.len() > MAX_REACTING {
                     remove_least(&mut self.reactions);
                 }
@@ -98,12 +105,10 @@ impl FoldRecord {
     }
 
     fn add_edit(&mut self, one: RefersRecord, is_new: bool) {
-        // CHK-561: a record holds so many of each, whatever is sent, and the newest of them.
+        // CHK-561: the record is bounded, whatever is sent. It keeps the newest edits.
         if is_new {
-            let of_author = |count: &&mut EditsRecord| {
-                count.account == one.account && count.account_key == one.account_key
-            };
-            match self.counts.iter_mut().find(of_author) {
+            let mut counts = self.counts.iter_mut();
+            match counts.find(|count| count.is_of_author(&one)) {
                 Some(known) => known.count = known.count.saturating_add(1),
                 None => self.counts.push(EditsRecord {
                     account: one.account.clone(),
@@ -113,9 +118,8 @@ impl FoldRecord {
             }
         }
         self.edits.retain(|other| other.ordinal != one.ordinal);
-        let (account, account_key) = (one.account.clone(), one.account_key.clone());
-        let of_author =
-            |edit: &RefersRecord| edit.account == account && edit.account_key == account_key;
+        let added = one.clone();
+        let of_author = |edit: &RefersRecord| edit.is_of_author(&added);
         self.edits.push(one);
         self.edits.sort_by_key(RefersRecord::order);
         let count = self.edits.iter().filter(|edit| of_author(edit)).count();
@@ -133,9 +137,7 @@ impl FoldRecord {
     fn forget_oldest_author(&mut self) {
         let newest_of = |count: &EditsRecord| {
             let mut edits = self.edits.iter().rev();
-            let newest = edits.find(|edit| {
-                edit.account == count.account && edit.account_key == count.account_key
-            });
+            let newest = edits.find(|edit| count.is_of_author(edit));
             newest.map(RefersRecord::order)
         };
         let Some(oldest) = self
@@ -147,9 +149,7 @@ impl FoldRecord {
             return;
         };
         self.counts.retain(|count| *count != oldest);
-        self.edits.retain(|edit| {
-            edit.account != oldest.account || edit.account_key != oldest.account_key
-        });
+        self.edits.retain(|edit| !oldest.is_of_author(edit));
     }
 
     /// Forgets what does not count for the message, which is here.
@@ -214,6 +214,7 @@ fn add_first(list: &mut Vec<RefersRecord>, one: RefersRecord) {
         Some(_) => {}
         None => list.push(one),
     }
+    // CHK-561: of deletions, the first ones are kept.
     while list.len() > MAX_AUTHORS {
         let last = list.iter().max_by_key(|other| other.rank());
         let ordinal = last.map(|last| last.ordinal);

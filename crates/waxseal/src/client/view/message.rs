@@ -151,6 +151,7 @@ impl MessageView {
     }
 
     /// Whether the message is part of a [request](Client::requests): see [`Message::is_request`].
+    /// False if the message is not shown.
     pub fn is_request(&self) -> bool {
         self.message().is_some_and(Message::is_request)
     }
@@ -162,7 +163,7 @@ impl MessageView {
         self.from_removed_device
     }
 
-    /// The files attached to the message. None if it is not shown.
+    /// The files attached to the message. Empty if it is not shown.
     pub fn attachments(&self) -> &[Attachment] {
         self.message().map_or(&[], Message::attachments)
     }

@@ -15,8 +15,8 @@ use crate::error::StateError;
 use crate::records::{self, FoldRecord, IndexRecord, MessageRecord, ReferenceRecord, RefersRecord};
 use crate::store::{Key, Store, Transaction};
 
-/// References that are looked at, to know whether a transaction deletes the last one. More than one
-/// transaction deletes.
+/// How many references are read to find out whether a transaction deletes the last one. One
+/// transaction deletes fewer.
 const ROWS_AT_ONCE: usize = 256;
 
 /// A message that a transaction stores.
@@ -203,7 +203,7 @@ impl<S: Store> Client<S> {
                 } = *known;
                 fold.add(reference.kind, stored.refers(), is_new);
                 fold.keep_counting(&base);
-                // CHK-572: nor by one that comes later.
+                // CHK-572: nor does such a device wipe it if its deletion comes after the message.
                 let is_deletion = reference.kind == ReferenceKind::Deletion
                     && !stored.from_removed_device
                     && fold
@@ -223,7 +223,8 @@ impl<S: Store> Client<S> {
         Ok(())
     }
 
-    /// What refers to a message, as the transaction has it. A new record if there is none.
+    /// The record of what refers to a message, with the changes of this transaction. Empty if
+    /// nothing refers to it yet.
     fn fold_of(
         &self,
         transaction: &Transaction,
@@ -280,12 +281,7 @@ impl<S: Store> Client<S> {
             return Ok(());
         }
         // CHK-567: it has nothing to disappear with.
-        let (of, at) = ((conversation, id), Timestamp::from_millis(0));
-        let gone = IndexRecord {
-            due: Some(self.put_due(transaction, of, at, Some(0))?),
-            wipes: true,
-            ..IndexRecord::default()
-        };
+        let gone = self.gone_at_once(transaction, (conversation, id))?;
         self.put_index(transaction, conversation, *id, &gone);
         Ok(())
     }
@@ -316,8 +312,7 @@ impl<S: Store> Client<S> {
         Ok(())
     }
 
-    /// Whether nothing refers to a message but what the transaction deletes, as far as one
-    /// transaction deletes.
+    /// Whether the transaction deletes everything that refers to a message.
     fn is_last_reference(
         &self,
         transaction: &Transaction,

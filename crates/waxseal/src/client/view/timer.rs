@@ -9,8 +9,8 @@ use super::stored::Stored;
 use crate::client::tag_of;
 use crate::records::{ConversationRecord, TimerRecord};
 
-/// How far the clock of who sets a timer may be ahead of the provider's: a day. Otherwise whoever
-/// has the latest clock has the last word for good.
+/// How far a timer's own time may be after the time at which the provider accepted it: a day.
+/// Without this bound, the device whose clock is furthest ahead would decide for good.
 pub(super) const TIMER_AHEAD_MS: u64 = 24 * 3_600_000;
 
 impl ConversationRecord {

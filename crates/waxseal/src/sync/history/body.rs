@@ -191,7 +191,7 @@ fn message(reader: &mut Reader<'_>, is_keyed: bool) -> Option<HistoryRecord> {
     let (delivered_ms, opened_ms) = (reader.u64()?, reader.u64()?);
     let not_delivered = reader.u8()?;
     let (from_removed_device, account_key) = match is_keyed {
-        true => (reader.u8()? != 0, Some(reader.array()?)),
+        true => (reader.flag()?, Some(reader.array()?)),
         false => (false, None),
     };
     // CHK-346: the evidence is of the message that its tag commits to.

@@ -287,3 +287,31 @@ fn chk345_records_out_of_form_end_the_chunk() {
         assert!(records(&body).last().unwrap().is_err());
     }
 }
+
+#[test]
+fn chk345_a_removed_flag_that_is_not_0_or_1_ends_the_chunk() {
+    let (evidence, alice, _) = evidence();
+    let mut body = BodyWriter::new();
+    assert!(body.conversation(&alice.clone().into()));
+    assert!(body.message(&HistoryMessage {
+        account_key: Some([5; 32]),
+        from_removed_device: true,
+        ..message(evidence, false)
+    }));
+    // After the record of the peer: length, type, direction, two times, and who has not got it.
+    let at = 4 + 1 + alice.as_str().len() + 4 + 1 + 1 + 8 + 8 + 1;
+    let mut body = body.finish();
+    assert_eq!(body[at], 1);
+    for (flag, is_read) in [(0, true), (1, true), (2, false), (255, false)] {
+        body[at] = flag;
+        let read: Vec<_> = records(&body).collect();
+        assert_eq!(read.len(), 2);
+        match &read[1] {
+            Ok(HistoryRecord::Message(message)) if is_read => {
+                assert_eq!(message.from_removed_device, flag == 1);
+            }
+            Err(ChunkError::Malformed) if !is_read => {}
+            _ => panic!("{flag}"),
+        }
+    }
+}

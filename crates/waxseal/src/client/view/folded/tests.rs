@@ -132,8 +132,9 @@ fn chk561_a_record_is_bounded_whatever_is_sent() {
     assert_eq!(record.edits.len(), MAX_AUTHORS * MAX_EDITS);
     assert_eq!(record.counts.len(), MAX_AUTHORS);
     assert_eq!(record.deletions.len(), MAX_AUTHORS);
-    // The newest are kept.
+    // The newest edits are kept, and the first deletions.
     assert!(record.edits.iter().all(|edit| edit.sent_ms >= 272 * 100));
+    assert!(record.deletions.iter().all(|one| one.sent_ms <= 127 * 100));
     for number in 0..MAX_REACTING as u64 + 5 {
         let mut reaction = one(&format!("a{number}"), None, number, 0);
         reaction.ordinal = number;
