@@ -7,89 +7,18 @@
     reason = "tests"
 )]
 
-use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+#[expect(dead_code, reason = "other tests use the rest")]
+#[path = "support/stops.rs"]
+mod stops;
 
 use waxseal::errors::{Damage, StateError};
-use waxseal::store::{Cursor, Key, Listed, Row, Table, Transaction};
+use waxseal::store::{Key, Row, Table};
 use waxseal::{
     Client, Draft, FrankingTag, MemoryStore, Received, SqliteStore, Store, StoreKey, Timestamp,
 };
 use waxseal_world::{Provider, Records, account, snapshot, text_of};
-use zeroize::Zeroizing;
 
-/// A store in memory whose commits fail once `left` were made. Clones share it.
-#[derive(Clone)]
-struct Limited {
-    inner: Rc<RefCell<MemoryStore>>,
-    left: Rc<Cell<usize>>,
-    /// Whether the first commit that fails is applied nevertheless.
-    applies: Rc<Cell<bool>>,
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("stopped")]
-struct Stopped;
-
-impl Limited {
-    fn new(records: Records) -> Self {
-        Self {
-            inner: Rc::new(RefCell::new(MemoryStore::from_records(records))),
-            left: Rc::new(Cell::new(usize::MAX)),
-            applies: Rc::default(),
-        }
-    }
-
-    fn stop_after(&self, left: usize, applies: bool) {
-        self.left.set(left);
-        self.applies.set(applies);
-    }
-
-    fn go_on(&self) {
-        self.stop_after(usize::MAX, false);
-    }
-
-    fn records(&self) -> Records {
-        let store = self.inner.borrow();
-        let records = store.records();
-        records
-            .map(|(key, value)| (key.clone(), value.to_vec()))
-            .collect()
-    }
-}
-
-impl Store for Limited {
-    type Error = Stopped;
-
-    fn get(&self, key: &Key) -> Result<Option<Zeroizing<Vec<u8>>>, Stopped> {
-        Ok(self.inner.borrow().get(key).unwrap())
-    }
-
-    fn list(
-        &self,
-        table: &Table,
-        after: Option<&Cursor>,
-        limit: usize,
-    ) -> Result<Vec<Listed>, Stopped> {
-        Ok(self.inner.borrow().list(table, after, limit).unwrap())
-    }
-
-    fn commit(&mut self, transaction: Transaction) -> Result<(), Stopped> {
-        let Some(left) = self.left.get().checked_sub(1) else {
-            if self.applies.take() {
-                self.inner.borrow_mut().commit(transaction).unwrap();
-            }
-            return Err(Stopped);
-        };
-        self.left.set(left);
-        self.inner.borrow_mut().commit(transaction).unwrap();
-        Ok(())
-    }
-
-    fn is_damage(_: &Stopped) -> bool {
-        false
-    }
-}
+use stops::{Stopped, Stops};
 
 fn of_peer(family: u8, peer: &str) -> Table {
     let len = u8::try_from(peer.len()).unwrap();
@@ -164,7 +93,7 @@ fn assert_hidden<S: Store>(prepared: &Prepared, bob: &Client<S>) {
     assert!(due.items.is_empty() && due.damaged.is_empty());
 }
 
-type Delete = fn(&mut Client<Limited>) -> Result<(), StateError<Stopped>>;
+type Delete = fn(&mut Client<Stops>) -> Result<(), StateError<Stopped>>;
 
 /// Commits of each deletion: the mark, two turns of up to 256 messages, the message whose place was
 /// damaged and then when it is due, two turns of up to 256 receipts, and the end. None for the
@@ -180,7 +109,7 @@ fn an_interrupted_deletion_shows_nothing_and_goes_on_whatever_comes_next() {
     let mut prepared = prepared();
     for (which, delete) in deletions.into_iter().enumerate() {
         for (left, applies) in (0..COMMITS).flat_map(|left| [(left, false), (left, true)]) {
-            let store = Limited::new(prepared.bob.clone());
+            let store = Stops::new(prepared.bob.clone());
             let mut bob = Client::open(store.clone()).unwrap();
             bob.has_session(&account("alice")).unwrap();
             store.stop_after(left, applies);
@@ -203,12 +132,12 @@ fn an_interrupted_deletion_shows_nothing_and_goes_on_whatever_comes_next() {
             // What comes next may be the same call, a start of the application, or a message.
             delete(&mut bob).unwrap();
             assert!(!store.records().iter().any(|(key, _)| is_history(key)));
-            let store = Limited::new(stopped.clone());
+            let store = Stops::new(stopped.clone());
             let bob = Client::open(store.clone()).unwrap();
             assert_hidden(&prepared, &bob);
             assert!(!store.records().iter().any(|(key, _)| is_history(key)));
 
-            let store = Limited::new(prepared.bob.clone());
+            let store = Stops::new(prepared.bob.clone());
             let mut bob = Client::open(store.clone()).unwrap();
             store.stop_after(left, applies);
             delete(&mut bob).unwrap_err();
@@ -235,18 +164,18 @@ fn an_interrupted_deletion_shows_nothing_and_goes_on_whatever_comes_next() {
     }
     // One commit more than these, and nothing is interrupted.
     for delete in deletions {
-        let store = Limited::new(prepared.bob.clone());
+        let store = Stops::new(prepared.bob.clone());
         let mut bob = Client::open(store.clone()).unwrap();
         store.stop_after(COMMITS, false);
         delete(&mut bob).unwrap();
-        assert_eq!(store.left.get(), 0);
+        assert_eq!(store.left(), 0);
     }
 }
 
 #[test]
 fn a_message_that_comes_after_an_interrupted_deletion_is_not_deleted_by_it() {
     let prepared = prepared();
-    let store = Limited::new(prepared.bob.clone());
+    let store = Stops::new(prepared.bob.clone());
     let mut bob = Client::open(store.clone()).unwrap();
     store.stop_after(1, false);
     bob.delete_conversation(&account("alice")).unwrap_err();
@@ -267,7 +196,7 @@ fn a_message_that_comes_after_an_interrupted_deletion_is_not_deleted_by_it() {
 #[test]
 fn a_damaged_mark_still_hides_and_its_deletion_goes_on_with_the_peer() {
     let prepared = prepared();
-    let store = Limited::new(prepared.bob.clone());
+    let store = Stops::new(prepared.bob.clone());
     let mut bob = Client::open(store.clone()).unwrap();
     store.stop_after(1, false);
     bob.delete_conversation(&account("alice")).unwrap_err();
@@ -276,7 +205,7 @@ fn a_damaged_mark_still_hides_and_its_deletion_goes_on_with_the_peer() {
         .iter_mut()
         .find(|(key, _)| key.table.as_bytes() == b"x");
     mark.unwrap().1.clear();
-    let store = Limited::new(records);
+    let store = Stops::new(records);
     let mut bob = Client::open(store.clone()).unwrap();
     assert_hidden(&prepared, &bob);
     assert!(store.records().iter().any(|(key, _)| is_history(key)));
@@ -296,14 +225,14 @@ fn a_damaged_contact_can_be_forgotten_and_a_damaged_numbering_is_reset_before_th
         };
         let damaged = records.iter_mut().find(|(key, _)| is_alices(key));
         damaged.unwrap().1.clear();
-        let store = Limited::new(records.clone());
+        let store = Stops::new(records.clone());
         let mut bob = Client::open(store.clone()).unwrap();
         bob.forget_contact(&account("alice")).unwrap();
         assert!(!store.records().iter().any(|(key, _)| is_history(key)));
         assert!(!bob.has_session(&account("alice")).unwrap());
         assert!(bob.damaged_peers().unwrap().is_empty());
 
-        let store = Limited::new(records.clone());
+        let store = Stops::new(records.clone());
         let mut bob = Client::open(store.clone()).unwrap();
         let deleted = bob.delete_conversation(&account("alice"));
         if table.as_bytes() == b"v" {

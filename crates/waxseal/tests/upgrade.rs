@@ -9,13 +9,16 @@
     reason = "tests"
 )]
 
-use std::fmt;
+#[expect(dead_code, reason = "other tests use the rest")]
+#[path = "support/stops.rs"]
+mod stops;
 
 use waxseal::errors::{SendError, StateError};
-use waxseal::store::{Cursor, Key, Listed, Row, Store, Table, Transaction};
+use waxseal::store::{Key, Row};
 use waxseal::{Client, Content, Draft, MemoryStore, Outgoing};
 use waxseal_world::{NOW, Provider, Records, account, find, snapshot};
-use zeroize::Zeroizing;
+
+use stops::{Stopped, Stops};
 
 /// The store, as if the version before had left these messages in the outbox: its envelopes are for
 /// one device, and begin with another version byte.
@@ -34,58 +37,6 @@ fn as_left_by_an_earlier_version(client: &Client<MemoryStore>, sent: &[Outgoing]
     records
 }
 
-/// A store that fails in one commit, and in all later ones.
-struct Failing {
-    inner: MemoryStore,
-    commits_left: usize,
-    /// Whether the commit that fails first is applied nevertheless.
-    applies: bool,
-}
-
-#[derive(Debug)]
-struct Failed;
-
-impl fmt::Display for Failed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("failed")
-    }
-}
-
-impl std::error::Error for Failed {}
-
-impl Store for Failing {
-    type Error = Failed;
-
-    fn get(&self, key: &Key) -> Result<Option<Zeroizing<Vec<u8>>>, Failed> {
-        Ok(self.inner.get(key).unwrap())
-    }
-
-    fn list(
-        &self,
-        table: &Table,
-        after: Option<&Cursor>,
-        limit: usize,
-    ) -> Result<Vec<Listed>, Failed> {
-        Ok(self.inner.list(table, after, limit).unwrap())
-    }
-
-    fn commit(&mut self, transaction: Transaction) -> Result<(), Failed> {
-        if self.commits_left > 0 {
-            self.commits_left -= 1;
-            self.inner.commit(transaction).unwrap();
-            return Ok(());
-        }
-        if std::mem::take(&mut self.applies) {
-            self.inner.commit(transaction).unwrap();
-        }
-        Err(Failed)
-    }
-
-    fn is_damage(_: &Failed) -> bool {
-        false
-    }
-}
-
 #[test]
 fn messages_are_sealed_again_once_whichever_commit_fails() {
     let texts = ["first", "reply", "First."];
@@ -100,17 +51,16 @@ fn messages_are_sealed_again_once_whichever_commit_fails() {
         let edit = alice.send(&bob_id, Content::Edit { of, text }, NOW, rng);
         let sent = [first, reply, edit.unwrap()];
         let records = as_left_by_an_earlier_version(&alice, &sent);
-        let inner = MemoryStore::from_records(records);
-        let mut stopped = Client::open(Failing {
-            inner,
-            commits_left,
-            applies,
-        })
-        .unwrap();
+        let store = Stops::new(records);
+        store.stop_after(commits_left, applies);
+        let mut stopped = Client::open(store.clone()).unwrap();
         let error = stopped.seal_waiting(&bob_id, NOW, rng).unwrap_err();
-        assert!(matches!(error, SendError::State(StateError::Store(Failed))));
+        assert!(matches!(
+            error,
+            SendError::State(StateError::Store(Stopped))
+        ));
 
-        let mut alice = Client::open(stopped.into_store().inner).unwrap();
+        let mut alice = Client::open(MemoryStore::from_records(store.records())).unwrap();
         let done = commits_left + usize::from(applies);
         assert_eq!(alice.outbox(None, 10, NOW).unwrap().items.len(), done);
         assert_eq!(alice.waiting(None, 10).unwrap().items.len(), 3 - done);

@@ -1,96 +1,10 @@
 //! A stop before or after each commit of sending to many, retargeting and receiving.
 
-use std::fmt;
+use waxseal::{Client, MemoryStore, Mismatch, Received};
+use waxseal_world::{account, fanout_of, snapshot};
 
-use waxseal::store::{Cursor, Key, Listed, Table, Transaction};
-use waxseal::{Client, MemoryStore, Mismatch, Received, Store};
-use waxseal_world::{Records, account, fanout_of, snapshot};
-use zeroize::Zeroizing;
-
+use crate::stops::stopped;
 use crate::support::{Net, at};
-
-/// A store that fails in one commit, and in all later ones.
-struct Failing {
-    inner: MemoryStore,
-    commits_left: usize,
-    /// Whether the commit that fails first is applied nevertheless.
-    applies: bool,
-}
-
-#[derive(Debug)]
-struct Failed;
-
-impl fmt::Display for Failed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("failed")
-    }
-}
-
-impl std::error::Error for Failed {}
-
-impl Store for Failing {
-    type Error = Failed;
-
-    fn get(&self, key: &Key) -> Result<Option<Zeroizing<Vec<u8>>>, Failed> {
-        Ok(self.inner.get(key).unwrap())
-    }
-
-    fn list(
-        &self,
-        table: &Table,
-        after: Option<&Cursor>,
-        limit: usize,
-    ) -> Result<Vec<Listed>, Failed> {
-        Ok(self.inner.list(table, after, limit).unwrap())
-    }
-
-    fn commit(&mut self, transaction: Transaction) -> Result<(), Failed> {
-        if self.commits_left > 0 {
-            self.commits_left -= 1;
-            self.inner.commit(transaction).unwrap();
-            return Ok(());
-        }
-        if std::mem::take(&mut self.applies) {
-            self.inner.commit(transaction).unwrap();
-        }
-        Err(Failed)
-    }
-
-    fn is_damage(_: &Failed) -> bool {
-        false
-    }
-}
-
-/// Runs `call` on a copy of a store with a stop at each commit, before and after it, until one run
-/// is not stopped. Returns the records after each stop, and how many commits there were.
-fn stopped(
-    records: &Records,
-    mut call: impl FnMut(&mut Client<Failing>) -> bool,
-) -> (Vec<Records>, usize) {
-    let mut left = Vec::new();
-    for commits_left in 0.. {
-        for applies in [false, true] {
-            let inner = MemoryStore::from_records(records.clone());
-            let mut client = Client::open(Failing {
-                inner,
-                commits_left,
-                applies,
-            })
-            .unwrap();
-            if call(&mut client) {
-                return (left, commits_left);
-            }
-            let store = client.into_store().inner;
-            let records = store.records();
-            left.push(
-                records
-                    .map(|(key, value)| (key.clone(), value.to_vec()))
-                    .collect(),
-            );
-        }
-    }
-    unreachable!("some run has enough commits")
-}
 
 #[test]
 fn a_stop_in_sending_to_many_leaves_nothing_or_the_whole_message_in_the_outbox() {

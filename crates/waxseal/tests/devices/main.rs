@@ -19,5 +19,8 @@ mod former;
 mod journey;
 mod removed;
 mod rosters;
+#[expect(dead_code, reason = "other tests use the rest")]
+#[path = "../support/stops.rs"]
+mod stops;
 mod support;
 mod touch;

@@ -22,5 +22,8 @@ mod journey;
 mod leaving;
 mod messages;
 mod processes;
+#[expect(dead_code, reason = "other tests use the rest")]
+#[path = "../support/stops.rs"]
+mod stops;
 mod support;
 mod talk;

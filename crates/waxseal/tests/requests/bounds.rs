@@ -3,12 +3,12 @@
 use waxseal::reporting::ConversationId;
 use waxseal::reporting::relay::Envelope;
 use waxseal::{
-    Content, FrankingTag, MAX_ALL_REQUESTS_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_MESSAGES,
-    MAX_REQUESTS, Received,
+    Content, MAX_ALL_REQUESTS_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_MESSAGES, MAX_REQUESTS,
+    Received,
 };
 use waxseal_world::{account, snapshot};
 
-use crate::support::{Stranger, is_skipped, naming, store_len, tick, world};
+use crate::support::{Stranger, is_skipped, naming, reference, store_len, tick, world};
 
 /// What one account takes besides its request: contact, notices, tags, what did not open, and what
 /// is remembered of its first messages.
@@ -218,20 +218,8 @@ fn one_stranger_takes_at_most_what_the_specification_says() {
             group: ConversationId::from_bytes([round; 32]),
             title: "x".repeat(255),
         };
-        // What it refers to has not come, and never does.
-        let of = FrankingTag::from_bytes([round; 32]);
-        let reference = match round % 3 {
-            0 => Content::Deletion { of },
-            1 => Content::Edit {
-                of,
-                text: "x".repeat(100),
-            },
-            _ => Content::Reaction {
-                to: of,
-                reaction: "x".repeat(64),
-            },
-        };
-        for content in [invitation, reference, Content::Text("x".repeat(20_000))] {
+        let text = Content::Text("x".repeat(20_000));
+        for content in [invitation, reference(round), text] {
             let envelope = mallory.seal(content, &mut world);
             mallory.deliver(&mut world, &mut bob, &envelope);
         }

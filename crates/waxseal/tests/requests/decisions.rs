@@ -3,9 +3,9 @@
 use waxseal::store::Key;
 use waxseal::{Client, MemoryStore};
 use waxseal::{Content, Disclosure, Nudge, Reason, Received, Timestamp};
-use waxseal_world::{account, snapshot};
+use waxseal_world::{Provider, account, snapshot};
 
-use crate::support::{DAY_MS, Stranger, hear, is_skipped, naming, wait, world};
+use crate::support::{DAY_MS, Device, Stranger, hear, is_skipped, naming, wait, world};
 
 /// The tables that may still name a declined account: what the user decided.
 const DECIDED: [u8; 1] = [b'B'];
@@ -93,16 +93,20 @@ fn chk587_a_clock_that_is_ahead_drops_no_request_before_30_days_of_deliveries() 
     assert!(bob.requests(None, 9).unwrap().items.is_empty());
 }
 
-#[test]
-fn what_a_blocked_stranger_sent_is_gone_and_it_stays_blocked() {
-    let (mut world, mut bob) = world();
-    let mut mallory = Stranger::new(&mut world, "mallory");
+fn invite(mallory: &mut Stranger, world: &mut Provider, bob: &mut Device) {
     let invitation = Content::Invitation {
         group: waxseal::reporting::ConversationId::from_bytes([7; 32]),
         title: "join".to_owned(),
     };
-    let envelope = mallory.seal(invitation, &mut world);
-    mallory.deliver(&mut world, &mut bob, &envelope);
+    let envelope = mallory.seal(invitation, world);
+    mallory.deliver(world, bob, &envelope);
+}
+
+#[test]
+fn what_a_blocked_stranger_sent_is_gone_and_it_stays_blocked() {
+    let (mut world, mut bob) = world();
+    let mut mallory = Stranger::new(&mut world, "mallory");
+    invite(&mut mallory, &mut world, &mut bob);
     assert_eq!(bob.groups(None, 9).unwrap().items.len(), 1);
     bob.block(&account("mallory"), true).unwrap();
     assert!(bob.groups(None, 9).unwrap().items.is_empty());
@@ -174,11 +178,7 @@ fn a_report_of_a_blocked_request_is_kept_until_there_is_a_key() {
 }
 
 /// Bob after he declined the request of Mallory, who has a client.
-fn declined() -> (
-    waxseal_world::Provider,
-    Client<MemoryStore>,
-    Client<MemoryStore>,
-) {
+fn declined() -> (Provider, Device, Device) {
     let (mut world, mut bob) = world();
     let mut mallory = world.register("mallory");
     world.start(&mut mallory, &account("bob"));
@@ -268,12 +268,7 @@ fn chk587_the_second_request_of_a_contact_that_stays_is_dropped_too() {
 fn a_damaged_group_stops_neither_the_upkeep_nor_a_decision() {
     let (mut world, mut bob) = world();
     let mut mallory = Stranger::new(&mut world, "mallory");
-    let invitation = Content::Invitation {
-        group: waxseal::reporting::ConversationId::from_bytes([7; 32]),
-        title: "join".to_owned(),
-    };
-    let envelope = mallory.seal(invitation, &mut world);
-    mallory.deliver(&mut world, &mut bob, &envelope);
+    invite(&mut mallory, &mut world, &mut bob);
     let mut records = snapshot(&bob);
     let groups = records
         .iter_mut()

@@ -103,21 +103,28 @@ fn chk591_a_request_and_other_kinds_than_texts_are_not_forwarded() {
 
     let alice = account("alice");
     let first = got(&mut world, &mut friends, &mut bob, text("first"));
-    for content in [
-        Content::Edit {
-            of: first,
-            text: "edited".to_owned(),
-        },
-        Content::Reaction {
-            to: first,
-            reaction: "+".to_owned(),
-        },
-        Content::GroupLeave,
-        Content::Deletion { of: first },
+    let edit = Content::Edit {
+        of: first,
+        text: "edited".to_owned(),
+    };
+    let reaction = Content::Reaction {
+        to: first,
+        reaction: "+".to_owned(),
+    };
+    for (content, is_shown) in [
+        (edit, false),
+        (reaction, false),
+        (Content::GroupLeave, true),
+        (Content::Timer { after_secs: 0 }, true),
+        (Content::Deletion { of: first }, false),
     ] {
         let id = got(&mut world, &mut friends, &mut bob, content);
         let refused = bob.forward(&alice, &id, &to[..1], limits, now, rng);
-        assert!(refused.is_err(), "{refused:?}");
+        let is_right = match is_shown {
+            true => matches!(refused, Err(ForwardError::Kind)),
+            false => matches!(refused, Err(ForwardError::NoSuchMessage)),
+        };
+        assert!(is_right, "{refused:?}");
     }
     let unknown = FrankingTag::from_bytes([1; 32]);
     let refused = bob.forward(&alice, &unknown, &to[..1], limits, now, rng);

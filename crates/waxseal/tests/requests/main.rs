@@ -21,4 +21,7 @@ mod races;
 #[path = "../support/shared.rs"]
 mod shared;
 mod silence;
+#[expect(dead_code, reason = "other tests use the rest")]
+#[path = "../support/stops.rs"]
+mod stops;
 mod support;

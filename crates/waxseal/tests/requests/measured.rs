@@ -2,10 +2,10 @@
 
 use waxseal::reporting::ConversationId;
 use waxseal::reporting::relay::Envelope;
-use waxseal::{Content, FrankingTag, MAX_REQUESTS};
+use waxseal::{Content, MAX_REQUESTS};
 use waxseal_world::{Provider, account};
 
-use crate::support::{Device, Stranger, store_len, tick, world};
+use crate::support::{Device, Stranger, reference, store_len, tick, world};
 
 const KIB: usize = 1_024;
 
@@ -40,22 +40,9 @@ fn invitations(stranger: &mut Stranger, world: &mut Provider, bob: &mut Device) 
     }
 }
 
-/// What these refer to does not come.
 fn references(stranger: &mut Stranger, world: &mut Provider, bob: &mut Device) {
     for number in 0..60 {
-        let of = FrankingTag::from_bytes([number; 32]);
-        let content = match number % 3 {
-            0 => Content::Deletion { of },
-            1 => Content::Edit {
-                of,
-                text: "x".repeat(100),
-            },
-            _ => Content::Reaction {
-                to: of,
-                reaction: "x".repeat(64),
-            },
-        };
-        send(stranger, world, bob, content);
+        send(stranger, world, bob, reference(number));
     }
 }
 
@@ -157,7 +144,7 @@ fn all_strangers_together_take_what_the_specification_says() {
     let unheard = 512 - MAX_REQUESTS;
     for number in 0..unheard {
         let mut stranger = Stranger::new(&mut world, &format!("unheard {number}"));
-        world.show_roster(&mut bob, &account(&stranger.name));
+        world.show_roster(&mut bob, &stranger.device.me.account);
         unopened(&mut stranger, &mut world, &mut bob);
     }
     let middle = store_len(&bob);

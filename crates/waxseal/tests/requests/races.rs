@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use waxseal::errors::{ReportError, StateError};
+use waxseal::errors::StateError;
 use waxseal::{Client, Disclosure, Reason, Received, ReportDraft, Timestamp};
 use waxseal_world::{Provider, account};
 
@@ -75,6 +75,20 @@ fn chk597_a_request_that_another_process_accepts_meanwhile_is_not_dropped() {
     }
 }
 
+/// Bob blocks Mallory with a report. Both are stored, and the report can be sealed again although
+/// what its draft shows is gone by then.
+fn block_and_report(world: &mut Provider, bob: &mut Client<Shared>, draft: &ReportDraft) {
+    let key = world.moderation.public_key().clone();
+    let sealed = bob.block_and_report(draft, &key, &mut world.rng).unwrap();
+    assert!(bob.peer_state(&account("mallory")).unwrap().is_blocked);
+    assert_eq!(bob.pending_reports(None, 9).unwrap().items.len(), 1);
+    world.verify(&sealed.report).unwrap();
+    let again = bob.reseal_report(sealed.id, &key, &mut world.rng).unwrap();
+    let verified = world.verify(&again.report).unwrap();
+    let content = verified.messages()[0].content().unwrap();
+    assert_eq!(content.as_text(), Some("are you there?"));
+}
+
 #[test]
 fn chk597_a_deletion_of_another_process_does_not_take_the_place_of_a_decision() {
     let mallory = &account("mallory");
@@ -87,19 +101,7 @@ fn chk597_a_deletion_of_another_process_does_not_take_the_place_of_a_decision() 
             assert!(matches!(deleted, Err(StateError::Store(Failed::Stopped))));
         };
         *bob.store().then.borrow_mut() = other(folder.path(), deletes);
-        let key = world.moderation.public_key().clone();
-        let reported = bob.block_and_report(&draft, &key, &mut world.rng);
-        match reported {
-            // What the draft shows may be gone by then. Then neither is stored.
-            Err(ReportError::State(error)) => panic!("{error}"),
-            Err(_) => assert!(!bob.peer_state(mallory).unwrap().is_blocked),
-            Ok(sealed) => {
-                assert!(bob.peer_state(mallory).unwrap().is_blocked);
-                let kept = bob.pending_reports(None, 9).unwrap().items;
-                assert_eq!(kept.len(), 1);
-                world.verify(&sealed.report).unwrap();
-            }
-        }
+        block_and_report(&mut world, &mut bob, &draft);
         assert!(bob.messages(mallory, None, 9).unwrap().items.is_empty());
         assert!(bob.store().then.borrow().is_none());
     }
@@ -117,12 +119,7 @@ fn chk588_a_contact_that_another_process_forgets_meanwhile_is_blocked_and_declin
         };
         *bob.store().then.borrow_mut() = other(folder.path(), forgets);
         if blocks {
-            let key = world.moderation.public_key().clone();
-            let reported = bob.block_and_report(&draft, &key, &mut world.rng);
-            let state = bob.peer_state(mallory);
-            assert_eq!(state.is_ok_and(|state| state.is_blocked), reported.is_ok());
-            let kept = bob.pending_reports(None, 9).unwrap().items;
-            assert_eq!(kept.len(), usize::from(reported.is_ok()));
+            block_and_report(&mut world, &mut bob, &draft);
         } else {
             bob.decline(mallory, world.now).unwrap();
             let nudges = bob.nudges(mallory).unwrap();

@@ -69,7 +69,7 @@ fn chk599_ten_strangers_get_a_refusal_in_a_day() {
     let (mut world, mut bob) = world();
     let fail = |world: &mut waxseal_world::Provider, bob: &mut Client<_>, number: u64| {
         let mut stranger = Stranger::new(world, &format!("stranger {number}"));
-        world.show_roster(bob, &account(&stranger.name));
+        world.show_roster(bob, &stranger.device.me.account);
         let mut bytes = stranger.seal(Content::Text("x".into()), world).encode();
         *bytes.last_mut().unwrap() ^= 1;
         let envelope = Envelope::decode(&bytes).unwrap();

@@ -2,11 +2,13 @@
 
 use waxseal::core::SessionSet;
 use waxseal::core::errors::EncryptError;
-use waxseal::reporting::Audience;
 use waxseal::reporting::message::{Attachment, Payload, PayloadHeader};
 use waxseal::reporting::relay::Envelope;
 use waxseal::reporting::sender::{Control, SealingChannel, seal, seal_control};
-use waxseal::{Client, Content, FrankingTag, MemoryStore, Received, Store, Timestamp};
+use waxseal::reporting::{Audience, ConversationId};
+use waxseal::{
+    Client, Content, DeviceAddress, FrankingTag, MemoryStore, Received, Store, Timestamp,
+};
 use waxseal_world::{BareDevice, Provider, account, snapshot};
 
 pub type Device = Client<MemoryStore>;
@@ -17,7 +19,6 @@ pub const DAY_MS: u64 = 24 * 3_600_000;
 pub struct Stranger {
     pub device: BareDevice,
     pub sessions: SessionSet,
-    pub name: String,
 }
 
 impl Stranger {
@@ -26,7 +27,6 @@ impl Stranger {
         Self {
             sessions: device.initiate(world, "bob"),
             device,
-            name: name.to_owned(),
         }
     }
 
@@ -45,18 +45,14 @@ impl Stranger {
         files: Vec<Attachment>,
         world: &mut Provider,
     ) -> Envelope {
-        let conversation = Audience::Direct(account("bob")).conversation(&account(&self.name));
         let header = PayloadHeader::new(0, world.now);
         let payload = Payload::with_attachments(header, content, files).unwrap();
         let channel = &mut self.device.channel(&mut self.sessions);
-        let me = self.device.me.clone();
-        let sealed = seal(channel, &me, &conversation, &payload, &mut world.rng);
-        sealed.unwrap().envelope
+        sealed(channel, &self.device.me, &payload, world)
     }
 
     /// Seals a message with a claim that the device knows an old roster of Bob's account.
     pub fn seal_with_old_roster(&mut self, world: &mut Provider) -> Envelope {
-        let conversation = Audience::Direct(account("bob")).conversation(&account(&self.name));
         let payload = Payload::text(PayloadHeader::new(0, world.now), "which devices?").unwrap();
         let mut preamble = self.device.preamble();
         let at = preamble.len() - 24;
@@ -65,30 +61,24 @@ impl Stranger {
             sessions: &mut self.sessions,
             preamble,
         };
-        let me = self.device.me.clone();
-        let sealed = seal(channel, &me, &conversation, &payload, &mut world.rng);
-        sealed.unwrap().envelope
+        sealed(channel, &self.device.me, &payload, world)
     }
 
     /// Seals a message whose content does not fit its commitment.
     pub fn seal_withheld(&mut self, world: &mut Provider) -> Envelope {
-        let conversation = Audience::Direct(account("bob")).conversation(&account(&self.name));
         let payload = Payload::text(PayloadHeader::new(0, world.now), "withheld").unwrap();
         let channel = &mut Spoiling(self.device.channel(&mut self.sessions));
-        let me = self.device.me.clone();
-        let sealed = seal(channel, &me, &conversation, &payload, &mut world.rng);
-        sealed.unwrap().envelope
+        sealed(channel, &self.device.me, &payload, world)
     }
 
     pub fn seal_control(&mut self, world: &mut Provider) -> Envelope {
-        let conversation = Audience::Direct(account("bob")).conversation(&account(&self.name));
         let control = Control {
             delivered: vec![FrankingTag::from_bytes([3; 32])],
             ..Control::default()
         };
         let channel = &mut self.device.channel(&mut self.sessions);
-        let me = self.device.me.clone();
-        let sealed = seal_control(channel, &me, &conversation, &control, &mut world.rng);
+        let me = &self.device.me;
+        let sealed = seal_control(channel, me, &with_bob(me), &control, &mut world.rng);
         sealed.unwrap()
     }
 
@@ -112,6 +102,20 @@ impl Stranger {
         let envelope = self.seal(Content::Text(text.to_owned()), world);
         self.deliver(world, bob, &envelope)
     }
+}
+
+fn with_bob(me: &DeviceAddress) -> ConversationId {
+    Audience::Direct(account("bob")).conversation(&me.account)
+}
+
+fn sealed(
+    channel: &mut impl SealingChannel<Error = EncryptError>,
+    me: &DeviceAddress,
+    payload: &Payload,
+    world: &mut Provider,
+) -> Envelope {
+    let sealed = seal(channel, me, &with_bob(me), payload, &mut world.rng);
+    sealed.unwrap().envelope
 }
 
 /// Seals with another preamble.
@@ -151,6 +155,22 @@ impl<C: SealingChannel<Error = EncryptError>> SealingChannel for Spoiling<C> {
         let mut plaintext = plaintext.to_vec();
         plaintext[40] ^= 1;
         self.0.encrypt(&plaintext, associated_data, rng)
+    }
+}
+
+/// A deletion, an edit or a reaction. What it refers to does not come.
+pub fn reference(number: u8) -> Content {
+    let of = FrankingTag::from_bytes([number; 32]);
+    match number % 3 {
+        0 => Content::Deletion { of },
+        1 => Content::Edit {
+            of,
+            text: "x".repeat(100),
+        },
+        _ => Content::Reaction {
+            to: of,
+            reaction: "x".repeat(64),
+        },
     }
 }
 

@@ -41,6 +41,13 @@ fn a_request_that_is_answered_on_one_device_is_over_on_the_other() {
     assert!(phone.peer_state(&bob()).unwrap().is_accepted);
 }
 
+/// Begins other sessions with Alice's devices.
+fn start_over(net: &mut Net, other: &mut Device) {
+    let again = net.provider.bundles(&account("alice"));
+    let (now, rng) = (net.now(), &mut net.provider.fork_rng());
+    other.start(&account("alice"), &again, now, rng).unwrap();
+}
+
 #[test]
 fn a_request_that_is_declined_or_blocked_on_one_device_is_deleted_on_the_other() {
     for blocks in [false, true] {
@@ -68,9 +75,7 @@ fn a_request_that_is_declined_or_blocked_on_one_device_is_deleted_on_the_other()
         }
         net.settle(&mut [&mut phone, &mut laptop, &mut other]);
         net.start(&mut other, &account("alice"));
-        let again = net.provider.bundles(&account("alice"));
-        let (now, rng) = (net.now(), &mut net.provider.fork_rng());
-        other.start(&account("alice"), &again, now, rng).unwrap();
+        start_over(&mut net, &mut other);
         net.send(&mut other, &account("alice"), "Thank you!");
         net.settle(&mut [&mut phone, &mut laptop, &mut other]);
         for device in [&phone, &laptop] {
@@ -132,9 +137,7 @@ fn devices_that_disagree_about_a_request_end_alike() {
             }
         }
         // What comes next counts as the same on both.
-        let again = net.provider.bundles(&account("alice"));
-        let (now, rng) = (net.now(), &mut net.provider.fork_rng());
-        other.start(&account("alice"), &again, now, rng).unwrap();
+        start_over(&mut net, &mut other);
         net.send(&mut other, &account("alice"), "Please!");
         net.settle(&mut [&mut phone, &mut laptop, &mut other]);
         let heard = |device: &Device| texts(device, &bob()).last().cloned();

@@ -1,59 +1,14 @@
 //! A device that stops in any commit of what expires, and goes on.
 
-use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+use std::cell::Cell;
 
-use waxseal::store::{Cursor, Key, Listed, Table, Transaction};
+use waxseal::store::Key;
 use waxseal::view::REPORT_GRACE_MS;
-use waxseal::{Client, Draft, MemoryStore, Store, Timestamp};
+use waxseal::{Client, Draft, MemoryStore, Timestamp};
 use waxseal_world::{Provider, account, snapshot};
-use zeroize::Zeroizing;
 
+use crate::stops::Stops;
 use crate::support::{after, shown};
-
-/// A store whose commits fail once `left` were made, before or after they are applied.
-struct Stops {
-    inner: MemoryStore,
-    left: Rc<Cell<usize>>,
-    applies: bool,
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("stopped")]
-struct Stopped;
-
-impl Store for Stops {
-    type Error = Stopped;
-
-    fn get(&self, key: &Key) -> Result<Option<Zeroizing<Vec<u8>>>, Stopped> {
-        Ok(self.inner.get(key).unwrap())
-    }
-
-    fn list(
-        &self,
-        table: &Table,
-        after: Option<&Cursor>,
-        limit: usize,
-    ) -> Result<Vec<Listed>, Stopped> {
-        Ok(self.inner.list(table, after, limit).unwrap())
-    }
-
-    fn commit(&mut self, transaction: Transaction) -> Result<(), Stopped> {
-        let Some(left) = self.left.get().checked_sub(1) else {
-            if self.applies {
-                self.inner.commit(transaction).unwrap();
-            }
-            return Err(Stopped);
-        };
-        self.left.set(left);
-        self.inner.commit(transaction).unwrap();
-        Ok(())
-    }
-
-    fn is_damage(_: &Stopped) -> bool {
-        false
-    }
-}
 
 #[test]
 fn a_device_that_stops_in_any_commit_shows_and_wipes_the_same() {
@@ -84,6 +39,8 @@ fn a_device_that_stops_in_any_commit_shows_and_wipes_the_same() {
     let end = after(now, 601_000);
     let wiped = after(end, REPORT_GRACE_MS);
 
+    // How often the messages were looked at while they had expired and were not wiped.
+    let looked = Cell::new(0);
     // What an application does, again and again until all of it is done.
     let live = |client: &mut Client<Stops>| -> Option<()> {
         client.receive(&deletion).ok()?;
@@ -96,6 +53,7 @@ fn a_device_that_stops_in_any_commit_shows_and_wipes_the_same() {
                 .unwrap();
             if all.items.iter().any(|due| due.at > end) {
                 assert_eq!(shown(client, "alice", end), lines);
+                looked.set(looked.get() + 1);
             }
         }
         client.expire(wiped, 10).ok()?;
@@ -104,27 +62,19 @@ fn a_device_that_stops_in_any_commit_shows_and_wipes_the_same() {
     let mut stops = 0;
     for applies in [false, true] {
         for left in 0.. {
-            let counter = Rc::new(Cell::new(left));
-            let store = Stops {
-                inner: MemoryStore::from_records(records.clone()),
-                left: counter.clone(),
-                applies,
-            };
-            let mut client = Client::open(store).unwrap();
+            let store = Stops::new(records.clone());
+            store.stop_after(left, applies);
+            let mut client = Client::open(store.clone()).unwrap();
             let is_done = live(&mut client).is_some();
-            counter.set(usize::MAX);
-            let mut client = Client::open(client.into_store()).unwrap();
+            store.go_on();
+            let mut client = Client::open(store.clone()).unwrap();
             live(&mut client).unwrap();
             assert_eq!(shown(&client, "alice", wiped), ["stays"]);
-            let left: Vec<_> = client
-                .into_store()
-                .inner
-                .records()
-                .map(|(key, value)| {
-                    let is_secret = value.windows(6).any(|window| window == b"SECRET");
-                    (key.table.as_bytes()[0], is_secret)
-                })
-                .collect();
+            let rows = store.records().into_iter().map(|(key, value)| {
+                let is_secret = value.windows(6).any(|window| window == b"SECRET");
+                (key.table.as_bytes()[0], is_secret)
+            });
+            let left: Vec<_> = rows.collect();
             assert!(left.iter().all(|(_, is_secret)| !is_secret));
             let of_views = left.iter().filter(|(family, _)| b"meQPM".contains(family));
             assert_eq!(of_views.count(), 1);
@@ -135,6 +85,7 @@ fn a_device_that_stops_in_any_commit_shows_and_wipes_the_same() {
         }
     }
     assert!(stops >= 10, "{stops}");
+    assert!(looked.get() >= 2, "{}", looked.get());
 }
 
 /// A store as the version before had it: messages without account keys, and nothing folded.
@@ -178,33 +129,18 @@ fn chk578_a_conversion_that_stops_in_any_commit_folds_the_same_under_the_present
     world.exchange(&mut alice, &mut bob, Draft::react(ids[3], "!"));
     let (now, before) = (world.now, shown(&bob, "alice", world.now));
     let records = as_of_layout_3(&bob);
-    let open = |store: MemoryStore, left: usize, applies: bool| {
-        let left = Rc::new(Cell::new(left));
-        let (opened, rest) = {
-            let store = Shared(Rc::new(RefCell::new(store)), left, applies);
-            (Client::open(store.clone()).is_ok(), store)
-        };
-        (opened, rest.0.take())
-    };
-    let (_, whole) = open(
-        MemoryStore::from_records(records.clone()),
-        usize::MAX,
-        false,
-    );
-    let all = |store: &MemoryStore| -> Vec<_> {
-        let records = store.records();
-        records
-            .map(|(key, value)| (key.clone(), value.to_vec()))
-            .collect()
-    };
+    let opens = |store: &Stops| Client::open(store.clone()).is_ok();
+    let whole = Stops::new(records.clone());
+    assert!(opens(&whole));
     let mut stops = 0;
     for applies in [false, true] {
         for left in 0.. {
-            let store = MemoryStore::from_records(records.clone());
-            let (is_done, store) = open(store, left, applies);
-            let (is_done_then, store) = open(store, usize::MAX, applies);
-            assert!(is_done_then);
-            assert!(all(&store) == all(&whole), "{left}");
+            let store = Stops::new(records.clone());
+            store.stop_after(left, applies);
+            let is_done = opens(&store);
+            store.go_on();
+            assert!(opens(&store));
+            assert!(store.records() == whole.records(), "{left}");
             if is_done {
                 break;
             }
@@ -213,7 +149,7 @@ fn chk578_a_conversion_that_stops_in_any_commit_folds_the_same_under_the_present
     }
     assert!(stops >= 10, "{stops}");
 
-    let mut bob = Client::open(whole).unwrap();
+    let mut bob = Client::open(MemoryStore::from_records(whole.records())).unwrap();
     assert_eq!(shown(&bob, "alice", now), before);
     // What is written under the present key counts for what was stored without one, as does what
     // this account writes.
@@ -222,38 +158,4 @@ fn chk578_a_conversion_that_stops_in_any_commit_folds_the_same_under_the_present
     let lines = shown(&bob, "alice", world.now);
     assert_eq!(lines[4..6], ["later (1 edits)", "- deleted by bob"]);
     assert_eq!(bob.views(&a, None, 100, now).unwrap().items.len(), 6);
-}
-
-/// As [`Stops`], of which what was stored is there after the client could not be opened.
-#[derive(Clone)]
-struct Shared(Rc<RefCell<MemoryStore>>, Rc<Cell<usize>>, bool);
-
-impl Store for Shared {
-    type Error = Stopped;
-
-    fn get(&self, key: &Key) -> Result<Option<Zeroizing<Vec<u8>>>, Stopped> {
-        Ok(self.0.borrow().get(key).unwrap())
-    }
-
-    fn list(
-        &self,
-        table: &Table,
-        after: Option<&Cursor>,
-        limit: usize,
-    ) -> Result<Vec<Listed>, Stopped> {
-        Ok(self.0.borrow().list(table, after, limit).unwrap())
-    }
-
-    fn commit(&mut self, transaction: Transaction) -> Result<(), Stopped> {
-        let left = self.1.get().checked_sub(1);
-        if left.is_some() || self.2 {
-            self.0.borrow_mut().commit(transaction).unwrap();
-        }
-        self.1.set(left.ok_or(Stopped)?);
-        Ok(())
-    }
-
-    fn is_damage(_: &Stopped) -> bool {
-        false
-    }
 }

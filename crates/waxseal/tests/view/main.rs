@@ -18,4 +18,7 @@ mod net;
 mod order;
 mod removed;
 mod reports;
+#[expect(dead_code, reason = "other tests use the rest")]
+#[path = "../support/stops.rs"]
+mod stops;
 mod support;

@@ -3,7 +3,7 @@
 use waxseal::{Client, MemoryStore, Outgoing, Received};
 use waxseal_world::{Records, snapshot};
 
-use crate::crash::{Failing, stopped};
+use crate::stops::{Stops, stopped};
 use crate::support::first;
 use crate::talk::Talk;
 
@@ -136,7 +136,7 @@ fn row_49_a_stop_in_retargeting_leaves_a_message_that_is_retargeted_after_all() 
     let mismatch = talk.mismatch(&bob, &one);
     let before = snapshot(talk.client(&bob));
     let (now, mut rng) = (talk.net.world.now, talk.net.world.fork_rng());
-    let (after, commits) = stopped(&before, |client: &mut Client<Failing>| {
+    let (after, commits) = stopped(&before, |client: &mut Client<Stops>| {
         client
             .retarget_in_group(&group, &one.id, &mismatch, &[], now, &mut rng)
             .is_ok()

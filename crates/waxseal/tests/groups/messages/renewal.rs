@@ -6,7 +6,7 @@ use waxseal::reporting::relay::GroupSlot;
 use waxseal::{Advice, Client, DeviceAddress, MemoryStore, Outgoing, Received};
 use waxseal_world::{QueuedGroup, account, snapshot};
 
-use crate::crash::stopped;
+use crate::stops::stopped;
 use crate::support::{HOUR_MS, first};
 use crate::talk::{Queued, Talk};
 
