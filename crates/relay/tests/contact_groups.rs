@@ -5,10 +5,7 @@
 mod world;
 
 use tungstenite::Message;
-use waxseal_interface::{
-    ContactHeaders, ContactToken, ErrorCode, Event, FELLOWS_A_DAY, STRANGERS_A_DAY,
-};
-use waxseal_relay::ClientError;
+use waxseal_interface::{ContactToken, ErrorCode, Event, FELLOWS_A_DAY, STRANGERS_A_DAY};
 use waxseal_roster::group::Role;
 use world::contact::{accepting, plain, post, spend, tokens};
 use world::crowd::{Crowd, adding};
