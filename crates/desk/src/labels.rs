@@ -37,5 +37,8 @@ pub(crate) const KEY_EPOCH: &[u8] = b"waxseal/desk/1/key-epoch";
 /// Digest of the digests of the reports that were erased.
 pub(crate) const ERASED: &[u8] = b"waxseal/desk/1/erased";
 
+/// What an officer or the relay signs to ask the desk's server.
+pub(crate) const REQUEST: &[u8] = b"waxseal/desk/1/request";
+
 #[cfg(test)]
 mod tests;

@@ -33,6 +33,7 @@
 //! |---|---|---|
 //! | policy key | [`policy`] | who is an officer, and by which rules |
 //! | officer | [`officer`], [`grant`] | keys and signed acts; leave to open content |
+//! | officer | [`request`] | signed requests to the desk's server |
 //! | vault | [`vault`] | opens what a grant and the log allow |
 //! | desk | [`desk`], [`upkeep`], [`acts`] | the main type; what is due; checks of acts |
 //! | desk | [`intake`], [`sorting`], [`case`] | takes in reports, sorts them into cases |
@@ -63,6 +64,7 @@ pub mod opening;
 pub mod policy;
 pub mod publish;
 pub mod records;
+pub mod request;
 pub mod retention;
 pub mod sorting;
 pub mod store;

@@ -48,6 +48,7 @@
 mod acceptance;
 mod client;
 mod deliveries;
+pub mod desk;
 mod error;
 mod pass_key;
 mod reviewer_keys;
