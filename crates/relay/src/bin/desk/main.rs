@@ -11,15 +11,25 @@
 )]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output")]
 
+mod acts;
+mod cases;
 mod clock;
 mod errors;
 mod files;
+mod health;
+mod items;
+mod keeper;
+mod log;
 #[path = "../relay/network.rs"]
 mod network;
 mod nonces;
 mod office;
+mod openings;
 mod policy;
 mod readers;
+mod relay;
+mod reporters;
+mod rounds;
 mod routes;
 #[path = "../relay/serve.rs"]
 #[allow(dead_code, reason = "the relay uses all of it")]
@@ -30,6 +40,9 @@ mod start;
 mod state;
 #[path = "../relay/tls.rs"]
 mod tls;
+mod todo;
+mod vault;
+mod witnesses;
 
 use std::process::ExitCode;
 

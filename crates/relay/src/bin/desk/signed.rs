@@ -11,6 +11,7 @@ use std::time::Duration;
 use axum::body::to_bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
+use serde::de::DeserializeOwned;
 use waxseal_desk::ids::OfficerId;
 use waxseal_desk::policy::Roles;
 use waxseal_desk::request::RequestTerms;
@@ -106,6 +107,11 @@ fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 fn hex<const N: usize>(headers: &HeaderMap, name: &str) -> Option<[u8; N]> {
     let hex: Hex<N> = only(headers, name)?.parse().ok()?;
     Some(hex.0)
+}
+
+/// Reads a body in JSON.
+pub fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(body).map_err(|_| Refusal::malformed())
 }
 
 async fn check<F: Future<Output = Result<bool, Refusal>>>(

@@ -1,25 +1,38 @@
 //! `serve`: opens the desk and runs it until it is stopped.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock};
+use std::thread::{self, JoinHandle};
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 use waxseal_desk::desk::Desk;
+use waxseal_desk::publish::Delay;
+use waxseal_desk::vault::process::{Endpoint, VaultClient};
 
 use crate::clock::now;
 use crate::files::{Folder, Result};
+use crate::health::{Health, Metrics};
+use crate::keeper::{self, Keeper, Wake};
 use crate::nonces::Nonces;
 use crate::office::Office;
 use crate::readers::Readers;
+use crate::relay::{RelayCalls, RelayOptions};
+use crate::rounds::{self, Rounds};
 use crate::routes;
 use crate::serve::{Stopping, serve};
 use crate::state::Server;
 use crate::tls::TlsOptions;
+use crate::todo::Todo;
+use crate::witnesses::{WitnessArgument, Witnesses};
 
+const HOUR_MS: u64 = 3_600_000;
+const DAY_MS: u64 = 24 * HOUR_MS;
 /// Maximum number of connections.
 const MAX_CONNECTIONS: usize = 1_024;
 
@@ -31,12 +44,21 @@ pub struct ServeOptions {
     /// The vault's socket
     #[arg(long, value_name = "PATH")]
     vault: PathBuf,
-    /// The address of the relay. Its key is pinned at the first start
-    #[arg(long, value_name = "URL")]
-    relay: String,
+    #[command(flatten)]
+    relay: RelayOptions,
     /// The address to listen on; with port 0, the desk picks a free port
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7700")]
     listen: SocketAddr,
+    /// Where a witness of the log is asked. Can be given several times
+    #[arg(long, value_name = "NAME+ID+KEY=URL")]
+    witness: Vec<WitnessArgument>,
+    /// Days for which a case is kept after its last decision. Then its content is erased
+    #[arg(long, value_name = "DAYS", default_value_t = 180)]
+    keep_days: u32,
+    /// Hours for which entries of the log stay private. Less than seven days tells which report of
+    /// these days an entry is about
+    #[arg(long, value_name = "HOURS", default_value_t = 168)]
+    publish_after: u32,
     /// Listen on an address of the network without TLS, for a TLS proxy in front of the desk
     #[arg(long)]
     plain_http: bool,
@@ -65,20 +87,47 @@ async fn run_desk(options: &ServeOptions) -> Result<()> {
     let folder = Folder::new(&options.folder);
     let setup = folder.setup()?;
     let keys = setup.keys.clone();
-    let desk = Desk::open(folder.store()?, setup)?;
-    let (office, thread) = Office::start(desk)?;
+    let witnesses = Witnesses::new(&keys, &options.witness)?;
+    let open = || -> Result<_> { Ok(Desk::open(folder.store()?, folder.setup()?)?) };
+    let (office, acting) = Office::start(Desk::open(folder.store()?, setup)?)?;
+    let follower = open()?;
     let relay_key = OnceLock::new();
     if let Some(pinned) = folder.relay_key()? {
         let _ = relay_key.set(pinned);
     }
+    let (rounds, asked) = Rounds::new();
+    let (wake, woken) = Wake::new();
     let server = Arc::new(Server {
         readers: Arc::new(Readers::open(&folder)?),
-        folder,
+        folder: folder.clone(),
         keys,
         office,
+        vault: VaultClient::new(Endpoint::Socket(options.vault.clone())),
+        rounds,
+        keeper: wake,
         relay_key,
         nonces: Mutex::new(Nonces::new(now().as_millis())),
+        health: Health::default(),
+        metrics: Metrics::default(),
+        openings: Mutex::default(),
+        stopping: AtomicBool::new(false),
     });
+    let keeper = Keeper {
+        server: server.clone(),
+        relay: RelayCalls::new(&options.relay, &folder)?,
+        todo: Todo::open(&folder)?,
+        keep_ms: u64::from(options.keep_days) * DAY_MS,
+        delay: Delay {
+            ms: u64::from(options.publish_after) * HOUR_MS,
+        },
+        refused: HashMap::new(),
+        published: 0,
+    };
+    let keeping = spawn("keeper", move || keeper::run(keeper, &woken))?;
+    let shared = server.clone();
+    let following = spawn("rounds", move || {
+        rounds::run(&shared, &asked, follower, &witnesses);
+    })?;
     let (stop, stopping) = watch::channel(false);
     let stopping = Stopping(stopping);
     let listener = TcpListener::bind(options.listen).await?;
@@ -105,8 +154,15 @@ async fn run_desk(options: &ServeOptions) -> Result<()> {
     tracing::info!("stopping");
     let _ = stop.send(true);
     serving.await?;
+    server.stop();
     drop(server);
-    let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+    for thread in [keeping, following, acting] {
+        let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+    }
     tracing::info!("stopped");
     Ok(())
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
+    thread::Builder::new().name(name.to_owned()).spawn(run)
 }

@@ -1,15 +1,21 @@
 //! What all handlers share.
 
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use waxseal_desk::vault::process::VaultClient;
 use waxseal_log::keys::LogKeys;
 
 use crate::clock::now;
 use crate::errors::Refusal;
 use crate::files::Folder;
+use crate::health::{Health, Metrics};
+use crate::keeper::Wake;
 use crate::nonces::{Nonces, NotTaken};
 use crate::office::Office;
 use crate::readers::Readers;
+use crate::rounds::{Ask, Key, Rounds};
 
 /// The running desk.
 pub struct Server {
@@ -17,9 +23,26 @@ pub struct Server {
     pub keys: LogKeys,
     pub office: Office,
     pub readers: Arc<Readers>,
+    pub vault: VaultClient,
+    pub rounds: Rounds,
+    pub keeper: Wake,
     /// The relay's key, once it is pinned.
     pub relay_key: OnceLock<[u8; 32]>,
     pub nonces: Mutex<Nonces>,
+    pub health: Health,
+    pub metrics: Metrics,
+    /// The openings that were begun and not shown. `true` while a caller waits.
+    pub openings: Mutex<HashMap<Key, bool>>,
+    pub stopping: AtomicBool,
+}
+
+/// Whether a report is being opened under a grant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begun {
+    First,
+    /// It is in the log, was not shown, and no one waits for it.
+    Waits,
+    ByOther,
 }
 
 impl Server {
@@ -37,5 +60,40 @@ impl Server {
             NotTaken::Replayed => Refusal::not_signed(),
             NotTaken::TooMany => Refusal::busy(),
         })
+    }
+
+    /// Notes that someone opens a report under a grant.
+    pub fn begin_opening(&self, key: Key) -> Begun {
+        let mut openings = self.openings.lock().unwrap_or_else(PoisonError::into_inner);
+        match openings.insert(key, true) {
+            None => Begun::First,
+            Some(false) => Begun::Waits,
+            Some(true) => Begun::ByOther,
+        }
+    }
+
+    /// Notes that no one waits for an opening any more. It can be asked for again.
+    pub fn end_opening(&self, key: &Key) {
+        let mut openings = self.openings.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(waits) = openings.get_mut(key) {
+            *waits = false;
+        }
+    }
+
+    /// Notes that an opening was shown, or cannot be.
+    pub fn forget_opening(&self, key: &Key) {
+        let mut openings = self.openings.lock().unwrap_or_else(PoisonError::into_inner);
+        openings.remove(key);
+    }
+
+    /// Has the threads end.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+        self.keeper.wake();
+        let _ = self.rounds.ask(Ask::Round);
+    }
+
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
     }
 }
