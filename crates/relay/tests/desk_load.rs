@@ -148,7 +148,7 @@ fn fill(folder: &Path) {
 
 fn start(folder: &Path) -> (Desk, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_desk"));
-    command.current_dir(folder).env("RUST_LOG", "warn").args([
+    command.current_dir(folder).env("RUST_LOG", "error").args([
         "serve",
         "--folder",
         "desk",
@@ -173,7 +173,7 @@ fn start(folder: &Path) -> (Desk, String) {
 
 /// One officer: reads the queue page by page, reads cases, and takes every tenth.
 fn work(url: &str, key: &OfficerKey, n: u64, every: Duration) -> Vec<(&'static str, Duration)> {
-    let rng = &mut StdRng::seed_from_u64(n);
+    let rng = &mut rand::rng();
     let client = DeskClient::new(Link::new(url).unwrap(), ORIGIN);
     let mut times = Vec::new();
     let end = Instant::now() + Duration::from_secs(SECONDS);
