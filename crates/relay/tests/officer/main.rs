@@ -1,0 +1,13 @@
+//! Tests of the program `officer`: what its pages let through, in a real browser, and what they
+//! refuse.
+
+#![allow(clippy::restriction, unreachable_pub, reason = "tests")]
+
+mod access;
+mod browser;
+mod evil_desk;
+mod harmless;
+mod hostile;
+mod program;
+mod proxy;
+mod sessions;
