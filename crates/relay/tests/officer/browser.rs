@@ -281,6 +281,7 @@ impl Browser {
         let metrics = json!({"width": own, "height": (900.0 / zoom).round(),
             "deviceScaleFactor": zoom, "mobile": false});
         self.call("Emulation.setDeviceMetricsOverride", metrics);
+        self.call("Emulation.setScrollbarsHidden", json!({"hidden": true}));
     }
 
     /// Saves a picture of the page, if `WAXSEAL_SCREENSHOTS` names a folder.

@@ -4,7 +4,7 @@
 const TEXTS: [(&str, &str); 32] = [
     (
         "script",
-        "<script>window.pwned=1;document.title='pwned'</script>",
+        "<script>window.pwned=1;new Image().src='http://{canary}/ran'</script>",
     ),
     (
         "script from elsewhere",
@@ -144,7 +144,7 @@ pub fn name(text: &str, max: usize) -> String {
     name
 }
 
-/// A picture that is a page as well: a PNG of one pixel, with markup after its end and in a comment.
+/// A picture that is a page as well: a PNG of one pixel, with markup in a comment and at its end.
 pub fn polyglot() -> Vec<u8> {
     let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
     let mut chunk = |kind: &[u8], data: &[u8]| {

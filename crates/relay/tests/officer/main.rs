@@ -6,8 +6,13 @@
 mod access;
 mod browser;
 mod evil_desk;
+mod evil_view;
 mod harmless;
 mod hostile;
+mod job;
+#[path = "../office/mod.rs"]
+mod office;
 mod program;
 mod proxy;
 mod sessions;
+mod short_jobs;

@@ -4,6 +4,7 @@ use waxseal_relay::desk::{CaseItem, Hex};
 
 use crate::app::Desk;
 use crate::html::{Html, Link};
+use crate::views::Opened;
 use crate::words;
 
 /// What is wrong with a form: the id of the field, and a sentence.
@@ -39,7 +40,7 @@ pub fn done(html: &mut Html, name: &str) {
         }
         "approved" => "The grant is approved. The requester can open what it names.",
         "denied" => "The grant is denied.",
-        "decided" => "The case is decided. Both sides are told, and the log has the decision.",
+        "decided" => "The case is decided, and the log has the decision. Both sides will be told.",
         "appeal" => "The appeal is decided, and the log has the outcome.",
         "reviewed" => "The review is in the log.",
         "assigned" => "The case is assigned.",
@@ -105,7 +106,7 @@ pub fn cell(html: &mut Html, text: &str) {
 /// A cell with a time: the date and, smaller, how long ago.
 pub fn time_cell(html: &mut Html, ms: u64, now_ms: u64) {
     html.tag("td").put(|html| {
-        html.text(&words::time(ms));
+        html.tag("span").class("when").text(&words::time(ms));
         html.tag("span")
             .class("small")
             .text(&format!("{} ago", words::ago(ms, now_ms)));
@@ -223,7 +224,7 @@ pub fn button(html: &mut Html, words: &str) {
 pub fn log_link(html: &mut Html, number: &Hex<16>) {
     let link = Link::to("/log").with("number", &number.to_string());
     let label = format!("Log entries of {}", words::short(number));
-    html.tag("a").href(&link).aria_label(&label).text("log");
+    html.tag("a").href(&link).aria_label(&label).text("entries");
 }
 
 /// A link to an entry of the log by its index.
@@ -238,4 +239,9 @@ pub fn case_link(html: &mut Html, id: &Hex<16>) {
     html.tag("a")
         .href(&link)
         .text(&format!("case {}", words::short(id)));
+}
+
+/// A link to the page of a view.
+pub fn view_link(opened: &Opened) -> Link {
+    Link::to("/view").hex(&opened.grant).hex(&opened.report)
 }

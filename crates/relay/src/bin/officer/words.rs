@@ -10,9 +10,13 @@ use waxseal_reporting::reporter::Reason;
 
 use crate::app::Desk;
 
-/// A time.
+/// A time, to the minute.
 pub fn time(ms: u64) -> String {
-    date_and_time(ms.checked_div(1_000).unwrap_or_default())
+    let text = date_and_time(ms.checked_div(1_000).unwrap_or_default());
+    match text.rsplit_once(':') {
+        Some((minute, _)) => format!("{minute} UTC"),
+        None => text,
+    }
 }
 
 /// A day of the log.
@@ -191,8 +195,23 @@ pub fn target(number: u8) -> &'static str {
     }
 }
 
-/// The status of a case, a grant or an entry, for people: `content_opened` becomes `content
-/// opened`.
+/// The status of a case or the state of a grant. The desk's own word for it is not shown, since it
+/// could imitate a word of this program.
+pub fn state(name: &str) -> &'static str {
+    match name {
+        "open" => "open",
+        "waiting" => "waiting",
+        "decided" => "decided",
+        "closed" => "closed",
+        "requested" => "requested",
+        "approved" => "approved",
+        "denied" => "denied",
+        "expired" => "expired",
+        _ => "in a state that this version does not know",
+    }
+}
+
+/// The name of a kind for people: `content_opened` becomes `content opened`.
 pub fn plain(name: &str) -> String {
     name.replace('_', " ")
 }

@@ -33,6 +33,7 @@ pub async fn list(ctx: Ctx, RawQuery(query): RawQuery) -> Answer {
             "An appeal is decided by an officer who neither decided the case nor approved or denied \
              a grant in it.",
         );
+        html.tag("h2").text("Waiting for a decision");
         if appeals.appeals.is_empty() {
             html.tag("p").class("empty").text("No appeal waits.");
         }

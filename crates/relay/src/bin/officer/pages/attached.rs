@@ -5,8 +5,7 @@ use waxseal_desk::vault::{AttachedFile, ChunkedFile, FileAccess, ViewedAttachmen
 use crate::html::{Html, Link};
 use crate::page::{Ctx, hidden};
 use crate::pages::confirm::hex;
-use crate::pages::view::place;
-use crate::parts::{button, fact, fact_text, facts};
+use crate::parts::{button, fact, fact_text, facts, view_link};
 use crate::pictures::kind_of;
 use crate::views::{Fetched, Opened};
 use crate::words;
@@ -85,7 +84,7 @@ fn chunked(
     });
     if let Some(preview) = &file.preview {
         if kind_of(&preview.picture).is_some() {
-            let link = place(opened).part("preview");
+            let link = view_link(opened).part("preview");
             let link = link.number(ordinal.into()).number(part.into());
             picture(
                 html,
@@ -102,7 +101,7 @@ fn chunked(
     }
     match opened.file((ordinal, part)) {
         Some(fetched) => fetched_file(html, opened, (ordinal, part), &fetched),
-        None if file.named => ctx.post(html, &place(opened).part("fetch"), |html| {
+        None if file.named => ctx.post(html, &view_link(opened).part("fetch"), |html| {
             hidden(html, "message", &ordinal.to_string());
             hidden(html, "part", &part.to_string());
             button(html, "Fetch the file");
@@ -128,7 +127,7 @@ fn fetched_file(html: &mut Html, opened: &Opened, at: (u8, u8), fetched: &Fetche
     };
     html.tag("p").text(&verified);
     let link = |part| {
-        place(opened)
+        view_link(opened)
             .part(part)
             .number(at.0.into())
             .number(at.1.into())

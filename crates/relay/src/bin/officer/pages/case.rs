@@ -72,7 +72,7 @@ fn summary(html: &mut Html, desk: &Desk, case: &CaseItem) {
         let first = words::time(case.first_report_at_ms);
         fact_text(html, "First report", &first);
         fact_text(html, "Last report", &words::time(case.last_report_at_ms));
-        fact_text(html, "Status", &words::plain(&case.status));
+        fact_text(html, "Status", words::state(&case.status));
         fact(html, "Assigned to", |html| {
             match (&case.officer, case.assigned_until_ms) {
                 (Some(key), Some(until)) if until > desk.card.now_ms => {
@@ -101,7 +101,11 @@ fn next_steps(html: &mut Html, ctx: &Ctx, desk: &Desk, detail: &CaseDetail) {
             });
         };
         link(html, path().part("ask"), "Ask to open reports…");
-        if case.status != "closed" {
+        let reversed = detail
+            .appeals
+            .iter()
+            .any(|appeal| appeal.outcome == Some(2));
+        if matches!(case.status.as_str(), "open" | "waiting") || reversed {
             link(html, path().part("decide"), "Decide the case…");
         }
         if !desk.card.exports.is_empty() {

@@ -9,7 +9,7 @@ use waxseal_relay::system_rng;
 use crate::app::Desk;
 use crate::html::{Html, Link};
 use crate::page::{Answer, Ctx, Tab, hidden};
-use crate::parts::{case_link, fact, fact_id, fact_text, facts, officer};
+use crate::parts::{case_link, fact, fact_text, facts};
 use crate::prepared::Prepared;
 use crate::problem::Problem;
 use crate::words;
@@ -29,11 +29,13 @@ pub fn confirm(ctx: &Ctx, desk: &Desk, act: Prepared) -> Answer {
         html.tag("p").text(
             "This is exactly what you sign. Nothing is sent before you press the button below.",
         );
-        facts(html, |html| {
-            fact(html, "Case", |html| case_link(html, &case));
-            for field in &fields {
-                field.show(html, desk);
-            }
+        html.tag("section").class("card").put(|html| {
+            facts(html, |html| {
+                fact(html, "Case", |html| case_link(html, &case));
+                for field in &fields {
+                    field.show(html, desk);
+                }
+            })
         });
         if !bytes.is_empty() {
             html.tag("details").put(|html| {
@@ -157,10 +159,11 @@ impl Field {
             Self::Text(name, text) => fact_text(html, name, text),
             Self::Said(name, text) => fact(html, name, |html| html.said_lines(text)),
             Self::Id(name, id) => fact(html, name, |html| html.tag("code").text(id)),
-            Self::Officer(name, key) => {
-                fact(html, name, |html| officer(html, desk, key));
-                fact_id(html, "With the key", key);
-            }
+            Self::Officer(name, key) => fact(html, name, |html| {
+                html.said(&words::officer(desk, key).0);
+                html.text(" with the key ");
+                html.tag("code").text(&key.to_string());
+            }),
         }
     }
 }

@@ -11,7 +11,8 @@ use crate::app::aside;
 use crate::fetch::fetch;
 use crate::form::Form;
 use crate::page::{Answer, Ctx};
-use crate::pages::view::{opened, place};
+use crate::pages::view::opened;
+use crate::parts::view_link;
 use crate::pictures::kind_of;
 use crate::problem::Problem;
 use crate::views::Opened;
@@ -48,7 +49,7 @@ pub async fn load(
         }
     }
     let message = format!("m{}", at.0.saturating_add(1));
-    Ok(ctx.go(&place(&opened).at(&message)))
+    Ok(ctx.go(&view_link(&opened).at(&message)))
 }
 
 type At = (String, String, u8, u8);

@@ -185,5 +185,5 @@ pub fn row(html: &mut Html, desk: &Desk, case: &CaseItem) {
         }
     });
     let held = if case.is_held { ", on hold" } else { "" };
-    cell(html, &format!("{}{held}", words::plain(&case.status)));
+    cell(html, &format!("{}{held}", words::state(&case.status)));
 }

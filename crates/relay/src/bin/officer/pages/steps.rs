@@ -58,7 +58,7 @@ fn grant_card(html: &mut Html, ctx: &Ctx, desk: &Desk, detail: &CaseDetail, item
         html.text(" ");
         html.tag("span")
             .class("chip")
-            .text(&words::plain(&item.state));
+            .text(words::state(&item.state));
     });
     facts(html, |html| {
         fact(html, "Asked by", |html| {

@@ -16,8 +16,8 @@ use crate::parts::{cell, table};
 use crate::problem::Problem;
 use crate::words;
 
-/// The days that are shown if none are chosen.
-const DAYS: u32 = 90;
+/// Number of days before the last one that are shown if none are chosen.
+const DAYS: u32 = 89;
 
 /// The range of a query.
 fn range(query: &Form) -> (u32, u32) {

@@ -10,7 +10,7 @@ use waxseal_relay::desk::Hex;
 use crate::html::{Html, Link};
 use crate::page::{Answer, Ctx, Tab};
 use crate::pages::message::{message, participant};
-use crate::parts::{case_link, fact, fact_text, facts, log_link};
+use crate::parts::{case_link, fact, fact_text, facts, log_link, view_link};
 use crate::problem::Problem;
 use crate::views::Opened;
 use crate::words;
@@ -21,11 +21,6 @@ pub fn opened(ctx: &Ctx, grant: &str, report: &str) -> Result<Arc<Opened>, Probl
     let (grant, report) = (id(grant)?, id(report)?);
     let opened = ctx.app.views().get(&grant, &report, Instant::now());
     opened.ok_or(Problem::Closed)
-}
-
-/// The page of a view.
-pub fn place(opened: &Opened) -> Link {
-    Link::to("/view").hex(&opened.grant).hex(&opened.report)
 }
 
 pub async fn show(ctx: Ctx, Path((grant, report)): Path<(String, String)>) -> Answer {
@@ -40,7 +35,7 @@ pub async fn show(ctx: Ctx, Path((grant, report)): Path<(String, String)>) -> An
         ));
         summary(html, &opened);
         messages(html, &ctx, &opened);
-        ctx.post(html, &place(&opened).part("close"), |html| {
+        ctx.post(html, &view_link(&opened).part("close"), |html| {
             let button = html.tag("button").class("quiet").kind("submit");
             button.text("Close and wipe this view");
         });
