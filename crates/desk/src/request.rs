@@ -56,3 +56,6 @@ impl RequestTerms<'_> {
         hash::is_signed(key, &self.message(), signature)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,6 +20,7 @@ mod health;
 mod items;
 mod keeper;
 mod log;
+mod mark;
 #[path = "../relay/network.rs"]
 mod network;
 mod nonces;

@@ -7,7 +7,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use waxseal_desk::store::Store as _;
+use waxseal_desk::store::{ReportRow, Store as _};
 use waxseal_interface::{ErrorCode, report_id_text};
 use waxseal_relay::desk::Hex;
 use waxseal_reporting::intake::ReportId;
@@ -89,13 +89,16 @@ fn is_so(server: &Server, id: &ReportId, what: What) -> bool {
     let row = server
         .readers
         .read_now(|desk| Ok(desk.store().report(id.as_bytes())?));
+    matches!(row, Ok(Some(row)) if says(&row, what))
+}
+
+fn says(row: &ReportRow, what: What) -> bool {
     // CHK-629: the relay is told what the store says. A report that waits for another key or a
     // later version stays unsorted.
-    match (row, what) {
-        (Ok(Some(row)), What::Rejected(82 | 97)) => row.reason.is_none(),
-        (Ok(Some(row)), What::Rejected(check)) => row.rejected == Some(check),
-        (Ok(Some(row)), What::Closed) => row.is_erased,
-        _ => false,
+    match what {
+        What::Rejected(82 | 97) => row.reason.is_none() && row.rejected.is_none(),
+        What::Rejected(check) => row.rejected == Some(check),
+        What::Closed => row.is_erased,
     }
 }
 
