@@ -108,7 +108,8 @@ fn words(event: &Event) -> String {
         | Event::EmergencyOverdue
         | Event::HoldPlaced
         | Event::HoldLifted
-        | Event::ContentErased => String::new(),
+        | Event::ContentErased
+        | Event::FileFetched => String::new(),
     }
 }
 

@@ -12,6 +12,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output")]
 
 mod acts;
+mod blobs;
 mod cases;
 mod clock;
 mod errors;

@@ -110,6 +110,7 @@ async fn run_desk(options: &ServeOptions) -> Result<()> {
         rounds,
         keeper: wake,
         relay_key,
+        relay: RelayCalls::new(&options.relay, &folder)?,
         nonces: Mutex::new(Nonces::new(started.as_millis().max(mark.floor_ms()))),
         mark: Mutex::new(mark),
         health: Health::default(),
@@ -119,7 +120,6 @@ async fn run_desk(options: &ServeOptions) -> Result<()> {
     });
     let keeper = Keeper {
         server: server.clone(),
-        relay: RelayCalls::new(&options.relay, &folder)?,
         todo: Todo::open(&folder)?,
         keep_ms: u64::from(options.keep_days) * DAY_MS,
         delay: Delay {

@@ -16,6 +16,7 @@ use crate::mark::Mark;
 use crate::nonces::{Nonces, NotTaken};
 use crate::office::Office;
 use crate::readers::Readers;
+use crate::relay::RelayCalls;
 use crate::rounds::{Ask, Key, Rounds};
 
 /// The running desk.
@@ -27,6 +28,7 @@ pub struct Server {
     pub vault: VaultClient,
     pub rounds: Rounds,
     pub keeper: Wake,
+    pub relay: RelayCalls,
     /// The relay's key, once it is pinned.
     pub relay_key: OnceLock<[u8; 32]>,
     pub nonces: Mutex<Nonces>,

@@ -53,7 +53,7 @@ impl Todo {
     }
 
     /// Tells the relay.
-    pub fn work(&self, server: &Server, relay: &mut RelayCalls) {
+    pub fn work(&self, server: &Server) {
         let Some(relay_key) = server.relay_key.get() else {
             return;
         };
@@ -65,7 +65,7 @@ impl Todo {
             let Some((id, what)) = name.to_str().and_then(read) else {
                 continue;
             };
-            if is_so(server, &id, what) && !tell(relay, relay_key, &id, what) {
+            if is_so(server, &id, what) && !tell(&server.relay, relay_key, &id, what) {
                 return;
             }
             let _ = fs::remove_file(file.path());
@@ -103,7 +103,7 @@ fn says(row: &ReportRow, what: What) -> bool {
 }
 
 /// Returns whether the relay knows now.
-fn tell(relay: &mut RelayCalls, relay_key: &[u8; 32], id: &ReportId, what: What) -> bool {
+fn tell(relay: &RelayCalls, relay_key: &[u8; 32], id: &ReportId, what: What) -> bool {
     let id = report_id_text(id);
     let told = relay.ask(relay_key, |client, session| match what {
         What::Rejected(check) => client.report_rejected(session, &id, check),
