@@ -14,6 +14,7 @@ fn numbers() -> Vec<u16> {
         .chain(462..=477)
         .chain(510..=517)
         .chain(604..=616)
+        .chain(660..=665)
         .collect()
 }
 
