@@ -123,14 +123,17 @@ impl Problem {
                     "Nothing was changed by you. Read the case again, and then decide what is left \
                      to do.",
                 ),
-                DeskCode::NotCosigned => {
-                    Some("Nothing was shown and nothing was used up. Try again in a minute.")
-                }
+                DeskCode::NotCosigned => Some(
+                    "The opening is in the log, and nothing was shown. Ask for it again within ten \
+                     minutes: then it is shown, and uses nothing more up.",
+                ),
                 _ => None,
             },
-            Self::Desk(DeskError::Link(_)) => {
-                Some("Look whether the desk runs and whether this machine reaches it.")
-            }
+            Self::Desk(DeskError::Link(_)) => Some(
+                "Look whether the desk runs and whether this machine reaches it. What you \
+                     signed may have arrived all the same: look at the case first. A report that \
+                     you were opening is shown if you ask for it again within ten minutes.",
+            ),
             _ => None,
         }
     }

@@ -117,6 +117,12 @@ impl Views {
         self.0.clear();
     }
 
+    /// The views of a case.
+    pub fn of_case(&self, case: &Hex<16>) -> Vec<Arc<Opened>> {
+        let views = self.0.iter().filter(|opened| opened.case == *case);
+        views.cloned().collect()
+    }
+
     /// Whether there is one of this report, and under which grant.
     pub fn of_report(&self, report: &Hex<16>) -> Option<Hex<16>> {
         let mut views = self.0.iter();

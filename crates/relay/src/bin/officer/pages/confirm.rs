@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use waxseal_desk::export::decode_content;
 use waxseal_desk::grant::Grant;
 use waxseal_relay::desk::Hex;
 use waxseal_relay::system_rng;
@@ -230,10 +231,16 @@ fn fields_of(act: &Prepared, ctx: &Ctx, desk: &Desk) -> Vec<Field> {
             fields.extend(
                 given.map(|(name, value)| Field::Said("Field", format!("{name} = {value}"))),
             );
-            fields.push(Field::Text(
-                "Content of reports",
-                "none goes along".to_owned(),
-            ));
+            let content = match decode_content(&ask.content) {
+                Ok(shown) if shown.is_empty() => "none goes along".to_owned(),
+                Ok(shown) => {
+                    let ids = shown.iter().map(|one| Hex(*one.report.as_bytes()));
+                    let ids: Vec<_> = ids.map(|id| words::short(&id)).collect();
+                    format!("all that you opened of report {}", ids.join(", "))
+                }
+                Err(_) => "cannot be read".to_owned(),
+            };
+            fields.push(Field::Text("Content of reports", content));
             fields
         }
     };

@@ -6,17 +6,20 @@ use axum::Extension;
 use axum::extract::{Path, RawQuery};
 use axum::http::StatusCode;
 use axum::response::Response;
+use waxseal_desk::export::{ShownReport, encode_content};
 use waxseal_log::entry::Target;
 use waxseal_relay::desk::{AskExport, Exports, Hex};
+use waxseal_reporting::intake::ReportId;
 
 use crate::app::Desk;
 use crate::form::Form;
-use crate::html::Link;
+use crate::html::{Html, Link};
 use crate::page::{Answer, Ctx, Tab};
 use crate::pages::case::case_id;
 use crate::pages::confirm::confirm;
 use crate::parts::{
-    Wrong, area, button, case_link, cell, done, errors, log_link, select, table, time_cell,
+    Wrong, area, button, case_link, cell, done, errors, fact_text, facts, log_link, select, table,
+    time_cell,
 };
 use crate::prepared::Prepared;
 use crate::problem::Problem;
@@ -111,9 +114,81 @@ fn page(ctx: &Ctx, desk: &Desk, case: &Hex<16>, form: &Form, wrong: &[Wrong]) ->
                         missing.";
             let label = ("fields", "Fields");
             area(html, label, hint, form.get("fields"), MAX_FIELDS_LEN);
+            content(html, ctx, case, form);
             button(html, "Continue…");
         });
+        known_fields(html);
     })
+}
+
+/// Lets the officer send along what was opened and is still kept.
+fn content(html: &mut Html, ctx: &Ctx, case: &Hex<16>, form: &Form) {
+    let views = ctx.app.views().of_case(case);
+    html.tag("fieldset").put(|html| {
+        html.tag("legend").text("Content that goes along");
+        if views.is_empty() {
+            html.tag("p").class("hint").text(
+                "None. What you opened in this case within the last hour could go along, and a \
+                 CyberTip needs it.",
+            );
+        }
+        for opened in &views {
+            let value = format!("{}.{}", opened.grant, opened.report);
+            html.tag("span").class("box").put(|html| {
+                let input = html
+                    .tag("input")
+                    .kind("checkbox")
+                    .id(&value)
+                    .name("content");
+                let chosen = form.all("content").any(|one| one == value);
+                input.value(&value).flag("checked", chosen).end();
+                let label = format!("Report {}, as you opened it", words::short(&opened.report));
+                html.tag("label").label_for(&value).text(&label);
+            });
+        }
+    });
+}
+
+/// The chosen views, each report once.
+fn shown(ctx: &Ctx, case: &Hex<16>, form: &Form) -> Vec<ShownReport> {
+    let mut shown: Vec<ShownReport> = Vec::new();
+    for opened in ctx.app.views().of_case(case) {
+        let value = format!("{}.{}", opened.grant, opened.report);
+        let report = ReportId::from_bytes(opened.report.0);
+        let is_new = !shown.iter().any(|one| one.report == report);
+        if is_new && form.all("content").any(|one| one == value) {
+            let view = opened.view.clone();
+            shown.push(ShownReport { report, view });
+        }
+    }
+    shown
+}
+
+/// The fields that only an officer can know, for each target.
+fn known_fields(html: &mut Html) {
+    let fields = [
+        ("ROOST Coop", "report, minor, appeal"),
+        (
+            "NCMEC CyberTipline",
+            "minor, escalate, annotations, screen_name, display_name, email, ip_address, ip_event, \
+             ip_at, viewed, classified, annotated, additional_info",
+        ),
+        (
+            "EU DSA transparency database",
+            "ground, decision_facts, content_type, source_type, content_type_other, legal_ground, \
+             explanation, also_illegal, content_date, end_date, minor, keywords, account_type, \
+             territorial_scope, content_language, reference_url",
+        ),
+        ("ROOST Osprey, signed webhook", "none"),
+    ];
+    html.tag("details").put(|html| {
+        html.tag("summary").text("Fields of each target");
+        facts(html, |html| {
+            for (target, names) in fields {
+                fact_text(html, target, names);
+            }
+        });
+    });
 }
 
 pub async fn prepare(ctx: Ctx, Path(id): Path<String>, Extension(form): Extension<Form>) -> Answer {
@@ -142,7 +217,7 @@ pub async fn prepare(ctx: Ctx, Path(id): Path<String>, Extension(form): Extensio
     let ask = AskExport {
         target: target.number(),
         fields,
-        content: Vec::new(),
+        content: encode_content(&shown(&ctx, &id, &form)).to_vec(),
     };
     confirm(&ctx, &desk, Prepared::Export { case: id, ask })
 }

@@ -1,6 +1,7 @@
 //! The entries of the log, as everyone will be able to read them.
 
 use axum::extract::RawQuery;
+use waxseal_log::entry::Kind;
 use waxseal_relay::desk::{Entries, EntryItem, Hex};
 
 use crate::form::Form;
@@ -85,8 +86,7 @@ fn list(html: &mut Html, entries: &Entries, shown: &[&EntryItem]) {
             html.tag("tr").put(|html| {
                 html.tag("th").scope("row").text(&entry.index.to_string());
                 cell(html, &words::day(entry.day));
-                html.tag("td")
-                    .put(|html| html.said(&words::plain(&entry.kind)));
+                html.tag("td").put(|html| kind(html, &entry.kind));
                 html.tag("td").put(|html| {
                     if !entry.what.is_empty() {
                         html.said(&words::plain(&entry.what));
@@ -121,4 +121,13 @@ fn pages(html: &mut Html, start: u64, size: u64) {
             html.tag("a").href(&link).text("Later");
         }
     });
+}
+
+/// The kind of an entry. One that this version does not know is text from outside.
+fn kind(html: &mut Html, name: &str) {
+    let known = Kind::ALL.iter().find(|kind| kind.name() == name);
+    match known {
+        Some(kind) => html.text(&words::plain(kind.name())),
+        None => html.said(name),
+    }
 }

@@ -31,7 +31,8 @@ pub fn messages(bits: u32) -> String {
     if numbers.is_empty() {
         "no messages (the report is about the account)".to_owned()
     } else {
-        format!("messages {}", numbers.join(", "))
+        let plural = if numbers.len() == 1 { "" } else { "s" };
+        format!("message{plural} {}", numbers.join(", "))
     }
 }
 
@@ -81,16 +82,23 @@ fn grant_card(html: &mut Html, ctx: &Ctx, desk: &Desk, detail: &CaseDetail, item
             .text("The desk's copy of this grant cannot be read.");
         return;
     };
-    let can_open = item.state == "approved"
-        && item.requester == ctx.app.me()
-        && item.expires_at_ms > now
-        && item.openings < item.max_openings;
+    let is_mine =
+        item.state == "approved" && item.requester == ctx.app.me() && item.expires_at_ms > now;
+    let can_open = |report: &ReportItem| {
+        // What was entered and not shown is shown if it is asked for again, and needs no further
+        // opening.
+        let mut openings = detail.openings.iter();
+        let waits = openings.any(|one| {
+            one.grant_digest == item.digest && one.report == report.id && one.shown_at_ms.is_none()
+        });
+        is_mine && !report.is_erased && (waits || item.openings < item.max_openings)
+    };
     html.tag("ul").class("actions").put(|html| {
         for (report, bits) in granted(&grant, &detail.reports) {
             html.tag("li").put(|html| {
                 let what = format!("Report {}: {}. ", words::short(&report.id), messages(bits));
                 html.text(&what);
-                open_or_view(html, ctx, (item, report), can_open);
+                open_or_view(html, ctx, (item, report), can_open(report));
             });
         }
     });
@@ -112,7 +120,7 @@ fn open_or_view(
             .text("Opened view");
         return;
     }
-    if can_open && !report.is_erased {
+    if can_open {
         ctx.post(html, &Link::to("/open"), |html| {
             hidden(html, "grant", &item.id.to_string());
             hidden(html, "report", &report.id.to_string());
