@@ -137,7 +137,7 @@ impl HttpAnswer {
     fn refused(&self) -> AnswerError {
         AnswerError::Refused {
             status: self.status,
-            body: self.error(),
+            body: Box::new(self.error()),
         }
     }
 }
@@ -159,7 +159,7 @@ pub enum AnswerError {
         /// The status of the answer.
         status: u16,
         /// The body of the answer, with the reason.
-        body: ErrorBody,
+        body: Box<ErrorBody>,
     },
     /// The answer does not follow this interface.
     #[error("the relay's answer is malformed: update this app, or tell the provider")]

@@ -47,6 +47,12 @@
 //! | `GET /v1/deliveries` | device | WebSocket: [`Event`], [`Answer`], each with [`FrameMacs`] |
 //! | `POST /v1/reports` | device | binary `Report`, [`ReportTaken`] (201, or 200 for a duplicate) |
 //! | `GET /v1/reports/{id}` | device | [`ReportState`] |
+//! | `GET /v1/log/keys` | device | text: `LogKeys` |
+//! | `GET /v1/reports/{id}/promise` | device | binary: promise of the log |
+//! | `GET /v1/reports/{id}/receipt` | device | binary: receipt of the log |
+//! | `GET /v1/notices?after={number}` | device | [`DecisionNotices`] |
+//! | `GET /v1/decisions/{leaf}/receipt` | device | binary: receipt of the log |
+//! | `POST /v1/decisions/{leaf}/appeals` | device | [`Appeal`], [`AppealTaken`] |
 //! | `PUT /v1/mailboxes/{mailbox}/{slot}` | anyone | binary: content |
 //! | `GET /v1/mailboxes/{mailbox}/{slot}` | anyone | binary: content |
 //! | `PUT /v1/blobs/{blob}?at={at}&of={len}` | device | binary: bytes, [`BlobState`] |
@@ -73,6 +79,7 @@ mod blob;
 mod card;
 mod contact;
 mod contact_headers;
+mod decision;
 mod error;
 mod exchange;
 mod frame;
@@ -103,6 +110,10 @@ pub use contact::{
 pub use contact_headers::{
     ACCEPTS_HEADER, CONTACT_PASS_HEADER, CONTACT_TOKEN_HEADER, CONTACT_TOKENS_HEADER,
     ContactHeaders, READS_TOKENS_HEADER, decode_tokens,
+};
+pub use decision::{
+    Appeal, AppealTaken, DecisionNotice, DecisionNotices, MAX_APPEAL_LEN, MAX_NOTICES, leaf_text,
+    parse_leaf,
 };
 pub use error::{ErrorBody, ErrorCode};
 pub use exchange::{AnswerError, HttpAnswer, HttpRequest, RequestError};

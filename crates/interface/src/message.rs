@@ -139,6 +139,11 @@ pub struct ReportTaken {
     /// room for more of them. Upload them again from a saved copy if there is one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing_blobs: Vec<usize>,
+    /// The desk's promise that its log will contain the entry about this report, as the log
+    /// encodes it. `None` if the provider has no desk, if the desk has not answered yet (see
+    /// [`Request::Promise`](crate::Request::Promise)), and if another report reported all of this.
+    #[serde(default, with = "b64_option", skip_serializing_if = "Option::is_none")]
+    pub promise: Option<Vec<u8>>,
 }
 
 /// `GET /v1/reports/{id}`: what became of a report of this account.

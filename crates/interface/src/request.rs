@@ -12,13 +12,11 @@ use crate::contact::ContactToken;
 use crate::contact_headers::{
     CONTACT_TOKENS_HEADER, ContactHeaders, READS_TOKENS_HEADER, encode_tokens,
 };
+use crate::decision::Appeal;
 use crate::exchange::{HttpRequest, RequestError};
-use crate::group::{AskRosters, GroupLeave, group_text};
-use crate::mailbox::mailbox_text;
+use crate::group::{AskRosters, GroupLeave};
 use crate::mark::{MARK_HEADER, MARK_LEN, encode_mark};
 use crate::message::{Leave, PreKeys, Register, SignIn};
-use crate::name::{BadName, account_name};
-use crate::report_id::report_id_text;
 use crate::roster::AskBundles;
 
 const JSON: &str = "application/json";
@@ -128,6 +126,27 @@ pub enum Request {
     Report(Vec<u8>),
     /// Asks what became of a report.
     ReportState(ReportId),
+    /// Fetches the keys of the log of the provider's desk, as text.
+    LogKeys,
+    /// Fetches the desk's promise about a report of this account.
+    Promise(ReportId),
+    /// Fetches a receipt that shows what was done with a report of this account.
+    ReportReceipt(ReportId),
+    /// Asks of which decisions the provider told this account.
+    Notices {
+        /// The number of the newest notice that is known: 0 if none is.
+        after: u64,
+    },
+    /// Fetches a receipt that shows what was decided against this account. Names the decision by
+    /// the leaf hash of its entry in the log.
+    DecisionReceipt([u8; 32]),
+    /// Appeals against a decision.
+    Appeal {
+        /// The leaf hash of the decision's entry in the log, which names the decision.
+        decision: [u8; 32],
+        /// The appeal.
+        appeal: Appeal,
+    },
     /// Opens the WebSocket on which the relay sends deliveries.
     Deliveries,
     /// Puts content into an empty slot of a mailbox. Pass a token if there is one: a device that is
@@ -180,6 +199,11 @@ impl Request {
             | Self::Roster(_)
             | Self::Group { .. }
             | Self::ReportState(_)
+            | Self::LogKeys
+            | Self::Promise(_)
+            | Self::ReportReceipt(_)
+            | Self::Notices { .. }
+            | Self::DecisionReceipt(_)
             | Self::Deliveries
             | Self::Mailbox { .. }
             | Self::BlobState(_)
@@ -199,56 +223,9 @@ impl Request {
             | Self::GroupRosters { .. }
             | Self::PostGroup { .. }
             | Self::LeaveGroup { .. }
-            | Self::Report(_) => "POST",
+            | Self::Report(_)
+            | Self::Appeal { .. } => "POST",
         }
-    }
-
-    /// The path with its query, which begins with `/v1/`. A name that [`account_name`] accepts
-    /// needs no percent signs.
-    ///
-    /// # Errors
-    /// [`BadName`] if the request is about an account whose name a relay does not accept. An
-    /// [`AccountId`] can be such a name, and then it could lead to another route.
-    pub fn path(&self) -> Result<String, BadName> {
-        let of_account = |before: &str, account: &AccountId, after: &str| {
-            let name = account_name(account.as_str())?;
-            Ok(format!("{before}{}{after}", name.as_str()))
-        };
-        let of_group = |group, after: &str| Ok(format!("/v1/groups/{}{after}", group_text(group)));
-        let of_blob =
-            |blob: &BlobId, after: &str| Ok(format!("/v1/blobs/{}{after}", blob.to_text()));
-        let fixed = match self {
-            Self::Card => "/v1/relay",
-            Self::Challenge => "/v1/challenges",
-            Self::Register(_) => "/v1/accounts",
-            Self::SignIn(_) => "/v1/sessions",
-            Self::Leave(_) => "/v1/leave",
-            Self::PreKeysLeft | Self::PutPreKeys(_) => "/v1/prekeys",
-            Self::PutRoster(_) => "/v1/roster",
-            Self::Roster(peer) => return of_account("/v1/accounts/", peer, "/roster"),
-            Self::Bundles(_) => "/v1/bundles",
-            Self::Post { recipient, .. } => return of_account("/v1/messages/", recipient, ""),
-            Self::Reseal { recipient, .. } => return of_account("/v1/reseals/", recipient, ""),
-            Self::PutGroup { group, .. } => return of_group(group, ""),
-            Self::Group { group, after } => return of_group(group, &format!("?after={after}")),
-            Self::GroupRosters { group, .. } => return of_group(group, "/rosters"),
-            Self::PostGroup { group, .. } => return of_group(group, "/messages"),
-            Self::LeaveGroup { group, .. } => return of_group(group, "/leave"),
-            Self::Report(_) => "/v1/reports",
-            Self::ReportState(id) => return Ok(format!("/v1/reports/{}", report_id_text(id))),
-            Self::Deliveries => "/v1/deliveries",
-            Self::PutMailbox { mailbox, slot, .. } | Self::Mailbox { mailbox, slot } => {
-                return Ok(format!("/v1/mailboxes/{}/{slot}", mailbox_text(mailbox)));
-            }
-            Self::PutBlob { blob, at, of, .. } => {
-                return of_blob(blob, &format!("?at={at}&of={of}"));
-            }
-            Self::BlobState(blob) => return of_blob(blob, ""),
-            Self::Blob { blob, at, len } => {
-                return of_blob(blob, &format!("/bytes?at={at}&len={len}"));
-            }
-        };
-        Ok(fixed.to_owned())
     }
 
     /// The content type, if the request has a body.
@@ -260,7 +237,8 @@ impl Request {
             | Self::PutPreKeys(_)
             | Self::Bundles(_)
             | Self::GroupRosters { .. }
-            | Self::LeaveGroup { .. } => Some(JSON),
+            | Self::LeaveGroup { .. }
+            | Self::Appeal { .. } => Some(JSON),
             Self::PutRoster(_)
             | Self::Post { .. }
             | Self::Reseal { .. }
@@ -275,6 +253,11 @@ impl Request {
             | Self::Roster(_)
             | Self::Group { .. }
             | Self::ReportState(_)
+            | Self::LogKeys
+            | Self::Promise(_)
+            | Self::ReportReceipt(_)
+            | Self::Notices { .. }
+            | Self::DecisionReceipt(_)
             | Self::Deliveries
             | Self::Mailbox { .. }
             | Self::BlobState(_)
@@ -292,6 +275,7 @@ impl Request {
             Self::Bundles(asked) => json(asked),
             Self::GroupRosters { asked, .. } => json(asked),
             Self::LeaveGroup { leave, .. } => json(leave),
+            Self::Appeal { appeal, .. } => json(appeal),
             Self::PutRoster(roster) => roster.into(),
             Self::PutGroup { entry, .. } => entry.into(),
             Self::Post { posted, .. }
@@ -306,6 +290,11 @@ impl Request {
             | Self::Roster(_)
             | Self::Group { .. }
             | Self::ReportState(_)
+            | Self::LogKeys
+            | Self::Promise(_)
+            | Self::ReportReceipt(_)
+            | Self::Notices { .. }
+            | Self::DecisionReceipt(_)
             | Self::Deliveries
             | Self::Mailbox { .. }
             | Self::BlobState(_)
@@ -369,6 +358,7 @@ fn json<'a>(body: &impl Serialize) -> Cow<'a, [u8]> {
     serde_json::to_vec(body).unwrap_or_default().into()
 }
 
+mod path;
 mod shown;
 #[cfg(test)]
 mod tests;

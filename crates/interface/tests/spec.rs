@@ -11,10 +11,11 @@ use ed25519_dalek::SigningKey;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use waxseal_interface::{
-    AcceptedEntry, AskBundles, AskRosters, BlobState, Bundles, Challenge, DeviceBundle,
-    EntryReceipt, ErrorBody, ErrorCode, GroupLeave, GroupMismatch, GroupNews, GroupRosters, Leave,
-    Mismatch, PreKeys, PreKeysLeft, Register, RelayCard, ReportState, ReportTaken, RosterClaim,
-    RosterConflict, SealingKeyPair, Session, SignIn, StrangerChallenge, TargetBundle, WholeGroup,
+    AcceptedEntry, Appeal, AppealTaken, AskBundles, AskRosters, BlobState, Bundles, Challenge,
+    DecisionNotice, DecisionNotices, DeviceBundle, EntryReceipt, ErrorBody, ErrorCode, GroupLeave,
+    GroupMismatch, GroupNews, GroupRosters, Leave, Mismatch, PreKeys, PreKeysLeft, Register,
+    RelayCard, ReportState, ReportTaken, RosterClaim, RosterConflict, SealingKeyPair, Session,
+    SignIn, StrangerChallenge, TargetBundle, WholeGroup,
 };
 use waxseal_reporting::vault::ModerationKeyPair;
 use waxseal_vectors::checks;
@@ -94,6 +95,7 @@ fn every_body_has_the_fields_of_the_specification() {
         group_news: Some(Box::default()),
         group_mismatch: Some(Box::default()),
         challenge: StrangerChallenge::new("https://relay.example".to_owned()).map(Box::new),
+        promise: Some(vec![5; 300]),
     };
     let device_bundle = DeviceBundle {
         device: 2,
@@ -127,6 +129,7 @@ fn every_body_has_the_fields_of_the_specification() {
         report_id: "0".repeat(32),
         duplicate: false,
         missing_blobs: vec![1],
+        promise: Some(vec![5; 300]),
     };
     let blob_state = BlobState {
         received: 1,
@@ -141,7 +144,8 @@ fn every_body_has_the_fields_of_the_specification() {
     compare("Session", session, "mark");
     compare("PreKeysLeft", PreKeysLeft { one_time_left: 1 }, "");
     compare("PreKeys", pre_keys, "replace");
-    compare("ReportTaken", taken, "missing_blobs");
+    compare("ReportTaken", taken, "missing_blobs promise");
+    compare_decisions();
     compare("BlobState", blob_state, "");
     compare("AskBundles", ask_bundles, "devices");
     compare("Bundles", bundles, "");
@@ -151,7 +155,7 @@ fn every_body_has_the_fields_of_the_specification() {
     compare("RosterConflict", conflict, "");
     compare_groups();
     let optional = "retry_after_secs check claim relay_time_ms mismatch conflict group_news \
-                    group_mismatch challenge";
+                    group_mismatch challenge promise";
     compare("ErrorBody", error, optional);
     for (state, text) in [
         (ReportState::Waiting, "\"waiting\""),
@@ -161,6 +165,27 @@ fn every_body_has_the_fields_of_the_specification() {
         assert_eq!(serde_json::to_string(&state).unwrap(), text);
         assert!(SPECIFICATION.contains(&format!("`{text}`")), "{text}");
     }
+}
+
+fn compare_decisions() {
+    let notice = DecisionNotice {
+        number: 1,
+        decision: [2; 32],
+        side: 1,
+        report_id: Some("0".repeat(32)),
+    };
+    let notices = DecisionNotices {
+        notices: vec![notice.clone()],
+    };
+    let appeal = Appeal {
+        side: 1,
+        report_id: Some("0".repeat(32)),
+        text: "It was not me.".to_owned(),
+    };
+    compare("DecisionNotices", notices, "");
+    compare("DecisionNotice", notice, "report_id");
+    compare("Appeal", appeal, "report_id");
+    compare("AppealTaken", AppealTaken { appeal: [3; 32] }, "");
 }
 
 fn compare_groups() {

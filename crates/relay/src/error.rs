@@ -168,10 +168,7 @@ impl From<RequestError> for ClientError {
 impl From<AnswerError> for ClientError {
     fn from(error: AnswerError) -> Self {
         match error {
-            AnswerError::Refused { status, body } => Self::Refused {
-                status,
-                body: Box::new(body),
-            },
+            AnswerError::Refused { status, body } => Self::Refused { status, body },
             _ => Self::Malformed,
         }
     }

@@ -2,16 +2,18 @@
 //!
 //! Each file of `courier/` is one thing that it tends: `pinned`, `session`, `rosters`, `prekeys`,
 //! `bundles`, `send`, `groups`, `outbox`, `targets`, `stream`, `verdict`, `expired`, `link`,
-//! `history`, `leave`, `reports`, `files`, `expiry`. `next` chooses what is asked, `answer` takes
-//! what came back, and `pause` is how long to wait after a failure.
+//! `history`, `leave`, `reports`, `desk`, `files`, `expiry`, `clock`. `next` chooses what is asked,
+//! `answer` takes what came back, and `pause` is how long to wait after a failure.
 //!
 //! A device that has no account yet has two other types with the same calls: [`Linking`] joins an
 //! account, and [`Recovering`] gets one back. `stranger` is what both of them need.
 
 mod answer;
 mod bundles;
+mod clock;
 mod contact;
 mod create;
+mod desk;
 mod event;
 mod expired;
 mod expiry;
@@ -45,6 +47,8 @@ use waxseal_reporting::reporter::ReportDraft;
 use waxseal_reporting::{AccountId, Timestamp};
 
 use self::bundles::Bundles;
+use self::desk::Desk;
+pub use self::desk::{ReceiptAbout, ReceiptNews};
 pub use self::event::{Event, GroupFailure, LinkFailure, Trouble};
 use self::files::Files;
 pub use self::files::{DownloadId, FileFailure, Transfer};
@@ -61,6 +65,7 @@ use self::reports::Reports;
 use self::session::Token;
 use self::strangers::Strangers;
 use self::stream::Stream;
+pub use crate::client::courier::decisions::{AppealState, KeptAppeal};
 pub use crate::client::courier::uploads::{
     MAX_LABEL_LEN, NewFile, Upload, UploadId, UploadPurpose, WantedFile,
 };
@@ -68,9 +73,6 @@ use crate::client::{Client, ReportId};
 use crate::error::{ReportError, StateError};
 use crate::records::CourierRecord;
 use crate::store::Store;
-
-/// A clock that goes back by less than this was corrected a little: a minute.
-const SET_BACK_MS: u64 = 60_000;
 
 /// A [`Client`] with everything that keeps it in touch with a provider. It does no I/O: the
 /// application, or the feature `transport`, sends what [`next`](Self::next) returns.
@@ -191,6 +193,18 @@ const SET_BACK_MS: u64 = 60_000;
 /// [`decline`]: Self::decline
 /// [`answer_challenge`]: Self::answer_challenge
 ///
+/// # Receipts
+///
+/// If the provider has a desk, the courier keeps its promise about each report, asks daily for
+/// receipts of its log, verifies them, and tells what is new. The keys of the log are pinned at the
+/// first contact: let the user compare them.
+///
+/// | to | call | then |
+/// |---|---|---|
+/// | see what was done and decided | [`Client::promises`], [`Client::account_receipts`] | |
+/// | appeal against a decision | [`appeal`](Self::appeal) | [`Event::Appeal`] |
+/// | accept other keys of the log | [`accept_log_keys`](Self::accept_log_keys) | |
+///
 /// # What survives a crash
 ///
 /// Everything that matters is in the client's store, and each step can be repeated. A message may
@@ -252,6 +266,7 @@ pub struct Courier<S: Store> {
     outbox: Outbox,
     strangers: Strangers,
     reports: Reports,
+    desk: Desk,
     files: Files,
     events: VecDeque<Event>,
 }
@@ -336,11 +351,6 @@ impl<S: Store> Courier<S> {
         self.events.drain(..).collect()
     }
 
-    /// The present time by the relay's clock, as far as it is known.
-    pub fn relay_time(&self, now: Timestamp) -> Timestamp {
-        Timestamp::from_millis(now.as_millis().saturating_add_signed(self.relay_ahead_ms))
-    }
-
     /// Until when a message accepted now can be reported, in days. `None` before the first contact.
     pub fn verify_days(&self) -> Option<u32> {
         Some(self.record.verify_days).filter(|days| *days > 0)
@@ -362,32 +372,12 @@ impl<S: Store> Courier<S> {
     fn look_again(&mut self) {
         self.outbox.look_again();
         self.reports.look_again();
+        self.desk.look_again();
         self.files.look_again();
         self.groups.look_again();
         self.publish();
         self.upkeep_at = Some(Timestamp::from_millis(0));
         self.due_at = Some(Timestamp::from_millis(0));
-    }
-
-    /// Whether the clock was set back since the last call of `next`.
-    fn is_set_back(&self, now: Timestamp) -> bool {
-        now.as_millis().saturating_add(SET_BACK_MS) < self.seen_at.as_millis()
-    }
-
-    /// Looks at everything once more if the clock was set back: the times for which it waits were
-    /// chosen while the clock was wrong, or are now.
-    fn see(&mut self, now: Timestamp) {
-        if self.is_set_back(now) {
-            self.look_again();
-            self.prekeys_at = Some(now);
-            self.relay_ahead_ms = 0;
-        }
-        // CHK-574: a clock that was behind may have been put right.
-        let passed_ms = now.as_millis().saturating_sub(self.seen_at.as_millis());
-        if self.relay_ahead_ms > 0 && passed_ms > self.relay_ahead_ms.unsigned_abs() / 2 {
-            self.relay_ahead_ms = 0;
-        }
-        self.seen_at = now;
     }
 
     /// Tells of trouble, once until something else happens.

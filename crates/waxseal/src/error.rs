@@ -6,6 +6,8 @@
 //! commit only the store knows whether the change was made.
 
 #[cfg(feature = "courier")]
+mod appeal;
+#[cfg(feature = "courier")]
 mod file;
 mod forward;
 mod group;
@@ -25,6 +27,8 @@ use waxseal_reporting::sender::{GroupSealError, SealError};
 use waxseal_reporting::{DecodeError, Timestamp};
 use waxseal_roster::{AccountKey, DraftError as RosterDraftError, RosterError};
 
+#[cfg(feature = "courier")]
+pub use self::appeal::AppealError;
 #[cfg(feature = "courier")]
 pub use self::file::{ResumeUploadError, SaveFileError, SendFileError};
 pub use self::forward::ForwardError;

@@ -313,7 +313,9 @@ pub mod errors {
         StateError, TakeRosterError, VerifyReceiptError,
     };
     #[cfg(feature = "courier")]
-    pub use crate::error::{ForwardFileError, ResumeUploadError, SaveFileError, SendFileError};
+    pub use crate::error::{
+        AppealError, ForwardFileError, ResumeUploadError, SaveFileError, SendFileError,
+    };
 }
 
 /// What messages show: their present text, reactions, and how long they are shown.

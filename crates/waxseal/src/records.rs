@@ -53,6 +53,8 @@ pub(crate) use self::outbox::{NoteGroupRecord, NoteRecord, OutboxRecord};
 pub(crate) use self::peer::{
     ContactRecord, ConversationRecord, DeletionRecord, DeviceRecord, RecentRecord,
 };
+#[cfg(feature = "courier")]
+pub(crate) use self::promise::DecisionRecord;
 pub(crate) use self::promise::{LastReceiptRecord, PromiseRecord};
 pub(crate) use self::report::{DraftRecord, ReportRecord, ShownRecord};
 pub(crate) use self::request::{ReportedRecord, RequestRecord};

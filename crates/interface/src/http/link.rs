@@ -96,6 +96,14 @@ impl Link {
         Self::trusting(url, &Trust::PlainHttp)
     }
 
+    /// The same address, with this maximum time for a whole request and its answer in place of 20
+    /// seconds.
+    #[must_use]
+    pub fn within(self, timeout: Duration) -> Self {
+        let agent = agent(self.tls.as_ref(), timeout);
+        Self { agent, ..self }
+    }
+
     /// Sends a request and waits for the answer, at most 20 seconds. Does not try again by itself.
     ///
     /// # Errors
@@ -170,17 +178,8 @@ impl Link {
         if tls.is_none() && !matches!(trust, Trust::PlainHttp) && !is_this_machine(host) {
             return Err(LinkError::PlainHttp);
         }
-        let agent = Agent::config_builder()
-            .http_status_as_error(false)
-            .https_only(tls.is_some())
-            .tls_config(tls.as_ref().map_or_else(TlsConfig::default, Tls::of_calls))
-            .max_redirects(0)
-            .proxy(None)
-            .timeout_global(Some(CALL_TIMEOUT))
-            .build()
-            .new_agent();
         Ok(Self {
-            agent,
+            agent: agent(tls.as_ref(), CALL_TIMEOUT),
             authority: authority.to_owned(),
             host: host.to_owned(),
             tls,
@@ -244,6 +243,19 @@ impl Link {
         }
         Err(last)
     }
+}
+
+/// What makes requests that are not WebSockets.
+fn agent(tls: Option<&Tls>, timeout: Duration) -> Agent {
+    Agent::config_builder()
+        .http_status_as_error(false)
+        .https_only(tls.is_some())
+        .tls_config(tls.map_or_else(TlsConfig::default, Tls::of_calls))
+        .max_redirects(0)
+        .proxy(None)
+        .timeout_global(Some(timeout))
+        .build()
+        .new_agent()
 }
 
 impl fmt::Debug for Link {

@@ -32,6 +32,14 @@ impl fmt::Debug for Request {
             Self::LeaveGroup { .. } => "LeaveGroup",
             Self::Report(report) => return write!(f, "Report({} bytes)", report.len()),
             Self::ReportState(_) => "ReportState",
+            Self::LogKeys => "LogKeys",
+            Self::Promise(_) => "Promise",
+            Self::ReportReceipt(_) => "ReportReceipt",
+            Self::Notices { after } => return write!(f, "Notices(after {after})"),
+            Self::DecisionReceipt(_) => "DecisionReceipt",
+            Self::Appeal { appeal, .. } => {
+                return write!(f, "Appeal({} bytes)", appeal.text.len());
+            }
             Self::Deliveries => "Deliveries",
             Self::PutMailbox { slot, content, .. } => {
                 return write!(f, "PutMailbox(slot {slot}, {} bytes)", content.len());

@@ -6,13 +6,14 @@ use waxseal_reporting::{AccountId, BlobId, ConversationId};
 use super::*;
 use crate::group::{AskRosters, GroupLeave};
 use crate::message::{Leave, PreKeys, Register, SignIn};
+use crate::name::BadName;
 use crate::roster::AskBundles;
 
 const SPECIFICATION: &str = include_str!("../../SPEC.md");
 
 /// One request of each variant. `{name}` is `alice`, `{id}` and `{mailbox}` are 32 digits `a`, and
-/// `{slot}` is 7. `{group}` and `{blob}` are 64 digits `a`, `{version}` is 7, and of a blob, `{at}`
-/// is 5 and `{len}` 9.
+/// `{slot}` is 7. `{group}`, `{leaf}` and `{blob}` are 64 digits `a`, `{version}` and `{number}`
+/// are 7, and of a blob, `{at}` is 5 and `{len}` 9.
 fn one_of_each() -> Vec<Request> {
     let alice = || AccountId::new("alice").unwrap();
     let group = ConversationId::from_bytes([0xaa; 32]);
@@ -112,6 +113,19 @@ fn one_of_each() -> Vec<Request> {
             at: 5,
             len: 9,
         },
+        Request::LogKeys,
+        Request::Promise(ReportId::from_bytes([0xaa; 16])),
+        Request::ReportReceipt(ReportId::from_bytes([0xaa; 16])),
+        Request::Notices { after: 7 },
+        Request::DecisionReceipt([0xaa; 32]),
+        Request::Appeal {
+            decision: [0xaa; 32],
+            appeal: Appeal {
+                side: 1,
+                report_id: Some("a".repeat(32)),
+                text: "It was not me.".to_owned(),
+            },
+        },
     ];
     for request in &all {
         // If you add a variant, add it to the list, and its route to the specification.
@@ -140,7 +154,13 @@ fn one_of_each() -> Vec<Request> {
             | Request::LeaveGroup { .. }
             | Request::PutBlob { .. }
             | Request::BlobState(_)
-            | Request::Blob { .. } => {}
+            | Request::Blob { .. }
+            | Request::LogKeys
+            | Request::Promise(_)
+            | Request::ReportReceipt(_)
+            | Request::Notices { .. }
+            | Request::DecisionReceipt(_)
+            | Request::Appeal { .. } => {}
         }
     }
     all
@@ -179,6 +199,7 @@ fn the_requests_are_the_routes_of_the_specification() {
         Request::PostGroup { .. } => "binary `PostedGroup`",
         Request::LeaveGroup { .. } => "`GroupLeave`",
         Request::PutBlob { .. } => "binary bytes",
+        Request::Appeal { .. } => "`Appeal`",
         _ => "",
     };
     for request in requests {
@@ -188,7 +209,8 @@ fn the_requests_are_the_routes_of_the_specification() {
             let route = route.replace("{id}", &"a".repeat(32));
             let route = route.replace("{mailbox}", &"a".repeat(32));
             let route = route.replace("{group}", &"a".repeat(64));
-            let route = route.replace("{version}", "7");
+            let route = route.replace("{leaf}", &"a".repeat(64));
+            let route = route.replace("{version}", "7").replace("{number}", "7");
             let route = route.replace("{blob}", &"a".repeat(64));
             let route = route.replace("{at}", "5").replace("{len}", "9");
             *method == request.method() && route == path
@@ -243,6 +265,9 @@ fn the_bodies_are_those_that_the_relay_reads() {
             Request::PutRoster(roster) => assert_eq!(*body, **roster),
             Request::PutMailbox { content, .. } => assert_eq!(*body, **content),
             Request::PutBlob { bytes, .. } => assert_eq!(*body, **bytes),
+            Request::Appeal { appeal, .. } => {
+                assert_eq!(serde_json::from_slice::<Appeal>(&body).unwrap(), *appeal);
+            }
             Request::Bundles(_) => {
                 let text = r#"{"name":"alice","devices":[2,3]}"#;
                 assert_eq!(std::str::from_utf8(&body).unwrap(), text);
@@ -334,8 +359,9 @@ fn debug_shows_no_name_no_token_and_no_content() {
         "PutBlob(4 bytes at 5 of 9) HttpRequest(PUT, 4 bytes)"
     );
     assert_eq!(all[24], "Blob(9 bytes at 5) HttpRequest(GET, 0 bytes)");
+    assert_eq!(all[30], "Appeal(14 bytes) HttpRequest(POST, 81 bytes)");
     for shown in all {
-        let secrets = ["token", "alice", "aaaa"];
+        let secrets = ["token", "alice", "aaaa", "not me"];
         assert!(!secrets.iter().any(|of| shown.contains(of)), "{shown}");
     }
 }

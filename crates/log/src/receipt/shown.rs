@@ -119,7 +119,8 @@ impl<'a> Shown<'a> {
             }
             Event::AppealFiled { side } => {
                 let detail = decoded(item, AppealDetail::decode)?;
-                if !self.follows(item, detail.map(|detail| detail.decision)) {
+                let of = detail.as_ref().map(|detail| detail.decision);
+                if !self.follows(item, of) {
                     return Ok(Some(Contradiction::WithoutDecision { index }));
                 }
                 self.appeals.push(ShownAppeal {
@@ -127,7 +128,8 @@ impl<'a> Shown<'a> {
                     leaf: item.entry.leaf_hash(),
                     is_open: true,
                 });
-                self.told.appeals.push(ToldAppeal::Filed { day, side });
+                let filed = ToldAppeal::Filed { day, side, detail };
+                self.told.appeals.push(filed);
                 None
             }
             Event::AppealDecided { outcome, days } => {
@@ -202,6 +204,7 @@ impl<'a> Shown<'a> {
             self.told.numbers.push(number);
         }
         self.told.decisions.push(ToldDecision {
+            leaf_hash: item.entry.leaf_hash(),
             day: item.entry.day,
             reason,
             measure,

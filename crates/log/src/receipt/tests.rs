@@ -1,5 +1,5 @@
 use super::*;
-use crate::decision::DecisionDetail;
+use crate::decision::{AppealDetail, DecisionDetail};
 use crate::entry::{AppealOutcome, Day, Measure, Number, Purpose, Side};
 use crate::keys::LogKeys;
 use crate::note::Cosigner;
@@ -33,6 +33,9 @@ fn a_reporter_is_told_what_was_done_with_the_report() {
         panic!("one decision");
     };
     assert_eq!(decision.day, Day(DAY + 3));
+    let at = usize::try_from(story.decision).unwrap();
+    let entry = story.world.entries[at].0;
+    assert_eq!(decision.leaf_hash, entry.leaf_hash());
     assert_eq!(
         (decision.reason, decision.measure),
         (reason(4), Measure::Suspended)
@@ -50,6 +53,10 @@ fn a_reporter_is_told_what_was_done_with_the_report() {
     let filed = ToldAppeal::Filed {
         day: Day(DAY + 5),
         side: Side::Account,
+        detail: Some(AppealDetail {
+            decision: decision.leaf_hash,
+            text_digest: [0xb7; 32],
+        }),
     };
     let outcome = AppealOutcome::Reversed;
     let decided = ToldAppeal::Decided {

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use crate::decision::AppealDetail;
 use crate::entry::{AppealOutcome, Day, Measure, Number, Purpose, ReasonCode, Side};
 use crate::keys::VerifiedCheckpoint;
 use crate::merkle::TreeHash;
@@ -62,6 +63,8 @@ pub struct Told {
 /// A decision about the reader's report or account.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ToldDecision {
+    /// Leaf hash of the entry, which names the decision.
+    pub leaf_hash: TreeHash,
     /// The day of the decision.
     pub day: Day,
     /// The reason that was found.
@@ -91,6 +94,8 @@ pub enum ToldAppeal {
         day: Day,
         /// By whom.
         side: Side,
+        /// The decision, and the digest of what was written. `None` after the content was erased.
+        detail: Option<AppealDetail>,
     },
     /// It was decided.
     Decided {
@@ -245,9 +250,11 @@ impl fmt::Debug for ToldDecision {
 impl fmt::Debug for ToldAppeal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Filed { day, side } => {
+            Self::Filed { day, side, .. } => {
                 let mut out = f.debug_struct("Filed");
-                out.field("day", day).field("side", side).finish()
+                out.field("day", day)
+                    .field("side", side)
+                    .finish_non_exhaustive()
             }
             Self::Decided {
                 day, outcome, days, ..

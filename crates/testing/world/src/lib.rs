@@ -78,7 +78,7 @@ pub use provider::{
     EntryRefused, GroupMismatch, GroupPostRefused, HiddenPreKeys, PostRefused, Provider,
     QueuedGroup, Refusal, RosterRefused,
 };
-pub use relay::{Asked, Fault, Relay, TakenReport};
+pub use relay::{Asked, Desk, Fault, Relay, TakenReport};
 pub use script::{Action, Script, SignIn};
 #[cfg(feature = "targets")]
 pub use seeds::seeds;

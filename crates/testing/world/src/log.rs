@@ -1,9 +1,10 @@
 //! The transparency log of a provider: it promises an entry for each report, and makes receipts.
 
 use rand_core::CryptoRng;
+use sha2::{Digest, Sha256};
 use waxseal::log::checkpoint::Checkpoint;
-use waxseal::log::decision::DecisionDetail;
-use waxseal::log::entry::{Day, Detail, Entry, Event, Measure, Number, ReasonCode};
+use waxseal::log::decision::{AppealDetail, DecisionDetail};
+use waxseal::log::entry::{Day, Detail, Entry, Event, Measure, Number, ReasonCode, Side};
 use waxseal::log::keys::LogKeys;
 use waxseal::log::link::{Link, account_commitment, report_commitment, reports_root};
 use waxseal::log::note::{Cosigner, Signer};
@@ -129,6 +130,30 @@ impl Log {
         self.push(entry(day, Number::from_bytes(case), event, &detail), detail)
     }
 
+    /// Appends an appeal against the decision at an index, in the same case. Returns its index.
+    ///
+    /// # Panics
+    /// If there is no such entry.
+    pub fn appeal(&mut self, day: Day, decision: u64, side: Side, text: &str) -> u64 {
+        let decided = self.entries[usize::try_from(decision).unwrap()].0;
+        let detail = AppealDetail {
+            decision: decided.leaf_hash(),
+            text_digest: Sha256::digest(text).into(),
+        };
+        let detail = detail.encode(&mut rng(3)).unwrap();
+        let event = Event::AppealFiled { side };
+        self.push(entry(day, decided.number, event, &detail), detail)
+    }
+
+    /// The leaf hash of the entry at an index.
+    ///
+    /// # Panics
+    /// If there is no such entry.
+    #[must_use]
+    pub fn leaf(&self, index: u64) -> TreeHash {
+        self.entries[usize::try_from(index).unwrap()].0.leaf_hash()
+    }
+
     fn push(&mut self, entry: Entry, detail: Detail) -> u64 {
         self.entries.push((entry, detail));
         self.entries.len() as u64 - 1
@@ -153,6 +178,7 @@ impl Log {
             let at = usize::try_from(*index).unwrap();
             let (entry, detail) = &self.entries[at];
             let is_decision = matches!(entry.event, Event::Decision { .. });
+            let is_appeal = matches!(entry.event, Event::AppealFiled { .. });
             let link = match role {
                 Role::Reporter => Link::Report {
                     salt: LINK_SALT,
@@ -165,7 +191,7 @@ impl Log {
                 index: *index,
                 entry: *entry,
                 proof: path(at, &leaves),
-                detail: is_decision.then(|| detail.clone()),
+                detail: (is_decision || is_appeal).then(|| detail.clone()),
                 link: is_decision.then_some(link),
             }
         };

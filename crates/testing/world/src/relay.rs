@@ -5,6 +5,7 @@ mod accounts;
 mod blobs;
 mod contacts;
 mod deliveries;
+mod desk;
 mod fault;
 mod groups;
 mod mailboxes;
@@ -30,6 +31,7 @@ use waxseal_interface::{
 use self::blobs::Blobs;
 use self::contacts::Contacts;
 use self::deliveries::{Connection, Queue};
+pub use self::desk::Desk;
 pub use self::fault::{Asked, Fault};
 pub use self::reports::TakenReport;
 use crate::{NOW, Provider};
@@ -75,6 +77,7 @@ pub struct Relay {
     contacts: Contacts,
     connections: BTreeMap<u64, Connection>,
     reports: Vec<TakenReport>,
+    desk: Option<Desk>,
     faults: Faults,
     last_answer: Option<HttpAnswer>,
 }
@@ -116,6 +119,7 @@ impl Relay {
             blobs: Blobs::default(),
             connections: BTreeMap::new(),
             reports: Vec::new(),
+            desk: None,
             faults: None,
             last_answer: None,
         }
@@ -244,6 +248,7 @@ impl Relay {
             ("GET", ["v1", "blobs", blob, range]) => self.blob_bytes(blob, range),
             ("POST", ["v1", "reports"]) => self.take_report(&me, body),
             ("GET", ["v1", "reports", id]) => self.report_state(&me, id),
+            (method, ["v1", of_desk @ ..]) => self.of_desk(&me, method, of_desk, body),
             _ => Err(ErrorCode::NotFound.into_body()),
         }
     }

@@ -1,5 +1,7 @@
 //! What the courier keeps in the client's store.
 
+pub(crate) mod decisions;
+pub(crate) mod promises;
 mod tokens;
 pub(crate) mod uploads;
 
@@ -19,6 +21,9 @@ pub(crate) struct Submitted {
     pub(crate) id: SubmittedId,
     pub(crate) at_ms: u64,
     pub(crate) asked_ms: u64,
+    /// Whether the promise is kept, or there is none to wait for.
+    pub(crate) has_promise: bool,
+    pub(crate) promise_asked_ms: u64,
 }
 
 impl<S: Store> Client<S> {
@@ -166,5 +171,7 @@ fn submitted_of(record: &ReportRecord) -> Option<Submitted> {
         id: SubmittedId::from_bytes(id),
         at_ms: record.submitted_ms,
         asked_ms: record.asked_ms,
+        has_promise: record.has_promise,
+        promise_asked_ms: record.promise_asked_ms,
     })
 }

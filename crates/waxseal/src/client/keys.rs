@@ -26,6 +26,7 @@
 //! | request of an account that is not accepted | `R` | `account` |
 //! | promise about a report, with its last receipt | `2` | number in the log, 16 bytes |
 //! | last receipt about this account in a case | `3` | number in the log, 16 bytes |
+//! | decision of which the provider told, with an appeal | `9` | leaf hash, 32 bytes |
 //! | account to which something is still to be said | `z` | `account` |
 //! | delivery that did not open | `q account` | tag, 32 bytes |
 //! | message that a device of the account could not open | `w account` | device, tag: 36 bytes |
@@ -58,20 +59,21 @@
 #[cfg(feature = "courier")]
 mod courier;
 mod group;
+mod promise;
 mod requests;
 mod view;
 
 use waxseal_core::{IdentityKey, export::OneTimeId, export::PageId};
-use waxseal_log::entry::Number;
 use waxseal_reporting::{AccountId, DeviceId, FrankingTag};
 
 #[cfg(feature = "courier")]
-pub(super) use self::courier::{all_kept, courier, kept, upload};
+pub(super) use self::courier::{all_kept, courier, decision, decisions, kept, upload};
 pub(super) use self::group::{
     all_group_targets, all_invited, all_peer_chains, authorities, authority, chain_recipients,
     group, group_edit, group_edits, group_notice, group_targets, group_tell, group_tells, groups,
     invited, own_chain, peer_chains, withheld,
 };
+pub(super) use self::promise::{account_receipt, account_receipts, promise, promises};
 pub(super) use self::requests::{all_reported, reported, request, requests};
 pub(super) use self::view::{all_unread, fold, folds, reference, references, unread};
 use crate::conversation::Conversation;
@@ -204,22 +206,6 @@ pub(super) fn reports() -> Table {
 
 pub(super) fn report(id: &[u8; 16]) -> Key {
     Key::new(reports(), Row::Name(id.to_vec()))
-}
-
-pub(super) fn promises() -> Table {
-    Table::new(b"2")
-}
-
-pub(super) fn promise(number: &Number) -> Key {
-    Key::new(promises(), Row::Name(number.as_bytes().to_vec()))
-}
-
-pub(super) fn account_receipts() -> Table {
-    Table::new(b"3")
-}
-
-pub(super) fn account_receipt(number: &Number) -> Key {
-    Key::new(account_receipts(), Row::Name(number.as_bytes().to_vec()))
 }
 
 pub(super) fn upkeeps() -> Table {
@@ -363,7 +349,7 @@ pub(super) fn damage(key: &Key) -> Damage {
     let (family, rest) = key.table.as_bytes().split_first().unwrap_or((&0, &[]));
     let name: &[u8] = match (family, &key.row) {
         (b'k' | b'1' | b'h', _) => return Damage::PreKeys,
-        (b'2' | b'3', _) => return Damage::Promise,
+        (b'2' | b'3' | b'9', _) => return Damage::Promise,
         (b'U', _) => return Damage::Upload,
         (b'n' | b'p' | b'x' | b'z' | b'R' | b'6' | b'7' | b'8' | b'J', Row::Name(name)) => name,
         (b'v', Row::Name(name)) => name.get(1..).unwrap_or_default(),

@@ -125,6 +125,26 @@ impl std::fmt::Debug for KeptPromise {
     }
 }
 
+/// The record of a promise about this report.
+pub(super) fn promise_record<E: std::error::Error>(
+    report: &OutgoingReport,
+    promise: &[u8],
+    keys: &LogKeys,
+    now: Timestamp,
+) -> Result<PromiseRecord, KeepPromiseError<E>> {
+    let sealed = Report::decode(&report.report).map_err(|_| KeepPromiseError::NotSealed)?;
+    let digest = ReportDigest::of(&sealed.without_mac());
+    let decoded = Promise::decode(promise)?;
+    decoded.verify(keys.log(), &digest, now.as_millis())?;
+    Ok(PromiseRecord {
+        report: report.id.as_bytes().to_vec(),
+        digest: digest.as_bytes().to_vec(),
+        promise: promise.to_vec(),
+        log: keys.log().to_string(),
+        ..PromiseRecord::default()
+    })
+}
+
 /// The note with one signature, the log's. Others could name the user.
 fn evidence_of(note: &Note, log: &Verifier) -> Option<Vec<u8>> {
     let mut signatures = note.signatures().iter();
@@ -153,32 +173,41 @@ impl<S: Store> Client<S> {
         keys: &LogKeys,
         now: Timestamp,
     ) -> Result<KeptPromise, KeepPromiseError<S::Error>> {
-        let sealed = Report::decode(&report.report).map_err(|_| KeepPromiseError::NotSealed)?;
-        let digest = ReportDigest::of(&sealed.without_mac());
-        let decoded = Promise::decode(promise)?;
-        let promised = decoded.verify(keys.log(), &digest, now.as_millis())?;
-        let record = PromiseRecord {
-            report: report.id.as_bytes().to_vec(),
-            digest: digest.as_bytes().to_vec(),
-            promise: promise.to_vec(),
-            log: keys.log().to_string(),
-            last: None,
-        };
-        let kept = KeptPromise::of(&record, now).ok_or(PromiseError::Malformed)?;
-        let key = keys::promise(&promised.number());
+        let record = promise_record(report, promise, keys, now)?;
         self.run(|client| {
-            let before: Option<PromiseRecord> = client.readable(&key)?;
-            if let Some(before) = before.and_then(|record| KeptPromise::of(&record, now)) {
-                return match before.promised == promised {
-                    true => Ok(before),
-                    false => Err(KeepPromiseError::AnotherPromise),
-                };
-            }
             let mut transaction = Transaction::default();
-            transaction.put_record(key.clone(), &record);
-            client.commit(transaction)?;
-            Ok(kept.clone())
+            let kept = client.put_promise(&mut transaction, record.clone(), now)?;
+            if !transaction.changes().is_empty() {
+                client.commit(transaction)?;
+            }
+            Ok(kept)
         })
+    }
+
+    /// Puts a promise into a transaction, unless it is kept already. An id that the provider gave
+    /// the report is added to a promise that is kept without it.
+    pub(super) fn put_promise(
+        &self,
+        transaction: &mut Transaction,
+        mut record: PromiseRecord,
+        now: Timestamp,
+    ) -> Result<KeptPromise, KeepPromiseError<S::Error>> {
+        let kept = KeptPromise::of(&record, now).ok_or(PromiseError::Malformed)?;
+        let key = keys::promise(&kept.number());
+        let before: Option<PromiseRecord> = self.readable(&key)?;
+        let before = before.and_then(|old| Some((KeptPromise::of(&old, now)?, old)));
+        let Some((known, mut old)) = before else {
+            transaction.put_record(key, &record);
+            return Ok(kept);
+        };
+        if known.promised != kept.promised {
+            return Err(KeepPromiseError::AnotherPromise);
+        }
+        if old.submitted_as.is_empty() && !record.submitted_as.is_empty() {
+            old.submitted_as = std::mem::take(&mut record.submitted_as);
+            transaction.put_record(key, &old);
+        }
+        Ok(known)
     }
 
     /// Lists up to `limit` kept promises, after `after`, with their state at the time `now`.

@@ -3,8 +3,9 @@
 
 use rand_core::CryptoRng;
 use waxseal_interface::{
-    Bundles, Challenge, EntryReceipt, ErrorBody, ErrorCode, GroupNews, GroupRosters, HttpAnswer,
-    NONCE_HEADER, PreKeysLeft, RelayCard, ReportState, ReportTaken, Session,
+    AppealTaken, Bundles, Challenge, DecisionNotices, EntryReceipt, ErrorBody, ErrorCode,
+    GroupNews, GroupRosters, HttpAnswer, NONCE_HEADER, PreKeysLeft, RelayCard, ReportState,
+    ReportTaken, Session,
 };
 use waxseal_reporting::Timestamp;
 
@@ -178,6 +179,23 @@ impl<S: Store> Courier<S> {
                 let state = read!(ReportState);
                 self.take_state(id, state, now)?;
             }
+            Aim::LogKeys => return self.take_log_keys(&answer.body, now),
+            Aim::Promise(id, submitted_as) => {
+                self.promise_asked(id, now)?;
+                self.take_promise(id, Some(&submitted_as), &answer.body, now)?;
+            }
+            Aim::ReportReceipt(number) => self.take_report_receipt(&number, &answer.body, now)?,
+            Aim::Notices => {
+                let notices = read!(DecisionNotices);
+                return self.take_notices(notices, now);
+            }
+            Aim::DecisionReceipt(decision) => {
+                self.take_decision_receipt(&decision, &answer.body, now)?;
+            }
+            Aim::Appeal(decision) => {
+                read!(AppealTaken);
+                self.take_appeal(&decision)?;
+            }
             Aim::File(asked) => return self.take_file(&asked, answer, now),
             Aim::Deliveries => {
                 // A connection can break at once, and so can the next one.
@@ -276,6 +294,9 @@ impl<S: Store> Courier<S> {
             (code, Aim::ReportState(id)) if !is_general(code) => {
                 self.state_refused(id, code, now)?;
             }
+            (code, aim) if aim.is_of_desk() && !is_general(code) => {
+                self.desk_refused(&aim, body, now)?;
+            }
             // Everything else goes on without new prekeys.
             (code, Aim::Left | Aim::Upload(_)) if !is_general(code) => {
                 self.tell_refused(body);
@@ -331,38 +352,6 @@ impl<S: Store> Courier<S> {
             _ => self.pause.lengthen(now, secs, rng),
         }
     }
-
-    /// Has something asked for again that the courier no longer remembers.
-    pub(super) fn again(&mut self, aim: Aim) {
-        match aim {
-            Aim::Roster(account) => self.bundles.want_roster(&account),
-            // The message that goes without them asks again.
-            Aim::Bundles { is_extra: true, .. } => self.outbox.look_again(),
-            Aim::Bundles { wanted, .. } => self.bundles.want(&wanted),
-            Aim::PutRoster(_) => self.publish(),
-            Aim::Entry { .. } => self.groups.look_again(),
-            Aim::GroupNews {
-                group,
-                leaves: false,
-            } => self.groups.want_news(&group),
-            Aim::GroupNews { group, .. } | Aim::LeaveGroup(group) => self.want_left(&group),
-            Aim::GroupRosters { group, names } => self.members_again(&group, names),
-            Aim::Report(_) | Aim::ReportState(_) => self.reports.look_again(),
-            Aim::Left | Aim::Upload(_) => self.prekeys_at = Some(Timestamp::from_millis(0)),
-            Aim::Post { .. } => self.outbox.look_again(),
-            Aim::Card
-            | Aim::Challenge
-            | Aim::Register(..)
-            | Aim::SignIn
-            | Aim::Leave
-            | Aim::Deliveries
-            | Aim::Mail(_)
-            | Aim::PutMail(_)
-            | Aim::Chunk
-            | Aim::PutChunk(_)
-            | Aim::File(_) => {}
-        }
-    }
 }
 
 /// Whether a refusal is of the caller's requests altogether, and not of this one.
@@ -377,3 +366,5 @@ fn is_general(code: ErrorCode) -> bool {
             | ErrorCode::Internal
     )
 }
+
+mod again;

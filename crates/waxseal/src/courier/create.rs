@@ -11,6 +11,7 @@ use waxseal_reporting::{DeviceAddress, Timestamp};
 #[cfg(doc)]
 use super::Linking;
 use super::bundles::Bundles;
+use super::desk::Desk;
 use super::files::Files;
 use super::groups::Groups;
 use super::history::Histories;
@@ -114,6 +115,7 @@ impl<S: Store> Courier<S> {
             outbox: Outbox::default(),
             strangers: Strangers::default(),
             reports: Reports::default(),
+            desk: Desk::default(),
             files: Files::default(),
             events: VecDeque::new(),
         })

@@ -1,20 +1,24 @@
 //! What the courier tells the application.
 
 use waxseal_interface::{ErrorCode, ModerationKeyChange};
+use waxseal_log::keys::LogKeys;
 use waxseal_reporting::intake::ReportId as SubmittedId;
 use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, FrankingTag, Timestamp};
 
 use waxseal_roster::group::GroupId;
 
+pub use self::failure::{GroupFailure, LinkFailure, Trouble};
+use super::desk::{ReceiptAbout, ReceiptNews};
 use super::files::{DownloadId, FileFailure, Transfer};
+use crate::client::courier::decisions::KeptAppeal;
 use crate::client::courier::uploads::{UploadId, WantedFile};
 use crate::client::{
-    DamagedRow, GroupUpdate, HistoryProgress, Message, NotDelivered, Notice, ReportId, SetBack,
-    Synced,
+    DamagedRow, GroupUpdate, HistoryProgress, KeptPromise, Message, NotDelivered, Notice, ReportId,
+    SetBack, Synced,
 };
 use crate::conversation::Conversation;
 use crate::error::Damage;
-use crate::linking::{LinkDigits, LinkingError};
+use crate::linking::LinkDigits;
 use crate::roster_edit::EditError;
 
 /// Something that happened, for the application to show or to act on.
@@ -201,6 +205,43 @@ pub enum Event {
         /// Whether everything in it was reported before, so that it counts once.
         duplicate: bool,
     },
+    /// The keys of the log of the provider's desk were pinned. Let the user compare them with those
+    /// that the provider publishes.
+    LogPinned(Box<LogKeys>),
+    /// The provider shows other keys of its log than those that are pinned. Neither promises nor
+    /// receipts are verified until [`Courier::accept_log_keys`](super::Courier::accept_log_keys).
+    /// Warn the user: the provider may show another log to this account than to others.
+    LogKeysChanged {
+        /// The pinned keys.
+        before: Box<LogKeys>,
+        /// The keys that the provider shows.
+        now: Box<LogKeys>,
+    },
+    /// The provider promised that its log will contain the entry about a report. The promise is
+    /// kept.
+    Promised(Box<KeptPromise>),
+    /// The provider answered a report with a promise that does not bind it. Suspect the provider.
+    PromiseRefused {
+        /// The report's identifier on this device.
+        id: ReportId,
+        /// The reason, for people.
+        why: String,
+    },
+    /// The provider was asked for a receipt, and none shows the entry that it promised, although it
+    /// must be in the log by now. [`KeptPromise::evidence`] is the evidence. Told once a day.
+    PromiseOverdue(Box<KeptPromise>),
+    /// A verified receipt shows something new: what was done with a report of this account, or what
+    /// was decided about it. Look at the contradictions first.
+    Receipt(Box<ReceiptNews>),
+    /// The provider answered with a receipt that shows nothing. Suspect the provider.
+    ReceiptRefused {
+        /// What the receipt was asked for.
+        about: ReceiptAbout,
+        /// The reason, for people.
+        why: String,
+    },
+    /// An appeal of this device is further: see [`KeptAppeal::state`].
+    Appeal(Box<KeptAppeal>),
     /// A part of a file was posted or fetched. Told at most once for each part.
     FileProgress {
         /// The file.
@@ -299,62 +340,4 @@ pub enum Event {
     Trouble(Trouble),
 }
 
-/// Why the provider cannot be used at the moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Trouble {
-    /// No answer came, or one that the relay did not make.
-    Unreachable,
-    /// Another relay key signed the card than the pinned one. Nothing was sent.
-    OtherRelay {
-        /// The fingerprint of that key.
-        fingerprint: String,
-    },
-    /// The relay refused. With [`ErrorCode::AccountTaken`], another device has the name: choose
-    /// another one, in another store.
-    Refused {
-        /// The relay's reason, for programs.
-        code: ErrorCode,
-        /// The relay's reason, for people.
-        message: String,
-    },
-    /// This device's clock differs from the relay's by more than ten minutes. Messages are posted
-    /// with the relay's time. Tell the user to set the clock.
-    ClockDiffers,
-    /// Messages wait because their recipient's queue is full.
-    QueueFull,
-}
-
-/// What went wrong about a group.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum GroupFailure {
-    /// The relay refuses a change that this device made. If it never takes it, the change is given
-    /// up, and [`Notice::GroupChangeLost`] tells; otherwise it is tried again every hour.
-    #[error("the relay refuses a change of the group: {0:?}")]
-    Change(ErrorCode),
-    /// What the relay hands out of the group is not taken, for this reason. It is asked for again
-    /// every hour. Suspect the provider.
-    #[error("{0}")]
-    News(String),
-}
-
-/// Why a link is over.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum LinkFailure {
-    /// A step failed, see [`LinkingError`].
-    #[error(transparent)]
-    Step(#[from] LinkingError),
-    /// Someone else wrote into the mailbox of the code before this device. Start over with a new
-    /// code, and do not show it to others.
-    #[error("someone else answered the code")]
-    SlotTaken,
-    /// The relay refused the roster with the new device for good, or another device changed the
-    /// account meanwhile. Start over.
-    #[error("the account's devices could not be changed")]
-    Roster,
-    /// [`Courier::cancel_link`](super::Courier::cancel_link) ended it.
-    #[error("the link was cancelled")]
-    Cancelled,
-}
+mod failure;

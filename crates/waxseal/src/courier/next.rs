@@ -8,6 +8,9 @@ use waxseal_core::PreKeyUpload;
 use waxseal_interface::{
     AskedRequest, ErrorBody, ErrorCode, HttpRequest, Request as Call, RequestError,
 };
+use waxseal_log::entry::Number;
+use waxseal_log::tree::TreeHash;
+use waxseal_reporting::intake::ReportId as SubmittedId;
 use waxseal_reporting::relay::DeliveryKey;
 use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
 use waxseal_roster::RosterVersion;
@@ -114,6 +117,16 @@ pub(super) enum Aim {
     LeaveGroup(GroupId),
     Report(ReportId),
     ReportState(ReportId),
+    LogKeys,
+    /// With the id that the provider gave the report.
+    Promise(ReportId, SubmittedId),
+    /// With the number of the report in the log.
+    ReportReceipt(Number),
+    Notices,
+    /// With the leaf hash of the decision.
+    DecisionReceipt(TreeHash),
+    /// With the leaf hash of the decision.
+    Appeal(TreeHash),
     Deliveries,
     PutMail(LinkSlot),
     Mail(LinkSlot),
@@ -134,6 +147,19 @@ impl Aim {
 }
 
 impl Aim {
+    /// Whether the relay asks the desk for it.
+    pub(super) fn is_of_desk(&self) -> bool {
+        matches!(
+            self,
+            Self::LogKeys
+                | Self::Promise(..)
+                | Self::ReportReceipt(_)
+                | Self::Notices
+                | Self::DecisionReceipt(_)
+                | Self::Appeal(_)
+        )
+    }
+
     /// Whether it is about a mailbox.
     pub(super) fn is_mail(&self) -> bool {
         matches!(
@@ -243,11 +269,21 @@ impl<S: Store> Courier<S> {
         if let Some(chosen) = self.choose_leave()? {
             return Ok(Some(chosen));
         }
+        if let Some(chosen) = self.choose_log_keys(now) {
+            return Ok(Some(chosen));
+        }
         let report = self.choose_report(now, rng);
         if report.is_err() {
             self.reports.look_again();
         }
         if let Some(chosen) = report? {
+            return Ok(Some(chosen));
+        }
+        let asked = self.choose_desk(now);
+        if asked.is_err() {
+            self.desk.look_again();
+        }
+        if let Some(chosen) = asked? {
             return Ok(Some(chosen));
         }
         match self.choose_chunk(now, rng)? {
@@ -288,6 +324,7 @@ impl<S: Store> Courier<S> {
             self.bundles.next(),
             self.outbox.next(),
             self.reports.next(),
+            self.desk_at(now),
             self.files.next(now),
         ];
         times.into_iter().flatten().min()

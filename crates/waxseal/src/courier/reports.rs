@@ -95,6 +95,16 @@ impl<S: Store> Courier<S> {
                 && !self.reports.to_reseal.contains(id.as_bytes())
             {
                 let age = |at_ms| now.as_millis().checked_sub(at_ms);
+                // The desk may not have answered when the report was taken.
+                if !submitted.has_promise && self.usable_log_keys().is_some() {
+                    let is_new = age(submitted.at_ms).is_none_or(|age| age < ASK_MS);
+                    let every_ms = if is_new { LATER_MS } else { ASK_MS };
+                    if age(submitted.promise_asked_ms).is_none_or(|age| age >= every_ms) {
+                        let call = Call::Promise(submitted.id);
+                        return Ok(Some((Aim::Promise(id, submitted.id), call)));
+                    }
+                    self.reports.at(now, every_ms);
+                }
                 if age(submitted.at_ms).is_some_and(|age| age > KEEP_MS) {
                     self.client.confirm_report(id)?;
                 } else if age(submitted.asked_ms).is_none_or(|age| age >= ASK_MS) {
@@ -201,8 +211,12 @@ impl<S: Store> Courier<S> {
         let Some(submitted_as) = parse_report_id(&taken.report_id) else {
             return Ok(false);
         };
-        let missing = (&submitted_as, taken.missing_blobs.as_slice());
-        let wanted = self.client.note_submitted(id, missing, now)?;
+        // Before the report counts as submitted: after a crash, the relay answers the same.
+        if let Some(promise) = &taken.promise {
+            self.take_promise(id, Some(&submitted_as), promise, now)?;
+        }
+        let what = (taken.duplicate, taken.missing_blobs.as_slice());
+        let wanted = self.client.note_submitted(id, &submitted_as, what, now)?;
         self.reports.at(now, ASK_MS);
         self.tell(Event::ReportTaken {
             id,
@@ -223,7 +237,7 @@ impl<S: Store> Courier<S> {
         now: Timestamp,
     ) -> Result<(), StateError<S::Error>> {
         match state {
-            ReportState::Ended => self.client.confirm_report(id),
+            ReportState::Ended if !self.awaits_promise(id)? => self.client.confirm_report(id),
             ReportState::Unreadable => {
                 self.tell(Event::ReportSealedAgain { id });
                 self.seal_again_later(id);
@@ -234,6 +248,12 @@ impl<S: Store> Courier<S> {
                 self.client.note_asked(id, now)
             }
         }
+    }
+
+    /// Whether the report is kept until the desk has promised its entry. Without the report, the
+    /// promise could not be verified.
+    fn awaits_promise(&self, id: ReportId) -> Result<bool, StateError<S::Error>> {
+        Ok(self.usable_log_keys().is_some() && self.client.awaits_promise(id)?)
     }
 
     /// Seals a report again, to the moderation key on a card that is fetched first.
@@ -251,6 +271,10 @@ impl<S: Store> Courier<S> {
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<(), StateError<S::Error>> {
+        // Before the report is given up or changed.
+        if let Some(promise) = &body.promise {
+            self.take_promise(id, None, promise, now)?;
+        }
         match (body.error, body.claim) {
             (ErrorCode::OtherModerationKey, _) => {
                 // The card may be older than the relay's key. If it is not, this waits longer.

@@ -116,3 +116,5 @@ of_store!(
     InviteError,
     GroupNewsError
 );
+#[cfg(feature = "courier")]
+of_store!(AppealError);

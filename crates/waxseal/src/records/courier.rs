@@ -37,6 +37,19 @@ pub(crate) struct CourierRecord {
     /// When sessions last started over because the provider dropped messages, in milliseconds.
     #[prost(uint64, tag = "10")]
     pub(crate) expired_ms: u64,
+    /// The pinned keys of the log of the provider's desk, in their text form. Empty before the
+    /// first contact with a desk.
+    #[prost(string, tag = "11")]
+    pub(crate) log_keys: String,
+    /// Other keys that the provider shows and the application has not accepted, in their text form.
+    #[prost(string, tag = "12")]
+    pub(crate) other_log_keys: String,
+    /// When the provider was last asked for the keys of its log, in milliseconds.
+    #[prost(uint64, tag = "13")]
+    pub(crate) keys_asked_ms: u64,
+    /// The number of the newest notice of a decision that this device took.
+    #[prost(uint64, tag = "14")]
+    pub(crate) noticed: u64,
 }
 
 /// A delivery that did not open and was not acknowledged. It comes again on the next connection.

@@ -26,6 +26,15 @@ pub(crate) struct ReportRecord {
     /// a byte with the number of the part that describes it. 33 bytes.
     #[prost(bytes = "vec", repeated, tag = "7")]
     pub(crate) wanted: Vec<Vec<u8>>,
+    /// Whether the provider's promise about the report is kept, or there is none to wait for.
+    #[prost(bool, tag = "8")]
+    pub(crate) has_promise: bool,
+    /// When the provider was last asked for the promise, in milliseconds.
+    #[prost(uint64, tag = "9")]
+    pub(crate) promise_asked_ms: u64,
+    /// Whether the provider said that everything in the report was reported before.
+    #[prost(bool, tag = "10")]
+    pub(crate) is_duplicate: bool,
 }
 
 /// The draft of a report. Its messages stay in the history. A draft without messages is about the

@@ -42,6 +42,9 @@ fn the_longest_report_with_its_draft_is_a_value_that_a_store_takes() {
         submitted_ms: u64::MAX,
         asked_ms: u64::MAX,
         wanted: vec![vec![1; 33]; MAX_REPORTED_BLOBS],
+        has_promise: true,
+        promise_asked_ms: u64::MAX,
+        is_duplicate: true,
     };
     let len = encode(&record).len();
     let most = MAX_REPORT_VALUE_LEN;
@@ -84,6 +87,8 @@ fn the_longest_promise_with_its_receipt_is_a_value_that_a_store_takes() {
         promise: vec![1; MAX_PROMISE_LEN],
         log: "x".repeat(MAX_NAME_LEN + 64), // name+id+key
         last: Some(last),
+        submitted_as: b"sixteen bytes ..".to_vec(),
+        asked_ms: u64::MAX,
     };
     assert!(encode(&record).len() <= MAX_VALUE_LEN);
 }

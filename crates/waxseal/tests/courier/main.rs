@@ -10,6 +10,7 @@
 mod attacks;
 mod copied;
 mod crash;
+mod desk;
 mod devices;
 #[path = "../crash/disk.rs"]
 #[allow(dead_code, reason = "the crash tests use the rest")]

@@ -132,7 +132,7 @@ fn story(told: &Told, reader: Reader<'_>) -> Vec<Happened> {
         )
     }));
     story.extend(told.appeals.iter().map(|told| match told {
-        ToldAppeal::Filed { day, side } => one(
+        ToldAppeal::Filed { day, side, .. } => one(
             *day,
             format!("An appeal by {} arrived.", side_words(*side, reader)),
         ),

@@ -33,7 +33,7 @@ pub(super) fn verify_receipt(input: Input<'_>) -> Outcome {
         "appeal_until_ms": decision.appeal_until_ms,
     })).collect();
     let appeals: Vec<_> = told.appeals.iter().map(|appeal| match appeal {
-        ToldAppeal::Filed { day, side } => json!({ "day": day.0, "side": side.number() }),
+        ToldAppeal::Filed { day, side, .. } => json!({ "day": day.0, "side": side.number() }),
         ToldAppeal::Decided { day, outcome, days, statement } => json!({
             "day": day.0, "outcome": outcome.number(), "days": days, "statement": statement,
         }),

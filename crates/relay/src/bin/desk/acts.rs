@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use rand_core::CryptoRng;
 use waxseal_desk::appeal::AppealDecision;
 use waxseal_desk::case::Assignment;
@@ -28,7 +28,7 @@ use waxseal_relay::system_rng;
 use waxseal_reporting::Timestamp;
 
 use crate::errors::Refusal;
-use crate::signed::FromOfficer;
+use crate::signed::{FromOfficer, Id};
 use crate::state::Server;
 
 /// `POST /v1/grants`: `long(grant) || signature 64`.
@@ -56,12 +56,12 @@ fn read_grant(body: &[u8]) -> Option<(Grant, [u8; 64])> {
 /// `POST /v1/grants/{id}/approval`: signature 64.
 pub async fn approve_grant(
     State(server): State<Arc<Server>>,
-    Path(id): Path<Hex<16>>,
+    Id(id): Id<16>,
     asked: FromOfficer,
 ) -> Result<Json<Done>, Refusal> {
     let signature: Result<[u8; 64], _> = asked.body.as_slice().try_into();
     let signature = signature.map_err(|_| Refusal::malformed())?;
-    let id = GrantId::from_bytes(id.0);
+    let id = GrantId::from_bytes(id);
     let officer = asked.officer;
     let done = server.office.act(move |desk, now| {
         let row = desk.store().grant(id.as_bytes())?;

@@ -3,19 +3,20 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, Query as Asked, State};
+use axum::extract::State;
 use serde::Deserialize;
 use waxseal_desk::desk::Desk;
 use waxseal_desk::ids::CaseId;
 use waxseal_desk::store::{
-    AppealList, Assigned, CaseStatus, Cursor, GrantList, Order, Query, SqliteStore, Store as _,
+    AppealList, Assigned, CaseStatus, Cursor, GrantList, Order, Query as StoreQuery, SqliteStore,
+    Store as _,
 };
 use waxseal_relay::desk::{Appeals, CaseDetail, DeskCard, Grants, Hex, QueuePage, QueueQuery};
 
 use crate::clock::now;
 use crate::errors::Refusal;
 use crate::items;
-use crate::signed::FromOfficer;
+use crate::signed::{FromOfficer, Id, Query};
 use crate::state::Server;
 
 /// Number of cases on a page, if the query does not say it.
@@ -53,10 +54,9 @@ pub async fn card(
 /// `GET /v1/queue`.
 pub async fn queue(
     State(server): State<Arc<Server>>,
-    query: Result<Asked<QueueQuery>, axum::extract::rejection::QueryRejection>,
+    Query(query): Query<QueueQuery>,
     asked: FromOfficer,
 ) -> Result<Json<QueuePage>, Refusal> {
-    let Asked(query) = query.map_err(|_| Refusal::malformed())?;
     let query = read_query(&query, asked.officer.as_bytes()).ok_or_else(Refusal::malformed)?;
     let page = server.readers.read(move |desk| {
         let page = desk.store().queue(&query)?;
@@ -68,7 +68,7 @@ pub async fn queue(
     Ok(Json(page.await?))
 }
 
-fn read_query(query: &QueueQuery, me: &[u8; 32]) -> Option<Query> {
+fn read_query(query: &QueueQuery, me: &[u8; 32]) -> Option<StoreQuery> {
     let order = match query.order.as_deref() {
         None | Some("severity") => Order::Severity,
         Some("age") => Order::Age,
@@ -94,7 +94,7 @@ fn read_query(query: &QueueQuery, me: &[u8; 32]) -> Option<Query> {
     };
     let limit = query.limit.unwrap_or(PAGE);
     let limit = Some(limit).filter(|limit| (1..=MAX_PAGE).contains(limit))?;
-    Some(Query {
+    Some(StoreQuery {
         order,
         reason: query.reason,
         status,
@@ -108,10 +108,10 @@ fn read_query(query: &QueueQuery, me: &[u8; 32]) -> Option<Query> {
 /// `GET /v1/cases/{id}`.
 pub async fn case(
     State(server): State<Arc<Server>>,
-    Path(id): Path<Hex<16>>,
+    Id(id): Id<16>,
     _: FromOfficer,
 ) -> Result<Json<CaseDetail>, Refusal> {
-    let detail = server.readers.read(move |desk| detail(desk, id.0));
+    let detail = server.readers.read(move |desk| detail(desk, id));
     Ok(Json(detail.await?))
 }
 
@@ -148,10 +148,9 @@ pub struct GrantsQuery {
 /// `GET /v1/grants`.
 pub async fn grants(
     State(server): State<Arc<Server>>,
-    query: Result<Asked<GrantsQuery>, axum::extract::rejection::QueryRejection>,
+    Query(query): Query<GrantsQuery>,
     _: FromOfficer,
 ) -> Result<Json<Grants>, Refusal> {
-    let Asked(query) = query.map_err(|_| Refusal::malformed())?;
     let list = match query.list.as_str() {
         "requested" => GrantList::Requested,
         "to_review" => GrantList::ToReview,

@@ -21,7 +21,6 @@ use waxseal_reporting::intake::ReportId;
 
 use crate::clock::now;
 use crate::errors::Refusal;
-use crate::relay::RelayCalls;
 use crate::rounds::Ask;
 use crate::state::Server;
 use crate::todo::Todo;
@@ -57,7 +56,6 @@ impl Wake {
 /// What the thread is set up with.
 pub struct Keeper {
     pub server: Arc<Server>,
-    pub relay: RelayCalls,
     pub todo: Todo,
     /// How long a case is kept after its last decision.
     pub keep_ms: u64,
@@ -92,7 +90,7 @@ pub fn run(mut keeper: Keeper, woken: &Receiver<()>) {
             let published = keeper.publish();
             keeper.server.health.note("publishing", &published);
         }
-        keeper.todo.work(&keeper.server, &mut keeper.relay);
+        keeper.todo.work(&keeper.server);
         if sorted.is_ok_and(|more| more) {
             continue;
         }
@@ -209,7 +207,7 @@ impl Keeper {
         if self.server.relay_key.get().is_some() {
             return;
         }
-        let pinned = self.relay.key().and_then(|key| {
+        let pinned = self.server.relay.key().and_then(|key| {
             self.server.folder.pin_relay(&key)?;
             Ok(key)
         });

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, Query as Asked, State};
+use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -16,7 +16,7 @@ use waxseal_log::entry::{Day, Entry, Event};
 use waxseal_relay::desk::{Entries, EntryItem, Hex, SeriesPoint, Transparency};
 
 use crate::errors::Refusal;
-use crate::signed::FromOfficer;
+use crate::signed::{FromOfficer, Query};
 use crate::state::Server;
 
 /// Maximum number of entries in an answer.
@@ -25,8 +25,6 @@ const MAX_ENTRIES: usize = 256;
 const PAGE: usize = 1_000;
 /// Maximum length of a path below the public folder, in bytes.
 const MAX_PATH_LEN: usize = 128;
-
-type Bad = axum::extract::rejection::QueryRejection;
 
 /// The query of `GET /v1/log`.
 #[derive(Deserialize)]
@@ -38,10 +36,9 @@ pub struct LogQuery {
 /// `GET /v1/log`.
 pub async fn entries(
     State(server): State<Arc<Server>>,
-    query: Result<Asked<LogQuery>, Bad>,
+    Query(query): Query<LogQuery>,
     _: FromOfficer,
 ) -> Result<Json<Entries>, Refusal> {
-    let Asked(query) = query.map_err(|_| Refusal::malformed())?;
     let read = server.readers.read(move |desk| {
         let store = desk.store();
         let rows = match (query.number, query.from) {
@@ -111,7 +108,8 @@ fn words(event: &Event) -> String {
         | Event::EmergencyOverdue
         | Event::HoldPlaced
         | Event::HoldLifted
-        | Event::ContentErased => String::new(),
+        | Event::ContentErased
+        | Event::FileFetched => String::new(),
     }
 }
 
@@ -125,10 +123,10 @@ pub struct DaysQuery {
 /// `GET /v1/transparency`: counts the entries up to the newest complete checkpoint, as anyone can.
 pub async fn transparency(
     State(server): State<Arc<Server>>,
-    query: Result<Asked<DaysQuery>, Bad>,
+    Query(query): Query<DaysQuery>,
     _: FromOfficer,
 ) -> Result<Json<Transparency>, Refusal> {
-    let Asked(DaysQuery { from, to }) = query.map_err(|_| Refusal::malformed())?;
+    let DaysQuery { from, to } = query;
     if from > to {
         return Err(Refusal::malformed());
     }

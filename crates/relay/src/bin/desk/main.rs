@@ -12,6 +12,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output")]
 
 mod acts;
+mod blobs;
 mod cases;
 mod clock;
 mod errors;
@@ -20,6 +21,7 @@ mod health;
 mod items;
 mod keeper;
 mod log;
+mod mark;
 #[path = "../relay/network.rs"]
 mod network;
 mod nonces;

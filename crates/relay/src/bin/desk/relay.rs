@@ -1,6 +1,7 @@
 //! What the desk asks of the relay, with its reviewer's key.
 
 use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use waxseal_interface::ErrorCode;
 use waxseal_relay::{ClientError, RelayClient, ReviewerKey, ReviewerSession};
@@ -18,11 +19,11 @@ pub struct RelayOptions {
     relay_ca: Option<PathBuf>,
 }
 
-/// Asks the relay.
+/// Asks the relay. Several threads may ask at once.
 pub struct RelayCalls {
     client: RelayClient,
     key: ReviewerKey,
-    session: Option<ReviewerSession>,
+    session: Mutex<Option<ReviewerSession>>,
 }
 
 impl RelayCalls {
@@ -37,7 +38,7 @@ impl RelayCalls {
         Ok(Self {
             client: client?,
             key: folder.reviewer()?,
-            session: None,
+            session: Mutex::new(None),
         })
     }
 
@@ -48,19 +49,25 @@ impl RelayCalls {
 
     /// Asks something as the reviewer. Signs in first, if needed.
     pub fn ask<T>(
-        &mut self,
+        &self,
         relay_key: &[u8; 32],
         ask: impl Fn(&RelayClient, &ReviewerSession) -> std::result::Result<T, ClientError>,
     ) -> std::result::Result<T, ClientError> {
-        if let Some(session) = &self.session {
-            match ask(&self.client, session) {
+        let known = self.lock().clone();
+        if let Some(session) = known {
+            match ask(&self.client, &session) {
                 Err(error) if has_ended(&error) => {}
                 done => return done,
             }
         }
         let prove = |context: &[u8]| self.key.prove(context);
         let session = self.client.reviewer_sign_in(relay_key, prove)?;
-        ask(&self.client, self.session.insert(session))
+        *self.lock() = Some(session.clone());
+        ask(&self.client, &session)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<ReviewerSession>> {
+        self.session.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::response::IntoResponse;
 use waxseal_desk::sides::Party;
 use waxseal_desk::store::{NoticeList, Store as _};
@@ -20,7 +20,7 @@ use waxseal_reporting::AccountId;
 use waxseal_reporting::intake::ReportId;
 
 use crate::errors::Refusal;
-use crate::signed::{FromRelay, json};
+use crate::signed::{FromRelay, Id, json};
 use crate::state::Server;
 
 /// Maximum number of notices in an answer.
@@ -66,13 +66,13 @@ pub async fn log_keys(State(server): State<Arc<Server>>, _: FromRelay) -> String
 /// that the intake rejected has only the number.
 pub async fn report_receipt(
     State(server): State<Arc<Server>>,
-    Path(id): Path<Hex<16>>,
+    Id(id): Id<16>,
     _: FromRelay,
 ) -> Result<impl IntoResponse, Refusal> {
     let receipt = server.readers.read(move |desk| {
-        let row = match desk.store().report(&id.0)? {
+        let row = match desk.store().report(&id)? {
             Some(row) => Some(row),
-            None => desk.store().report_with_number(&id.0)?,
+            None => desk.store().report_with_number(&id)?,
         };
         let row = row.ok_or_else(Refusal::not_found)?;
         encoded(&desk.reporter_receipt(&ReportId::from_bytes(row.id))?)
@@ -83,7 +83,7 @@ pub async fn report_receipt(
 /// `GET /v1/decisions/{leaf}/receipt?account={name}`.
 pub async fn account_receipt(
     State(server): State<Arc<Server>>,
-    Path(leaf): Path<Hex<32>>,
+    Id(leaf): Id<32>,
     RawQuery(query): RawQuery,
     _: FromRelay,
 ) -> Result<impl IntoResponse, Refusal> {
@@ -93,8 +93,8 @@ pub async fn account_receipt(
     let account = account.and_then(|name| AccountId::new(&percent_decoded(name)?).ok());
     let account = account.ok_or_else(Refusal::malformed)?;
     let receipt = server.readers.read(move |desk| {
-        let decision = TreeHash::from_bytes(leaf.0);
-        let row = desk.store().decision(&leaf.0)?;
+        let decision = TreeHash::from_bytes(leaf);
+        let row = desk.store().decision(&leaf)?;
         let row = row.ok_or_else(Refusal::not_found)?;
         // CHK-628: only the account that was decided against gets the receipt.
         if !desk.is_party(&decision, &Party::Account(&account))? {
@@ -115,7 +115,7 @@ fn encoded(receipt: &Receipt) -> Result<Vec<u8>, Refusal> {
 /// `POST /v1/decisions/{leaf}/appeals`. Each side has one appeal.
 pub async fn appeal(
     State(server): State<Arc<Server>>,
-    Path(leaf): Path<Hex<32>>,
+    Id(leaf): Id<32>,
     asked: FromRelay,
 ) -> Result<Json<AppealFiled>, Refusal> {
     let appeal: FileAppeal = json(&asked.body)?;
@@ -125,7 +125,7 @@ pub async fn appeal(
         (Some(side @ Side::Reporter), true) | (Some(side @ Side::Account), false) => side,
         _ => return Err(Refusal::malformed()),
     };
-    let decision = TreeHash::from_bytes(leaf.0);
+    let decision = TreeHash::from_bytes(leaf);
     let filed = server.office.act(move |desk, now| {
         let party = match &report {
             Some(report) => Party::Reporter(report, &account),

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use waxseal_desk::DeskError;
 use waxseal_desk::desk::Desk;
 use waxseal_desk::opening::Opening;
-use waxseal_desk::store::SqliteStore;
+use waxseal_desk::store::{SqliteStore, Store as _};
 use waxseal_desk::vault::process::VaultClient;
 use waxseal_desk::vault::{MAX_CHALLENGE_MS, VaultCalls as _, VaultError};
 use waxseal_log::checkpoint::Checkpoint;
@@ -28,6 +28,8 @@ use crate::witnesses::Witnesses;
 
 /// How often the vault is asked whether it must follow.
 const TICK: Duration = Duration::from_secs(5);
+/// How often a checkpoint is completed while the log grows and no opening waits.
+const GROWTH: Duration = Duration::from_secs(10);
 /// How often upkeep is done.
 const UPKEEP: Duration = Duration::from_secs(60);
 /// Maximum number of openings that wait for this thread.
@@ -83,6 +85,7 @@ pub fn run(
         witnesses,
         waiting: HashMap::new(),
         next_upkeep: Instant::now(),
+        next_growth: Instant::now(),
         is_due: true,
     };
     loop {
@@ -109,6 +112,7 @@ struct Thread<'a> {
     witnesses: &'a Witnesses,
     waiting: HashMap<Key, Waiting>,
     next_upkeep: Instant,
+    next_growth: Instant,
     is_due: bool,
 }
 
@@ -138,9 +142,11 @@ impl Thread<'_> {
         self.server.health.note("vault", &reached);
         let must_follow = status.is_ok_and(|status| status.followed.is_none() || !status.adopted);
         let upkeep_is_due = Instant::now() >= self.next_upkeep;
-        if !(self.is_due || must_follow || upkeep_is_due) {
+        let has_grown = Instant::now() >= self.next_growth && self.has_grown();
+        if !(self.is_due || must_follow || upkeep_is_due || has_grown) {
             return;
         }
+        self.next_growth = Instant::now() + GROWTH;
         self.is_due = false;
         let round = self.round(desk, upkeep_is_due);
         let said = round
@@ -152,6 +158,15 @@ impl Thread<'_> {
             tracing::warn!(error = error.message, "the round failed");
         }
         self.show(desk, round.err());
+    }
+
+    /// Whether the log has entries that no complete checkpoint covers.
+    fn has_grown(&self) -> bool {
+        let grown = self.server.readers.read_now(|desk| {
+            let complete = desk.store().newest_checkpoint(true)?;
+            Ok(desk.store().log_size()? > complete.map_or(0, |row| row.size))
+        });
+        grown.unwrap_or_default()
     }
 
     /// Completes a checkpoint over the log.

@@ -13,7 +13,7 @@ use axum::routing::{get, post};
 
 use crate::errors::Refusal;
 use crate::state::Server;
-use crate::{acts, cases, health, log, openings, reporters};
+use crate::{acts, blobs, cases, health, log, openings, reporters};
 
 /// Maximum time from the head of a request to its answer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -41,6 +41,7 @@ pub fn router(server: Arc<Server>) -> Router {
         .route("/v1/grants", get(cases::grants).post(acts::request_grant))
         .route("/v1/grants/{id}/approval", post(acts::approve_grant))
         .route("/v1/openings", post(openings::open))
+        .route("/v1/reports/{id}/blobs/{blob}", get(blobs::fetch))
         .route("/v1/acts", post(acts::act))
         .route("/v1/appeals", get(cases::appeals))
         .route("/v1/log", get(log::entries))

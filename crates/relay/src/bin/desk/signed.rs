@@ -9,8 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::to_bytes;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::HeaderMap;
+use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 use waxseal_desk::ids::OfficerId;
 use waxseal_desk::policy::Roles;
@@ -107,6 +108,32 @@ fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 fn hex<const N: usize>(headers: &HeaderMap, name: &str) -> Option<[u8; N]> {
     let hex: Hex<N> = only(headers, name)?.parse().ok()?;
     Some(hex.0)
+}
+
+/// An identifier or a hash in the path.
+pub struct Id<const N: usize>(pub [u8; N]);
+
+impl<const N: usize> FromRequestParts<Arc<Server>> for Id<N> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, server: &Arc<Server>) -> Result<Self, Refusal> {
+        let id = Path::<Hex<N>>::from_request_parts(parts, server).await;
+        let Path(id) = id.map_err(|_| Refusal::not_found())?;
+        Ok(Self(id.0))
+    }
+}
+
+/// The query of a request.
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequestParts<Arc<Server>> for Query<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, server: &Arc<Server>) -> Result<Self, Refusal> {
+        let query = axum::extract::Query::<T>::from_request_parts(parts, server).await;
+        let query = query.map_err(|_| Refusal::malformed())?;
+        Ok(Self(query.0))
+    }
 }
 
 /// Reads a body in JSON.

@@ -19,6 +19,7 @@ use crate::clock::now;
 use crate::files::{Folder, Result};
 use crate::health::{Health, Metrics};
 use crate::keeper::{self, Keeper, Wake};
+use crate::mark::Mark;
 use crate::nonces::Nonces;
 use crate::office::Office;
 use crate::readers::Readers;
@@ -79,6 +80,8 @@ pub fn run(options: &ServeOptions) -> Result<()> {
 }
 
 async fn run_desk(options: &ServeOptions) -> Result<()> {
+    // Another process may have taken requests up to now.
+    let started = now();
     let tls = options.tls.read().map_err(|error| error.to_string())?;
     if tls.is_none() && !options.listen.ip().is_loopback() && !options.plain_http {
         let why = "is reached over the network: give --tls-cert and --tls-key, or --plain-http";
@@ -95,6 +98,7 @@ async fn run_desk(options: &ServeOptions) -> Result<()> {
     if let Some(pinned) = folder.relay_key()? {
         let _ = relay_key.set(pinned);
     }
+    let mark = Mark::open(folder.path("requests.mark"))?;
     let (rounds, asked) = Rounds::new();
     let (wake, woken) = Wake::new();
     let server = Arc::new(Server {
@@ -106,7 +110,9 @@ async fn run_desk(options: &ServeOptions) -> Result<()> {
         rounds,
         keeper: wake,
         relay_key,
-        nonces: Mutex::new(Nonces::new(now().as_millis())),
+        relay: RelayCalls::new(&options.relay, &folder)?,
+        nonces: Mutex::new(Nonces::new(started.as_millis().max(mark.floor_ms()))),
+        mark: Mutex::new(mark),
         health: Health::default(),
         metrics: Metrics::default(),
         openings: Mutex::default(),
@@ -114,7 +120,6 @@ async fn run_desk(options: &ServeOptions) -> Result<()> {
     });
     let keeper = Keeper {
         server: server.clone(),
-        relay: RelayCalls::new(&options.relay, &folder)?,
         todo: Todo::open(&folder)?,
         keep_ms: u64::from(options.keep_days) * DAY_MS,
         delay: Delay {

@@ -12,9 +12,11 @@ use crate::errors::Refusal;
 use crate::files::Folder;
 use crate::health::{Health, Metrics};
 use crate::keeper::Wake;
+use crate::mark::Mark;
 use crate::nonces::{Nonces, NotTaken};
 use crate::office::Office;
 use crate::readers::Readers;
+use crate::relay::RelayCalls;
 use crate::rounds::{Ask, Key, Rounds};
 
 /// The running desk.
@@ -26,9 +28,11 @@ pub struct Server {
     pub vault: VaultClient,
     pub rounds: Rounds,
     pub keeper: Wake,
+    pub relay: RelayCalls,
     /// The relay's key, once it is pinned.
     pub relay_key: OnceLock<[u8; 32]>,
     pub nonces: Mutex<Nonces>,
+    pub mark: Mutex<Mark>,
     pub health: Health,
     pub metrics: Metrics,
     /// The openings that were begun and not shown. `true` while a caller waits.
@@ -54,8 +58,14 @@ impl Server {
 
     /// Takes a request whose signature was checked, once.
     pub fn take(&self, key: [u8; 32], nonce: [u8; 16], at_ms: u64) -> Result<(), Refusal> {
+        let now_ms = now().as_millis();
+        let mut mark = self.mark.lock().unwrap_or_else(PoisonError::into_inner);
+        // It writes to the disk at most once a second.
+        let covered = tokio::task::block_in_place(|| mark.cover(at_ms, now_ms));
+        drop(mark);
+        covered.map_err(|error| Refusal::failed(&error))?;
         let mut nonces = self.nonces.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = nonces.take(key, nonce, at_ms, now().as_millis());
+        let taken = nonces.take(key, nonce, at_ms, now_ms);
         taken.map_err(|not_taken| match not_taken {
             NotTaken::Replayed => Refusal::not_signed(),
             NotTaken::TooMany => Refusal::busy(),

@@ -7,7 +7,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use waxseal_desk::store::Store as _;
+use waxseal_desk::store::{ReportRow, Store as _};
 use waxseal_interface::{ErrorCode, report_id_text};
 use waxseal_relay::desk::Hex;
 use waxseal_reporting::intake::ReportId;
@@ -53,7 +53,7 @@ impl Todo {
     }
 
     /// Tells the relay.
-    pub fn work(&self, server: &Server, relay: &mut RelayCalls) {
+    pub fn work(&self, server: &Server) {
         let Some(relay_key) = server.relay_key.get() else {
             return;
         };
@@ -65,7 +65,7 @@ impl Todo {
             let Some((id, what)) = name.to_str().and_then(read) else {
                 continue;
             };
-            if is_so(server, &id, what) && !tell(relay, relay_key, &id, what) {
+            if is_so(server, &id, what) && !tell(&server.relay, relay_key, &id, what) {
                 return;
             }
             let _ = fs::remove_file(file.path());
@@ -89,18 +89,21 @@ fn is_so(server: &Server, id: &ReportId, what: What) -> bool {
     let row = server
         .readers
         .read_now(|desk| Ok(desk.store().report(id.as_bytes())?));
+    matches!(row, Ok(Some(row)) if says(&row, what))
+}
+
+fn says(row: &ReportRow, what: What) -> bool {
     // CHK-629: the relay is told what the store says. A report that waits for another key or a
     // later version stays unsorted.
-    match (row, what) {
-        (Ok(Some(row)), What::Rejected(82 | 97)) => row.reason.is_none(),
-        (Ok(Some(row)), What::Rejected(check)) => row.rejected == Some(check),
-        (Ok(Some(row)), What::Closed) => row.is_erased,
-        _ => false,
+    match what {
+        What::Rejected(82 | 97) => row.reason.is_none() && row.rejected.is_none(),
+        What::Rejected(check) => row.rejected == Some(check),
+        What::Closed => row.is_erased,
     }
 }
 
 /// Returns whether the relay knows now.
-fn tell(relay: &mut RelayCalls, relay_key: &[u8; 32], id: &ReportId, what: What) -> bool {
+fn tell(relay: &RelayCalls, relay_key: &[u8; 32], id: &ReportId, what: What) -> bool {
     let id = report_id_text(id);
     let told = relay.ask(relay_key, |client, session| match what {
         What::Rejected(check) => client.report_rejected(session, &id, check),

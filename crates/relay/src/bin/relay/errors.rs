@@ -20,6 +20,7 @@ pub struct Refusal {
     pub group_news: Option<Box<GroupNews>>,
     pub group_mismatch: Option<Box<GroupMismatch>>,
     pub challenge: Option<Box<StrangerChallenge>>,
+    pub promise: Option<Vec<u8>>,
 }
 
 impl From<ErrorCode> for Refusal {
@@ -35,6 +36,7 @@ impl From<ErrorCode> for Refusal {
             group_news: None,
             group_mismatch: None,
             challenge: None,
+            promise: None,
         }
     }
 }
@@ -75,6 +77,7 @@ impl IntoResponse for Refusal {
             group_news: self.group_news,
             group_mismatch: self.group_mismatch,
             challenge: self.challenge,
+            promise: self.promise,
         };
         let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, Json(body)).into_response();

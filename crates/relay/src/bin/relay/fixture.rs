@@ -24,10 +24,11 @@ use waxseal_roster::Pinned;
 use zeroize::Zeroizing;
 
 use crate::blobs::options::BlobRoom;
+use crate::desk::client::DeskSetup;
 use crate::errors::Refusal;
 use crate::extract::{AccountName, BinaryBody, Caller, Contact, Mark};
 use crate::serve::Stopping;
-use crate::state::{Device, Relay, Room, Vault};
+use crate::state::{Device, OpenedAt, Relay, Room, Vault};
 use crate::strangers::options::Strangers;
 use crate::time::Reading;
 use crate::{blobs, devices, messages, reports};
@@ -81,6 +82,8 @@ pub struct World {
     pub clocks: Clocks,
     /// The room for blobs of a relay that is opened next.
     pub blobs: BlobRoom,
+    /// The desk of a relay that is opened next.
+    pub desk: Option<DeskSetup>,
     vault: VaultKeys,
     reviewer: ReviewerKey,
 }
@@ -95,6 +98,7 @@ impl World {
                 of_all: 100 << 30,
                 kept_ms: 30 * 86_400_000,
             },
+            desk: None,
             vault: VaultKeys::generate(&mut rand::rng()),
             reviewer: ReviewerKey::generate(&mut rand::rng()),
         }
@@ -109,9 +113,13 @@ impl World {
 
     pub async fn try_open(&self) -> Result<Relay, Box<dyn std::error::Error>> {
         let stopping = Stopping(watch::channel(false).1);
-        let vault = Vault {
-            present: self.vault.public(),
-            old: Vec::new(),
+        let vault = match &self.desk {
+            None => Vault::of_reviewer(&self.vault.public(), &[])?,
+            Some(desk) => Vault {
+                moderation_key: self.vault.moderation.public_key().clone(),
+                old_moderation_keys: Vec::new(),
+                opened_at: OpenedAt::Desk(desk.clone()),
+            },
         };
         let room = Room {
             sockets: 10,
@@ -124,7 +132,7 @@ impl World {
         let relay = Relay::open(
             self.dir.path(),
             self.clocks.reader(),
-            &vault,
+            vault,
             self.reviewer.public(),
             room,
             stopping,

@@ -126,6 +126,8 @@ pub struct Limits {
     /// Reports per account.
     reports: Buckets<AccountId>,
     reviewer: Buckets<()>,
+    /// Receipts and appeals for which an account has the desk asked.
+    desk: Buckets<AccountId>,
     /// Rosters of other accounts that an account fetches, by its row.
     rosters: Buckets<i64>,
     /// Rosters that an account publishes. The relay verifies up to ten signatures for each.
@@ -162,6 +164,7 @@ impl Limits {
             sessions: Buckets::new(100.0, 1.0),
             reports: Buckets::new(1_000.0, 0.1),
             reviewer: Buckets::new(1_000.0, 20.0),
+            desk: Buckets::new(1_000.0, 1.0),
             rosters: Buckets::new(1_000.0, 1.0),
             roster_changes: Buckets::new(100.0, 0.1),
             foundings: Buckets::new(50.0, 1.0 / 600.0),
@@ -219,6 +222,10 @@ impl Limits {
 
     pub fn reviewer(&self) -> Result<(), Refusal> {
         self.reviewer.take(&(), 1.0, Instant::now())
+    }
+
+    pub fn desk(&self, account: &AccountId) -> Result<(), Refusal> {
+        self.desk.take(account, 1.0, Instant::now())
     }
 
     /// Whether the account `to` may see the roster of the account `of`. Its own costs nothing.

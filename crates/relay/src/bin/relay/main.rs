@@ -2,7 +2,8 @@
 //! also accepts reports for the reviewer.
 //!
 //! Read `messages.rs` first, then `targets.rs`, `rosters.rs`, `deliveries.rs`, `reports.rs` and
-//! `reviewer.rs`.
+//! `reviewer.rs`. `desk.rs` and the files of `desk/` are for a relay that hands reports on to a
+//! desk.
 
 #![allow(
     unreachable_pub,
@@ -17,6 +18,7 @@ mod blobs;
 mod connected;
 mod database;
 mod deliveries;
+mod desk;
 mod devices;
 mod entries;
 mod errors;
@@ -66,6 +68,7 @@ use tokio::sync::{mpsc, watch};
 use tracing_subscriber::EnvFilter;
 
 use crate::blobs::options::BlobOptions;
+use crate::desk::options::DeskOptions;
 use crate::serve::Stopping;
 use crate::state::{Relay, Room, Vault};
 use crate::strangers::options::StrangerOptions;
@@ -100,20 +103,24 @@ struct Options {
     /// The folder for keys and messages; created if it does not exist
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
-    /// The vault's public keys, made by `vault keygen`; all reports are sealed to this vault
-    #[arg(long, value_name = "FILE.pub")]
-    vault_key: PathBuf,
+    /// The vault's public keys, made by `vault keygen`; all reports are sealed to this vault. Not
+    /// with a desk
+    #[arg(long, value_name = "FILE.pub", required_unless_present = "desk")]
+    vault_key: Option<PathBuf>,
     /// Public keys that the vault had before, and still opens reports with (`vault serve
     /// --old-key`). Reports that apps sealed to them are still accepted. Can be given several times
     #[arg(long, value_name = "FILE.pub")]
     old_vault_key: Vec<PathBuf>,
-    /// The reviewer's public key, made by `review keygen`; only this reviewer can fetch reports
+    /// The reviewer's public key, made by `review keygen`; only this reviewer can fetch reports.
+    /// With a desk, the public key that `desk init` made
     #[arg(long, value_name = "FILE.pub")]
     reviewer_key: PathBuf,
     /// Take the clock's time as right, however far it is from the time that the relay has recorded.
     /// Use it once, after checking the clock, when the log asks for it
     #[arg(long)]
     trust_clock: bool,
+    #[command(flatten)]
+    desk: DeskOptions,
     #[command(flatten)]
     blobs: BlobOptions,
     #[command(flatten)]
@@ -131,11 +138,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .with_writer(std::io::stderr)
         .init();
 
-    let old = options.old_vault_key.iter();
-    let old = old.map(|path| public_file(path, "vault"));
-    let vault = Vault {
-        present: public_file(&options.vault_key, "vault")?,
-        old: old.collect::<Result<_, _>>()?,
+    let vault = match (options.desk.read()?, &options.vault_key) {
+        (Some(vault), _) => vault,
+        (None, Some(present)) => {
+            let old = options.old_vault_key.iter();
+            let old: Result<Vec<_>, _> = old.map(|path| public_file(path, "vault")).collect();
+            Vault::of_reviewer(&public_file(present, "vault")?, &old?)?
+        }
+        (None, None) => return Err("give --vault-key or --desk".into()),
     };
     let reviewer = public_file(&options.reviewer_key, "review")?;
     let tls = options.tls.read()?;
@@ -154,7 +164,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let relay = Relay::open(
         &options.data,
         time::system_clocks(),
-        &vault,
+        vault,
         reviewer,
         room,
         stopping.clone(),
@@ -190,6 +200,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     say_ready(tls.is_some(), listener.local_addr()?)?;
     let time = tokio::spawn(keep_time(relay.clone(), stopping.clone()));
+    let at_desk = tokio::spawn(desk::work(relay.clone(), stopping.clone()));
     let router = routes::router(relay.clone());
     let serving = serve::serve(listener, router, tls, files / 2, stopping);
     let serving = tokio::spawn(serving);
@@ -198,6 +209,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let _ = stop.send(true);
     serving.await?;
     time.await?;
+    at_desk.await?;
 
     // The database is closed once the last request has dropped its reference to the relay.
     drop(relay);

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 use waxseal_interface::{ErrorCode, ReportState, ReportTaken, report_id_text};
+use waxseal_log::report::ReportDigest;
 use waxseal_relay::system_rng;
 use waxseal_reporting::intake::{AcceptError, Examined, Nullifier, ReportId, examine};
 use waxseal_reporting::relay::StampError;
@@ -21,8 +22,8 @@ use crate::limits::{
     MAX_REPORT_BODY_LEN, MAX_REPORTS_A_DAY, MAX_REPORTS_BYTES, MAX_REPORTS_BYTES_OF_ONE,
     MAX_REPORTS_OF_ONE, MIN_REPORTERS,
 };
-use crate::members;
 use crate::state::{Device, Relay};
+use crate::{desk, members};
 
 /// How long a reporter is told to wait when there is no room for its report.
 const FULL_RETRY_SECS: u64 = 3_600;
@@ -42,18 +43,38 @@ pub async fn submit(
         return Err(ErrorCode::NotYourReport.into());
     }
     let digest = Sha256::digest(&bytes);
+    // The MAC does not count: it changes with the device's delivery key.
+    let in_log = ReportDigest::of(&report.without_mac());
     let blobs: Vec<_> = report.blobs().iter().map(|named| named.blob).collect();
     // First step: all that needs no database.
     let examined = check(&relay, report, &reporter);
-    let (database, relay) = (&relay.database, relay.clone());
-    let taken = database
-        .run(move |db| take(db, &relay, examined, &reporter, digest.as_slice(), &blobs))
-        .await?;
+    let shared = relay.clone();
+    let taken = relay
+        .database
+        .run(move |db| take(db, &shared, examined, &reporter, digest.as_slice(), &blobs))
+        .await;
+    let (id, mut taken) = match taken {
+        Ok(taken) => taken,
+        Err(refusal) => return Err(with_promise(&relay, refusal, in_log).await),
+    };
+    // The report is taken, whether or not the desk answers.
+    taken.promise = desk::promise(&relay, id, &in_log.number()).await;
     let status = match taken.duplicate {
         true => StatusCode::OK,
         false => StatusCode::CREATED,
     };
     Ok((status, Json(taken)))
+}
+
+/// Adds the desk's promise to the refusal of a report that a check refused.
+async fn with_promise(relay: &Arc<Relay>, refusal: Refusal, report: ReportDigest) -> Refusal {
+    let promise = match (refusal.code, refusal.check) {
+        (ErrorCode::ReportRefused, Some(check)) => {
+            desk::promise_of_refused(relay, report, check).await
+        }
+        _ => None,
+    };
+    Refusal { promise, ..refusal }
 }
 
 /// Tells a reporter what became of its report.
@@ -116,8 +137,9 @@ fn refused(rejection: Rejection) -> Refusal {
     }
 }
 
-/// Second step: looks up what was reported before, and stores the report. The database thread takes
-/// one report after another, so if two arrive at once, the second is checked against the first.
+/// Second step: looks up what was reported before, and stores the report. Returns its row, or that
+/// of the report before. The database thread takes one report after another, so if two arrive at
+/// once, the second is checked against the first.
 fn take(
     db: &Connection,
     relay: &Relay,
@@ -125,7 +147,7 @@ fn take(
     reporter: &Device,
     digest: &[u8],
     blobs: &[BlobId],
-) -> Result<ReportTaken, Refusal> {
+) -> Result<(i64, ReportTaken), Refusal> {
     let same = db
         .prepare("SELECT id, public_id FROM report WHERE digest = ?")?
         .query_row([digest], |row| row.try_into())
@@ -157,7 +179,7 @@ fn take(
         Err(error) => return Err(Refusal::internal(&error)),
     };
 
-    let bytes = accepted.encode(&relay.keys.acceptance.present);
+    let bytes = accepted.encode(relay.acceptance_key());
     let report_id = report_id_text(&report_id);
     let at_ms = i64::try_from(accepted.accepted_at().as_millis()).unwrap_or(i64::MAX);
     check_room(db, reporter.me.account.as_str(), bytes.len(), at_ms)?;
@@ -182,11 +204,13 @@ fn take(
     }
     let room = &relay.blobs.room;
     let missing_blobs = holds::hold(db, id, reporter.account, blobs, room)?;
-    Ok(ReportTaken {
+    let taken = ReportTaken {
         report_id,
         duplicate: false,
         missing_blobs,
-    })
+        promise: None,
+    };
+    Ok((id, taken))
 }
 
 /// Checks the limits: no account can fill the space for reports, and neither can many.
@@ -231,7 +255,7 @@ fn reported_before(
     db: &Connection,
     first: Option<&Nullifier>,
     blobs: &[BlobId],
-) -> Result<ReportTaken, Refusal> {
+) -> Result<(i64, ReportTaken), Refusal> {
     let first = first.ok_or(ErrorCode::Malformed)?;
     let earlier = db
         .prepare(
@@ -247,12 +271,14 @@ fn duplicate(
     db: &Connection,
     (id, report_id): (i64, String),
     blobs: &[BlobId],
-) -> Result<ReportTaken, Refusal> {
-    Ok(ReportTaken {
+) -> Result<(i64, ReportTaken), Refusal> {
+    let taken = ReportTaken {
         report_id,
         duplicate: true,
         missing_blobs: holds::missing(db, id, blobs)?,
-    })
+        promise: None,
+    };
+    Ok((id, taken))
 }
 
 #[cfg(test)]

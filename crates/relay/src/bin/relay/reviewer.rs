@@ -55,7 +55,7 @@ pub async fn acceptance_keys(
     State(relay): State<Arc<Relay>>,
     _: Reviewer,
 ) -> Result<Json<SealedKey>, Refusal> {
-    let (vault, rng) = (&relay.vault_key, &mut system_rng());
+    let (vault, rng) = (relay.vault_key()?, &mut system_rng());
     let sealed = seal_acceptance_keys(vault, &relay.keys.acceptance, rng)
         .map_err(|error| Refusal::internal(&error))?;
     let context = acceptance_context(&vault.to_bytes(), &sealed);
@@ -74,6 +74,7 @@ pub async fn list(
     _: Reviewer,
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<ReportList>, Refusal> {
+    relay.vault_key()?;
     let Query(ListQuery { after }) = query.map_err(|_| ErrorCode::Malformed)?;
     let (database, relay) = (&relay.database, relay.clone());
     let listed = database
@@ -111,6 +112,7 @@ pub async fn open(
     _: Reviewer,
     Path(report_id): Path<String>,
 ) -> Result<impl IntoResponse, Refusal> {
+    relay.vault_key()?;
     let (database, relay) = (&relay.database, relay.clone());
     let accepted = database
         .run(move |db| {

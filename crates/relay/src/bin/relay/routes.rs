@@ -15,8 +15,8 @@ use crate::errors::Refusal;
 use crate::extract::ClientAddress;
 use crate::state::Relay;
 use crate::{
-    accounts, answers, blobs, deliveries, entries, group_messages, group_rosters, leave, mailboxes,
-    messages, prekeys, reports, reseals, reviewer, rosters,
+    accounts, answers, blobs, deliveries, desk, entries, group_messages, group_rosters, leave,
+    mailboxes, messages, prekeys, reports, reseals, reviewer, rosters,
 };
 
 /// Maximum time from the head of a request to its answer.
@@ -42,6 +42,12 @@ pub fn router(relay: Arc<Relay>) -> Router {
         .route("/v1/deliveries", get(deliveries::connect))
         .route("/v1/reports", post(reports::submit))
         .route("/v1/reports/{id}", get(reports::state))
+        .route("/v1/log/keys", get(desk::keys))
+        .route("/v1/reports/{id}/promise", get(desk::promise_of_report))
+        .route("/v1/reports/{id}/receipt", get(desk::report_receipt))
+        .route("/v1/notices", get(desk::list))
+        .route("/v1/decisions/{leaf}/receipt", get(desk::decision_receipt))
+        .route("/v1/decisions/{leaf}/appeals", post(desk::appeal))
         .route(
             "/v1/mailboxes/{mailbox}/{slot}",
             get(mailboxes::fetch).put(mailboxes::fill),

@@ -180,10 +180,13 @@ CREATE TABLE report (
     -- under the acceptance key; what was reported is sealed to the moderation key
     accepted BLOB NOT NULL, -- empty once the review has ended
     rejected INTEGER, -- the check it failed in review
-    closed INTEGER NOT NULL DEFAULT 0 -- 1 once the reviewer closed it
+    closed INTEGER NOT NULL DEFAULT 0, -- 1 once the reviewer closed it
+    promise BLOB -- of the desk; NULL until it has answered
 ) STRICT;
 CREATE INDEX report_digest ON report (digest);
 CREATE INDEX report_day ON report (reporter, accepted_at_ms);
+CREATE INDEX report_unpromised ON report (id)
+    WHERE promise IS NULL AND closed = 0 AND rejected IS NULL;
 
 -- Number and size of the reports of one account that wait for review. The total of all is ''.
 CREATE TABLE waiting (
@@ -335,3 +338,16 @@ CREATE TABLE blob_look (
 ) STRICT;
 CREATE TRIGGER blob_look_stays BEFORE UPDATE ON blob_look BEGIN SELECT RAISE(ABORT, 'the record of looks is final'); END;
 CREATE TRIGGER blob_look_remains BEFORE DELETE ON blob_look BEGIN SELECT RAISE(ABORT, 'the record of looks is final'); END;
+
+-- Of which decisions an account was told.
+CREATE TABLE notice (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    account TEXT NOT NULL,
+    decision BLOB NOT NULL, -- leaf hash of its entry in the log
+    side INTEGER NOT NULL, -- 1 for a reporter, 2 for the account that was decided against
+    report TEXT NOT NULL, -- id of the reporter's report; empty for the account
+    at_ms INTEGER NOT NULL, -- proven time
+    UNIQUE (account, decision, side, report)
+) STRICT;
+CREATE INDEX notice_account ON notice (account, number);
+CREATE INDEX notice_age ON notice (at_ms);

@@ -8,6 +8,7 @@ use rusqlite::Connection;
 use tokio::sync::{Semaphore, mpsc};
 use waxseal_interface::{ContactKey, ErrorCode, RelayCard, SealingPublicKey};
 use waxseal_relay::{ReviewerPublicKey, VaultPublicKeys};
+use waxseal_reporting::intake::AcceptanceKey;
 use waxseal_reporting::relay::DeliveryKey;
 use waxseal_reporting::reporter::{ModerationKeyId, ModerationPublicKey};
 use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, Timestamp};
@@ -18,6 +19,8 @@ use crate::blobs::options::BlobRoom;
 use crate::blobs::store::Blobs;
 use crate::connected::ConnectedDevices;
 use crate::database::Database;
+use crate::desk::client::{Desk, DeskSetup};
+use crate::desk::expiry as desk_expiry;
 use crate::errors::Refusal;
 use crate::keys::{BLOBS, DATABASE, Keys, REGION, VERIFY_DAYS};
 use crate::limits::{Limits, MAX_ACCOUNTS};
@@ -39,8 +42,9 @@ pub struct Relay {
     pub moderation_key: ModerationPublicKey,
     /// Moderation keys of before, to which reports may still be sealed.
     old_moderation_keys: Vec<ModerationKeyId>,
-    /// The key to which the acceptance key is sealed.
-    pub vault_key: SealingPublicKey,
+    /// The key to which the acceptance key is sealed for the reviewer's vault.
+    vault_key: Option<Box<SealingPublicKey>>,
+    desk: Option<Desk>,
     pub reviewer: ReviewerPublicKey,
     /// Every account, cached: their number is bounded. An account whose roster or delivery keys
     /// change takes the place of the account of before.
@@ -58,11 +62,37 @@ pub struct Relay {
     _working: mpsc::Sender<()>,
 }
 
-/// The public keys of the vault.
+/// The vault that opens reports.
 pub struct Vault {
-    pub present: VaultPublicKeys,
+    pub moderation_key: ModerationPublicKey,
     /// Keys of before, with which the vault still opens reports.
-    pub old: Vec<VaultPublicKeys>,
+    pub old_moderation_keys: Vec<ModerationKeyId>,
+    pub opened_at: OpenedAt,
+}
+
+impl Vault {
+    /// A vault that opens reports for the reviewer. The files of `vault keygen` have its keys.
+    pub fn of_reviewer(
+        present: &VaultPublicKeys,
+        old: &[VaultPublicKeys],
+    ) -> Result<Self, Box<dyn std::error::Error>> {
+        let old = old.iter();
+        let old = old.map(|old| old.moderation_key().map(|key| *key.id()));
+        Ok(Self {
+            moderation_key: present.moderation_key()?,
+            old_moderation_keys: old.collect::<Result<_, _>>()?,
+            opened_at: OpenedAt::Reviewer(Box::new(present.sealing_key()?)),
+        })
+    }
+}
+
+/// Who has the vault open reports.
+pub enum OpenedAt {
+    /// The reviewer, with the commands `review` and `vault`. The acceptance key is sealed to the
+    /// vault under this key.
+    Reviewer(Box<SealingPublicKey>),
+    /// The officers of a desk.
+    Desk(DeskSetup),
 }
 
 /// What the machine and its operator give the relay room for.
@@ -129,7 +159,7 @@ impl Relay {
     pub async fn open(
         dir: &Path,
         clocks: impl Fn() -> Reading + Send + Sync + 'static,
-        vault: &Vault,
+        vault: Vault,
         reviewer: ReviewerPublicKey,
         room: Room,
         stopping: Stopping,
@@ -143,25 +173,25 @@ impl Relay {
         let proven = proven.map_err(|_| "proven time cannot be read")?;
         let oldest = keys.stamp().oldest_epoch();
         let proven = proven.unwrap_or_else(|| Proven::first(clock_ms, oldest));
-        let moderation_key = vault.present.moderation_key()?;
-        let old = vault.old.iter();
-        let old = old.map(|old| old.moderation_key().map(|key| *key.id()));
-        let old_moderation_keys = old.collect::<Result<_, _>>()?;
-        let vault_key = vault.present.sealing_key()?;
+        let (vault_key, desk) = match vault.opened_at {
+            OpenedAt::Reviewer(key) => (Some(key), None),
+            OpenedAt::Desk(setup) => (None, Some(Desk::new(setup, &keys.relay))),
+        };
         Ok(Self {
             card: RelayCard::sign(
                 REGION,
                 &keys.relay,
                 keys.sealing.public(),
-                &moderation_key,
+                &vault.moderation_key,
                 VERIFY_DAYS,
             ),
             time: Time::start(proven, clocks),
             tokens: Tokens::new(keys.token.clone()),
             limits: Limits::new(),
-            moderation_key,
-            old_moderation_keys,
+            moderation_key: vault.moderation_key,
+            old_moderation_keys: vault.old_moderation_keys,
             vault_key,
+            desk,
             reviewer,
             accounts: RwLock::default(),
             connected: ConnectedDevices::default(),
@@ -230,6 +260,27 @@ impl Relay {
         self.moderation_key.id() == id || self.old_moderation_keys.contains(id)
     }
 
+    /// The desk, if the relay has one.
+    pub fn desk(&self) -> Result<&Desk, Refusal> {
+        self.desk.as_ref().ok_or_else(|| ErrorCode::NoDesk.into())
+    }
+
+    /// The key of the reviewer's vault. With a desk, there is no reviewer who opens reports.
+    pub fn vault_key(&self) -> Result<&SealingPublicKey, Refusal> {
+        // CHK-665: with a desk, the reviewer gets neither reports nor the acceptance key.
+        self.vault_key
+            .as_deref()
+            .ok_or_else(|| ErrorCode::AtDesk.into())
+    }
+
+    /// The key that authenticates accepted reports for the vault.
+    pub fn acceptance_key(&self) -> &AcceptanceKey {
+        match &self.desk {
+            Some(desk) => &desk.acceptance,
+            None => &self.keys.acceptance.present,
+        }
+    }
+
     /// Whether the relay already has the maximum number of accounts.
     pub fn accounts_are_full(&self) -> bool {
         let accounts = self.accounts.read().unwrap_or_else(PoisonError::into_inner);
@@ -255,6 +306,9 @@ impl Relay {
         while self.database.run(expire).await? {}
         let proven_ms = self.time.proven().at_ms;
         let expire = move |db: &Connection| expiry::expire(db, proven_ms);
+        while self.database.run(expire).await? {}
+        let at_ms = i64::try_from(proven_ms).unwrap_or(i64::MAX);
+        let expire = move |db: &Connection| desk_expiry::expire(db, at_ms);
         while self.database.run(expire).await? {}
         expire_all(&self.database, &self.blobs, now_ms, self.time.proven()).await?;
         removed::delete_all(&self.database).await

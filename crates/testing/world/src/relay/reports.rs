@@ -37,7 +37,7 @@ impl Relay {
         let digest: [u8; 32] = Sha256::digest(body).into();
         if let Some(same) = self.reports.iter().find(|one| one.digest == digest) {
             let id = same.id;
-            return Ok(self.taken(200, &id, &report));
+            return Ok(self.taken(200, &id, &report, body));
         }
         let nullifiers = report.nullifiers();
         let verified = match self.provider.take_report(body) {
@@ -47,9 +47,17 @@ impl Relay {
                 let mut earlier = self.reports.iter();
                 let earlier = earlier.find(|one| one.nullifiers.contains(first)).unwrap();
                 let id = earlier.id;
-                return Ok(self.taken(200, &id, &report));
+                let (status, mut taken) = (200, self.say_taken(&id, &report));
+                taken.duplicate = true; // it has no promise of its own
+                return Ok((status, serde_json::to_vec(&taken).unwrap(), Vec::new()));
             }
-            Err(Refusal::Rejected(rejection)) => return Err(refused(&rejection)),
+            Err(Refusal::Rejected(rejection)) => {
+                let mut refused = refused(&rejection);
+                if let Some(check) = refused.check {
+                    refused.promise = self.promise(me, body, None, Some(check));
+                }
+                return Err(refused);
+            }
             Err(_) => return Err(ErrorCode::Malformed.into_body()),
         };
         let id = ReportId::from_bytes(self.random());
@@ -61,17 +69,24 @@ impl Relay {
             digest,
             nullifiers,
         });
-        Ok(self.taken(201, &id, &report))
+        Ok(self.taken(201, &id, &report, body))
     }
 
-    fn taken(&mut self, status: u16, id: &ReportId, report: &Report) -> super::Answer {
-        let named: Vec<_> = report.blobs().iter().map(|named| named.blob).collect();
-        let taken = ReportTaken {
-            report_id: report_id_text(id),
-            duplicate: status == 200,
-            missing_blobs: self.missing_blobs(&report.reporter().account, &named),
-        };
+    fn taken(&mut self, status: u16, id: &ReportId, report: &Report, body: &[u8]) -> super::Answer {
+        let mut taken = self.say_taken(id, report);
+        taken.duplicate = status == 200;
+        taken.promise = self.promise(report.reporter(), body, Some(&taken.report_id), None);
         (status, serde_json::to_vec(&taken).unwrap(), Vec::new())
+    }
+
+    fn say_taken(&mut self, id: &ReportId, report: &Report) -> ReportTaken {
+        let named: Vec<_> = report.blobs().iter().map(|named| named.blob).collect();
+        ReportTaken {
+            report_id: report_id_text(id),
+            duplicate: false,
+            missing_blobs: self.missing_blobs(&report.reporter().account, &named),
+            promise: None,
+        }
     }
 
     pub(super) fn report_state(&self, me: &DeviceAddress, id: &str) -> Answered {

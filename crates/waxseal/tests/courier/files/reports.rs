@@ -275,6 +275,7 @@ fn chk541_what_the_provider_lacks_is_of_the_report_and_told_once() {
         report_id: report_id_text(&SubmittedId::from_bytes([1; 16])),
         duplicate: false,
         missing_blobs: vec![7, 0, 0, usize::MAX],
+        promise: None,
     };
     let body = serde_json::to_vec(&taken).unwrap();
     town.relay.fail(move |asked| {

@@ -2,7 +2,7 @@
 
 /// The changes from each version of the schema to the next, from version 1 on. `schema.sql` is the
 /// newest version.
-pub const MIGRATIONS: [&str; 15] = [
+pub const MIGRATIONS: [&str; 16] = [
     // Messages of format 01 in the queue are dropped: no recipient accepts them any more.
     "DELETE FROM queue;
      ALTER TABLE queue RENAME COLUMN delivery TO stamped;
@@ -380,4 +380,7 @@ pub const MIGRATIONS: [&str; 15] = [
      ) STRICT, WITHOUT ROWID;
      CREATE INDEX pass_account ON pass (account, at_ms);
      CREATE INDEX pass_age ON pass (at_ms);",
+    desk::DESK,
 ];
+
+mod desk;

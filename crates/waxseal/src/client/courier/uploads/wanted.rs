@@ -82,12 +82,13 @@ fn named(id: ReportId, report: &Report, missing: &[usize]) -> Vec<WantedFile> {
 }
 
 impl<S: Store> Client<S> {
-    /// Notes that the provider accepted a report, and which of the blobs that it names the provider
-    /// lacks. Returns the files of these.
+    /// Notes that the provider accepted a report, whether it counts as a duplicate, and which of
+    /// the blobs that it names the provider lacks. Returns the files of these.
     pub(crate) fn note_submitted(
         &mut self,
         id: ReportId,
-        (submitted_as, missing): (&SubmittedId, &[usize]),
+        submitted_as: &SubmittedId,
+        (is_duplicate, missing): (bool, &[usize]),
         now: Timestamp,
     ) -> Result<Vec<WantedFile>, StateError<S::Error>> {
         self.run(|client| {
@@ -98,6 +99,7 @@ impl<S: Store> Client<S> {
             let report = Report::decode(&record.report).ok();
             let wanted = report.map_or_else(Vec::new, |report| named(id, &report, missing));
             record.submitted_as = submitted_as.as_bytes().to_vec();
+            record.is_duplicate = is_duplicate;
             record.submitted_ms = now.as_millis();
             record.asked_ms = now.as_millis();
             record.wanted = wanted.iter().map(WantedFile::in_report).collect();

@@ -267,3 +267,32 @@ async fn shares(database: &Database) -> Vec<(i64, i64, i64, i64)> {
     });
     shares.await.unwrap()
 }
+
+#[tokio::test]
+async fn version_16_keeps_its_reports_and_none_of_them_has_a_promise() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let db = before(&path, 16);
+    db.execute_batch(
+        "INSERT INTO report (id, public_id, digest, reporter, accepted_at_ms, messages, accepted)
+             VALUES (7, 'a', x'01', 'alice', 1, 1, x'0102');",
+    )
+    .unwrap();
+    drop(db);
+    for _ in 0..2 {
+        let database = Database::open(&path).unwrap();
+        let read = database.run(|db| {
+            let report = "SELECT accepted, promise FROM report WHERE id = 7";
+            let report = db.query_row(report, [], |row| row.try_into())?;
+            let insert = "INSERT INTO notice (account, decision, side, report, at_ms)
+                 VALUES ('alice', x'05', 2, '', 1) ON CONFLICT DO NOTHING";
+            db.execute(insert, [])?;
+            let notices = "SELECT count(*) FROM notice";
+            let notices = db.query_row(notices, [], |row| row.get(0))?;
+            Ok((report, notices))
+        });
+        let (report, notices): ((Vec<u8>, Option<Vec<u8>>), i64) = read.await.unwrap();
+        assert_eq!((report, notices), ((vec![1, 2], None), 1));
+        assert_eq!(columns(&database).await, columns(&fresh(&dir)).await);
+    }
+}

@@ -1,0 +1,125 @@
+//! What the program keeps while it runs: the officer's key, the pinned desk, the session, and the
+//! opened views.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use serde::de::DeserializeOwned;
+use waxseal_desk::officer::OfficerKey;
+use waxseal_desk::policy::{Officer, Policy};
+use waxseal_log::keys::LogKeys;
+use waxseal_relay::desk::{DeskCard, DeskClient, Hex, read_json};
+use waxseal_relay::system_rng;
+use waxseal_reporting::Timestamp;
+
+use crate::files::is_of;
+use crate::prepared::{Body, Call};
+use crate::problem::Problem;
+use crate::session::Sessions;
+use crate::views::Views;
+
+/// The whole program.
+pub struct App {
+    pub key: OfficerKey,
+    pub desk: DeskClient,
+    /// The keys of the desk's log, as pinned.
+    pub keys: LogKeys,
+    /// Before the path of each page: `/` and 32 random hex digits.
+    pub base: String,
+    /// The address that this program listens on, as browsers send it in `Host`.
+    pub host: String,
+    pub sessions: Mutex<Sessions>,
+    pub views: Mutex<Views>,
+}
+
+/// The desk as it is at the moment.
+pub struct Desk {
+    pub card: DeskCard,
+    pub policy: Policy,
+}
+
+impl Desk {
+    /// The officer of the policy in force with this key.
+    pub fn officer(&self, key: &Hex<32>) -> Option<&Officer> {
+        let officers = self.policy.terms().officers.iter();
+        officers
+            .into_iter()
+            .find(|officer| *officer.id.as_bytes() == key.0)
+    }
+}
+
+impl App {
+    pub fn sessions(&self) -> MutexGuard<'_, Sessions> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn views(&self) -> MutexGuard<'_, Views> {
+        self.views.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The officer's public key.
+    pub fn me(&self) -> Hex<32> {
+        Hex(*self.key.id().as_bytes())
+    }
+
+    /// Asks the desk for JSON.
+    pub async fn get<T: DeserializeOwned>(self: &Arc<Self>, path: String) -> Result<T, Problem> {
+        Ok(read_json(&self.get_bytes(path).await?)?)
+    }
+
+    /// Asks the desk for bytes.
+    pub async fn get_bytes(self: &Arc<Self>, path: String) -> Result<Vec<u8>, Problem> {
+        let app = Arc::clone(self);
+        aside(move || app.get_now(&path)).await
+    }
+
+    /// Asks the desk for bytes, and waits for them.
+    pub fn get_now(&self, path: &str) -> Result<Vec<u8>, Problem> {
+        let rng = &mut system_rng();
+        Ok(self.desk.get(&self.key, path, now(), rng)?)
+    }
+
+    /// Sends the desk what the officer signed or asked for.
+    pub async fn call(self: &Arc<Self>, call: Call) -> Result<Vec<u8>, Problem> {
+        let app = Arc::clone(self);
+        aside(move || {
+            let (key, rng) = (&app.key, &mut system_rng());
+            let answer = match call.body {
+                Body::Bytes(body) => app.desk.post(key, &call.path, body, now(), rng),
+                Body::Open(open) => app.desk.post_json(key, &call.path, &open, now(), rng),
+                Body::Export(ask) => app.desk.post_json(key, &call.path, &ask, now(), rng),
+            };
+            Ok(answer?)
+        })
+        .await
+    }
+
+    /// Asks the desk who it is and which policy is in force.
+    pub async fn desk(self: &Arc<Self>) -> Result<Desk, Problem> {
+        let card: DeskCard = self.get("/v1/desk".to_owned()).await?;
+        let policy = Policy::decode(&card.policy).map_err(|_| Problem::Malformed)?;
+        // CHK-641: the desk is still the pinned one, and its policy is for its log.
+        if !is_of(&card, &self.keys)
+            || card.keys.parse().as_ref() != Ok(&self.keys)
+            || policy.origin() != self.keys.origin()
+        {
+            return Err(Problem::OtherDesk);
+        }
+        Ok(Desk { card, policy })
+    }
+}
+
+/// Does what waits for the network or takes long, without holding up other pages.
+pub async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or(Err(Problem::Failed))
+}
+
+/// The time of this machine.
+pub fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let ms = since.map_or(0, |since| since.as_millis());
+    Timestamp::from_millis(u64::try_from(ms).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,253 @@
+//! The officer's own program: holds the officer's key, and shows pages for the work with reports on
+//! this machine alone.
+//!
+//! Code of a page that came from the desk's server could sign anything with a key in the browser.
+//! So the pages come from here, have no script, and the key never leaves this program. Read
+//! `pages/confirm.rs` and `pages/sign.rs` first: they show what is signed, and sign it.
+
+#![allow(unreachable_pub, missing_docs, reason = "a program, not a library")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output")]
+
+mod app;
+mod fetch;
+mod files;
+mod form;
+mod guard;
+mod html;
+mod page;
+mod pages;
+mod parts;
+mod pictures;
+mod prepared;
+mod problem;
+mod routes;
+mod session;
+mod text;
+mod views;
+mod words;
+
+use std::error::Error;
+use std::fs;
+use std::io::{BufRead, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use clap::{Parser, Subcommand};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use waxseal_desk::officer::OfficerKey;
+use waxseal_interface::HttpRequest;
+use waxseal_interface::http::Link;
+use waxseal_log::keys::LogKeys;
+use waxseal_relay::desk::{DeskCard, DeskClient, Hex, read_json};
+use waxseal_relay::system_rng;
+
+use crate::app::{App, now};
+use crate::session::Sessions;
+use crate::views::Views;
+
+/// An officer's own program for the work with reports: it holds the key, and shows pages in the
+/// browser of this machine.
+#[derive(Parser)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Example, from the Waxseal workspace:
+  cargo run --release -p waxseal-relay --bin officer -- keygen --key alice.key
+  cargo run --release -p waxseal-relay --bin officer -- --key alice.key --desk http://127.0.0.1:7700"
+)]
+struct Options {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    work: Option<Work>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make FILE, and print the officer's public key for the policy
+    Keygen {
+        /// The file to make, which holds the officer's secret key
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+    },
+}
+
+#[derive(clap::Args)]
+struct Work {
+    /// The file with the officer's secret key; FILE.desk pins the desk at first use
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    /// The address of the desk, as https://HOST:PORT, or http://HOST:PORT on this machine
+    #[arg(long, value_name = "URL")]
+    desk: String,
+    /// Accept only TLS certificates by the authorities in this PEM file
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// Allow http:// to another machine. The network then reads what is opened
+    #[arg(long, conflicts_with = "ca")]
+    plain_http: bool,
+    /// Where the pages are served, on this machine only
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let done = match Options::parse() {
+        Options {
+            command: Some(Command::Keygen { key }),
+            ..
+        } => keygen(&key),
+        Options {
+            work: Some(work), ..
+        } => serve(work).await,
+        Options { .. } => Err("give --key and --desk, or the command keygen; see --help".into()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The error may quote the desk, so it is made safe to print.
+            let shown = pages::case::shown_name(&error.to_string());
+            eprintln!("officer: {shown}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn keygen(path: &std::path::Path) -> Result<(), Box<dyn Error>> {
+    let key = OfficerKey::generate(&mut system_rng());
+    files::write_key(path, &key)?;
+    println!("{}", Hex(*key.id().as_bytes()));
+    Ok(())
+}
+
+async fn serve(work: Work) -> Result<(), Box<dyn Error>> {
+    if !work.listen.ip().is_loopback() {
+        return Err("the pages are for this machine alone: listen on 127.0.0.1 or [::1]".into());
+    }
+    let (app, listener) = {
+        let listener = std::net::TcpListener::bind(work.listen)?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let app = tokio::task::spawn_blocking(move || {
+            open(&work, address).map_err(|error| error.to_string())
+        });
+        (Arc::new(app.await??), TcpListener::from_std(listener)?)
+    };
+    // From here on SIGTERM stops the program in order.
+    let mut terminated = signal(SignalKind::terminate())?;
+    let code = app.sessions().code();
+    say_link(&app, &code.unwrap_or_default())?;
+    new_links(Arc::clone(&app));
+    tokio::spawn(close_old_views(Arc::clone(&app)));
+    let stopped = async move {
+        tokio::select! {
+            _ = terminated.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+    };
+    let router = routes::router(Arc::clone(&app));
+    let serving = axum::serve(listener, router).with_graceful_shutdown(stopped);
+    serving.await?;
+    app.views().close_all();
+    Ok(())
+}
+
+/// Reads the key, asks the desk who it is, and pins it at first use.
+fn open(work: &Work, listen: SocketAddr) -> Result<App, Box<dyn Error>> {
+    let key = files::read_key(&work.key)?;
+    let link = match &work.ca {
+        Some(path) => {
+            let pem = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+            Link::with_ca(&work.desk, &pem)?
+        }
+        None if work.plain_http => Link::with_plain_http(&work.desk)?,
+        None => Link::new(&work.desk)?,
+    };
+    let (keys, desk) = pinned_desk(work, &key, link)?;
+    let rng = &mut system_rng();
+    let mut base = [0; 16];
+    rand_core::Rng::fill_bytes(rng, &mut base);
+    Ok(App {
+        desk,
+        keys,
+        base: format!("/{}", Hex(base)),
+        host: listen.to_string(),
+        sessions: Mutex::new(Sessions::new(Instant::now(), rng)),
+        views: Mutex::new(Views::default()),
+        key,
+    })
+}
+
+/// The desk, which is the pinned one. The first one is pinned.
+fn pinned_desk(
+    work: &Work,
+    key: &OfficerKey,
+    link: Link,
+) -> Result<(LogKeys, DeskClient), Box<dyn Error>> {
+    let first = files::pinned(&work.key)?;
+    let keys = match &first {
+        Some(keys) => keys.clone(),
+        None => public_keys(&link)?,
+    };
+    let desk = DeskClient::new(link, keys.origin());
+    let body = desk.get(key, "/v1/desk", now(), &mut system_rng());
+    let card: DeskCard = read_json(&body?)?;
+    files::check_pinned(&work.key, &keys, &card)?;
+    if first.is_none() {
+        files::pin(&work.key, &keys)?;
+        eprintln!(
+            "pinned the desk {}, log key {}, policy key {}. Compare them with what your provider \
+             says",
+            keys.origin(),
+            Hex(keys.log().id()),
+            keys.policy()
+                .map_or("none".to_owned(), |key| Hex(*key.as_bytes()).to_string()),
+        );
+    }
+    Ok((keys, desk))
+}
+
+/// The keys of the desk's log, as everyone can fetch them.
+fn public_keys(link: &Link) -> Result<LogKeys, Box<dyn Error>> {
+    let request = HttpRequest {
+        method: "GET",
+        path: "/log/keys".to_owned(),
+        headers: Vec::new(),
+        body: Vec::new(),
+    };
+    let answer = link.call(&request)?;
+    let keys = std::str::from_utf8(&answer.body).ok();
+    let keys = keys.filter(|_| answer.status == 200);
+    let keys = keys.and_then(|keys| keys.parse().ok());
+    Ok(keys.ok_or("the desk's server does not tell the keys of its log at /log/keys")?)
+}
+
+fn say_link(app: &App, code: &str) -> std::io::Result<()> {
+    println!("open http://{}/enter?code={code}", app.host);
+    std::io::stdout().flush()
+}
+
+/// Prints another link each time that the officer presses Enter.
+fn new_links(app: Arc<App>) {
+    std::thread::spawn(move || {
+        let lines = std::io::stdin().lock().lines();
+        for _ in lines.map_while(Result::ok) {
+            let code = app.sessions().new_code(Instant::now(), &mut system_rng());
+            if say_link(&app, &code).is_err() {
+                return;
+            }
+        }
+    });
+}
+
+async fn close_old_views(app: Arc<App>) {
+    let mut time = tokio::time::interval(Duration::from_secs(30));
+    loop {
+        time.tick().await;
+        app.views().close_old(Instant::now());
+    }
+}

@@ -1,0 +1,300 @@
+//! What is about to be signed, in words and field by field. Signing is the second click.
+
+use std::time::Instant;
+
+use waxseal_desk::export::decode_content;
+use waxseal_desk::grant::Grant;
+use waxseal_relay::desk::Hex;
+use waxseal_relay::system_rng;
+
+use crate::app::Desk;
+use crate::html::{Html, Link};
+use crate::page::{Answer, Ctx, Tab, hidden};
+use crate::parts::{case_link, fact, fact_text, facts};
+use crate::prepared::Prepared;
+use crate::problem::Problem;
+use crate::words;
+
+/// Keeps an act, and shows the page on which the officer signs it.
+pub fn confirm(ctx: &Ctx, desk: &Desk, act: Prepared) -> Answer {
+    let title = title(&act);
+    let (words, case) = (in_words(&act), act.case());
+    let (fields, bytes) = (fields_of(&act, ctx, desk), act.bytes());
+    let name = ctx
+        .app
+        .sessions()
+        .prepare(act, Instant::now(), &mut system_rng());
+    let name = name.ok_or(Problem::NoSession)?;
+    Ok(ctx.page(title, Tab::None, |html| {
+        html.tag("p").class("lead").text(words);
+        html.tag("p").text(
+            "This is exactly what you sign. Nothing is sent before you press the button below.",
+        );
+        html.tag("section").class("card").put(|html| {
+            facts(html, |html| {
+                fact(html, "Case", |html| case_link(html, &case));
+                for field in &fields {
+                    field.show(html, desk);
+                }
+            })
+        });
+        if !bytes.is_empty() {
+            html.tag("details").put(|html| {
+                let summary = format!("The act as bytes ({})", words::size(len(&bytes)));
+                html.tag("summary").text(&summary);
+                html.tag("p").class("hex").put(|html| {
+                    html.tag("code").text(&hex(&bytes));
+                });
+            });
+        }
+        ctx.post(html, &Link::to("/sign"), |html| {
+            hidden(html, "act", &name);
+            html.tag("p").class("buttons").put(|html| {
+                let button = html.tag("button").kind("submit");
+                button.text("Sign and send");
+                html.text(" ");
+                let back = Link::to("/case").hex(&case);
+                html.tag("a").href(&back).text("Do not sign");
+            });
+        });
+    }))
+}
+
+fn len(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+}
+
+/// Bytes as lower-case hex digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn title(act: &Prepared) -> &'static str {
+    match act {
+        Prepared::Grant { .. } => "Sign: ask for a grant",
+        Prepared::Approval(_) => "Sign: approve a grant",
+        Prepared::Denial { .. } => "Sign: deny a grant",
+        Prepared::Decision(_) => "Sign: decide the case",
+        Prepared::Appeal { .. } => "Sign: decide the appeal",
+        Prepared::Review { .. } => "Sign: review an emergency",
+        Prepared::Assignment {
+            gives_back: true, ..
+        } => "Sign: give the case back",
+        Prepared::Assignment { .. } => "Sign: assign the case",
+        Prepared::Hold(hold) if hold.lift => "Sign: lift a hold",
+        Prepared::Hold(_) => "Sign: place a hold",
+        Prepared::Open { .. } => "Sign: open a report",
+        Prepared::Export { .. } => "Sign: export the case",
+    }
+}
+
+fn in_words(act: &Prepared) -> &'static str {
+    match act {
+        Prepared::Grant { .. } => {
+            "You ask for leave to open the messages below, for this purpose and until this time. The \
+             request becomes an entry of the public log. The entry tells the purpose, and not whom \
+             it is about."
+        }
+        Prepared::Approval(_) => {
+            "You allow another officer to open the messages below. The approval becomes an entry of \
+             the public log, and you answer for it together with the requester."
+        }
+        Prepared::Denial { .. } => {
+            "You deny another officer's request. The denial becomes an entry of the public log."
+        }
+        Prepared::Decision(_) => {
+            "You decide this case. The decision becomes an entry of the public log. The reporters \
+             and the reported account are told the measure, the rule and the statement of reasons, \
+             and can appeal."
+        }
+        Prepared::Appeal { .. } => {
+            "You decide whether the decision stands. The outcome becomes an entry of the public \
+             log, and the side that appealed reads the statement of reasons."
+        }
+        Prepared::Review { .. } => {
+            "You judge whether there was an emergency when this grant was used without a second \
+             person. The outcome becomes an entry of the public log."
+        }
+        Prepared::Assignment {
+            gives_back: true, ..
+        } => {
+            "You give this case back. Your assignment ends in a minute, and any officer can take \
+             the case then. There is no entry in the log about it."
+        }
+        Prepared::Assignment { .. } => {
+            "You assign this case. While the assignment lasts, only that officer can decide the \
+             case or give it away. There is no entry in the log about it."
+        }
+        Prepared::Hold(hold) if hold.lift => {
+            "You lift a hold. Once no hold is left, the content is erased when its time is over. \
+             This becomes an entry of the public log."
+        }
+        Prepared::Hold(_) => {
+            "You place a hold. The content of this case is kept until the hold is lifted. This \
+             becomes an entry of the public log."
+        }
+        Prepared::Open { .. } => {
+            "You open this report. The opening becomes an entry of the public log before anything \
+             is shown, and the reporter can learn of it. It uses one opening of the grant up. The \
+             view stays in this program for an hour, so read it then. Opening can take a minute, \
+             because vault and witnesses cosign the log first."
+        }
+        Prepared::Export { .. } => {
+            "You have data of this case sent to another system. The export becomes an entry of the \
+             public log with the digest of what leaves. What was sent cannot be taken back."
+        }
+    }
+}
+
+/// One field of an act.
+enum Field {
+    Text(&'static str, String),
+    Said(&'static str, String),
+    Id(&'static str, String),
+    Officer(&'static str, Hex<32>),
+}
+
+impl Field {
+    fn show(&self, html: &mut Html, desk: &Desk) {
+        match self {
+            Self::Text(name, text) => fact_text(html, name, text),
+            Self::Said(name, text) => fact(html, name, |html| html.said_lines(text)),
+            Self::Id(name, id) => fact(html, name, |html| html.tag("code").text(id)),
+            Self::Officer(name, key) => fact(html, name, |html| {
+                html.said(&words::officer(desk, key).0);
+                html.text(" with the key ");
+                html.tag("code").text(&key.to_string());
+            }),
+        }
+    }
+}
+
+fn fields_of(act: &Prepared, ctx: &Ctx, desk: &Desk) -> Vec<Field> {
+    let mut fields = match act {
+        Prepared::Grant { grant, reports } => grant_fields(grant, reports, desk),
+        Prepared::Approval(grant) => grant_fields(grant, &[], desk),
+        Prepared::Denial { denial, .. } => vec![
+            Field::Id(
+                "Digest of the grant",
+                Hex(*denial.grant.as_bytes()).to_string(),
+            ),
+            Field::Said("Reason", denial.reason.clone()),
+        ],
+        Prepared::Decision(decision) => vec![
+            Field::Id("Policy", policy(decision.policy.as_bytes(), desk)),
+            Field::Text(
+                "Reason found",
+                words::reason(decision.reason.number()).to_owned(),
+            ),
+            Field::Text("Measure", words::measure(decision.measure).to_owned()),
+            Field::Said("Rule", decision.rule.clone()),
+            Field::Said("Statement of reasons", decision.statement.clone()),
+        ],
+        Prepared::Appeal { decision, .. } => vec![
+            Field::Id("Appeal", Hex(*decision.appeal.as_bytes()).to_string()),
+            Field::Text(
+                "Outcome",
+                words::appeal_outcome(decision.outcome.number()).to_owned(),
+            ),
+            Field::Said("Statement of reasons", decision.statement.clone()),
+        ],
+        Prepared::Review { review, .. } => vec![
+            Field::Id(
+                "Digest of the grant",
+                Hex(*review.grant.as_bytes()).to_string(),
+            ),
+            Field::Text(
+                "Outcome",
+                words::review_outcome(review.outcome.number()).to_owned(),
+            ),
+            Field::Said("Statement", review.statement.clone()),
+        ],
+        Prepared::Assignment { assignment, .. } => vec![
+            Field::Officer("To", Hex(*assignment.officer.as_bytes())),
+            Field::Text("Until", words::time(assignment.until.as_millis())),
+        ],
+        Prepared::Hold(hold) => {
+            let request = hold.request.map(|request| Hex(*request.as_bytes()));
+            let request = request.map(|request| Field::Id("Legal request", request.to_string()));
+            let mut fields = vec![Field::Id("Hold", Hex(*hold.id.as_bytes()).to_string())];
+            fields.extend(request);
+            fields.push(Field::Said("Why", hold.statement.clone()));
+            fields
+        }
+        Prepared::Open { open, .. } => vec![
+            Field::Id("Grant", open.grant.to_string()),
+            Field::Id("Report", open.report.to_string()),
+        ],
+        Prepared::Export { ask, .. } => {
+            let mut fields = vec![Field::Text("To", words::target(ask.target).to_owned())];
+            let given = ask.fields.iter();
+            fields.extend(
+                given.map(|(name, value)| Field::Said("Field", format!("{name} = {value}"))),
+            );
+            let content = match decode_content(&ask.content) {
+                Ok(shown) if shown.is_empty() => "none goes along".to_owned(),
+                Ok(shown) => {
+                    let ids = shown.iter().map(|one| Hex(*one.report.as_bytes()));
+                    let ids: Vec<_> = ids.map(|id| words::short(&id)).collect();
+                    format!("all that you opened of report {}", ids.join(", "))
+                }
+                Err(_) => "cannot be read".to_owned(),
+            };
+            fields.push(Field::Text("Content of reports", content));
+            fields
+        }
+    };
+    fields.push(Field::Id("Case id", act.case().to_string()));
+    fields.push(Field::Id("Log", ctx.app.keys.origin().to_owned()));
+    fields.push(Field::Officer("Signed by", ctx.app.me()));
+    fields
+}
+
+fn policy(digest: &[u8; 32], desk: &Desk) -> String {
+    let is_in_force = desk.policy.digest().as_bytes() == digest;
+    let note = match is_in_force {
+        true => format!("version {}, in force", desk.policy.version()),
+        false => "NOT the one in force".to_owned(),
+    };
+    format!("{} ({note})", Hex(*digest))
+}
+
+/// The fields of a grant. The reports have their ids if they are known.
+fn grant_fields(grant: &Grant, reports: &[Hex<16>], desk: &Desk) -> Vec<Field> {
+    let terms = grant.terms();
+    let mut fields = vec![
+        Field::Text("Purpose", words::purpose(terms.purpose).to_owned()),
+        Field::Officer("Asked by", Hex(*terms.requester.as_bytes())),
+    ];
+    match &terms.approver {
+        Some(approver) => fields.push(Field::Officer("Approver", Hex(*approver.as_bytes()))),
+        None => fields.push(Field::Text(
+            "Approver",
+            "none: you open this alone".to_owned(),
+        )),
+    }
+    fields.push(Field::Text(
+        "Asked on",
+        words::time(terms.requested.as_millis()),
+    ));
+    fields.push(Field::Text(
+        "Expires",
+        words::time(terms.expires.as_millis()),
+    ));
+    fields.push(Field::Text("Openings", terms.max_openings.to_string()));
+    for (place, report) in terms.reports.iter().enumerate() {
+        let what = super::steps::messages(report.messages);
+        let id = reports.get(place);
+        let id = id.map(|id| format!("report {}, ", words::short(id)));
+        let id = id.unwrap_or_default();
+        fields.push(Field::Text("Opens", format!("{id}{what}")));
+        fields.push(Field::Id(
+            "Digest of the report",
+            Hex(*report.digest.as_bytes()).to_string(),
+        ));
+    }
+    fields.push(Field::Id("Policy", policy(terms.policy.as_bytes(), desk)));
+    fields.push(Field::Id("Vault", Hex(*terms.vault.as_bytes()).to_string()));
+    fields.push(Field::Id("Grant id", Hex(*terms.id.as_bytes()).to_string()));
+    fields
+}

@@ -1,0 +1,247 @@
+//! Pieces that several pages have.
+
+use waxseal_relay::desk::{CaseItem, Hex};
+
+use crate::app::Desk;
+use crate::html::{Html, Link};
+use crate::views::Opened;
+use crate::words;
+
+/// What is wrong with a form: the id of the field, and a sentence.
+pub type Wrong = (&'static str, String);
+
+/// Says what is wrong with a form, before everything else. The browser puts the focus here.
+pub fn errors(html: &mut Html, wrong: &[Wrong]) {
+    if wrong.is_empty() {
+        return;
+    }
+    let summary = html
+        .tag("div")
+        .class("errors")
+        .role("alert")
+        .tab_index("-1");
+    summary.flag("autofocus", true).put(|html| {
+        html.tag("h2").text("Please correct this");
+        html.tag("ul").put(|html| {
+            for (field, said) in wrong {
+                html.tag("li").put(|html| {
+                    html.tag("a").href(&Link::here(field)).text(said);
+                });
+            }
+        });
+    });
+}
+
+/// Says that an act was carried out.
+pub fn done(html: &mut Html, name: &str) {
+    let said = match name {
+        "grant" => {
+            "Your request is signed and is in the log. It needs an approval if it names one."
+        }
+        "approved" => "The grant is approved. The requester can open what it names.",
+        "denied" => "The grant is denied.",
+        "decided" => "The case is decided, and the log has the decision. Both sides will be told.",
+        "appeal" => "The appeal is decided, and the log has the outcome.",
+        "reviewed" => "The review is in the log.",
+        "assigned" => "The case is assigned.",
+        "back" => "You gave the case back. Within a minute it is free.",
+        "hold" => "The hold is in the log.",
+        "export" => "The export is in the log, and waits to be sent.",
+        "closed" => "The view is closed, and its content is wiped from this program.",
+        _ => return,
+    };
+    html.tag("p").class("done").role("status").text(said);
+}
+
+/// A list of facts.
+pub fn facts(html: &mut Html, rows: impl FnOnce(&mut Html)) {
+    html.tag("dl").class("facts").put(rows);
+}
+
+/// One fact of a list.
+pub fn fact<T>(html: &mut Html, name: &str, value: impl FnOnce(&mut Html) -> T) {
+    html.tag("div").put(|html| {
+        html.tag("dt").text(name);
+        html.tag("dd").put(value);
+    });
+}
+
+/// A fact that is text of this program.
+pub fn fact_text(html: &mut Html, name: &str, value: &str) {
+    fact(html, name, |html| html.text(value));
+}
+
+/// A fact that is an identifier.
+pub fn fact_id<const N: usize>(html: &mut Html, name: &str, id: &Hex<N>) {
+    fact(html, name, |html| html.tag("code").text(&id.to_string()));
+}
+
+/// A table. On narrow windows it scrolls by itself.
+pub fn table(html: &mut Html, caption: &str, heads: &[&str], rows: impl FnOnce(&mut Html)) {
+    let frame = html
+        .tag("div")
+        .class("scroll")
+        .role("region")
+        .tab_index("0");
+    frame.aria_label(caption).put(|html| {
+        html.tag("table").put(|html| {
+            html.tag("caption").text(caption);
+            html.tag("thead").put(|html| {
+                html.tag("tr").put(|html| {
+                    for head in heads {
+                        html.tag("th").scope("col").text(head);
+                    }
+                });
+            });
+            html.tag("tbody").put(rows);
+        });
+    });
+}
+
+/// A cell with text of this program.
+pub fn cell(html: &mut Html, text: &str) {
+    html.tag("td").text(text);
+}
+
+/// A cell with a time: the date and, smaller, how long ago.
+pub fn time_cell(html: &mut Html, ms: u64, now_ms: u64) {
+    html.tag("td").put(|html| {
+        html.tag("span").class("when").text(&words::time(ms));
+        html.tag("span")
+            .class("small")
+            .text(&format!("{} ago", words::ago(ms, now_ms)));
+    });
+}
+
+/// An officer: the name as the policy has it, and the start of the key.
+pub fn officer(html: &mut Html, desk: &Desk, key: &Hex<32>) {
+    let (name, key) = words::officer(desk, key);
+    html.said(&name);
+    html.text(" ");
+    html.tag("code").text(&key);
+}
+
+/// The account of a case.
+pub fn account(html: &mut Html, case: &CaseItem) {
+    match &case.account {
+        Some(account) => html.said(account),
+        None => html.tag("span").class("small").text("name erased"),
+    }
+}
+
+/// A choice of one value from a list.
+pub fn select<'a>(
+    html: &mut Html,
+    (name, label): (&'static str, &str),
+    options: impl IntoIterator<Item = (&'a str, &'a str)>,
+    chosen: &str,
+) {
+    html.tag("div").class("field").put(|html| {
+        html.tag("label").label_for(name).text(label);
+        html.tag("select").id(name).name(name).put(|html| {
+            for (value, words) in options {
+                let option = html.tag("option").value(value);
+                option.flag("selected", value == chosen).text(words);
+            }
+        });
+    });
+}
+
+/// A field of one line.
+pub fn line(
+    html: &mut Html,
+    (name, label): (&'static str, &str),
+    hint: &str,
+    value: &str,
+    max: usize,
+) {
+    html.tag("div").class("field").put(|html| {
+        html.tag("label").label_for(name).text(label);
+        let hint_id = format!("{name}-hint");
+        html.tag("p").class("hint").id(&hint_id).text(hint);
+        html.tag("input")
+            .kind("text")
+            .id(name)
+            .name(name)
+            .autocomplete("off")
+            .aria_describedby(&hint_id)
+            .max_length(&max.to_string())
+            .value(value)
+            .end();
+    });
+}
+
+/// A field for a number.
+pub fn amount(
+    html: &mut Html,
+    (name, label): (&'static str, &str),
+    hint: &str,
+    value: &str,
+    max: u16,
+) {
+    html.tag("div").class("field").put(|html| {
+        html.tag("label").label_for(name).text(label);
+        let hint_id = format!("{name}-hint");
+        html.tag("p").class("hint").id(&hint_id).text(hint);
+        html.tag("input")
+            .kind("number")
+            .id(name)
+            .name(name)
+            .min("1")
+            .max(&max.to_string())
+            .aria_describedby(&hint_id)
+            .value(value)
+            .end();
+    });
+}
+
+/// A field of several lines.
+pub fn area(
+    html: &mut Html,
+    (name, label): (&'static str, &str),
+    hint: &str,
+    value: &str,
+    max: usize,
+) {
+    html.tag("div").class("field").put(|html| {
+        html.tag("label").label_for(name).text(label);
+        let hint_id = format!("{name}-hint");
+        html.tag("p").class("hint").id(&hint_id).text(hint);
+        let area = html.tag("textarea").id(name).name(name).rows("6");
+        area.max_length(&max.to_string())
+            .aria_describedby(&hint_id)
+            // The parser drops a line break right after the tag, and this one is for it.
+            .text(&format!("\n{value}"));
+    });
+}
+
+/// A button that sends its form.
+pub fn button(html: &mut Html, words: &str) {
+    html.tag("button").kind("submit").text(words);
+}
+
+/// A link to the entries of the log with a number.
+pub fn log_link(html: &mut Html, number: &Hex<16>) {
+    let link = Link::to("/log").with("number", &number.to_string());
+    let label = format!("Log entries of {}", words::short(number));
+    html.tag("a").href(&link).aria_label(&label).text("entries");
+}
+
+/// A link to an entry of the log by its index.
+pub fn entry_link(html: &mut Html, index: u64) {
+    let link = Link::to("/log").with("from", &index.to_string());
+    html.tag("a").href(&link).text(&format!("entry {index}"));
+}
+
+/// A link to a case.
+pub fn case_link(html: &mut Html, id: &Hex<16>) {
+    let link = Link::to("/case").hex(id);
+    html.tag("a")
+        .href(&link)
+        .text(&format!("case {}", words::short(id)));
+}
+
+/// A link to the page of a view.
+pub fn view_link(opened: &Opened) -> Link {
+    Link::to("/view").hex(&opened.grant).hex(&opened.report)
+}

@@ -1,0 +1,157 @@
+//! Reports on their way to the desk: each accepted one until the desk has promised its entry.
+
+use std::sync::Arc;
+
+use ed25519_dalek::SigningKey;
+use rusqlite::{Connection, OptionalExtension, params};
+use waxseal_interface::parse_report_id;
+use waxseal_log::entry::Number;
+use waxseal_log::promise::Promise;
+use waxseal_log::report::ReportDigest;
+use waxseal_relay::desk::{DeskClient, DeskError, Hex, RefusedReport};
+use waxseal_relay::system_rng;
+use waxseal_reporting::intake::AcceptedReport;
+
+use super::client::Desk;
+use crate::errors::Refusal;
+use crate::state::Relay;
+
+/// Maximum number of reports that one turn hands on.
+const AT_ONCE: usize = 100;
+
+/// The desk's promise about the report in this row: the one that is kept, or the one that the desk
+/// makes now. `None` if it does not answer in time, and if the promise is about another report than
+/// the one with this number.
+pub async fn promise(relay: &Arc<Relay>, id: i64, number: &Number) -> Option<Vec<u8>> {
+    let desk = relay.desk().ok()?;
+    let kept = relay.database.run(move |db| read_promise(db, id));
+    let promise = match kept.await.ok()? {
+        Some(promise) => promise,
+        None => hand_on(relay, desk, id).await.ok()??,
+    };
+    let is_about = Promise::decode(&promise).is_ok_and(|of| of.entry().number == *number);
+    is_about.then_some(promise)
+}
+
+/// The desk's promise about a report that the intake refused by this check. `None` if the desk does
+/// not answer in time.
+pub async fn promise_of_refused(
+    relay: &Arc<Relay>,
+    digest: ReportDigest,
+    check: u8,
+) -> Option<Vec<u8>> {
+    let desk = relay.desk().ok()?;
+    let refused = RefusedReport {
+        digest: Hex(*digest.as_bytes()),
+        check,
+    };
+    let now = relay.now();
+    let post = move |client: &DeskClient, key: &SigningKey| {
+        client.post_json(key, "/v1/intake/refused", &refused, now, &mut system_rng())
+    };
+    let answer = desk.ask(&desk.quick, post).await;
+    match answer.and_then(|promise| about(promise, &digest)) {
+        Ok(promise) => Some(promise),
+        Err(error) => {
+            tracing::warn!(%error, "the desk did not promise to log a refused report");
+            None
+        }
+    }
+}
+
+/// Hands on reports that the desk has not answered yet, the oldest first. Those that it refuses
+/// keep no others back.
+pub async fn hand_on_all(relay: &Arc<Relay>, desk: &Desk) {
+    let mut after = 0;
+    for _ in 0..AT_ONCE {
+        let next = relay.database.run(move |db| {
+            let id = db
+                .prepare(
+                    "SELECT id FROM report
+                     WHERE promise IS NULL AND closed = 0 AND rejected IS NULL AND id > ?
+                     ORDER BY id LIMIT 1",
+                )?
+                .query_row([after], |row| row.get(0))
+                .optional()?;
+            Ok(id)
+        });
+        let Ok(Some(id)) = next.await else {
+            return;
+        };
+        if matches!(hand_on(relay, desk, id).await, Err(DeskError::Link(_))) {
+            return;
+        }
+        after = id;
+    }
+}
+
+/// Hands a report on, and keeps the desk's promise. `None` if it is not there any more.
+///
+/// After a crash, the report is handed on again, and the desk answers the same promise.
+async fn hand_on(relay: &Arc<Relay>, desk: &Desk, id: i64) -> Result<Option<Vec<u8>>, DeskError> {
+    let handed = async {
+        let shared = relay.clone();
+        let read = relay.database.run(move |db| read_report(db, &shared, id));
+        let Some((digest, accepted)) = read.await.map_err(|_| DeskError::Malformed)? else {
+            return Ok(None);
+        };
+        let now = relay.now();
+        let post = move |client: &DeskClient, key: &SigningKey| {
+            client.post(key, "/v1/intake/accepted", accepted, now, &mut system_rng())
+        };
+        let promise = desk.ask(&desk.quick, post).await?;
+        let promise = about(promise, &digest)?;
+        let kept = promise.clone();
+        let keep = relay.database.run(move |db| {
+            db.prepare("UPDATE report SET promise = ? WHERE id = ? AND promise IS NULL")?
+                .execute(params![kept, id])?;
+            read_promise(db, id)
+        });
+        keep.await.map_err(|_| DeskError::Malformed)
+    };
+    let handed = handed.await;
+    if let Err(error) = &handed {
+        tracing::warn!(%error, "a report waits to be handed on to the desk");
+    }
+    handed
+}
+
+fn read_promise(db: &Connection, id: i64) -> Result<Option<Vec<u8>>, Refusal> {
+    let promise = db
+        .prepare("SELECT promise FROM report WHERE id = ?")?
+        .query_row([id], |row| row.get(0))?;
+    Ok(promise)
+}
+
+/// The report in this row as the desk takes it, with its digest. `None` if its content was deleted.
+fn read_report(
+    db: &Connection,
+    relay: &Relay,
+    id: i64,
+) -> Result<Option<(ReportDigest, Vec<u8>)>, Refusal> {
+    let (public_id, accepted): (String, Vec<u8>) = db
+        .prepare("SELECT public_id, accepted FROM report WHERE id = ?")?
+        .query_row([id], |row| row.try_into())?;
+    if accepted.is_empty() {
+        return Ok(None);
+    }
+    let damaged = || Refusal::internal(&"a stored report does not decode");
+    let public_id = parse_report_id(&public_id).ok_or_else(damaged)?;
+    let key = relay.acceptance_key();
+    // Reports of the time before the desk are authenticated for another vault.
+    let own = &relay.keys.acceptance;
+    let keys = [key, &own.present].into_iter().chain(&own.old);
+    let mut read = keys.filter_map(|key| AcceptedReport::decode(&accepted, key, &public_id).ok());
+    let report = read.next().ok_or_else(damaged)?;
+    let digest = ReportDigest::of(&report.report().without_mac());
+    Ok(Some((digest, report.encode(key))))
+}
+
+/// Refuses a promise about another report than the one with this digest.
+fn about(promise: Vec<u8>, digest: &ReportDigest) -> Result<Vec<u8>, DeskError> {
+    let number = digest.number();
+    match Promise::decode(&promise) {
+        Ok(decoded) if decoded.entry().number == number => Ok(promise),
+        _ => Err(DeskError::Malformed),
+    }
+}

@@ -1,0 +1,225 @@
+//! Reports on their way to the desk, and what reporters get of it.
+
+use axum::extract::Query;
+use waxseal_interface::parse_report_id;
+use waxseal_log::promise::Promise;
+use waxseal_log::report::ReportDigest;
+use waxseal_reporting::reporter::{Disclosure, Reason, Report, ReportDraft};
+
+use super::small::receipt_path;
+use super::*;
+use crate::extract::{BinaryBody, JsonBody, Reviewer};
+use crate::{reports, reviewer};
+
+const REVIEWER: Reviewer = Reviewer { expires_at_ms: 7 };
+
+/// Submits these bytes.
+async fn submit(
+    relay: &Arc<Relay>,
+    reporter: &Arc<Device>,
+    bytes: &[u8],
+) -> Result<waxseal_interface::ReportTaken, Refusal> {
+    let body = BinaryBody(bytes.to_vec().into());
+    let taken = reports::submit(State(relay.clone()), caller(reporter), body);
+    Ok(taken.await?.1.0)
+}
+
+#[tokio::test]
+async fn a_report_is_answered_with_the_desks_promise_and_so_is_the_same_report_again() {
+    let at = AtDesk::new().await;
+    let [alice, bob, _] = at.devices().await;
+    let message = send(&at.relay, &alice, &bob, "bad").await.unwrap();
+    let mut draft = ReportDraft::new(bob.me.clone(), Reason::Scam);
+    draft.add(&message, Disclosure::Whole).unwrap();
+    let key = &at.relay.moderation_key;
+    let sealed = draft
+        .seal(&bob.delivery_key, key, &mut rand::rng())
+        .unwrap();
+    let (digest, bytes) = (ReportDigest::of(&sealed.without_mac()), sealed.encode());
+
+    let taken = submit(&at.relay, &bob, &bytes).await.unwrap();
+    let promise = taken.promise.clone().unwrap();
+    let log = at.small.with(|state| state.keys.log().clone());
+    let promised = Promise::decode(&promise)
+        .unwrap()
+        .verify(&log, &digest, NOW);
+    assert_eq!(promised.unwrap().rejected(), None);
+    let again = submit(&at.relay, &bob, &bytes).await.unwrap();
+    assert!(again.duplicate && again.promise.as_ref() == Some(&promise));
+    assert_eq!(
+        promise_for(&at.relay, &bob, &taken.report_id)
+            .await
+            .unwrap(),
+        promise
+    );
+    assert_eq!(at.small.with(|state| state.handed), 1);
+    // Another report of the same message is reported already, and has no promise of its own.
+    let other = draft
+        .seal(&bob.delivery_key, key, &mut rand::rng())
+        .unwrap();
+    let other = submit(&at.relay, &bob, &other.encode()).await.unwrap();
+    assert!(other.duplicate && other.promise.is_none());
+}
+
+#[tokio::test]
+async fn a_report_is_taken_without_the_desk_and_handed_on_until_the_desk_has_answered() {
+    let at = AtDesk::new().await;
+    let [alice, bob, _] = at.devices().await;
+    at.small.with(|state| state.is_away = true);
+    let message = send(&at.relay, &alice, &bob, "bad").await.unwrap();
+    let taken = report(&at.relay, &bob, &message).await.unwrap();
+    assert!(!taken.duplicate && taken.promise.is_none());
+    let id = taken.report_id;
+    let waits = promise_for(&at.relay, &bob, &id).await;
+    assert_eq!(waits.unwrap_err(), ErrorCode::NoReceipt);
+    assert_eq!(
+        receipt_for(&at.relay, &bob, &id).await.unwrap_err(),
+        ErrorCode::NoReceipt
+    );
+    handing::hand_on_all(&at.relay, at.relay.desk().unwrap()).await;
+
+    at.small.with(|state| state.is_away = false);
+    handing::hand_on_all(&at.relay, at.relay.desk().unwrap()).await;
+    let promise = promise_for(&at.relay, &bob, &id).await.unwrap();
+    // The relay lost the answer in a crash.
+    let forget = at.relay.database.run(|db| {
+        db.execute("UPDATE report SET promise = NULL", [])?;
+        Ok(())
+    });
+    forget.await.unwrap();
+    handing::hand_on_all(&at.relay, at.relay.desk().unwrap()).await;
+    assert_eq!(promise_for(&at.relay, &bob, &id).await.unwrap(), promise);
+    assert_eq!(at.small.with(|state| state.handed), 2);
+    handing::hand_on_all(&at.relay, at.relay.desk().unwrap()).await;
+    assert_eq!(at.small.with(|state| state.handed), 2);
+}
+
+#[tokio::test]
+async fn a_refused_report_has_a_promise_too_and_gets_the_same_one_again() {
+    let at = AtDesk::new().await;
+    let [alice, bob, _] = at.devices().await;
+    let message = send(&at.relay, &alice, &bob, "bad").await.unwrap();
+    let mut draft = ReportDraft::new(bob.me.clone(), Reason::Scam);
+    draft.add(&message, Disclosure::Whole).unwrap();
+    let key = &at.relay.moderation_key;
+    // The MAC is under another key than that of the device.
+    let sealed = draft
+        .seal(&alice.delivery_key, key, &mut rand::rng())
+        .unwrap();
+    let digest = ReportDigest::of(&sealed.without_mac());
+    let refusal = submit(&at.relay, &bob, &sealed.encode()).await.unwrap_err();
+    assert_eq!(refusal.code, ErrorCode::ReportRefused);
+    let promise = refusal.promise.unwrap();
+    let log = at.small.with(|state| state.keys.log().clone());
+    let promised = Promise::decode(&promise)
+        .unwrap()
+        .verify(&log, &digest, NOW);
+    assert_eq!(promised.unwrap().rejected(), refusal.check);
+    let again = submit(&at.relay, &bob, &sealed.encode()).await.unwrap_err();
+    assert_eq!(again.promise, Some(promise));
+    // Without a check, nothing was decided about the report.
+    let foreign = submit(&at.relay, &alice, &sealed.encode())
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (foreign.code, foreign.promise),
+        (ErrorCode::NotYourReport, None)
+    );
+    // If the desk does not answer, the reporter is told all the same.
+    at.small.with(|state| state.is_away = true);
+    let late = submit(&at.relay, &bob, &sealed.encode()).await.unwrap_err();
+    assert_eq!((late.code, late.promise), (ErrorCode::ReportRefused, None));
+}
+
+#[tokio::test]
+async fn reports_of_the_time_before_the_desk_are_handed_on_for_its_vault() {
+    let mut world = World::at(NOW);
+    let relay = world.open().await;
+    let (alice, bob) = (device(&relay, "alice").await, device(&relay, "bob").await);
+    let message = send(&relay, &alice, &bob, "bad").await.unwrap();
+    let before = report(&relay, &bob, &message).await.unwrap();
+    assert!(before.promise.is_none());
+    let closed = send(&relay, &alice, &bob, "worse").await.unwrap();
+    let closed = report(&relay, &bob, &closed).await.unwrap();
+    let path = Path(closed.report_id);
+    reviewer::closed(State(relay.clone()), REVIEWER, path)
+        .await
+        .unwrap();
+    drop(relay);
+
+    let (small, setup) = SmallDesk::start().await;
+    world.desk = Some(setup);
+    let relay = world.open().await;
+    small.with(|state| state.relay_key = relay.card.relay_key);
+    // The small desk decodes it with the vault's acceptance key.
+    handing::hand_on_all(&relay, relay.desk().unwrap()).await;
+    assert_eq!(small.with(|state| state.handed), 1);
+    promise_for(&relay, &bob, &before.report_id).await.unwrap();
+}
+
+#[tokio::test]
+async fn chk660_an_account_gets_promise_and_receipt_of_its_own_reports_alone() {
+    let at = AtDesk::new().await;
+    let [alice, bob, carol] = at.devices().await;
+    let message = send(&at.relay, &alice, &bob, "bad").await.unwrap();
+    let id = report(&at.relay, &bob, &message).await.unwrap().report_id;
+    let waits = receipt_for(&at.relay, &bob, &id).await;
+    assert_eq!(waits.unwrap_err(), ErrorCode::NoReceipt);
+    let path = receipt_path(&parse_report_id(&id).unwrap());
+    at.small
+        .with(|state| state.receipts.insert(path, b"receipt".to_vec()));
+    assert_eq!(receipt_for(&at.relay, &bob, &id).await.unwrap(), b"receipt");
+    for other in [&alice, &carol] {
+        let promise = promise_for(&at.relay, other, &id).await;
+        assert_eq!(promise.unwrap_err(), ErrorCode::NoSuchReport);
+        let receipt = receipt_for(&at.relay, other, &id).await;
+        assert_eq!(receipt.unwrap_err(), ErrorCode::NoSuchReport);
+    }
+    let unknown = receipt_for(&at.relay, &bob, "../appeals").await;
+    assert_eq!(unknown.unwrap_err(), ErrorCode::NoSuchReport);
+}
+
+#[tokio::test]
+async fn chk665_with_a_desk_the_reviewer_gets_no_report_and_no_key_but_ends_reviews() {
+    let at = AtDesk::new().await;
+    let [alice, bob, _] = at.devices().await;
+    let message = send(&at.relay, &alice, &bob, "bad").await.unwrap();
+    let id = report(&at.relay, &bob, &message).await.unwrap().report_id;
+    let state = || State(at.relay.clone());
+    let key = reviewer::acceptance_keys(state(), REVIEWER).await;
+    assert_eq!(key.err().unwrap().code, ErrorCode::AtDesk);
+    let list = reviewer::list(
+        state(),
+        REVIEWER,
+        Query::try_from_uri(&"/".parse().unwrap()),
+    );
+    assert_eq!(list.await.err().unwrap().code, ErrorCode::AtDesk);
+    let opened = reviewer::open(state(), REVIEWER, Path(id.clone())).await;
+    assert_eq!(opened.err().unwrap().code, ErrorCode::AtDesk);
+    // The desk's server tells the relay what became of a report.
+    let rejected = JsonBody(waxseal_relay::Rejected { check: 84 });
+    reviewer::rejected(state(), REVIEWER, Path(id), rejected)
+        .await
+        .unwrap();
+    let again = report(&at.relay, &bob, &message).await.unwrap();
+    assert!(!again.duplicate);
+}
+
+#[tokio::test]
+async fn a_promise_about_another_report_is_kept_for_none() {
+    let at = AtDesk::new().await;
+    let [alice, bob, _] = at.devices().await;
+    let message = send(&at.relay, &alice, &bob, "bad").await.unwrap();
+    let taken = report(&at.relay, &bob, &message).await.unwrap();
+    let read = at.relay.database.run(|db| {
+        let accepted = db.query_row("SELECT accepted FROM report", [], |row| row.get(0));
+        Ok::<Vec<u8>, Refusal>(accepted?)
+    });
+    let accepted = read.await.unwrap();
+    let reported = waxseal_reporting::intake::AcceptedReport::report_of(&accepted).unwrap();
+    assert!(Report::decode(&reported.encode()).is_ok());
+    let other = ReportDigest::of(b"another report").number();
+    assert_eq!(promise(&at.relay, 1, &other).await, None);
+    let own = ReportDigest::of(&reported.without_mac()).number();
+    assert_eq!(promise(&at.relay, 1, &own).await, taken.promise);
+}

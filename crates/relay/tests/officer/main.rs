@@ -1,0 +1,18 @@
+//! Tests of the program `officer`: what its pages let through, in a real browser, and what they
+//! refuse.
+
+#![allow(clippy::restriction, unreachable_pub, reason = "tests")]
+
+mod access;
+mod browser;
+mod evil_desk;
+mod evil_view;
+mod harmless;
+mod hostile;
+mod job;
+#[path = "../office/mod.rs"]
+mod office;
+mod program;
+mod proxy;
+mod sessions;
+mod short_jobs;

@@ -1,0 +1,164 @@
+//! The program `officer`, started as an officer does, and requests that no browser would send.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use waxseal_desk::officer::OfficerKey;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_officer");
+
+/// Makes an officer's key with `officer keygen`.
+pub fn keygen(path: &Path) -> OfficerKey {
+    let made = Command::new(BINARY)
+        .args(["keygen", "--key"])
+        .arg(path)
+        .output()
+        .unwrap();
+    assert!(made.status.success());
+    let bytes = std::fs::read(path).unwrap();
+    let key = OfficerKey::from_seed(bytes[1..].try_into().unwrap());
+    let printed = String::from_utf8(made.stdout).unwrap();
+    let hex: String = key
+        .id()
+        .as_bytes()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    assert_eq!(printed.trim(), hex);
+    key
+}
+
+/// A running program.
+pub struct Program {
+    process: Child,
+    stdin: ChildStdin,
+    lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
+    /// The link that it printed last.
+    pub link: String,
+    /// `127.0.0.1:PORT`.
+    pub host: String,
+}
+
+impl Program {
+    /// Starts the program for the desk at this address.
+    pub fn start(key: &Path, desk: &str) -> Self {
+        let mut process = Command::new(BINARY)
+            .arg("--key")
+            .arg(key)
+            .args(["--desk", desk])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stdin = process.stdin.take().unwrap();
+        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let mut program = Self {
+            process,
+            stdin,
+            lines,
+            link: String::new(),
+            host: String::new(),
+        };
+        program.read_link();
+        program
+    }
+
+    fn read_link(&mut self) {
+        let line = self.lines.next().expect("a link").unwrap();
+        line.strip_prefix("open ")
+            .unwrap()
+            .clone_into(&mut self.link);
+        let rest = self.link.strip_prefix("http://").unwrap();
+        rest.split('/').next().unwrap().clone_into(&mut self.host);
+    }
+
+    /// Presses Enter in the terminal, and reads the new link.
+    pub fn new_link(&mut self) {
+        self.stdin.write_all(b"\n").unwrap();
+        self.read_link();
+    }
+
+    /// The path and query of the link.
+    pub fn enter_path(&self) -> String {
+        self.link[format!("http://{}", self.host).len()..].to_owned()
+    }
+
+    /// Enters with the link, and returns path and cookie.
+    pub fn enter(&self) -> (String, String) {
+        let answer = self.ask("GET", &self.enter_path(), &[("host", &self.host)], "");
+        assert_eq!(answer.status, 303, "{}", answer.body);
+        let cookie = answer.header("set-cookie").unwrap();
+        let cookie = cookie.split(';').next().unwrap().to_owned();
+        let base = answer.header("location").unwrap();
+        (base.strip_suffix("/queue").unwrap().to_owned(), cookie)
+    }
+
+    /// Sends a request with exactly these headers.
+    pub fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let mut stream = TcpStream::connect(&self.host).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(60)))
+            .unwrap();
+        let mut head = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\n");
+        for (name, value) in headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        if method == "POST" {
+            head.push_str("content-type: application/x-www-form-urlencoded\r\n");
+            head.push_str(&format!("content-length: {}\r\n", body.len()));
+        }
+        stream
+            .write_all(format!("{head}\r\n{body}").as_bytes())
+            .unwrap();
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).unwrap();
+        Answer::read(&bytes)
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// An answer.
+pub struct Answer {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+impl Answer {
+    fn read(bytes: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(bytes);
+        let (head, body) = text.split_once("\r\n\r\n").expect("an HTTP answer");
+        let mut lines = head.lines();
+        let status = lines.next().unwrap().split(' ').nth(1).unwrap();
+        let headers = lines.filter_map(|line| line.split_once(": "));
+        Self {
+            status: status.parse().unwrap(),
+            headers: headers
+                .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
+                .collect(),
+            body: body.to_owned(),
+        }
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut headers = self.headers.iter();
+        headers
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+/// The path of a key file in a folder.
+pub fn key_file(folder: &TempDir, name: &str) -> PathBuf {
+    folder.path().join(format!("{name}.key"))
+}

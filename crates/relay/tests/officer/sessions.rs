@@ -1,0 +1,284 @@
+//! Whoever has a part of a session has nothing: tests with requests that no page would send.
+
+use tempfile::TempDir;
+
+use crate::evil_desk::{CASE, EvilDesk};
+use crate::program::{Answer, Program, key_file, keygen};
+
+/// A program in front of a desk, with a session.
+struct Officer {
+    _folder: TempDir,
+    desk: EvilDesk,
+    program: Program,
+    base: String,
+    cookie: String,
+}
+
+impl Officer {
+    fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        let path = key_file(&folder, "alice");
+        let desk = EvilDesk::start(&keygen(&path), "127.0.0.1:9");
+        let program = Program::start(&path, &desk.url);
+        let (base, cookie) = program.enter();
+        Self {
+            _folder: folder,
+            desk,
+            program,
+            base,
+            cookie,
+        }
+    }
+
+    fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let path = format!("{}{path}", self.base);
+        self.program.ask("GET", &path, headers, "")
+    }
+
+    /// A page as the browser of the session asks for it.
+    fn page(&self, path: &str) -> Answer {
+        let headers = [
+            ("host", self.program.host.as_str()),
+            ("cookie", &self.cookie),
+            ("sec-fetch-site", "same-origin"),
+        ];
+        self.get(path, &headers)
+    }
+
+    fn token(&self) -> String {
+        let page = self.page("/queue").body;
+        let (_, rest) = page.split_once("name=\"token\" value=\"").unwrap();
+        rest.split('"').next().unwrap().to_owned()
+    }
+
+    fn post(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let path = format!("{}{path}", self.base);
+        let mut all = vec![
+            ("host", self.program.host.as_str()),
+            ("cookie", &self.cookie),
+        ];
+        all.extend_from_slice(headers);
+        self.program.ask("POST", &path, &all, body)
+    }
+}
+
+#[test]
+fn chk644_a_request_under_another_name_is_refused_whatever_else_it_has() {
+    let officer = Officer::new();
+    let host = officer.program.host.clone();
+    let port = host.split(':').nth(1).unwrap();
+    assert_eq!(officer.page("/queue").status, 200);
+    // A name that someone else lets point to this machine, and the cookie that it got thereby.
+    let others = [
+        format!("evil.example:{port}"),
+        format!("localhost:{port}"),
+        format!("127.0.0.1.evil.example:{port}"),
+        format!("127.0.0.1:{port}@evil.example"),
+        "127.0.0.1".to_owned(),
+        format!("127.0.0.1:{port} "),
+        String::new(),
+    ];
+    for other in &others[..5] {
+        for path in ["/queue", "/case/x"] {
+            let headers = [("host", other.as_str()), ("cookie", &officer.cookie)];
+            assert_eq!(officer.get(path, &headers).status, 403, "{other}");
+        }
+        let link = officer.program.enter_path();
+        let entered = officer.program.ask("GET", &link, &[("host", other)], "");
+        assert_eq!(entered.status, 403, "{other}");
+        assert!(entered.header("set-cookie").is_none());
+    }
+    let twice = [("host", host.as_str()), ("host", "evil.example")];
+    assert!(officer.get("/queue", &twice).status >= 400);
+}
+
+#[test]
+fn chk645_a_request_that_another_page_sends_is_refused() {
+    let officer = Officer::new();
+    let host = officer.program.host.clone();
+    let token = officer.token();
+    let body = format!("token={token}&officer={}&days=1", "0".repeat(64));
+    let path = format!("/case/{CASE}/assign");
+    // What browsers send with a form of a page of this program.
+    let own = format!("http://{host}");
+    let good: [&[(&str, &str)]; 3] = [
+        &[("sec-fetch-site", "same-origin"), ("origin", "null")],
+        &[("sec-fetch-site", "same-origin"), ("origin", &own)],
+        &[("origin", &own)],
+    ];
+    for headers in good {
+        let answer = officer.post(&path, headers, &body);
+        assert!(
+            answer.body.contains("Sign and send"),
+            "{headers:?}: {}",
+            answer.status
+        );
+    }
+    let bad: [&[(&str, &str)]; 10] = [
+        &[],
+        &[("sec-fetch-site", "none")],
+        &[("sec-fetch-site", "cross-site"), ("origin", "null")],
+        &[("sec-fetch-site", "cross-site"), ("origin", &own)],
+        &[
+            ("sec-fetch-site", "same-site"),
+            ("origin", "http://127.0.0.1:9"),
+        ],
+        &[
+            ("sec-fetch-site", "same-origin"),
+            ("origin", "https://evil.example"),
+        ],
+        &[("origin", "null")],
+        &[("origin", "http://evil.example")],
+        &[("origin", "https://127.0.0.1")],
+        &[("origin", &own), ("origin", "http://evil.example")],
+    ];
+    for headers in bad {
+        let answer = officer.post(&path, headers, &body);
+        assert_eq!(answer.status, 403, "{headers:?}");
+        assert!(!answer.body.contains("Sign and send"));
+    }
+    for site in ["cross-site", "same-site"] {
+        let headers = [
+            ("host", host.as_str()),
+            ("cookie", &officer.cookie),
+            ("sec-fetch-site", site),
+        ];
+        assert_eq!(officer.get("/queue", &headers).status, 403);
+    }
+}
+
+#[test]
+fn chk646_cookie_path_and_code_are_each_of_no_use_alone() {
+    let mut officer = Officer::new();
+    let host = officer.program.host.clone();
+    assert_eq!(officer.page("/queue").status, 200);
+    // The path without the cookie, and with others.
+    let zeros = format!("waxseal-officer={}", "0".repeat(64));
+    for cookie in [
+        "",
+        "waxseal-officer=",
+        &zeros,
+        &officer.cookie.to_uppercase(),
+    ] {
+        let headers = [("host", host.as_str()), ("cookie", cookie)];
+        let answer = officer.get("/queue", &headers);
+        assert_eq!(answer.status, 401, "{cookie}");
+    }
+    // The cookie without the path, which another program of this machine may have got.
+    let paths = ["/queue", "/", "/00000000000000000000000000000000/queue"];
+    for path in paths {
+        let headers = [("host", host.as_str()), ("cookie", officer.cookie.as_str())];
+        let answer = officer.program.ask("GET", path, &headers, "");
+        assert_eq!(answer.status, 401, "{path}");
+        // The refusal does not tell the path.
+        assert!(!answer.body.contains(&officer.base));
+    }
+    // The code was used.
+    let link = officer.program.enter_path();
+    let again = officer.program.ask("GET", &link, &[("host", &host)], "");
+    assert_eq!(again.status, 401);
+    assert!(again.header("set-cookie").is_none());
+    // A new link ends the session before.
+    officer.program.new_link();
+    let (_, cookie) = officer.program.enter();
+    assert_eq!(officer.page("/queue").status, 401);
+    officer.cookie = cookie;
+    assert_eq!(officer.page("/queue").status, 200);
+    // After signing out, the cookie is of no use.
+    let body = format!("token={}", officer.token());
+    let left = officer.post("/leave", &[("sec-fetch-site", "same-origin")], &body);
+    assert_eq!(left.status, 200);
+    assert_eq!(officer.page("/queue").status, 401);
+}
+
+#[test]
+fn chk647_a_form_without_the_token_of_its_session_does_nothing() {
+    let officer = Officer::new();
+    let token = officer.token();
+    let fields = format!("officer={}&days=1", "0".repeat(64));
+    let path = format!("/case/{CASE}/assign");
+    let own = [("sec-fetch-site", "same-origin")];
+    let other = "1".repeat(64);
+    for token in [
+        "",
+        "token=&",
+        &format!("token={other}&"),
+        &format!("Token={token}&"),
+    ] {
+        let answer = officer.post(&path, &own, &format!("{token}{fields}"));
+        assert_eq!(answer.status, 403, "{token}");
+    }
+    let prepared = officer
+        .post(&path, &own, &format!("token={token}&{fields}"))
+        .body;
+    let (_, rest) = prepared.split_once("name=\"act\" value=\"").unwrap();
+    let act = rest.split('"').next().unwrap();
+    // Even what was shown to the officer is not signed for another page.
+    let answer = officer.post("/sign", &own, &format!("act={act}"));
+    assert_eq!(answer.status, 403);
+    assert!(officer.desk.world.acts.lock().unwrap().is_empty());
+    let signed = officer.post("/sign", &own, &format!("token={token}&act={act}"));
+    assert_eq!(signed.status, 303);
+    assert_eq!(officer.desk.world.acts.lock().unwrap().len(), 1);
+    // The same click again signs nothing.
+    let again = officer.post("/sign", &own, &format!("token={token}&act={act}"));
+    assert_eq!(again.status, 409);
+    assert_eq!(officer.desk.world.acts.lock().unwrap().len(), 1);
+}
+
+#[test]
+fn chk649_every_answer_forbids_scripts_frames_and_guesses() {
+    let officer = Officer::new();
+    let host = officer.program.host.clone();
+    let style = officer.page("/queue").body;
+    let (_, rest) = style.split_once("rel=\"stylesheet\" href=\"").unwrap();
+    let style = rest.split('"').next().unwrap();
+    let own = [("host", host.as_str())];
+    let answers = [
+        officer.page("/queue"),
+        officer.page("/nothing"),
+        officer.page("/transparency.csv"),
+        officer.get("/queue", &own),
+        officer.get("/queue", &[("host", "evil.example")]),
+        officer.program.ask("GET", style, &own, ""),
+        officer.program.ask("GET", "/icon.svg", &own, ""),
+        officer.program.ask("GET", "/enter?code=1", &own, ""),
+        officer.post("/sign", &[], "a=%"),
+    ];
+    assert!(answers[5].body.contains("--seal"));
+    for answer in answers {
+        let header = |name| answer.header(name).unwrap_or_default();
+        assert_eq!(
+            header("content-security-policy"),
+            "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
+             frame-ancestors 'none'; base-uri 'none'"
+        );
+        assert_eq!(header("x-content-type-options"), "nosniff");
+        assert_eq!(header("referrer-policy"), "no-referrer");
+        assert_eq!(header("cache-control"), "no-store");
+        assert_eq!(header("x-frame-options"), "DENY");
+        assert_eq!(header("cross-origin-opener-policy"), "same-origin");
+        assert_eq!(header("cross-origin-resource-policy"), "same-origin");
+        assert!(header("permissions-policy").contains("camera=()"));
+    }
+}
+
+#[test]
+fn chk641_another_desk_is_refused_after_the_first_one_was_pinned() {
+    let folder = TempDir::new().unwrap();
+    let path = key_file(&folder, "alice");
+    let key = keygen(&path);
+    let first = EvilDesk::start(&key, "127.0.0.1:9");
+    drop(Program::start(&path, &first.url));
+    let other = EvilDesk::start(&key, "127.0.0.1:9");
+    let started = std::process::Command::new(env!("CARGO_BIN_EXE_officer"))
+        .arg("--key")
+        .arg(&path)
+        .args(["--desk", &other.url])
+        .output()
+        .unwrap();
+    assert!(!started.status.success() && started.stdout.is_empty());
+    let said = String::from_utf8(started.stderr).unwrap();
+    assert!(said.contains("ANOTHER DESK"), "{said}");
+    drop(Program::start(&path, &first.url));
+}
