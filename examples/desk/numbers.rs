@@ -142,6 +142,7 @@ impl Count {
                 "count(*) FROM holds WHERE lifted_at_ms IS NOT NULL",
             ),
             ("policies_published", "count(*) FROM policies"),
+            ("files_fetched", "count(*) FROM fetches"),
             (
                 "contents_erased",
                 "count(*) FROM cases WHERE status = 'closed'",

@@ -7,6 +7,7 @@
 
 mod entries;
 mod erased;
+mod exports;
 mod outcomes;
 mod rows;
 mod signed;

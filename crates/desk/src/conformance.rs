@@ -28,6 +28,7 @@
 //! | `openings` | openings are listed by grant, report and case, and as not shown |
 //! | `outcomes` | decisions, notices and appeals are listed |
 //! | `register` | legal requests, holds, policies and epochs of keys are listed |
+//! | `exports` | exports, fetches and callbacks are listed; what an export sends is removed |
 //! | `queue` | each order with each filter has the right cases, page by page |
 //! | `moved` | a case moves in the queue when it changes |
 //! | `durable` | what was applied is there after the store was opened again |
@@ -36,6 +37,7 @@
 //! and that no part of them is left after a power failure. The author of a store must ensure both.
 
 mod changes;
+mod exports;
 mod kept;
 mod lists;
 mod log;
@@ -126,7 +128,7 @@ pub fn check<S: Store>(
     mut create: impl FnMut() -> Result<S, StoreError>,
     mut reopen: impl FnMut(S) -> Result<S, StoreError>,
 ) -> Result<(), Failure> {
-    let cases: [(&str, Case); 20] = [
+    let cases: [(&str, Case); 21] = [
         ("empty", kept::empty),
         ("kept", kept::kept),
         ("longest", kept::longest),
@@ -145,6 +147,7 @@ pub fn check<S: Store>(
         ("openings", openings::openings),
         ("outcomes", lists::outcomes),
         ("register", lists::register),
+        ("exports", exports::exports),
         ("queue", queue::queue),
         ("moved", queue::moved),
     ];

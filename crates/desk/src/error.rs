@@ -167,6 +167,15 @@ pub enum Refused {
     /// The case was erased.
     #[error("the content of the case was erased")]
     Erased,
+    /// The officer may not do this.
+    #[error("the policy gives the officer no role for this")]
+    NotAllowed,
+    /// The report was not shown to this officer, or does not name the file.
+    #[error("the report was not shown to this officer, or does not name the file; open it first")]
+    NotShown,
+    /// No such export waits.
+    #[error("no such export waits to be sent")]
+    NoExport,
     /// A text is too long, or the rows are more than the format holds.
     #[error("a text is empty or too long, or there is more than the format holds")]
     TooLong,

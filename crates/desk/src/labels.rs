@@ -32,6 +32,8 @@ pub(crate) const SIGNED_ACT: &[u8] = b"waxseal/desk/1/signed-act";
 pub(crate) const LEGAL_REQUEST: &[u8] = b"waxseal/desk/1/legal-request";
 /// Digest of what was exported.
 pub(crate) const EXPORT: &[u8] = b"waxseal/desk/1/export";
+/// From the desk's secret to the pseudonyms in exports.
+pub(crate) const PSEUDONYM: &[u8] = b"waxseal/desk/1/pseudonym";
 /// Digest of a key's epoch.
 pub(crate) const KEY_EPOCH: &[u8] = b"waxseal/desk/1/key-epoch";
 /// Digest of the digests of the reports that were erased.

@@ -38,9 +38,10 @@
 //! | desk | [`desk`], [`upkeep`], [`acts`] | the main type; what is due; checks of acts |
 //! | desk | [`intake`], [`sorting`], [`case`] | takes in reports, sorts them into cases |
 //! | desk | [`opening`], [`emergency`] | shows a report; reviews of emergencies |
-//! | desk | [`decision`], [`appeal`] | decisions, notices, appeals |
+//! | desk | [`decision`], [`appeal`], [`sides`] | decisions, notices, appeals; who is on which side |
 //! | desk | [`legal`], [`hold`], [`retention`], [`records`] | registers, erasure, exports, keys |
 //! | desk | [`store`], [`conformance`] | keeps all of it; tests that every store must pass |
+//! | desk | [`export`], [`outbox`], [`fetches`] | forms for other systems; sending; files |
 //! | everyone | [`publish`], [`transparency`] | the public folder; the transparency report |
 //! | auditor | [`audit`] | compares entries, rows and signatures |
 //!
@@ -54,6 +55,8 @@ pub mod conformance;
 pub mod decision;
 pub mod desk;
 pub mod emergency;
+pub mod export;
+pub mod fetches;
 pub mod grant;
 pub mod hold;
 pub mod ids;
@@ -61,11 +64,13 @@ pub mod intake;
 pub mod legal;
 pub mod officer;
 pub mod opening;
+pub mod outbox;
 pub mod policy;
 pub mod publish;
 pub mod records;
 pub mod request;
 pub mod retention;
+pub mod sides;
 pub mod sorting;
 pub mod store;
 pub mod transparency;

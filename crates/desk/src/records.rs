@@ -61,7 +61,8 @@ impl<S: Store> Desk<S> {
         Ok(())
     }
 
-    /// Enters that data of a case left the provider: `sent` is what left, byte for byte. Only its
+    /// Enters that data of a case left the provider by other means than the
+    /// [outbox](crate::outbox): `sent` is what left, byte for byte. Only its
     /// digest is kept.
     ///
     /// # Errors
@@ -83,14 +84,7 @@ impl<S: Store> Desk<S> {
             Event::Exported { target },
             detail(digest.to_vec(), rng)?,
         );
-        let mut value = case.as_bytes().to_vec();
-        value.push(target.number());
-        value.extend_from_slice(&now.as_millis().to_be_bytes());
-        value.extend_from_slice(&digest);
-        batch.add(MetaRow {
-            name: name("export", number.as_bytes()),
-            value,
-        });
+        batch.add(export_meta(case, target, now, &number, &digest));
         self.commit(batch)
     }
 
@@ -164,6 +158,24 @@ impl<S: Store> Desk<S> {
 /// What the entry `exported` is about: `SHA-256("waxseal/desk/1/export" || what left)`.
 pub fn export_digest(sent: &[u8]) -> [u8; 32] {
     hash::digest(labels::EXPORT, &[sent])
+}
+
+/// The value that keeps what an entry `exported` is about.
+pub(crate) fn export_meta(
+    case: &CaseId,
+    target: Target,
+    now: Timestamp,
+    number: &Number,
+    digest: &[u8; 32],
+) -> MetaRow {
+    let mut value = case.as_bytes().to_vec();
+    value.push(target.number());
+    value.extend_from_slice(&now.as_millis().to_be_bytes());
+    value.extend_from_slice(digest);
+    MetaRow {
+        name: name("export", number.as_bytes()),
+        value,
+    }
 }
 
 /// What the entries about a key are about:

@@ -1,6 +1,7 @@
 //! Signed requests: how an officer, or the relay, proves to the desk's server who asks.
 //!
-//! There are no sessions and no tokens, so there is none to steal. Each request is signed by itself.
+//! There are no sessions and no tokens, so there is none to steal. Each request is signed by
+//! itself.
 
 use waxseal_reporting::Timestamp;
 
@@ -56,3 +57,6 @@ impl RequestTerms<'_> {
         hash::is_signed(key, &self.message(), signature)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -116,7 +116,8 @@ impl<S: Store> Desk<S> {
         Ok(())
     }
 
-    /// Erases the texts of a case, and the salts and details of the entries that hold texts.
+    /// Erases the texts of a case, what its exports sent and were answered, and the salts and
+    /// details of the entries that hold texts.
     fn erase_texts(&self, batch: &mut Batch, case: &CaseRow) -> Result<(), DeskError> {
         for decision in self.store.decisions(&case.id, MAX_OF_CASE)? {
             batch.change(Change::Remove(Key::Detail(decision.log_index)));
@@ -147,6 +148,7 @@ impl<S: Store> Desk<S> {
             };
             batch.swap(appeal, new);
         }
+        self.erase_exports(batch, &case.id)?;
         let entries = self.store.entries_with(&case.number, MAX_OF_CASE)?;
         let is_text = |kind: u8| Kind::from_number(kind) == Some(Kind::AppealDecided);
         for entry in entries.iter().filter(|entry| is_text(entry.kind)) {

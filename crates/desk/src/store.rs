@@ -32,7 +32,9 @@ mod stored;
 
 pub use self::change::{Change, Condition, Key, Row};
 pub use self::error::{Conflict, StoreError};
-pub use self::lists::{AppealList, GrantList, NoticeList, OpeningList, ReportList};
+pub use self::lists::{
+    AppealList, CallbackList, ExportList, GrantList, NoticeList, OpeningList, ReportList,
+};
 pub use self::memory::MemoryStore;
 pub use self::queue::{Assigned, Cursor, Order, Page, Query};
 pub use self::rows::*;
@@ -169,6 +171,25 @@ pub trait Store {
         after: Option<u64>,
         limit: usize,
     ) -> Result<Vec<KeyEpochRow>, StoreError>;
+    /// An export.
+    fn export(&self, id: &[u8; 16]) -> Result<Option<ExportRow>, StoreError>;
+    /// Exports, in the order that the list says.
+    fn exports(&self, list: &ExportList, limit: usize) -> Result<Vec<ExportRow>, StoreError>;
+    /// What an export sends, unless it was taken or given up.
+    fn outbox(&self, export_id: &[u8; 16]) -> Result<Option<OutboxRow>, StoreError>;
+    /// The fetch of a blob after an opening.
+    fn fetch(
+        &self,
+        grant_digest: &[u8; 32],
+        ordinal: u16,
+        blob: &[u8; 32],
+    ) -> Result<Option<FetchRow>, StoreError>;
+    /// Fetches of files of a report, in the order of the log.
+    fn fetches(&self, report_id: &[u8; 16], limit: usize) -> Result<Vec<FetchRow>, StoreError>;
+    /// The callback with this digest.
+    fn callback(&self, digest: &[u8; 32]) -> Result<Option<CallbackRow>, StoreError>;
+    /// Callbacks, in the order that the list says.
+    fn callbacks(&self, list: &CallbackList, limit: usize) -> Result<Vec<CallbackRow>, StoreError>;
     /// A small value.
     fn meta(&self, name: &str) -> Result<Option<MetaRow>, StoreError>;
 

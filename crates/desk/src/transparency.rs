@@ -152,6 +152,7 @@ pub fn rows(counts: &Counts) -> Vec<Row> {
     );
     rows.one("policies_published", counts.policies_published);
     rows.one("contents_erased", counts.contents_erased);
+    rows.one("files_fetched", counts.files_fetched);
     rows.0
 }
 

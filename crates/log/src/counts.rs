@@ -71,6 +71,8 @@ pub struct Counts {
     pub policies_published: u64,
     /// Cases whose content was erased.
     pub contents_erased: u64,
+    /// Files that officers fetched after an opening.
+    pub files_fetched: u64,
     /// Openings of each report that was received or opened within the range.
     by_report: BTreeMap<Number, u64>,
 }
@@ -108,6 +110,7 @@ impl Counts {
             keys_destroyed: BTreeMap::new(),
             policies_published: 0,
             contents_erased: 0,
+            files_fetched: 0,
             by_report: BTreeMap::new(),
         }
     }
@@ -164,6 +167,7 @@ impl Counts {
             Event::KeyEpochDestroyed { key } => count(&mut self.keys_destroyed, key),
             Event::PolicyPublished(_) => one_more(&mut self.policies_published),
             Event::ContentErased => one_more(&mut self.contents_erased),
+            Event::FileFetched => one_more(&mut self.files_fetched),
         }
     }
 
@@ -240,6 +244,7 @@ impl Counts {
         rows.by("keys_destroyed", &self.keys_destroyed, KeyKind::to_string);
         rows.one("policies_published", self.policies_published);
         rows.one("contents_erased", self.contents_erased);
+        rows.one("files_fetched", self.files_fetched);
         rows.0
     }
 }

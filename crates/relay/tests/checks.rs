@@ -14,6 +14,8 @@ fn numbers() -> Vec<u16> {
         .chain(462..=477)
         .chain(510..=517)
         .chain(604..=616)
+        .chain(620..=625)
+        .chain(628..=633)
         .chain(660..=665)
         .collect()
 }

@@ -9,7 +9,6 @@ use waxseal_log::promise::Promise;
 use waxseal_log::tree::TreeHash;
 
 use super::Auditor;
-use crate::acts::name;
 use crate::case::MAX_OF_CASE;
 use crate::codec::Reader;
 use crate::error::DeskError;
@@ -148,14 +147,8 @@ impl<S: Store> Auditor<'_, S> {
                     None => false,
                 }
             }
-            Event::Exported { target } => {
-                let export = store.meta(&name("export", number))?;
-                // case 16 || target u8 || time be64 || digest 32
-                export.is_some_and(|export| {
-                    export.value.get(16) == Some(&target.number())
-                        && export.value.get(25..) == Some(bytes)
-                })
-            }
+            Event::Exported { target } => self.has_export(row, entry, *target, bytes)?,
+            Event::FileFetched => self.has_fetch(row, bytes)?,
             Event::LegalRequestReceived { basis } => {
                 let request = store.legal_request(number)?;
                 request.is_some_and(|request| {

@@ -81,7 +81,9 @@ impl<S: Store> Auditor<'_, S> {
         for report in &reports {
             self.report(report)?;
             self.content(report, case.account.as_deref())?;
+            self.fetches(&report.id)?;
         }
+        self.exports(&case.id)?;
         for grant in &view.grants {
             let list = OpeningList::UnderGrant(grant.digest);
             let openings = self.desk.store.openings(&list, None, MAX_LISTED)?.len();

@@ -1,6 +1,7 @@
 mod entries;
 mod erased;
 mod everything;
+mod exports;
 mod insider;
 mod tamper;
 

@@ -1,10 +1,14 @@
 //! Rows to test with.
 
+mod exports;
+
 use crate::store::{
     AppealRow, CaseRow, CaseStatus, Change, CheckpointRow, ContentRow, DecisionRow, EntryRow,
     GrantRow, GrantState, HoldRow, KeyEpochRow, LegalRow, MetaRow, NoticeRow, OpeningRow,
     PendingRow, PolicyRow, ReportRow, Row, Store, StoreError, TileRow,
 };
+
+pub(super) use self::exports::{callback, export, fetch, outbox};
 
 /// An identifier that is different for each number.
 pub(super) fn id(n: u32) -> [u8; 16] {
@@ -246,7 +250,7 @@ pub(super) fn meta(name: &str) -> MetaRow {
 
 /// One row of each table, with a different number in each row.
 pub(super) fn rows(n: u32) -> Vec<Row> {
-    vec![
+    let rows = vec![
         pending(n).into(),
         report(n).into(),
         content(n).into(),
@@ -261,12 +265,13 @@ pub(super) fn rows(n: u32) -> Vec<Row> {
         policy(n).into(),
         key_epoch(n).into(),
         meta(&n.to_string()).into(),
-    ]
+    ];
+    rows.into_iter().chain(exports::rows(n)).collect()
 }
 
 /// The same rows with other values and without missing fields.
 pub(super) fn full_rows(n: u32) -> Vec<Row> {
-    vec![
+    let rows = vec![
         pending(n).into(),
         ReportRow {
             accepted_digest: Some(hash(4)),
@@ -340,7 +345,8 @@ pub(super) fn full_rows(n: u32) -> Vec<Row> {
         }
         .into(),
         meta(&n.to_string()).into(),
-    ]
+    ];
+    rows.into_iter().chain(exports::full_rows(n)).collect()
 }
 
 /// The row with the key of this one, as a store reads it.
@@ -372,6 +378,13 @@ pub(super) fn read(store: &dyn Store, row: &Row) -> Result<Option<Row>, StoreErr
             let epoch = epochs.find(|epoch| epoch.epoch == row.epoch);
             epoch.map(Row::from)
         }
+        Row::Export(row) => store.export(&row.id)?.map(Row::from),
+        Row::Outbox(row) => store.outbox(&row.export_id)?.map(Row::from),
+        Row::Fetch(row) => {
+            let fetch = store.fetch(&row.grant_digest, row.ordinal, &row.blob)?;
+            fetch.map(Row::from)
+        }
+        Row::Callback(row) => store.callback(&row.digest)?.map(Row::from),
         Row::Meta(row) => store.meta(&row.name)?.map(Row::from),
     })
 }

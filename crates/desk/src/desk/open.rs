@@ -58,6 +58,19 @@ impl<S: Store> Desk<S> {
         Ok(())
     }
 
+    /// Reads the policy in force again, for a desk that only reads while others write.
+    ///
+    /// # Errors
+    /// [`Refused::Damaged`] if the policy key did not sign it, or the store's.
+    pub fn read_policy(&mut self) -> Result<(), DeskError> {
+        let newest = self.store.newest_policy()?;
+        let known = self.policy.as_ref().map(Policy::version);
+        if newest.as_ref().map(|row| row.version) != known {
+            self.policy = newest.map(|row| self.published(&row)).transpose()?;
+        }
+        Ok(())
+    }
+
     /// Reads how far the vault has followed.
     pub(crate) fn read_followed(&mut self) -> Result<(), DeskError> {
         let complete = self.store.newest_checkpoint(true)?;

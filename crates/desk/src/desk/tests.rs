@@ -1,6 +1,7 @@
 //! A provider with its desk, its vault, a witness and six officers, for the tests of all acts.
 
 mod crash;
+pub(crate) mod files;
 pub(crate) mod reports;
 pub(crate) mod shared;
 mod two;

@@ -1,7 +1,7 @@
 use crate::vault::digest_of;
 use waxseal_log::entry::{Event, Kind};
 use waxseal_log::report::ReportDigest;
-use waxseal_reporting::intake::ReportId;
+use waxseal_reporting::intake::{AcceptedReport, ReportId};
 use waxseal_reporting::reporter::Reason;
 
 use crate::desk::tests::world::{DAY, HOUR, World, refused};
@@ -200,4 +200,31 @@ fn a_thousand_reports_are_taken_in_within_a_minute() {
             .unwrap(),
         1_000
     );
+}
+
+#[test]
+fn chk626_an_encoded_report_that_names_its_id_is_taken_in_without_the_acceptance_key() {
+    let mut world = World::new();
+    let reported = world.reported("mallory", "bob", Reason::Scam);
+    let take = |world: &mut World, encoded: &[u8]| {
+        let (desk, rng) = (&mut world.desk, &mut world.rng);
+        desk.take_in_encoded(encoded, world.now, rng)
+    };
+    for bad in [&b""[..], &[2], &[2; 17], &reported.encoded[..100]] {
+        assert_eq!(refused(take(&mut world, bad)), Refused::OtherReport);
+    }
+    // One of the first version has the form, and no id.
+    let mut first = vec![1];
+    first.extend_from_slice(&reported.encoded[17..]);
+    assert!(AcceptedReport::report_of(&first).is_ok());
+    assert_eq!(refused(take(&mut world, &first)), Refused::OtherReport);
+    let promise = take(&mut world, &reported.encoded).unwrap();
+    assert_eq!(take(&mut world, &reported.encoded).unwrap(), promise);
+    let row = world.store.report(reported.accepted.id().as_bytes());
+    assert_eq!(row.unwrap().unwrap().promise, promise.encode());
+    // It is the same report as the one that is taken in with its parts.
+    let again = world.take_in(&reported).unwrap();
+    assert_eq!(again, *reported.accepted.id());
+    world.sort(&again).unwrap();
+    world.is_sound();
 }

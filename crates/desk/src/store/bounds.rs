@@ -3,14 +3,14 @@
 use super::change::{Change, Condition, Key, Row, with_row, with_rows};
 use super::error::StoreError;
 use super::limits::{
-    MAX_ACCOUNT_LEN, MAX_CHANGES, MAX_CONTENT_LEN, MAX_DETAIL_LEN, MAX_ENTRY_LEN, MAX_NAME_LEN,
-    MAX_NOTE_LEN, MAX_POLICY_LEN, MAX_SIGNED_LEN, MAX_TEXT_LEN, MAX_TILE_LEN, MAX_VALUE_LEN,
-    MIN_ENTRY_LEN,
+    MAX_ACCOUNT_LEN, MAX_ANSWER_LEN, MAX_CHANGES, MAX_CONTENT_LEN, MAX_DETAIL_LEN, MAX_ENTRY_LEN,
+    MAX_EXPORT_LEN, MAX_NAME_LEN, MAX_NOTE_LEN, MAX_POLICY_LEN, MAX_SIGNED_LEN, MAX_TEXT_LEN,
+    MAX_TILE_LEN, MAX_VALUE_LEN, MIN_ENTRY_LEN,
 };
 use super::rows::{
-    AppealRow, CaseRow, CheckpointRow, ContentRow, DecisionRow, EntryRow, GrantRow, HoldRow,
-    KeyEpochRow, LegalRow, MetaRow, NoticeRow, OpeningRow, PendingRow, PolicyRow, ReportRow,
-    TileRow, header,
+    AppealRow, CallbackRow, CaseRow, CheckpointRow, ContentRow, DecisionRow, EntryRow, ExportRow,
+    ExportState, FetchRow, GrantRow, HoldRow, KeyEpochRow, LegalRow, MetaRow, NoticeRow,
+    OpeningRow, OutboxRow, PendingRow, PolicyRow, ReportRow, TileRow, header,
 };
 use super::stored::Stored;
 
@@ -36,7 +36,9 @@ fn check_one(change: &Change) -> Result<(), StoreError> {
         Change::Checkpoint(checkpoint) => checkpoint.check(),
         Change::Swap { old, new } => check_swap(old, new),
         Change::Remove(Key::Meta(name)) => check_name(name),
-        Change::Remove(Key::Pending(_) | Key::Content(_) | Key::Detail(_)) => Ok(()),
+        Change::Remove(Key::Pending(_) | Key::Content(_) | Key::Detail(_) | Key::Outbox(_)) => {
+            Ok(())
+        }
     }
 }
 
@@ -258,6 +260,40 @@ impl Bounded for KeyEpochRow {
         )?;
         let numbers = [self.epoch, self.created_at_ms];
         check_numbers(numbers.into_iter().chain(self.destroyed_at_ms))
+    }
+}
+
+impl Bounded for ExportRow {
+    fn check(&self) -> Result<(), StoreError> {
+        ensure(self.answer.len() <= MAX_ANSWER_LEN, "an answer is too long")?;
+        let is_waiting = self.state == ExportState::Waiting;
+        let fits =
+            self.next_try_at_ms.is_some() == is_waiting && self.ended_at_ms.is_none() == is_waiting;
+        ensure(
+            fits,
+            "an export waits for its next try, or has ended, and not both",
+        )?;
+        let times = self.next_try_at_ms.into_iter().chain(self.ended_at_ms);
+        check_numbers(times.chain([self.log_index, self.made_at_ms]))
+    }
+}
+
+impl Bounded for OutboxRow {
+    fn check(&self) -> Result<(), StoreError> {
+        ensure(self.body.len() <= MAX_EXPORT_LEN, "an export is too long")
+    }
+}
+
+impl Bounded for FetchRow {
+    fn check(&self) -> Result<(), StoreError> {
+        check_numbers([self.log_index, self.fetched_at_ms])
+    }
+}
+
+impl Bounded for CallbackRow {
+    fn check(&self) -> Result<(), StoreError> {
+        ensure(self.body.len() <= MAX_TEXT_LEN, "a callback is too long")?;
+        check_numbers([self.received_at_ms])
     }
 }
 

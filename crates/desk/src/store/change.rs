@@ -1,9 +1,9 @@
 //! What [`Store::apply`](super::Store::apply) changes.
 
 use super::rows::{
-    AppealRow, CaseRow, CheckpointRow, ContentRow, DecisionRow, EntryRow, GrantRow, HoldRow,
-    KeyEpochRow, LegalRow, MetaRow, NoticeRow, OpeningRow, PendingRow, PolicyRow, ReportRow,
-    TileRow,
+    AppealRow, CallbackRow, CaseRow, CheckpointRow, ContentRow, DecisionRow, EntryRow, ExportRow,
+    FetchRow, GrantRow, HoldRow, KeyEpochRow, LegalRow, MetaRow, NoticeRow, OpeningRow, OutboxRow,
+    PendingRow, PolicyRow, ReportRow, TileRow,
 };
 
 /// One change, or a condition for all changes of the same call.
@@ -84,6 +84,8 @@ pub enum Key {
     Content([u8; 16]),
     /// Salt and detail of the entry with this index. The entry stays.
     Detail(u64),
+    /// What the export with this identifier sends.
+    Outbox([u8; 16]),
     /// The small value with this name.
     Meta(String),
 }
@@ -149,6 +151,14 @@ rows! {
     Policy(PolicyRow),
     /// An epoch of a key.
     KeyEpoch(KeyEpochRow),
+    /// An export.
+    Export(ExportRow),
+    /// What an export sends.
+    Outbox(OutboxRow),
+    /// A file that an officer fetched.
+    Fetch(FetchRow),
+    /// What a target said later.
+    Callback(CallbackRow),
     /// A small value.
     Meta(MetaRow),
 }

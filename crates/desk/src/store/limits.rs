@@ -29,6 +29,11 @@ pub const MAX_ACCOUNT_LEN: usize = 128;
 pub const MAX_SIGNED_LEN: usize = 16_384;
 /// Maximum length of a text in bytes: of an appeal, a notice or a field of the registers.
 pub const MAX_TEXT_LEN: usize = 65_536;
+/// Maximum length of what an export sends. Bounds what the outbox reads at once. A report with as
+/// many messages as it may have fits.
+pub const MAX_EXPORT_LEN: usize = 4 << 20;
+/// Maximum length of what a target said about an export.
+pub const MAX_ANSWER_LEN: usize = 1_024;
 /// Maximum length of a policy document. The policy's format.
 pub const MAX_POLICY_LEN: usize = 65_536;
 /// Maximum length of the name of a small value in bytes.

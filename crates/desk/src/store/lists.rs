@@ -49,6 +49,26 @@ pub enum NoticeList {
     Unsent,
 }
 
+/// Which exports to list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExportList {
+    /// Those of a case, the newest first.
+    OfCase([u8; 16]),
+    /// All of them, the newest first.
+    Newest,
+    /// Those that wait and are to be tried at or before this time, the earliest first.
+    DueBy(u64),
+}
+
+/// Which callbacks to list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallbackList {
+    /// Those about a case, the oldest first.
+    OfCase([u8; 16]),
+    /// All of them, the newest first.
+    Newest,
+}
+
 /// Which appeals to list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AppealList {

@@ -9,9 +9,9 @@ use super::change::{Change, Condition, Key, Row, with_row, with_rows};
 use super::error::{Conflict, StoreError};
 use super::queue::{Order, Query};
 use super::rows::{
-    AppealRow, CaseRow, CaseStatus, CheckpointRow, ContentRow, DecisionRow, EntryRow, GrantRow,
-    HoldRow, KeyEpochRow, LegalRow, MetaRow, NoticeRow, OpeningRow, PendingRow, PolicyRow,
-    ReportRow, TileRow,
+    AppealRow, CallbackRow, CaseRow, CaseStatus, CheckpointRow, ContentRow, DecisionRow, EntryRow,
+    ExportRow, FetchRow, GrantRow, HoldRow, KeyEpochRow, LegalRow, MetaRow, NoticeRow, OpeningRow,
+    OutboxRow, PendingRow, PolicyRow, ReportRow, TileRow,
 };
 use super::stored::Stored;
 
@@ -55,6 +55,10 @@ tables! {
     holds: Id => HoldRow,
     policies: u32 => PolicyRow,
     key_epochs: (u8, u64) => KeyEpochRow,
+    exports: Id => ExportRow,
+    outbox: Id => OutboxRow,
+    fetches: (Hash, u16, Hash) => FetchRow,
+    callbacks: Hash => CallbackRow,
     meta: String => MetaRow,
 
     /// Number and index of each entry.
@@ -196,6 +200,7 @@ impl MemoryStore {
         let (was_there, table) = match key {
             Key::Pending(leaf_hash) => (self.pending.remove(leaf_hash), PendingRow::TABLE),
             Key::Content(id) => (self.contents.remove(id), ContentRow::TABLE),
+            Key::Outbox(id) => (self.outbox.remove(id), OutboxRow::TABLE),
             Key::Meta(name) => (self.meta.remove(name), MetaRow::TABLE),
             Key::Detail(index) => (self.remove_detail(*index), EntryRow::TABLE),
         };
@@ -289,6 +294,10 @@ in_memory!(LegalRow, legal_requests);
 in_memory!(HoldRow, holds);
 in_memory!(PolicyRow, policies);
 in_memory!(KeyEpochRow, key_epochs);
+in_memory!(ExportRow, exports);
+in_memory!(OutboxRow, outbox);
+in_memory!(FetchRow, fetches);
+in_memory!(CallbackRow, callbacks);
 in_memory!(MetaRow, meta);
 
 in_memory! {

@@ -5,12 +5,14 @@
 //! row of one table, and each field is a column with the same name.
 
 mod content;
+mod exports;
 mod log;
 mod openings;
 mod outcomes;
 mod register;
 
 pub use self::content::{CaseRow, CaseStatus, ContentRow, ReportRow};
+pub use self::exports::{CallbackRow, ExportRow, ExportState, FetchRow, OutboxRow};
 pub(super) use self::log::header;
 pub use self::log::{CheckpointRow, EntryRow, PendingRow, TileRow};
 pub use self::openings::{GrantRow, GrantState, OpeningRow};

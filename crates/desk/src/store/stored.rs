@@ -1,9 +1,9 @@
 //! What all stores need to know of a row: its table and its key.
 
 use super::rows::{
-    AppealRow, CaseRow, CheckpointRow, ContentRow, DecisionRow, EntryRow, GrantRow, HoldRow,
-    KeyEpochRow, LegalRow, MetaRow, NoticeRow, OpeningRow, PendingRow, PolicyRow, ReportRow,
-    TileRow,
+    AppealRow, CallbackRow, CaseRow, CheckpointRow, ContentRow, DecisionRow, EntryRow, ExportRow,
+    FetchRow, GrantRow, HoldRow, KeyEpochRow, LegalRow, MetaRow, NoticeRow, OpeningRow, OutboxRow,
+    PendingRow, PolicyRow, ReportRow, TileRow,
 };
 
 /// A row that has a key in a table.
@@ -47,5 +47,10 @@ stored! {
     HoldRow in "holds" by [u8; 16]: |row| row.id;
     PolicyRow in "policies" by u32: |row| row.version;
     KeyEpochRow in "key_epochs" by (u8, u64): |row| (row.key_kind, row.epoch);
+    ExportRow in "exports" by [u8; 16]: |row| row.id;
+    OutboxRow in "outbox" by [u8; 16]: |row| row.export_id;
+    FetchRow in "fetches" by ([u8; 32], u16, [u8; 32]):
+        |row| (row.grant_digest, row.ordinal, row.blob);
+    CallbackRow in "callbacks" by [u8; 32]: |row| row.digest;
     MetaRow in "meta" by String: |row| row.name.clone();
 }

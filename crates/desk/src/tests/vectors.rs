@@ -80,6 +80,9 @@ fn run(operation: &str, input: Input<'_>) -> Outcome {
         "verify_grant" => documents::verify_grant(input),
         "derive" => forms::derive(input),
         "opening" => forms::opening(input),
+        "pseudonym" => forms::pseudonym(input),
+        "signed_request" => forms::signed_request(input),
+        "webhook" => forms::webhook(input),
         "secrets" => forms::secrets(input),
         "state" => forms::state(input),
         "request" => forms::request(input),
@@ -107,6 +110,8 @@ fn labels_of(operation: &str) -> Vec<&'static [u8]> {
         "verify_grant" => vec![labels::GRANT_SIGNATURE],
         "derive" => vec![labels::MARK_KEY, labels::PARTICIPANT_KEY],
         "opening" => vec![labels::ACCEPTED, labels::CHALLENGE],
+        "pseudonym" => vec![labels::PSEUDONYM],
+        "signed_request" => vec![labels::REQUEST],
         "state" => vec![labels::SETUP, labels::STATE_KEY],
         _ => vec![],
     }

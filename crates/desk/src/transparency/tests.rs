@@ -156,6 +156,7 @@ fn rows_have_the_totals_and_the_parts() {
         ("legal_items", &[], 5),
         ("keys_destroyed", &[("key", "moderation")], 1),
         ("contents_erased", &[], 0),
+        ("files_fetched", &[], 0),
     ];
     for (number, by, expected) in expected {
         assert_eq!(

@@ -393,6 +393,26 @@ def derive(given):
     return {"mark": mark[:16], "number": int.from_bytes(number[:4], "big")}
 
 
+def pseudonym(given):
+    key = mac(given["desk_secret"], b"waxseal/desk/1/pseudonym", given["case"])
+    name = mac(key, given["kind"], b"\0", given["id"])
+    return {"pseudonym": name[:16], "action": int.from_bytes(name[:8], "big") >> 1}
+
+
+def webhook(given):
+    at, export = str(given["at_secs"]).encode(), given["export"].hex().encode()
+    signed = mac(given["key"], at, b".", export, b".", given["body"])
+    return {"signature": b"v1=" + signed.hex().encode()}
+
+
+def signed_request(given):
+    message = b"waxseal/desk/1/request" + medium(given["origin"].encode())
+    message += be(len(given["method"]), 1) + given["method"] + medium(given["path"])
+    message += be(given["at_ms"], 8) + given["nonce"] + sha256(given["body"])
+    key = Ed25519PrivateKey.from_private_bytes(given["seed"])
+    return {"signature": key.sign(message)}
+
+
 def accepted_digest(accepted):
     return sha256(b"waxseal/desk/1/accepted", accepted)
 
@@ -665,7 +685,7 @@ def view(given):
 # ----------------------------------------------------------------- the log, as `waxseal-log` has it
 
 FIELDS = {1: 0, 2: 1, 3: 1, 4: 17, 5: 1, 6: 1, 7: 1, 8: 1, 9: 1, 10: 0, 11: 10, 12: 1, 13: 1, 14: 5}
-FIELDS |= {15: 1, 16: 1, 17: 5, 18: 0, 19: 0, 20: 1, 21: 1, 22: 100, 23: 0}
+FIELDS |= {15: 1, 16: 1, 17: 5, 18: 0, 19: 0, 20: 1, 21: 1, 22: 100, 23: 0, 24: 0}
 
 
 @form(186)

@@ -40,6 +40,7 @@ fn the_story_is_counted() {
         ("holds_lifted", 0),
         ("policies_published", 1),
         ("contents_erased", 0),
+        ("files_fetched", 0),
     ];
     let expected = expected.map(|(name, number)| (name.to_owned(), number));
     assert_eq!(rows, expected);
@@ -95,6 +96,7 @@ fn every_kind_is_counted_in_one_row_of_its_own() {
         (Event::KeyEpochCreated { key }, "keys_created.stamp"),
         (Event::KeyEpochDestroyed { key }, "keys_destroyed.stamp"),
         (Event::ContentErased, "contents_erased"),
+        (Event::FileFetched, "files_fetched"),
     ];
     let mut world = World::new();
     for (event, name) in events {

@@ -86,6 +86,8 @@ codes! {
         PolicyPublished = 22, "policy_published";
         /// The content of reports was erased.
         ContentErased = 23, "content_erased";
+        /// An officer fetched a file of a report that was opened before.
+        FileFetched = 24, "file_fetched";
     }
 }
 

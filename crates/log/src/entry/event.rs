@@ -82,6 +82,7 @@ pub enum Event {
     },
     PolicyPublished(PublishedPolicy),
     ContentErased,
+    FileFetched,
 }
 
 impl Event {
@@ -111,6 +112,7 @@ impl Event {
             Self::KeyEpochDestroyed { .. } => Kind::KeyEpochDestroyed,
             Self::PolicyPublished(_) => Kind::PolicyPublished,
             Self::ContentErased => Kind::ContentErased,
+            Self::FileFetched => Kind::FileFetched,
         }
     }
 
@@ -121,7 +123,8 @@ impl Event {
             | Self::EmergencyOverdue
             | Self::HoldPlaced
             | Self::HoldLifted
-            | Self::ContentErased => {}
+            | Self::ContentErased
+            | Self::FileFetched => {}
             Self::ReportRejected { check } => out.push(*check),
             Self::ReportSorted { reason } => out.push(reason.number()),
             Self::ContentOpened { purpose, mark } => {
@@ -232,6 +235,7 @@ impl Event {
                 signature: reader.array()?,
             }),
             Kind::ContentErased => Self::ContentErased,
+            Kind::FileFetched => Self::FileFetched,
         })
     }
 }

@@ -65,6 +65,7 @@ fn events() -> Vec<Event> {
             signature: [9; 64],
         }),
         Event::ContentErased,
+        Event::FileFetched,
     ]
 }
 
@@ -104,13 +105,13 @@ fn an_entry_is_laid_out_as_its_documentation_says() {
 
 #[test]
 fn numbers_of_choices_are_distinct_and_others_are_unknown() {
-    assert!((1..=23).eq(Kind::ALL.iter().map(|kind| kind.number())));
+    assert!((1..=24).eq(Kind::ALL.iter().map(|kind| kind.number())));
     assert!((0..=6).eq(Measure::ALL.iter().map(|measure| measure.number())));
     for number in 0..=u8::MAX {
         let kind = Kind::from_number(number);
         assert_eq!(
             kind.map(Kind::number),
-            (1..=23).contains(&number).then_some(number)
+            (1..=24).contains(&number).then_some(number)
         );
         let purpose = Purpose::from_number(number);
         assert_eq!(purpose.is_some(), (1..=7).contains(&number));
@@ -136,8 +137,8 @@ fn chk130_entry_of_another_form_is_refused() {
     let error = EntryError::UnknownVersion { version: 2 };
     assert_eq!(Entry::decode(&bytes), Err(error));
     bytes[0] = 1;
-    bytes[1] = 24;
-    let error = EntryError::UnknownKind { kind: 24 };
+    bytes[1] = 25;
+    let error = EntryError::UnknownKind { kind: 25 };
     assert_eq!(Entry::decode(&bytes), Err(error));
     let purpose = Purpose::Identify;
     let mut bytes = entry(Event::GrantDenied { purpose }).encode();

@@ -195,6 +195,7 @@ FIELDS = {
     21: [KEY],
     22: [("version", *U32), ("policy", 32), ("signature", 64)],
     23: [],
+    24: [],
 }
 
 
@@ -896,6 +897,7 @@ ROWS = {  # kind: (name, field, names of its values)
     21: ("keys_destroyed", "key", KEYS),
     22: ("policies_published", None, None),
     23: ("contents_erased", None, None),
+    24: ("files_fetched", None, None),
 }
 
 

@@ -90,6 +90,7 @@ pub const VAULT: Usage = Usage(
 Runs the vault: the process that holds the keys which open reports. Run it as a user of its own.
 
 Usage: waxseal-desk vault init --folder F --name NAME --keys FILE --acceptance FILE --public FILE
+                               [--pinned FILE]
        waxseal-desk vault pin --folder F --keys FILE
        waxseal-desk vault --folder F (--socket PATH | --listen 127.0.0.1:PORT)
 
@@ -101,6 +102,7 @@ Usage: waxseal-desk vault init --folder F --name NAME --keys FILE --acceptance F
   --keys FILE        the keys of the log, without the line `vault`
   --acceptance FILE  the key with which the intake accepts reports; it is made if it does not exist
   --public FILE      where to write the public moderation key, to which apps seal reports
+  --pinned FILE      where to write the keys of the log with the line `vault`, which everyone pins
   --socket PATH      listen on a Unix socket, which only its owner can use
   --listen ADDRESS   listen on a port of this machine, which each of its users can reach
 

@@ -32,6 +32,7 @@ struct Arguments {
     keys: Option<PathBuf>,
     acceptance: Option<PathBuf>,
     public: Option<PathBuf>,
+    pinned: Option<PathBuf>,
 }
 
 pub fn run(mut parser: lexopt::Parser) -> Result<Outcome, Unusable> {
@@ -45,6 +46,7 @@ pub fn run(mut parser: lexopt::Parser) -> Result<Outcome, Unusable> {
             Arg::Long("keys") => arguments.keys = Some(parser.value()?.into()),
             Arg::Long("acceptance") => arguments.acceptance = Some(parser.value()?.into()),
             Arg::Long("public") => arguments.public = Some(parser.value()?.into()),
+            Arg::Long("pinned") => arguments.pinned = Some(parser.value()?.into()),
             Arg::Long("help") | Arg::Short('h') => return Ok(VAULT.show()),
             Arg::Value(step) if arguments.step.is_none() && (step == "init" || step == "pin") => {
                 arguments.step = Some(step.string()?);
@@ -62,6 +64,7 @@ pub fn run(mut parser: lexopt::Parser) -> Result<Outcome, Unusable> {
                 name: None,
                 acceptance: None,
                 public: None,
+                pinned: None,
                 socket: None,
                 listen: None,
                 ..
@@ -76,11 +79,20 @@ pub fn run(mut parser: lexopt::Parser) -> Result<Outcome, Unusable> {
                 keys: Some(keys),
                 acceptance: Some(acceptance),
                 public: Some(public),
+                pinned,
                 socket: None,
                 listen: None,
                 ..
             },
-        ) => init::init(&folder, &name, &keys, &acceptance, &public),
+        ) => {
+            let files = init::Files {
+                keys: &keys,
+                acceptance: &acceptance,
+                public: &public,
+                pinned: pinned.as_deref(),
+            };
+            init::init(&folder, &name, &files)
+        }
         (Some(_), _) => Err(refuse(
             &VAULT,
             "a vault is set up with --folder, --name, --keys, --acceptance and --public",
@@ -95,6 +107,7 @@ pub fn run(mut parser: lexopt::Parser) -> Result<Outcome, Unusable> {
                 keys: None,
                 acceptance: None,
                 public: None,
+                pinned: None,
                 ..
             },
         ) => match (socket, listen) {

@@ -2,14 +2,15 @@
 //! opened, reported and examined. The channel encrypts nothing.
 
 use rand_chacha::ChaCha20Rng;
+use waxseal_reporting::file::{self, FileDescriptor, FileKey, FileShape};
 use waxseal_reporting::intake::{AcceptanceKey, AcceptedReport, ReportId, examine};
-use waxseal_reporting::message::{Payload, PayloadHeader};
+use waxseal_reporting::message::{Attachment, Content, FileAttachment, Payload, PayloadHeader};
 use waxseal_reporting::recipient::{OpeningChannel, open};
 use waxseal_reporting::relay::{DeliveryKey, PostedFanout, StampKeys, StampedEnvelope};
 use waxseal_reporting::reporter::{Disclosure, Reason, ReportDraft};
 use waxseal_reporting::sender::{Fanout, RosterStamp, SealingChannel, seal};
 use waxseal_reporting::vault::ModerationKeyPair;
-use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId, Timestamp};
+use waxseal_reporting::{AccountId, Audience, BlobId, DeviceAddress, DeviceId, Timestamp};
 use zeroize::Zeroizing;
 
 struct Toy;
@@ -72,12 +73,49 @@ impl Intake {
         now: Timestamp,
         rng: &mut ChaCha20Rng,
     ) -> Reported {
+        let payloads = (0..).zip(texts);
+        let payloads = payloads
+            .map(|(number, text)| Payload::text(PayloadHeader::new(number, now), *text).unwrap())
+            .collect();
+        self.report_payloads(from, to, payloads, reason, now, rng)
+    }
+
+    /// `from` sends a photo in a blob to `to`, who reports it.
+    pub(crate) fn report_file(
+        &self,
+        from: &str,
+        to: &str,
+        blob: &BlobId,
+        reason: Reason,
+        now: Timestamp,
+        rng: &mut ChaCha20Rng,
+    ) -> Reported {
+        let (key, mut sealed) = (FileKey::from_bytes([0x4b; 32]), Vec::new());
+        let root = file::seal(&mut &b"a photo"[..], 7, &key, &mut sealed).unwrap();
+        let shape = FileShape::new(7).unwrap();
+        let location = FileDescriptor::blob_location(blob);
+        let descriptor = FileDescriptor::new(shape, root, "image/jpeg", "a.jpg", &location);
+        let attachment = FileAttachment::new(descriptor.unwrap(), key, None);
+        let (header, content) = (PayloadHeader::new(0, now), Content::Text("Look!".into()));
+        let attachments = vec![Attachment::File(attachment)];
+        let payload = Payload::with_attachments(header, content, attachments).unwrap();
+        self.report_payloads(from, to, vec![payload], reason, now, rng)
+    }
+
+    fn report_payloads(
+        &self,
+        from: &str,
+        to: &str,
+        payloads: Vec<Payload>,
+        reason: Reason,
+        now: Timestamp,
+        rng: &mut ChaCha20Rng,
+    ) -> Reported {
         let (sender, reporter) = (device(from), device(to));
         let audience = Audience::Direct(reporter.account.clone());
         let conversation = audience.conversation(&sender.account);
         let mut draft = ReportDraft::new(reporter.clone(), reason);
-        for (number, text) in (0..).zip(texts) {
-            let payload = Payload::text(PayloadHeader::new(number, now), *text).unwrap();
+        for payload in payloads {
             let sealed = seal(&mut Toy, &sender, &conversation, &payload, rng).unwrap();
             let none = RosterStamp::default();
             let mut fanout = Fanout::new(*sealed.sent.tag(), none, none);

@@ -92,6 +92,13 @@ impl Store for Shared {
         fn policy(&self, version: u32) -> Option<PolicyRow>;
         fn newest_policy(&self) -> Option<PolicyRow>;
         fn key_epochs(&self, key_kind: u8, after: Option<u64>, limit: usize) -> Vec<KeyEpochRow>;
+        fn export(&self, id: &[u8; 16]) -> Option<ExportRow>;
+        fn exports(&self, list: &ExportList, limit: usize) -> Vec<ExportRow>;
+        fn outbox(&self, export_id: &[u8; 16]) -> Option<OutboxRow>;
+        fn fetch(&self, grant_digest: &[u8; 32], ordinal: u16, blob: &[u8; 32]) -> Option<FetchRow>;
+        fn fetches(&self, report_id: &[u8; 16], limit: usize) -> Vec<FetchRow>;
+        fn callback(&self, digest: &[u8; 32]) -> Option<CallbackRow>;
+        fn callbacks(&self, list: &CallbackList, limit: usize) -> Vec<CallbackRow>;
         fn meta(&self, name: &str) -> Option<MetaRow>;
     }
 }

@@ -1,5 +1,8 @@
 //! What a store in memory reads.
 
+mod exports;
+mod found;
+
 use std::ops::Bound::{Excluded, Included, Unbounded};
 
 use super::{Id, MemoryStore};
@@ -7,12 +10,14 @@ use crate::store::Store;
 use crate::store::change::Change;
 use crate::store::error::StoreError;
 use crate::store::limits::{MAX_LISTED, MAX_PAGE};
-use crate::store::lists::{AppealList, GrantList, NoticeList, OpeningList, ReportList};
+use crate::store::lists::{
+    AppealList, CallbackList, ExportList, GrantList, NoticeList, OpeningList, ReportList,
+};
 use crate::store::queue::{Page, Query};
 use crate::store::rows::{
-    AppealRow, CaseRow, CheckpointRow, ContentRow, DecisionRow, EntryRow, GrantRow, GrantState,
-    HoldRow, KeyEpochRow, LegalRow, MetaRow, NoticeRow, OpeningRow, PendingRow, PolicyRow,
-    ReportRow, TileRow,
+    AppealRow, CallbackRow, CaseRow, CheckpointRow, ContentRow, DecisionRow, EntryRow, ExportRow,
+    FetchRow, GrantRow, GrantState, HoldRow, KeyEpochRow, LegalRow, MetaRow, NoticeRow, OpeningRow,
+    OutboxRow, PendingRow, PolicyRow, ReportRow, TileRow,
 };
 
 const LAST: Id = [0xff; 16];
@@ -29,42 +34,6 @@ fn first<'a, R: Clone + 'a, P: Ord>(
     rows.sort_by(|(one, _), (other, _)| one.cmp(other));
     let rows = rows.into_iter().take(limit.min(MAX_LISTED));
     rows.map(|(_, row)| row.clone()).collect()
-}
-
-impl MemoryStore {
-    pub(super) fn find_undecided(&self, account: &str) -> Option<&CaseRow> {
-        let mut cases = self.cases_of_account(account);
-        cases.find(|case| case.status.is_undecided())
-    }
-
-    /// The cases of an account, the newest first.
-    fn cases_of_account(&self, account: &str) -> impl Iterator<Item = &CaseRow> {
-        let from = (account.to_owned(), 0, [0; 16]);
-        let to = (account.to_owned(), u64::MAX, LAST);
-        let places = self.case_accounts.range(from..=to).rev();
-        places.filter_map(|((_, _, id), ())| self.cases.get(id))
-    }
-
-    fn reports_of(
-        &self,
-        case_id: Id,
-        after: Option<(u64, Id)>,
-    ) -> impl Iterator<Item = &ReportRow> {
-        let from = match after {
-            Some((time, id)) => Excluded((case_id, time, id)),
-            None => Included((case_id, 0, [0; 16])),
-        };
-        let to = Included((case_id, u64::MAX, LAST));
-        let places = self.case_reports.range((from, to));
-        places.filter_map(|((_, _, id), ())| self.reports.get(id))
-    }
-
-    fn reports_by_time(&self, after: Option<(u64, Id)>) -> impl Iterator<Item = &ReportRow> {
-        let places = self
-            .report_times
-            .range((after.map_or(Unbounded, Excluded), Unbounded));
-        places.filter_map(|((_, id), ())| self.reports.get(id))
-    }
 }
 
 impl Store for MemoryStore {
@@ -380,6 +349,42 @@ impl Store for MemoryStore {
             .range((from, Included((key_kind, u64::MAX))));
         let epochs = epochs.take(limit.min(MAX_LISTED));
         Ok(epochs.map(|(_, epoch)| epoch.clone()).collect())
+    }
+
+    fn export(&self, id: &[u8; 16]) -> Result<Option<ExportRow>, StoreError> {
+        Ok(self.exports.get(id).cloned())
+    }
+
+    fn exports(&self, list: &ExportList, limit: usize) -> Result<Vec<ExportRow>, StoreError> {
+        Ok(self.list_exports(list, limit))
+    }
+
+    fn outbox(&self, export_id: &[u8; 16]) -> Result<Option<OutboxRow>, StoreError> {
+        Ok(self.outbox.get(export_id).cloned())
+    }
+
+    fn fetch(
+        &self,
+        grant_digest: &[u8; 32],
+        ordinal: u16,
+        blob: &[u8; 32],
+    ) -> Result<Option<FetchRow>, StoreError> {
+        let fetch = self.fetches.get(&(*grant_digest, ordinal, *blob));
+        Ok(fetch.cloned())
+    }
+
+    fn fetches(&self, report_id: &[u8; 16], limit: usize) -> Result<Vec<FetchRow>, StoreError> {
+        let fetches = self.fetches.values();
+        let fetches = fetches.filter(|fetch| fetch.report_id == *report_id);
+        Ok(first(fetches, |fetch| fetch.log_index, None, limit))
+    }
+
+    fn callback(&self, digest: &[u8; 32]) -> Result<Option<CallbackRow>, StoreError> {
+        Ok(self.callbacks.get(digest).cloned())
+    }
+
+    fn callbacks(&self, list: &CallbackList, limit: usize) -> Result<Vec<CallbackRow>, StoreError> {
+        Ok(self.list_callbacks(list, limit))
     }
 
     fn meta(&self, name: &str) -> Result<Option<MetaRow>, StoreError> {

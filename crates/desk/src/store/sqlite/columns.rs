@@ -2,7 +2,7 @@
 
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 
-use crate::store::rows::{CaseStatus, GrantState};
+use crate::store::rows::{CaseStatus, ExportState, GrantState};
 
 /// A field that is one column.
 pub(super) trait Column: Sized {
@@ -115,3 +115,4 @@ names!(GrantState {
     Denied = "denied",
     Expired = "expired",
 });
+names!(ExportState { Waiting = "waiting", Taken = "taken", GivenUp = "given_up", });

@@ -2,19 +2,21 @@
 
 use rusqlite::ToSql;
 
-use super::SqliteStore;
 use super::columns::int;
 use super::rows::{many, number, one};
 use super::write;
+use super::{SqliteStore, exports};
 use crate::store::Store;
 use crate::store::change::Change;
 use crate::store::error::StoreError;
-use crate::store::lists::{AppealList, GrantList, NoticeList, OpeningList, ReportList};
+use crate::store::lists::{
+    AppealList, CallbackList, ExportList, GrantList, NoticeList, OpeningList, ReportList,
+};
 use crate::store::queue::{Page, Query};
 use crate::store::rows::{
-    AppealRow, CaseRow, CheckpointRow, ContentRow, DecisionRow, EntryRow, GrantRow, HoldRow,
-    KeyEpochRow, LegalRow, MetaRow, NoticeRow, OpeningRow, PendingRow, PolicyRow, ReportRow,
-    TileRow,
+    AppealRow, CallbackRow, CaseRow, CheckpointRow, ContentRow, DecisionRow, EntryRow, ExportRow,
+    FetchRow, GrantRow, HoldRow, KeyEpochRow, LegalRow, MetaRow, NoticeRow, OpeningRow, OutboxRow,
+    PendingRow, PolicyRow, ReportRow, TileRow,
 };
 
 /// For a list without a position to go on after: no number is smaller.
@@ -335,6 +337,39 @@ impl Store for SqliteStore {
     ) -> Result<Vec<KeyEpochRow>, StoreError> {
         let tail = "WHERE key_kind = ? AND epoch > ? ORDER BY epoch";
         many(&self.db, tail, (key_kind, index(after)), limit)
+    }
+
+    fn export(&self, id: &[u8; 16]) -> Result<Option<ExportRow>, StoreError> {
+        one(&self.db, "WHERE id = ?", [id])
+    }
+
+    fn exports(&self, list: &ExportList, limit: usize) -> Result<Vec<ExportRow>, StoreError> {
+        exports::exports(&self.db, list, limit)
+    }
+
+    fn outbox(&self, export_id: &[u8; 16]) -> Result<Option<OutboxRow>, StoreError> {
+        one(&self.db, "WHERE export_id = ?", [export_id])
+    }
+
+    fn fetch(
+        &self,
+        grant_digest: &[u8; 32],
+        ordinal: u16,
+        blob: &[u8; 32],
+    ) -> Result<Option<FetchRow>, StoreError> {
+        exports::fetch(&self.db, (grant_digest, ordinal, blob))
+    }
+
+    fn fetches(&self, report_id: &[u8; 16], limit: usize) -> Result<Vec<FetchRow>, StoreError> {
+        exports::fetches(&self.db, report_id, limit)
+    }
+
+    fn callback(&self, digest: &[u8; 32]) -> Result<Option<CallbackRow>, StoreError> {
+        one(&self.db, "WHERE digest = ?", [digest])
+    }
+
+    fn callbacks(&self, list: &CallbackList, limit: usize) -> Result<Vec<CallbackRow>, StoreError> {
+        exports::callbacks(&self.db, list, limit)
     }
 
     fn meta(&self, name: &str) -> Result<Option<MetaRow>, StoreError> {

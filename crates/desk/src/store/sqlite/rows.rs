@@ -7,13 +7,13 @@ use super::columns::{Column, int};
 use crate::store::bounds::Bounded;
 use crate::store::error::StoreError;
 use crate::store::limits::{
-    MAX_ACCOUNT_LEN, MAX_CONTENT_LEN, MAX_DETAIL_LEN, MAX_LISTED, MAX_NOTE_LEN, MAX_POLICY_LEN,
-    MAX_SIGNED_LEN, MAX_TEXT_LEN, MAX_TILE_LEN, MAX_VALUE_LEN,
+    MAX_ACCOUNT_LEN, MAX_ANSWER_LEN, MAX_CONTENT_LEN, MAX_DETAIL_LEN, MAX_EXPORT_LEN, MAX_LISTED,
+    MAX_NOTE_LEN, MAX_POLICY_LEN, MAX_SIGNED_LEN, MAX_TEXT_LEN, MAX_TILE_LEN, MAX_VALUE_LEN,
 };
 use crate::store::rows::{
-    AppealRow, CaseRow, CheckpointRow, ContentRow, DecisionRow, EntryRow, GrantRow, HoldRow,
-    KeyEpochRow, LegalRow, MetaRow, NoticeRow, OpeningRow, PendingRow, PolicyRow, ReportRow,
-    TileRow,
+    AppealRow, CallbackRow, CaseRow, CheckpointRow, ContentRow, DecisionRow, EntryRow, ExportRow,
+    FetchRow, GrantRow, HoldRow, KeyEpochRow, LegalRow, MetaRow, NoticeRow, OpeningRow, OutboxRow,
+    PendingRow, PolicyRow, ReportRow, TileRow,
 };
 use crate::store::stored::Stored;
 
@@ -115,6 +115,13 @@ in_sqlite! {
     PolicyRow, MAX_POLICY_LEN, version: version, document, signature, log_index, published_at_ms;
     KeyEpochRow, MAX_VALUE_LEN, key_kind + epoch:
         key_kind, epoch, public, created_at_ms, destroyed_at_ms;
+    ExportRow, MAX_ANSWER_LEN, id:
+        id, case_id, form, officer, log_index, made_at_ms, state, tries, next_try_at_ms,
+        ended_at_ms, answer;
+    OutboxRow, MAX_EXPORT_LEN, export_id: export_id, body;
+    FetchRow, 0, grant_digest + ordinal + blob:
+        grant_digest, ordinal, blob, report_id, log_index, fetched_at_ms;
+    CallbackRow, MAX_TEXT_LEN, digest: digest, case_id, body, received_at_ms;
     MetaRow, MAX_VALUE_LEN, name: name, value;
 }
 

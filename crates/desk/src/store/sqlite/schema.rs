@@ -10,16 +10,16 @@ use rusqlite::limits::Limit;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::store::error::StoreError;
-use crate::store::limits::MAX_CONTENT_LEN;
+use crate::store::limits::{MAX_CONTENT_LEN, MAX_EXPORT_LEN};
 
 /// `Waxd` in the header of the file, where tools look up what kind of SQLite database it is.
 pub(super) const APPLICATION_ID: i32 = 0x5761_7864;
 
-/// The tables of this version.
-pub(super) const TABLES: &str = include_str!("schema.sql");
+/// The tables, as each version added them.
+pub(super) const TABLES: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_2.sql")];
 
 /// The version of the tables.
-pub(super) const VERSION: i32 = 1;
+pub(super) const VERSION: i32 = 2;
 
 /// Settings of the connection. The journal mode is not among them: it is a property of the file.
 const SETTINGS: &str = "
@@ -56,7 +56,11 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
     // With this limit SQLite refuses a longer row before it allocates memory for it.
-    let longest = i32::try_from(MAX_CONTENT_LEN.saturating_add(OTHER_FIELDS));
+    let longest = i32::try_from(
+        MAX_CONTENT_LEN
+            .max(MAX_EXPORT_LEN)
+            .saturating_add(OTHER_FIELDS),
+    );
     db.set_limit(Limit::SQLITE_LIMIT_LENGTH, longest.unwrap_or(i32::MAX))?;
     db.execute_batch(SETTINGS)?;
 
@@ -96,23 +100,39 @@ fn create_or_check(db: &Transaction<'_>) -> Result<(), StoreError> {
         number("PRAGMA application_id")?,
         number("PRAGMA user_version")?,
     ) {
-        (APPLICATION_ID, VERSION) => check_tables(db),
         (APPLICATION_ID, version) if version > VERSION => Err(StoreError::Newer { version }),
+        (APPLICATION_ID, version) if version > 0 => {
+            check_tables(db, version)?;
+            upgrade(db, version)
+        }
         (0, 0) if number("SELECT count(*) FROM sqlite_schema")? == 0 => {
-            db.execute_batch(TABLES)?;
+            upgrade(db, 0)?;
             db.pragma_update(None, "application_id", APPLICATION_ID)?;
-            db.pragma_update(None, "user_version", VERSION)?;
             Ok(())
         }
         _ => Err(StoreError::NotAStore),
     }
 }
 
-/// Checks that the file has the tables of this version and nothing else. Otherwise an index or a
+/// Adds the tables that versions after this one brought.
+fn upgrade(db: &Connection, version: i32) -> Result<(), StoreError> {
+    for (added, tables) in (1..).zip(TABLES) {
+        if added > version {
+            db.execute_batch(tables)?;
+            db.pragma_update(None, "user_version", added)?;
+        }
+    }
+    Ok(())
+}
+
+/// Checks that the file has the tables of its version and nothing else. Otherwise an index or a
 /// check that someone put into the file would run at each read or write.
-fn check_tables(db: &Connection) -> Result<(), StoreError> {
+fn check_tables(db: &Connection, version: i32) -> Result<(), StoreError> {
     let made = Connection::open_in_memory()?;
-    made.execute_batch(TABLES)?;
+    let known = usize::try_from(version).unwrap_or_default();
+    for tables in TABLES.iter().take(known) {
+        made.execute_batch(tables)?;
+    }
     if tables(db)? == tables(&made)? {
         Ok(())
     } else {

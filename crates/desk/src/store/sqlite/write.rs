@@ -6,7 +6,7 @@ use super::columns::int;
 use super::rows::{InSqlite, insert, number, one, put, stored};
 use crate::store::change::{Change, Condition, Key, Row, with_row, with_rows};
 use crate::store::error::{Conflict, StoreError};
-use crate::store::rows::{CheckpointRow, ContentRow, EntryRow, MetaRow, PendingRow};
+use crate::store::rows::{CheckpointRow, ContentRow, EntryRow, MetaRow, OutboxRow, PendingRow};
 use crate::store::stored::Stored;
 
 /// Number of entries in the log.
@@ -121,6 +121,7 @@ fn remove(db: &Connection, key: &Key) -> Result<(), StoreError> {
         Key::Content(id) => {
             delete::<ContentRow>(db, "DELETE FROM contents WHERE report_id = ?", [id])
         }
+        Key::Outbox(id) => delete::<OutboxRow>(db, "DELETE FROM outbox WHERE export_id = ?", [id]),
         Key::Meta(name) => delete::<MetaRow>(db, "DELETE FROM meta WHERE name = ?", [name]),
         Key::Detail(index) => {
             let sql = "UPDATE entries SET salt = NULL, detail = NULL

@@ -4,8 +4,10 @@ use waxseal_log::entry::Detail;
 use waxseal_vectors::harness::refused;
 
 use super::*;
+use crate::export::{Pseudonyms, webhook};
 use crate::hash;
 use crate::ids::{AcceptedDigest, CaseId, GrantDigest};
+use crate::request::RequestTerms;
 use crate::tests::world::{Saved, World};
 use crate::vault::requests::{Answer, Request};
 use crate::vault::{Challenge, LocalVault, OpeningDetail, Vault, VaultCalls, VaultError, VaultSecrets, View};
@@ -28,6 +30,32 @@ pub(super) fn opening(input: Input<'_>) -> Outcome {
     let detail = OpeningDetail::new(GrantDigest::from_bytes(input.get("grant_digest").array()), report, &challenge).encode();
     let digest = Detail::from_parts(input.get("salt").array(), detail.clone()).unwrap().digest();
     Ok(json!({ "detail": hex(&detail), "entry_digest": hex(digest.as_bytes()) }))
+}
+
+fn utf8(input: Input<'_>) -> String {
+    String::from_utf8(input.bytes()).unwrap()
+}
+
+pub(super) fn pseudonym(input: Input<'_>) -> Outcome {
+    let (secret, case) = (input.get("desk_secret").array(), input.get("case").array());
+    let pseudonyms = Pseudonyms::of_case(&secret, &case);
+    let (kind, id) = (utf8(input.get("kind")), input.get("id").bytes());
+    Ok(json!({ "pseudonym": pseudonyms.of(&kind, &id), "action": pseudonyms.number(&kind, &id) }))
+}
+
+pub(super) fn webhook(input: Input<'_>) -> Outcome {
+    let (key, export, body) = (input.get("key").array(), input.get("export").array(), input.get("body").bytes());
+    let signature = webhook::sign(&key, &export, input.get("at_secs").number(), &body);
+    Ok(json!({ "signature": hex(signature.as_bytes()) }))
+}
+
+pub(super) fn signed_request(input: Input<'_>) -> Outcome {
+    let (origin, method, path) = (input.get("origin").text().to_owned(), utf8(input.get("method")), utf8(input.get("path")));
+    let body = input.get("body").bytes();
+    let at = waxseal_reporting::Timestamp::from_millis(input.get("at_ms").number());
+    let terms = RequestTerms { origin: &origin, method: &method, path: &path, at, nonce: input.get("nonce").array(), body: &body };
+    let key = crate::officer::OfficerKey::from_seed(&input.get("seed").array());
+    Ok(json!({ "signature": hex(terms.sign(&key)) }))
 }
 
 pub(super) fn secrets(input: Input<'_>) -> Outcome {
@@ -100,6 +128,9 @@ fn stored(file: &mut Vectors) {
 fn derived(file: &mut Vectors) {
     file.passes("derive", "mark and number of a participant", "derive", json!({ "vault_secret": hex([0x5e; 32]), "grant_digest": hex([0x6d; 32]), "ordinal": 2, "case": hex([0xca; 16]), "account": "bob" }));
     file.passes("opening", "the detail of an entry, and its digest", "opening", json!({ "grant_digest": hex([0x6d; 32]), "accepted": hex(b"any bytes"), "ordinal": 2, "challenge": hex([0xc4; 32]), "salt": hex([0x5a; 32]) }));
+    file.passes("pseudonym", "pseudonym and number of a report", "pseudonym", json!({ "desk_secret": hex([0xde; 32]), "case": hex([0xca; 16]), "kind": hex(b"conversation"), "id": hex([0x1d; 16]) }));
+    file.passes("webhook", "the signature of an event for a webhook", "webhook", json!({ "key": hex([0x3e; 32]), "export": hex([0xe0; 16]), "at_secs": 1_800_000_000, "body": hex(b"{}") }));
+    file.passes("signed-request", "a request to the desk's server", "signed_request", json!({ "seed": hex([0x0f; 32]), "origin": "provider.example/desk", "method": hex(b"GET"), "path": hex(b"/v1/queue?limit=5"), "at_ms": 1_800_000_000_000u64, "nonce": hex([0x4e; 16]), "body": hex(b"") }));
 }
 
 fn exchanged(file: &mut Vectors) {

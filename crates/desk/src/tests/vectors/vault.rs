@@ -189,7 +189,7 @@ fn following(file: &mut Vectors) {
         let note = script.world.witnessed(2);
         script.follow_with(Vec::new(), &note);
     });
-    fails("follow-unknown-entry", "an entry of kind 24", 186, &|script| { script.world.entries[1][1] = 24; script.follow(); });
+    fails("follow-unknown-entry", "an entry of kind 25", 186, &|script| { script.world.entries[1][1] = 25; script.follow(); });
     fails("adopt-own-policy", "a policy with a higher version, which the policy key did not sign", 187, &|script| {
         let mut own = terms(&script.world.officers);
         own.version = 2;

@@ -91,7 +91,7 @@ fn refusals(file: &mut Vectors, good: &Value, world: &World) {
     fails("dropped", "an entry is missing", steps(good, |steps| { steps.remove(4); }), 158);
     fails("added", "an entry more than was signed", steps(good, |steps| steps.insert(4, steps[3].clone())), 158);
     fails("no-entry", "bytes that are no entry", steps(good, |steps| steps[0] = json!({ "entry": "" })), 158);
-    fails("kind-24", "an entry of an unknown kind", steps(good, |steps| steps[0] = json!({ "entry": hex([1, 24]) })), 158);
+    fails("kind-25", "an entry of an unknown kind", steps(good, |steps| steps[0] = json!({ "entry": hex([1, 25]) })), 158);
     let unwitnessed = world.signed(last).to_string();
     fails("unwitnessed", "a checkpoint without witnesses", steps(good, |steps| steps[last] = json!({ "note": unwitnessed })), 141);
     let mut alone = world.signed(last);

@@ -138,6 +138,7 @@ pub(super) fn one_of_each() -> Vec<Event> {
         Event::KeyEpochDestroyed { key: KeyKind::Policy },
         Event::PolicyPublished(policy),
         Event::ContentErased,
+        Event::FileFetched,
     ]
 }
 
@@ -151,7 +152,7 @@ fn bad_fields(file: &mut Vectors) {
     fails("version-0", "version 00", Event::HoldPlaced, 0, 0);
     fails("version-2", "version 02", Event::HoldPlaced, 0, 2);
     fails("kind-0", "no kind has the number 0", Event::HoldPlaced, 1, 0);
-    fails("kind-24", "no kind has the number 24", Event::HoldPlaced, 1, 24);
+    fails("kind-25", "no kind has the number 25", Event::HoldPlaced, 1, 25);
     fails("kind-other", "a hold, as a kind with one field", Event::HoldPlaced, 1, 2);
     fails("reason-0", "reasons begin at 1", Event::ReportSorted { reason: reason(1) }, 22, 0);
     fails("reason-17", "reasons end at 16", Event::ReportSorted { reason: reason(1) }, 22, 17);

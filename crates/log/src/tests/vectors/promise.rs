@@ -91,7 +91,7 @@ fn promises() {
     fails("promise-note", "a note of no signature", changed(&good, "promise", |bytes| bytes[2] -= 1), 148);
     let kind = changed(&good, "promise", |bytes| {
         let at = bytes.len() - (54 + 32 + 2 + 40) + 1;
-        bytes[at] = 24;
+        bytes[at] = 25;
     });
     fails("promise-entry", "an entry of an unknown kind", kind, 148);
     fails("promise-too-long", "longer than 65,536 bytes", input(vec![1; 65_537]), 148);

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,7 @@ use waxseal_reporting::limits::{
 
 use crate::errors::Refusal;
 use crate::limits::takers::Takers;
+use crate::network::network;
 
 /// Maximum length in bytes of a small JSON body. The largest, a registration with a roster, has
 /// about 5 KB.
@@ -268,15 +269,6 @@ impl Limits {
             && self.takers.take(to, of, now)
             && self.one_time.take(&of, 1.0, now).is_ok()
             && (left > LAST_ONE_TIME || self.last_one_time.take(&of, 1.0, now).is_ok())
-    }
-}
-
-/// Reduces an IPv6 address to its /64 network, because a subscriber has a whole network and is to
-/// count once.
-pub fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from(u128::from(address) >> 64 << 64)),
-        address => address,
     }
 }
 

@@ -35,6 +35,7 @@ mod limits;
 mod mailboxes;
 mod members;
 mod messages;
+mod network;
 mod prekeys;
 mod queue;
 mod removed;

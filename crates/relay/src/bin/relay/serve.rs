@@ -23,7 +23,7 @@ use tokio_rustls::server::TlsStream;
 use tokio_rustls::{Accept, TlsAcceptor};
 use tower::ServiceExt;
 
-use crate::limits::network;
+use crate::network::network;
 
 /// Maximum time for a TLS handshake. Slow networks need three seconds.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);

@@ -10,8 +10,9 @@ use crate::errors::Refusal;
 use crate::limits::{
     MAILBOX_MS, MAX_LODGED_BYTES_OF_ACCOUNT, MAX_LODGED_BYTES_OF_ACCOUNTS,
     MAX_LODGED_BYTES_OF_ADDRESS, MAX_LODGED_BYTES_OF_ADDRESSES, MAX_LODGED_OF_ACCOUNT,
-    MAX_LODGED_OF_ADDRESS, MIN_LODGERS, network,
+    MAX_LODGED_OF_ADDRESS, MIN_LODGERS,
 };
+use crate::network::network;
 
 /// What a slot counts for besides its content.
 const SLOT_BYTES: i64 = 256;

@@ -11,7 +11,7 @@ use tokio::signal::unix::Signal;
 use tokio::sync::watch;
 
 // The options for TLS. A doc comment here would replace that of the program.
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 pub struct TlsOptions {
     /// Speak TLS with this certificate: a PEM file, the relay's own certificate first. SIGHUP makes
     /// the relay read both files again

@@ -112,6 +112,23 @@ fn a_vault_is_set_up_once() {
 }
 
 #[test]
+fn the_keys_that_everyone_pins_are_written_to_a_new_file() {
+    let folder = before();
+    let arguments = [&INIT[..], &["--pinned", "pinned"]].concat();
+    run(folder.path(), &arguments).good();
+    let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+    assert_eq!(read("pinned"), read("vault/keys"));
+
+    let folder = before();
+    fs::write(folder.path().join("pinned"), "mine").unwrap();
+    run(folder.path(), &arguments).unusable("pinned exists already");
+    assert!(!folder.path().join("vault").exists());
+    let pin = ["vault", "pin", "--folder", "vault", "--keys", "log-keys"];
+    let pin = [&pin[..], &["--pinned", "other"]].concat();
+    run(folder.path(), &pin).unusable("keys are pinned with --folder and --keys");
+}
+
+#[test]
 fn an_acceptance_key_that_the_intake_has_is_taken() {
     let folder = before();
     fs::write(folder.path().join("acceptance"), [7; 32]).unwrap();

@@ -24,18 +24,32 @@ use crate::problem::{Outcome, Unusable};
 /// Length of an acceptance key in bytes.
 const ACCEPTANCE_LEN: usize = 32;
 
+/// The files of a vault's set-up that are not in its folder.
+pub struct Files<'a> {
+    /// The keys of the log, without the line of the vault.
+    pub keys: &'a Path,
+    /// The acceptance key, which is made if it does not exist.
+    pub acceptance: &'a Path,
+    /// Where the public moderation key goes.
+    pub public: &'a Path,
+    /// Where the keys of the log go, with the line of the vault.
+    pub pinned: Option<&'a Path>,
+}
+
 /// Sets a vault up in a new folder.
-pub fn init(
-    folder: &Path,
-    name: &str,
-    keys: &Path,
-    acceptance: &Path,
-    public: &Path,
-) -> Result<Outcome, Unusable> {
+pub fn init(folder: &Path, name: &str, files: &Files<'_>) -> Result<Outcome, Unusable> {
+    let Files {
+        keys,
+        acceptance,
+        public,
+        pinned,
+    } = *files;
     let mut rng = UnwrapErr(SysRng);
     let text = given(keys, MAX_KEYS_LEN)?;
-    if public.exists() {
-        return Err(Unusable(format!("{} exists already", shown(public))));
+    for made in [Some(public), pinned].into_iter().flatten() {
+        if made.exists() {
+            return Err(Unusable(format!("{} exists already", shown(made))));
+        }
     }
     let moderation = ModerationKeyPair::generate(&mut rng);
     let public_key = moderation.public_key().clone();
@@ -48,6 +62,9 @@ pub fn init(
     let created = VaultFolder::new(folder).create(&keys, &secrets);
     created.map_err(|error| failed(&shown(folder), &error))?;
     create(public, 0o644, &public_key.encode())?;
+    if let Some(pinned) = pinned {
+        create(pinned, 0o644, keys.to_string().as_bytes())?;
+    }
 
     let mut out = String::new();
     let id: String = public_key

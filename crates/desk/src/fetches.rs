@@ -1,0 +1,89 @@
+//! Fetches: an officer gets the sealed bytes of a file, after the report that names it was shown.
+//!
+//! The entry `file_fetched` is in the log before any byte is handed out. An export says that a file
+//! was viewed only if there is such an entry.
+
+use rand_core::CryptoRng;
+use waxseal_log::entry::{Event, Number};
+use waxseal_reporting::{BlobId, Timestamp};
+
+use waxseal_reporting::intake::{AcceptedReport, ReportId};
+
+use crate::desk::{Desk, detail};
+use crate::error::{DeskError, Refused};
+use crate::ids::OfficerId;
+use crate::store::limits::MAX_LISTED;
+use crate::store::{Change, Condition, FetchRow, OpeningList, OpeningRow, Store};
+
+impl<S: Store> Desk<S> {
+    /// Enters that an officer fetches a file. Call it before the bytes are handed out, each time;
+    /// it enters each file once for each opening.
+    ///
+    /// # Errors
+    /// [`Refused::NotShown`] if the report was not shown to this officer, does not name the file,
+    /// or was erased, or the store's. Hand out nothing then.
+    pub fn file_fetched(
+        &mut self,
+        report: &ReportId,
+        blob: &BlobId,
+        officer: &OfficerId,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), DeskError> {
+        // CHK-683: the report names the file, and was shown to this officer.
+        let content = self.store.content(report.as_bytes())?;
+        let content = content.ok_or(Refused::NotShown)?;
+        let accepted = AcceptedReport::report_of(&content.accepted);
+        let accepted = accepted.map_err(|_| Refused::Damaged("content"))?;
+        let is_named = accepted.blobs().iter().any(|named| named.blob == *blob);
+        let opening = self.last_shown(report, officer)?.filter(|_| is_named);
+        let opening = opening.ok_or(Refused::NotShown)?;
+        let (grant, ordinal) = (&opening.grant_digest, opening.ordinal);
+        if let Some(_known) = self.store.fetch(grant, ordinal, blob.as_bytes())? {
+            return Ok(());
+        }
+        let mut batch = self.begin(now);
+        let mut row = FetchRow {
+            grant_digest: *grant,
+            ordinal,
+            blob: *blob.as_bytes(),
+            report_id: *report.as_bytes(),
+            log_index: 0,
+            fetched_at_ms: now.as_millis(),
+        };
+        let detail = detail(fetch_detail(&row), rng)?;
+        let logged = batch.log(Number::generate(rng), Event::FileFetched, detail);
+        row.log_index = logged.index;
+        batch.change(Change::Expect(Condition::Unchanged(content.into())));
+        batch.add(row);
+        self.commit(batch)
+    }
+
+    /// The last opening in which this officer was shown the report.
+    pub(crate) fn last_shown(
+        &self,
+        report: &ReportId,
+        officer: &OfficerId,
+    ) -> Result<Option<OpeningRow>, DeskError> {
+        let list = OpeningList::OfReport(*report.as_bytes());
+        let (mut last, mut after) = (None, None);
+        loop {
+            let page = self.store.openings(&list, after, MAX_LISTED)?;
+            let Some(end) = page.last() else {
+                return Ok(last);
+            };
+            after = Some(end.log_index);
+            let is_shown =
+                |row: &OpeningRow| row.officer == *officer.as_bytes() && row.shown_at_ms.is_some();
+            last = page.into_iter().rfind(is_shown).or(last);
+        }
+    }
+}
+
+/// What the entry `file_fetched` is about: `grant digest 32 || ordinal be16 || blob 32`.
+pub(crate) fn fetch_detail(row: &FetchRow) -> Vec<u8> {
+    [&row.grant_digest[..], &row.ordinal.to_be_bytes(), &row.blob].concat()
+}
+
+#[cfg(test)]
+mod tests;

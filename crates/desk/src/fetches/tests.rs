@@ -1,0 +1,114 @@
+use super::*;
+use crate::desk::tests::files::blob;
+use crate::desk::tests::world::{World, refused};
+use waxseal_log::entry::Kind;
+
+fn fetch(world: &mut World, report: &ReportId, blob: &BlobId) -> Result<(), DeskError> {
+    let officer = world.officers.ask.id();
+    let (now, rng) = (world.now, &mut world.rng);
+    world.desk.file_fetched(report, blob, &officer, now, rng)
+}
+
+fn fetched(world: &World) -> usize {
+    let kinds = world.kinds();
+    kinds
+        .iter()
+        .filter(|kind| **kind == Kind::FileFetched)
+        .count()
+}
+
+#[test]
+fn chk683_a_file_is_fetched_after_its_report_was_shown() {
+    let mut world = World::new();
+    let (case, report) = world.file_case();
+    assert_eq!(
+        refused(fetch(&mut world, &report, &blob())),
+        Refused::NotShown
+    );
+    // An opening that was logged and not shown is none.
+    let grant = world.file_grant(case, &report);
+    let (now, rng) = (world.now, &mut world.rng);
+    let begun = world
+        .desk
+        .begin_opening(&grant, &report, &mut world.vault, now, rng);
+    begun.unwrap();
+    assert_eq!(
+        refused(fetch(&mut world, &report, &blob())),
+        Refused::NotShown
+    );
+    world.open(&grant, &report).unwrap();
+    // Another file, another report, and another officer.
+    let other = BlobId::from_bytes([1; 32]);
+    assert_eq!(
+        refused(fetch(&mut world, &report, &other)),
+        Refused::NotShown
+    );
+    let unknown = ReportId::from_bytes([1; 16]);
+    assert_eq!(
+        refused(fetch(&mut world, &unknown, &blob())),
+        Refused::NotShown
+    );
+    let officer = world.officers.decide.id();
+    let (now, rng) = (world.now, &mut world.rng);
+    let foreign = world
+        .desk
+        .file_fetched(&report, &blob(), &officer, now, rng);
+    assert_eq!(refused(foreign), Refused::NotShown);
+    assert_eq!(fetched(&world), 0);
+    fetch(&mut world, &report, &blob()).unwrap();
+    assert_eq!(fetched(&world), 1);
+    let rows = world.store.fetches(report.as_bytes(), 9).unwrap();
+    assert_eq!(rows[0].blob, *blob().as_bytes());
+    assert_eq!(rows[0].log_index, world.desk.log_size() - 1);
+    world.is_sound();
+}
+
+#[test]
+fn a_file_is_entered_once_for_each_opening() {
+    let mut world = World::new();
+    let (case, report) = world.file_case();
+    world.show_file(case, &report);
+    for _ in 0..3 {
+        fetch(&mut world, &report, &blob()).unwrap();
+    }
+    assert_eq!(fetched(&world), 1);
+    world.reopen();
+    fetch(&mut world, &report, &blob()).unwrap();
+    assert_eq!(fetched(&world), 1);
+    world.show_file(case, &report);
+    fetch(&mut world, &report, &blob()).unwrap();
+    assert_eq!(fetched(&world), 2);
+    world.is_sound();
+}
+
+#[test]
+fn a_fetch_is_entered_before_anything_is_handed_out() {
+    let mut world = World::new();
+    let (case, report) = world.file_case();
+    world.show_file(case, &report);
+    world.store.stop_after(0);
+    assert!(fetch(&mut world, &report, &blob()).is_err());
+    world.store.stop_after(usize::MAX);
+    assert_eq!(fetched(&world), 0);
+    assert!(
+        world
+            .store
+            .fetches(report.as_bytes(), 9)
+            .unwrap()
+            .is_empty()
+    );
+    world.is_sound();
+}
+
+#[test]
+fn the_public_entry_does_not_tell_the_report() {
+    let mut world = World::new();
+    let (case, report) = world.file_case();
+    world.show_file(case, &report);
+    fetch(&mut world, &report, &blob()).unwrap();
+    let entry = world.store.entry(world.desk.log_size() - 1).unwrap();
+    let entry = entry.unwrap();
+    let row = world.store.report(report.as_bytes()).unwrap().unwrap();
+    assert_ne!(entry.number, row.number);
+    assert_ne!(entry.number, *case.as_bytes());
+}

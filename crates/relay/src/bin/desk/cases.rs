@@ -1,0 +1,180 @@
+//! What officers read: the queue, a case with all that belongs to it, grants, and appeals.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+use waxseal_desk::desk::Desk;
+use waxseal_desk::ids::CaseId;
+use waxseal_desk::store::{
+    AppealList, Assigned, CaseStatus, Cursor, GrantList, Order, Query as StoreQuery, SqliteStore,
+    Store as _,
+};
+use waxseal_relay::desk::{Appeals, CaseDetail, DeskCard, Grants, Hex, QueuePage, QueueQuery};
+
+use crate::clock::now;
+use crate::errors::Refusal;
+use crate::items;
+use crate::signed::{FromOfficer, Id, Query};
+use crate::state::Server;
+
+/// Number of cases on a page, if the query does not say it.
+const PAGE: u8 = 50;
+/// Maximum number of cases on a page.
+const MAX_PAGE: u8 = 100;
+/// Maximum number of grants or appeals in an answer.
+const MAX_LISTED: usize = 1_000;
+/// Maximum number of earlier cases about an account.
+const MAX_EARLIER: usize = 50;
+
+/// `GET /v1/desk`.
+pub async fn card(
+    State(server): State<Arc<Server>>,
+    _: FromOfficer,
+) -> Result<Json<DeskCard>, Refusal> {
+    let keys = server.keys.clone();
+    let card = server.readers.read(move |desk| {
+        let cosigned = desk.store().newest_checkpoint(true)?;
+        let policy = desk.policy().map(|policy| policy.encode().to_vec());
+        Ok(DeskCard {
+            origin: keys.origin().to_owned(),
+            vault: Hex(*keys.vault().key()),
+            policy: policy.unwrap_or_default(),
+            keys: keys.to_string(),
+            log_size: desk.store().log_size()?,
+            cosigned_size: cosigned.map_or(0, |row| row.size),
+            now_ms: now().as_millis(),
+            exports: Vec::new(),
+        })
+    });
+    Ok(Json(card.await?))
+}
+
+/// `GET /v1/queue`.
+pub async fn queue(
+    State(server): State<Arc<Server>>,
+    Query(query): Query<QueueQuery>,
+    asked: FromOfficer,
+) -> Result<Json<QueuePage>, Refusal> {
+    let query = read_query(&query, asked.officer.as_bytes()).ok_or_else(Refusal::malformed)?;
+    let page = server.readers.read(move |desk| {
+        let page = desk.store().queue(&query)?;
+        Ok(QueuePage {
+            cases: page.cases.into_iter().map(items::case).collect(),
+            next: page.next.map(|cursor| Hex(cursor.to_bytes())),
+        })
+    });
+    Ok(Json(page.await?))
+}
+
+fn read_query(query: &QueueQuery, me: &[u8; 32]) -> Option<StoreQuery> {
+    let order = match query.order.as_deref() {
+        None | Some("severity") => Order::Severity,
+        Some("age") => Order::Age,
+        Some("reporters") => Order::Reporters,
+        Some(_) => return None,
+    };
+    let status = match query.status.as_deref() {
+        None | Some("open") => CaseStatus::Open,
+        Some("waiting") => CaseStatus::Waiting,
+        Some("decided") => CaseStatus::Decided,
+        Some("closed") => CaseStatus::Closed,
+        Some(_) => return None,
+    };
+    let assigned = match query.assigned.as_deref() {
+        None => None,
+        Some("free") => Some(Assigned::Free),
+        Some("me") => Some(Assigned::To(*me)),
+        Some(_) => return None,
+    };
+    let after = match &query.after {
+        None => None,
+        Some(cursor) => Some(Cursor::from_bytes(&cursor.0)?),
+    };
+    let limit = query.limit.unwrap_or(PAGE);
+    let limit = Some(limit).filter(|limit| (1..=MAX_PAGE).contains(limit))?;
+    Some(StoreQuery {
+        order,
+        reason: query.reason,
+        status,
+        assigned,
+        now_ms: now().as_millis(),
+        after,
+        limit: limit.into(),
+    })
+}
+
+/// `GET /v1/cases/{id}`.
+pub async fn case(
+    State(server): State<Arc<Server>>,
+    Id(id): Id<16>,
+    _: FromOfficer,
+) -> Result<Json<CaseDetail>, Refusal> {
+    let detail = server.readers.read(move |desk| detail(desk, id));
+    Ok(Json(detail.await?))
+}
+
+fn detail(desk: &Desk<SqliteStore>, id: [u8; 16]) -> Result<CaseDetail, Refusal> {
+    let view = desk.case(&CaseId::from_bytes(id))?;
+    let earlier = match view.case.account.as_deref() {
+        Some(account) => desk.store().cases_of(account, MAX_EARLIER)?,
+        None => Vec::new(),
+    };
+    let reports = view.reports.into_iter();
+    let reports = reports.map(|row| items::report(desk, row));
+    let decisions = view.decisions.into_iter();
+    let decisions = decisions.map(|row| items::decision(desk, row));
+    let grants = view.grants.into_iter().map(items::grant);
+    let earlier = earlier.into_iter().filter(|row| row.id != id);
+    Ok(CaseDetail {
+        case: items::case(view.case),
+        reports: reports.collect::<Result<_, _>>()?,
+        grants: grants.collect::<Result<_, _>>()?,
+        openings: view.openings.into_iter().map(items::opening).collect(),
+        decisions: decisions.collect::<Result<_, _>>()?,
+        appeals: view.appeals.into_iter().map(items::appeal).collect(),
+        holds: view.holds.into_iter().map(items::hold).collect(),
+        earlier: earlier.map(items::case).collect(),
+    })
+}
+
+/// The query of `GET /v1/grants`.
+#[derive(Deserialize)]
+pub struct GrantsQuery {
+    list: String,
+}
+
+/// `GET /v1/grants`.
+pub async fn grants(
+    State(server): State<Arc<Server>>,
+    Query(query): Query<GrantsQuery>,
+    _: FromOfficer,
+) -> Result<Json<Grants>, Refusal> {
+    let list = match query.list.as_str() {
+        "requested" => GrantList::Requested,
+        "to_review" => GrantList::ToReview,
+        _ => return Err(Refusal::malformed()),
+    };
+    let grants = server.readers.read(move |desk| {
+        let rows = desk.store().grants(&list, MAX_LISTED)?;
+        let grants: Result<_, _> = rows.into_iter().map(items::grant).collect();
+        Ok(Grants { grants: grants? })
+    });
+    Ok(Json(grants.await?))
+}
+
+/// `GET /v1/appeals`.
+pub async fn appeals(
+    State(server): State<Arc<Server>>,
+    _: FromOfficer,
+) -> Result<Json<Appeals>, Refusal> {
+    let appeals = server.readers.read(|desk| {
+        let rows = desk
+            .store()
+            .appeals(&AppealList::Undecided, None, MAX_LISTED)?;
+        let appeals = rows.into_iter().map(items::appeal).collect();
+        Ok(Appeals { appeals })
+    });
+    Ok(Json(appeals.await?))
+}

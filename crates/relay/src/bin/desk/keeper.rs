@@ -1,0 +1,294 @@
+//! The thread that does what no one asks for: it sorts reports, publishes the log, enters the day's
+//! key, erases cases whose time is over, and tells the relay what became of reports.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
+
+use waxseal_desk::desk::Desk;
+use waxseal_desk::ids::CaseId;
+use waxseal_desk::publish::{Delay, write_folder};
+use waxseal_desk::sorting::Sorting;
+use waxseal_desk::store::{ReportList, ReportRow, SqliteStore, Store as _, StoreError};
+use waxseal_desk::vault::{VaultCalls as _, VaultError};
+use waxseal_desk::{DeskError, Refused};
+use waxseal_log::entry::{Day, KeyKind};
+use waxseal_relay::desk::DeskCode;
+use waxseal_relay::system_rng;
+use waxseal_reporting::Timestamp;
+use waxseal_reporting::intake::ReportId;
+
+use crate::clock::now;
+use crate::errors::Refusal;
+use crate::rounds::Ask;
+use crate::state::Server;
+use crate::todo::Todo;
+use crate::vault::Answered;
+
+/// How often it looks, if nothing wakes it.
+const TICK: Duration = Duration::from_secs(10);
+/// How often it publishes, erases, and asks the relay.
+const SLOW: Duration = Duration::from_secs(60);
+/// Maximum number of reports that are sorted at one time. Those that wait come next.
+const MAX_SORTED: usize = 200;
+/// How long a report waits that the vault could not sort.
+const AGAIN: Duration = Duration::from_secs(3_600);
+/// Maximum number of cases that are erased at one time.
+const MAX_ERASED: usize = 100;
+
+/// Wakes the thread.
+#[derive(Clone)]
+pub struct Wake(SyncSender<()>);
+
+impl Wake {
+    pub fn new() -> (Self, Receiver<()>) {
+        let (wake, woken) = sync_channel(1);
+        (Self(wake), woken)
+    }
+
+    pub fn wake(&self) {
+        // If it is full, the thread is awake.
+        let _ = self.0.try_send(());
+    }
+}
+
+/// What the thread is set up with.
+pub struct Keeper {
+    pub server: Arc<Server>,
+    pub todo: Todo,
+    /// How long a case is kept after its last decision.
+    pub keep_ms: u64,
+    /// How long entries stay private.
+    pub delay: Delay,
+    /// Reports that the vault could not sort, and when it was asked.
+    pub refused: HashMap<[u8; 16], Instant>,
+    /// Number of entries that the public folder has. 0 after a start, so that all is written again.
+    pub published: u64,
+}
+
+/// Runs until the server stops.
+pub fn run(mut keeper: Keeper, woken: &Receiver<()>) {
+    let mut next_slow = Instant::now();
+    while !keeper.server.is_stopping() {
+        let server = keeper.server.clone();
+        let health = |part, done: Result<(), Refusal>| {
+            let done = done.map_err(|error| error.message);
+            server.health.note(part, &done);
+        };
+        health("key", keeper.enter_key());
+        keeper.pin_relay();
+        let sorted = keeper.sort();
+        health("sorting", sorted.as_ref().map(drop).map_err(Clone::clone));
+        if Instant::now() >= next_slow {
+            next_slow = Instant::now() + SLOW;
+            let erased = keeper.erase();
+            keeper
+                .server
+                .health
+                .note("erasing", &erased.map_err(|error| error.message));
+            let published = keeper.publish();
+            keeper.server.health.note("publishing", &published);
+        }
+        keeper.todo.work(&keeper.server);
+        if sorted.is_ok_and(|more| more) {
+            continue;
+        }
+        let _ = woken.recv_timeout(TICK);
+    }
+}
+
+impl Keeper {
+    /// Enters the stamp key of the day. So the log has a new entry on each day, and its readers
+    /// notice a desk that stands still.
+    fn enter_key(&self) -> Result<(), Refusal> {
+        let epoch = u64::from(Day::of_ms(now().as_millis()).0);
+        let kind = KeyKind::Stamp;
+        let known = self.server.readers.read_now(|desk| {
+            let before = epoch.checked_sub(1);
+            let known = desk.store().key_epochs(kind.number(), before, 1)?;
+            Ok(known.first().is_some_and(|row| row.epoch == epoch))
+        })?;
+        if known {
+            return Ok(());
+        }
+        let name = format!("stamp epoch {epoch}").into_bytes();
+        let enter = move |desk: &mut Desk<SqliteStore>, now: Timestamp| {
+            desk.key_created(kind, epoch, &name, now, &mut system_rng())
+        };
+        match self.server.office.act_now(enter) {
+            Err(refusal) if refusal.code != DeskCode::Conflict => Err(refusal),
+            _ => self.server.rounds.ask(Ask::Round),
+        }
+    }
+
+    /// Sorts reports that wait, in random order, so that the log does not show in which order they
+    /// arrived. Returns whether more wait.
+    fn sort(&mut self) -> Result<bool, Refusal> {
+        let (mut waiting, mut after) = (Vec::new(), None);
+        loop {
+            let list = ReportList::Unsorted;
+            let page = self
+                .server
+                .readers
+                .read_now(|desk| Ok(desk.store().reports(&list, after, usize::MAX)?))?;
+            let Some(last) = page.last() else { break };
+            after = Some((last.received_at_ms, last.id));
+            let due = |row: &ReportRow| {
+                let refused = self.refused.get(&row.id);
+                refused.is_none_or(|at| at.elapsed() > AGAIN)
+            };
+            waiting.extend(page.into_iter().filter(due));
+        }
+        let more = waiting.len() > MAX_SORTED;
+        for row in shuffled(waiting).iter().take(MAX_SORTED) {
+            match self.sort_one(row) {
+                Ok(()) => {}
+                // The vault does not answer, or must follow first: the others would fail too.
+                Err(error) if is_of_vault(&error) => return Err(error.into()),
+                // One report that cannot be sorted stops no other.
+                Err(error) => {
+                    tracing::error!(error = error.to_string(), "a report was not sorted");
+                    self.refused.insert(row.id, Instant::now());
+                }
+            }
+        }
+        Ok(more)
+    }
+
+    fn sort_one(&mut self, row: &ReportRow) -> Result<(), DeskError> {
+        let id = ReportId::from_bytes(row.id);
+        let content = self
+            .server
+            .readers
+            .read_now(|desk| Ok(desk.store().content(&row.id)?));
+        let Ok(Some(content)) = content else {
+            return Ok(());
+        };
+        let mut vault = self.server.vault.clone();
+        let answer = vault.sort(&id, &content.accepted, now());
+        match answer {
+            Ok(_) => {}
+            // Written first, so that a crash loses nothing. The relay is told once the row says so.
+            Err(VaultError::Rejected { check }) => {
+                self.todo.reject(&id, check);
+                if matches!(check, 82 | 97) {
+                    // It waits for another key of the vault, or for a later version.
+                    self.refused.insert(row.id, Instant::now());
+                    return Ok(());
+                }
+            }
+            Err(error) => {
+                if error == VaultError::NotFollowed {
+                    let _ = self.server.rounds.ask(Ask::Round);
+                }
+                return Err(error.into());
+            }
+        }
+        let answered = Answered::Sort(id, answer);
+        let sorted = self.server.office.act_now(move |desk, now| {
+            match desk.sort(&id, &mut answered.clone(), now, &mut system_rng()) {
+                Err(DeskError::Refused(Refused::AlreadySorted)) => Ok(None),
+                sorted => sorted.map(Some),
+            }
+        });
+        match sorted {
+            Ok(Some(Sorting::Rejected { check })) => {
+                tracing::warn!(check, "the vault rejected a report");
+            }
+            Ok(_) => {}
+            Err(refusal) => tracing::error!(error = refusal.message, "a report was not sorted"),
+        }
+        Ok(())
+    }
+
+    /// Pins the relay's key at first contact.
+    fn pin_relay(&mut self) {
+        if self.server.relay_key.get().is_some() {
+            return;
+        }
+        let pinned = self.server.relay.key().and_then(|key| {
+            self.server.folder.pin_relay(&key)?;
+            Ok(key)
+        });
+        match pinned {
+            Ok(key) => {
+                let fingerprint = waxseal_interface::fingerprint(&key);
+                tracing::info!(relay_key = fingerprint, "pinned the relay's key");
+                let _ = self.server.relay_key.set(key);
+            }
+            Err(error) => tracing::warn!(error = error.to_string(), "no relay key is pinned yet"),
+        }
+    }
+
+    /// Adds to the public folder what is new.
+    fn publish(&mut self) -> Result<(), String> {
+        let (delay, before) = (self.delay, self.published);
+        let folder = self.server.folder.public();
+        let published = self.server.readers.read_now(|desk| {
+            let files = desk.publish(now(), delay, before)?;
+            let size = files.size();
+            Ok((size, write_folder(&folder, files)))
+        });
+        let (size, written) = published.map_err(|error| error.message)?;
+        written.map_err(|error| error.to_string())?;
+        self.published = size;
+        Ok(())
+    }
+
+    /// Erases cases whose time is over, and has the relay delete its part.
+    fn erase(&self) -> Result<(), Refusal> {
+        let before = now().as_millis().saturating_sub(self.keep_ms);
+        let rows = self.server.readers.read_now(|desk| {
+            let list = ReportList::KeptBefore(before);
+            Ok(desk.store().reports(&list, None, usize::MAX)?)
+        })?;
+        let mut cases: Vec<_> = rows.iter().filter_map(|row| row.case_id).collect();
+        cases.sort_unstable();
+        cases.dedup();
+        let mut erased = 0;
+        for case in cases {
+            if erased >= MAX_ERASED {
+                break;
+            }
+            let of_case = rows.iter().filter(|row| row.case_id == Some(case));
+            let keep_ms = self.keep_ms;
+            let done = self.server.office.act_now(move |desk, now| {
+                match desk.erase(&CaseId::from_bytes(case), keep_ms, now, &mut system_rng()) {
+                    Err(DeskError::Refused(Refused::Held | Refused::NotOver | Refused::Erased)) => {
+                        Ok(false)
+                    }
+                    done => done.map(|_| true),
+                }
+            });
+            if done? {
+                erased += 1;
+                of_case.for_each(|row| self.todo.close(&ReportId::from_bytes(row.id)));
+            }
+        }
+        if erased > 0 {
+            let folder = &self.server.folder;
+            let compacted = folder.store().map(|mut store| store.compact());
+            match compacted {
+                Ok(Ok(()) | Err(StoreError::InUse)) => {}
+                Ok(Err(error)) => return Err(error.into()),
+                Err(error) => return Err(Refusal::failed(&error)),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_of_vault(error: &DeskError) -> bool {
+    let of_all =
+        |error: &VaultError| matches!(error, VaultError::Unreachable | VaultError::NotFollowed);
+    matches!(error, DeskError::Vault(error) if of_all(error))
+}
+
+fn shuffled(rows: Vec<ReportRow>) -> Vec<ReportRow> {
+    use rand_core::Rng as _;
+    let mut rng = system_rng();
+    let mut keyed: Vec<_> = rows.into_iter().map(|row| (rng.next_u64(), row)).collect();
+    keyed.sort_unstable_by_key(|(key, _)| *key);
+    keyed.into_iter().map(|(_, row)| row).collect()
+}

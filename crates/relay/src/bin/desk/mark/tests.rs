@@ -1,0 +1,26 @@
+use super::*;
+
+#[test]
+fn a_time_that_is_still_to_come_is_on_the_disk_before_its_request_is_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("requests.mark");
+    let open = || Mark::open(path.clone()).unwrap();
+    let mut mark = open();
+    mark.cover(1_000, 1_000).unwrap();
+    assert!(!path.exists());
+    mark.cover(6_000, 1_000).unwrap();
+    assert_eq!(open().floor_ms(), 7_000);
+    // It is not written again for what it covers.
+    std::fs::remove_file(&path).unwrap();
+    mark.cover(7_000, 1_000).unwrap();
+    assert!(!path.exists());
+    mark.cover(7_001, 1_000).unwrap();
+    assert_eq!(open().floor_ms(), 8_001);
+
+    std::fs::write(&path, "never").unwrap();
+    assert!(Mark::open(path.clone()).is_err());
+    // If it cannot be written, the request is not taken.
+    let mut gone = Mark::open(dir.path().join("no-folder").join("mark")).unwrap();
+    assert!(gone.cover(2, 1).is_err());
+    assert_eq!(gone.floor_ms(), 0);
+}

@@ -1,0 +1,74 @@
+//! Connections that only read. Each has its own, so no reader waits for an act.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Semaphore;
+use waxseal_desk::desk::Desk;
+use waxseal_desk::store::SqliteStore;
+
+use crate::errors::Refusal;
+use crate::files::{Folder, Result};
+
+/// Number of connections.
+const READERS: usize = 4;
+
+/// The connections that are free.
+pub struct Readers {
+    free: Mutex<Vec<Desk<SqliteStore>>>,
+    places: Semaphore,
+    folder: Folder,
+}
+
+impl Readers {
+    pub fn open(folder: &Folder) -> Result<Self> {
+        let open = || Ok(Desk::open(folder.store()?, folder.setup()?)?);
+        let free: Result<Vec<_>> = (0..READERS).map(|_| open()).collect();
+        Ok(Self {
+            free: Mutex::new(free?),
+            places: Semaphore::new(READERS),
+            folder: folder.clone(),
+        })
+    }
+
+    /// Reads with a connection that is free. What it sees is the newest state, also of the policy.
+    pub async fn read<T: Send + 'static>(
+        self: &Arc<Self>,
+        read: impl FnOnce(&Desk<SqliteStore>) -> std::result::Result<T, Refusal> + Send + 'static,
+    ) -> std::result::Result<T, Refusal> {
+        let place = self.places.acquire().await;
+        let _place = place.map_err(|_| Refusal::busy())?;
+        let readers = self.clone();
+        let done = tokio::task::spawn_blocking(move || readers.read_now(read));
+        done.await.map_err(|error| Refusal::failed(&error))?
+    }
+
+    /// Like [`read`](Self::read), for a thread.
+    pub fn read_now<T>(
+        &self,
+        read: impl FnOnce(&Desk<SqliteStore>) -> std::result::Result<T, Refusal>,
+    ) -> std::result::Result<T, Refusal> {
+        let mut desk = match self.lock().pop() {
+            Some(desk) => desk,
+            None => self.another().map_err(|error| Refusal::failed(&error))?,
+        };
+        // CHK-624: what a reader sees is by the policy in force, also if another process has just
+        // published it.
+        let done = match desk.read_policy() {
+            Ok(()) => read(&desk),
+            Err(error) => Err(error.into()),
+        };
+        let mut free = self.lock();
+        if free.len() < READERS {
+            free.push(desk);
+        }
+        done
+    }
+
+    fn another(&self) -> Result<Desk<SqliteStore>> {
+        Ok(Desk::open(self.folder.store()?, self.folder.setup()?)?)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Desk<SqliteStore>>> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,544 @@
+//! A desk, its vault and a witness as the processes that they are, officers with keys, and an
+//! intake that brings reports as the relay does.
+
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test file uses a part of it"
+)]
+
+pub mod intake;
+pub mod witness;
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use ed25519_dalek::SigningKey;
+use serde::de::DeserializeOwned;
+use tempfile::TempDir;
+use waxseal_desk::appeal::AppealDecision;
+use waxseal_desk::case::Assignment;
+use waxseal_desk::decision::Decision;
+use waxseal_desk::desk::{Desk, DeskSetup};
+use waxseal_desk::grant::{Grant, GrantTerms, GrantedReport};
+use waxseal_desk::ids::{AcceptedDigest, CaseId, GrantId, VaultId};
+use waxseal_desk::officer::{Act, OfficerKey, Signed};
+use waxseal_desk::policy::Policy;
+use waxseal_desk::store::SqliteStore;
+use waxseal_desk::vault::View;
+use waxseal_interface::http::Link;
+use waxseal_interface::{HttpAnswer, HttpRequest};
+use waxseal_log::entry::{Measure, Number, PolicyDigest, Purpose, ReasonCode};
+use waxseal_log::keys::LogKeys;
+use waxseal_log::note::Signer;
+use waxseal_relay::desk::{
+    CaseDetail, CaseItem, DeskCard, DeskClient, DeskCode, DeskError, Done, Open, QueuePage,
+    read_json,
+};
+
+pub use waxseal_relay::desk::Hex;
+use waxseal_reporting::Timestamp;
+
+use intake::Intake;
+use witness::WitnessServer;
+
+pub const ORIGIN: &str = "provider.example/desk";
+/// Maximum time that a test waits for something it expects.
+pub const SOON: Duration = Duration::from_secs(30);
+
+pub fn now() -> Timestamp {
+    let since = std::time::UNIX_EPOCH.elapsed().unwrap();
+    Timestamp::from_millis(since.as_millis() as u64)
+}
+
+/// A process that is killed at the end.
+pub struct Process(Child);
+
+impl Process {
+    /// Starts a program, and returns the rest of the line that says that it is ready.
+    pub fn start(command: &mut Command, ready: &str) -> (Self, String) {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        stdout.read_line(&mut line).unwrap();
+        let place = line.trim().strip_prefix(ready);
+        let place = place.unwrap_or_else(|| panic!("it did not start: {line:?}"));
+        (Self(child), place.to_owned())
+    }
+
+    /// Kills it, as a crash would.
+    pub fn kill(mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+
+    /// Stops it with SIGTERM. Returns whether it ended in time and without an error.
+    pub fn stop(mut self) -> bool {
+        let pid = rustix::process::Pid::from_child(&self.0);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        let began = Instant::now();
+        while began.elapsed() < SOON {
+            if let Some(status) = self.0.try_wait().unwrap() {
+                return status.success();
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        false
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The program `waxseal-desk`, which another package has. It is built if it is not there.
+pub fn waxseal_desk() -> PathBuf {
+    static BUILDING: Mutex<()> = Mutex::new(());
+    let profile = Path::new(env!("CARGO_BIN_EXE_desk")).parent().unwrap();
+    let binary = profile.join(format!("waxseal-desk{}", std::env::consts::EXE_SUFFIX));
+    let _building = BUILDING.lock().unwrap_or_else(|error| error.into_inner());
+    let mut build = Command::new(env!("CARGO"));
+    build
+        .args(["build", "--locked", "--package", "waxseal-desk"])
+        .args(["--bin", "waxseal-desk", "--quiet"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"));
+    if profile.ends_with("release") {
+        build.arg("--release");
+    }
+    assert!(build.status().unwrap().success());
+    binary
+}
+
+/// The officers, as the contract of most desks has them.
+pub struct Officers {
+    /// May ask and decide.
+    pub alice: OfficerKey,
+    /// May do everything.
+    pub bob: OfficerKey,
+    /// May do everything, so that bob is not alone.
+    pub carol: OfficerKey,
+}
+
+/// A desk in a folder.
+pub struct Office {
+    pub dir: TempDir,
+    pub officers: Officers,
+    /// Stands for the relay.
+    pub relay: SigningKey,
+    pub intake: Intake,
+    pub keys: LogKeys,
+    pub witness: WitnessServer,
+    relay_url: String,
+    vault: Option<Process>,
+    desk: Option<Process>,
+    url: String,
+}
+
+const ALL: &str = "ask,approve,decide,appeals,review";
+
+impl Office {
+    /// Sets a desk up as its operator does, and starts vault and desk. No relay runs: reports are
+    /// brought with the relay's key.
+    pub fn new() -> Self {
+        Self::set_up("http://127.0.0.1:1", true)
+    }
+
+    /// The desk of a relay that will run at this address.
+    pub fn of_relay(url: &str) -> Self {
+        Self::set_up(url, false)
+    }
+
+    fn set_up(relay_url: &str, is_pinned: bool) -> Self {
+        let mut rng = rand::rng();
+        let dir = tempfile::tempdir().unwrap();
+        let officers = Officers {
+            alice: OfficerKey::generate(&mut rng),
+            bob: OfficerKey::generate(&mut rng),
+            carol: OfficerKey::generate(&mut rng),
+        };
+        let witness = WitnessServer::start();
+        let key = witness.key.to_string();
+        desk(dir.path(), &["policy", "keygen", "--key", "policy.key"]);
+        let init = ["init", "--folder", "desk", "--origin", ORIGIN];
+        let more = ["--policy-key", "policy.key.pub", "--witness", &key];
+        desk(dir.path(), &[&init[..], &more, &["--quorum", "1"]].concat());
+        let vault = ["vault", "init", "--folder", "vault"];
+        let name = ["--name", "provider.example/vault", "--keys", "desk/keys"];
+        let acceptance = ["--acceptance", "acceptance.key"];
+        let made = ["--public", "moderation.pub", "--pinned", "keys"];
+        let all = [&vault[..], &name, &acceptance, &made].concat();
+        good(Command::new(waxseal_desk()).args(all), dir.path());
+        desk(dir.path(), &["pin", "--folder", "desk", "--keys", "keys"]);
+        let relay = SigningKey::from_bytes(&rand::random());
+        if is_pinned {
+            let pinned = format!("{}\n", Hex(relay.verifying_key().to_bytes()));
+            std::fs::write(dir.path().join("desk/relay.pinned"), pinned).unwrap();
+        }
+        let keys = std::fs::read_to_string(dir.path().join("keys")).unwrap();
+        let mut office = Self {
+            intake: Intake::new(dir.path()),
+            keys: keys.parse().unwrap(),
+            dir,
+            officers,
+            relay,
+            witness,
+            relay_url: relay_url.to_owned(),
+            vault: None,
+            desk: None,
+            url: String::new(),
+        };
+        office.witness.serve(office.keys.log().clone());
+        office.publish_policy(&[("alice", "ask,decide"), ("bob", ALL), ("carol", ALL)]);
+        office.start_vault();
+        office.start();
+        office
+    }
+
+    /// Publishes a policy with these officers and roles, as the holder of the policy key does.
+    pub fn publish_policy(&self, officers: &[(&str, &str)]) {
+        let dir = self.dir.path();
+        let version = (1..).find(|number| !dir.join(format!("policy-{number}.json")).exists());
+        let version = version.unwrap();
+        let (json, signed) = (
+            format!("policy-{version}.json"),
+            format!("policy-{version}.signed"),
+        );
+        let mut arguments = vec!["policy", "new", "--out", &json, "--origin", ORIGIN];
+        let officers: Vec<_> = officers
+            .iter()
+            .map(|(name, roles)| format!("{name}:{}:{roles}", Hex(*self.key(name).id().as_bytes())))
+            .collect();
+        for officer in &officers {
+            arguments.extend(["--officer", officer]);
+        }
+        desk(dir, &arguments);
+        // A person edits the document.
+        let text = std::fs::read_to_string(dir.join(&json)).unwrap();
+        let text = text.replace("\"version\": 1", &format!("\"version\": {version}"));
+        std::fs::write(dir.join(&json), text).unwrap();
+        let sign = ["policy", "sign", "--key", "policy.key", "--policy", &json];
+        desk(dir, &[&sign[..], &["--out", &signed]].concat());
+        desk(
+            dir,
+            &["policy", "publish", "--folder", "desk", "--policy", &signed],
+        );
+    }
+
+    fn key(&self, name: &str) -> &OfficerKey {
+        match name {
+            "alice" => &self.officers.alice,
+            "bob" => &self.officers.bob,
+            _ => &self.officers.carol,
+        }
+    }
+
+    pub fn start_vault(&mut self) {
+        let mut command = Command::new(waxseal_desk());
+        let command = command.args(["vault", "--folder", "vault", "--socket", "vault.sock"]);
+        let (vault, _) = Process::start(command.current_dir(self.dir.path()), "serving on ");
+        self.vault = Some(vault);
+    }
+
+    pub fn stop_vault(&mut self) {
+        self.vault.take().unwrap().kill();
+    }
+
+    /// Starts the desk's server.
+    pub fn start(&mut self) {
+        let witness = format!("{}={}", self.witness.key, self.witness.url);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_desk"));
+        command
+            .args(["serve", "--folder", "desk", "--vault", "vault.sock"])
+            .args(["--relay", &self.relay_url, "--listen", "127.0.0.1:0"])
+            .args(["--publish-after", "0", "--witness", &witness])
+            .env(
+                "RUST_LOG",
+                std::env::var("DESK_LOG").unwrap_or("error".into()),
+            )
+            .current_dir(self.dir.path());
+        let (desk, url) = Process::start(&mut command, "listening on ");
+        (self.desk, self.url) = (Some(desk), url);
+    }
+
+    pub fn desk(&mut self) -> Process {
+        self.desk.take().unwrap()
+    }
+
+    /// Kills the desk, as a crash would, and starts it again.
+    pub fn crash(&mut self) {
+        self.desk().kill();
+        self.start();
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The server's address as `HOST:PORT`.
+    pub fn address(&self) -> &str {
+        self.url.split_once("://").unwrap().1
+    }
+
+    pub fn link(&self) -> Link {
+        Link::new(&self.url).unwrap()
+    }
+
+    pub fn client(&self) -> DeskClient {
+        DeskClient::new(self.link(), ORIGIN)
+    }
+
+    /// Asks without a signature.
+    pub fn plain_get(&self, path: &str) -> HttpAnswer {
+        let request = HttpRequest {
+            method: "GET",
+            path: path.to_owned(),
+            headers: Vec::new(),
+            body: Vec::new(),
+        };
+        self.link().call(&request).unwrap()
+    }
+
+    /// Asks as an officer for JSON.
+    pub fn get<T: DeserializeOwned>(&self, officer: &OfficerKey, path: &str) -> T {
+        let body = self.client().get(officer, path, now(), &mut rand::rng());
+        read_json(&body.unwrap()).unwrap()
+    }
+
+    /// Asks as the relay.
+    pub fn relay_get(&self, path: &str) -> Result<Vec<u8>, DeskError> {
+        let rng = &mut rand::rng();
+        self.client().get(&self.relay, path, now(), rng)
+    }
+
+    /// Sends JSON as the relay.
+    pub fn relay_post(
+        &self,
+        path: &str,
+        body: &impl serde::Serialize,
+    ) -> Result<Vec<u8>, DeskError> {
+        let rng = &mut rand::rng();
+        self.client().post_json(&self.relay, path, body, now(), rng)
+    }
+
+    /// Brings an accepted report as the relay does. Returns the promise.
+    pub fn bring(&self, encoded: &[u8]) -> Result<Vec<u8>, DeskError> {
+        let (path, rng) = ("/v1/intake/accepted", &mut rand::rng());
+        let body = encoded.to_vec();
+        self.client().post(&self.relay, path, body, now(), rng)
+    }
+
+    /// Sends bytes as an officer.
+    pub fn post(
+        &self,
+        officer: &OfficerKey,
+        path: &str,
+        body: Vec<u8>,
+    ) -> Result<Vec<u8>, DeskError> {
+        let rng = &mut rand::rng();
+        self.client().post(officer, path, body, now(), rng)
+    }
+
+    /// Signs an act and sends it.
+    pub fn act<T: Act>(&self, officer: &OfficerKey, act: &T) -> Result<Done, DeskError> {
+        let signed = Signed::sign(act, ORIGIN, officer, now()).unwrap();
+        let done = self.post(officer, "/v1/acts", signed.encode())?;
+        read_json(&done)
+    }
+
+    pub fn queue(&self, officer: &OfficerKey) -> Vec<CaseItem> {
+        self.get::<QueuePage>(officer, "/v1/queue").cases
+    }
+
+    /// The case about an account, once it is in the queue.
+    pub fn case_about(&self, account: &str) -> CaseDetail {
+        let about = |item: &&CaseItem| item.account.as_deref() == Some(account);
+        let bob = &self.officers.bob;
+        let case = wait_for(|| self.queue(bob).iter().find(about).cloned());
+        self.get(bob, &format!("/v1/cases/{}", case.id))
+    }
+
+    pub fn case(&self, id: Hex<16>) -> CaseDetail {
+        self.get(&self.officers.bob, &format!("/v1/cases/{id}"))
+    }
+
+    /// Takes a case.
+    pub fn take(&self, officer: &OfficerKey, case: Hex<16>) -> Result<Done, DeskError> {
+        let until = Timestamp::from_millis(now().as_millis() + 3_600_000);
+        let assignment = Assignment {
+            case: CaseId::from_bytes(case.0),
+            officer: officer.id(),
+            until,
+        };
+        self.act(officer, &assignment)
+    }
+
+    /// A grant of all reports of a case, by the policy in force.
+    pub fn grant(
+        &self,
+        officer: &OfficerKey,
+        case: &CaseDetail,
+        purpose: Purpose,
+        approver: Option<&OfficerKey>,
+    ) -> Grant {
+        let card: DeskCard = self.get(officer, "/v1/desk");
+        let policy = Policy::decode(&card.policy).unwrap();
+        let reports = case.reports.iter().map(|report| GrantedReport {
+            digest: AcceptedDigest::from_bytes(report.accepted_digest.unwrap().0),
+            messages: (1 << report.messages) - 1,
+        });
+        let terms = GrantTerms {
+            id: GrantId::from_bytes(*Number::generate(&mut rand::rng()).as_bytes()),
+            origin: ORIGIN.to_owned(),
+            vault: VaultId::from_bytes(card.vault.0),
+            case: CaseId::from_bytes(case.case.id.0),
+            purpose,
+            policy: policy.digest(),
+            requester: officer.id(),
+            approver: approver.map(OfficerKey::id),
+            requested: now(),
+            expires: Timestamp::from_millis(now().as_millis() + 3_600_000),
+            max_openings: 5,
+            reports: reports.collect(),
+        };
+        Grant::new(terms).unwrap()
+    }
+
+    /// Asks for a grant.
+    pub fn ask(&self, officer: &OfficerKey, grant: &Grant) -> Result<Done, DeskError> {
+        let encoded = grant.encode();
+        let mut body = u32::try_from(encoded.len()).unwrap().to_be_bytes().to_vec();
+        body.extend_from_slice(encoded);
+        body.extend_from_slice(&grant.sign_as_requester(officer));
+        read_json(&self.post(officer, "/v1/grants", body)?)
+    }
+
+    /// Approves a grant.
+    pub fn approve(&self, officer: &OfficerKey, grant: &Grant) -> Result<Done, DeskError> {
+        let path = format!("/v1/grants/{}/approval", grant_id(grant));
+        let signature = grant.sign_as_approver(officer).to_vec();
+        read_json(&self.post(officer, &path, signature)?)
+    }
+
+    /// Opens a report under a grant.
+    pub fn open(
+        &self,
+        officer: &OfficerKey,
+        grant: &Grant,
+        report: Hex<16>,
+    ) -> Result<View, DeskError> {
+        let open = Open {
+            grant: grant_id(grant),
+            report,
+        };
+        let (client, rng) = (self.client(), &mut rand::rng());
+        let view = client.post_json(officer, "/v1/openings", &open, now(), rng)?;
+        Ok(View::decode(&view).unwrap())
+    }
+
+    /// A decision about a case.
+    pub fn decision(&self, case: Hex<16>, measure: Measure) -> Decision {
+        self.decision_by(case, measure, self.policy())
+    }
+
+    /// The digest of the policy in force.
+    pub fn policy(&self) -> PolicyDigest {
+        let card: DeskCard = self.get(&self.officers.bob, "/v1/desk");
+        Policy::decode(&card.policy).unwrap().digest()
+    }
+
+    /// A decision by this policy.
+    pub fn decision_by(&self, case: Hex<16>, measure: Measure, policy: PolicyDigest) -> Decision {
+        Decision {
+            case: CaseId::from_bytes(case.0),
+            policy,
+            reason: ReasonCode::from_number(2).unwrap(),
+            measure,
+            rule: "Community rules, section 2".to_owned(),
+            statement: "A code was asked for.".to_owned(),
+        }
+    }
+
+    /// Audits the database of a desk that does not run: every row, entry and signature.
+    pub fn audit(&self) {
+        let folder = self.dir.path().join("desk");
+        let seed = |name: &str| -> [u8; 32] {
+            let bytes = std::fs::read(folder.join(name)).unwrap();
+            bytes.try_into().unwrap()
+        };
+        let setup = DeskSetup {
+            log: Signer::from_seed(ORIGIN, &seed("log.key")).unwrap(),
+            keys: self.keys.clone(),
+            secret: seed("secret").into(),
+        };
+        let store = SqliteStore::open(folder.join("desk.sqlite")).unwrap();
+        let audit = Desk::open(store, setup).unwrap().audit().unwrap();
+        assert_eq!(audit.findings, []);
+    }
+
+    /// Waits until the newest checkpoint covers the whole log.
+    pub fn settled(&self) -> DeskCard {
+        wait_for(|| {
+            let card: DeskCard = self.get(&self.officers.bob, "/v1/desk");
+            (card.cosigned_size == card.log_size).then_some(card)
+        })
+    }
+}
+
+pub fn grant_id(grant: &Grant) -> Hex<16> {
+    Hex(*grant.terms().id.as_bytes())
+}
+
+pub fn code<T: std::fmt::Debug>(result: Result<T, DeskError>) -> DeskCode {
+    match result.unwrap_err() {
+        DeskError::Refused { code, .. } => code,
+        error => panic!("{error}"),
+    }
+}
+
+/// Tries until there is a value.
+pub fn wait_for<T>(mut check: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = check() {
+            return found;
+        }
+        assert!(began.elapsed() < SOON, "waited for too long");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Runs a command that must do its work.
+pub fn good(command: &mut Command, dir: &Path) -> Output {
+    let output = command.current_dir(dir).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(
+        output.status.success(),
+        "{}{}",
+        text(&output.stdout),
+        text(&output.stderr)
+    );
+    output
+}
+
+/// Runs a set-up command of the desk.
+pub fn desk(dir: &Path, arguments: &[&str]) -> Output {
+    good(
+        Command::new(env!("CARGO_BIN_EXE_desk")).args(arguments),
+        dir,
+    )
+}
+
+/// A decision of an appeal.
+pub fn on_appeal(appeal: Hex<32>, outcome: waxseal_log::entry::AppealOutcome) -> AppealDecision {
+    AppealDecision {
+        appeal: waxseal_log::tree::TreeHash::from_bytes(appeal.0),
+        outcome,
+        statement: "Read again by another officer.".to_owned(),
+    }
+}
