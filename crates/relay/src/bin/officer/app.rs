@@ -2,7 +2,6 @@
 //! opened views.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
 
 use serde::de::DeserializeOwned;
 use waxseal_desk::officer::OfficerKey;
@@ -10,10 +9,10 @@ use waxseal_desk::policy::{Officer, Policy};
 use waxseal_log::keys::LogKeys;
 use waxseal_relay::desk::{DeskCard, DeskClient, Hex, read_json};
 use waxseal_relay::system_rng;
-use waxseal_reporting::Timestamp;
 
+use crate::clock::now;
 use crate::files::is_of;
-use crate::prepared::{Body, Call};
+use crate::prepared::Call;
 use crate::problem::Problem;
 use crate::session::Sessions;
 use crate::views::Views;
@@ -82,16 +81,7 @@ impl App {
     /// Sends the desk what the officer signed or asked for.
     pub async fn call(self: &Arc<Self>, call: Call) -> Result<Vec<u8>, Problem> {
         let app = Arc::clone(self);
-        aside(move || {
-            let (key, rng) = (&app.key, &mut system_rng());
-            let answer = match call.body {
-                Body::Bytes(body) => app.desk.post(key, &call.path, body, now(), rng),
-                Body::Open(open) => app.desk.post_json(key, &call.path, &open, now(), rng),
-                Body::Export(ask) => app.desk.post_json(key, &call.path, &ask, now(), rng),
-            };
-            Ok(answer?)
-        })
-        .await
+        aside(move || Ok(call.send(&app.desk, &app.key)?)).await
     }
 
     /// Asks the desk who it is and which policy is in force.
@@ -115,11 +105,4 @@ pub async fn aside<T: Send + 'static>(
 ) -> Result<T, Problem> {
     let done = tokio::task::spawn_blocking(work).await;
     done.unwrap_or(Err(Problem::Failed))
-}
-
-/// The time of this machine.
-pub fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let ms = since.map_or(0, |since| since.as_millis());
-    Timestamp::from_millis(u64::try_from(ms).unwrap_or(u64::MAX))
 }

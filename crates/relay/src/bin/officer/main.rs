@@ -9,6 +9,8 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output")]
 
 mod app;
+mod clock;
+mod command;
 mod fetch;
 mod files;
 mod form;
@@ -30,7 +32,7 @@ use std::error::Error;
 use std::fs;
 use std::io::{BufRead, Write};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -45,15 +47,17 @@ use waxseal_log::keys::LogKeys;
 use waxseal_relay::desk::{DeskCard, DeskClient, Hex, read_json};
 use waxseal_relay::system_rng;
 
-use crate::app::{App, now};
+use crate::app::App;
+use crate::clock::now;
+use crate::command::{Officer, Step};
 use crate::session::Sessions;
 use crate::views::Views;
 
 /// An officer's own program for the work with reports: it holds the key, and shows pages in the
-/// browser of this machine.
+/// browser of this machine. With a command it does one step, and shows no pages.
 #[derive(Parser)]
 #[command(
-    args_conflicts_with_subcommands = true,
+    subcommand_precedence_over_arg = true,
     after_help = "Example, from the Waxseal workspace:
   cargo run --release -p waxseal-relay --bin officer -- keygen --key alice.key
   cargo run --release -p waxseal-relay --bin officer -- --key alice.key --desk http://127.0.0.1:7700"
@@ -62,32 +66,30 @@ struct Options {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    work: Option<Work>,
+    work: Work,
 }
 
 #[derive(Subcommand)]
 enum Command {
     /// Make FILE, and print the officer's public key for the policy
-    Keygen {
-        /// The file to make, which holds the officer's secret key
-        #[arg(long, value_name = "FILE")]
-        key: PathBuf,
-    },
+    Keygen,
+    #[command(flatten)]
+    Step(Step),
 }
 
 #[derive(clap::Args)]
 struct Work {
     /// The file with the officer's secret key; FILE.desk pins the desk at first use
-    #[arg(long, value_name = "FILE")]
-    key: PathBuf,
+    #[arg(long, value_name = "FILE", global = true)]
+    key: Option<PathBuf>,
     /// The address of the desk, as https://HOST:PORT, or http://HOST:PORT on this machine
-    #[arg(long, value_name = "URL")]
-    desk: String,
+    #[arg(long, value_name = "URL", global = true)]
+    desk: Option<String>,
     /// Accept only TLS certificates by the authorities in this PEM file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     ca: Option<PathBuf>,
     /// Allow http:// to another machine. The network then reads what is opened
-    #[arg(long, conflicts_with = "ca")]
+    #[arg(long, conflicts_with = "ca", global = true)]
     plain_http: bool,
     /// Where the pages are served, on this machine only
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
@@ -96,15 +98,11 @@ struct Work {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let done = match Options::parse() {
-        Options {
-            command: Some(Command::Keygen { key }),
-            ..
-        } => keygen(&key),
-        Options {
-            work: Some(work), ..
-        } => serve(work).await,
-        Options { .. } => Err("give --key and --desk, or the command keygen; see --help".into()),
+    let Options { command, work } = Options::parse();
+    let done = match command {
+        Some(Command::Keygen) => work.key().and_then(keygen),
+        Some(Command::Step(step)) => do_step(work, step).await,
+        None => serve(work).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -117,11 +115,21 @@ async fn main() -> ExitCode {
     }
 }
 
-fn keygen(path: &std::path::Path) -> Result<(), Box<dyn Error>> {
+fn keygen(path: &Path) -> Result<(), Box<dyn Error>> {
     let key = OfficerKey::generate(&mut system_rng());
     files::write_key(path, &key)?;
     println!("{}", Hex(*key.id().as_bytes()));
     Ok(())
+}
+
+/// Does one step, and prints what came of it.
+async fn do_step(work: Work, step: Step) -> Result<(), Box<dyn Error>> {
+    let done = tokio::task::spawn_blocking(move || {
+        let done = reach(&work).and_then(|officer| officer.run(step));
+        done.map_err(|error| error.to_string())
+    });
+    print!("{}", done.await??);
+    Ok(std::io::stdout().flush()?)
 }
 
 async fn serve(work: Work) -> Result<(), Box<dyn Error>> {
@@ -156,18 +164,31 @@ async fn serve(work: Work) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+impl Work {
+    fn key(&self) -> Result<&Path, Box<dyn Error>> {
+        Ok(self.key.as_deref().ok_or("give --key FILE")?)
+    }
+}
+
 /// Reads the key, asks the desk who it is, and pins it at first use.
-fn open(work: &Work, listen: SocketAddr) -> Result<App, Box<dyn Error>> {
-    let key = files::read_key(&work.key)?;
+fn reach(work: &Work) -> Result<Officer, Box<dyn Error>> {
+    let path = work.key()?;
+    let key = files::read_key(path)?;
+    let url = work.desk.as_deref().ok_or("give --desk URL")?;
     let link = match &work.ca {
         Some(path) => {
             let pem = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
-            Link::with_ca(&work.desk, &pem)?
+            Link::with_ca(url, &pem)?
         }
-        None if work.plain_http => Link::with_plain_http(&work.desk)?,
-        None => Link::new(&work.desk)?,
+        None if work.plain_http => Link::with_plain_http(url)?,
+        None => Link::new(url)?,
     };
-    let (keys, desk) = pinned_desk(work, &key, link)?;
+    let (keys, desk) = pinned_desk(path, &key, link)?;
+    Ok(Officer { key, keys, desk })
+}
+
+fn open(work: &Work, listen: SocketAddr) -> Result<App, Box<dyn Error>> {
+    let Officer { key, keys, desk } = reach(work)?;
     let rng = &mut system_rng();
     let mut base = [0; 16];
     rand_core::Rng::fill_bytes(rng, &mut base);
@@ -184,11 +205,11 @@ fn open(work: &Work, listen: SocketAddr) -> Result<App, Box<dyn Error>> {
 
 /// The desk, which is the pinned one. The first one is pinned.
 fn pinned_desk(
-    work: &Work,
+    path: &Path,
     key: &OfficerKey,
     link: Link,
 ) -> Result<(LogKeys, DeskClient), Box<dyn Error>> {
-    let first = files::pinned(&work.key)?;
+    let first = files::pinned(path)?;
     let keys = match &first {
         Some(keys) => keys.clone(),
         None => public_keys(&link)?,
@@ -196,9 +217,9 @@ fn pinned_desk(
     let desk = DeskClient::new(link, keys.origin());
     let body = desk.get(key, "/v1/desk", now(), &mut system_rng());
     let card: DeskCard = read_json(&body?)?;
-    files::check_pinned(&work.key, &keys, &card)?;
+    files::check_pinned(path, &keys, &card)?;
     if first.is_none() {
-        files::pin(&work.key, &keys)?;
+        files::pin(path, &keys)?;
         eprintln!(
             "pinned the desk {}, log key {}, policy key {}. Compare them with what your provider \
              says",

@@ -8,9 +8,11 @@ use waxseal_desk::emergency::EmergencyReview;
 use waxseal_desk::grant::{Grant, GrantDenial};
 use waxseal_desk::hold::Hold;
 use waxseal_desk::officer::{Act, OfficerKey, Signed};
-use waxseal_relay::desk::{AskExport, Hex, Open};
+use waxseal_relay::desk::{AskExport, DeskClient, DeskError, Hex, Open};
+use waxseal_relay::system_rng;
 use waxseal_reporting::Timestamp;
 
+use crate::clock::now;
 use crate::problem::Problem;
 
 /// An act before its signature, with what its page needs.
@@ -61,6 +63,18 @@ pub enum Body {
     Bytes(Vec<u8>),
     Open(Open),
     Export(AskExport),
+}
+
+impl Call {
+    /// Sends it, and returns the answer.
+    pub fn send(self, desk: &DeskClient, key: &OfficerKey) -> Result<Vec<u8>, DeskError> {
+        let rng = &mut system_rng();
+        match self.body {
+            Body::Bytes(body) => desk.post(key, &self.path, body, now(), rng),
+            Body::Open(open) => desk.post_json(key, &self.path, &open, now(), rng),
+            Body::Export(ask) => desk.post_json(key, &self.path, &ask, now(), rng),
+        }
+    }
 }
 
 impl Prepared {

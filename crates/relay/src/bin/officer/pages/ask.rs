@@ -12,7 +12,8 @@ use waxseal_relay::desk::{CaseDetail, Hex, ReportItem};
 use waxseal_relay::system_rng;
 use waxseal_reporting::Timestamp;
 
-use crate::app::{Desk, now};
+use crate::app::Desk;
+use crate::clock::now;
 use crate::form::Form;
 use crate::html::{Html, Link};
 use crate::page::{Answer, Ctx, Tab};

@@ -7,7 +7,8 @@ use waxseal_desk::ids::{CaseId, OfficerId};
 use waxseal_relay::desk::{CaseDetail, CaseItem, Hex, ReportItem};
 use waxseal_reporting::Timestamp;
 
-use crate::app::{Desk, now};
+use crate::app::Desk;
+use crate::clock::now;
 use crate::form::Form;
 use crate::html::{Html, Link};
 use crate::page::{Answer, Ctx, Tab};

@@ -6,7 +6,7 @@ use axum::Extension;
 use waxseal_desk::vault::View;
 use zeroize::Zeroizing;
 
-use crate::app::now;
+use crate::clock::now;
 use crate::form::Form;
 use crate::html::Link;
 use crate::page::{Answer, Ctx};

@@ -7,7 +7,7 @@ use waxseal_desk::transparency::day;
 use waxseal_log::entry::Day;
 use waxseal_relay::desk::Transparency;
 
-use crate::app::now;
+use crate::clock::now;
 use crate::form::Form;
 use crate::html::{Html, Link};
 use crate::page::{Answer, Ctx, Tab};
