@@ -77,7 +77,7 @@ pub fn is_value(word: &str) -> bool {
 pub fn commands(text: &str) -> Vec<(String, String)> {
     let blocks = text.split("```").skip(1).step_by(2);
     let commands = blocks.flat_map(|block| block.split(COMMAND).skip(1));
-    let commands = commands.map(|command| command.replace(" \\\n ", " "));
+    let commands = commands.map(|command| command.replace(" \\\n", " "));
     commands
         .map(|command| {
             let (command, output) = command.split_once('\n').unwrap();
@@ -87,13 +87,14 @@ pub fn commands(text: &str) -> Vec<(String, String)> {
 }
 
 /// Splits a command into the program's name and its arguments. The command begins with
-/// `waxseal-chat -- ..` or `waxseal-relay --bin NAME -- ..`.
+/// `waxseal-chat -- ..`, `waxseal-desk -- ..` or `waxseal-relay --bin NAME -- ..`.
 pub fn split(command: &str) -> (String, Vec<String>) {
     let mut words = shlex::split(command).unwrap();
     let end = words.iter().position(|word| word == "--").unwrap();
     let target: Vec<_> = words.drain(..=end).collect();
     let name = match &target.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["waxseal-chat", "--"] => "chat",
+        ["waxseal-desk", "--"] => "waxseal-desk",
         ["waxseal-relay", "--bin", name, "--"] => name,
         other => panic!("{other:?}"),
     };

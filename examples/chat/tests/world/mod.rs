@@ -15,7 +15,7 @@ mod keys;
 pub mod talk;
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -362,6 +362,36 @@ impl World {
     }
 }
 
+/// A program that runs until it is dropped.
+pub struct Server {
+    child: Child,
+    /// What it printed first.
+    pub line: String,
+}
+
+impl Server {
+    /// Starts a program in the folder of a world, and waits for its first line.
+    pub fn start(world: &World, name: &str, arguments: &[&str]) -> Self {
+        let log = world.folder.join(format!("{name}.log"));
+        let log = fs::File::options().append(true).create(true).open(log);
+        let mut command = world.command(name, arguments);
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.stderr(log.unwrap()).spawn().unwrap();
+        let mut line = String::new();
+        let stdout = child.stdout.take().unwrap();
+        BufReader::new(stdout).read_line(&mut line).unwrap();
+        assert!(!line.is_empty(), "{name} ended: {}", world.log(name));
+        Self { child, line }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
 impl Drop for World {
     fn drop(&mut self) {
         self.relay.kill();
@@ -394,8 +424,12 @@ fn binary(name: &str) -> PathBuf {
     let _building = BUILDING.lock().unwrap();
     if !binary.exists() {
         let mut build = Command::new(env!("CARGO"));
+        let package = match name {
+            "waxseal-desk" => name,
+            _ => "waxseal-relay",
+        };
         build
-            .args(["build", "--package", "waxseal-relay", "--bin", name])
+            .args(["build", "--package", package, "--bin", name])
             .current_dir(env!("CARGO_MANIFEST_DIR"));
         if profile.ends_with("release") {
             build.arg("--release");

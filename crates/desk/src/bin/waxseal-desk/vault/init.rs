@@ -8,6 +8,7 @@ use std::path::Path;
 
 use getrandom::SysRng;
 use getrandom::rand_core::UnwrapErr;
+use sha2::{Digest as _, Sha256};
 use waxseal_desk::vault::VaultSecrets;
 use waxseal_desk::vault::process::VaultFolder;
 use waxseal_log::keys::LogKeys;
@@ -67,12 +68,6 @@ pub fn init(folder: &Path, name: &str, files: &Files<'_>) -> Result<Outcome, Unu
     }
 
     let mut out = String::new();
-    let id: String = public_key
-        .id()
-        .as_bytes()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
     let _ = writeln!(
         out,
         "The vault is in {}. Only its owner may read it.",
@@ -80,8 +75,9 @@ pub fn init(folder: &Path, name: &str, files: &Files<'_>) -> Result<Outcome, Unu
     );
     let _ = writeln!(
         out,
-        "Apps seal reports to {}, moderation key {id}.",
-        shown(public)
+        "Apps seal reports to {}, moderation key {}.",
+        shown(public),
+        fingerprint(&public_key.encode())
     );
     let _ = writeln!(
         out,
@@ -90,6 +86,16 @@ pub fn init(folder: &Path, name: &str, files: &Files<'_>) -> Result<Outcome, Unu
     );
     let _ = writeln!(out, "Publish these keys of the log:\n\n{keys}");
     Ok(Outcome::of_text(out))
+}
+
+/// A key as apps show it: the first 16 bytes of its SHA-256, in groups of four hex digits.
+fn fingerprint(key: &[u8]) -> String {
+    let digest = Sha256::digest(key);
+    let pairs = digest.chunks(2).take(8);
+    let groups: Vec<String> = pairs
+        .map(|pair| pair.iter().map(|byte| format!("{byte:02x}")).collect())
+        .collect();
+    groups.join(" ")
 }
 
 /// Pins other keys of the log, or the same ones if the vault's state is lost.

@@ -6,7 +6,6 @@ use waxseal_relay::desk::{CaseDetail, CaseItem, Hex, QueuePage};
 
 use super::{Officer, Result};
 use crate::app::Desk;
-use crate::clock::now;
 use crate::pages::case::shown_name;
 use crate::words;
 
@@ -62,8 +61,7 @@ fn reports(out: &mut String, detail: &CaseDetail) -> Result<()> {
     for report in &detail.reports {
         let reason = report.reason.map_or("not told yet", words::reason);
         let messages = words::counted(report.messages.into(), "message");
-        let ago = words::ago(report.received_at_ms, now().as_millis());
-        writeln!(out, "report {}: {reason}, {messages}, {ago} ago", report.id)?;
+        writeln!(out, "report {}: {reason}, {messages}", report.id)?;
     }
     Ok(())
 }
