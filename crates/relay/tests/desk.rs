@@ -1,4 +1,5 @@
-//! The life of reports at a desk, with the real programs: desk, vault and the command for outsiders.
+//! The life of reports at a desk, with the real programs: desk, vault and the command for
+//! outsiders.
 
 #![allow(clippy::restriction, reason = "tests")]
 
