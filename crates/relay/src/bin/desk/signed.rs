@@ -13,6 +13,7 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
+use waxseal_desk::export::MAX_CONTENT_LEN;
 use waxseal_desk::ids::OfficerId;
 use waxseal_desk::policy::Roles;
 use waxseal_desk::request::RequestTerms;
@@ -25,6 +26,9 @@ use crate::state::Server;
 
 /// Maximum length in bytes of what an officer sends. The longest is a grant of 64 reports.
 pub const MAX_OFFICER_BODY_LEN: usize = 64 << 10;
+/// Maximum length in bytes of what an officer sends to ask for an export: content in base64, and
+/// the fields.
+pub const MAX_EXPORT_BODY_LEN: usize = MAX_CONTENT_LEN / 3 * 4 + (64 << 10);
 /// Maximum length in bytes of what the relay sends: an accepted report.
 pub const MAX_RELAY_BODY_LEN: usize = MAX_ACCEPTED_LEN;
 /// Maximum time for a body.
@@ -32,6 +36,12 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A request that an officer of the policy in force signed.
 pub struct FromOfficer {
+    pub officer: OfficerId,
+    pub body: Vec<u8>,
+}
+
+/// A request that an officer of the policy in force signed, with content that was opened.
+pub struct FromOfficerWithContent {
     pub officer: OfficerId,
     pub body: Vec<u8>,
 }
@@ -45,18 +55,35 @@ impl FromRequest<Arc<Server>> for FromOfficer {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, server: &Arc<Server>) -> Result<Self, Refusal> {
-        let knows = async |key: [u8; 32]| {
-            let officer = OfficerId::from_bytes(key);
-            let knows = server.readers.read(move |desk| {
-                let policy = desk.policy();
-                Ok(policy.is_some_and(|policy| policy.has_roles(&officer, Roles::default())))
-            });
-            knows.await
-        };
-        let (key, body) = check(request, server, MAX_OFFICER_BODY_LEN, knows).await?;
-        let officer = OfficerId::from_bytes(key);
+        let (officer, body) = of_officer(request, server, MAX_OFFICER_BODY_LEN).await?;
         Ok(Self { officer, body })
     }
+}
+
+impl FromRequest<Arc<Server>> for FromOfficerWithContent {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, server: &Arc<Server>) -> Result<Self, Refusal> {
+        let (officer, body) = of_officer(request, server, MAX_EXPORT_BODY_LEN).await?;
+        Ok(Self { officer, body })
+    }
+}
+
+async fn of_officer(
+    request: Request,
+    server: &Arc<Server>,
+    max_len: usize,
+) -> Result<(OfficerId, Vec<u8>), Refusal> {
+    let knows = async |key: [u8; 32]| {
+        let officer = OfficerId::from_bytes(key);
+        let knows = server.readers.read(move |desk| {
+            let policy = desk.policy();
+            Ok(policy.is_some_and(|policy| policy.has_roles(&officer, Roles::default())))
+        });
+        knows.await
+    };
+    let (key, body) = check(request, server, max_len, knows).await?;
+    Ok((OfficerId::from_bytes(key), body))
 }
 
 impl FromRequest<Arc<Server>> for FromRelay {
