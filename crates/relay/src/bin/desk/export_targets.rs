@@ -13,9 +13,9 @@
 //! ```
 //!
 //! A key is the name of a file in the desk's folder that only its owner may read: the API key of
-//! Coop and the token of the DSA database as text, and 32 bytes for a webhook. `ca` names a PEM file
-//! with the only authorities to trust. A target that is not there gets no exports. Osprey without a
-//! URL, and NCMEC, get files in the folder `outbox`.
+//! Coop and the token of the DSA database as text, and 32 bytes for a webhook. `ca` names a PEM
+//! file with the only authorities to trust. A target that is not there gets no exports. Osprey
+//! without a URL, and NCMEC, get files in the folder `outbox`.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
@@ -28,7 +28,7 @@ use waxseal_interface::http::Link;
 use waxseal_log::entry::Target;
 use zeroize::Zeroizing;
 
-use crate::coop::CoopKey;
+use crate::coop_key::CoopKey;
 use crate::files::{Folder, Result, failed, read, secret, seed, text};
 
 /// Maximum length of `targets.json` in bytes.

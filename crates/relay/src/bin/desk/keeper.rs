@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use waxseal_desk::desk::Desk;
@@ -19,9 +19,9 @@ use waxseal_relay::system_rng;
 use waxseal_reporting::Timestamp;
 use waxseal_reporting::intake::ReportId;
 
+use crate::asks::Ask;
 use crate::clock::now;
 use crate::errors::Refusal;
-use crate::rounds::Ask;
 use crate::state::Server;
 use crate::todo::Todo;
 use crate::vault::Answered;
@@ -36,22 +36,6 @@ const MAX_SORTED: usize = 200;
 const AGAIN: Duration = Duration::from_secs(3_600);
 /// Maximum number of cases that are erased at one time.
 const MAX_ERASED: usize = 100;
-
-/// Wakes the thread.
-#[derive(Clone)]
-pub struct Wake(SyncSender<()>);
-
-impl Wake {
-    pub fn new() -> (Self, Receiver<()>) {
-        let (wake, woken) = sync_channel(1);
-        (Self(wake), woken)
-    }
-
-    pub fn wake(&self) {
-        // If it is full, the thread is awake.
-        let _ = self.0.try_send(());
-    }
-}
 
 /// What the thread is set up with.
 pub struct Keeper {

@@ -14,7 +14,7 @@ use crate::errors::Refusal;
 
 /// Maximum number of acts that wait. More are refused, and the caller tries again.
 const MAX_WAITING: usize = 256;
-/// How often an act is tried when another process wrote in between. Each try checks all of it again.
+/// How often an act is tried when another process wrote in between. Each try checks all again.
 const MAX_TRIES: usize = 5;
 
 type Job = Box<dyn FnOnce(&mut Desk<SqliteStore>) + Send>;

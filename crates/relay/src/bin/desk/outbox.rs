@@ -155,7 +155,7 @@ fn post(
     let tried = match answer.status {
         200..=299 => Tried::Taken,
         status if is_known(status, &answer.body) => Tried::Taken,
-        // The request itself is wrong, and will be wrong again. Keys and addresses can be corrected.
+        // The request is wrong, and will be wrong again. A key or an address can be corrected.
         400 | 413 | 415 | 422 => Tried::Refused,
         _ => Tried::Later,
     };

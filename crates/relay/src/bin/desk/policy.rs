@@ -23,7 +23,7 @@ const MAX_TRIES: Duration = Duration::from_secs(10);
 
 #[derive(clap::Subcommand)]
 pub enum PolicyCommand {
-    /// Make the policy key, FILE, and FILE.pub. Keep FILE offline: its holder says who is an officer
+    /// Make the policy key, FILE, and FILE.pub. Keep FILE offline: it says who is an officer
     Keygen {
         /// The file to make
         #[arg(long, value_name = "FILE")]

@@ -1,8 +1,8 @@
 //! Who asks: checks the signature of a request of an officer or of the relay, and reads its body.
 //!
 //! The order is: form and length of the headers, the time, the key, the body within its limit, the
-//! signature, the nonce. So only a key that may ask makes the server read a body, and only a request
-//! that verifies takes room among the nonces.
+//! signature, the nonce. So only a key that may ask makes the server read a body, and only a
+//! request that verifies takes room among the nonces.
 
 use std::future::Future;
 use std::sync::Arc;

@@ -7,18 +7,17 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use waxseal_desk::vault::process::VaultClient;
 use waxseal_log::keys::LogKeys;
 
+use crate::asks::{Ask, Key, Rounds, Wake};
 use crate::clock::now;
 use crate::errors::Refusal;
 use crate::export_targets::Targets;
 use crate::files::Folder;
 use crate::health::{Health, Metrics};
-use crate::keeper::Wake;
 use crate::mark::Mark;
 use crate::nonces::{Nonces, NotTaken};
 use crate::office::Office;
 use crate::readers::Readers;
 use crate::relay::RelayCalls;
-use crate::rounds::{Ask, Key, Rounds};
 
 /// The running desk.
 pub struct Server {

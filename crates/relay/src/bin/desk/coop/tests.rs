@@ -1,4 +1,5 @@
 use super::*;
+use crate::coop_key::CoopKey;
 use crate::outbox::tests::world::{Target, World};
 use axum::body::Body;
 use axum::http::StatusCode;

@@ -20,18 +20,18 @@ use waxseal_log::keys::LogKeys;
 use waxseal_log::note::{Cosigner, Signer};
 use waxseal_relay::{ReviewerKey, system_rng};
 
+use crate::asks::Rounds;
+use crate::asks::Wake;
 use crate::clock::now;
 use crate::errors::Refusal;
 use crate::export_targets::Targets;
 use crate::files::Folder;
 use crate::health::{Health, Metrics};
-use crate::keeper::Wake;
 use crate::mark::Mark;
 use crate::nonces::Nonces;
 use crate::office::Office;
 use crate::readers::Readers;
 use crate::relay::{RelayCalls, RelayOptions};
-use crate::rounds::Rounds;
 use crate::state::Server;
 
 pub use waxseal_log::entry::Target;
