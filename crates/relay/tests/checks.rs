@@ -17,6 +17,7 @@ fn numbers() -> Vec<u16> {
         .chain(620..=625)
         .chain(628..=633)
         .chain(660..=665)
+        .chain(694..=696)
         .collect()
 }
 
