@@ -1,5 +1,5 @@
-//! Receipts: what the provider's log proves about the user's reports, and about decisions against the
-//! user.
+//! Receipts: what the provider's log proves about the user's reports, and about decisions against
+//! the user.
 
 mod json;
 mod story;

@@ -12,11 +12,17 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output")]
 
 mod acts;
+mod asks;
 mod blobs;
 mod cases;
 mod clock;
+mod coop;
+mod coop_key;
 mod errors;
+mod export_targets;
+mod exports;
 mod files;
+mod gauges;
 mod health;
 mod items;
 mod keeper;
@@ -27,6 +33,7 @@ mod network;
 mod nonces;
 mod office;
 mod openings;
+mod outbox;
 mod policy;
 mod readers;
 mod relay;

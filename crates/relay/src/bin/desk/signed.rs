@@ -1,8 +1,8 @@
 //! Who asks: checks the signature of a request of an officer or of the relay, and reads its body.
 //!
 //! The order is: form and length of the headers, the time, the key, the body within its limit, the
-//! signature, the nonce. So only a key that may ask makes the server read a body, and only a request
-//! that verifies takes room among the nonces.
+//! signature, the nonce. So only a key that may ask makes the server read a body, and only a
+//! request that verifies takes room among the nonces.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
+use waxseal_desk::export::MAX_CONTENT_LEN;
 use waxseal_desk::ids::OfficerId;
 use waxseal_desk::policy::Roles;
 use waxseal_desk::request::RequestTerms;
@@ -21,17 +22,48 @@ use waxseal_reporting::Timestamp;
 use waxseal_reporting::limits::MAX_ACCEPTED_LEN;
 
 use crate::errors::Refusal;
+use crate::nonces::{MAX_OF_OFFICER, MAX_OF_RELAY};
 use crate::state::Server;
 
 /// Maximum length in bytes of what an officer sends. The longest is a grant of 64 reports.
 pub const MAX_OFFICER_BODY_LEN: usize = 64 << 10;
+/// Maximum length in bytes of what an officer sends to ask for an export: content in base64, and
+/// the fields.
+pub const MAX_EXPORT_BODY_LEN: usize = MAX_CONTENT_LEN / 3 * 4 + (64 << 10);
 /// Maximum length in bytes of what the relay sends: an accepted report.
 pub const MAX_RELAY_BODY_LEN: usize = MAX_ACCEPTED_LEN;
+
+/// What a kind of caller may send.
+struct Limits {
+    body_len: usize,
+    /// Number of requests within the window of two minutes.
+    requests: usize,
+}
+
+const OFFICERS: Limits = Limits {
+    body_len: MAX_OFFICER_BODY_LEN,
+    requests: MAX_OF_OFFICER,
+};
+const EXPORTS: Limits = Limits {
+    body_len: MAX_EXPORT_BODY_LEN,
+    ..OFFICERS
+};
+const RELAY: Limits = Limits {
+    body_len: MAX_RELAY_BODY_LEN,
+    requests: MAX_OF_RELAY,
+};
+
 /// Maximum time for a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A request that an officer of the policy in force signed.
 pub struct FromOfficer {
+    pub officer: OfficerId,
+    pub body: Vec<u8>,
+}
+
+/// A request that an officer of the policy in force signed, with content that was opened.
+pub struct FromOfficerWithContent {
     pub officer: OfficerId,
     pub body: Vec<u8>,
 }
@@ -45,18 +77,35 @@ impl FromRequest<Arc<Server>> for FromOfficer {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, server: &Arc<Server>) -> Result<Self, Refusal> {
-        let knows = async |key: [u8; 32]| {
-            let officer = OfficerId::from_bytes(key);
-            let knows = server.readers.read(move |desk| {
-                let policy = desk.policy();
-                Ok(policy.is_some_and(|policy| policy.has_roles(&officer, Roles::default())))
-            });
-            knows.await
-        };
-        let (key, body) = check(request, server, MAX_OFFICER_BODY_LEN, knows).await?;
-        let officer = OfficerId::from_bytes(key);
+        let (officer, body) = of_officer(request, server, OFFICERS).await?;
         Ok(Self { officer, body })
     }
+}
+
+impl FromRequest<Arc<Server>> for FromOfficerWithContent {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, server: &Arc<Server>) -> Result<Self, Refusal> {
+        let (officer, body) = of_officer(request, server, EXPORTS).await?;
+        Ok(Self { officer, body })
+    }
+}
+
+async fn of_officer(
+    request: Request,
+    server: &Arc<Server>,
+    limits: Limits,
+) -> Result<(OfficerId, Vec<u8>), Refusal> {
+    let knows = async |key: [u8; 32]| {
+        let officer = OfficerId::from_bytes(key);
+        let knows = server.readers.read(move |desk| {
+            let policy = desk.policy();
+            Ok(policy.is_some_and(|policy| policy.has_roles(&officer, Roles::default())))
+        });
+        knows.await
+    };
+    let (key, body) = check(request, server, limits, knows).await?;
+    Ok((OfficerId::from_bytes(key), body))
 }
 
 impl FromRequest<Arc<Server>> for FromRelay {
@@ -65,7 +114,7 @@ impl FromRequest<Arc<Server>> for FromRelay {
     async fn from_request(request: Request, server: &Arc<Server>) -> Result<Self, Refusal> {
         let pinned = *server.relay_key.get().ok_or_else(Refusal::busy)?;
         let knows = async |key: [u8; 32]| Ok(key == pinned);
-        let (_, body) = check(request, server, MAX_RELAY_BODY_LEN, knows).await?;
+        let (_, body) = check(request, server, RELAY, knows).await?;
         Ok(Self { body })
     }
 }
@@ -144,7 +193,7 @@ pub fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
 async fn check<F: Future<Output = Result<bool, Refusal>>>(
     request: Request,
     server: &Server,
-    max_len: usize,
+    limits: Limits,
     knows: impl FnOnce([u8; 32]) -> F,
 ) -> Result<([u8; 32], Vec<u8>), Refusal> {
     let (parts, body) = request.into_parts();
@@ -158,7 +207,7 @@ async fn check<F: Future<Output = Result<bool, Refusal>>>(
         return Err(Refusal::not_signed());
     }
     let path = parts.uri.path_and_query().ok_or_else(Refusal::malformed)?;
-    let read = tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, max_len)).await;
+    let read = tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, limits.body_len)).await;
     let body = read.ok().and_then(Result::ok);
     let body = body.ok_or_else(Refusal::malformed)?.to_vec();
     let terms = RequestTerms {
@@ -173,6 +222,7 @@ async fn check<F: Future<Output = Result<bool, Refusal>>>(
     if !terms.is_signed_by(&headers.key, &headers.signature) {
         return Err(Refusal::not_signed());
     }
-    server.take(headers.key, headers.nonce, at_ms)?;
+    let request = (headers.key, headers.nonce);
+    server.take(request, at_ms, limits.requests)?;
     Ok((headers.key, body))
 }
