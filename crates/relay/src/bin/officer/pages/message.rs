@@ -228,9 +228,13 @@ fn notes(view: &View, one: &ViewedMessage) -> Vec<(String, Option<u8>)> {
     }
     let withheld: Vec<_> = one.withheld().map(|part| part.to_string()).collect();
     if !withheld.is_empty() {
+        let plural = if withheld.len() == 1 { "" } else { "s" };
         let parts = withheld.join(", ");
         notes.push((
-            format!("The reporter withheld part {parts} of {}", one.parts),
+            format!(
+                "The reporter withheld part{plural} {parts} of {}",
+                one.parts
+            ),
             None,
         ));
     }
@@ -251,7 +255,8 @@ fn unseen(view: &View, one: &ViewedMessage) -> Option<String> {
         .map(|other| number(other.ordinal).to_string())
         .collect();
     let all = numbers.join(", ");
-    (!numbers.is_empty()).then(|| format!("Not seen by its sender: message {all}"))
+    let plural = if numbers.len() == 1 { "" } else { "s" };
+    (!numbers.is_empty()).then(|| format!("Not seen by its sender: message{plural} {all}"))
 }
 
 fn contradiction(found: Contradiction) -> &'static str {
