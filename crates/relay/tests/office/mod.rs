@@ -134,6 +134,7 @@ pub struct Office {
     pub intake: Intake,
     pub keys: LogKeys,
     pub witness: WitnessServer,
+    relay_url: String,
     vault: Option<Process>,
     desk: Option<Process>,
     url: String,
@@ -142,8 +143,18 @@ pub struct Office {
 const ALL: &str = "ask,approve,decide,appeals,review";
 
 impl Office {
-    /// Sets a desk up as its operator does, and starts vault and desk.
+    /// Sets a desk up as its operator does, and starts vault and desk. No relay runs: reports are
+    /// brought with the relay's key.
     pub fn new() -> Self {
+        Self::set_up("http://127.0.0.1:1", true)
+    }
+
+    /// The desk of a relay that will run at this address.
+    pub fn of_relay(url: &str) -> Self {
+        Self::set_up(url, false)
+    }
+
+    fn set_up(relay_url: &str, is_pinned: bool) -> Self {
         let mut rng = rand::rng();
         let dir = tempfile::tempdir().unwrap();
         let officers = Officers {
@@ -165,8 +176,10 @@ impl Office {
         good(Command::new(waxseal_desk()).args(all), dir.path());
         desk(dir.path(), &["pin", "--folder", "desk", "--keys", "keys"]);
         let relay = SigningKey::from_bytes(&rand::random());
-        let pinned = format!("{}\n", Hex(relay.verifying_key().to_bytes()));
-        std::fs::write(dir.path().join("desk/relay.pinned"), pinned).unwrap();
+        if is_pinned {
+            let pinned = format!("{}\n", Hex(relay.verifying_key().to_bytes()));
+            std::fs::write(dir.path().join("desk/relay.pinned"), pinned).unwrap();
+        }
         let keys = std::fs::read_to_string(dir.path().join("keys")).unwrap();
         let mut office = Self {
             intake: Intake::new(dir.path()),
@@ -175,6 +188,7 @@ impl Office {
             officers,
             relay,
             witness,
+            relay_url: relay_url.to_owned(),
             vault: None,
             desk: None,
             url: String::new(),
@@ -241,8 +255,7 @@ impl Office {
         let mut command = Command::new(env!("CARGO_BIN_EXE_desk"));
         command
             .args(["serve", "--folder", "desk", "--vault", "vault.sock"])
-            // No relay listens there: intake is by hand.
-            .args(["--relay", "http://127.0.0.1:1", "--listen", "127.0.0.1:0"])
+            .args(["--relay", &self.relay_url, "--listen", "127.0.0.1:0"])
             .args(["--publish-after", "0", "--witness", &witness])
             .env(
                 "RUST_LOG",
@@ -261,6 +274,10 @@ impl Office {
     pub fn crash(&mut self) {
         self.desk().kill();
         self.start();
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     /// The server's address as `HOST:PORT`.

@@ -14,6 +14,7 @@ pub mod crowd;
 pub mod device;
 pub mod family;
 pub mod honest;
+pub mod junk;
 pub mod owner;
 pub mod proxy;
 pub mod socket;

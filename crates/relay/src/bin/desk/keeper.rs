@@ -77,11 +77,11 @@ pub fn run(mut keeper: Keeper, woken: &Receiver<()>) {
             server.health.note(part, &done);
         };
         health("key", keeper.enter_key());
+        keeper.pin_relay();
         let sorted = keeper.sort();
         health("sorting", sorted.as_ref().map(drop).map_err(Clone::clone));
         if Instant::now() >= next_slow {
             next_slow = Instant::now() + SLOW;
-            keeper.pin_relay();
             let erased = keeper.erase();
             keeper
                 .server
