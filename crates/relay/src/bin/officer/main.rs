@@ -49,6 +49,9 @@ use crate::app::{App, now};
 use crate::session::Sessions;
 use crate::views::Views;
 
+/// Maximum time for a request to the desk. An opening waits for the vault and for witnesses.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// An officer's own program for the work with reports: it holds the key, and shows pages in the
 /// browser of this machine.
 #[derive(Parser)]
@@ -167,7 +170,7 @@ fn open(work: &Work, listen: SocketAddr) -> Result<App, Box<dyn Error>> {
         None if work.plain_http => Link::with_plain_http(&work.desk)?,
         None => Link::new(&work.desk)?,
     };
-    let (keys, desk) = pinned_desk(work, &key, link)?;
+    let (keys, desk) = pinned_desk(work, &key, link.within(PATIENCE))?;
     let rng = &mut system_rng();
     let mut base = [0; 16];
     rand_core::Rng::fill_bytes(rng, &mut base);

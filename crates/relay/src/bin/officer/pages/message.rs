@@ -204,6 +204,7 @@ fn notes(view: &View, one: &ViewedMessage) -> Vec<(String, Option<u8>)> {
     if let Some(unseen) = unseen(view, one) {
         notes.push((unseen, None));
     }
+    notes.extend(changes(view, one));
     if one.forward_count > 0 {
         let times = words::counted(one.forward_count.into(), "time");
         notes.push((format!("Forwarded {times}, as the sender claims"), None));
@@ -239,6 +240,27 @@ fn notes(view: &View, one: &ViewedMessage) -> Vec<(String, Option<u8>)> {
         ));
     }
     notes
+}
+
+/// The messages of the view that change this one. Only its sender can edit it or take it back.
+fn changes(view: &View, one: &ViewedMessage) -> Vec<(String, Option<u8>)> {
+    let this = Reference::InReport(one.ordinal);
+    let change = |other: &ViewedMessage| {
+        let words = match other.content.as_ref()? {
+            ViewedContent::Edit { of, .. } if *of == this => "Edited by",
+            ViewedContent::Deletion { of } if *of == this => "Taken back by",
+            _ => return None,
+        };
+        let words = match other.sender == one.sender {
+            true => words.to_owned(),
+            false => format!(
+                "Not by its sender, so it does not count: {}",
+                words.to_lowercase()
+            ),
+        };
+        Some((words, Some(other.ordinal)))
+    };
+    view.messages.iter().filter_map(change).collect()
 }
 
 /// The messages of others before this one that its sender had not seen.
