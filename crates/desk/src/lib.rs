@@ -38,7 +38,7 @@
 //! | desk | [`desk`], [`upkeep`], [`acts`] | the main type; what is due; checks of acts |
 //! | desk | [`intake`], [`sorting`], [`case`] | takes in reports, sorts them into cases |
 //! | desk | [`opening`], [`emergency`] | shows a report; reviews of emergencies |
-//! | desk | [`decision`], [`appeal`], [`sides`] | decisions, notices, appeals; who is on which side |
+//! | desk | [`decision`], [`appeal`], [`sides`] | decisions, notices, appeals, both sides |
 //! | desk | [`legal`], [`hold`], [`retention`], [`records`] | registers, erasure, exports, keys |
 //! | desk | [`store`], [`conformance`] | keeps all of it; tests that every store must pass |
 //! | desk | [`export`], [`outbox`], [`fetches`] | forms for other systems; sending; files |

@@ -27,6 +27,9 @@
 //! | `POST /v1/cases/{id}/exports` | officer | [`AskExport`], [`Exported`] |
 //! | `GET /v1/exports` | officer | [`Exports`] |
 //!
+//! The relay names a report by its own id, or by the report's number in the log: a report that the
+//! intake refused has only the number.
+//!
 //! Each request of an officer or the relay is signed by itself, see
 //! [`RequestTerms`](waxseal_desk::request::RequestTerms). The headers are [`KEY_HEADER`],
 //! [`AT_HEADER`], [`NONCE_HEADER`] and [`SIGNATURE_HEADER`]. Identifiers and hashes are lower-case

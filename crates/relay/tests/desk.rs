@@ -1,4 +1,4 @@
-//! The life of reports at a desk, with the real programs: desk, vault and the command for outsiders.
+//! The life of reports at a desk, with the real programs: desk, vault, and the outsiders' command.
 
 #![allow(clippy::restriction, reason = "tests")]
 

@@ -1,5 +1,5 @@
-//! Two officers at once, restarts in the middle of an opening, and a server that is killed at random
-//! points.
+//! Two officers at once, restarts in the middle of an opening, and a server that is killed at
+//! random points.
 
 #![allow(clippy::restriction, reason = "tests")]
 

@@ -1,4 +1,5 @@
-//! Desk and relay as they run together: reports with files, and reports that the vault rejects.
+//! Desk and relay as they run together: reports with files, and reports that the vault rejects; and
+//! a desk that speaks TLS.
 
 #![allow(clippy::restriction, reason = "tests")]
 
@@ -10,11 +11,12 @@ use std::process::Command;
 use office::{Hex, ORIGIN, Office, Process, code, wait_for};
 use waxseal_desk::officer::OfficerKey;
 use waxseal_desk::vault::digest_of;
+use waxseal_interface::http::Link;
 use waxseal_interface::parse_report_id;
 use waxseal_log::entry::Purpose;
 use waxseal_log::promise::Promise;
 use waxseal_relay::RelayClient;
-use waxseal_relay::desk::{DeskCode, DeskError, Entries};
+use waxseal_relay::desk::{DeskClient, DeskCode, DeskError, Entries, EntryItem};
 use waxseal_reporting::file::{FileDescriptor, FileKey, FileShape, seal as seal_file};
 use waxseal_reporting::message::{Attachment, Content, FileAttachment, Payload, PayloadHeader};
 use waxseal_reporting::recipient::Evidence;
@@ -22,6 +24,7 @@ use waxseal_reporting::reporter::{ModerationPublicKey, Report};
 use waxseal_reporting::sender::seal;
 use waxseal_reporting::{Audience, BlobId};
 use world::junk::with_junk_openings;
+use world::tls::Authority;
 use world::{Device, NoChannel, now};
 
 /// A relay with a desk, and two devices.
@@ -110,13 +113,9 @@ impl Provider {
 
     fn fetches(&self) -> usize {
         let entries: Entries = self.office.get(&self.office.officers.bob, "/v1/log?from=0");
-        let fetched = |entry: &&_| entry_kind(entry) == "file_fetched";
+        let fetched = |entry: &&EntryItem| entry.kind == "file_fetched";
         entries.entries.iter().filter(fetched).count()
     }
-}
-
-fn entry_kind(entry: &waxseal_relay::desk::EntryItem) -> &str {
-    &entry.kind
 }
 
 #[test]
@@ -178,4 +177,22 @@ fn a_report_that_the_vault_rejects_no_longer_counts_at_the_relay() {
     assert_eq!(case.reports[0].id, Hex(*id.as_bytes()));
     let waiting = office.dir.path().join("desk/to-relay");
     wait_for(|| (std::fs::read_dir(&waiting).unwrap().count() == 0).then_some(()));
+}
+
+#[test]
+fn a_desk_that_speaks_tls_is_reached_by_those_who_trust_its_authority() {
+    let mut office = Office::new();
+    let authority = Authority::new();
+    authority.certify(office.dir.path(), &["127.0.0.1"], |_| {});
+    assert!(office.desk().stop());
+    office.start_with(&["--tls-cert", "tls.cert", "--tls-key", "tls.key"]);
+    assert!(office.url().starts_with("https://"));
+    let ask = |authority: &Authority| {
+        let link = Link::with_ca(office.url(), &authority.pem).unwrap();
+        let client = DeskClient::new(link, ORIGIN);
+        let alice = &office.officers.alice;
+        client.get(alice, "/v1/desk", office::now(), &mut rand::rng())
+    };
+    assert!(ask(&authority).is_ok());
+    assert!(matches!(ask(&Authority::new()), Err(DeskError::Link(_))));
 }

@@ -10,93 +10,14 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use ed25519_dalek::SigningKey;
+use office::raw::{Raw, send};
 use office::{ORIGIN, Office, SOON, code, now};
 use waxseal_desk::case::Assignment;
 use waxseal_desk::ids::CaseId;
 use waxseal_desk::officer::{OfficerKey, Signed};
-use waxseal_desk::request::RequestTerms;
 use waxseal_log::entry::{Measure, Purpose};
-use waxseal_relay::desk::{DeskCaller, DeskCode, DeskErrorBody, Hex};
+use waxseal_relay::desk::{DeskCode, Hex};
 use waxseal_reporting::Timestamp;
-
-/// A signed request as it goes over the wire.
-#[derive(Clone)]
-struct Raw {
-    method: &'static str,
-    path: String,
-    at: Timestamp,
-    key: [u8; 32],
-    nonce: [u8; 16],
-    signature: [u8; 64],
-    body: Vec<u8>,
-}
-
-impl Raw {
-    fn signed_at(
-        caller: &impl DeskCaller,
-        (method, path): (&'static str, &str),
-        body: &[u8],
-        origin: &str,
-        at: Timestamp,
-    ) -> Self {
-        let nonce = rand::random();
-        let terms = RequestTerms {
-            origin,
-            method,
-            path,
-            at,
-            nonce,
-            body,
-        };
-        Self {
-            method,
-            path: path.to_owned(),
-            at,
-            key: caller.key(),
-            nonce,
-            signature: caller.sign(&terms),
-            body: body.to_vec(),
-        }
-    }
-
-    fn get(caller: &impl DeskCaller, path: &str) -> Self {
-        Self::signed_at(caller, ("GET", path), b"", ORIGIN, now())
-    }
-
-    fn head(&self) -> String {
-        format!(
-            "{} {} HTTP/1.1\r\nhost: desk\r\nconnection: close\r\nwaxseal-key: {}\r\n\
-             waxseal-at: {}\r\nwaxseal-nonce: {}\r\nwaxseal-signature: {}\r\n",
-            self.method,
-            self.path,
-            Hex(self.key),
-            self.at.as_millis(),
-            Hex(self.nonce),
-            Hex(self.signature),
-        )
-    }
-
-    fn send(&self, office: &Office) -> (u16, Option<DeskCode>) {
-        let head = format!("{}content-length: {}\r\n\r\n", self.head(), self.body.len());
-        send(office, &[head.as_bytes(), &self.body].concat())
-    }
-}
-
-/// Sends bytes, and returns the status and the code of the answer. 0 if there is no answer.
-fn send(office: &Office, request: &[u8]) -> (u16, Option<DeskCode>) {
-    let mut stream = TcpStream::connect(office.address()).unwrap();
-    stream.set_read_timeout(Some(SOON)).unwrap();
-    // The server may answer and close the connection before it has read everything.
-    let _ = stream.write_all(request);
-    let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer);
-    let answer = String::from_utf8_lossy(&answer);
-    let status = answer.split(' ').nth(1);
-    let status = status.and_then(|status| status.parse().ok());
-    let body = answer.split("\r\n\r\n").nth(1).unwrap_or_default();
-    let body: Option<DeskErrorBody> = serde_json::from_str(body).ok();
-    (status.unwrap_or(0), body.map(|body| body.error))
-}
 
 const NOT_SIGNED: (u16, Option<DeskCode>) = (401, Some(DeskCode::NotSigned));
 
@@ -150,6 +71,15 @@ fn chk624_an_officer_is_out_as_soon_as_a_new_policy_is_published() {
     let acted = office.post(bob, "/v1/acts", signed.encode());
     assert_eq!(code(acted), DeskCode::NotSigned);
     assert_eq!(office.case(case.case.id).decisions, []);
+    // Her assignment lasts, and bob decides another case by the new policy at once.
+    let reported = office.intake.report("trudy", "victim", &["now"]);
+    office.bring(&reported.encoded).unwrap();
+    let case = office.case_about("trudy").case.id;
+    let before = office.decision(case, Measure::Warning);
+    office.publish_policy(&[("bob", "ask,decide"), ("carol", "ask")]);
+    assert_eq!(code(office.act(bob, &before)), DeskCode::Refused);
+    let decision = office.decision(case, Measure::Warning);
+    office.act(bob, &decision).unwrap();
 }
 
 #[test]
@@ -257,6 +187,13 @@ fn chk625_only_the_officer_who_asked_opens_under_a_grant() {
     assert_eq!(code(office.open(alice, &other, report)), DeskCode::NotFound);
     let unknown = office.open(alice, &grant, Hex([7; 16]));
     assert_eq!(code(unknown), DeskCode::NotFound);
+    let elsewhere = office.intake.report("trudy", "victim", &["now"]);
+    office.bring(&elsewhere.encoded).unwrap();
+    let elsewhere = office.case_about("trudy").reports[0].id;
+    assert_eq!(
+        code(office.open(alice, &grant, elsewhere)),
+        DeskCode::Refused
+    );
     assert_eq!(office.case(case.case.id).openings, []);
     office.open(alice, &grant, report).unwrap();
     assert_eq!(office.case(case.case.id).openings.len(), 1);

@@ -1,3 +1,5 @@
+use sha2::{Digest as _, Sha256};
+
 use super::*;
 
 const ORIGIN: &str = "desk.example/log";
@@ -84,7 +86,7 @@ fn no_two_requests_have_the_same_bytes() {
 #[test]
 fn the_message_has_the_documented_bytes() {
     let request = terms("/v1/acts", b"body");
-    let mut expected = b"waxseal/desk/1/request".to_vec();
+    let mut expected = labels::REQUEST.to_vec();
     expected.extend_from_slice(&[0, 16]);
     expected.extend_from_slice(ORIGIN.as_bytes());
     expected.extend_from_slice(&[4]);
@@ -93,7 +95,6 @@ fn the_message_has_the_documented_bytes() {
     expected.extend_from_slice(b"/v1/acts");
     expected.extend_from_slice(&1_800_000_000_000u64.to_be_bytes());
     expected.extend_from_slice(&[7; 16]);
-    use sha2::{Digest as _, Sha256};
     expected.extend_from_slice(&Sha256::digest(b"body"));
     assert_eq!(request.message(), expected);
 }

@@ -3,42 +3,36 @@
 
 #![allow(
     dead_code,
+    unused_imports,
     unreachable_pub,
     reason = "each test file uses a part of it"
 )]
 
+pub mod calls;
 pub mod intake;
+pub mod processes;
+pub mod raw;
 pub mod witness;
 
-use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::Mutex;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use ed25519_dalek::SigningKey;
 use serde::de::DeserializeOwned;
 use tempfile::TempDir;
-use waxseal_desk::appeal::AppealDecision;
-use waxseal_desk::case::Assignment;
-use waxseal_desk::decision::Decision;
 use waxseal_desk::desk::{Desk, DeskSetup};
-use waxseal_desk::grant::{Grant, GrantTerms, GrantedReport};
-use waxseal_desk::ids::{AcceptedDigest, CaseId, GrantId, VaultId};
 use waxseal_desk::officer::{Act, OfficerKey, Signed};
-use waxseal_desk::policy::Policy;
 use waxseal_desk::store::SqliteStore;
-use waxseal_desk::vault::View;
 use waxseal_interface::http::Link;
 use waxseal_interface::{HttpAnswer, HttpRequest};
-use waxseal_log::entry::{Measure, Number, PolicyDigest, Purpose, ReasonCode};
 use waxseal_log::keys::LogKeys;
 use waxseal_log::note::Signer;
 use waxseal_relay::desk::{
-    CaseDetail, CaseItem, DeskCard, DeskClient, DeskCode, DeskError, Done, Open, QueuePage,
-    read_json,
+    CaseDetail, CaseItem, DeskCard, DeskClient, DeskCode, DeskError, Done, QueuePage, read_json,
 };
 
+pub use calls::{grant_id, on_appeal};
+pub use processes::{Process, desk, good, waxseal_desk};
 pub use waxseal_relay::desk::Hex;
 use waxseal_reporting::Timestamp;
 
@@ -52,67 +46,6 @@ pub const SOON: Duration = Duration::from_secs(30);
 pub fn now() -> Timestamp {
     let since = std::time::UNIX_EPOCH.elapsed().unwrap();
     Timestamp::from_millis(since.as_millis() as u64)
-}
-
-/// A process that is killed at the end.
-pub struct Process(Child);
-
-impl Process {
-    /// Starts a program, and returns the rest of the line that says that it is ready.
-    pub fn start(command: &mut Command, ready: &str) -> (Self, String) {
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        stdout.read_line(&mut line).unwrap();
-        let place = line.trim().strip_prefix(ready);
-        let place = place.unwrap_or_else(|| panic!("it did not start: {line:?}"));
-        (Self(child), place.to_owned())
-    }
-
-    /// Kills it, as a crash would.
-    pub fn kill(mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-
-    /// Stops it with SIGTERM. Returns whether it ended in time and without an error.
-    pub fn stop(mut self) -> bool {
-        let pid = rustix::process::Pid::from_child(&self.0);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-        let began = Instant::now();
-        while began.elapsed() < SOON {
-            if let Some(status) = self.0.try_wait().unwrap() {
-                return status.success();
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        false
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// The program `waxseal-desk`, which another package has. It is built if it is not there.
-pub fn waxseal_desk() -> PathBuf {
-    static BUILDING: Mutex<()> = Mutex::new(());
-    let profile = Path::new(env!("CARGO_BIN_EXE_desk")).parent().unwrap();
-    let binary = profile.join(format!("waxseal-desk{}", std::env::consts::EXE_SUFFIX));
-    let _building = BUILDING.lock().unwrap_or_else(|error| error.into_inner());
-    let mut build = Command::new(env!("CARGO"));
-    build
-        .args(["build", "--locked", "--package", "waxseal-desk"])
-        .args(["--bin", "waxseal-desk", "--quiet"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"));
-    if profile.ends_with("release") {
-        build.arg("--release");
-    }
-    assert!(build.status().unwrap().success());
-    binary
 }
 
 /// The officers, as the contract of most desks has them.
@@ -202,6 +135,11 @@ impl Office {
 
     /// Publishes a policy with these officers and roles, as the holder of the policy key does.
     pub fn publish_policy(&self, officers: &[(&str, &str)]) {
+        self.publish_edited(officers, |text| text);
+    }
+
+    /// Publishes a policy that a person edited further.
+    pub fn publish_edited(&self, officers: &[(&str, &str)], edit: impl Fn(String) -> String) {
         let dir = self.dir.path();
         let version = (1..).find(|number| !dir.join(format!("policy-{number}.json")).exists());
         let version = version.unwrap();
@@ -221,7 +159,7 @@ impl Office {
         // A person edits the document.
         let text = std::fs::read_to_string(dir.join(&json)).unwrap();
         let text = text.replace("\"version\": 1", &format!("\"version\": {version}"));
-        std::fs::write(dir.join(&json), text).unwrap();
+        std::fs::write(dir.join(&json), edit(text)).unwrap();
         let sign = ["policy", "sign", "--key", "policy.key", "--policy", &json];
         desk(dir, &[&sign[..], &["--out", &signed]].concat());
         desk(
@@ -251,12 +189,18 @@ impl Office {
 
     /// Starts the desk's server.
     pub fn start(&mut self) {
+        self.start_with(&[]);
+    }
+
+    /// Starts the desk's server with further options.
+    pub fn start_with(&mut self, options: &[&str]) {
         let witness = format!("{}={}", self.witness.key, self.witness.url);
         let mut command = Command::new(env!("CARGO_BIN_EXE_desk"));
         command
             .args(["serve", "--folder", "desk", "--vault", "vault.sock"])
             .args(["--relay", &self.relay_url, "--listen", "127.0.0.1:0"])
             .args(["--publish-after", "0", "--witness", &witness])
+            .args(options)
             .env(
                 "RUST_LOG",
                 std::env::var("DESK_LOG").unwrap_or("error".into()),
@@ -367,103 +311,6 @@ impl Office {
         self.get(&self.officers.bob, &format!("/v1/cases/{id}"))
     }
 
-    /// Takes a case.
-    pub fn take(&self, officer: &OfficerKey, case: Hex<16>) -> Result<Done, DeskError> {
-        let until = Timestamp::from_millis(now().as_millis() + 3_600_000);
-        let assignment = Assignment {
-            case: CaseId::from_bytes(case.0),
-            officer: officer.id(),
-            until,
-        };
-        self.act(officer, &assignment)
-    }
-
-    /// A grant of all reports of a case, by the policy in force.
-    pub fn grant(
-        &self,
-        officer: &OfficerKey,
-        case: &CaseDetail,
-        purpose: Purpose,
-        approver: Option<&OfficerKey>,
-    ) -> Grant {
-        let card: DeskCard = self.get(officer, "/v1/desk");
-        let policy = Policy::decode(&card.policy).unwrap();
-        let reports = case.reports.iter().map(|report| GrantedReport {
-            digest: AcceptedDigest::from_bytes(report.accepted_digest.unwrap().0),
-            messages: (1 << report.messages) - 1,
-        });
-        let terms = GrantTerms {
-            id: GrantId::from_bytes(*Number::generate(&mut rand::rng()).as_bytes()),
-            origin: ORIGIN.to_owned(),
-            vault: VaultId::from_bytes(card.vault.0),
-            case: CaseId::from_bytes(case.case.id.0),
-            purpose,
-            policy: policy.digest(),
-            requester: officer.id(),
-            approver: approver.map(OfficerKey::id),
-            requested: now(),
-            expires: Timestamp::from_millis(now().as_millis() + 3_600_000),
-            max_openings: 5,
-            reports: reports.collect(),
-        };
-        Grant::new(terms).unwrap()
-    }
-
-    /// Asks for a grant.
-    pub fn ask(&self, officer: &OfficerKey, grant: &Grant) -> Result<Done, DeskError> {
-        let encoded = grant.encode();
-        let mut body = u32::try_from(encoded.len()).unwrap().to_be_bytes().to_vec();
-        body.extend_from_slice(encoded);
-        body.extend_from_slice(&grant.sign_as_requester(officer));
-        read_json(&self.post(officer, "/v1/grants", body)?)
-    }
-
-    /// Approves a grant.
-    pub fn approve(&self, officer: &OfficerKey, grant: &Grant) -> Result<Done, DeskError> {
-        let path = format!("/v1/grants/{}/approval", grant_id(grant));
-        let signature = grant.sign_as_approver(officer).to_vec();
-        read_json(&self.post(officer, &path, signature)?)
-    }
-
-    /// Opens a report under a grant.
-    pub fn open(
-        &self,
-        officer: &OfficerKey,
-        grant: &Grant,
-        report: Hex<16>,
-    ) -> Result<View, DeskError> {
-        let open = Open {
-            grant: grant_id(grant),
-            report,
-        };
-        let (client, rng) = (self.client(), &mut rand::rng());
-        let view = client.post_json(officer, "/v1/openings", &open, now(), rng)?;
-        Ok(View::decode(&view).unwrap())
-    }
-
-    /// A decision about a case.
-    pub fn decision(&self, case: Hex<16>, measure: Measure) -> Decision {
-        self.decision_by(case, measure, self.policy())
-    }
-
-    /// The digest of the policy in force.
-    pub fn policy(&self) -> PolicyDigest {
-        let card: DeskCard = self.get(&self.officers.bob, "/v1/desk");
-        Policy::decode(&card.policy).unwrap().digest()
-    }
-
-    /// A decision by this policy.
-    pub fn decision_by(&self, case: Hex<16>, measure: Measure, policy: PolicyDigest) -> Decision {
-        Decision {
-            case: CaseId::from_bytes(case.0),
-            policy,
-            reason: ReasonCode::from_number(2).unwrap(),
-            measure,
-            rule: "Community rules, section 2".to_owned(),
-            statement: "A code was asked for.".to_owned(),
-        }
-    }
-
     /// Audits the database of a desk that does not run: every row, entry and signature.
     pub fn audit(&self) {
         let folder = self.dir.path().join("desk");
@@ -490,10 +337,6 @@ impl Office {
     }
 }
 
-pub fn grant_id(grant: &Grant) -> Hex<16> {
-    Hex(*grant.terms().id.as_bytes())
-}
-
 pub fn code<T: std::fmt::Debug>(result: Result<T, DeskError>) -> DeskCode {
     match result.unwrap_err() {
         DeskError::Refused { code, .. } => code,
@@ -510,35 +353,5 @@ pub fn wait_for<T>(mut check: impl FnMut() -> Option<T>) -> T {
         }
         assert!(began.elapsed() < SOON, "waited for too long");
         std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
-/// Runs a command that must do its work.
-pub fn good(command: &mut Command, dir: &Path) -> Output {
-    let output = command.current_dir(dir).output().unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert!(
-        output.status.success(),
-        "{}{}",
-        text(&output.stdout),
-        text(&output.stderr)
-    );
-    output
-}
-
-/// Runs a set-up command of the desk.
-pub fn desk(dir: &Path, arguments: &[&str]) -> Output {
-    good(
-        Command::new(env!("CARGO_BIN_EXE_desk")).args(arguments),
-        dir,
-    )
-}
-
-/// A decision of an appeal.
-pub fn on_appeal(appeal: Hex<32>, outcome: waxseal_log::entry::AppealOutcome) -> AppealDecision {
-    AppealDecision {
-        appeal: waxseal_log::tree::TreeHash::from_bytes(appeal.0),
-        outcome,
-        statement: "Read again by another officer.".to_owned(),
     }
 }

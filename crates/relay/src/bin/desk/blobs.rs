@@ -1,5 +1,5 @@
-//! Files of reports: `GET /v1/reports/{id}/blobs/{blob}?at={at}&len={len}`. The relay keeps the sealed
-//! bytes. The officer's program opens them with the keys of the view.
+//! Files of reports: `GET /v1/reports/{id}/blobs/{blob}?at={at}&len={len}`. The relay keeps the
+//! sealed bytes. The officer's program opens them with the keys of the view.
 
 use std::sync::Arc;
 

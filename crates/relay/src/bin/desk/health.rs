@@ -2,12 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
-
-use crate::errors::Refusal;
-use crate::state::Server;
 
 /// Upper bounds of the buckets of latencies, in milliseconds.
 const BUCKETS_MS: [u64; 9] = [5, 10, 25, 50, 100, 250, 1_000, 5_000, 30_000];
@@ -75,7 +72,8 @@ impl Metrics {
         latency.sum_micros = latency.sum_micros.saturating_add(micros);
     }
 
-    fn write(&self, out: &mut String) {
+    /// Writes them as Prometheus reads them.
+    pub fn write(&self, out: &mut String) {
         out.push_str("# TYPE waxseal_desk_requests_total counter\n");
         let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
         for ((route, status), count) in &*requests {
@@ -109,61 +107,4 @@ impl Metrics {
             let _ = writeln!(out, "{name}_count{{route=\"{route}\"}} {count}");
         }
     }
-}
-
-/// The numbers of the store that an operator watches.
-pub struct Gauges {
-    pub log_size: u64,
-    pub cosigned_size: u64,
-    /// When the newest complete checkpoint was signed.
-    pub cosigned_at_ms: u64,
-    /// Lists stop at 1,000.
-    pub unsorted: usize,
-    pub requested_grants: usize,
-    pub appeals: usize,
-    pub notices: usize,
-}
-
-/// All numbers, as Prometheus reads them.
-pub async fn metrics(server: &Server) -> Result<String, Refusal> {
-    use waxseal_desk::store::{AppealList, GrantList, NoticeList, ReportList, Store as _};
-    const MAX: usize = 1_000;
-    let gauges = server.readers.read(|desk| {
-        let store = desk.store();
-        let complete = store.newest_checkpoint(true)?;
-        Ok(Gauges {
-            log_size: store.log_size()?,
-            cosigned_size: complete.as_ref().map_or(0, |row| row.size),
-            cosigned_at_ms: complete.map_or(0, |row| row.made_at_ms),
-            unsorted: store.reports(&ReportList::Unsorted, None, MAX)?.len(),
-            requested_grants: store.grants(&GrantList::Requested, MAX)?.len(),
-            appeals: store.appeals(&AppealList::Undecided, None, MAX)?.len(),
-            notices: store.notices(&NoticeList::Unsent, MAX)?.len(),
-        })
-    });
-    let gauges = gauges.await?;
-    let mut out = String::new();
-    let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-    let shown = server.metrics.shown.load(Ordering::Relaxed);
-    let failing = count(server.health.failing().len());
-    for (name, kind, value) in [
-        ("log_entries", "gauge", gauges.log_size),
-        ("cosigned_entries", "gauge", gauges.cosigned_size),
-        (
-            "cosigned_at_seconds",
-            "gauge",
-            gauges.cosigned_at_ms / 1_000,
-        ),
-        ("reports_unsorted", "gauge", count(gauges.unsorted)),
-        ("grants_waiting", "gauge", count(gauges.requested_grants)),
-        ("appeals_waiting", "gauge", count(gauges.appeals)),
-        ("notices_waiting", "gauge", count(gauges.notices)),
-        ("failing_parts", "gauge", failing),
-        ("openings_shown_total", "counter", shown),
-    ] {
-        let _ = writeln!(out, "# TYPE waxseal_desk_{name} {kind}");
-        let _ = writeln!(out, "waxseal_desk_{name} {value}");
-    }
-    server.metrics.write(&mut out);
-    Ok(out)
 }

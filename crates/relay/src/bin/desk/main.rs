@@ -12,11 +12,13 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output")]
 
 mod acts;
+mod asks;
 mod blobs;
 mod cases;
 mod clock;
 mod errors;
 mod files;
+mod gauges;
 mod health;
 mod items;
 mod keeper;

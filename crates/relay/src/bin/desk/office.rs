@@ -14,7 +14,7 @@ use crate::errors::Refusal;
 
 /// Maximum number of acts that wait. More are refused, and the caller tries again.
 const MAX_WAITING: usize = 256;
-/// How often an act is tried when another process wrote in between. Each try checks all of it again.
+/// How often an act is tried when another process wrote in between. Each try checks all again.
 const MAX_TRIES: usize = 5;
 
 type Job = Box<dyn FnOnce(&mut Desk<SqliteStore>) + Send>;
@@ -74,7 +74,9 @@ fn with_tries<T>(
 ) -> Result<T, DeskError> {
     let mut tries = 1;
     loop {
-        match act(desk, now()) {
+        // CHK-624: acts are by the policy in force, also if another process has just published it.
+        let done = desk.read_policy().and_then(|()| act(desk, now()));
+        match done {
             Err(DeskError::Store(error)) if error.conflict().is_some() && tries < MAX_TRIES => {
                 tries += 1;
             }

@@ -14,9 +14,9 @@ use waxseal_relay::desk::{DeskCode, Open};
 use waxseal_relay::system_rng;
 use waxseal_reporting::intake::ReportId;
 
+use crate::asks::{Ask, Key, Shown};
 use crate::clock::now;
 use crate::errors::Refusal;
-use crate::rounds::{Ask, Key, Shown};
 use crate::signed::{FromOfficer, json};
 use crate::state::{Begun, Server};
 use crate::vault::Answered;

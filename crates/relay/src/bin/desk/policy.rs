@@ -23,7 +23,7 @@ const MAX_TRIES: Duration = Duration::from_secs(10);
 
 #[derive(clap::Subcommand)]
 pub enum PolicyCommand {
-    /// Make the policy key, FILE, and FILE.pub. Keep FILE offline: its holder says who is an officer
+    /// Make the policy key, FILE, and FILE.pub. Keep FILE offline: it says who is an officer
     Keygen {
         /// The file to make
         #[arg(long, value_name = "FILE")]
@@ -123,7 +123,9 @@ fn publish(folder: &Folder, path: &std::path::Path) -> Result<()> {
     loop {
         match desk.publish_policy(&policy, &published, now(), &mut system_rng()) {
             Ok(()) => break,
-            Err(error) if error.is_conflict() && began.elapsed() < MAX_TRIES => {}
+            Err(error) if error.is_conflict() && began.elapsed() < MAX_TRIES => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
             Err(error) => return Err(error.into()),
         }
     }

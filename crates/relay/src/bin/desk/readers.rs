@@ -9,8 +9,10 @@ use waxseal_desk::store::SqliteStore;
 use crate::errors::Refusal;
 use crate::files::{Folder, Result};
 
-/// Number of connections.
+/// Number of requests that read at one time.
 const READERS: usize = 4;
+/// Number of connections: the two threads that do not answer requests read too.
+const CONNECTIONS: usize = READERS + 2;
 
 /// The connections that are free.
 pub struct Readers {
@@ -22,7 +24,7 @@ pub struct Readers {
 impl Readers {
     pub fn open(folder: &Folder) -> Result<Self> {
         let open = || Ok(Desk::open(folder.store()?, folder.setup()?)?);
-        let free: Result<Vec<_>> = (0..READERS).map(|_| open()).collect();
+        let free: Result<Vec<_>> = (0..CONNECTIONS).map(|_| open()).collect();
         Ok(Self {
             free: Mutex::new(free?),
             places: Semaphore::new(READERS),
@@ -58,7 +60,7 @@ impl Readers {
             Err(error) => Err(error.into()),
         };
         let mut free = self.lock();
-        if free.len() < READERS {
+        if free.len() < CONNECTIONS {
             free.push(desk);
         }
         done

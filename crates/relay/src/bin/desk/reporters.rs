@@ -62,8 +62,8 @@ pub async fn log_keys(State(server): State<Arc<Server>>, _: FromRelay) -> String
     server.keys.to_string()
 }
 
-/// `GET /v1/reports/{id}/receipt`. The id is the relay's, or the report's number in the log. A report
-/// that the intake rejected has only the number.
+/// `GET /v1/reports/{id}/receipt`. The id is the relay's, or the report's number in the log. A
+/// report that the intake rejected has only the number.
 pub async fn report_receipt(
     State(server): State<Arc<Server>>,
     Id(id): Id<16>,

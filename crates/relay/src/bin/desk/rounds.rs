@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
@@ -19,8 +19,8 @@ use waxseal_desk::vault::{MAX_CHALLENGE_MS, VaultCalls as _, VaultError};
 use waxseal_log::checkpoint::Checkpoint;
 use waxseal_relay::desk::DeskCode;
 use waxseal_relay::system_rng;
-use zeroize::Zeroizing;
 
+use crate::asks::{Ask, Key, Shown};
 use crate::clock::now;
 use crate::errors::Refusal;
 use crate::state::Server;
@@ -32,39 +32,6 @@ const TICK: Duration = Duration::from_secs(5);
 const GROWTH: Duration = Duration::from_secs(10);
 /// How often upkeep is done.
 const UPKEEP: Duration = Duration::from_secs(60);
-/// Maximum number of openings that wait for this thread.
-const MAX_WAITING: usize = 256;
-
-/// A report under a grant.
-pub type Key = ([u8; 16], [u8; 16]);
-/// What a report shows, encoded, or why it is not shown.
-pub type Shown = Result<Zeroizing<Vec<u8>>, Refusal>;
-
-/// What the thread is asked.
-pub enum Ask {
-    /// Shows what was opened.
-    Show(Box<Opening>, Key, oneshot::Sender<Shown>),
-    /// Shows what was opened and not shown yet.
-    ShowAgain(Key, oneshot::Sender<Shown>),
-    /// Makes a round soon.
-    Round,
-}
-
-/// Asks the thread.
-#[derive(Clone)]
-pub struct Rounds(SyncSender<Ask>);
-
-impl Rounds {
-    pub fn new() -> (Self, Receiver<Ask>) {
-        let (asks, asked) = sync_channel(MAX_WAITING);
-        (Self(asks), asked)
-    }
-
-    pub fn ask(&self, ask: Ask) -> Result<(), Refusal> {
-        self.0.try_send(ask).map_err(|_| Refusal::busy())
-    }
-}
-
 struct Waiting {
     opening: Box<Opening>,
     begun: Instant,
@@ -201,7 +168,7 @@ impl Thread<'_> {
                 Err(DeskError::Store(error)) if error.conflict().is_some() && tries < 3 => {
                     tries += 1;
                 }
-                Err(error) => return Err(not_cosigned(error)),
+                Err(error) => return Err(error.into()),
             }
         }
     }
@@ -239,7 +206,7 @@ impl Thread<'_> {
                     if !keep {
                         server.forget_opening(key);
                     }
-                    let _ = caller.send(Err(not_cosigned(error)));
+                    let _ = caller.send(Err(error.into()));
                     keep
                 }
             }
@@ -261,18 +228,4 @@ fn can_wait(error: &DeskError) -> bool {
         DeskError::Store(error) => error.conflict().is_none(),
         _ => false,
     }
-}
-
-/// What the vault needs the witnesses for, and what it has not read yet.
-fn not_cosigned(error: DeskError) -> Refusal {
-    let code = match &error {
-        DeskError::Vault(
-            VaultError::NotFollowed
-            | VaultError::NotLogged
-            | VaultError::TooFewWitnesses { .. }
-            | VaultError::WitnessAhead,
-        ) => DeskCode::NotCosigned,
-        _ => return error.into(),
-    };
-    Refusal::new(code, error.to_string())
 }

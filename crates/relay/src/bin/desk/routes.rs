@@ -13,7 +13,7 @@ use axum::routing::{get, post};
 
 use crate::errors::Refusal;
 use crate::state::Server;
-use crate::{acts, blobs, cases, health, log, openings, reporters};
+use crate::{acts, blobs, cases, gauges, log, openings, reporters};
 
 /// Maximum time from the head of a request to its answer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -52,18 +52,19 @@ pub fn router(server: Arc<Server>) -> Router {
         .with_state(server)
 }
 
-/// Cuts a request off that takes too long, and counts it.
+/// Cuts a request off that takes too long, counts it, and logs its route, status and duration.
+/// Never logs the path: it has identifiers.
 async fn counted(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {
-    let began = Instant::now();
+    let (method, began) = (request.method().clone(), Instant::now());
     let route = request.extensions().get::<MatchedPath>();
     let route = route.map_or("none", MatchedPath::as_str).to_owned();
     let mut response = match tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await {
         Ok(response) => response,
         Err(_) => Refusal::busy().into_response(),
     };
-    server
-        .metrics
-        .count(&route, response.status().as_u16(), began.elapsed());
+    let (status, took) = (response.status().as_u16(), began.elapsed());
+    server.metrics.count(&route, status, took);
+    tracing::info!(%method, route, status, ms = took.as_millis(), "answered");
     let headers = response.headers_mut();
     let nosniff = HeaderValue::from_static("nosniff");
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
@@ -90,7 +91,10 @@ async fn ready(State(server): State<Arc<Server>>) -> Response {
 }
 
 async fn metrics(State(server): State<Arc<Server>>) -> Result<Response, Refusal> {
-    let text = health::metrics(&server).await?;
+    let text = gauges::metrics(&server).await?;
     let kind = "text/plain; version=0.0.4; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! The certificate and the key with which the relay speaks TLS. They are read again on SIGHUP.
+//! The certificate and the key with which relay or desk speak TLS. They are read again on SIGHUP.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -13,8 +13,8 @@ use tokio::sync::watch;
 // The options for TLS. A doc comment here would replace that of the program.
 #[derive(Clone, clap::Args)]
 pub struct TlsOptions {
-    /// Speak TLS with this certificate: a PEM file, the relay's own certificate first. SIGHUP makes
-    /// the relay read both files again
+    /// Speak TLS with this certificate: a PEM file, the own certificate first. SIGHUP makes the
+    /// program read both files again
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
     /// The PEM file with the certificate's secret key
@@ -23,7 +23,7 @@ pub struct TlsOptions {
 }
 
 impl TlsOptions {
-    /// Reads both files. Returns `None` if the relay is to speak plain HTTP.
+    /// Reads both files. Returns `None` for plain HTTP.
     pub fn read(&self) -> Result<Option<Arc<ServerConfig>>, Box<dyn Error>> {
         match (&self.tls_cert, &self.tls_key) {
             (Some(cert), Some(key)) => read(cert, key).map(Some),
@@ -31,7 +31,7 @@ impl TlsOptions {
         }
     }
 
-    /// Reads both files again on each SIGHUP. If they are not usable, the relay keeps what it has.
+    /// Reads both files again on each SIGHUP. If they are not usable, those of before stay.
     pub async fn read_again(self, mut hung_up: Signal, config: watch::Sender<Arc<ServerConfig>>) {
         while hung_up.recv().await.is_some() {
             match self.read() {
