@@ -25,7 +25,8 @@
 //! | `GET /v1/transparency?from={day}&to={day}` | officer | [`Transparency`] |
 //! | `GET /v1/reports/{id}/blobs/{blob}?at={at}&len={len}` | officer | binary: sealed bytes |
 //! | `POST /v1/cases/{id}/exports` | officer | [`AskExport`], [`Exported`] |
-//! | `GET /v1/exports` | officer | [`Exports`] |
+//! | `GET /v1/exports` or `?case={id}` | officer | [`Exports`] |
+//! | `POST /v1/coop/callback` | ROOST Coop, by its own signature | JSON, text |
 //!
 //! The relay names a report by its own id, or by the report's number in the log: a report that the
 //! intake refused has only the number.
@@ -40,10 +41,10 @@ mod client;
 mod hex;
 
 pub use api::{
-    AppealFiled, AppealItem, Appeals, AskExport, CaseDetail, CaseItem, DecisionItem, DeskCard,
-    DeskCode, DeskErrorBody, Done, Entries, EntryItem, ExportItem, Exported, Exports, FileAppeal,
-    GrantItem, Grants, HoldItem, NoticeItem, NoticeSent, Notices, Open, OpeningItem, QueuePage,
-    QueueQuery, RefusedReport, ReportItem, SeriesPoint, Transparency,
+    AppealFiled, AppealItem, Appeals, AskExport, CallbackItem, CaseDetail, CaseItem, DecisionItem,
+    DeskCard, DeskCode, DeskErrorBody, Done, Entries, EntryItem, ExportItem, Exported, Exports,
+    FileAppeal, GrantItem, Grants, HoldItem, NoticeItem, NoticeSent, Notices, Open, OpeningItem,
+    QueuePage, QueueQuery, RefusedReport, ReportItem, SeriesPoint, Transparency,
 };
 pub use client::{DeskCaller, DeskClient, DeskError, read_json};
 pub use hex::{Hex, NotHex};

@@ -383,10 +383,22 @@ json! {
         log_size: u64,
     }
 
-    /// The exports of all cases, the newest first.
+    /// The exports of all cases, the newest first; or those of one case.
     Exports {
         /// At most 1,000.
         exports: Vec<ExportItem>,
+        /// What targets said later, at most 1,000. It decides nothing.
+        callbacks: Vec<CallbackItem>,
+    }
+
+    /// What a target said later, such as what was decided in ROOST Coop.
+    CallbackItem {
+        /// The case that it is about, if it names one.
+        case: Option<Hex<16>>,
+        /// What it said. Show it as text.
+        text: String,
+        /// When it came.
+        received_at_ms: u64,
     }
 
     /// An export.
@@ -399,8 +411,14 @@ json! {
         target: u8,
         /// When it was made.
         made_at_ms: u64,
+        /// Who asked for it.
+        officer: Hex<32>,
+        /// Index of the entry in the log.
+        log_index: u64,
         /// When the target took it. `None` while it waits.
         taken_at_ms: Option<u64>,
+        /// When it was given up. `None` while it waits.
+        given_up_at_ms: Option<u64>,
         /// How often it was tried.
         tries: u32,
         /// What the target said last. Bounded, and shown as text.

@@ -6,6 +6,7 @@
 mod access;
 mod browser;
 mod conversation;
+mod evil_answers;
 mod evil_desk;
 mod evil_view;
 mod harmless;
