@@ -190,6 +190,8 @@ pub async fn open(State(evil): World) -> impl IntoResponse {
         .filter(|act| act.is_empty())
         .count();
     evil.acts.lock().unwrap().push(Vec::new());
+    // As long as vault and witnesses could take.
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     evil.view(opened * 17).encode().to_vec()
 }
 

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::evil_desk::{CASE, EvilDesk};
+use crate::evil_desk::{CASE, EvilDesk, GRANT, REPORT};
 use crate::program::{Answer, Program, key_file, keygen};
 
 /// A program in front of a desk, with a session.
@@ -294,4 +294,31 @@ fn chk641_another_desk_is_refused_after_the_first_one_was_pinned() {
         "{line}{said}"
     );
     drop(Program::start(&path, &first.url));
+}
+
+#[test]
+fn what_was_opened_is_kept_also_if_the_browser_leaves_before_it_is_shown() {
+    let officer = Officer::new();
+    let own = [("sec-fetch-site", "same-origin")];
+    let token = officer.token();
+    let body = format!("token={token}&grant={GRANT}&report={REPORT}&case={CASE}");
+    let shown = officer.post("/open", &own, &body).body;
+    let (_, rest) = shown.split_once("name=\"act\" value=\"").unwrap();
+    let act = rest.split('"').next().unwrap();
+    let path = format!("{}/sign", officer.base);
+    let headers = [
+        ("host", officer.program.host.as_str()),
+        ("cookie", &officer.cookie),
+        own[0],
+    ];
+    let body = format!("token={token}&act={act}");
+    let stream = officer.program.send("POST", &path, &headers, &body);
+    // The desk was asked, and did not answer yet.
+    while officer.desk.world.acts.lock().unwrap().is_empty() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    drop(stream);
+    std::thread::sleep(std::time::Duration::from_millis(1_000));
+    let view = officer.page(&format!("/view/{GRANT}/{REPORT}"));
+    assert_eq!(view.status, 200);
 }
