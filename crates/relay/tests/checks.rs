@@ -18,6 +18,7 @@ fn numbers() -> Vec<u16> {
         .chain(628..=633)
         .chain(640..=651)
         .chain(660..=665)
+        .chain(694..=696)
         .collect()
 }
 

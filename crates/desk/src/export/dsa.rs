@@ -38,7 +38,7 @@
 //! | `keywords` | such as `KEYWORD_PHISHING`; otherwise what says the same as the reason |
 //! | `account_type` | `ACCOUNT_TYPE_BUSINESS` or `ACCOUNT_TYPE_PRIVATE` |
 //! | `territorial_scope` | countries of the EEA, such as `DE,FR` |
-//! | `content_language` | two capital letters, such as `EN` |
+//! | `content_language` | a language of ISO 639-1, such as `EN` |
 //! | `reference_url` | an address of the rule, at most 500 characters |
 //!
 //! With `incompatible`, the ground is the rule of the decision.
@@ -51,6 +51,7 @@
 //! `StatementStoreRequest.php`.
 
 mod category;
+mod codes;
 
 use std::collections::BTreeMap;
 
@@ -97,12 +98,6 @@ const SOURCES: [&str; 4] = [
     "SOURCE_TRUSTED_FLAGGER",
     "SOURCE_VOLUNTARY",
     "SOURCE_TYPE_OTHER_NOTIFICATION",
-];
-
-/// Countries of the European Economic Area.
-const COUNTRIES: [&str; 30] = [
-    "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IS",
-    "IT", "LI", "LT", "LU", "LV", "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK",
 ];
 
 /// Makes the body of `POST /api/v1/statement`.
@@ -261,13 +256,12 @@ fn scope(fields: &Fields<'_>) -> Result<Vec<(&'static str, Value)>, ExportError>
     if let Some(account) = fields.one_of("account_type", &types)? {
         scope.push(("account_type", json!(account)));
     }
-    let countries = fields.list("territorial_scope", &COUNTRIES)?;
+    let countries = fields.list("territorial_scope", &codes::COUNTRIES)?;
     if !countries.is_empty() {
         scope.push(("territorial_scope", json!(countries)));
     }
     if let Some(language) = fields.text("content_language", 2)? {
-        let is_code = language.len() == 2 && language.bytes().all(|b| b.is_ascii_uppercase());
-        if !is_code {
+        if !codes::is_language(language) {
             return Err(invalid("content_language"));
         }
         scope.push(("content_language", json!(language)));

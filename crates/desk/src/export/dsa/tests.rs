@@ -164,6 +164,8 @@ fn values_that_the_database_does_not_know_are_refused() {
         ("territorial_scope", "DE,US"),
         ("content_language", "en"),
         ("content_language", "É"),
+        ("content_language", "ZZ"),
+        ("content_language", "E"),
         ("reference_url", "http://rules.example"),
         ("reference_url", "https://"),
         ("reference_url", "https:///rules"),

@@ -34,6 +34,7 @@ pub async fn card(
     _: FromOfficer,
 ) -> Result<Json<DeskCard>, Refusal> {
     let keys = server.keys.clone();
+    let targets = server.targets.names();
     let card = server.readers.read(move |desk| {
         let cosigned = desk.store().newest_checkpoint(true)?;
         let policy = desk.policy().map(|policy| policy.encode().to_vec());
@@ -45,7 +46,7 @@ pub async fn card(
             log_size: desk.store().log_size()?,
             cosigned_size: cosigned.map_or(0, |row| row.size),
             now_ms: now().as_millis(),
-            exports: Vec::new(),
+            exports: targets,
         })
     });
     Ok(Json(card.await?))

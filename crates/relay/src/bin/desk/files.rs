@@ -32,6 +32,8 @@ const MAX_SECRET_LEN: usize = 4_096;
 /// | `relay.pinned` | the relay's key, 64 hex digits |
 /// | `desk.sqlite` | the database |
 /// | `public` | the public folder |
+/// | `targets.json` | the systems that exports go to; it names the files of their keys |
+/// | `outbox` | exports for the provider's own programs |
 #[derive(Clone, Debug)]
 pub struct Folder(PathBuf);
 

@@ -13,7 +13,7 @@ use axum::routing::{get, post};
 
 use crate::errors::Refusal;
 use crate::state::Server;
-use crate::{acts, blobs, cases, gauges, log, openings, reporters};
+use crate::{acts, blobs, cases, coop, exports, gauges, log, openings, reporters};
 
 /// Maximum time from the head of a request to its answer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -44,6 +44,9 @@ pub fn router(server: Arc<Server>) -> Router {
         .route("/v1/reports/{id}/blobs/{blob}", get(blobs::fetch))
         .route("/v1/acts", post(acts::act))
         .route("/v1/appeals", get(cases::appeals))
+        .route("/v1/cases/{id}/exports", post(exports::ask))
+        .route("/v1/exports", get(exports::list))
+        .route("/v1/coop/callback", post(coop::callback))
         .route("/v1/log", get(log::entries))
         .route("/v1/transparency", get(log::transparency))
         .fallback(async || Refusal::not_found())

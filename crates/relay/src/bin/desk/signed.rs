@@ -13,6 +13,7 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
+use waxseal_desk::export::MAX_CONTENT_LEN;
 use waxseal_desk::ids::OfficerId;
 use waxseal_desk::policy::Roles;
 use waxseal_desk::request::RequestTerms;
@@ -26,8 +27,12 @@ use crate::state::Server;
 
 /// Maximum length in bytes of what an officer sends. The longest is a grant of 64 reports.
 pub const MAX_OFFICER_BODY_LEN: usize = 64 << 10;
+/// Maximum length in bytes of what an officer sends to ask for an export: content in base64, and
+/// the fields.
+pub const MAX_EXPORT_BODY_LEN: usize = MAX_CONTENT_LEN / 3 * 4 + (64 << 10);
 /// Maximum length in bytes of what the relay sends: an accepted report.
 pub const MAX_RELAY_BODY_LEN: usize = MAX_ACCEPTED_LEN;
+
 /// What a kind of caller may send.
 struct Limits {
     body_len: usize,
@@ -38,6 +43,10 @@ struct Limits {
 const OFFICERS: Limits = Limits {
     body_len: MAX_OFFICER_BODY_LEN,
     requests: MAX_OF_OFFICER,
+};
+const EXPORTS: Limits = Limits {
+    body_len: MAX_EXPORT_BODY_LEN,
+    ..OFFICERS
 };
 const RELAY: Limits = Limits {
     body_len: MAX_RELAY_BODY_LEN,
@@ -53,6 +62,12 @@ pub struct FromOfficer {
     pub body: Vec<u8>,
 }
 
+/// A request that an officer of the policy in force signed, with content that was opened.
+pub struct FromOfficerWithContent {
+    pub officer: OfficerId,
+    pub body: Vec<u8>,
+}
+
 /// A request that the pinned relay signed.
 pub struct FromRelay {
     pub body: Vec<u8>,
@@ -62,18 +77,35 @@ impl FromRequest<Arc<Server>> for FromOfficer {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, server: &Arc<Server>) -> Result<Self, Refusal> {
-        let knows = async |key: [u8; 32]| {
-            let officer = OfficerId::from_bytes(key);
-            let knows = server.readers.read(move |desk| {
-                let policy = desk.policy();
-                Ok(policy.is_some_and(|policy| policy.has_roles(&officer, Roles::default())))
-            });
-            knows.await
-        };
-        let (key, body) = check(request, server, OFFICERS, knows).await?;
-        let officer = OfficerId::from_bytes(key);
+        let (officer, body) = of_officer(request, server, OFFICERS).await?;
         Ok(Self { officer, body })
     }
+}
+
+impl FromRequest<Arc<Server>> for FromOfficerWithContent {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, server: &Arc<Server>) -> Result<Self, Refusal> {
+        let (officer, body) = of_officer(request, server, EXPORTS).await?;
+        Ok(Self { officer, body })
+    }
+}
+
+async fn of_officer(
+    request: Request,
+    server: &Arc<Server>,
+    limits: Limits,
+) -> Result<(OfficerId, Vec<u8>), Refusal> {
+    let knows = async |key: [u8; 32]| {
+        let officer = OfficerId::from_bytes(key);
+        let knows = server.readers.read(move |desk| {
+            let policy = desk.policy();
+            Ok(policy.is_some_and(|policy| policy.has_roles(&officer, Roles::default())))
+        });
+        knows.await
+    };
+    let (key, body) = check(request, server, limits, knows).await?;
+    Ok((OfficerId::from_bytes(key), body))
 }
 
 impl FromRequest<Arc<Server>> for FromRelay {

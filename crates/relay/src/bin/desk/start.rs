@@ -17,6 +17,7 @@ use waxseal_desk::vault::process::{Endpoint, VaultClient};
 
 use crate::asks::{Rounds, Wake};
 use crate::clock::now;
+use crate::export_targets::Targets;
 use crate::files::{Folder, Result};
 use crate::health::{Health, Metrics};
 use crate::keeper::{self, Keeper};
@@ -26,12 +27,12 @@ use crate::office::Office;
 use crate::readers::Readers;
 use crate::relay::{RelayCalls, RelayOptions};
 use crate::rounds;
-use crate::routes;
 use crate::serve::{Stopping, serve};
 use crate::state::Server;
 use crate::tls::TlsOptions;
 use crate::todo::Todo;
 use crate::witnesses::{WitnessArgument, Witnesses};
+use crate::{outbox, routes};
 
 const HOUR_MS: u64 = 3_600_000;
 const DAY_MS: u64 = 24 * HOUR_MS;
@@ -102,6 +103,7 @@ async fn run_desk(options: &ServeOptions) -> Result<()> {
     let mark = Mark::open(folder.path("requests.mark"))?;
     let (rounds, asked) = Rounds::new();
     let (wake, woken) = Wake::new();
+    let (outbox, to_send) = Wake::new();
     let server = Arc::new(Server {
         readers: Arc::new(Readers::open(&folder)?),
         folder: folder.clone(),
@@ -110,6 +112,8 @@ async fn run_desk(options: &ServeOptions) -> Result<()> {
         vault: VaultClient::new(Endpoint::Socket(options.vault.clone())),
         rounds,
         keeper: wake,
+        targets: Targets::read(&folder)?,
+        outbox,
         relay_key,
         relay: RelayCalls::new(&options.relay, &folder)?,
         nonces: Mutex::new(Nonces::new(started.as_millis().max(mark.floor_ms()))),
@@ -130,6 +134,8 @@ async fn run_desk(options: &ServeOptions) -> Result<()> {
         published: 0,
     };
     let keeping = spawn("keeper", move || keeper::run(keeper, &woken))?;
+    let shared = server.clone();
+    let sending = spawn("outbox", move || outbox::run(&shared, &to_send))?;
     let shared = server.clone();
     let following = spawn("rounds", move || {
         rounds::run(&shared, &asked, follower, &witnesses);
@@ -162,7 +168,7 @@ async fn run_desk(options: &ServeOptions) -> Result<()> {
     serving.await?;
     server.stop();
     drop(server);
-    for thread in [keeping, following, acting] {
+    for thread in [keeping, following, sending, acting] {
         let _ = tokio::task::spawn_blocking(move || thread.join()).await;
     }
     tracing::info!("stopped");

@@ -10,6 +10,7 @@ use waxseal_log::keys::LogKeys;
 use crate::asks::{Ask, Key, Rounds, Wake};
 use crate::clock::now;
 use crate::errors::Refusal;
+use crate::export_targets::Targets;
 use crate::files::Folder;
 use crate::health::{Health, Metrics};
 use crate::mark::Mark;
@@ -28,6 +29,9 @@ pub struct Server {
     pub rounds: Rounds,
     pub keeper: Wake,
     pub relay: RelayCalls,
+    pub targets: Targets,
+    /// Wakes the thread that sends exports.
+    pub outbox: Wake,
     /// The relay's key, once it is pinned.
     pub relay_key: OnceLock<[u8; 32]>,
     pub nonces: Mutex<Nonces>,
@@ -104,6 +108,7 @@ impl Server {
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
         self.keeper.wake();
+        self.outbox.wake();
         let _ = self.rounds.ask(Ask::Round);
     }
 
