@@ -1,5 +1,5 @@
-//! The whole job, as officers do it: a real desk, vault and witness, the programs of officers, and a
-//! browser.
+//! The whole job, as officers do it: a real desk, vault and witness, the programs of officers, and
+//! a browser.
 
 use std::path::PathBuf;
 

@@ -34,13 +34,14 @@ pub async fn list(ctx: Ctx, RawQuery(query): RawQuery) -> Answer {
     let exports: Exports = ctx.app.get("/v1/exports".to_owned()).await?;
     Ok(ctx.page("Exports", Tab::Exports, |html| {
         done(html, query.get("done"));
-        let targets: Vec<_> = desk.card.exports.iter().map(String::as_str).collect();
+        let targets: Vec<_> = targets(&desk)
+            .map(|target| words::target(target.number()))
+            .collect();
         let targets = match targets.as_slice() {
             [] => "No target is set up for exports.".to_owned(),
             names => format!("Targets that are set up: {}.", names.join(", ")),
         };
-        html.tag("p")
-            .put(|html| html.text(&crate::pages::case::shown_name(&targets)));
+        html.tag("p").text(&targets);
         if exports.exports.is_empty() {
             html.tag("p").class("empty").text("Nothing was exported.");
         } else {
