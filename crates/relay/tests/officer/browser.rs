@@ -286,12 +286,21 @@ impl Browser {
 
     /// Saves a picture of the page, if `WAXSEAL_SCREENSHOTS` names a folder.
     pub fn picture(&mut self, name: &str) {
+        self.picture_from(name, "body");
+    }
+
+    /// Saves a picture of the page from this element on.
+    pub fn picture_from(&mut self, name: &str, selector: &str) {
         let Ok(folder) = std::env::var("WAXSEAL_SCREENSHOTS") else {
             return;
         };
         let size = self.call("Page.getLayoutMetrics", json!({}))["cssContentSize"].clone();
-        let height = size["height"].as_f64().unwrap().min(2_400.0);
-        let clip = json!({"x": 0, "y": 0, "width": size["width"], "height": height, "scale": 1});
+        let top = self.eval(&format!(
+            "document.querySelector({selector:?}).getBoundingClientRect().top + scrollY"
+        ));
+        let left = size["height"].as_f64().unwrap() - top.as_f64().unwrap();
+        let height = left.min(2_400.0);
+        let clip = json!({"x": 0, "y": top, "width": size["width"], "height": height, "scale": 1});
         let params = json!({"format": "png", "captureBeyondViewport": true, "clip": clip});
         let shot = self.call("Page.captureScreenshot", params);
         let data = shot["data"].as_str().unwrap();

@@ -5,9 +5,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use waxseal_desk::grant::{Grant, GrantTerms, GrantedReport};
 use waxseal_desk::ids::{AcceptedDigest, CaseId, GrantId, VaultId};
@@ -16,14 +13,11 @@ use waxseal_desk::policy::{Officer, Policy, PolicyTerms, Roles, Rule};
 use waxseal_log::entry::{PolicyKey, Purpose};
 use waxseal_log::keys::LogKeys;
 use waxseal_log::note::{Cosigner, Signer};
-use waxseal_relay::desk::{
-    AppealItem, Appeals, CaseDetail, CaseItem, DecisionItem, DeskCard, Done, Entries, EntryItem,
-    ExportItem, Exports, GrantItem, Grants, Hex, HoldItem, OpeningItem, QueuePage, ReportItem,
-    SeriesPoint, Transparency,
-};
+use waxseal_relay::desk::{AppealItem, CaseItem, GrantItem, Hex};
 use waxseal_reporting::file::{FileKey, seal};
 use waxseal_reporting::{BlobId, Timestamp};
 
+use crate::evil_answers as answers;
 use crate::hostile::{name, polyglot, texts};
 
 pub const CASE: Hex<16> = Hex([0xca; 16]);
@@ -37,10 +31,10 @@ pub struct EvilDesk {
 }
 
 pub struct Evil {
-    keys: LogKeys,
-    policy: Policy,
+    pub keys: LogKeys,
+    pub policy: Policy,
     me: OfficerKey,
-    texts: Vec<(&'static str, String)>,
+    pub texts: Vec<(&'static str, String)>,
     pub blob: (BlobId, Vec<u8>, [u8; 32], [u8; 32]),
     /// The acts that it was sent.
     pub acts: std::sync::Mutex<Vec<Vec<u8>>>,
@@ -56,18 +50,18 @@ impl EvilDesk {
     pub fn start(me: &OfficerKey, canary: &str) -> Self {
         let world = Arc::new(Evil::new(me, canary));
         let routes = Router::new()
-            .route("/log/keys", get(keys))
-            .route("/v1/desk", get(card))
-            .route("/v1/queue", get(queue))
-            .route("/v1/cases/{id}", get(case))
-            .route("/v1/grants", get(grants).post(done))
-            .route("/v1/appeals", get(appeals))
-            .route("/v1/log", get(log))
-            .route("/v1/transparency", get(transparency))
-            .route("/v1/exports", get(exports))
-            .route("/v1/openings", post(open))
-            .route("/v1/acts", post(act))
-            .route("/v1/reports/{id}/blobs/{blob}", get(blob))
+            .route("/log/keys", get(answers::keys))
+            .route("/v1/desk", get(answers::card))
+            .route("/v1/queue", get(answers::queue))
+            .route("/v1/cases/{id}", get(answers::case))
+            .route("/v1/grants", get(answers::grants).post(answers::done))
+            .route("/v1/appeals", get(answers::appeals))
+            .route("/v1/log", get(answers::log))
+            .route("/v1/transparency", get(answers::transparency))
+            .route("/v1/exports", get(answers::exports))
+            .route("/v1/openings", post(answers::open))
+            .route("/v1/acts", post(answers::act))
+            .route("/v1/reports/{id}/blobs/{blob}", get(answers::blob))
             .with_state(Arc::clone(&world));
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
@@ -148,14 +142,14 @@ impl Evil {
         self.texts[place % self.texts.len()].1.clone()
     }
 
-    fn officers(&self) -> Vec<Hex<32>> {
+    pub fn officers(&self) -> Vec<Hex<32>> {
         let officers = self.policy.terms().officers.iter();
         officers
             .map(|officer| Hex(*officer.id.as_bytes()))
             .collect()
     }
 
-    fn item(&self, place: usize) -> CaseItem {
+    pub fn item(&self, place: usize) -> CaseItem {
         let id = if place == 0 {
             CASE
         } else {
@@ -182,7 +176,7 @@ impl Evil {
         }
     }
 
-    fn grant(&self) -> GrantItem {
+    pub fn grant(&self) -> GrantItem {
         let digest = AcceptedDigest::from_bytes([5; 32]);
         let grant = Grant::new(GrantTerms {
             id: GrantId::from_bytes(GRANT.0),
@@ -220,7 +214,7 @@ impl Evil {
         }
     }
 
-    fn appeal(&self, place: usize, decided: bool) -> AppealItem {
+    pub fn appeal(&self, place: usize, decided: bool) -> AppealItem {
         AppealItem {
             leaf: Hex([7; 32]),
             log_index: 9,
@@ -235,207 +229,4 @@ impl Evil {
             decided_at_ms: decided.then(now_ms),
         }
     }
-}
-
-type World = State<Arc<Evil>>;
-
-fn json(value: &impl serde::Serialize) -> Response {
-    let body = serde_json::to_vec(value).unwrap();
-    ([("content-type", "application/json")], body).into_response()
-}
-
-async fn keys(State(evil): World) -> String {
-    evil.keys.to_string()
-}
-
-async fn card(State(evil): World) -> impl IntoResponse {
-    json(&DeskCard {
-        origin: evil.keys.origin().to_owned(),
-        vault: Hex(*evil.keys.vault().key()),
-        policy: evil.policy.encode().to_vec(),
-        keys: evil.keys.to_string(),
-        log_size: 12,
-        cosigned_size: 8,
-        now_ms: now_ms(),
-        exports: vec!["coop".to_owned(), evil.text(0)],
-    })
-}
-
-async fn queue(State(evil): World) -> impl IntoResponse {
-    json(&QueuePage {
-        cases: (0..evil.texts.len())
-            .map(|place| evil.item(place))
-            .collect(),
-        next: Some(Hex([9; 28])),
-    })
-}
-
-async fn case(State(evil): World, Path(_): Path<String>) -> impl IntoResponse {
-    let report = |id, digest| ReportItem {
-        id,
-        accepted_digest: Some(Hex(digest)),
-        number: Hex([3; 16]),
-        reason: Some(5),
-        received_at_ms: now_ms(),
-        messages: 3,
-        is_erased: false,
-        blobs: vec![evil.blob.0.to_text(), evil.text(1)],
-    };
-    let decision = |place| DecisionItem {
-        leaf: Hex([6; 32]),
-        log_index: 8,
-        officer: evil.officers()[place % 4],
-        reason: 5,
-        measure: 4,
-        rule: evil.text(place),
-        statement: evil.text(place + 1),
-        openings: 2,
-        decided_at_ms: now_ms(),
-        appeal_until_ms: now_ms(),
-        told: vec![1, 2, 9],
-    };
-    json(&CaseDetail {
-        case: evil.item(0),
-        reports: vec![report(REPORT, [5; 32]), report(Hex([0x13; 16]), [4; 32])],
-        grants: vec![evil.grant()],
-        openings: vec![OpeningItem {
-            grant_digest: Hex([1; 32]),
-            report: REPORT,
-            officer: evil.officers()[1],
-            log_index: 4,
-            logged_at_ms: now_ms(),
-            shown_at_ms: None,
-        }],
-        decisions: (0..evil.texts.len()).map(decision).collect(),
-        appeals: (0..evil.texts.len())
-            .map(|place| evil.appeal(place, place % 2 == 0))
-            .collect(),
-        holds: vec![HoldItem {
-            id: Hex([8; 16]),
-            placed_at_ms: now_ms(),
-            lifted_at_ms: None,
-        }],
-        earlier: (1..5).map(|place| evil.item(place)).collect(),
-    })
-}
-
-async fn grants(State(evil): World) -> impl IntoResponse {
-    let other = GrantItem {
-        state: evil.text(2),
-        ..evil.grant()
-    };
-    json(&Grants {
-        grants: vec![evil.grant(), other],
-    })
-}
-
-async fn appeals(State(evil): World) -> impl IntoResponse {
-    let appeals = (0..evil.texts.len()).map(|place| evil.appeal(place, false));
-    json(&Appeals {
-        appeals: appeals.collect(),
-    })
-}
-
-async fn log(State(evil): World) -> impl IntoResponse {
-    let entries = (0..evil.texts.len()).map(|place| EntryItem {
-        index: u64::try_from(place).unwrap(),
-        day: 20_500,
-        kind: evil.text(place),
-        number: Hex([3; 16]),
-        what: evil.text(place + 1),
-        leaf: Hex([7; 32]),
-    });
-    json(&Entries {
-        entries: entries.collect(),
-        log_size: 999,
-        cosigned_size: 3,
-    })
-}
-
-#[derive(serde::Deserialize)]
-struct Days {
-    from: u32,
-    to: u32,
-}
-
-async fn transparency(State(evil): World, Query(days): Query<Days>) -> impl IntoResponse {
-    let csv: String = evil
-        .texts
-        .iter()
-        .map(|(name, text)| format!("{name},{text}\n"))
-        .collect();
-    let series = (0..60).map(|back| SeriesPoint {
-        day: days.to - back,
-        reports: back * 37 % 23,
-        openings: back * 11 % 9,
-        decisions: back * 7 % 5,
-        appeals: back % 3,
-    });
-    let series = series.collect();
-    json(&Transparency {
-        from: days.from,
-        to: days.to,
-        csv,
-        series,
-        log_size: 12,
-    })
-}
-
-async fn exports(State(evil): World) -> impl IntoResponse {
-    let exports = (0..evil.texts.len()).map(|place| ExportItem {
-        id: Hex([2; 16]),
-        case: CASE,
-        target: 1,
-        made_at_ms: now_ms(),
-        taken_at_ms: None,
-        tries: 3,
-        answer: evil.text(place),
-    });
-    json(&Exports {
-        exports: exports.collect(),
-    })
-}
-
-async fn open(State(evil): World) -> impl IntoResponse {
-    let opened = evil
-        .acts
-        .lock()
-        .unwrap()
-        .iter()
-        .filter(|act| act.is_empty())
-        .count();
-    evil.acts.lock().unwrap().push(Vec::new());
-    evil.view(opened * 17).encode().to_vec()
-}
-
-async fn act(State(evil): World, body: axum::body::Bytes) -> impl IntoResponse {
-    evil.acts.lock().unwrap().push(body.to_vec());
-    json(&Done {
-        log_size: 13,
-        leaf: None,
-    })
-}
-
-async fn done() -> impl IntoResponse {
-    json(&Done {
-        log_size: 13,
-        leaf: None,
-    })
-}
-
-#[derive(serde::Deserialize)]
-struct Range {
-    at: usize,
-    len: usize,
-}
-
-async fn blob(
-    State(evil): World,
-    Path((_, blob)): Path<(String, String)>,
-    Query(Range { at, len }): Query<Range>,
-) -> impl IntoResponse {
-    if blob != evil.blob.0.to_text() {
-        return StatusCode::NOT_FOUND.into_response();
-    }
-    evil.blob.1[at..at + len].to_vec().into_response()
 }

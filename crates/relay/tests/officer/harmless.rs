@@ -229,6 +229,8 @@ fn chk640_nothing_from_outside_runs_loads_or_navigates_on_any_page() {
     let view = scene.view();
     assert_eq!(scene.findings(&view), Vec::<String>::new());
     look(&mut scene.browser, "hostile-view");
+    scene.browser.picture_from("hostile-view-middle", "#m17");
+    scene.browser.picture_from("hostile-view-end", "#m25");
     // Every text is there, as text: on the queue as the names of accounts.
     let queue = format!("{}/queue", scene.base);
     scene.browser.go(&queue);

@@ -1,5 +1,7 @@
 //! What senders, reporters and a desk that was taken over may write.
 
+use crate::pictures::png;
+
 /// Kinds of hostile text, each with a name. `{canary}` is an address that nobody may load.
 const TEXTS: [(&str, &str); 32] = [
     (
@@ -146,50 +148,9 @@ pub fn name(text: &str, max: usize) -> String {
 
 /// A picture that is a page as well: a PNG of one pixel, with markup in a comment and at its end.
 pub fn polyglot() -> Vec<u8> {
-    let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
-    let mut chunk = |kind: &[u8], data: &[u8]| {
-        bytes.extend_from_slice(&u32::try_from(data.len()).unwrap().to_be_bytes());
-        let start = bytes.len();
-        bytes.extend_from_slice(kind);
-        bytes.extend_from_slice(data);
-        let sum = crc(&bytes[start..]);
-        bytes.extend_from_slice(&sum.to_be_bytes());
-    };
-    chunk(b"IHDR", &[0, 0, 0, 1, 0, 0, 0, 1, 8, 2, 0, 0, 0]);
-    chunk(
-        b"tEXt",
-        b"Comment\0<script>window.pwned=1;top.pwned=1</script>",
-    );
-    // A stored deflate block: filter byte and one red pixel.
-    let pixel = [0, 200, 30, 30];
-    let mut data = vec![0x78, 0x01, 0x01, 4, 0, 0xfb, 0xff];
-    data.extend_from_slice(&pixel);
-    let (mut a, mut b) = (1_u32, 0_u32);
-    for byte in pixel {
-        a = (a + u32::from(byte)) % 65_521;
-        b = (b + a) % 65_521;
-    }
-    data.extend_from_slice(&(b << 16 | a).to_be_bytes());
-    chunk(b"IDAT", &data);
-    chunk(b"IEND", &[]);
-    bytes.extend_from_slice(
-        b"<html><body><script>window.pwned=1;top.pwned=1</script></body></html>",
-    );
+    let script = "<script>window.pwned=1;top.pwned=1</script>";
+    let comment = format!("Comment\0{script}");
+    let mut bytes = png(1, 1, comment.as_bytes(), |_, _| 200);
+    bytes.extend_from_slice(format!("<html><body>{script}</body></html>").as_bytes());
     bytes
-}
-
-/// CRC-32 of PNG (ISO 3309).
-fn crc(bytes: &[u8]) -> u32 {
-    let mut crc = u32::MAX;
-    for byte in bytes {
-        crc ^= u32::from(*byte);
-        for _ in 0..8 {
-            crc = if crc & 1 == 1 {
-                crc >> 1 ^ 0xedb8_8320
-            } else {
-                crc >> 1
-            };
-        }
-    }
-    !crc
 }

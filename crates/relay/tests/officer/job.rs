@@ -1,4 +1,4 @@
-//! The whole job, as officers do it: a real desk, vault and witness, the officers' own programs, and
+//! The whole job, as officers do it: a real desk, vault and witness, the programs of officers, and
 //! a browser.
 
 use std::path::PathBuf;

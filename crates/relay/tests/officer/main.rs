@@ -5,6 +5,8 @@
 
 mod access;
 mod browser;
+mod conversation;
+mod evil_answers;
 mod evil_desk;
 mod evil_view;
 mod harmless;
@@ -12,7 +14,10 @@ mod hostile;
 mod job;
 #[path = "../office/mod.rs"]
 mod office;
+mod pictures;
 mod program;
 mod proxy;
 mod sessions;
 mod short_jobs;
+#[path = "../world/mod.rs"]
+mod world;

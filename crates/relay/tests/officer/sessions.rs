@@ -1,8 +1,11 @@
 //! Whoever has a part of a session has nothing: tests with requests that no page would send.
 
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
 use tempfile::TempDir;
 
-use crate::evil_desk::{CASE, EvilDesk};
+use crate::evil_desk::{CASE, EvilDesk, GRANT, REPORT};
 use crate::program::{Answer, Program, key_file, keygen};
 
 /// A program in front of a desk, with a session.
@@ -271,14 +274,51 @@ fn chk641_another_desk_is_refused_after_the_first_one_was_pinned() {
     let first = EvilDesk::start(&key, "127.0.0.1:9");
     drop(Program::start(&path, &first.url));
     let other = EvilDesk::start(&key, "127.0.0.1:9");
-    let started = std::process::Command::new(env!("CARGO_BIN_EXE_officer"))
+    let mut process = Command::new(env!("CARGO_BIN_EXE_officer"))
         .arg("--key")
         .arg(&path)
         .args(["--desk", &other.url])
-        .output()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
         .unwrap();
-    assert!(!started.status.success() && started.stdout.is_empty());
-    let said = String::from_utf8(started.stderr).unwrap();
-    assert!(said.contains("ANOTHER DESK"), "{said}");
+    // A program that accepts the desk prints a link, and runs on.
+    let mut line = String::new();
+    let mut stdout = BufReader::new(process.stdout.take().unwrap());
+    stdout.read_line(&mut line).unwrap();
+    process.kill().unwrap();
+    let said = process.wait_with_output().unwrap().stderr;
+    let said = String::from_utf8(said).unwrap();
+    assert!(
+        line.is_empty() && said.contains("ANOTHER DESK"),
+        "{line}{said}"
+    );
     drop(Program::start(&path, &first.url));
+}
+
+#[test]
+fn what_was_opened_is_kept_also_if_the_browser_leaves_before_it_is_shown() {
+    let officer = Officer::new();
+    let own = [("sec-fetch-site", "same-origin")];
+    let token = officer.token();
+    let body = format!("token={token}&grant={GRANT}&report={REPORT}&case={CASE}");
+    let shown = officer.post("/open", &own, &body).body;
+    let (_, rest) = shown.split_once("name=\"act\" value=\"").unwrap();
+    let act = rest.split('"').next().unwrap();
+    let path = format!("{}/sign", officer.base);
+    let headers = [
+        ("host", officer.program.host.as_str()),
+        ("cookie", &officer.cookie),
+        own[0],
+    ];
+    let body = format!("token={token}&act={act}");
+    let stream = officer.program.send("POST", &path, &headers, &body);
+    // The desk was asked, and did not answer yet.
+    while officer.desk.world.acts.lock().unwrap().is_empty() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    drop(stream);
+    std::thread::sleep(std::time::Duration::from_millis(1_000));
+    let view = officer.page(&format!("/view/{GRANT}/{REPORT}"));
+    assert_eq!(view.status, 200);
 }

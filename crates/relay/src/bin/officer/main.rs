@@ -53,13 +53,16 @@ use crate::command::{Officer, Step};
 use crate::session::Sessions;
 use crate::views::Views;
 
+/// Maximum time for a request to the desk. An opening waits for the vault and for witnesses.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// An officer's own program for the work with reports: it holds the key, and shows pages in the
 /// browser of this machine. With a command it does one step, and shows no pages.
 #[derive(Parser)]
 #[command(
     subcommand_precedence_over_arg = true,
     after_help = "Example, from the Waxseal workspace:
-  cargo run --release -p waxseal-relay --bin officer -- keygen --key alice.key
+  cargo run --release -p waxseal-relay --bin officer -- --key alice.key keygen
   cargo run --release -p waxseal-relay --bin officer -- --key alice.key --desk http://127.0.0.1:7700"
 )]
 struct Options {
@@ -183,7 +186,7 @@ fn reach(work: &Work) -> Result<Officer, Box<dyn Error>> {
         None if work.plain_http => Link::with_plain_http(url)?,
         None => Link::new(url)?,
     };
-    let (keys, desk) = pinned_desk(path, &key, link)?;
+    let (keys, desk) = pinned_desk(path, &key, link.within(PATIENCE))?;
     Ok(Officer { key, keys, desk })
 }
 

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use waxseal_desk::export::{ShownReport, encode_content};
 use waxseal_log::entry::Target;
-use waxseal_relay::desk::{AskExport, Exports, Hex};
+use waxseal_relay::desk::{AskExport, CallbackItem, ExportItem, Exports, Hex};
 use waxseal_reporting::intake::ReportId;
 
 use crate::app::Desk;
@@ -18,8 +18,8 @@ use crate::page::{Answer, Ctx, Tab};
 use crate::pages::case::case_id;
 use crate::pages::confirm::confirm;
 use crate::parts::{
-    Wrong, area, button, case_link, cell, done, errors, fact_text, facts, log_link, select, table,
-    time_cell,
+    Wrong, area, button, case_link, cell, done, entry_link, errors, fact_text, facts, officer,
+    select, table, time_cell,
 };
 use crate::prepared::Prepared;
 use crate::problem::Problem;
@@ -34,49 +34,90 @@ pub async fn list(ctx: Ctx, RawQuery(query): RawQuery) -> Answer {
     let exports: Exports = ctx.app.get("/v1/exports".to_owned()).await?;
     Ok(ctx.page("Exports", Tab::Exports, |html| {
         done(html, query.get("done"));
-        let targets: Vec<_> = desk.card.exports.iter().map(String::as_str).collect();
+        let targets: Vec<_> = targets(&desk)
+            .map(|target| words::target(target.number()))
+            .collect();
         let targets = match targets.as_slice() {
             [] => "No target is set up for exports.".to_owned(),
             names => format!("Targets that are set up: {}.", names.join(", ")),
         };
-        html.tag("p")
-            .put(|html| html.text(&crate::pages::case::shown_name(&targets)));
+        html.tag("p").text(&targets);
         if exports.exports.is_empty() {
             html.tag("p").class("empty").text("Nothing was exported.");
-            return;
+        } else {
+            made(html, &desk, &exports.exports);
         }
-        let heads = [
-            "Export",
-            "Case",
-            "To",
-            "Made",
-            "Taken",
-            "Tries",
-            "Last answer",
-            "Log",
-        ];
-        table(html, "Exports, the newest first", &heads, |html| {
-            for export in &exports.exports {
-                html.tag("tr").put(|html| {
-                    html.tag("th").scope("row").text(&words::short(&export.id));
-                    html.tag("td").put(|html| case_link(html, &export.case));
-                    cell(html, words::target(export.target));
-                    time_cell(html, export.made_at_ms, desk.card.now_ms);
-                    match export.taken_at_ms {
-                        Some(at) => cell(html, &words::time(at)),
-                        None => cell(html, "waits"),
+        answered(html, &desk, &exports.callbacks);
+    }))
+}
+
+fn made(html: &mut Html, desk: &Desk, exports: &[ExportItem]) {
+    let heads = [
+        "Export",
+        "Case",
+        "To",
+        "Made",
+        "Asked by",
+        "Taken",
+        "Last answer",
+        "Log",
+    ];
+    table(html, "Exports, the newest first", &heads, |html| {
+        for export in exports {
+            html.tag("tr").put(|html| {
+                html.tag("th").scope("row").text(&words::short(&export.id));
+                html.tag("td").put(|html| case_link(html, &export.case));
+                cell(html, words::target(export.target));
+                time_cell(html, export.made_at_ms, desk.card.now_ms);
+                html.tag("td")
+                    .put(|html| officer(html, desk, &export.officer));
+                html.tag("td").put(|html| {
+                    match (export.taken_at_ms, export.given_up_at_ms) {
+                        (Some(at), _) => html.text(&words::time(at)),
+                        (None, Some(at)) => html.text(&format!("given up {}", words::time(at))),
+                        (None, None) => html.text("waits"),
                     }
-                    cell(html, &export.tries.to_string());
-                    html.tag("td").put(|html| {
-                        if !export.answer.is_empty() {
-                            html.said(&export.answer);
-                        }
-                    });
-                    html.tag("td").put(|html| log_link(html, &export.id));
+                    let tries = words::counted(export.tries.into(), "try").replace("trys", "tries");
+                    html.tag("span").class("small").text(&tries);
+                });
+                html.tag("td").put(|html| {
+                    if !export.answer.is_empty() {
+                        html.said(&export.answer);
+                    }
+                });
+                html.tag("td")
+                    .put(|html| entry_link(html, export.log_index));
+            });
+        }
+    });
+}
+
+/// What targets said later.
+fn answered(html: &mut Html, desk: &Desk, callbacks: &[CallbackItem]) {
+    if callbacks.is_empty() {
+        return;
+    }
+    html.tag("h2").text("What targets said later");
+    html.tag("p").text("It decides nothing here.");
+    table(
+        html,
+        "What targets said later",
+        &["Case", "Came", "Said"],
+        |html| {
+            for callback in callbacks {
+                html.tag("tr").put(|html| {
+                    html.tag("th")
+                        .scope("row")
+                        .put(|html| match &callback.case {
+                            Some(case) => case_link(html, case),
+                            None => html.text("none"),
+                        });
+                    time_cell(html, callback.received_at_ms, desk.card.now_ms);
+                    html.tag("td").put(|html| html.said_lines(&callback.text));
                 });
             }
-        });
-    }))
+        },
+    );
 }
 
 pub async fn show(ctx: Ctx, Path(id): Path<String>) -> Answer {

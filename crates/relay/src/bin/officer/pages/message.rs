@@ -204,6 +204,7 @@ fn notes(view: &View, one: &ViewedMessage) -> Vec<(String, Option<u8>)> {
     if let Some(unseen) = unseen(view, one) {
         notes.push((unseen, None));
     }
+    notes.extend(changes(view, one));
     if one.forward_count > 0 {
         let times = words::counted(one.forward_count.into(), "time");
         notes.push((format!("Forwarded {times}, as the sender claims"), None));
@@ -228,13 +229,38 @@ fn notes(view: &View, one: &ViewedMessage) -> Vec<(String, Option<u8>)> {
     }
     let withheld: Vec<_> = one.withheld().map(|part| part.to_string()).collect();
     if !withheld.is_empty() {
+        let plural = if withheld.len() == 1 { "" } else { "s" };
         let parts = withheld.join(", ");
         notes.push((
-            format!("The reporter withheld part {parts} of {}", one.parts),
+            format!(
+                "The reporter withheld part{plural} {parts} of {}",
+                one.parts
+            ),
             None,
         ));
     }
     notes
+}
+
+/// The messages of the view that change this one. Only its sender can edit it or take it back.
+fn changes(view: &View, one: &ViewedMessage) -> Vec<(String, Option<u8>)> {
+    let this = Reference::InReport(one.ordinal);
+    let change = |other: &ViewedMessage| {
+        let words = match other.content.as_ref()? {
+            ViewedContent::Edit { of, .. } if *of == this => "Edited by",
+            ViewedContent::Deletion { of } if *of == this => "Taken back by",
+            _ => return None,
+        };
+        let words = match other.sender == one.sender {
+            true => words.to_owned(),
+            false => format!(
+                "Not by its sender, so it does not count: {}",
+                words.to_lowercase()
+            ),
+        };
+        Some((words, Some(other.ordinal)))
+    };
+    view.messages.iter().filter_map(change).collect()
 }
 
 /// The messages of others before this one that its sender had not seen.
@@ -251,7 +277,8 @@ fn unseen(view: &View, one: &ViewedMessage) -> Option<String> {
         .map(|other| number(other.ordinal).to_string())
         .collect();
     let all = numbers.join(", ");
-    (!numbers.is_empty()).then(|| format!("Not seen by its sender: message {all}"))
+    let plural = if numbers.len() == 1 { "" } else { "s" };
+    (!numbers.is_empty()).then(|| format!("Not seen by its sender: message{plural} {all}"))
 }
 
 fn contradiction(found: Contradiction) -> &'static str {

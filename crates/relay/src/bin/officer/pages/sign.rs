@@ -18,6 +18,15 @@ pub async fn sign(ctx: Ctx, Extension(form): Extension<Form>) -> Answer {
     // CHK-648: what is signed is what was shown to this session, once.
     let act = ctx.app.sessions().take(form.get("act"), Instant::now());
     let act = act.ok_or(Problem::NothingPrepared)?;
+    // The browser may leave before the desk answers. What was opened is kept all the same, since
+    // the vault shows it once.
+    let done = tokio::spawn(carry_out(ctx.clone(), act)).await;
+    let page = done.unwrap_or(Err(Problem::Failed))?;
+    Ok(ctx.go(&page))
+}
+
+/// Signs an act and sends it. Returns the page that shows what came of it.
+async fn carry_out(ctx: Ctx, act: Prepared) -> Result<Link, Problem> {
     // The desk is asked who it is before each signature.
     ctx.app.desk().await?;
     let case = act.case();
@@ -48,5 +57,5 @@ pub async fn sign(ctx: Ctx, Extension(form): Extension<Form>) -> Answer {
         let opened = Opened::new(case, opening, view, Instant::now());
         ctx.app.views().keep(opened);
     }
-    Ok(ctx.go(&back))
+    Ok(back)
 }
