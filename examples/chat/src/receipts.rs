@@ -10,7 +10,7 @@ use waxseal::log::keys::LogKeys;
 use waxseal::log::receipt::Told;
 use waxseal::log::tree::TreeHash;
 use waxseal::transport::now;
-use waxseal::{KeptPromise, PromiseState};
+use waxseal::{Client, DamagedRow, KeptPromise, PromiseState, SqliteStore};
 
 use crate::chat::Chat;
 use crate::failure::{Failure, Outcome, TRY_LATER};
@@ -116,6 +116,35 @@ impl Entry {
         match self.promise {
             Some(_) => Side::Reporter,
             None => Side::Account,
+        }
+    }
+}
+
+/// The promises, receipts and appeals that cannot be read.
+pub fn damaged(client: &Client<SqliteStore>) -> Outcome<Vec<DamagedRow>> {
+    let (mut rows, mut after) = (Vec::new(), None);
+    loop {
+        let page = client.promises(after.as_ref(), AT_ONCE, now())?;
+        rows.extend(page.damaged);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    loop {
+        let page = client.account_receipts(after.as_ref(), AT_ONCE)?;
+        rows.extend(page.damaged);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    loop {
+        let page = client.appeals(after.as_ref(), AT_ONCE)?;
+        rows.extend(page.damaged);
+        after = page.next;
+        if after.is_none() {
+            return Ok(rows);
         }
     }
 }

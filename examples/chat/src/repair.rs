@@ -8,6 +8,7 @@ use waxseal::{AccountId, Conversation, DamagedRow, Direction, FrankingTag, Messa
 
 use crate::chat::{Chat, PAGE};
 use crate::failure::{Failure, Outcome};
+use crate::receipts;
 use crate::show::ask;
 use crate::text::short;
 
@@ -85,6 +86,7 @@ impl Chat {
                 break;
             }
         }
+        rows.extend(receipts::damaged(client)?);
         let (mut waiting, mut after) = (BTreeSet::new(), None);
         loop {
             let page = client.outbox(after, PAGE, now())?;

@@ -108,12 +108,15 @@ impl Desk {
 impl<S: Store> Courier<S> {
     /// Appeals against a decision that a receipt has shown, about a report of this account or
     /// against this account. The appeal is kept, and tried until the provider takes or refuses it.
-    /// The text is not end-to-end encrypted: the relay and the desk can read it.
     ///
-    /// `decision` is [`ToldDecision::leaf_hash`](waxseal_log::receipt::ToldDecision::leaf_hash).
+    /// `decision` is [`ToldDecision::leaf_hash`](waxseal_log::receipt::ToldDecision::leaf_hash). The
+    /// text has 1 to [`MAX_APPEAL_LEN`](waxseal_interface::MAX_APPEAL_LEN) bytes.
     ///
     /// # Errors
     /// [`AppealError`].
+    ///
+    /// # Security
+    /// The text is not end-to-end encrypted: the relay and the desk can read it. Tell the user.
     pub fn appeal(
         &mut self,
         decision: &TreeHash,

@@ -90,3 +90,21 @@ fn a_path_cannot_lead_to_another_host() {
     let slashes = link.uri("http", "//other.example/").unwrap();
     assert_eq!(slashes.host(), Some("relay.example"));
 }
+
+#[test]
+fn a_link_waits_for_an_answer_for_as_long_as_it_is_told_to() {
+    // Accepts connections and answers nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let link = Link::new(&url).unwrap().within(Duration::from_millis(200));
+    let request = HttpRequest {
+        method: "GET",
+        path: "/".to_owned(),
+        headers: Vec::new(),
+        body: Vec::new(),
+    };
+    let began = std::time::Instant::now();
+    let answer = link.call(&request);
+    assert!(matches!(answer, Err(LinkError::Unreachable(_))));
+    assert!(began.elapsed() < CALL_TIMEOUT / 2);
+}

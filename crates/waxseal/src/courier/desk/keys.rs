@@ -33,6 +33,10 @@ impl<S: Store> Courier<S> {
     ///
     /// # Errors
     /// [`StateError`].
+    ///
+    /// # Security
+    /// Whoever holds the secret halves of all of these keys can make up promises and receipts. Show
+    /// the user [`LogKeys`] as text, and accept them only if they are those that others see too.
     pub fn accept_log_keys(&mut self, keys: &LogKeys) -> Result<(), StateError<S::Error>> {
         self.put(CourierRecord {
             log_keys: keys.to_string(),
