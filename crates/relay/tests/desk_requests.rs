@@ -71,6 +71,15 @@ fn chk624_an_officer_is_out_as_soon_as_a_new_policy_is_published() {
     let acted = office.post(bob, "/v1/acts", signed.encode());
     assert_eq!(code(acted), DeskCode::NotSigned);
     assert_eq!(office.case(case.case.id).decisions, []);
+    // Her assignment lasts, and bob decides another case by the new policy at once.
+    let reported = office.intake.report("trudy", "victim", &["now"]);
+    office.bring(&reported.encoded).unwrap();
+    let case = office.case_about("trudy").case.id;
+    let before = office.decision(case, Measure::Warning);
+    office.publish_policy(&[("bob", "ask,decide"), ("carol", "ask")]);
+    assert_eq!(code(office.act(bob, &before)), DeskCode::Refused);
+    let decision = office.decision(case, Measure::Warning);
+    office.act(bob, &decision).unwrap();
 }
 
 #[test]
@@ -178,6 +187,13 @@ fn chk625_only_the_officer_who_asked_opens_under_a_grant() {
     assert_eq!(code(office.open(alice, &other, report)), DeskCode::NotFound);
     let unknown = office.open(alice, &grant, Hex([7; 16]));
     assert_eq!(code(unknown), DeskCode::NotFound);
+    let elsewhere = office.intake.report("trudy", "victim", &["now"]);
+    office.bring(&elsewhere.encoded).unwrap();
+    let elsewhere = office.case_about("trudy").reports[0].id;
+    assert_eq!(
+        code(office.open(alice, &grant, elsewhere)),
+        DeskCode::Refused
+    );
     assert_eq!(office.case(case.case.id).openings, []);
     office.open(alice, &grant, report).unwrap();
     assert_eq!(office.case(case.case.id).openings.len(), 1);

@@ -25,6 +25,7 @@ mod kinds;
 mod link;
 mod notices;
 mod reach;
+mod receipts;
 mod receive;
 mod recovery;
 mod register;
@@ -40,12 +41,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use waxseal::{DeviceId, Reason};
+use waxseal::DeviceId;
 
 use chat::Chat;
 use failure::Outcome;
 use reach::RelayOptions;
-use report::{Choice, Excerpt, Redaction};
 
 /// End-to-end encrypted chat with verifiable reports: a demonstration of Waxseal.
 ///
@@ -245,41 +245,26 @@ pub enum Command {
         yes: bool,
     },
     /// Report a message or an account to the moderators, after a preview of what leaves the device
-    Report {
-        /// The message's id, or enough of its beginning to be unique. Or @NAME for an account that
-        /// need not have sent anything, such as one that poses as someone else
-        #[arg(value_name = "MESSAGE_ID | @NAME")]
-        message_id: String,
-        /// One of: spam, scam, impersonation, harassment, threat, hate, doxxing_stalking, ncii,
-        /// sextortion, unwanted_sexual, csam, grooming, trafficking, self_harm, terrorism, other
-        #[arg(long, value_name = "R", hide_possible_values = true)]
-        reason: Reason,
-        /// Also show the N messages before it in the conversation
-        #[arg(long, value_name = "N", default_value_t = 0)]
-        with_context: usize,
-        /// Withhold a part of the message: 1 is the text, attachments follow. ID:PART withholds a
-        /// part of another message of the report. Can be given several times. Moderators learn that
-        /// the part exists
-        #[arg(long, value_name = "PART")]
-        redact: Vec<Redaction>,
-        /// Of a file, show only some chunks of 64 KiB: the file as `messages` counts it, and a
-        /// chunk or a range, starting at 0, as in 1:0-15. Of the files that are not named so,
-        /// everything is shown. Can be given several times
-        #[arg(long, value_name = "FILE:FROM-TO")]
-        chunks: Vec<Excerpt>,
-        /// Do not let the relay know which of the files that it keeps are shown. It then may delete
-        /// them before the moderators have seen them
+    Report(report::Reporting),
+    /// Show what was done with your reports, and what was decided against you, as the provider's
+    /// log proves it
+    Receipts {
+        /// Print one JSON object per report and per case: about, report, state, openings,
+        /// decisions, appeals, contradictions
         #[arg(long)]
-        hide_blobs: bool,
-        /// Also block the account, in the same step
-        #[arg(long)]
-        block: bool,
-        /// A note to the moderators, in your own words
-        #[arg(long, value_name = "TEXT", default_value = "")]
-        note: String,
-        /// Send the report without asking for confirmation
-        #[arg(long)]
+        json: bool,
+        /// Pin the keys of the log that the provider shows now, in place of the ones before
+        #[arg(long, conflicts_with = "json")]
+        accept_keys: bool,
+        /// Pin them without asking for confirmation
+        #[arg(long, requires = "accept_keys")]
         yes: bool,
+    },
+    /// Appeal against a decision. The provider can read the text
+    Appeal {
+        /// The number of the decision, as `receipts` lists it
+        number: usize,
+        text: String,
     },
 }
 
@@ -372,26 +357,13 @@ fn perform(chat: &mut Chat, command: Command) -> Outcome<()> {
         Command::Pass { pass } => requests::answer_challenge(chat, &pass),
         Command::AcceptIdentity { peer, yes } => identity::accept(chat, &peer, yes),
         Command::Repair { yes } => repair::repair(chat, yes),
-        Command::Report {
-            message_id,
-            reason,
-            with_context,
-            redact,
-            chunks,
-            hide_blobs,
-            block,
-            note,
+        Command::Report(reporting) => report::perform(chat, reporting),
+        Command::Receipts {
+            accept_keys: true,
             yes,
-        } => {
-            let choice = Choice {
-                with_context,
-                redactions: redact,
-                excerpts: chunks,
-                hides_blobs: hide_blobs,
-                note,
-            };
-            let selected = report::draft(chat, &message_id, reason, &choice)?;
-            report::report(chat, selected, block, yes)
-        }
+            ..
+        } => receipts::accept_keys(chat, yes),
+        Command::Receipts { json, .. } => receipts::list(chat, json),
+        Command::Appeal { number, text } => receipts::appeal(chat, number, &text),
     }
 }

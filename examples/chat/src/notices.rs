@@ -75,6 +75,14 @@ impl Chat {
                 "a waiting report was submitted as {}",
                 report_id_text(&submitted_as)
             )),
+            Event::LogPinned(_)
+            | Event::LogKeysChanged { .. }
+            | Event::Promised(_)
+            | Event::PromiseRefused { .. }
+            | Event::PromiseOverdue(_)
+            | Event::Receipt(_)
+            | Event::ReceiptRefused { .. }
+            | Event::Appeal(_) => self.tell_receipts(event),
             Event::FileWanted(wanted) => self.tell_wanted(&wanted),
             Event::FileUploadedAgain { .. } => {
                 self.detail("the moderators have a file of a report again");

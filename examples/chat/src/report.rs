@@ -1,17 +1,15 @@
 //! Reporting: selects messages and their parts, shows a preview of exactly what leaves the device,
 //! and submits the report.
 
-use std::ops::RangeInclusive;
-use std::str::FromStr;
+mod choice;
 
+pub use choice::Reporting;
+use choice::{Choice, Redaction};
 use waxseal::courier::Event;
 use waxseal::reporting::file::FileShape;
 use waxseal::reporting::reporter::{PreviewFile, PreviewFileOpens};
 use waxseal::transport::system_rng;
-use waxseal::{
-    Attachment, Conversation, Disclosure, FrankingTag, Message, PayloadHeader, Preview, Reason,
-    ReportDraft,
-};
+use waxseal::{Conversation, FrankingTag, Message, PayloadHeader, Preview, Reason, ReportDraft};
 use waxseal_interface::{account_name, report_id_text};
 
 use crate::chat::Chat;
@@ -21,119 +19,28 @@ use crate::files::amount;
 use crate::show::ask;
 use crate::text::{hex, printable, said, short, utc};
 
-/// A part to withhold: `PART` of the reported message, or `ID:PART` of another message in the
-/// report.
-#[derive(Clone)]
-pub struct Redaction {
-    /// The beginning of the message's id. Empty for the reported message.
-    id: String,
-    part: usize,
-}
-
-impl FromStr for Redaction {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (id, part) = text.rsplit_once(':').unwrap_or(("", text));
-        match part.parse() {
-            Ok(0) => Err("part 0, the header, is always shown".into()),
-            Ok(part) => Ok(Self {
-                id: id.to_lowercase(),
-                part,
-            }),
-            Err(_) => Err("give PART or ID:PART; part 1 is the text".into()),
-        }
-    }
-}
-
-/// Chunks of a file to show, while the rest of the file is withheld: `FILE:FROM-TO`.
-#[derive(Clone)]
-pub struct Excerpt {
-    /// Which of the reported message's files, starting at 1.
-    file: usize,
-    chunks: RangeInclusive<u32>,
-}
-
-impl FromStr for Excerpt {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let parse = || {
-            let (file, chunks) = text.split_once(':')?;
-            let (from, to) = chunks.split_once('-').unwrap_or((chunks, chunks));
-            let (file, from, to) = (file.parse().ok()?, from.parse().ok()?, to.parse().ok()?);
-            (file > 0 && from <= to).then_some(Self {
-                file,
-                chunks: from..=to,
-            })
-        };
-        parse().ok_or_else(|| "give FILE:CHUNK or FILE:FROM-TO; the first chunk is 0".into())
-    }
-}
-
-/// How much of which messages a report shows, and what its note says.
-pub struct Choice {
-    pub with_context: usize,
-    pub redactions: Vec<Redaction>,
-    pub excerpts: Vec<Excerpt>,
-    pub hides_blobs: bool,
-    pub note: String,
-}
-
-impl Choice {
-    /// What is shown of a message. `is_reported` says whether it is the one that is reported, and
-    /// not one of those before it.
-    fn disclosure(
-        &self,
-        message: &Message,
-        withheld: &[usize],
-        is_reported: bool,
-    ) -> Outcome<Disclosure> {
-        let parts = message.evidence().map_or(0, waxseal::Evidence::part_count);
-        if withheld.iter().any(|part| *part >= parts) {
-            let id = short(message.id());
-            return Err(Failure::new(format!("message {id} has no such part")));
-        }
-        let excerpts = self.excerpts.iter().filter(|_| is_reported);
-        let (mut chunks, mut keys) = (Vec::new(), Vec::new());
-        for excerpt in excerpts {
-            let files = files::files_of(message);
-            let file = excerpt.file.checked_sub(1).and_then(|n| files.get(n));
-            let (place, file) = file.ok_or_else(|| Failure::new("the message has no such file"))?;
-            if *excerpt.chunks.end() >= file.descriptor().shape().chunk_count() {
-                let count = file.descriptor().shape().chunk_count();
-                return Err(Failure::new(format!("the file has {count} chunks")));
-            }
-            let part = files::part_of(message, *place);
-            let count = message
-                .attachments()
-                .get(*place)
-                .map_or(0, Attachment::part_count);
-            chunks.extend(excerpt.chunks.clone().map(|index| (part, index)));
-            // With its key, the whole file would be shown. A preview is an excerpt of its own.
-            keys.extend(part.saturating_add(1)..part.saturating_add(count));
-        }
-        if withheld.is_empty() && chunks.is_empty() {
-            return Ok(Disclosure::Whole);
-        }
-        let is_shown = |part: &usize| !withheld.contains(part) && !keys.contains(part);
-        let parts = (1..parts).filter(is_shown).collect();
-        Ok(match chunks.is_empty() {
-            true => Disclosure::Parts(parts),
-            false => Disclosure::Chunks { parts, chunks },
-        })
-    }
-}
-
 /// What the user chose to report.
-pub struct Selected {
+struct Selected {
     /// The conversation of the messages, or the account that the report is about.
     with: Conversation,
     draft: ReportDraft,
 }
 
+/// Reports what the user chose.
+pub fn perform(chat: &mut Chat, reporting: Reporting) -> Outcome<()> {
+    let choice = Choice {
+        with_context: reporting.with_context,
+        redactions: reporting.redact,
+        excerpts: reporting.chunks,
+        hides_blobs: reporting.hide_blobs,
+        note: reporting.note,
+    };
+    let selected = draft(chat, &reporting.message_id, reporting.reason, &choice)?;
+    report(chat, selected, reporting.block, reporting.yes)
+}
+
 /// Drafts a report of a message, or of the account `@NAME`. Nothing leaves the device.
-pub fn draft(chat: &Chat, id: &str, reason: Reason, choice: &Choice) -> Outcome<Selected> {
+fn draft(chat: &Chat, id: &str, reason: Reason, choice: &Choice) -> Outcome<Selected> {
     let note = choice.note.as_str();
     if let Some(name) = id.strip_prefix('@') {
         let account = account_name(name)?;
@@ -202,7 +109,7 @@ fn with_neighbours(
 /// Shows the preview, asks the user, and submits the report. A report submitted twice counts once.
 /// Without the relay, the report is kept and goes out with a later command. With `blocks`, the
 /// account is blocked in the step that keeps the report.
-pub fn report(chat: &mut Chat, selected: Selected, blocks: bool, yes: bool) -> Outcome<()> {
+fn report(chat: &mut Chat, selected: Selected, blocks: bool, yes: bool) -> Outcome<()> {
     // Fetches the moderation key that the preview names. The pinned one is there in any case.
     let reached = chat.run(|_, _| Ok(true));
     chat.print_notices();

@@ -178,7 +178,8 @@ impl Log {
             let at = usize::try_from(*index).unwrap();
             let (entry, detail) = &self.entries[at];
             let is_decision = matches!(entry.event, Event::Decision { .. });
-            let is_appeal = matches!(entry.event, Event::AppealFiled { .. });
+            let is_appeal = matches!(entry.event, Event::AppealFiled { .. })
+                && AppealDetail::decode(detail).is_some();
             let link = match role {
                 Role::Reporter => Link::Report {
                     salt: LINK_SALT,

@@ -34,6 +34,8 @@ const FOLLOWED_MS: u64 = 400 * DAY_MS;
 /// A table of the store that is gone through, and when again.
 struct Walk {
     is_open: bool,
+    /// Whether everything is asked for once more, however new it is.
+    is_fresh: bool,
     after: Option<Cursor>,
     again_at: Option<Timestamp>,
 }
@@ -42,6 +44,7 @@ impl Default for Walk {
     fn default() -> Self {
         Self {
             is_open: true,
+            is_fresh: false,
             after: None,
             again_at: None,
         }
@@ -51,6 +54,12 @@ impl Default for Walk {
 impl Walk {
     fn look_again(&mut self) {
         (self.is_open, self.after, self.again_at) = (true, None, None);
+    }
+
+    /// Goes on after a row, or ends.
+    fn go_on(&mut self, next: Option<Cursor>) {
+        (self.is_open, self.after) = (next.is_some(), next);
+        self.is_fresh &= self.is_open;
     }
 
     fn wake(&mut self, now: Timestamp) {
@@ -117,6 +126,16 @@ impl<S: Store> Courier<S> {
         Ok(())
     }
 
+    /// Asks for notices and receipts now, and not when a day is over. Call it when the user wants
+    /// to see them.
+    pub fn ask_receipts(&mut self) {
+        for walk in [&mut self.desk.promises, &mut self.desk.decisions] {
+            walk.look_again();
+            walk.is_fresh = true;
+        }
+        self.desk.notices_at = None;
+    }
+
     /// Chooses what is next asked of the desk: appeals first, because someone waits for them.
     pub(super) fn choose_desk(
         &mut self,
@@ -167,8 +186,8 @@ impl<S: Store> Courier<S> {
             let after = self.desk.decisions.after.take();
             let page = self.client.followed_decisions(after.as_ref(), 1)?;
             self.tell_damaged_promises(page.damaged);
-            (self.desk.decisions.is_open, self.desk.decisions.after) =
-                (page.next.is_some(), page.next);
+            let is_fresh = self.desk.decisions.is_fresh;
+            self.desk.decisions.go_on(page.next);
             let Some(FollowedDecision { told, appeal }) = page.items.into_iter().next() else {
                 continue;
             };
@@ -187,7 +206,7 @@ impl<S: Store> Courier<S> {
                 continue;
             }
             match age(told.asked_ms) {
-                Some(age) if age < DAY_MS => {
+                Some(age) if age < DAY_MS && !is_fresh => {
                     let left = DAY_MS.saturating_sub(age);
                     self.desk.decisions.at(now, left);
                 }
@@ -209,8 +228,8 @@ impl<S: Store> Courier<S> {
             let after = self.desk.promises.after.take();
             let page = self.client.followed_promises(after.as_ref(), 1, now)?;
             self.tell_damaged_promises(page.damaged);
-            (self.desk.promises.is_open, self.desk.promises.after) =
-                (page.next.is_some(), page.next);
+            let is_fresh = self.desk.promises.is_fresh;
+            self.desk.promises.go_on(page.next);
             let Some(FollowedPromise {
                 kept,
                 submitted_as: Some(submitted_as),
@@ -225,7 +244,7 @@ impl<S: Store> Courier<S> {
                 continue;
             }
             match age(asked_ms) {
-                Some(age) if age < DAY_MS => {
+                Some(age) if age < DAY_MS && !is_fresh => {
                     let left = DAY_MS.saturating_sub(age);
                     self.desk.promises.at(now, left);
                 }

@@ -103,3 +103,48 @@ fn a_record_of_another_version_is_not_read() {
     assert!(decode::<DeviceRecord>(&bytes).is_none());
     assert!(decode::<DeviceRecord>(&[]).is_none());
 }
+
+/// A report, a promise and the courier's record, as a version without receipts wrote them.
+mod before {
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub(super) struct Report {
+        #[prost(bytes = "vec", tag = "1")]
+        pub(super) id: Vec<u8>,
+        #[prost(bytes = "vec", tag = "4")]
+        pub(super) submitted_as: Vec<u8>,
+        #[prost(uint64, tag = "6")]
+        pub(super) asked_ms: u64,
+    }
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub(super) struct Promise {
+        #[prost(bytes = "vec", tag = "3")]
+        pub(super) promise: Vec<u8>,
+        #[prost(string, tag = "4")]
+        pub(super) log: String,
+    }
+}
+
+#[test]
+fn records_of_a_version_without_receipts_are_read_and_wait_for_promise_and_receipt() {
+    let report = encode(&before::Report {
+        id: vec![1; 16],
+        submitted_as: vec![2; 16],
+        asked_ms: 3,
+    });
+    let report: ReportRecord = decode(&report).unwrap();
+    assert_eq!((report.submitted_as, report.asked_ms), (vec![2; 16], 3));
+    assert!(!report.has_promise && !report.is_duplicate);
+    assert_eq!(report.promise_asked_ms, 0);
+    let promise = encode(&before::Promise {
+        promise: vec![4; 300],
+        log: "log".to_owned(),
+    });
+    let promise: PromiseRecord = decode(&promise).unwrap();
+    assert_eq!(
+        (promise.promise, promise.log.as_str()),
+        (vec![4; 300], "log")
+    );
+    // The provider's id of the report is not known, so no receipt is asked for.
+    assert_eq!((promise.submitted_as, promise.asked_ms), (Vec::new(), 0));
+}

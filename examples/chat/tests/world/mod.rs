@@ -11,6 +11,7 @@
 )]
 #![allow(clippy::restriction, reason = "tests")]
 
+pub mod desk;
 mod keys;
 pub mod talk;
 
@@ -123,6 +124,7 @@ pub struct World {
     relay: Slot,
     vault: Slot,
     reviewer: Slot,
+    desk: Slot,
     clients: Vec<(&'static str, Slot)>,
 }
 
@@ -154,6 +156,7 @@ impl World {
             relay: Slot::default(),
             vault: Slot::default(),
             reviewer: Slot::default(),
+            desk: Slot::default(),
             clients,
         }
     }
@@ -188,6 +191,8 @@ impl World {
         let url = self.url();
         let (slot, before, after) = match name {
             "relay" => (&self.relay, vec!["--listen", &address], Vec::new()),
+            "waxseal-desk" => (&self.vault, Vec::new(), Vec::new()),
+            "desk" => (&self.desk, Vec::new(), vec!["--relay", &url]),
             "vault" => (&self.vault, Vec::new(), vec!["--relay", &url]),
             other => panic!("{other} does not keep running"),
         };
@@ -367,6 +372,7 @@ impl Drop for World {
         self.relay.kill();
         self.vault.kill();
         self.reviewer.kill();
+        self.desk.kill();
         for (_, slot) in &self.clients {
             slot.kill();
         }
@@ -394,8 +400,12 @@ fn binary(name: &str) -> PathBuf {
     let _building = BUILDING.lock().unwrap();
     if !binary.exists() {
         let mut build = Command::new(env!("CARGO"));
+        let package = match name {
+            "waxseal-desk" => "waxseal-desk",
+            _ => "waxseal-relay",
+        };
         build
-            .args(["build", "--package", "waxseal-relay", "--bin", name])
+            .args(["build", "--package", package, "--bin", name])
             .current_dir(env!("CARGO_MANIFEST_DIR"));
         if profile.ends_with("release") {
             build.arg("--release");

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use waxseal_desk::store::StoreError;
+use waxseal_desk::vault::VaultError;
 use waxseal_desk::{DeskError, Refused};
 use waxseal_relay::desk::{DeskCode, DeskErrorBody};
 
@@ -53,7 +54,7 @@ impl From<DeskError> for Refusal {
         }
         match &error {
             DeskError::Refused(refused) => Self::new(code_of(*refused), refused.to_string()),
-            DeskError::Vault(_) => Self::new(DeskCode::Vault, error.to_string()),
+            DeskError::Vault(refused) => Self::new(code_of_vault(refused), error.to_string()),
             DeskError::Store(_) => Self::failed(&error),
             _ => Self::failed(&error),
         }
@@ -63,6 +64,20 @@ impl From<DeskError> for Refusal {
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         DeskError::from(error).into()
+    }
+}
+
+fn code_of_vault(error: &VaultError) -> DeskCode {
+    match error {
+        VaultError::Grant(_)
+        | VaultError::ReportNotGranted
+        | VaultError::NoOpeningLeft
+        | VaultError::MessagesNotGranted => DeskCode::Refused,
+        VaultError::NotFollowed
+        | VaultError::NotLogged
+        | VaultError::TooFewWitnesses { .. }
+        | VaultError::WitnessAhead => DeskCode::NotCosigned,
+        _ => DeskCode::Vault,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The thread that does what no one asks for: it sorts reports, publishes the log, enters the day's
 //! key, erases cases whose time is over, and tells the relay what became of reports.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
@@ -10,7 +10,9 @@ use waxseal_desk::desk::Desk;
 use waxseal_desk::ids::CaseId;
 use waxseal_desk::publish::{Delay, write_folder};
 use waxseal_desk::sorting::Sorting;
-use waxseal_desk::store::{ReportList, ReportRow, SqliteStore, Store as _, StoreError};
+use waxseal_desk::store::{
+    CaseRow, CaseStatus, ReportList, ReportRow, SqliteStore, Store as _, StoreError,
+};
 use waxseal_desk::vault::{VaultCalls as _, VaultError};
 use waxseal_desk::{DeskError, Refused};
 use waxseal_log::entry::{Day, KeyKind};
@@ -222,20 +224,18 @@ impl Keeper {
 
     /// Erases cases whose time is over, and has the relay delete its part.
     fn erase(&self) -> Result<(), Refusal> {
-        let before = now().as_millis().saturating_sub(self.keep_ms);
-        let rows = self.server.readers.read_now(|desk| {
-            let list = ReportList::KeptBefore(before);
-            Ok(desk.store().reports(&list, None, usize::MAX)?)
-        })?;
-        let mut cases: Vec<_> = rows.iter().filter_map(|row| row.case_id).collect();
-        cases.sort_unstable();
-        cases.dedup();
         let mut erased = 0;
-        for case in cases {
+        for case in self.old_cases()? {
             if erased >= MAX_ERASED {
                 break;
             }
-            let of_case = rows.iter().filter(|row| row.case_id == Some(case));
+            let Some(reports) = self.to_erase(&case)? else {
+                continue;
+            };
+            // Written first, so that a crash loses nothing. The relay is told once the rows say so.
+            for row in &reports {
+                self.todo.close(&ReportId::from_bytes(row.id));
+            }
             let keep_ms = self.keep_ms;
             let done = self.server.office.act_now(move |desk, now| {
                 match desk.erase(&CaseId::from_bytes(case), keep_ms, now, &mut system_rng()) {
@@ -245,21 +245,59 @@ impl Keeper {
                     done => done.map(|_| true),
                 }
             });
-            if done? {
-                erased += 1;
-                of_case.for_each(|row| self.todo.close(&ReportId::from_bytes(row.id)));
-            }
+            erased += usize::from(done?);
         }
-        if erased > 0 {
-            let folder = &self.server.folder;
-            let compacted = folder.store().map(|mut store| store.compact());
-            match compacted {
-                Ok(Ok(()) | Err(StoreError::InUse)) => {}
-                Ok(Err(error)) => return Err(error.into()),
-                Err(error) => return Err(Refusal::failed(&error)),
-            }
+        if erased == 0 {
+            return Ok(());
         }
-        Ok(())
+        let folder = &self.server.folder;
+        match folder.store().map(|mut store| store.compact()) {
+            Ok(Ok(()) | Err(StoreError::InUse)) => Ok(()),
+            Ok(Err(error)) => Err(error.into()),
+            Err(error) => Err(Refusal::failed(&error)),
+        }
+    }
+
+    /// The cases of reports that came in so long ago that their time may be over.
+    fn old_cases(&self) -> Result<BTreeSet<[u8; 16]>, Refusal> {
+        let before = now().as_millis().saturating_sub(self.keep_ms);
+        let (mut cases, mut after) = (BTreeSet::new(), None);
+        loop {
+            let list = ReportList::KeptBefore(before);
+            let page = self
+                .server
+                .readers
+                .read_now(|desk| Ok(desk.store().reports(&list, after, usize::MAX)?))?;
+            let Some(last) = page.last() else {
+                return Ok(cases);
+            };
+            after = Some((last.received_at_ms, last.id));
+            cases.extend(page.iter().filter_map(|row| row.case_id));
+        }
+    }
+
+    /// The reports of a case whose content one step erases. `None` if its time is not over.
+    fn to_erase(&self, case: &[u8; 16]) -> Result<Option<Vec<ReportRow>>, Refusal> {
+        let (now_ms, keep_ms) = (now().as_millis(), self.keep_ms);
+        self.server.readers.read_now(|desk| {
+            let row = desk.store().case(case)?;
+            let open = |row: &CaseRow| row.status == CaseStatus::Decided && !row.is_held;
+            if !row.is_some_and(|row| open(&row)) {
+                return Ok(None);
+            }
+            let decisions = desk.store().decisions(case, usize::MAX)?;
+            let is_over = decisions.last().is_some_and(|last| {
+                let end = last.decided_at_ms.saturating_add(keep_ms);
+                now_ms > end.max(last.appeal_until_ms)
+            });
+            if !is_over {
+                return Ok(None);
+            }
+            let list = ReportList::OfCase(*case);
+            let mut reports = desk.store().reports(&list, None, usize::MAX)?;
+            reports.retain(|row| !row.is_erased);
+            Ok(Some(reports))
+        })
     }
 }
 

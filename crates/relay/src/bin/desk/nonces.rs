@@ -8,8 +8,11 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use waxseal_desk::request::MAX_REQUEST_SKEW_MS;
 
-/// Maximum number of requests of one key within the window of two minutes. A page makes about ten.
-pub const MAX_OF_KEY: usize = 10_000;
+/// Maximum number of requests of one officer within the window of two minutes. A page makes about
+/// ten.
+pub const MAX_OF_OFFICER: usize = 10_000;
+/// Maximum number of requests of the relay within the window: 800 reports each second.
+pub const MAX_OF_RELAY: usize = 100_000;
 /// Maximum number of requests of all keys within the window. Bounds the memory, to some 20 MB.
 pub const MAX_NONCES: usize = 200_000;
 
@@ -50,13 +53,13 @@ impl Nonces {
         at_ms > self.floor_ms && at_ms.abs_diff(now_ms) <= MAX_REQUEST_SKEW_MS
     }
 
-    /// Takes a request, once.
+    /// Takes a request, once. A key has at most `max` of them.
     pub fn take(
         &mut self,
-        key: [u8; 32],
-        nonce: [u8; 16],
+        (key, nonce): ([u8; 32], [u8; 16]),
         at_ms: u64,
         now_ms: u64,
+        max: usize,
     ) -> Result<(), NotTaken> {
         self.forget(now_ms);
         if !self.is_of_now(at_ms, now_ms) {
@@ -67,7 +70,7 @@ impl Nonces {
             return Err(NotTaken::Replayed);
         }
         let of_key = self.of_key.get(&key).copied().unwrap_or_default();
-        if of_key >= MAX_OF_KEY || self.known.len() >= MAX_NONCES {
+        if of_key >= max || self.known.len() >= MAX_NONCES {
             return Err(NotTaken::TooMany);
         }
         self.known.insert((key, nonce));

@@ -74,7 +74,9 @@ fn with_tries<T>(
 ) -> Result<T, DeskError> {
     let mut tries = 1;
     loop {
-        match act(desk, now()) {
+        // CHK-624: acts are by the policy in force, also if another process has just published it.
+        let done = desk.read_policy().and_then(|()| act(desk, now()));
+        match done {
             Err(DeskError::Store(error)) if error.conflict().is_some() && tries < MAX_TRIES => {
                 tries += 1;
             }

@@ -123,7 +123,9 @@ fn publish(folder: &Folder, path: &std::path::Path) -> Result<()> {
     loop {
         match desk.publish_policy(&policy, &published, now(), &mut system_rng()) {
             Ok(()) => break,
-            Err(error) if error.is_conflict() && began.elapsed() < MAX_TRIES => {}
+            Err(error) if error.is_conflict() && began.elapsed() < MAX_TRIES => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
             Err(error) => return Err(error.into()),
         }
     }

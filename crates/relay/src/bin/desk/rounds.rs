@@ -168,7 +168,7 @@ impl Thread<'_> {
                 Err(DeskError::Store(error)) if error.conflict().is_some() && tries < 3 => {
                     tries += 1;
                 }
-                Err(error) => return Err(not_cosigned(error)),
+                Err(error) => return Err(error.into()),
             }
         }
     }
@@ -206,7 +206,7 @@ impl Thread<'_> {
                     if !keep {
                         server.forget_opening(key);
                     }
-                    let _ = caller.send(Err(not_cosigned(error)));
+                    let _ = caller.send(Err(error.into()));
                     keep
                 }
             }
@@ -228,18 +228,4 @@ fn can_wait(error: &DeskError) -> bool {
         DeskError::Store(error) => error.conflict().is_none(),
         _ => false,
     }
-}
-
-/// What the vault needs the witnesses for, and what it has not read yet.
-fn not_cosigned(error: DeskError) -> Refusal {
-    let code = match &error {
-        DeskError::Vault(
-            VaultError::NotFollowed
-            | VaultError::NotLogged
-            | VaultError::TooFewWitnesses { .. }
-            | VaultError::WitnessAhead,
-        ) => DeskCode::NotCosigned,
-        _ => return error.into(),
-    };
-    Refusal::new(code, error.to_string())
 }

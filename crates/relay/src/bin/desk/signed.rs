@@ -22,6 +22,7 @@ use waxseal_reporting::Timestamp;
 use waxseal_reporting::limits::MAX_ACCEPTED_LEN;
 
 use crate::errors::Refusal;
+use crate::nonces::{MAX_OF_OFFICER, MAX_OF_RELAY};
 use crate::state::Server;
 
 /// Maximum length in bytes of what an officer sends. The longest is a grant of 64 reports.
@@ -31,6 +32,27 @@ pub const MAX_OFFICER_BODY_LEN: usize = 64 << 10;
 pub const MAX_EXPORT_BODY_LEN: usize = MAX_CONTENT_LEN / 3 * 4 + (64 << 10);
 /// Maximum length in bytes of what the relay sends: an accepted report.
 pub const MAX_RELAY_BODY_LEN: usize = MAX_ACCEPTED_LEN;
+
+/// What a kind of caller may send.
+struct Limits {
+    body_len: usize,
+    /// Number of requests within the window of two minutes.
+    requests: usize,
+}
+
+const OFFICERS: Limits = Limits {
+    body_len: MAX_OFFICER_BODY_LEN,
+    requests: MAX_OF_OFFICER,
+};
+const EXPORTS: Limits = Limits {
+    body_len: MAX_EXPORT_BODY_LEN,
+    ..OFFICERS
+};
+const RELAY: Limits = Limits {
+    body_len: MAX_RELAY_BODY_LEN,
+    requests: MAX_OF_RELAY,
+};
+
 /// Maximum time for a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -55,7 +77,7 @@ impl FromRequest<Arc<Server>> for FromOfficer {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, server: &Arc<Server>) -> Result<Self, Refusal> {
-        let (officer, body) = of_officer(request, server, MAX_OFFICER_BODY_LEN).await?;
+        let (officer, body) = of_officer(request, server, OFFICERS).await?;
         Ok(Self { officer, body })
     }
 }
@@ -64,7 +86,7 @@ impl FromRequest<Arc<Server>> for FromOfficerWithContent {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, server: &Arc<Server>) -> Result<Self, Refusal> {
-        let (officer, body) = of_officer(request, server, MAX_EXPORT_BODY_LEN).await?;
+        let (officer, body) = of_officer(request, server, EXPORTS).await?;
         Ok(Self { officer, body })
     }
 }
@@ -72,7 +94,7 @@ impl FromRequest<Arc<Server>> for FromOfficerWithContent {
 async fn of_officer(
     request: Request,
     server: &Arc<Server>,
-    max_len: usize,
+    limits: Limits,
 ) -> Result<(OfficerId, Vec<u8>), Refusal> {
     let knows = async |key: [u8; 32]| {
         let officer = OfficerId::from_bytes(key);
@@ -82,7 +104,7 @@ async fn of_officer(
         });
         knows.await
     };
-    let (key, body) = check(request, server, max_len, knows).await?;
+    let (key, body) = check(request, server, limits, knows).await?;
     Ok((OfficerId::from_bytes(key), body))
 }
 
@@ -92,7 +114,7 @@ impl FromRequest<Arc<Server>> for FromRelay {
     async fn from_request(request: Request, server: &Arc<Server>) -> Result<Self, Refusal> {
         let pinned = *server.relay_key.get().ok_or_else(Refusal::busy)?;
         let knows = async |key: [u8; 32]| Ok(key == pinned);
-        let (_, body) = check(request, server, MAX_RELAY_BODY_LEN, knows).await?;
+        let (_, body) = check(request, server, RELAY, knows).await?;
         Ok(Self { body })
     }
 }
@@ -171,7 +193,7 @@ pub fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
 async fn check<F: Future<Output = Result<bool, Refusal>>>(
     request: Request,
     server: &Server,
-    max_len: usize,
+    limits: Limits,
     knows: impl FnOnce([u8; 32]) -> F,
 ) -> Result<([u8; 32], Vec<u8>), Refusal> {
     let (parts, body) = request.into_parts();
@@ -185,7 +207,7 @@ async fn check<F: Future<Output = Result<bool, Refusal>>>(
         return Err(Refusal::not_signed());
     }
     let path = parts.uri.path_and_query().ok_or_else(Refusal::malformed)?;
-    let read = tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, max_len)).await;
+    let read = tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, limits.body_len)).await;
     let body = read.ok().and_then(Result::ok);
     let body = body.ok_or_else(Refusal::malformed)?.to_vec();
     let terms = RequestTerms {
@@ -200,6 +222,7 @@ async fn check<F: Future<Output = Result<bool, Refusal>>>(
     if !terms.is_signed_by(&headers.key, &headers.signature) {
         return Err(Refusal::not_signed());
     }
-    server.take(headers.key, headers.nonce, at_ms)?;
+    let request = (headers.key, headers.nonce);
+    server.take(request, at_ms, limits.requests)?;
     Ok((headers.key, body))
 }

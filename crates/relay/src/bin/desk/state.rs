@@ -59,8 +59,13 @@ impl Server {
         nonces.is_of_now(at_ms, now().as_millis())
     }
 
-    /// Takes a request whose signature was checked, once.
-    pub fn take(&self, key: [u8; 32], nonce: [u8; 16], at_ms: u64) -> Result<(), Refusal> {
+    /// Takes a request whose signature was checked, by its key and nonce, once.
+    pub fn take(
+        &self,
+        request: ([u8; 32], [u8; 16]),
+        at_ms: u64,
+        max: usize,
+    ) -> Result<(), Refusal> {
         let now_ms = now().as_millis();
         let mut mark = self.mark.lock().unwrap_or_else(PoisonError::into_inner);
         // It writes to the disk at most once a second.
@@ -68,7 +73,7 @@ impl Server {
         drop(mark);
         covered.map_err(|error| Refusal::failed(&error))?;
         let mut nonces = self.nonces.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = nonces.take(key, nonce, at_ms, now_ms);
+        let taken = nonces.take(request, at_ms, now_ms, max);
         taken.map_err(|not_taken| match not_taken {
             NotTaken::Replayed => Refusal::not_signed(),
             NotTaken::TooMany => Refusal::busy(),
