@@ -151,7 +151,7 @@ pub fn damaged(client: &Client<SqliteStore>) -> Outcome<Vec<DamagedRow>> {
 
 /// Asks for receipts and lists what they show.
 pub fn list(chat: &mut Chat, as_json: bool) -> Outcome<()> {
-    chat.courier.ask_receipts();
+    chat.courier.ask_receipts(now());
     let ended = chat.run(|_, events| {
         // All of it is listed below.
         events.retain(|event| !matches!(event, Event::Receipt(_)));

@@ -129,9 +129,10 @@ impl<S: Store> Courier<S> {
         Ok(())
     }
 
-    /// Asks for notices and receipts now, and not when a day is over. Call it when the user wants
-    /// to see them.
-    pub fn ask_receipts(&mut self) {
+    /// Asks for notices, receipts and missing promises now, and not when their time has come. Call
+    /// it when the user wants to see them.
+    pub fn ask_receipts(&mut self, now: Timestamp) {
+        self.reports.ask_promises(now);
         for walk in [&mut self.desk.promises, &mut self.desk.decisions] {
             walk.look_again();
             walk.is_fresh = true;

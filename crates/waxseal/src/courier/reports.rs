@@ -36,6 +36,8 @@ pub(super) struct Reports {
     /// Reports that are sealed again before they are submitted.
     to_reseal: BTreeSet<[u8; 16]>,
     has_told_damage: bool,
+    /// Promises are asked for again that were last asked for before this time.
+    promises_from: Timestamp,
 }
 
 impl Default for Reports {
@@ -46,6 +48,7 @@ impl Default for Reports {
             again_at: None,
             to_reseal: BTreeSet::new(),
             has_told_damage: false,
+            promises_from: Timestamp::from_millis(0),
         }
     }
 }
@@ -53,6 +56,11 @@ impl Default for Reports {
 impl Reports {
     pub(super) fn look_again(&mut self) {
         (self.is_open, self.after) = (true, None);
+    }
+
+    pub(super) fn ask_promises(&mut self, now: Timestamp) {
+        self.promises_from = now;
+        self.look_again();
     }
 
     fn at(&mut self, now: Timestamp, later_ms: u64) {
@@ -99,7 +107,9 @@ impl<S: Store> Courier<S> {
                 if !submitted.has_promise && self.usable_log_keys().is_some() {
                     let is_new = age(submitted.at_ms).is_none_or(|age| age < ASK_MS);
                     let every_ms = if is_new { LATER_MS } else { ASK_MS };
-                    if age(submitted.promise_asked_ms).is_none_or(|age| age >= every_ms) {
+                    let asked_ms = submitted.promise_asked_ms;
+                    let is_wanted = asked_ms < self.reports.promises_from.as_millis();
+                    if is_wanted || age(asked_ms).is_none_or(|age| age >= every_ms) {
                         let call = Call::Promise(submitted.id);
                         return Ok(Some((Aim::Promise(id, submitted.id), call)));
                     }
