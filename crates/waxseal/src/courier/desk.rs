@@ -109,8 +109,8 @@ impl<S: Store> Courier<S> {
     /// Appeals against a decision that a receipt has shown, about a report of this account or
     /// against this account. The appeal is kept, and tried until the provider takes or refuses it.
     ///
-    /// `decision` is [`ToldDecision::leaf_hash`](waxseal_log::receipt::ToldDecision::leaf_hash). The
-    /// text has 1 to [`MAX_APPEAL_LEN`](waxseal_interface::MAX_APPEAL_LEN) bytes.
+    /// `decision` is [`ToldDecision::leaf_hash`](waxseal_log::receipt::ToldDecision::leaf_hash).
+    /// The text has 1 to [`MAX_APPEAL_LEN`](waxseal_interface::MAX_APPEAL_LEN) bytes.
     ///
     /// # Errors
     /// [`AppealError`].
