@@ -1,9 +1,17 @@
 //! A small blocking client of a Waxseal relay.
 //!
-//! This package also holds three programs: `relay`, the relay itself, `vault`, which holds the keys
-//! that open reports, and `review`, the reviewer's command, which holds none. The chat client in
-//! `examples/chat` uses the library too. The package links `waxseal-reporting` and no ratchet,
-//! because a provider does not need one.
+//! This package also holds the programs of a provider:
+//!
+//! | program | what it is |
+//! |---|---|
+//! | `relay` | the relay itself |
+//! | `desk` | the desk's server, where reports become cases, and its set-up |
+//! | `officer` | an officer's own program, with pages for the work at the desk |
+//! | `review`, `vault` | for a provider without a desk: the reviewer's command, which holds no key that opens reports, and the keys |
+//! | `pass` | makes passes for users who used up their budget of strangers |
+//!
+//! The package links `waxseal-reporting` and no ratchet, because a provider does not need one. The
+//! types of the desk's server are in [`desk`].
 //!
 //! Begin with [`RelayClient`]:
 //!
