@@ -7,7 +7,7 @@
 //! | `relay` | the relay itself |
 //! | `desk` | the desk's server, where reports become cases, and its set-up |
 //! | `officer` | an officer's own program, with pages for the work at the desk |
-//! | `review`, `vault` | for a provider without a desk: the reviewer's command, which holds no key that opens reports, and the keys |
+//! | `review`, `vault` | without a desk: the reviewer's command, and the keys that open reports |
 //! | `pass` | makes passes for users who used up their budget of strangers |
 //!
 //! The package links `waxseal-reporting` and no ratchet, because a provider does not need one. The
