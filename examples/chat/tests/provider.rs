@@ -79,7 +79,8 @@ fn the_commands_for_a_provider_print_what_the_readme_shows() {
         let looks = words.iter().any(|word| looks.contains(word));
         let begun = Instant::now();
         loop {
-            let ended = world.run_program(&name, &words);
+            // The approver is asked whether to sign.
+            let ended = world.run_program_lines(&name, &words, "y\n");
             let printed = readable(&(ended.stderr.clone() + &ended.stdout));
             let lines = (
                 expected.trim().lines().count(),

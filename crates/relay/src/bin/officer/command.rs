@@ -4,6 +4,7 @@
 mod act;
 mod read;
 mod view;
+mod wrapped;
 
 use std::error::Error;
 
@@ -24,7 +25,7 @@ use crate::problem::Problem;
 
 pub type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// A step of the work. Each act is signed and sent at once.
+/// A step of the work. Each act is shown before it is signed.
 #[derive(Subcommand)]
 pub enum Step {
     /// List the open cases, the most severe first
@@ -45,6 +46,9 @@ pub enum Step {
     Take {
         /// The case: 32 hex digits
         case: Hex<16>,
+        /// Sign without asking
+        #[arg(long)]
+        yes: bool,
     },
     /// Ask for a grant to open all reports of a case once, within 24 hours
     Ask {
@@ -56,8 +60,11 @@ pub enum Step {
         /// The name of the officer who is to approve
         #[arg(long, value_name = "NAME")]
         approver: Option<String>,
+        /// Sign without asking
+        #[arg(long)]
+        yes: bool,
     },
-    /// Approve a grant that another officer asked for
+    /// Approve a grant that another officer asked for. It is shown, and asks before it is signed
     Approve {
         /// The grant: 32 hex digits
         grant: Hex<16>,
@@ -68,6 +75,9 @@ pub enum Step {
         grant: Hex<16>,
         /// The report: 32 hex digits
         report: Hex<16>,
+        /// Sign without asking
+        #[arg(long)]
+        yes: bool,
     },
     /// Decide a case
     Decide {
@@ -85,6 +95,9 @@ pub enum Step {
         /// Why: both sides read it
         #[arg(long)]
         statement: String,
+        /// Sign without asking
+        #[arg(long)]
+        yes: bool,
     },
 }
 
@@ -125,21 +138,23 @@ impl Officer {
         match step {
             Step::Queue { json } => read::queue(self, json),
             Step::Case { case, json } => read::case(self, &case, json),
-            Step::Take { case } => act::take(self, case),
+            Step::Take { case, yes } => act::take(self, case, yes),
             Step::Ask {
                 case,
                 purpose,
                 approver,
-            } => act::ask(self, &case, purpose, approver.as_deref()),
+                yes,
+            } => act::ask(self, &case, (purpose, approver.as_deref()), yes),
             Step::Approve { grant } => act::approve(self, &grant),
-            Step::Open { grant, report } => act::open(self, grant, report),
+            Step::Open { grant, report, yes } => act::open(self, grant, report, yes),
             Step::Decide {
                 case,
                 reason,
                 measure,
                 rule,
                 statement,
-            } => act::decide(self, case, (reason, measure), rule, statement),
+                yes,
+            } => act::decide(self, &case, (reason, measure), (rule, statement), yes),
         }
     }
 
@@ -149,7 +164,12 @@ impl Officer {
     }
 
     fn case(&self, case: &Hex<16>) -> Result<CaseDetail> {
-        self.get(&format!("/v1/cases/{case}"))
+        let detail: CaseDetail = self.get(&format!("/v1/cases/{case}"))?;
+        // CHK-641: the desk shows the case that was asked for.
+        if detail.case.id != *case {
+            return Err(Problem::Malformed.into());
+        }
+        Ok(detail)
     }
 
     /// The desk with the policy in force.

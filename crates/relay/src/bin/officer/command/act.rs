@@ -1,4 +1,7 @@
-//! Signs and sends acts.
+//! Shows acts, signs them, and sends them.
+
+use core::fmt::Write as _;
+use std::io::{BufRead as _, Write as _};
 
 use waxseal_desk::case::Assignment;
 use waxseal_desk::decision::Decision;
@@ -11,24 +14,37 @@ use waxseal_relay::system_rng;
 use waxseal_reporting::Timestamp;
 use zeroize::Zeroizing;
 
+use super::wrapped::{quoted, short};
 use super::{Officer, Result, view};
 use crate::app::Desk;
 use crate::clock::now;
+use crate::pages::steps::messages;
 use crate::prepared::Prepared;
 use crate::problem::Problem;
+use crate::words;
 
 const HOUR_MS: u64 = 3_600_000;
 
 impl Officer {
-    /// Signs an act, sends it, and returns the answer.
-    fn send(&self, act: Prepared) -> Result<Vec<u8>> {
+    /// Shows what an act says, and signs it if the officer agrees. Returns the answer.
+    fn send(&self, act: Prepared, says: &str, yes: bool) -> Result<Vec<u8>> {
+        print!("{says}");
+        if !yes {
+            print!("sign? [y/N] ");
+            std::io::stdout().flush()?;
+            let mut answer = String::new();
+            std::io::stdin().lock().read_line(&mut answer)?;
+            if answer.trim() != "y" {
+                return Err("nothing was signed".into());
+            }
+        }
         let call = act.sign(self.keys.origin(), &self.key, now())?;
         Ok(call.send(&self.desk, &self.key)?)
     }
 
-    /// Sends an act, and says that it is done.
-    fn done(&self, act: Prepared, what: &str) -> Result<String> {
-        let _: Done = read_json(&self.send(act)?)?;
+    /// Does an act, and says that it is done.
+    fn done(&self, act: Prepared, says: &str, yes: bool, what: &str) -> Result<String> {
+        let _: Done = read_json(&self.send(act, says, yes)?)?;
         Ok(format!("{what}\n"))
     }
 }
@@ -38,28 +54,32 @@ fn in_hours(hours: u64) -> Timestamp {
     Timestamp::from_millis(now().as_millis().saturating_add(ms))
 }
 
-pub fn take(officer: &Officer, case: Hex<16>) -> Result<String> {
+pub fn take(officer: &Officer, case: Hex<16>, yes: bool) -> Result<String> {
+    let until = in_hours(8);
     let assignment = Assignment {
         case: CaseId::from_bytes(case.0),
         officer: officer.key.id(),
-        until: in_hours(8),
+        until,
     };
-    officer.send(Prepared::Assignment {
+    let act = Prepared::Assignment {
         assignment,
         gives_back: false,
-    })?;
-    Ok(format!(
-        "the case is yours until {}\n",
-        crate::words::time(in_hours(8).as_millis())
-    ))
+    };
+    let says = match yes {
+        true => String::new(),
+        false => format!("you take the case {case}\n"),
+    };
+    officer.send(act, &says, yes)?;
+    let until = words::time(until.as_millis());
+    Ok(format!("the case is yours until {until}\n"))
 }
 
 /// Asks for all messages of all reports, each to be opened once.
 pub fn ask(
     officer: &Officer,
     case: &Hex<16>,
-    purpose: Purpose,
-    approver: Option<&str>,
+    (purpose, approver): (Purpose, Option<&str>),
+    yes: bool,
 ) -> Result<String> {
     let (desk, detail) = (officer.desk()?, officer.case(case)?);
     let approver = approver.map(|name| named(&desk, name)).transpose()?;
@@ -92,11 +112,48 @@ pub fn ask(
         Some(_) => ", and waits for its approval",
         None => "",
     };
+    let says = match yes {
+        true => String::new(),
+        false => in_words(&desk, &grant)?,
+    };
     let asked = Prepared::Grant {
         grant: Box::new(grant),
         reports: Vec::new(),
     };
-    officer.done(asked, &format!("grant {id} is asked for{waits}"))
+    officer.done(
+        asked,
+        &says,
+        yes,
+        &format!("grant {id} is asked for{waits}"),
+    )
+}
+
+/// What a grant says, from the bytes that are signed.
+fn in_words(desk: &Desk, grant: &Grant) -> Result<String> {
+    let terms = grant.terms();
+    let who = |id: &OfficerId| {
+        let key = Hex(*id.as_bytes());
+        let name = desk.officer(&key).map(|officer| short(&officer.name));
+        let name = name.unwrap_or("NOT IN THE POLICY:".to_owned());
+        format!("{name} {}", words::short(&key))
+    };
+    let mut out = String::new();
+    writeln!(out, "purpose: {}", words::purpose(terms.purpose))?;
+    writeln!(out, "case: {}", Hex(*terms.case.as_bytes()))?;
+    writeln!(out, "asked by: {}", who(&terms.requester))?;
+    let approver = terms.approver.as_ref().map_or("nobody".to_owned(), who);
+    writeln!(out, "approved by: {approver}")?;
+    writeln!(out, "openings: {}", terms.max_openings)?;
+    writeln!(out, "until: {}", words::time(terms.expires.as_millis()))?;
+    for report in &terms.reports {
+        let messages = messages(report.messages);
+        writeln!(
+            out,
+            "opens: {messages} of {}",
+            Hex(*report.digest.as_bytes())
+        )?;
+    }
+    Ok(out)
 }
 
 /// The officer of the policy with a name that no other officer has.
@@ -120,37 +177,63 @@ fn granted(detail: &CaseDetail) -> Vec<GrantedReport> {
     granted.collect()
 }
 
+/// Approves a grant after it was shown. There is no way to approve one unseen.
 pub fn approve(officer: &Officer, id: &Hex<16>) -> Result<String> {
+    let desk = officer.desk()?;
     let waiting: Grants = officer.get("/v1/grants?list=requested")?;
     let found = waiting.grants.iter().find(|grant| grant.id == *id);
     let found = found.ok_or("no grant with this id waits for an approval")?;
     let grant = Grant::decode(&found.grant).map_err(|_| Problem::Malformed)?;
-    if grant.terms().id.as_bytes() != &id.0 {
+    let terms = grant.terms();
+    // CHK-641: the grant is the one that was asked for, and is for this log and its vault.
+    if terms.id.as_bytes() != &id.0
+        || terms.origin != officer.keys.origin()
+        || terms.vault.as_bytes() != officer.keys.vault().key()
+    {
         return Err(Problem::Malformed.into());
     }
-    officer.done(
-        Prepared::Approval(Box::new(grant)),
-        &format!("grant {id} is approved"),
-    )
+    if terms.approver != Some(officer.key.id()) {
+        return Err("another officer is named to approve this grant".into());
+    }
+    if terms.policy != desk.policy.digest() {
+        return Err("the grant is by another policy than the one in force".into());
+    }
+    let says = in_words(&desk, &grant)?;
+    let approval = Prepared::Approval(Box::new(grant));
+    officer.done(approval, &says, false, &format!("grant {id} is approved"))
 }
 
-pub fn open(officer: &Officer, grant: Hex<16>, report: Hex<16>) -> Result<String> {
+pub fn open(officer: &Officer, grant: Hex<16>, report: Hex<16>, yes: bool) -> Result<String> {
     let open = Prepared::Open {
         case: Hex([0; 16]), // only pages go back to it
         open: Open { grant, report },
     };
-    let answer = Zeroizing::new(officer.send(open)?);
+    let says = match yes {
+        true => String::new(),
+        false => format!("you open report {report} under grant {grant}, which the log will show\n"),
+    };
+    let answer = Zeroizing::new(officer.send(open, &says, yes)?);
     let view = View::decode(&answer).map_err(|_| Problem::Malformed)?;
     view::print(&view)
 }
 
 pub fn decide(
     officer: &Officer,
-    case: Hex<16>,
+    case: &Hex<16>,
     (reason, measure): (ReasonCode, Measure),
-    rule: String,
-    statement: String,
+    (rule, statement): (String, String),
+    yes: bool,
 ) -> Result<String> {
+    let account = officer.case(case)?.case.account;
+    let account = account.as_deref().map_or("erased".to_owned(), short);
+    let mut says = String::new();
+    if !yes {
+        writeln!(says, "case: {case}, about {account}")?;
+        writeln!(says, "reason found: {}", words::reason(reason.number()))?;
+        writeln!(says, "measure: {}", words::measure(measure))?;
+        write!(says, "rule:\n{}", quoted(&rule))?;
+        write!(says, "statement of reasons:\n{}", quoted(&statement))?;
+    }
     let decision = Decision {
         case: CaseId::from_bytes(case.0),
         policy: officer.desk()?.policy.digest(),
@@ -159,8 +242,6 @@ pub fn decide(
         rule,
         statement,
     };
-    officer.done(
-        Prepared::Decision(decision),
-        &format!("case {case} is decided: {measure}"),
-    )
+    let what = format!("case {case} is decided: {measure}");
+    officer.done(Prepared::Decision(decision), &says, yes, &what)
 }

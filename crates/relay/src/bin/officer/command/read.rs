@@ -4,9 +4,9 @@ use core::fmt::Write as _;
 
 use waxseal_relay::desk::{CaseDetail, CaseItem, Hex, QueuePage};
 
+use super::wrapped::{quoted, short};
 use super::{Officer, Result};
 use crate::app::Desk;
-use crate::pages::case::shown_name;
 use crate::words;
 
 /// The first 50 open cases.
@@ -29,10 +29,7 @@ pub fn queue(officer: &Officer, json: bool) -> Result<String> {
 }
 
 fn line_of(case: &CaseItem) -> String {
-    let account = case
-        .account
-        .as_deref()
-        .map_or("erased".to_owned(), shown_name);
+    let account = case.account.as_deref().map_or("erased".to_owned(), short);
     let taken = match case.officer {
         Some(_) => ", taken",
         None => "",
@@ -68,7 +65,7 @@ fn reports(out: &mut String, detail: &CaseDetail) -> Result<()> {
 
 fn steps(out: &mut String, desk: &Desk, detail: &CaseDetail) -> Result<()> {
     let name = |key: &Hex<32>| match desk.officer(key) {
-        Some(officer) => shown_name(&officer.name),
+        Some(officer) => short(&officer.name),
         None => words::short(key),
     };
     for grant in &detail.grants {
@@ -98,8 +95,8 @@ fn steps(out: &mut String, desk: &Desk, detail: &CaseDetail) -> Result<()> {
             out,
             "entry {entry}: {measure}, decided by {who}, appeals until {until}"
         )?;
-        writeln!(out, "  rule: {}", shown_name(&decision.rule))?;
-        writeln!(out, "  reasons: {}", shown_name(&decision.statement))?;
+        write!(out, "  rule:\n{}", quoted(&decision.rule))?;
+        write!(out, "  reasons:\n{}", quoted(&decision.statement))?;
     }
     for appeal in &detail.appeals {
         let (entry, side) = (appeal.log_index, words::side(appeal.side));

@@ -5,30 +5,25 @@ use core::fmt::Write as _;
 use waxseal_desk::vault::{Reference, View, ViewedAttachment, ViewedContent, ViewedMessage};
 
 use super::Result;
-use crate::pages::case::shown_name;
+use super::wrapped::{quoted, short};
 use crate::pages::message::participant;
-use crate::text::{Piece, pieces};
 use crate::words;
 
 /// What the reporter showed, in the order of the conversation.
 pub fn print(view: &View) -> Result<String> {
     let mut out = String::new();
     let account = view.reported.as_ref();
-    let account = account.map_or("nobody".to_owned(), |account| shown_name(account.as_str()));
+    let account = account.map_or("nobody".to_owned(), |account| short(account.as_str()));
     writeln!(out, "reported account: {account}")?;
     writeln!(out, "reason: {}", words::reason(view.reason.number()))?;
     if !view.note.is_empty() {
-        writeln!(out, "note:")?;
-        quote(&mut out, &view.note)?;
+        out.push_str("note:\n");
+        out.push_str(&quoted(&view.note));
     }
     if let Some(names) = &view.names {
-        writeln!(out, "reporter: {}", shown_name(names.reporter.as_str()))?;
+        writeln!(out, "reporter: {}", short(names.reporter.as_str()))?;
         for (number, account) in &names.participants {
-            writeln!(
-                out,
-                "participant {number:08x}: {}",
-                shown_name(account.as_str())
-            )?;
+            writeln!(out, "participant {number:08x}: {}", short(account.as_str()))?;
         }
     }
     if view.about_account {
@@ -54,8 +49,10 @@ fn print_message(out: &mut String, view: &View, message: &ViewedMessage) -> Resu
     let sender = participant(view, &message.sender);
     writeln!(out, "{number}. {at}, {sender}, {what}")?;
     match &message.content {
-        Some(ViewedContent::Text(text) | ViewedContent::Edit { text, .. }) => quote(out, text)?,
-        Some(ViewedContent::Reaction { reaction, .. }) => quote(out, reaction)?,
+        Some(ViewedContent::Text(text) | ViewedContent::Edit { text, .. }) => {
+            out.push_str(&quoted(text));
+        }
+        Some(ViewedContent::Reaction { reaction, .. }) => out.push_str(&quoted(reaction)),
         _ => {}
     }
     for (_, attachment) in &message.attachments {
@@ -78,10 +75,7 @@ fn what(content: &ViewedContent) -> String {
         ViewedContent::Application { kind, body } => {
             let len = u64::try_from(body.len()).unwrap_or(u64::MAX);
             let size = words::size(len);
-            format!(
-                "content of the application's kind {}, {size}",
-                shown_name(kind)
-            )
+            format!("content of the application's kind {}, {size}", short(kind))
         }
         ViewedContent::Unknown { kind, body } => {
             let len = u64::try_from(body.len()).unwrap_or(u64::MAX);
@@ -98,7 +92,7 @@ fn attached(attachment: &ViewedAttachment) -> String {
     match attachment {
         ViewedAttachment::File(file) => format!("file, {}", size(file.size_bytes)),
         ViewedAttachment::Chunked(file) => {
-            let (name, kind) = (shown_name(&file.name), shown_name(&file.media_type));
+            let (name, kind) = (short(&file.name), short(&file.media_type));
             let size = size(file.size_bytes);
             format!("file \"{name}\", {kind}, {size}: the pages fetch and verify it")
         }
@@ -114,20 +108,4 @@ fn reference(to: &Reference) -> String {
         }
         Reference::NotInReport => "a message that is not in the report".to_owned(),
     }
-}
-
-/// Prints text of a user line by line, each after a bar, so that it imitates no line of this
-/// program.
-fn quote(out: &mut String, text: &str) -> Result<()> {
-    let shown: String = pieces(text, true)
-        .into_iter()
-        .map(|piece| match piece {
-            Piece::Text(text) => text,
-            Piece::Mark(mark) => format!("[{mark}]"),
-        })
-        .collect();
-    for line in shown.split('\n') {
-        writeln!(out, "    | {line}")?;
-    }
-    Ok(())
 }
