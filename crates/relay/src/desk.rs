@@ -33,8 +33,9 @@
 //!
 //! Each request of an officer or the relay is signed by itself, see
 //! [`RequestTerms`](waxseal_desk::request::RequestTerms). The headers are [`KEY_HEADER`],
-//! [`AT_HEADER`], [`NONCE_HEADER`] and [`SIGNATURE_HEADER`]. Identifiers and hashes are lower-case
-//! hex in paths and in JSON. A refusal is an HTTP error status with a [`DeskErrorBody`].
+//! [`AT_HEADER`], [`NONCE_HEADER`], [`BODY_HEADER`] and [`SIGNATURE_HEADER`]. The server reads a body
+//! only after it has checked the signature over the body's digest. Identifiers and hashes are
+//! lower-case hex in paths and in JSON. A refusal is an HTTP error status with a [`DeskErrorBody`].
 
 mod api;
 mod client;
@@ -55,5 +56,7 @@ pub const KEY_HEADER: &str = "waxseal-key";
 pub const AT_HEADER: &str = "waxseal-at";
 /// 16 random bytes: 32 hex digits.
 pub const NONCE_HEADER: &str = "waxseal-nonce";
+/// The SHA-256 of the body, also of an empty one: 64 hex digits.
+pub const BODY_HEADER: &str = "waxseal-body";
 /// The signature: 128 hex digits.
 pub const SIGNATURE_HEADER: &str = "waxseal-signature";

@@ -1,23 +1,25 @@
 //! Who asks: checks the signature of a request of an officer or of the relay, and reads its body.
 //!
-//! The order is: form and length of the headers, the time, the key, the body within its limit, the
-//! signature, the nonce. So only a key that may ask makes the server read a body, and only a
-//! request that verifies takes room among the nonces.
+//! The order is: form and length of the headers, the time, the key, the signature, the nonce, the
+//! body within its limit and the room, and the body's digest. So only the holder of a key that may
+//! ask makes the server read a body, or takes room among the nonces.
 
 use std::future::Future;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::to_bytes;
+use axum::body::{Body, Bytes, HttpBody as _, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use waxseal_desk::export::MAX_CONTENT_LEN;
 use waxseal_desk::ids::OfficerId;
 use waxseal_desk::policy::Roles;
-use waxseal_desk::request::RequestTerms;
-use waxseal_relay::desk::{AT_HEADER, Hex, KEY_HEADER, NONCE_HEADER, SIGNATURE_HEADER};
+use waxseal_desk::request::{BodyDigest, RequestTerms};
+use waxseal_relay::desk::{AT_HEADER, BODY_HEADER, Hex, KEY_HEADER, NONCE_HEADER, SIGNATURE_HEADER};
 use waxseal_reporting::Timestamp;
 use waxseal_reporting::limits::MAX_ACCEPTED_LEN;
 
@@ -53,24 +55,58 @@ const RELAY: Limits = Limits {
     requests: MAX_OF_RELAY,
 };
 
-/// Maximum time for a body.
+/// Maximum time for a body, with the time to wait for room.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Maximum time that a body waits for room.
+const ROOM_TIMEOUT: Duration = Duration::from_secs(2);
+/// Maximum length in bytes of all bodies that a kind of caller sends at one time.
+const MAX_ROOM: usize = 64 << 20;
+
+/// The room for bodies. Officers and relay have their own, so neither takes that of the other.
+pub struct Rooms {
+    officers: Arc<Semaphore>,
+    relay: Arc<Semaphore>,
+}
+
+impl Default for Rooms {
+    fn default() -> Self {
+        let room = || Arc::new(Semaphore::new(MAX_ROOM));
+        Self {
+            officers: room(),
+            relay: room(),
+        }
+    }
+}
+
+/// A body, and the room that it takes until it is dropped.
+pub struct Held {
+    bytes: Bytes,
+    _room: OwnedSemaphorePermit,
+}
+
+impl Deref for Held {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
 
 /// A request that an officer of the policy in force signed.
 pub struct FromOfficer {
     pub officer: OfficerId,
-    pub body: Vec<u8>,
+    pub body: Held,
 }
 
 /// A request that an officer of the policy in force signed, with content that was opened.
 pub struct FromOfficerWithContent {
     pub officer: OfficerId,
-    pub body: Vec<u8>,
+    pub body: Held,
 }
 
 /// A request that the pinned relay signed.
 pub struct FromRelay {
-    pub body: Vec<u8>,
+    pub body: Held,
 }
 
 impl FromRequest<Arc<Server>> for FromOfficer {
@@ -95,7 +131,7 @@ async fn of_officer(
     request: Request,
     server: &Arc<Server>,
     limits: Limits,
-) -> Result<(OfficerId, Vec<u8>), Refusal> {
+) -> Result<(OfficerId, Held), Refusal> {
     let knows = async |key: [u8; 32]| {
         let officer = OfficerId::from_bytes(key);
         let knows = server.readers.read(move |desk| {
@@ -104,7 +140,7 @@ async fn of_officer(
         });
         knows.await
     };
-    let (key, body) = check(request, server, limits, knows).await?;
+    let (key, body) = check(request, server, (limits, &server.rooms.officers), knows).await?;
     Ok((OfficerId::from_bytes(key), body))
 }
 
@@ -114,7 +150,7 @@ impl FromRequest<Arc<Server>> for FromRelay {
     async fn from_request(request: Request, server: &Arc<Server>) -> Result<Self, Refusal> {
         let pinned = *server.relay_key.get().ok_or_else(Refusal::busy)?;
         let knows = async |key: [u8; 32]| Ok(key == pinned);
-        let (_, body) = check(request, server, RELAY, knows).await?;
+        let (_, body) = check(request, server, (RELAY, &server.rooms.relay), knows).await?;
         Ok(Self { body })
     }
 }
@@ -124,6 +160,7 @@ struct Headers {
     key: [u8; 32],
     at: Timestamp,
     nonce: [u8; 16],
+    body: BodyDigest,
     signature: [u8; 64],
 }
 
@@ -139,6 +176,7 @@ impl Headers {
             key: hex(headers, KEY_HEADER)?,
             at: Timestamp::from_millis(at_ms),
             nonce: hex(headers, NONCE_HEADER)?,
+            body: BodyDigest::from_bytes(hex(headers, BODY_HEADER)?),
             signature: hex(headers, SIGNATURE_HEADER)?,
         })
     }
@@ -193,9 +231,9 @@ pub fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
 async fn check<F: Future<Output = Result<bool, Refusal>>>(
     request: Request,
     server: &Server,
-    limits: Limits,
+    (limits, room): (Limits, &Arc<Semaphore>),
     knows: impl FnOnce([u8; 32]) -> F,
-) -> Result<([u8; 32], Vec<u8>), Refusal> {
+) -> Result<([u8; 32], Held), Refusal> {
     let (parts, body) = request.into_parts();
     let headers = Headers::read(&parts.headers).ok_or_else(Refusal::not_signed)?;
     let at_ms = headers.at.as_millis();
@@ -207,22 +245,44 @@ async fn check<F: Future<Output = Result<bool, Refusal>>>(
         return Err(Refusal::not_signed());
     }
     let path = parts.uri.path_and_query().ok_or_else(Refusal::malformed)?;
-    let read = tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, limits.body_len)).await;
-    let body = read.ok().and_then(Result::ok);
-    let body = body.ok_or_else(Refusal::malformed)?.to_vec();
     let terms = RequestTerms {
         origin: server.keys.origin(),
         method: parts.method.as_str(),
         path: path.as_str(),
         at: headers.at,
         nonce: headers.nonce,
-        body: &body,
+        body: headers.body,
     };
     // CHK-623: exactly this request was signed: origin, method, path, time, nonce and body.
+    // CHK-634: no body is read before the signature was checked.
     if !terms.is_signed_by(&headers.key, &headers.signature) {
         return Err(Refusal::not_signed());
     }
-    let request = (headers.key, headers.nonce);
-    server.take(request, at_ms, limits.requests)?;
+    let taken = (headers.key, headers.nonce);
+    server.take(taken, at_ms, limits.requests)?;
+    let body = tokio::time::timeout(BODY_TIMEOUT, read(body, limits.body_len, room)).await;
+    let body = body.map_err(|_| Refusal::malformed())??;
+    if BodyDigest::of(&body) != headers.body {
+        return Err(Refusal::not_signed());
+    }
     Ok((headers.key, body))
+}
+
+/// Reads a body of at most this length, once there is room for it.
+async fn read(body: Body, max_len: usize, room: &Arc<Semaphore>) -> Result<Held, Refusal> {
+    let hint = body.size_hint();
+    let max = u64::try_from(max_len).unwrap_or(u64::MAX);
+    if hint.lower() > max {
+        return Err(Refusal::malformed());
+    }
+    let len = u32::try_from(hint.upper().unwrap_or(max).min(max));
+    let len = len.map_err(|_| Refusal::malformed())?;
+    let room = tokio::time::timeout(ROOM_TIMEOUT, room.clone().acquire_many_owned(len)).await;
+    let room = room.map_err(|_| Refusal::busy())?;
+    let room = room.map_err(|_| Refusal::busy())?;
+    let bytes = to_bytes(body, max_len).await;
+    Ok(Held {
+        bytes: bytes.map_err(|_| Refusal::malformed())?,
+        _room: room,
+    })
 }

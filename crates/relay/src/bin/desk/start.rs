@@ -28,6 +28,7 @@ use crate::readers::Readers;
 use crate::relay::{RelayCalls, RelayOptions};
 use crate::rounds;
 use crate::serve::{Stopping, serve};
+use crate::signed::Rooms;
 use crate::state::Server;
 use crate::tls::TlsOptions;
 use crate::todo::Todo;
@@ -117,6 +118,7 @@ async fn run_desk(options: &ServeOptions) -> Result<()> {
         relay_key,
         relay: RelayCalls::new(&options.relay, &folder)?,
         nonces: Mutex::new(Nonces::new(started.as_millis().max(mark.floor_ms()))),
+        rooms: Rooms::default(),
         mark: Mutex::new(mark),
         health: Health::default(),
         metrics: Metrics::default(),

@@ -18,6 +18,7 @@ use crate::nonces::{Nonces, NotTaken};
 use crate::office::Office;
 use crate::readers::Readers;
 use crate::relay::RelayCalls;
+use crate::signed::Rooms;
 
 /// The running desk.
 pub struct Server {
@@ -35,6 +36,7 @@ pub struct Server {
     /// The relay's key, once it is pinned.
     pub relay_key: OnceLock<[u8; 32]>,
     pub nonces: Mutex<Nonces>,
+    pub rooms: Rooms,
     pub mark: Mutex<Mark>,
     pub health: Health,
     pub metrics: Metrics,

@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::to_vec;
 use waxseal_desk::desk::{Desk, DeskSetup as LogSetup};
-use waxseal_desk::request::RequestTerms;
+use waxseal_desk::request::{BodyDigest, RequestTerms};
 use waxseal_desk::store::MemoryStore;
 use waxseal_interface::http::Link;
 use waxseal_interface::report_id_text;
@@ -143,7 +143,7 @@ impl State {
                 path,
                 at: read_at(headers)?,
                 nonce: hex(headers, NONCE_HEADER)?,
-                body,
+                body: BodyDigest::of(body),
             };
             let (key, signature) = (hex(headers, KEY_HEADER)?, hex(headers, SIGNATURE_HEADER)?);
             Some(key == self.relay_key && terms.is_signed_by(&key, &signature))
