@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use waxseal_desk::desk::Desk;
 use waxseal_desk::ids::CaseId;
 use waxseal_desk::publish::{Delay, write_folder};
+use waxseal_desk::retention::MAX_ERASED as MAX_ERASED_REPORTS;
 use waxseal_desk::sorting::Sorting;
 use waxseal_desk::store::{
-    CaseRow, CaseStatus, ReportList, ReportRow, SqliteStore, Store as _, StoreError,
+    CaseRow, CaseStatus, ReportList, ReportRow, SqliteStore, Store, StoreError,
 };
 use waxseal_desk::vault::{VaultCalls as _, VaultError};
 use waxseal_desk::{DeskError, Refused};
@@ -293,12 +294,22 @@ impl Keeper {
             if !is_over {
                 return Ok(None);
             }
-            let list = ReportList::OfCase(*case);
-            let mut reports = desk.store().reports(&list, None, usize::MAX)?;
-            reports.retain(|row| !row.is_erased);
-            Ok(Some(reports))
+            Ok(Some(not_erased(desk.store(), case)?))
         })
     }
+}
+
+/// The reports of a case that the next step of its erasure erases: the first ones that are left.
+fn not_erased(store: &impl Store, case: &[u8; 16]) -> Result<Vec<ReportRow>, StoreError> {
+    let (mut found, mut after) = (Vec::new(), None);
+    while found.len() < MAX_ERASED_REPORTS {
+        let page = store.reports(&ReportList::OfCase(*case), after, usize::MAX)?;
+        let Some(last) = page.last() else { break };
+        after = Some((last.received_at_ms, last.id));
+        found.extend(page.into_iter().filter(|row| !row.is_erased));
+    }
+    found.truncate(MAX_ERASED_REPORTS);
+    Ok(found)
 }
 
 fn is_of_vault(error: &DeskError) -> bool {
@@ -314,3 +325,6 @@ fn shuffled(rows: Vec<ReportRow>) -> Vec<ReportRow> {
     keyed.sort_unstable_by_key(|(key, _)| *key);
     keyed.into_iter().map(|(_, row)| row).collect()
 }
+
+#[cfg(test)]
+mod tests;

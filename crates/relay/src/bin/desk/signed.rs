@@ -19,7 +19,9 @@ use waxseal_desk::export::MAX_CONTENT_LEN;
 use waxseal_desk::ids::OfficerId;
 use waxseal_desk::policy::Roles;
 use waxseal_desk::request::{BodyDigest, RequestTerms};
-use waxseal_relay::desk::{AT_HEADER, BODY_HEADER, Hex, KEY_HEADER, NONCE_HEADER, SIGNATURE_HEADER};
+use waxseal_relay::desk::{
+    AT_HEADER, BODY_HEADER, Hex, KEY_HEADER, NONCE_HEADER, SIGNATURE_HEADER,
+};
 use waxseal_reporting::Timestamp;
 use waxseal_reporting::limits::MAX_ACCEPTED_LEN;
 
