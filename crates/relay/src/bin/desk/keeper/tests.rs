@@ -27,7 +27,7 @@ fn report(number: u64, is_erased: bool) -> ReportRow {
 
 #[test]
 fn each_step_tells_the_relay_of_the_reports_that_it_erases() {
-    let mut store = MemoryStore::default();
+    let mut store = MemoryStore::new();
     let rows = (0..2_500).map(|number| report(number, number < 1_200));
     let rows: Vec<_> = rows.map(Change::add).collect();
     store.apply(&rows).unwrap();
