@@ -101,6 +101,36 @@ fn an_opening_waits_for_the_witness_and_blocks_no_one() {
 }
 
 #[test]
+fn an_opening_whose_caller_hangs_up_while_the_vault_is_slow_is_logged_once() {
+    let office = Office::new();
+    let reported = office.intake.report("mallory", "victim", &["now"]);
+    office.bring(&reported.encoded).unwrap();
+    let case = office.case_about("mallory");
+    let (alice, report) = (&office.officers.alice, case.reports[0].id);
+    let grant = office.grant(alice, &case, Purpose::UserReport, None);
+    office.ask(alice, &grant).unwrap();
+    office.settled();
+    office.freeze_vault(true);
+    let open = Open {
+        grant: grant_id(&grant),
+        report,
+    };
+    ask_to_open(&office, &open);
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(code(office.open(alice, &grant, report)), DeskCode::Conflict);
+    office.freeze_vault(false);
+    let view = wait_for(|| match office.open(alice, &grant, report) {
+        Err(DeskError::Refused {
+            code: DeskCode::Conflict,
+            ..
+        }) => None,
+        ended => Some(ended),
+    });
+    assert_eq!(view.unwrap().messages.len(), 1);
+    assert_eq!(office.case(case.case.id).openings.len(), 1);
+}
+
+#[test]
 fn a_restart_during_an_opening_shows_nothing_and_the_officer_opens_again() {
     let mut office = Office::new();
     let reported = office.intake.report("mallory", "victim", &["now"]);

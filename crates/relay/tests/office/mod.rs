@@ -183,6 +183,11 @@ impl Office {
         self.vault = Some(vault);
     }
 
+    /// Has the vault stand still, or go on.
+    pub fn freeze_vault(&self, is_frozen: bool) {
+        self.vault.as_ref().unwrap().freeze(is_frozen);
+    }
+
     pub fn stop_vault(&mut self) {
         self.vault.take().unwrap().kill();
     }

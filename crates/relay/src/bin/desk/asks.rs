@@ -7,6 +7,7 @@ use waxseal_desk::opening::Opening;
 use zeroize::Zeroizing;
 
 use crate::errors::Refusal;
+use crate::opened::Turn;
 
 /// Maximum number of openings that wait for a round.
 const MAX_WAITING: usize = 256;
@@ -19,9 +20,9 @@ pub type Shown = Result<Zeroizing<Vec<u8>>, Refusal>;
 /// What the thread is asked.
 pub enum Ask {
     /// Shows what was opened.
-    Show(Box<Opening>, Key, oneshot::Sender<Shown>),
+    Show(Box<Opening>, Key, Turn, oneshot::Sender<Shown>),
     /// Shows what was opened and not shown yet.
-    ShowAgain(Key, oneshot::Sender<Shown>),
+    ShowAgain(Key, Turn, oneshot::Sender<Shown>),
     /// Makes a round soon.
     Round,
 }

@@ -32,6 +32,7 @@ mod mark;
 mod network;
 mod nonces;
 mod office;
+mod opened;
 mod openings;
 mod outbox;
 mod policy;

@@ -24,6 +24,7 @@ use crate::keeper::{self, Keeper};
 use crate::mark::Mark;
 use crate::nonces::Nonces;
 use crate::office::Office;
+use crate::opened::Opened;
 use crate::readers::Readers;
 use crate::relay::{RelayCalls, RelayOptions};
 use crate::rounds;
@@ -122,7 +123,7 @@ async fn run_desk(options: &ServeOptions) -> Result<()> {
         mark: Mutex::new(mark),
         health: Health::default(),
         metrics: Metrics::default(),
-        openings: Mutex::default(),
+        openings: Opened::default(),
         stopping: AtomicBool::new(false),
     });
     let keeper = Keeper {

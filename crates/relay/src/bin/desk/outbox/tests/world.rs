@@ -329,7 +329,7 @@ fn server(folder: &Folder, keys: &LogKeys, office: Office) -> Arc<Server> {
         mark: Mutex::new(Mark::open(folder.path("requests.mark")).unwrap()),
         health: Health::default(),
         metrics: Metrics::default(),
-        openings: Mutex::default(),
+        openings: crate::opened::Opened::default(),
         stopping: AtomicBool::new(false),
     })
 }
