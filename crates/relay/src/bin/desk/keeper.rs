@@ -50,6 +50,8 @@ pub struct Keeper {
     pub delay: Delay,
     /// Reports that the vault could not sort, and when it was asked.
     pub refused: HashMap<[u8; 16], Instant>,
+    /// Whether something was erased and not yet wiped from the files. `true` after a start.
+    pub has_traces: bool,
     /// Number of entries that the public folder has. 0 after a start, so that all is written again.
     pub published: u64,
 }
@@ -224,7 +226,7 @@ impl Keeper {
     }
 
     /// Erases cases whose time is over, and has the relay delete its part.
-    fn erase(&self) -> Result<(), Refusal> {
+    fn erase(&mut self) -> Result<(), Refusal> {
         let mut erased = 0;
         for case in self.old_cases()? {
             if erased >= MAX_ERASED {
@@ -248,13 +250,21 @@ impl Keeper {
             });
             erased += usize::from(done?);
         }
-        if erased == 0 {
+        self.has_traces |= erased > 0;
+        self.wipe()
+    }
+
+    /// Wipes what was erased from the files of the database. If someone reads, again the next time.
+    fn wipe(&mut self) -> Result<(), Refusal> {
+        if !self.has_traces {
             return Ok(());
         }
         let folder = &self.server.folder;
         match folder.store().map(|mut store| store.compact()) {
-            Ok(Ok(()) | Err(StoreError::InUse)) => Ok(()),
-            Ok(Err(error)) => Err(error.into()),
+            Ok(done) => {
+                self.has_traces = has_traces(done)?;
+                Ok(())
+            }
             Err(error) => Err(Refusal::failed(&error)),
         }
     }
@@ -296,6 +306,15 @@ impl Keeper {
             }
             Ok(Some(not_erased(desk.store(), case)?))
         })
+    }
+}
+
+/// Whether the files of the database still have what was erased.
+fn has_traces(compacted: Result<(), StoreError>) -> Result<bool, Refusal> {
+    match compacted {
+        Ok(()) => Ok(false),
+        Err(StoreError::InUse) => Ok(true),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -134,6 +134,7 @@ async fn run_desk(options: &ServeOptions) -> Result<()> {
             ms: u64::from(options.publish_after) * HOUR_MS,
         },
         refused: HashMap::new(),
+        has_traces: true,
         published: 0,
     };
     let keeping = spawn("keeper", move || keeper::run(keeper, &woken))?;

@@ -44,3 +44,24 @@ fn each_step_tells_the_relay_of_the_reports_that_it_erases() {
     store.apply(&changes.collect::<Vec<_>>()).unwrap();
     assert_eq!(not_erased(&store, &CASE).unwrap().len(), 300);
 }
+
+#[test]
+fn what_was_erased_is_wiped_later_if_someone_reads() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("desk.sqlite");
+    let mut store = SqliteStore::open(&path).unwrap();
+    store.apply(&[Change::add(report(1, false))]).unwrap();
+    let reader = rusqlite::Connection::open(&path).unwrap();
+    reader.execute_batch("BEGIN").unwrap();
+    let count = |db: &rusqlite::Connection| -> u64 {
+        db.query_row("SELECT count(*) FROM report", [], |row| row.get(0))
+            .unwrap()
+    };
+    assert_eq!(count(&reader), 1);
+    store
+        .apply(&[Change::swap(report(1, false), report(1, true))])
+        .unwrap();
+    assert!(has_traces(store.compact()).unwrap());
+    reader.execute_batch("COMMIT").unwrap();
+    assert!(!has_traces(store.compact()).unwrap());
+}
