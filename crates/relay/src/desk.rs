@@ -2,7 +2,8 @@
 //!
 //! | route | caller | body, answer |
 //! |---|---|---|
-//! | `GET /healthz`, `/readyz`, `/metrics` | anyone | text |
+//! | `GET /healthz`, `/readyz` | anyone | text |
+//! | `GET /metrics` | the machine, at `--metrics-listen` | text |
 //! | `GET /log/{path}` | anyone | a file of the public folder |
 //! | `POST /v1/intake/accepted` | relay | binary: `AcceptedReport`, binary: `Promise` |
 //! | `POST /v1/intake/refused` | relay | [`RefusedReport`], binary: `Promise` |

@@ -198,8 +198,10 @@ fn a_report_goes_from_the_intake_to_the_end_of_its_appeal() {
         office.plain_get("/log/keys").body,
         office.keys.to_string().into_bytes()
     );
-    let metrics = String::from_utf8(office.plain_get("/metrics").body).unwrap();
+    let metrics = office.metrics();
     assert!(metrics.contains("waxseal_desk_log_entries"));
+    // Those who reach the desk do not get them.
+    assert_eq!(office.plain_get("/metrics").status, 404);
     for secret in ["mallory", "victim", &id.to_string(), &decided.to_string()] {
         assert!(!metrics.contains(secret), "{metrics}");
     }

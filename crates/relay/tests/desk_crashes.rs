@@ -6,9 +6,12 @@
 mod office;
 
 use std::collections::HashMap;
+use std::io::Write as _;
+use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use office::raw::Raw;
 use office::{ORIGIN, Office, code, grant_id, now, wait_for};
 use waxseal_desk::officer::Signed;
 use waxseal_desk::vault::digest_of;
@@ -115,8 +118,16 @@ fn an_opening_whose_caller_hangs_up_while_the_vault_is_slow_is_logged_once() {
         grant: grant_id(&grant),
         report,
     };
-    ask_to_open(&office, &open);
-    std::thread::sleep(Duration::from_millis(500));
+    let body = serde_json::to_vec(&open).unwrap();
+    let request = Raw::signed_at(alice, ("POST", "/v1/openings"), &body, ORIGIN, now());
+    let head = format!("{}content-length: {}\r\n\r\n", request.head(), body.len());
+    let mut caller = TcpStream::connect(office.address()).unwrap();
+    caller
+        .write_all(&[head.as_bytes(), &body].concat())
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    drop(caller);
+    std::thread::sleep(Duration::from_millis(300));
     assert_eq!(code(office.open(alice, &grant, report)), DeskCode::Conflict);
     office.freeze_vault(false);
     let view = wait_for(|| match office.open(alice, &grant, report) {
@@ -239,7 +250,7 @@ fn kills_at_random_points_lose_nothing() {
         assert_eq!(*promises.entry(number).or_insert(promise.clone()), promise);
     }
     wait_for(|| {
-        let metrics = String::from_utf8(office.plain_get("/metrics").body).unwrap();
+        let metrics = office.metrics();
         let sorted = metrics.contains("\nwaxseal_desk_reports_unsorted 0\n");
         sorted.then_some(())
     });

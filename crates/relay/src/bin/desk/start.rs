@@ -40,6 +40,8 @@ const HOUR_MS: u64 = 3_600_000;
 const DAY_MS: u64 = 24 * HOUR_MS;
 /// Maximum number of connections.
 const MAX_CONNECTIONS: usize = 1_024;
+/// Maximum number of connections that read the metrics.
+const MAX_SCRAPERS: usize = 8;
 
 #[derive(clap::Args)]
 pub struct ServeOptions {
@@ -64,6 +66,10 @@ pub struct ServeOptions {
     /// these days an entry is about
     #[arg(long, value_name = "HOURS", default_value_t = 168)]
     publish_after: u32,
+    /// Serve /metrics on this address of the machine. What it counts tells when someone is reported,
+    /// so it is not served to those who reach the desk
+    #[arg(long, value_name = "ADDR")]
+    metrics_listen: Option<SocketAddr>,
     /// Listen on an address of the network without TLS, for a TLS proxy in front of the desk
     #[arg(long)]
     plain_http: bool,
@@ -90,6 +96,9 @@ async fn run_desk(options: &ServeOptions) -> Result<()> {
     if tls.is_none() && !options.listen.ip().is_loopback() && !options.plain_http {
         let why = "is reached over the network: give --tls-cert and --tls-key, or --plain-http";
         return Err(format!("{} {why}", options.listen).into());
+    }
+    if let Some(address) = options.metrics_listen.filter(|of| !of.ip().is_loopback()) {
+        return Err(format!("--metrics-listen {address} is not an address of this machine").into());
     }
     let folder = Folder::new(&options.folder);
     let setup = folder.setup()?;
@@ -160,6 +169,18 @@ async fn run_desk(options: &ServeOptions) -> Result<()> {
     };
     println!("listening on {scheme}://{}", listener.local_addr()?);
     std::io::Write::flush(&mut std::io::stdout())?;
+    if let Some(address) = options.metrics_listen {
+        let listener = TcpListener::bind(address).await?;
+        tracing::info!("metrics on http://{}", listener.local_addr()?);
+        let router = routes::metrics_router(server.clone());
+        tokio::spawn(serve(
+            listener,
+            router,
+            None,
+            MAX_SCRAPERS,
+            stopping.clone(),
+        ));
+    }
     let router = routes::router(server.clone());
     let serving = serve(listener, router, tls, MAX_CONNECTIONS, stopping);
     let serving = tokio::spawn(serving);
