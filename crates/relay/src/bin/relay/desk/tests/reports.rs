@@ -223,3 +223,23 @@ async fn a_promise_about_another_report_is_kept_for_none() {
     let own = ReportDigest::of(&reported.without_mac()).number();
     assert_eq!(promise(&at.relay, 1, &own).await, taken.promise);
 }
+
+#[tokio::test]
+async fn devices_that_ask_for_receipts_keep_no_report_from_the_desk() {
+    let at = AtDesk::new().await;
+    let [alice, bob, _] = at.devices().await;
+    let message = send(&at.relay, &alice, &bob, "bad").await.unwrap();
+    let id = report(&at.relay, &bob, &message).await.unwrap().report_id;
+    at.small.with(|state| state.slow = Some("receipt"));
+    let asked: Vec<_> = (0..40)
+        .map(|_| {
+            let (relay, bob, id) = (at.relay.clone(), bob.clone(), id.clone());
+            tokio::spawn(async move { receipt_for(&relay, &bob, &id).await.is_ok() })
+        })
+        .collect();
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    let message = send(&at.relay, &alice, &bob, "worse").await.unwrap();
+    let taken = report(&at.relay, &bob, &message).await.unwrap();
+    assert!(taken.promise.is_some());
+    asked.into_iter().for_each(|asked| asked.abort());
+}
