@@ -15,7 +15,7 @@
 //! | `POST /v1/notices/sent` | relay | [`NoticeSent`] |
 //! | `GET /v1/desk` | officer | [`DeskCard`] |
 //! | `GET /v1/queue?{query}` | officer | [`QueuePage`]; see [`QueueQuery`] |
-//! | `GET /v1/cases/{id}` | officer | [`CaseDetail`] |
+//! | `GET /v1/cases/{id}` or `?reports_after={cursor}` | officer | [`CaseDetail`] |
 //! | `GET /v1/grants?list={requested or to_review}` | officer | [`Grants`] |
 //! | `POST /v1/grants` | officer | binary: `long(grant) || signature 64`, [`Done`] |
 //! | `POST /v1/grants/{id}/approval` | officer | binary: signature 64, [`Done`] |
