@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 
 use ed25519_dalek::SigningKey;
 use office::raw::{Raw, send};
-use office::{ORIGIN, Office, SOON, code, now, wait_for};
+use office::{ORIGIN, Office, SOON, code, now};
 use waxseal_desk::case::Assignment;
 use waxseal_desk::ids::CaseId;
 use waxseal_desk::officer::{OfficerKey, Signed};
 use waxseal_desk::request::BodyDigest;
 use waxseal_log::entry::{Measure, Purpose};
-use waxseal_relay::desk::{CaseDetail, DeskCode, Hex};
+use waxseal_relay::desk::{DeskCode, Hex};
 use waxseal_reporting::Timestamp;
 
 const NOT_SIGNED: (u16, Option<DeskCode>) = (401, Some(DeskCode::NotSigned));
@@ -366,36 +366,6 @@ fn malformed_huge_and_slow_requests_are_refused_and_harm_no_other() {
     slow.set_read_timeout(Some(SOON)).unwrap();
     slow.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
-}
-
-#[test]
-fn a_case_shows_all_of_its_reports_page_by_page() {
-    let office = Office::new();
-    for number in 0..52 {
-        let reporter = format!("victim-{number}");
-        let reported = office.intake.report("mallory", &reporter, &["now"]);
-        office.bring(&reported.encoded).unwrap();
-    }
-    let first = wait_for(|| {
-        let case = office.case_about("mallory");
-        (case.case.reports == 52).then_some(case)
-    });
-    let (alice, id) = (&office.officers.alice, first.case.id);
-    let path = |after| format!("/v1/cases/{id}?reports_after={after}");
-    let second: CaseDetail = office.get(alice, &path(first.reports_next.unwrap()));
-    assert_eq!((first.reports.len(), second.reports.len()), (50, 2));
-    assert_eq!(second.reports_next, None);
-    let all = first.reports.iter().chain(&second.reports);
-    let all: std::collections::BTreeSet<_> = all.map(|report| report.id.0).collect();
-    assert_eq!(all.len(), 52);
-    // What a grant names is on each page.
-    let grant = office.grant(alice, &second, Purpose::UserReport, None);
-    office.ask(alice, &grant).unwrap();
-    assert_eq!(office.case(id).granted, second.reports);
-    let again: CaseDetail = office.get(alice, &path(first.reports_next.unwrap()));
-    assert_eq!(again.granted, []);
-    let bad = format!("/v1/cases/{id}?reports_after=00");
-    assert_eq!(Raw::get(alice, &bad).send(&office).0, 400);
 }
 
 #[test]
