@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use waxseal_desk::desk::Desk;
 use waxseal_desk::ids::CaseId;
-use waxseal_desk::publish::{Delay, write_folder};
+use waxseal_desk::publish::{Delay, Published, write_folder};
 use waxseal_desk::retention::MAX_ERASED as MAX_ERASED_REPORTS;
 use waxseal_desk::sorting::Sorting;
 use waxseal_desk::store::{
@@ -52,8 +52,8 @@ pub struct Keeper {
     pub refused: HashMap<[u8; 16], Instant>,
     /// Whether something was erased and not yet wiped from the files. `true` after a start.
     pub has_traces: bool,
-    /// Number of entries that the public folder has. 0 after a start, so that all is written again.
-    pub published: u64,
+    /// What the public folder has. Nothing after a start, so that each file is compared once.
+    pub published: Published,
 }
 
 /// Runs until the server stops.
@@ -216,12 +216,12 @@ impl Keeper {
         let folder = self.server.folder.public();
         let published = self.server.readers.read_now(|desk| {
             let files = desk.publish(now(), delay, before)?;
-            let size = files.size();
-            Ok((size, write_folder(&folder, files)))
+            let published = files.published();
+            Ok((published, write_folder(&folder, files)))
         });
-        let (size, written) = published.map_err(|error| error.message)?;
+        let (published, written) = published.map_err(|error| error.message)?;
         written.map_err(|error| error.to_string())?;
-        self.published = size;
+        self.published = published;
         Ok(())
     }
 

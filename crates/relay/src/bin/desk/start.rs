@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 use waxseal_desk::desk::Desk;
-use waxseal_desk::publish::Delay;
+use waxseal_desk::publish::{Delay, Published};
 use waxseal_desk::vault::process::{Endpoint, VaultClient};
 
 use crate::asks::{Rounds, Wake};
@@ -144,7 +144,7 @@ async fn run_desk(options: &ServeOptions) -> Result<()> {
         },
         refused: HashMap::new(),
         has_traces: true,
-        published: 0,
+        published: Published::default(),
     };
     let keeping = spawn("keeper", move || keeper::run(keeper, &woken))?;
     let shared = server.clone();
