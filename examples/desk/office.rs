@@ -180,7 +180,10 @@ impl Office {
     /// Writes the whole public folder, and returns its path. Nothing is synced.
     pub fn publish_copy(&self, now: Timestamp) -> Result<PathBuf> {
         let folder = self.folder.join("public");
-        for file in self.desk.publish(now, Delay { ms: 0 }, Published::default())? {
+        for file in self
+            .desk
+            .publish(now, Delay { ms: 0 }, Published::default())?
+        {
             let (path, bytes) = file?;
             let path = folder.join(path);
             fs::create_dir_all(path.parent().ok_or("no folder")?)?;

@@ -336,7 +336,10 @@ impl Story {
     /// How many entries stay private if tiles are published after seven days.
     fn held_back(&self) -> Result<u64> {
         let now = self.people.now();
-        let files = self.office.desk.publish(now, Delay::default(), InFolder::default())?;
+        let files = self
+            .office
+            .desk
+            .publish(now, Delay::default(), InFolder::default())?;
         let size = files.published().entries;
         let oldest = now.as_millis() - Delay::default().ms;
         // The widest of each bundle: there are partial ones for checkpoints of before.

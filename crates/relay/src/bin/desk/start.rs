@@ -129,6 +129,7 @@ async fn run_desk(options: &ServeOptions) -> Result<()> {
         relay: RelayCalls::new(&options.relay, &folder)?,
         nonces: Mutex::new(Nonces::new(started.as_millis().max(mark.floor_ms()))),
         rooms: Rooms::default(),
+        counted: tokio::sync::Mutex::default(),
         mark: Mutex::new(mark),
         health: Health::default(),
         metrics: Metrics::default(),

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use waxseal_desk::vault::process::VaultClient;
 use waxseal_log::keys::LogKeys;
+use waxseal_relay::desk::Transparency;
 
 use crate::asks::{Ask, Rounds, Wake};
 use crate::clock::now;
@@ -37,6 +38,8 @@ pub struct Server {
     pub relay_key: OnceLock<[u8; 32]>,
     pub nonces: Mutex<Nonces>,
     pub rooms: Rooms,
+    /// What was counted last of the log.
+    pub counted: tokio::sync::Mutex<Option<Transparency>>,
     pub mark: Mutex<Mark>,
     pub health: Health,
     pub metrics: Metrics,

@@ -326,6 +326,7 @@ fn server(folder: &Folder, keys: &LogKeys, office: Office) -> Arc<Server> {
         relay_key: OnceLock::new(),
         nonces: Mutex::new(Nonces::new(0)),
         rooms: crate::signed::Rooms::default(),
+        counted: tokio::sync::Mutex::default(),
         mark: Mutex::new(Mark::open(folder.path("requests.mark")).unwrap()),
         health: Health::default(),
         metrics: Metrics::default(),
