@@ -220,8 +220,9 @@ impl<S: Store> Iterator for PublicFiles<'_, S> {
     }
 }
 
-/// Writes files below a folder, except those that it has with the same bytes. Each is written next to its place, synced, and renamed, so a reader
-/// sees the old file or the new one. Returns how many were written.
+/// Writes files below a folder, except those that it has with the same bytes. Each is written next
+/// to its place, synced, and renamed, so a reader sees the old file or the new one. Returns how many
+/// were written.
 ///
 /// # Errors
 /// [`WriteError`]. Files before the failing one are written.

@@ -34,8 +34,8 @@
 //!
 //! Each request of an officer or the relay is signed by itself, see
 //! [`RequestTerms`](waxseal_desk::request::RequestTerms). The headers are [`KEY_HEADER`],
-//! [`AT_HEADER`], [`NONCE_HEADER`], [`BODY_HEADER`] and [`SIGNATURE_HEADER`]. The server reads a body
-//! only after it has checked the signature over the body's digest. Identifiers and hashes are
+//! [`AT_HEADER`], [`NONCE_HEADER`], [`BODY_HEADER`] and [`SIGNATURE_HEADER`]. The server reads a
+//! body only after it has checked the signature over the body's digest. Identifiers and hashes are
 //! lower-case hex in paths and in JSON. A refusal is an HTTP error status with a [`DeskErrorBody`].
 
 mod api;

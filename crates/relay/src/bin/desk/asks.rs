@@ -7,13 +7,11 @@ use waxseal_desk::opening::Opening;
 use zeroize::Zeroizing;
 
 use crate::errors::Refusal;
-use crate::opened::Turn;
+use crate::opened::{Key, Turn};
 
 /// Maximum number of openings that wait for a round.
 const MAX_WAITING: usize = 256;
 
-/// A report under a grant.
-pub type Key = ([u8; 16], [u8; 16]);
 /// What a report shows, encoded, or why it is not shown.
 pub type Shown = Result<Zeroizing<Vec<u8>>, Refusal>;
 

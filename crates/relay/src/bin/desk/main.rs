@@ -39,6 +39,7 @@ mod policy;
 mod readers;
 mod relay;
 mod reporters;
+mod room;
 mod rounds;
 mod routes;
 #[path = "../relay/serve.rs"]

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use crate::asks::Key;
+/// A report under a grant: the grant, and the report.
+pub type Key = ([u8; 16], [u8; 16]);
 
 /// The openings that were begun and neither shown nor given up.
 #[derive(Default)]

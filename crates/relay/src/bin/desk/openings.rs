@@ -14,10 +14,10 @@ use waxseal_relay::desk::{DeskCode, Open};
 use waxseal_relay::system_rng;
 use waxseal_reporting::intake::ReportId;
 
-use crate::asks::{Ask, Key, Shown};
+use crate::asks::{Ask, Shown};
 use crate::clock::now;
 use crate::errors::Refusal;
-use crate::opened::{Begun, Turn};
+use crate::opened::{Begun, Key, Turn};
 use crate::signed::{FromOfficer, json};
 use crate::state::Server;
 use crate::vault::Answered;

@@ -20,10 +20,10 @@ use waxseal_log::checkpoint::Checkpoint;
 use waxseal_relay::desk::DeskCode;
 use waxseal_relay::system_rng;
 
-use crate::asks::{Ask, Key, Shown};
+use crate::asks::{Ask, Shown};
 use crate::clock::now;
 use crate::errors::Refusal;
-use crate::opened::Turn;
+use crate::opened::{Key, Turn};
 use crate::state::Server;
 use crate::witnesses::Witnesses;
 

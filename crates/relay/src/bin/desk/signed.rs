@@ -5,16 +5,14 @@
 //! ask makes the server read a body, or takes room among the nonces.
 
 use std::future::Future;
-use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes, HttpBody as _, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use waxseal_desk::export::MAX_CONTENT_LEN;
 use waxseal_desk::ids::OfficerId;
 use waxseal_desk::policy::Roles;
@@ -27,6 +25,7 @@ use waxseal_reporting::limits::MAX_ACCEPTED_LEN;
 
 use crate::errors::Refusal;
 use crate::nonces::{MAX_OF_OFFICER, MAX_OF_RELAY};
+use crate::room::{self, Held};
 use crate::state::Server;
 
 /// Maximum length in bytes of what an officer sends. The longest is a grant of 64 reports.
@@ -59,46 +58,6 @@ const RELAY: Limits = Limits {
 
 /// Maximum time for a body, with the time to wait for room.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-/// Maximum time that a body waits for room.
-const ROOM_TIMEOUT: Duration = Duration::from_secs(2);
-/// Maximum length in bytes of all bodies that a kind of caller sends at one time.
-const MAX_ROOM: usize = 64 << 20;
-
-/// The room for bodies. Officers and relay have their own, so neither takes that of the other.
-pub struct Rooms {
-    officers: Arc<Semaphore>,
-    relay: Arc<Semaphore>,
-}
-
-impl Default for Rooms {
-    fn default() -> Self {
-        let room = || Arc::new(Semaphore::new(MAX_ROOM));
-        Self {
-            officers: room(),
-            relay: room(),
-        }
-    }
-}
-
-/// A body, and the room that it takes until it is dropped.
-pub struct Held {
-    bytes: Bytes,
-    _room: OwnedSemaphorePermit,
-}
-
-impl Deref for Held {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        &self.bytes
-    }
-}
-
-/// A request that an officer of the policy in force signed.
-pub struct FromOfficer {
-    pub officer: OfficerId,
-    pub body: Held,
-}
 
 /// A request that an officer of the policy in force signed, with content that was opened.
 pub struct FromOfficerWithContent {
@@ -262,29 +221,10 @@ async fn check<F: Future<Output = Result<bool, Refusal>>>(
     }
     let taken = (headers.key, headers.nonce);
     server.take(taken, at_ms, limits.requests)?;
-    let body = tokio::time::timeout(BODY_TIMEOUT, read(body, limits.body_len, room)).await;
+    let body = tokio::time::timeout(BODY_TIMEOUT, room::read(body, limits.body_len, room)).await;
     let body = body.map_err(|_| Refusal::malformed())??;
     if BodyDigest::of(&body) != headers.body {
         return Err(Refusal::not_signed());
     }
     Ok((headers.key, body))
-}
-
-/// Reads a body of at most this length, once there is room for it.
-async fn read(body: Body, max_len: usize, room: &Arc<Semaphore>) -> Result<Held, Refusal> {
-    let hint = body.size_hint();
-    let max = u64::try_from(max_len).unwrap_or(u64::MAX);
-    if hint.lower() > max {
-        return Err(Refusal::malformed());
-    }
-    let len = u32::try_from(hint.upper().unwrap_or(max).min(max));
-    let len = len.map_err(|_| Refusal::malformed())?;
-    let room = tokio::time::timeout(ROOM_TIMEOUT, room.clone().acquire_many_owned(len)).await;
-    let room = room.map_err(|_| Refusal::busy())?;
-    let room = room.map_err(|_| Refusal::busy())?;
-    let bytes = to_bytes(body, max_len).await;
-    Ok(Held {
-        bytes: bytes.map_err(|_| Refusal::malformed())?,
-        _room: room,
-    })
 }

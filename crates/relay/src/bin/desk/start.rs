@@ -27,9 +27,9 @@ use crate::office::Office;
 use crate::opened::Opened;
 use crate::readers::Readers;
 use crate::relay::{RelayCalls, RelayOptions};
+use crate::room::Rooms;
 use crate::rounds;
 use crate::serve::{Stopping, serve};
-use crate::signed::Rooms;
 use crate::state::Server;
 use crate::tls::TlsOptions;
 use crate::todo::Todo;
@@ -66,8 +66,8 @@ pub struct ServeOptions {
     /// these days an entry is about
     #[arg(long, value_name = "HOURS", default_value_t = 168)]
     publish_after: u32,
-    /// Serve /metrics on this address of the machine. What it counts tells when someone is reported,
-    /// so it is not served to those who reach the desk
+    /// Serve /metrics on this address of the machine. What it counts tells when someone is
+    /// reported, so it is not served to those who reach the desk
     #[arg(long, value_name = "ADDR")]
     metrics_listen: Option<SocketAddr>,
     /// Listen on an address of the network without TLS, for a TLS proxy in front of the desk

@@ -19,7 +19,7 @@ use crate::office::Office;
 use crate::opened::Opened;
 use crate::readers::Readers;
 use crate::relay::RelayCalls;
-use crate::signed::Rooms;
+use crate::room::Rooms;
 
 /// The running desk.
 pub struct Server {
