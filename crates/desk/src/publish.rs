@@ -221,7 +221,7 @@ impl<S: Store> Iterator for PublicFiles<'_, S> {
 }
 
 /// Writes files below a folder, except those that it has with the same bytes. Each is written next
-/// to its place, synced, and renamed, so a reader sees the old file or the new one. Returns how many
+/// to its place, synced, and renamed, so a reader sees the old or the new file. Returns how many
 /// were written.
 ///
 /// # Errors
