@@ -11,11 +11,6 @@ use crate::errors::Refusal;
 
 /// Maximum time that a body waits for room.
 const ROOM_TIMEOUT: Duration = Duration::from_secs(2);
-/// A request that an officer of the policy in force signed.
-pub struct FromOfficer {
-    pub officer: OfficerId,
-    pub body: Held,
-}
 /// Maximum length in bytes of all bodies that a kind of caller sends at one time.
 const MAX_ROOM: usize = 64 << 20;
 

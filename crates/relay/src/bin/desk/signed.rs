@@ -59,6 +59,12 @@ const RELAY: Limits = Limits {
 /// Maximum time for a body, with the time to wait for room.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// A request that an officer of the policy in force signed.
+pub struct FromOfficer {
+    pub officer: OfficerId,
+    pub body: Held,
+}
+
 /// A request that an officer of the policy in force signed, with content that was opened.
 pub struct FromOfficerWithContent {
     pub officer: OfficerId,
