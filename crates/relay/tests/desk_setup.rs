@@ -141,6 +141,20 @@ fn keys_and_policies_of_others_are_refused() {
 }
 
 #[test]
+fn chk635_a_second_server_of_a_folder_does_not_start() {
+    let mut office = Office::new();
+    let serve = ["serve", "--folder", "desk", "--vault", "vault.sock"];
+    let more = ["--relay", "http://127.0.0.1:1", "--listen", "127.0.0.1:0"];
+    let witness = format!("{}={}", office.witness.key, office.witness.url);
+    let second = [&serve[..], &more, &["--witness", &witness]].concat();
+    refused(office.dir.path(), &second, "another server is using desk");
+    office.settled();
+    // A server that crashed has no lock.
+    office.crash();
+    office.settled();
+}
+
+#[test]
 fn a_case_whose_time_is_over_is_erased_and_the_relay_is_to_be_told() {
     let mut office = Office::new();
     let all = "ask,approve,decide,appeals,review";

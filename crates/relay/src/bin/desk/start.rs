@@ -90,8 +90,6 @@ pub fn run(options: &ServeOptions) -> Result<()> {
 }
 
 async fn run_desk(options: &ServeOptions) -> Result<()> {
-    // Another process may have taken requests up to now.
-    let started = now();
     let tls = options.tls.read().map_err(|error| error.to_string())?;
     if tls.is_none() && !options.listen.ip().is_loopback() && !options.plain_http {
         let why = "is reached over the network: give --tls-cert and --tls-key, or --plain-http";
@@ -101,6 +99,9 @@ async fn run_desk(options: &ServeOptions) -> Result<()> {
         return Err(format!("--metrics-listen {address} is not an address of this machine").into());
     }
     let folder = Folder::new(&options.folder);
+    let _lock = folder.lock()?;
+    // The process before may have taken requests up to the time when it let go of the lock.
+    let started = now();
     let setup = folder.setup()?;
     let keys = setup.keys.clone();
     let witnesses = Witnesses::new(&keys, &options.witness)?;
