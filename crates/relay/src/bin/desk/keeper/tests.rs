@@ -54,7 +54,7 @@ fn what_was_erased_is_wiped_later_if_someone_reads() {
     let reader = rusqlite::Connection::open(&path).unwrap();
     reader.execute_batch("BEGIN").unwrap();
     let count = |db: &rusqlite::Connection| -> u64 {
-        db.query_row("SELECT count(*) FROM report", [], |row| row.get(0))
+        db.query_row("SELECT count(*) FROM reports", [], |row| row.get(0))
             .unwrap()
     };
     assert_eq!(count(&reader), 1);
