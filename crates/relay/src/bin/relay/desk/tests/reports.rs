@@ -282,7 +282,7 @@ async fn devices_that_ask_for_receipts_keep_no_report_from_the_desk() {
             tokio::spawn(async move { receipt_for(&relay, &bob, &id).await.is_ok() })
         })
         .collect();
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
     let message = send(&at.relay, &alice, &bob, "worse").await.unwrap();
     let taken = report(&at.relay, &bob, &message).await.unwrap();
     assert!(taken.promise.is_some());
