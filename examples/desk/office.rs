@@ -7,7 +7,7 @@ use std::rc::Rc;
 use rand::SeedableRng;
 use rusqlite::Connection;
 use waxseal_desk::desk::{Desk, DeskSetup};
-use waxseal_desk::publish::{Delay, write_folder};
+use waxseal_desk::publish::{Delay, Published, write_folder};
 use waxseal_desk::store::SqliteStore;
 use waxseal_desk::vault::{LocalVault, Memory, Vault, VaultCalls};
 use waxseal_log::checkpoint::Checkpoint;
@@ -168,19 +168,22 @@ impl Office {
         }
     }
 
-    /// Adds to the public folder what is new after this many entries, without the usual delay.
-    /// Returns how many entries it has.
-    pub fn publish(&self, now: Timestamp, published: u64) -> Result<u64> {
+    /// Adds to the public folder what it does not have, without the usual delay. Returns what it
+    /// has.
+    pub fn publish(&self, now: Timestamp, published: Published) -> Result<Published> {
         let files = self.desk.publish(now, Delay { ms: 0 }, published)?;
-        let size = files.size();
+        let published = files.published();
         write_folder(&self.folder.join("public"), files)?;
-        Ok(size)
+        Ok(published)
     }
 
     /// Writes the whole public folder, and returns its path. Nothing is synced.
     pub fn publish_copy(&self, now: Timestamp) -> Result<PathBuf> {
         let folder = self.folder.join("public");
-        for file in self.desk.publish(now, Delay { ms: 0 }, 0)? {
+        for file in self
+            .desk
+            .publish(now, Delay { ms: 0 }, Published::default())?
+        {
             let (path, bytes) = file?;
             let path = folder.join(path);
             fs::create_dir_all(path.parent().ok_or("no folder")?)?;

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use rand::SeedableRng;
 use waxseal::Timestamp;
-use waxseal_desk::publish::Delay;
+use waxseal_desk::publish::{Delay, Published as InFolder};
 use waxseal_desk::sorting::Sorting;
 use waxseal_desk::store::{OpeningList, Order, Query, Store};
 use waxseal_log::entry::{Detail, Event, Number};
@@ -95,7 +95,7 @@ struct Story {
     reversed: u64,
     erased: u64,
     /// Number of entries in the public folder.
-    published: u64,
+    published: InFolder,
 }
 
 impl Story {
@@ -116,7 +116,7 @@ impl Story {
             appeals: 0,
             reversed: 0,
             erased: 0,
-            published: 0,
+            published: InFolder::default(),
         };
         story.publish_policy(1)?;
         registers::create_keys(&mut story.office, START)?;
@@ -192,7 +192,7 @@ impl Story {
         let day = people.now().as_millis() / DAY_MS;
         registers::review_emergencies(&mut self.work, officers, office, people.now())?;
         // The public folder is written now for the first time, and completed at the end.
-        self.published = office.publish(people.now(), 0)?;
+        self.published = office.publish(people.now(), InFolder::default())?;
         // Cases of the first nights can no longer be appealed against.
         let open = |decided: &crate::work::Decided| {
             let row = office.desk.store().decision(decided.leaf.as_bytes());
@@ -336,8 +336,11 @@ impl Story {
     /// How many entries stay private if tiles are published after seven days.
     fn held_back(&self) -> Result<u64> {
         let now = self.people.now();
-        let files = self.office.desk.publish(now, Delay::default(), 0)?;
-        let size = files.size();
+        let files = self
+            .office
+            .desk
+            .publish(now, Delay::default(), InFolder::default())?;
+        let size = files.published().entries;
         let oldest = now.as_millis() - Delay::default().ms;
         // The widest of each bundle: there are partial ones for checkpoints of before.
         let mut bundles: HashMap<String, u64> = HashMap::new();

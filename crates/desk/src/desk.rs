@@ -47,8 +47,10 @@ impl fmt::Debug for DeskSetup {
 /// whenever the program stops. [`upkeep`](Self::upkeep) completes what a crash left.
 ///
 /// Acts of officers are signed by the officers. The desk holds no officer's key, and a thief of the
-/// store or of the log's key cannot act as an officer. [`audit`](Self::audit) checks every act.
-/// Only one act of an officer has no entry: the assignment of a case.
+/// store or of the log's key cannot sign an act of an officer. [`audit`](Self::audit) checks
+/// every act. Exports and fetches name an officer and are entered without an officer's signature:
+/// whoever runs the desk can enter some that nobody asked for. Only one act of an officer has no
+/// entry: the assignment of a case.
 ///
 /// Several desks may use one store. If another one was faster, the act fails with
 /// [`StoreError::Conflict`](crate::store::StoreError::Conflict); call it again.

@@ -39,6 +39,15 @@ impl Default for Delay {
     }
 }
 
+/// What the public folder has already. The default is an empty folder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Published {
+    /// Number of entries that the tiles cover.
+    pub entries: u64,
+    /// Size of the largest checkpoint below `checkpoints`.
+    pub checkpoint: u64,
+}
+
 /// A file of the public folder that is not read yet.
 enum Job {
     Keys,
@@ -53,19 +62,18 @@ enum Job {
 pub struct PublicFiles<'a, S> {
     desk: &'a Desk<S>,
     jobs: std::vec::IntoIter<Job>,
-    size: u64,
+    published: Published,
 }
 
 impl<S> PublicFiles<'_, S> {
-    /// Number of entries that the tiles cover. Pass it the next time as `published`.
-    pub fn size(&self) -> u64 {
-        self.size
+    /// What the folder has once all files are written. Pass it the next time.
+    pub fn published(&self) -> Published {
+        self.published
     }
 }
 
 impl<S: Store> Desk<S> {
-    /// The files of the public folder. `published` is the number of entries that the folder has
-    /// already: files that it has are left out. 0 gives all.
+    /// The files of the public folder. Those that it has, by `published`, are left out.
     ///
     /// # Errors
     /// The store's.
@@ -73,26 +81,16 @@ impl<S: Store> Desk<S> {
         &self,
         now: Timestamp,
         delay: Delay,
-        published: u64,
+        published: Published,
     ) -> Result<PublicFiles<'_, S>, DeskError> {
         let until = now.as_millis().saturating_sub(delay.ms);
-        let (mut sizes, mut checkpoints, mut after) = (Vec::new(), Vec::new(), published);
-        loop {
-            let page = self.store.checkpoints(after, MAX_LISTED)?;
-            let Some(last) = page.last() else { break };
-            after = last.size;
-            for row in page.iter().filter(|row| row.is_complete) {
-                checkpoints.push(Job::Checkpoint(row.size));
-                if row.made_at_ms <= until {
-                    sizes.push(row.size);
-                }
-            }
-        }
+        let sizes = self.complete_after(published.entries, until)?;
+        let checkpoints = self.complete_after(published.checkpoint, u64::MAX)?;
         let mut jobs = vec![Job::Keys];
-        let size = sizes.last().copied().unwrap_or(published);
-        add_tiles(&mut jobs, published, size);
+        let size = sizes.last().copied().unwrap_or(published.entries);
+        add_tiles(&mut jobs, published.entries, size);
         add_partial_tiles(&mut jobs, &sizes, size);
-        jobs.extend(checkpoints);
+        jobs.extend(checkpoints.iter().copied().map(Job::Checkpoint));
         jobs.extend(
             self.store
                 .newest_checkpoint(true)?
@@ -101,8 +99,30 @@ impl<S: Store> Desk<S> {
         Ok(PublicFiles {
             desk: self,
             jobs: jobs.into_iter(),
-            size,
+            published: Published {
+                entries: size,
+                checkpoint: checkpoints.last().copied().unwrap_or(published.checkpoint),
+            },
         })
+    }
+
+    /// The sizes of the complete checkpoints that are larger than a size, up to the first one that
+    /// was made after `until_ms`.
+    fn complete_after(&self, mut after: u64, until_ms: u64) -> Result<Vec<u64>, DeskError> {
+        let mut sizes = Vec::new();
+        loop {
+            let page = self.store.checkpoints(after, MAX_LISTED)?;
+            let Some(last) = page.last() else {
+                return Ok(sizes);
+            };
+            after = last.size;
+            for row in page.iter().filter(|row| row.is_complete) {
+                if row.made_at_ms > until_ms {
+                    return Ok(sizes);
+                }
+                sizes.push(row.size);
+            }
+        }
     }
 
     fn file(&self, job: &Job) -> Result<(String, Vec<u8>), DeskError> {
@@ -200,8 +220,9 @@ impl<S: Store> Iterator for PublicFiles<'_, S> {
     }
 }
 
-/// Writes files below a folder. Each is written next to its place, synced, and renamed, so a reader
-/// sees the old file or the new one. Returns how many were written.
+/// Writes files below a folder, except those that it has with the same bytes. Each is written next
+/// to its place, synced, and renamed, so a reader sees the old or the new file. Returns how many
+/// were written.
 ///
 /// # Errors
 /// [`WriteError`]. Files before the failing one are written.
@@ -213,6 +234,9 @@ pub fn write_folder(
     for file in files {
         let (path, bytes) = file?;
         let path = folder.join(path);
+        if has(&path, &bytes) {
+            continue;
+        }
         let parent = path.parent().unwrap_or(folder);
         fs::create_dir_all(parent)?;
         let mut part = path.clone().into_os_string();
@@ -224,6 +248,13 @@ pub fn write_folder(
         written = written.saturating_add(1);
     }
     Ok(written)
+}
+
+/// Whether there is a file with these bytes.
+fn has(path: &Path, bytes: &[u8]) -> bool {
+    let len = u64::try_from(bytes.len());
+    let is_as_long = fs::metadata(path).is_ok_and(|found| Ok(found.len()) == len);
+    is_as_long && fs::read(path).is_ok_and(|found| found == bytes)
 }
 
 /// Why the public folder was not written.

@@ -12,6 +12,28 @@ use crate::{hash, labels};
 /// How far the clock of the caller and that of the server may differ: one minute.
 pub const MAX_REQUEST_SKEW_MS: u64 = 60_000;
 
+/// The SHA-256 of a request's body, 32 bytes. A server checks the signature over it before it reads
+/// the body, so a caller without the key makes it read nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BodyDigest([u8; 32]);
+
+impl BodyDigest {
+    /// The digest of this body.
+    pub fn of(body: &[u8]) -> Self {
+        Self(hash::digest(&[], &[body]))
+    }
+
+    /// A digest that a caller sent. Compare it with that of the body, once it is read.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
 /// What a request to the desk's server says.
 ///
 /// ```text
@@ -30,8 +52,8 @@ pub struct RequestTerms<'a> {
     pub at: Timestamp,
     /// 16 random bytes. A server takes each only once.
     pub nonce: [u8; 16],
-    /// The body.
-    pub body: &'a [u8],
+    /// The digest of the body.
+    pub body: BodyDigest,
 }
 
 impl RequestTerms<'_> {
@@ -43,7 +65,7 @@ impl RequestTerms<'_> {
         put_medium(&mut out, self.path.as_bytes());
         out.extend_from_slice(&self.at.as_millis().to_be_bytes());
         out.extend_from_slice(&self.nonce);
-        out.extend_from_slice(&hash::digest(&[], &[self.body]));
+        out.extend_from_slice(&self.body.0);
         out
     }
 

@@ -2,7 +2,8 @@
 //!
 //! | route | caller | body, answer |
 //! |---|---|---|
-//! | `GET /healthz`, `/readyz`, `/metrics` | anyone | text |
+//! | `GET /healthz`, `/readyz` | anyone | text |
+//! | `GET /metrics` | the machine, at `--metrics-listen` | text |
 //! | `GET /log/{path}` | anyone | a file of the public folder |
 //! | `POST /v1/intake/accepted` | relay | binary: `AcceptedReport`, binary: `Promise` |
 //! | `POST /v1/intake/refused` | relay | [`RefusedReport`], binary: `Promise` |
@@ -14,7 +15,7 @@
 //! | `POST /v1/notices/sent` | relay | [`NoticeSent`] |
 //! | `GET /v1/desk` | officer | [`DeskCard`] |
 //! | `GET /v1/queue?{query}` | officer | [`QueuePage`]; see [`QueueQuery`] |
-//! | `GET /v1/cases/{id}` | officer | [`CaseDetail`] |
+//! | `GET /v1/cases/{id}` or `?reports_after={cursor}` | officer | [`CaseDetail`] |
 //! | `GET /v1/grants?list={requested or to_review}` | officer | [`Grants`] |
 //! | `POST /v1/grants` | officer | binary: `long(grant) || signature 64`, [`Done`] |
 //! | `POST /v1/grants/{id}/approval` | officer | binary: signature 64, [`Done`] |
@@ -33,8 +34,9 @@
 //!
 //! Each request of an officer or the relay is signed by itself, see
 //! [`RequestTerms`](waxseal_desk::request::RequestTerms). The headers are [`KEY_HEADER`],
-//! [`AT_HEADER`], [`NONCE_HEADER`] and [`SIGNATURE_HEADER`]. Identifiers and hashes are lower-case
-//! hex in paths and in JSON. A refusal is an HTTP error status with a [`DeskErrorBody`].
+//! [`AT_HEADER`], [`NONCE_HEADER`], [`BODY_HEADER`] and [`SIGNATURE_HEADER`]. The server reads a
+//! body only after it has checked the signature over the body's digest. Identifiers and hashes are
+//! lower-case hex in paths and in JSON. A refusal is an HTTP error status with a [`DeskErrorBody`].
 
 mod api;
 mod client;
@@ -55,5 +57,7 @@ pub const KEY_HEADER: &str = "waxseal-key";
 pub const AT_HEADER: &str = "waxseal-at";
 /// 16 random bytes: 32 hex digits.
 pub const NONCE_HEADER: &str = "waxseal-nonce";
+/// The SHA-256 of the body, also of an empty one: 64 hex digits.
+pub const BODY_HEADER: &str = "waxseal-body";
 /// The signature: 128 hex digits.
 pub const SIGNATURE_HEADER: &str = "waxseal-signature";

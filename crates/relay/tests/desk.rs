@@ -6,14 +6,15 @@ mod office;
 
 use std::process::Command;
 
+use office::raw::Raw;
 use office::{Office, code, grant_id, on_appeal, wait_for, waxseal_desk};
 use waxseal_desk::vault::{View, ViewedContent, digest_of};
 use waxseal_log::entry::{AppealOutcome, Measure, Purpose};
 use waxseal_log::promise::Promise;
 use waxseal_log::receipt::{Expected, Receipt};
 use waxseal_relay::desk::{
-    AppealFiled, Appeals, DeskCode, Entries, FileAppeal, Grants, Hex, NoticeSent, Notices,
-    RefusedReport, Transparency, read_json,
+    AppealFiled, Appeals, CaseDetail, DeskCode, Entries, FileAppeal, Grants, Hex, NoticeSent,
+    Notices, RefusedReport, Transparency, read_json,
 };
 
 fn texts(view: &View) -> Vec<String> {
@@ -198,8 +199,10 @@ fn a_report_goes_from_the_intake_to_the_end_of_its_appeal() {
         office.plain_get("/log/keys").body,
         office.keys.to_string().into_bytes()
     );
-    let metrics = String::from_utf8(office.plain_get("/metrics").body).unwrap();
+    let metrics = office.metrics();
     assert!(metrics.contains("waxseal_desk_log_entries"));
+    // Those who reach the desk do not get them.
+    assert_eq!(office.plain_get("/metrics").status, 404);
     for secret in ["mallory", "victim", &id.to_string(), &decided.to_string()] {
         assert!(!metrics.contains(secret), "{metrics}");
     }
@@ -258,4 +261,34 @@ fn chk631_no_path_leaves_the_public_folder() {
     ] {
         assert_eq!(office.plain_get(path).status, 404, "{path}");
     }
+}
+
+#[test]
+fn a_case_shows_all_of_its_reports_page_by_page() {
+    let office = Office::new();
+    for number in 0..52 {
+        let reporter = format!("victim-{number}");
+        let reported = office.intake.report("mallory", &reporter, &["now"]);
+        office.bring(&reported.encoded).unwrap();
+    }
+    let first = wait_for(|| {
+        let case = office.case_about("mallory");
+        (case.case.reports == 52).then_some(case)
+    });
+    let (alice, id) = (&office.officers.alice, first.case.id);
+    let path = |after| format!("/v1/cases/{id}?reports_after={after}");
+    let second: CaseDetail = office.get(alice, &path(first.reports_next.unwrap()));
+    assert_eq!((first.reports.len(), second.reports.len()), (50, 2));
+    assert_eq!(second.reports_next, None);
+    let all = first.reports.iter().chain(&second.reports);
+    let all: std::collections::BTreeSet<_> = all.map(|report| report.id.0).collect();
+    assert_eq!(all.len(), 52);
+    // What a grant names is on each page.
+    let grant = office.grant(alice, &second, Purpose::UserReport, None);
+    office.ask(alice, &grant).unwrap();
+    assert_eq!(office.case(id).granted, second.reports);
+    let again: CaseDetail = office.get(alice, &path(first.reports_next.unwrap()));
+    assert_eq!(again.granted, []);
+    let bad = format!("/v1/cases/{id}?reports_after=00");
+    assert_eq!(Raw::get(alice, &bad).send(&office).0, 400);
 }

@@ -6,9 +6,12 @@
 mod office;
 
 use std::collections::HashMap;
+use std::io::Write as _;
+use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use office::raw::Raw;
 use office::{ORIGIN, Office, code, grant_id, now, wait_for};
 use waxseal_desk::officer::Signed;
 use waxseal_desk::vault::digest_of;
@@ -98,6 +101,44 @@ fn an_opening_waits_for_the_witness_and_blocks_no_one() {
     let openings = office.case(case.case.id).openings;
     assert_eq!(openings.len(), 1);
     assert!(openings[0].shown_at_ms.is_some());
+}
+
+#[test]
+fn an_opening_whose_caller_hangs_up_while_the_vault_is_slow_is_logged_once() {
+    let office = Office::new();
+    let reported = office.intake.report("mallory", "victim", &["now"]);
+    office.bring(&reported.encoded).unwrap();
+    let case = office.case_about("mallory");
+    let (alice, report) = (&office.officers.alice, case.reports[0].id);
+    let grant = office.grant(alice, &case, Purpose::UserReport, None);
+    office.ask(alice, &grant).unwrap();
+    office.settled();
+    office.freeze_vault(true);
+    let open = Open {
+        grant: grant_id(&grant),
+        report,
+    };
+    let body = serde_json::to_vec(&open).unwrap();
+    let request = Raw::signed_at(alice, ("POST", "/v1/openings"), &body, ORIGIN, now());
+    let head = format!("{}content-length: {}\r\n\r\n", request.head(), body.len());
+    let mut caller = TcpStream::connect(office.address()).unwrap();
+    caller
+        .write_all(&[head.as_bytes(), &body].concat())
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    drop(caller);
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(code(office.open(alice, &grant, report)), DeskCode::Conflict);
+    office.freeze_vault(false);
+    let view = wait_for(|| match office.open(alice, &grant, report) {
+        Err(DeskError::Refused {
+            code: DeskCode::Conflict,
+            ..
+        }) => None,
+        ended => Some(ended),
+    });
+    assert_eq!(view.unwrap().messages.len(), 1);
+    assert_eq!(office.case(case.case.id).openings.len(), 1);
 }
 
 #[test]
@@ -209,7 +250,7 @@ fn kills_at_random_points_lose_nothing() {
         assert_eq!(*promises.entry(number).or_insert(promise.clone()), promise);
     }
     wait_for(|| {
-        let metrics = String::from_utf8(office.plain_get("/metrics").body).unwrap();
+        let metrics = office.metrics();
         let sorted = metrics.contains("\nwaxseal_desk_reports_unsorted 0\n");
         sorted.then_some(())
     });

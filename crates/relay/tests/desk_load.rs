@@ -204,7 +204,7 @@ fn work(url: &str, key: &OfficerKey, n: u64, every: Duration) -> Vec<(&'static s
         let detail = client.get(key, &format!("/v1/cases/{}", case.id), now(), rng);
         times.push(("case", begun.elapsed()));
         let detail: CaseDetail = read_json(&detail.unwrap()).unwrap();
-        assert_eq!(detail.reports.len(), detail.case.reports as usize);
+        assert_eq!(detail.reports.len(), 50.min(detail.case.reports as usize));
         turn += 1;
         if turn % 10 == 0 && case.status == "open" && case.officer.is_none() {
             let act = Assignment {

@@ -15,6 +15,7 @@ use office::{ORIGIN, Office, SOON, code, now};
 use waxseal_desk::case::Assignment;
 use waxseal_desk::ids::CaseId;
 use waxseal_desk::officer::{OfficerKey, Signed};
+use waxseal_desk::request::BodyDigest;
 use waxseal_log::entry::{Measure, Purpose};
 use waxseal_relay::desk::{DeskCode, Hex};
 use waxseal_reporting::Timestamp;
@@ -144,8 +145,11 @@ fn chk623_an_altered_request_is_refused() {
     };
     let other = assignment(7_200_000);
     let other_key = office.officers.bob.id();
-    let all: [&dyn Fn(&mut Raw); 8] = [
+    let other_digest = BodyDigest::of(&other);
+    let all: [&dyn Fn(&mut Raw); 10] = [
         &|request| request.body = other.clone(),
+        &|request| request.digest = other_digest,
+        &|request| (request.body, request.digest) = (other.clone(), other_digest),
         &|request| request.body.push(0),
         &|request| request.path.push('?'),
         &|request| request.path = "/v1/grants".to_owned(),
@@ -222,6 +226,55 @@ fn chk630_an_act_is_that_of_the_officer_who_asks() {
     assert!(case.decisions.is_empty() && case.grants.is_empty());
 }
 
+/// Sends only the head of a request, and says that a body of this length follows.
+fn begun(office: &Office, request: &Raw, len: usize) -> TcpStream {
+    let mut stream = TcpStream::connect(office.address()).unwrap();
+    stream.set_read_timeout(Some(SOON)).unwrap();
+    let head = format!("{}content-length: {len}\r\n\r\n", request.head());
+    stream.write_all(head.as_bytes()).unwrap();
+    stream
+}
+
+#[test]
+fn chk634_no_body_is_read_before_the_signature_was_checked() {
+    let office = Office::new();
+    let (alice, relay) = (&office.officers.alice, &office.relay);
+    // The keys are public. Whoever has no key gets an answer without a byte of the body.
+    let stranger = OfficerKey::generate(&mut rand::rng());
+    let accepted = ("POST", "/v1/intake/accepted");
+    let mut of_relay = Raw::signed_at(relay, accepted, b"body", ORIGIN, now());
+    of_relay.signature = [0; 64];
+    let mut of_officer = Raw::signed_at(alice, ("POST", "/v1/acts"), b"body", ORIGIN, now());
+    of_officer.signature = [0; 64];
+    let unknown = Raw::signed_at(&stranger, ("POST", "/v1/acts"), b"body", ORIGIN, now());
+    for request in [of_relay, of_officer, unknown] {
+        let began = Instant::now();
+        let mut answer = String::new();
+        let mut stream = begun(&office, &request, 60_000);
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+        assert!(began.elapsed() < Duration::from_secs(5));
+    }
+    // Bodies that the relay announces fill the relay's room, and no officer's.
+    let request = || Raw::signed_at(relay, accepted, b"body", ORIGIN, now());
+    let len = 2 << 20;
+    let waiting: Vec<_> = (0..40).map(|_| begun(&office, &request(), len)).collect();
+    let path = "/v1/acts";
+    let act = Raw::signed_at(alice, ("POST", path), &[1; 300], ORIGIN, now());
+    let began = Instant::now();
+    assert_eq!(act.send(&office), (400, Some(DeskCode::Malformed)));
+    assert!(began.elapsed() < Duration::from_secs(5));
+    let busy = |mut stream: TcpStream| {
+        let mut answer = String::new();
+        let _ = stream.read_to_string(&mut answer);
+        answer.starts_with("HTTP/1.1 503")
+    };
+    assert!(waiting.into_iter().any(busy));
+    // The room is free again.
+    let reported = office.intake.report("mallory", "victim", &["now"]);
+    office.bring(&reported.encoded).unwrap();
+}
+
 #[test]
 fn malformed_huge_and_slow_requests_are_refused_and_harm_no_other() {
     let office = Office::new();
@@ -294,10 +347,10 @@ fn malformed_huge_and_slow_requests_are_refused_and_harm_no_other() {
         status == 0 || (status, code) == (400, Some(DeskCode::Malformed)),
         "{status}"
     );
-    let stranger = OfficerKey::generate(&mut rand::rng());
-    let unsigned = Raw::signed_at(&stranger, ("POST", "/v1/acts"), b"", ORIGIN, now());
-    let head = format!("{}content-length: 4000000000\r\n\r\n", unsigned.head());
-    assert_eq!(send(&office, head.as_bytes()), NOT_SIGNED);
+    let longer = Raw::signed_at(alice, ("POST", "/v1/acts"), b"", ORIGIN, now());
+    let head = format!("{}content-length: 4000000000\r\n\r\n", longer.head());
+    let malformed = (400, Some(DeskCode::Malformed));
+    assert_eq!(send(&office, head.as_bytes()), malformed);
 
     // A body that comes too slowly, and a head that does not end: others are answered meanwhile.
     let mut slow = TcpStream::connect(office.address()).unwrap();

@@ -141,6 +141,20 @@ fn keys_and_policies_of_others_are_refused() {
 }
 
 #[test]
+fn chk635_a_second_server_of_a_folder_does_not_start() {
+    let mut office = Office::new();
+    let serve = ["serve", "--folder", "desk", "--vault", "vault.sock"];
+    let more = ["--relay", "http://127.0.0.1:1", "--listen", "127.0.0.1:0"];
+    let witness = format!("{}={}", office.witness.key, office.witness.url);
+    let second = [&serve[..], &more, &["--witness", &witness]].concat();
+    refused(office.dir.path(), &second, "another server is using desk");
+    office.settled();
+    // A server that crashed has no lock.
+    office.crash();
+    office.settled();
+}
+
+#[test]
 fn a_case_whose_time_is_over_is_erased_and_the_relay_is_to_be_told() {
     let mut office = Office::new();
     let all = "ask,approve,decide,appeals,review";
@@ -149,9 +163,14 @@ fn a_case_whose_time_is_over_is_erased_and_the_relay_is_to_be_told() {
     });
     let reported = office.intake.report("mallory", "victim", &["now"]);
     office.bring(&reported.encoded).unwrap();
+    let second = office.intake.report("mallory", "another", &["now"]);
+    office.bring(&second.encoded).unwrap();
     let kept = office.intake.report("trudy", "victim", &["now"]);
     office.bring(&kept.encoded).unwrap();
-    let case = office.case_about("mallory").case.id;
+    let case = wait_for(|| {
+        let case = office.case_about("mallory").case;
+        (case.reports == 2).then_some(case.id)
+    });
     let other = office.case_about("trudy").case.id;
     let decision = office.decision(case, Measure::Warning);
     office.act(&office.officers.alice, &decision).unwrap();
@@ -163,9 +182,11 @@ fn a_case_whose_time_is_over_is_erased_and_the_relay_is_to_be_told() {
     assert!(erased.reports[0].is_erased && erased.reports[0].accepted_digest.is_none());
     assert_eq!(erased.decisions[0].statement, "");
     // The relay does not run. It will be told.
-    let id = office::Hex(*reported.accepted.id().as_bytes());
-    let waiting = office.dir.path().join(format!("desk/to-relay/{id}.closed"));
-    wait_for(|| waiting.exists().then_some(()));
+    for reported in [&reported, &second] {
+        let id = office::Hex(*reported.accepted.id().as_bytes());
+        let waiting = office.dir.path().join(format!("desk/to-relay/{id}.closed"));
+        wait_for(|| waiting.exists().then_some(()));
+    }
     // What is not decided stays.
     let other = office.case(other);
     assert_eq!(

@@ -10,9 +10,13 @@ use waxseal_log::tiles::decode_bundle;
 use super::*;
 use crate::desk::tests::world::{DAY, World};
 
-fn files(world: &World, delay: Delay, published: u64) -> (BTreeMap<String, Vec<u8>>, u64) {
+fn files(world: &World, delay: Delay, entries: u64) -> (BTreeMap<String, Vec<u8>>, u64) {
+    let published = Published {
+        entries,
+        checkpoint: 0,
+    };
     let files = world.desk.publish(world.now, delay, published).unwrap();
-    let size = files.size();
+    let size = files.published().entries;
     (files.map(Result::unwrap).collect(), size)
 }
 
@@ -60,7 +64,7 @@ fn checkpoints_are_public_at_once_and_tiles_after_seven_days() {
     }
     // What the folder has is not repeated.
     let (rest, size) = files(&world, Delay::default(), 601);
-    assert_eq!((rest.len(), size), (2, 601));
+    assert_eq!((rest.len(), size), (4, 601));
     let (rest, _) = files(&world, Delay::default(), 300);
     assert!(!rest.contains_key("tile/0/000") && rest.contains_key("tile/0/001"));
 }
@@ -98,12 +102,61 @@ fn each_checkpoint_has_partial_tiles_of_its_size_until_the_full_ones_are_public(
 }
 
 #[test]
+fn a_checkpoint_that_the_folder_has_is_left_out_while_its_entries_are_private() {
+    let mut world = large();
+    let first = world
+        .desk
+        .publish(world.now, Delay::default(), Published::default());
+    let published = first.unwrap().published();
+    let expected = Published {
+        entries: 0,
+        checkpoint: 601,
+    };
+    assert_eq!(published, expected);
+    let paths = |world: &World, published| {
+        let files = world.desk.publish(world.now, Delay::default(), published);
+        let files = files.unwrap().map(|file| file.unwrap().0);
+        files.collect::<Vec<_>>()
+    };
+    assert_eq!(paths(&world, published), ["keys", "checkpoint"]);
+    let (report, now) = (ReportDigest::of(b"one more"), world.now);
+    world.desk.refuse(&report, 77, now, &mut world.rng).unwrap();
+    world.pass(DAY);
+    world.desk.upkeep(world.now, &mut world.rng).unwrap();
+    world.complete().unwrap();
+    assert_eq!(
+        paths(&world, published),
+        ["keys", "checkpoints/602", "checkpoint"]
+    );
+}
+
+#[test]
 fn the_public_folder_passes_the_audit_of_outsiders() {
     let world = large();
     let folder = tempfile::tempdir().unwrap();
-    let published = world.desk.publish(world.now, Delay { ms: 0 }, 0).unwrap();
+    let published = world
+        .desk
+        .publish(world.now, Delay { ms: 0 }, Published::default())
+        .unwrap();
     let written = write_folder(folder.path(), published).unwrap();
     assert_eq!(written, 11);
+    // What the folder has is not written again. What is damaged is.
+    let again = || {
+        let published = world
+            .desk
+            .publish(world.now, Delay { ms: 0 }, Published::default())
+            .unwrap();
+        write_folder(folder.path(), published).unwrap()
+    };
+    assert_eq!(again(), 0);
+    let tile = folder.path().join("tile/0/000");
+    let whole = fs::read(&tile).unwrap();
+    let mut damaged = whole.clone();
+    damaged[7] ^= 1;
+    for bytes in [&damaged[..], &whole[1..], b""] {
+        fs::write(&tile, bytes).unwrap();
+        assert_eq!((again(), fs::read(&tile).unwrap()), (1, whole.clone()));
+    }
     let read = |path: &str| fs::read(folder.path().join(path)).unwrap();
     assert!(!folder.path().join("checkpoint.part").exists());
 

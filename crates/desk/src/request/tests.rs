@@ -4,14 +4,14 @@ use super::*;
 
 const ORIGIN: &str = "desk.example/log";
 
-fn terms<'a>(path: &'a str, body: &'a [u8]) -> RequestTerms<'a> {
+fn terms<'a>(path: &'a str, body: &[u8]) -> RequestTerms<'a> {
     RequestTerms {
         origin: ORIGIN,
         method: "POST",
         path,
         at: Timestamp::from_millis(1_800_000_000_000),
         nonce: [7; 16],
-        body,
+        body: BodyDigest::of(body),
     }
 }
 
@@ -45,11 +45,11 @@ fn a_signature_is_for_one_key_and_one_request() {
             ..request
         },
         RequestTerms {
-            body: b"bodx",
+            body: BodyDigest::of(b"bodx"),
             ..request
         },
         RequestTerms {
-            body: b"",
+            body: BodyDigest::of(b""),
             ..request
         },
     ];

@@ -3,14 +3,14 @@
 use rand_core::CryptoRng;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use waxseal_desk::request::RequestTerms;
+use waxseal_desk::request::{BodyDigest, RequestTerms};
 use waxseal_interface::HttpRequest;
 use waxseal_interface::http::{Link, LinkError};
 use waxseal_reporting::Timestamp;
 
 use super::api::{DeskCode, DeskErrorBody};
 use super::hex::Hex;
-use super::{AT_HEADER, KEY_HEADER, NONCE_HEADER, SIGNATURE_HEADER};
+use super::{AT_HEADER, BODY_HEADER, KEY_HEADER, NONCE_HEADER, SIGNATURE_HEADER};
 
 /// Who asks: signs a request.
 pub trait DeskCaller {
@@ -117,13 +117,14 @@ impl DeskClient {
             path,
             at: now,
             nonce,
-            body: &body,
+            body: BodyDigest::of(&body),
         };
         let signature = caller.sign(&terms);
         let mut headers = vec![
             (KEY_HEADER, Hex(caller.key()).to_string()),
             (AT_HEADER, now.as_millis().to_string()),
             (NONCE_HEADER, Hex(nonce).to_string()),
+            (BODY_HEADER, Hex(*terms.body.as_bytes()).to_string()),
             (SIGNATURE_HEADER, Hex(signature).to_string()),
         ];
         if let Some(content_type) = content_type {

@@ -71,6 +71,7 @@ pub struct Office {
     vault: Option<Process>,
     desk: Option<Process>,
     url: String,
+    metrics: String,
 }
 
 const ALL: &str = "ask,approve,decide,appeals,review";
@@ -125,6 +126,7 @@ impl Office {
             vault: None,
             desk: None,
             url: String::new(),
+            metrics: String::new(),
         };
         office.witness.serve(office.keys.log().clone());
         office.publish_policy(&[("alice", "ask,decide"), ("bob", ALL), ("carol", ALL)]);
@@ -183,6 +185,11 @@ impl Office {
         self.vault = Some(vault);
     }
 
+    /// Has the vault stand still, or go on.
+    pub fn freeze_vault(&self, is_frozen: bool) {
+        self.vault.as_ref().unwrap().freeze(is_frozen);
+    }
+
     pub fn stop_vault(&mut self) {
         self.vault.take().unwrap().kill();
     }
@@ -195,11 +202,16 @@ impl Office {
     /// Starts the desk's server with further options.
     pub fn start_with(&mut self, options: &[&str]) {
         let witness = format!("{}={}", self.witness.key, self.witness.url);
+        // A port that is free.
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let metrics = free.local_addr().unwrap().to_string();
+        drop(free);
         let mut command = Command::new(env!("CARGO_BIN_EXE_desk"));
         command
             .args(["serve", "--folder", "desk", "--vault", "vault.sock"])
             .args(["--relay", &self.relay_url, "--listen", "127.0.0.1:0"])
             .args(["--publish-after", "0", "--witness", &witness])
+            .args(["--metrics-listen", &metrics])
             .args(options)
             .env(
                 "RUST_LOG",
@@ -208,6 +220,7 @@ impl Office {
             .current_dir(self.dir.path());
         let (desk, url) = Process::start(&mut command, "listening on ");
         (self.desk, self.url) = (Some(desk), url);
+        self.metrics = format!("http://{metrics}");
     }
 
     pub fn desk(&mut self) -> Process {
@@ -246,6 +259,18 @@ impl Office {
             body: Vec::new(),
         };
         self.link().call(&request).unwrap()
+    }
+
+    /// What the operator's own address tells.
+    pub fn metrics(&self) -> String {
+        let request = HttpRequest {
+            method: "GET",
+            path: "/metrics".to_owned(),
+            headers: Vec::new(),
+            body: Vec::new(),
+        };
+        let answer = Link::new(&self.metrics).unwrap().call(&request).unwrap();
+        String::from_utf8(answer.body).unwrap()
     }
 
     /// Asks as an officer for JSON.

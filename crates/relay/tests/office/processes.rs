@@ -29,6 +29,16 @@ impl Process {
         self.0.wait().unwrap();
     }
 
+    /// Has it stand still, or go on.
+    pub fn freeze(&self, is_frozen: bool) {
+        let signal = match is_frozen {
+            true => rustix::process::Signal::STOP,
+            false => rustix::process::Signal::CONT,
+        };
+        let pid = rustix::process::Pid::from_child(&self.0);
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
     /// Stops it with SIGTERM. Returns whether it ended in time and without an error.
     pub fn stop(mut self) -> bool {
         let pid = rustix::process::Pid::from_child(&self.0);

@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
-use waxseal_desk::request::RequestTerms;
+use waxseal_desk::request::{BodyDigest, RequestTerms};
 use waxseal_relay::desk::{DeskCaller, DeskCode, DeskErrorBody, Hex};
 use waxseal_reporting::Timestamp;
 
@@ -17,6 +17,7 @@ pub struct Raw {
     pub at: Timestamp,
     pub key: [u8; 32],
     pub nonce: [u8; 16],
+    pub digest: BodyDigest,
     pub signature: [u8; 64],
     pub body: Vec<u8>,
 }
@@ -36,7 +37,7 @@ impl Raw {
             path,
             at,
             nonce,
-            body,
+            body: BodyDigest::of(body),
         };
         Self {
             method,
@@ -44,6 +45,7 @@ impl Raw {
             at,
             key: caller.key(),
             nonce,
+            digest: terms.body,
             signature: caller.sign(&terms),
             body: body.to_vec(),
         }
@@ -56,12 +58,13 @@ impl Raw {
     pub fn head(&self) -> String {
         format!(
             "{} {} HTTP/1.1\r\nhost: desk\r\nconnection: close\r\nwaxseal-key: {}\r\n\
-             waxseal-at: {}\r\nwaxseal-nonce: {}\r\nwaxseal-signature: {}\r\n",
+             waxseal-at: {}\r\nwaxseal-nonce: {}\r\nwaxseal-body: {}\r\nwaxseal-signature: {}\r\n",
             self.method,
             self.path,
             Hex(self.key),
             self.at.as_millis(),
             Hex(self.nonce),
+            Hex(*self.digest.as_bytes()),
             Hex(self.signature),
         )
     }

@@ -73,6 +73,8 @@ pub async fn case(State(evil): World, Path(_): Path<String>) -> impl IntoRespons
     json(&CaseDetail {
         case: evil.item(0),
         reports: vec![report(REPORT, [5; 32]), report(Hex([0x13; 16]), [4; 32])],
+        reports_next: Some(Hex([9; 24])),
+        granted: vec![report(Hex([0x14; 16]), [6; 32])],
         grants: vec![evil.grant()],
         openings: vec![OpeningItem {
             grant_digest: Hex([1; 32]),

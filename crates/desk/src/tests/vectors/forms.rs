@@ -7,7 +7,7 @@ use super::*;
 use crate::export::{Pseudonyms, webhook};
 use crate::hash;
 use crate::ids::{AcceptedDigest, CaseId, GrantDigest};
-use crate::request::RequestTerms;
+use crate::request::{BodyDigest, RequestTerms};
 use crate::tests::world::{Saved, World};
 use crate::vault::requests::{Answer, Request};
 use crate::vault::{Challenge, LocalVault, OpeningDetail, Vault, VaultCalls, VaultError, VaultSecrets, View};
@@ -53,7 +53,7 @@ pub(super) fn signed_request(input: Input<'_>) -> Outcome {
     let (origin, method, path) = (input.get("origin").text().to_owned(), utf8(input.get("method")), utf8(input.get("path")));
     let body = input.get("body").bytes();
     let at = waxseal_reporting::Timestamp::from_millis(input.get("at_ms").number());
-    let terms = RequestTerms { origin: &origin, method: &method, path: &path, at, nonce: input.get("nonce").array(), body: &body };
+    let terms = RequestTerms { origin: &origin, method: &method, path: &path, at, nonce: input.get("nonce").array(), body: BodyDigest::of(&body) };
     let key = crate::officer::OfficerKey::from_seed(&input.get("seed").array());
     Ok(json!({ "signature": hex(terms.sign(&key)) }))
 }

@@ -59,7 +59,7 @@ pub async fn approve_grant(
     Id(id): Id<16>,
     asked: FromOfficer,
 ) -> Result<Json<Done>, Refusal> {
-    let signature: Result<[u8; 64], _> = asked.body.as_slice().try_into();
+    let signature: Result<[u8; 64], _> = asked.body[..].try_into();
     let signature = signature.map_err(|_| Refusal::malformed())?;
     let id = GrantId::from_bytes(id);
     let officer = asked.officer;

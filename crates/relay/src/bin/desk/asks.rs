@@ -7,21 +7,20 @@ use waxseal_desk::opening::Opening;
 use zeroize::Zeroizing;
 
 use crate::errors::Refusal;
+use crate::opened::{Key, Turn};
 
 /// Maximum number of openings that wait for a round.
 const MAX_WAITING: usize = 256;
 
-/// A report under a grant.
-pub type Key = ([u8; 16], [u8; 16]);
 /// What a report shows, encoded, or why it is not shown.
 pub type Shown = Result<Zeroizing<Vec<u8>>, Refusal>;
 
 /// What the thread is asked.
 pub enum Ask {
     /// Shows what was opened.
-    Show(Box<Opening>, Key, oneshot::Sender<Shown>),
+    Show(Box<Opening>, Key, Turn, oneshot::Sender<Shown>),
     /// Shows what was opened and not shown yet.
-    ShowAgain(Key, oneshot::Sender<Shown>),
+    ShowAgain(Key, Turn, oneshot::Sender<Shown>),
     /// Makes a round soon.
     Round,
 }

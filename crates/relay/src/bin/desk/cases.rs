@@ -1,17 +1,21 @@
 //! What officers read: the queue, a case with all that belongs to it, grants, and appeals.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
 use waxseal_desk::desk::Desk;
+use waxseal_desk::grant::Grant;
 use waxseal_desk::ids::CaseId;
 use waxseal_desk::store::{
-    AppealList, Assigned, CaseStatus, Cursor, GrantList, Order, Query as StoreQuery, SqliteStore,
-    Store as _,
+    AppealList, Assigned, CaseStatus, Cursor, GrantList, Order, Query as StoreQuery, ReportList,
+    ReportRow, SqliteStore, Store, StoreError,
 };
-use waxseal_relay::desk::{Appeals, CaseDetail, DeskCard, Grants, Hex, QueuePage, QueueQuery};
+use waxseal_relay::desk::{
+    Appeals, CaseDetail, DeskCard, GrantItem, Grants, Hex, QueuePage, QueueQuery,
+};
 
 use crate::clock::now;
 use crate::errors::Refusal;
@@ -25,6 +29,11 @@ const PAGE: u8 = 50;
 const MAX_PAGE: u8 = 100;
 /// Maximum number of grants or appeals in an answer.
 const MAX_LISTED: usize = 1_000;
+/// Maximum number of reports on a page of a case. Each is read with its content, and can name 64
+/// blobs.
+const MAX_REPORTS: usize = 50;
+/// Maximum number of reports of other pages that grants name.
+const MAX_GRANTED: usize = 64;
 /// Maximum number of earlier cases about an account.
 const MAX_EARLIER: usize = 50;
 
@@ -110,28 +119,109 @@ fn read_query(query: &QueueQuery, me: &[u8; 32]) -> Option<StoreQuery> {
 pub async fn case(
     State(server): State<Arc<Server>>,
     Id(id): Id<16>,
+    Query(query): Query<CaseQuery>,
     _: FromOfficer,
 ) -> Result<Json<CaseDetail>, Refusal> {
-    let detail = server.readers.read(move |desk| detail(desk, id));
+    let after = query.reports_after.map(|after| position(&after.0));
+    let detail = server.readers.read(move |desk| detail(desk, id, after));
     Ok(Json(detail.await?))
 }
 
-fn detail(desk: &Desk<SqliteStore>, id: [u8; 16]) -> Result<CaseDetail, Refusal> {
+/// The query of `GET /v1/cases/{id}`.
+#[derive(Deserialize)]
+pub struct CaseQuery {
+    reports_after: Option<Hex<24>>,
+}
+
+/// Where a report is among those of its case: when it came in, and its id.
+type Position = (u64, [u8; 16]);
+
+fn position(bytes: &[u8; 24]) -> Position {
+    let (at_ms, id) = bytes.split_at(8);
+    let at_ms = at_ms.try_into().map_or(0, u64::from_be_bytes);
+    (at_ms, id.try_into().unwrap_or_default())
+}
+
+fn cursor((at_ms, id): Position) -> Hex<24> {
+    let mut bytes = [0; 24];
+    bytes[..8].copy_from_slice(&at_ms.to_be_bytes());
+    bytes[8..].copy_from_slice(&id);
+    Hex(bytes)
+}
+
+/// A page of the reports of a case, and where the next one starts.
+fn page(
+    store: &impl Store,
+    case: [u8; 16],
+    after: Option<Position>,
+) -> Result<(Vec<ReportRow>, Option<Position>), StoreError> {
+    let list = ReportList::OfCase(case);
+    let mut rows = store.reports(&list, after, MAX_REPORTS + 1)?;
+    let has_more = rows.len() > MAX_REPORTS;
+    rows.truncate(MAX_REPORTS);
+    let last = rows.last().filter(|_| has_more);
+    let next = last.map(|row| (row.received_at_ms, row.id));
+    Ok((rows, next))
+}
+
+/// The reports that these grants name and that are not on the page.
+fn granted(
+    store: &impl Store,
+    case: [u8; 16],
+    grants: &[GrantItem],
+    shown: &[ReportRow],
+) -> Result<Vec<ReportRow>, StoreError> {
+    let grants = grants.iter().filter(|grant| {
+        grant.expires_at_ms > now().as_millis()
+            && matches!(grant.state.as_str(), "requested" | "approved")
+    });
+    let grants = grants.filter_map(|grant| Grant::decode(&grant.grant).ok());
+    let mut named: HashSet<[u8; 32]> = grants
+        .flat_map(|grant| grant.terms().reports.clone())
+        .map(|report| *report.digest.as_bytes())
+        .collect();
+    for row in shown {
+        row.accepted_digest.map(|digest| named.remove(&digest));
+    }
+    let (mut found, mut after) = (Vec::new(), None);
+    while !named.is_empty() && found.len() < MAX_GRANTED {
+        let rows = store.reports(&ReportList::OfCase(case), after, usize::MAX)?;
+        let Some(last) = rows.last() else { break };
+        after = Some((last.received_at_ms, last.id));
+        found.extend(rows.into_iter().filter(|row| {
+            let digest = row.accepted_digest.filter(|_| !row.is_erased);
+            digest.is_some_and(|digest| named.remove(&digest))
+        }));
+    }
+    found.truncate(MAX_GRANTED);
+    Ok(found)
+}
+
+fn detail(
+    desk: &Desk<SqliteStore>,
+    id: [u8; 16],
+    after: Option<Position>,
+) -> Result<CaseDetail, Refusal> {
     let view = desk.case(&CaseId::from_bytes(id))?;
+    let (rows, next) = page(desk.store(), id, after)?;
     let earlier = match view.case.account.as_deref() {
         Some(account) => desk.store().cases_of(account, MAX_EARLIER)?,
         None => Vec::new(),
     };
-    let reports = view.reports.into_iter();
-    let reports = reports.map(|row| items::report(desk, row));
+    let grants = view.grants.into_iter().map(items::grant);
+    let grants: Vec<_> = grants.collect::<Result<_, _>>()?;
+    let granted = granted(desk.store(), id, &grants, &rows)?.into_iter();
+    let granted = granted.map(|row| items::report(desk, row));
+    let reports = rows.into_iter().map(|row| items::report(desk, row));
     let decisions = view.decisions.into_iter();
     let decisions = decisions.map(|row| items::decision(desk, row));
-    let grants = view.grants.into_iter().map(items::grant);
     let earlier = earlier.into_iter().filter(|row| row.id != id);
     Ok(CaseDetail {
         case: items::case(view.case),
         reports: reports.collect::<Result<_, _>>()?,
-        grants: grants.collect::<Result<_, _>>()?,
+        reports_next: next.map(cursor),
+        granted: granted.collect::<Result<_, _>>()?,
+        grants,
         openings: view.openings.into_iter().map(items::opening).collect(),
         decisions: decisions.collect::<Result<_, _>>()?,
         appeals: view.appeals.into_iter().map(items::appeal).collect(),

@@ -31,6 +31,7 @@ const MAX_SECRET_LEN: usize = 4_096;
 /// | `keys` | the pinned keys of the log, as text |
 /// | `relay.pinned` | the relay's key, 64 hex digits |
 /// | `desk.sqlite` | the database |
+/// | `lock` | nothing; the running server has it locked |
 /// | `public` | the public folder |
 /// | `targets.json` | the systems that exports go to; it names the files of their keys |
 /// | `outbox` | exports for the provider's own programs |
@@ -56,6 +57,16 @@ impl Folder {
         let mut builder = DirBuilder::new();
         let made = builder.recursive(true).mode(0o700).create(&self.0);
         made.map_err(|error| failed(&self.0, &error))
+    }
+
+    /// Locks the folder for a server. No other server can use it while the returned file is open.
+    pub fn lock(&self) -> Result<File> {
+        let path = self.path("lock");
+        let file = File::create(&path).map_err(|error| failed(&path, &error))?;
+        // CHK-635: one server uses a folder, so each request is taken by one server.
+        rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)
+            .map_err(|_| format!("another server is using {}", self.0.display()))?;
+        Ok(file)
     }
 
     /// The pinned keys, with the vault's line.

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use waxseal_desk::desk::Desk;
 use waxseal_desk::ids::CaseId;
-use waxseal_desk::publish::{Delay, write_folder};
+use waxseal_desk::publish::{Delay, Published, write_folder};
+use waxseal_desk::retention::MAX_ERASED as MAX_ERASED_REPORTS;
 use waxseal_desk::sorting::Sorting;
 use waxseal_desk::store::{
-    CaseRow, CaseStatus, ReportList, ReportRow, SqliteStore, Store as _, StoreError,
+    CaseRow, CaseStatus, ReportList, ReportRow, SqliteStore, Store, StoreError,
 };
 use waxseal_desk::vault::{VaultCalls as _, VaultError};
 use waxseal_desk::{DeskError, Refused};
@@ -49,8 +50,10 @@ pub struct Keeper {
     pub delay: Delay,
     /// Reports that the vault could not sort, and when it was asked.
     pub refused: HashMap<[u8; 16], Instant>,
-    /// Number of entries that the public folder has. 0 after a start, so that all is written again.
-    pub published: u64,
+    /// Whether something was erased and not yet wiped from the files. `true` after a start.
+    pub has_traces: bool,
+    /// What the public folder has. Nothing after a start, so that each file is compared once.
+    pub published: Published,
 }
 
 /// Runs until the server stops.
@@ -213,17 +216,17 @@ impl Keeper {
         let folder = self.server.folder.public();
         let published = self.server.readers.read_now(|desk| {
             let files = desk.publish(now(), delay, before)?;
-            let size = files.size();
-            Ok((size, write_folder(&folder, files)))
+            let published = files.published();
+            Ok((published, write_folder(&folder, files)))
         });
-        let (size, written) = published.map_err(|error| error.message)?;
+        let (published, written) = published.map_err(|error| error.message)?;
         written.map_err(|error| error.to_string())?;
-        self.published = size;
+        self.published = published;
         Ok(())
     }
 
     /// Erases cases whose time is over, and has the relay delete its part.
-    fn erase(&self) -> Result<(), Refusal> {
+    fn erase(&mut self) -> Result<(), Refusal> {
         let mut erased = 0;
         for case in self.old_cases()? {
             if erased >= MAX_ERASED {
@@ -247,13 +250,21 @@ impl Keeper {
             });
             erased += usize::from(done?);
         }
-        if erased == 0 {
+        self.has_traces |= erased > 0;
+        self.wipe()
+    }
+
+    /// Wipes what was erased from the files of the database. If someone reads, again the next time.
+    fn wipe(&mut self) -> Result<(), Refusal> {
+        if !self.has_traces {
             return Ok(());
         }
         let folder = &self.server.folder;
         match folder.store().map(|mut store| store.compact()) {
-            Ok(Ok(()) | Err(StoreError::InUse)) => Ok(()),
-            Ok(Err(error)) => Err(error.into()),
+            Ok(done) => {
+                self.has_traces = has_traces(done)?;
+                Ok(())
+            }
             Err(error) => Err(Refusal::failed(&error)),
         }
     }
@@ -293,12 +304,31 @@ impl Keeper {
             if !is_over {
                 return Ok(None);
             }
-            let list = ReportList::OfCase(*case);
-            let mut reports = desk.store().reports(&list, None, usize::MAX)?;
-            reports.retain(|row| !row.is_erased);
-            Ok(Some(reports))
+            Ok(Some(not_erased(desk.store(), case)?))
         })
     }
+}
+
+/// Whether the files of the database still have what was erased.
+fn has_traces(compacted: Result<(), StoreError>) -> Result<bool, Refusal> {
+    match compacted {
+        Ok(()) => Ok(false),
+        Err(StoreError::InUse) => Ok(true),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The reports of a case that the next step of its erasure erases: the first ones that are left.
+fn not_erased(store: &impl Store, case: &[u8; 16]) -> Result<Vec<ReportRow>, StoreError> {
+    let (mut found, mut after) = (Vec::new(), None);
+    while found.len() < MAX_ERASED_REPORTS {
+        let page = store.reports(&ReportList::OfCase(*case), after, usize::MAX)?;
+        let Some(last) = page.last() else { break };
+        after = Some((last.received_at_ms, last.id));
+        found.extend(page.into_iter().filter(|row| !row.is_erased));
+    }
+    found.truncate(MAX_ERASED_REPORTS);
+    Ok(found)
 }
 
 fn is_of_vault(error: &DeskError) -> bool {
@@ -314,3 +344,6 @@ fn shuffled(rows: Vec<ReportRow>) -> Vec<ReportRow> {
     keyed.sort_unstable_by_key(|(key, _)| *key);
     keyed.into_iter().map(|(_, row)| row).collect()
 }
+
+#[cfg(test)]
+mod tests;

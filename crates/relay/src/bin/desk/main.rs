@@ -32,12 +32,14 @@ mod mark;
 mod network;
 mod nonces;
 mod office;
+mod opened;
 mod openings;
 mod outbox;
 mod policy;
 mod readers;
 mod relay;
 mod reporters;
+mod room;
 mod rounds;
 mod routes;
 #[path = "../relay/serve.rs"]

@@ -2,7 +2,8 @@
 //!
 //! The nonces are in memory. After a restart, everything is refused that was signed before. A
 //! caller whose clock is ahead signs with a time that is still to come, so that time is written to
-//! the disk before the request is taken.
+//! the disk before the request is taken. If the clock of a stopped desk is set back, this does not
+//! cover the time that comes again.
 
 use std::path::PathBuf;
 

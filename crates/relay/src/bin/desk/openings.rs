@@ -14,11 +14,12 @@ use waxseal_relay::desk::{DeskCode, Open};
 use waxseal_relay::system_rng;
 use waxseal_reporting::intake::ReportId;
 
-use crate::asks::{Ask, Key, Shown};
+use crate::asks::{Ask, Shown};
 use crate::clock::now;
 use crate::errors::Refusal;
+use crate::opened::{Begun, Key, Turn};
 use crate::signed::{FromOfficer, json};
-use crate::state::{Begun, Server};
+use crate::state::Server;
 use crate::vault::Answered;
 
 /// Opens a report. The answer is not stored anywhere: a second request needs a second opening.
@@ -30,21 +31,25 @@ pub async fn open(
     let key = (open.grant.0, open.report.0);
     let (signed, digest) = may_open(&server, asked.officer, key).await?;
     let (caller, shown) = oneshot::channel();
-    let begun = server.begin_opening(key);
-    let _waits = (begun != Begun::ByOther).then(|| Waits(server.clone(), key));
-    match begun {
+    let _waits = match server.openings.begin(key) {
         Begun::ByOther => {
             let message = "the report is being opened under this grant; wait for the answer";
             return Err(Refusal::new(DeskCode::Conflict, message));
         }
-        Begun::Waits => server.rounds.ask(Ask::ShowAgain(key, caller))?,
-        Begun::First => {
-            // It goes on if the caller hangs up, so that an entry of the log is not lost.
-            let begin = begin(server.clone(), key, signed, digest, caller);
-            let begun = tokio::spawn(begin).await;
-            begun.map_err(|error| Refusal::failed(&error))??;
+        Begun::Waits(turn) => {
+            let waits = Waits(server.clone(), key, turn);
+            server.rounds.ask(Ask::ShowAgain(key, turn, caller))?;
+            waits
         }
-    }
+        Begun::First(turn) => {
+            // It goes on if the caller hangs up, so that an entry of the log is not lost. Another
+            // caller can ask once it is there.
+            let waits = Waits(server.clone(), key, turn);
+            let begin = begin(waits, signed, digest, caller);
+            let begun = tokio::spawn(begin).await;
+            begun.map_err(|error| Refusal::failed(&error))??
+        }
+    };
     let shown: Result<Shown, _> = shown.await;
     let view = shown.map_err(|_| Refusal::busy())??;
     let headers = [
@@ -83,32 +88,32 @@ async fn may_open(
 }
 
 /// A caller that waits for an opening. Once it is gone, another one can ask.
-struct Waits(Arc<Server>, Key);
+struct Waits(Arc<Server>, Key, Turn);
 
 impl Drop for Waits {
     fn drop(&mut self) {
-        self.0.end_opening(&self.1);
+        self.0.openings.end(&self.1, self.2);
     }
 }
 
 async fn begin(
-    server: Arc<Server>,
-    key: Key,
+    waits: Waits,
     signed: SignedGrant,
     digest: AcceptedDigest,
     caller: oneshot::Sender<Shown>,
-) -> Result<(), Refusal> {
-    let begun = enter(&server, key, signed, digest, caller).await;
+) -> Result<Waits, Refusal> {
+    let Waits(server, key, turn) = &waits;
+    let begun = enter(server, (*key, *turn), signed, digest, caller).await;
     if begun.is_err() {
-        server.forget_opening(&key);
+        server.openings.forget(key, *turn);
     }
-    begun
+    begun.map(|()| waits)
 }
 
 /// Gets a challenge of the vault, and enters the opening in the log.
 async fn enter(
     server: &Arc<Server>,
-    key: Key,
+    (key, turn): (Key, Turn),
     signed: SignedGrant,
     digest: AcceptedDigest,
     caller: oneshot::Sender<Shown>,
@@ -130,5 +135,5 @@ async fn enter(
         )
     });
     let opening = Box::new(opening.await?);
-    server.rounds.ask(Ask::Show(opening, key, caller))
+    server.rounds.ask(Ask::Show(opening, key, turn, caller))
 }

@@ -17,7 +17,7 @@ const CONNECTIONS: usize = READERS + 2;
 /// The connections that are free.
 pub struct Readers {
     free: Mutex<Vec<Desk<SqliteStore>>>,
-    places: Semaphore,
+    places: Arc<Semaphore>,
     folder: Folder,
 }
 
@@ -27,7 +27,7 @@ impl Readers {
         let free: Result<Vec<_>> = (0..CONNECTIONS).map(|_| open()).collect();
         Ok(Self {
             free: Mutex::new(free?),
-            places: Semaphore::new(READERS),
+            places: Arc::new(Semaphore::new(READERS)),
             folder: folder.clone(),
         })
     }
@@ -37,11 +37,8 @@ impl Readers {
         self: &Arc<Self>,
         read: impl FnOnce(&Desk<SqliteStore>) -> std::result::Result<T, Refusal> + Send + 'static,
     ) -> std::result::Result<T, Refusal> {
-        let place = self.places.acquire().await;
-        let _place = place.map_err(|_| Refusal::busy())?;
         let readers = self.clone();
-        let done = tokio::task::spawn_blocking(move || readers.read_now(read));
-        done.await.map_err(|error| Refusal::failed(&error))?
+        in_place(&self.places, move || readers.read_now(read)).await
     }
 
     /// Like [`read`](Self::read), for a thread.
@@ -74,3 +71,22 @@ impl Readers {
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// Works in a thread, once there is a place. The work has the place until it ends, also if nobody
+/// waits for it any more.
+async fn in_place<T: Send + 'static>(
+    places: &Arc<Semaphore>,
+    work: impl FnOnce() -> std::result::Result<T, Refusal> + Send + 'static,
+) -> std::result::Result<T, Refusal> {
+    let place = places.clone().acquire_owned().await;
+    let place = place.map_err(|_| Refusal::busy())?;
+    let done = tokio::task::spawn_blocking(move || {
+        let done = work();
+        drop(place);
+        done
+    });
+    done.await.map_err(|error| Refusal::failed(&error))?
+}
+
+#[cfg(test)]
+mod tests;

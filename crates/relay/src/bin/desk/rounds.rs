@@ -20,9 +20,10 @@ use waxseal_log::checkpoint::Checkpoint;
 use waxseal_relay::desk::DeskCode;
 use waxseal_relay::system_rng;
 
-use crate::asks::{Ask, Key, Shown};
+use crate::asks::{Ask, Shown};
 use crate::clock::now;
 use crate::errors::Refusal;
+use crate::opened::{Key, Turn};
 use crate::state::Server;
 use crate::witnesses::Witnesses;
 
@@ -34,6 +35,7 @@ const GROWTH: Duration = Duration::from_secs(10);
 const UPKEEP: Duration = Duration::from_secs(60);
 struct Waiting {
     opening: Box<Opening>,
+    turn: Turn,
     begun: Instant,
     /// Who waits for it now. A caller that is gone can ask again.
     caller: Option<oneshot::Sender<Shown>>,
@@ -86,17 +88,18 @@ struct Thread<'a> {
 impl Thread<'_> {
     fn take(&mut self, ask: Ask) {
         match ask {
-            Ask::Show(opening, key, caller) => {
+            Ask::Show(opening, key, turn, caller) => {
                 let waiting = Waiting {
                     opening,
+                    turn,
                     begun: Instant::now(),
                     caller: Some(caller),
                 };
                 self.waiting.insert(key, waiting);
             }
-            Ask::ShowAgain(key, caller) => match self.waiting.get_mut(&key) {
+            Ask::ShowAgain(key, turn, caller) => match self.waiting.get_mut(&key) {
                 Some(waiting) => waiting.caller = Some(caller),
-                None => self.server.forget_opening(&key),
+                None => self.server.openings.forget(&key, turn),
             },
             Ask::Round => {}
         }
@@ -183,7 +186,7 @@ impl Thread<'_> {
                 // The caller can ask again while the vault remembers the challenge.
                 let keep = waiting.begun.elapsed() < old;
                 if !keep {
-                    server.forget_opening(key);
+                    server.openings.forget(key, waiting.turn);
                 }
                 return keep;
             };
@@ -197,14 +200,14 @@ impl Thread<'_> {
                         .metrics
                         .shown
                         .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                    server.forget_opening(key);
+                    server.openings.forget(key, waiting.turn);
                     let _ = caller.send(Ok(view.encode()));
                     false
                 }
                 Err(error) => {
                     let keep = can_wait(&error);
                     if !keep {
-                        server.forget_opening(key);
+                        server.openings.forget(key, waiting.turn);
                     }
                     let _ = caller.send(Err(error.into()));
                     keep

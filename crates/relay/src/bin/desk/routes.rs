@@ -22,7 +22,6 @@ pub fn router(server: Arc<Server>) -> Router {
     Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
-        .route("/metrics", get(metrics))
         .route("/log/{*path}", get(log::public))
         .route("/v1/intake/accepted", post(reporters::accepted))
         .route("/v1/intake/refused", post(reporters::refused))
@@ -52,6 +51,14 @@ pub fn router(server: Arc<Server>) -> Router {
         .fallback(async || Refusal::not_found())
         .method_not_allowed_fallback(async || Refusal::not_found())
         .layer(from_fn_with_state(server.clone(), counted))
+        .with_state(server)
+}
+
+/// The router of the operator's own address. What it counts tells when someone is reported.
+pub fn metrics_router(server: Arc<Server>) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics))
+        .fallback(async || Refusal::not_found())
         .with_state(server)
 }
 

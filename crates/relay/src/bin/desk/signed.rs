@@ -1,28 +1,31 @@
 //! Who asks: checks the signature of a request of an officer or of the relay, and reads its body.
 //!
-//! The order is: form and length of the headers, the time, the key, the body within its limit, the
-//! signature, the nonce. So only a key that may ask makes the server read a body, and only a
-//! request that verifies takes room among the nonces.
+//! The order is: form and length of the headers, the time, the key, the signature, the nonce, the
+//! body within its limit and the room, and the body's digest. So only the holder of a key that may
+//! ask makes the server read a body, or takes room among the nonces.
 
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::to_bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
 use waxseal_desk::export::MAX_CONTENT_LEN;
 use waxseal_desk::ids::OfficerId;
 use waxseal_desk::policy::Roles;
-use waxseal_desk::request::RequestTerms;
-use waxseal_relay::desk::{AT_HEADER, Hex, KEY_HEADER, NONCE_HEADER, SIGNATURE_HEADER};
+use waxseal_desk::request::{BodyDigest, RequestTerms};
+use waxseal_relay::desk::{
+    AT_HEADER, BODY_HEADER, Hex, KEY_HEADER, NONCE_HEADER, SIGNATURE_HEADER,
+};
 use waxseal_reporting::Timestamp;
 use waxseal_reporting::limits::MAX_ACCEPTED_LEN;
 
 use crate::errors::Refusal;
 use crate::nonces::{MAX_OF_OFFICER, MAX_OF_RELAY};
+use crate::room::{self, Held};
 use crate::state::Server;
 
 /// Maximum length in bytes of what an officer sends. The longest is a grant of 64 reports.
@@ -53,24 +56,24 @@ const RELAY: Limits = Limits {
     requests: MAX_OF_RELAY,
 };
 
-/// Maximum time for a body.
+/// Maximum time for a body, with the time to wait for room.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A request that an officer of the policy in force signed.
 pub struct FromOfficer {
     pub officer: OfficerId,
-    pub body: Vec<u8>,
+    pub body: Held,
 }
 
 /// A request that an officer of the policy in force signed, with content that was opened.
 pub struct FromOfficerWithContent {
     pub officer: OfficerId,
-    pub body: Vec<u8>,
+    pub body: Held,
 }
 
 /// A request that the pinned relay signed.
 pub struct FromRelay {
-    pub body: Vec<u8>,
+    pub body: Held,
 }
 
 impl FromRequest<Arc<Server>> for FromOfficer {
@@ -95,7 +98,7 @@ async fn of_officer(
     request: Request,
     server: &Arc<Server>,
     limits: Limits,
-) -> Result<(OfficerId, Vec<u8>), Refusal> {
+) -> Result<(OfficerId, Held), Refusal> {
     let knows = async |key: [u8; 32]| {
         let officer = OfficerId::from_bytes(key);
         let knows = server.readers.read(move |desk| {
@@ -104,7 +107,7 @@ async fn of_officer(
         });
         knows.await
     };
-    let (key, body) = check(request, server, limits, knows).await?;
+    let (key, body) = check(request, server, (limits, &server.rooms.officers), knows).await?;
     Ok((OfficerId::from_bytes(key), body))
 }
 
@@ -114,7 +117,7 @@ impl FromRequest<Arc<Server>> for FromRelay {
     async fn from_request(request: Request, server: &Arc<Server>) -> Result<Self, Refusal> {
         let pinned = *server.relay_key.get().ok_or_else(Refusal::busy)?;
         let knows = async |key: [u8; 32]| Ok(key == pinned);
-        let (_, body) = check(request, server, RELAY, knows).await?;
+        let (_, body) = check(request, server, (RELAY, &server.rooms.relay), knows).await?;
         Ok(Self { body })
     }
 }
@@ -124,6 +127,7 @@ struct Headers {
     key: [u8; 32],
     at: Timestamp,
     nonce: [u8; 16],
+    body: BodyDigest,
     signature: [u8; 64],
 }
 
@@ -139,6 +143,7 @@ impl Headers {
             key: hex(headers, KEY_HEADER)?,
             at: Timestamp::from_millis(at_ms),
             nonce: hex(headers, NONCE_HEADER)?,
+            body: BodyDigest::from_bytes(hex(headers, BODY_HEADER)?),
             signature: hex(headers, SIGNATURE_HEADER)?,
         })
     }
@@ -193,9 +198,9 @@ pub fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
 async fn check<F: Future<Output = Result<bool, Refusal>>>(
     request: Request,
     server: &Server,
-    limits: Limits,
+    (limits, room): (Limits, &Arc<Semaphore>),
     knows: impl FnOnce([u8; 32]) -> F,
-) -> Result<([u8; 32], Vec<u8>), Refusal> {
+) -> Result<([u8; 32], Held), Refusal> {
     let (parts, body) = request.into_parts();
     let headers = Headers::read(&parts.headers).ok_or_else(Refusal::not_signed)?;
     let at_ms = headers.at.as_millis();
@@ -207,22 +212,25 @@ async fn check<F: Future<Output = Result<bool, Refusal>>>(
         return Err(Refusal::not_signed());
     }
     let path = parts.uri.path_and_query().ok_or_else(Refusal::malformed)?;
-    let read = tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, limits.body_len)).await;
-    let body = read.ok().and_then(Result::ok);
-    let body = body.ok_or_else(Refusal::malformed)?.to_vec();
     let terms = RequestTerms {
         origin: server.keys.origin(),
         method: parts.method.as_str(),
         path: path.as_str(),
         at: headers.at,
         nonce: headers.nonce,
-        body: &body,
+        body: headers.body,
     };
     // CHK-623: exactly this request was signed: origin, method, path, time, nonce and body.
+    // CHK-634: no body is read before the signature was checked.
     if !terms.is_signed_by(&headers.key, &headers.signature) {
         return Err(Refusal::not_signed());
     }
-    let request = (headers.key, headers.nonce);
-    server.take(request, at_ms, limits.requests)?;
+    let taken = (headers.key, headers.nonce);
+    server.take(taken, at_ms, limits.requests)?;
+    let body = tokio::time::timeout(BODY_TIMEOUT, room::read(body, limits.body_len, room)).await;
+    let body = body.map_err(|_| Refusal::malformed())??;
+    if BodyDigest::of(&body) != headers.body {
+        return Err(Refusal::not_signed());
+    }
     Ok((headers.key, body))
 }

@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 use waxseal_desk::desk::Desk;
-use waxseal_desk::publish::Delay;
+use waxseal_desk::publish::{Delay, Published};
 use waxseal_desk::vault::process::{Endpoint, VaultClient};
 
 use crate::asks::{Rounds, Wake};
@@ -24,8 +24,10 @@ use crate::keeper::{self, Keeper};
 use crate::mark::Mark;
 use crate::nonces::Nonces;
 use crate::office::Office;
+use crate::opened::Opened;
 use crate::readers::Readers;
 use crate::relay::{RelayCalls, RelayOptions};
+use crate::room::Rooms;
 use crate::rounds;
 use crate::serve::{Stopping, serve};
 use crate::state::Server;
@@ -38,6 +40,8 @@ const HOUR_MS: u64 = 3_600_000;
 const DAY_MS: u64 = 24 * HOUR_MS;
 /// Maximum number of connections.
 const MAX_CONNECTIONS: usize = 1_024;
+/// Maximum number of connections that read the metrics.
+const MAX_SCRAPERS: usize = 8;
 
 #[derive(clap::Args)]
 pub struct ServeOptions {
@@ -62,6 +66,10 @@ pub struct ServeOptions {
     /// these days an entry is about
     #[arg(long, value_name = "HOURS", default_value_t = 168)]
     publish_after: u32,
+    /// Serve /metrics on this address of the machine. What it counts tells when someone is
+    /// reported, so it is not served to those who reach the desk
+    #[arg(long, value_name = "ADDR")]
+    metrics_listen: Option<SocketAddr>,
     /// Listen on an address of the network without TLS, for a TLS proxy in front of the desk
     #[arg(long)]
     plain_http: bool,
@@ -82,14 +90,18 @@ pub fn run(options: &ServeOptions) -> Result<()> {
 }
 
 async fn run_desk(options: &ServeOptions) -> Result<()> {
-    // Another process may have taken requests up to now.
-    let started = now();
     let tls = options.tls.read().map_err(|error| error.to_string())?;
     if tls.is_none() && !options.listen.ip().is_loopback() && !options.plain_http {
         let why = "is reached over the network: give --tls-cert and --tls-key, or --plain-http";
         return Err(format!("{} {why}", options.listen).into());
     }
+    if let Some(address) = options.metrics_listen.filter(|of| !of.ip().is_loopback()) {
+        return Err(format!("--metrics-listen {address} is not an address of this machine").into());
+    }
     let folder = Folder::new(&options.folder);
+    let _lock = folder.lock()?;
+    // The process before may have taken requests up to the time when it let go of the lock.
+    let started = now();
     let setup = folder.setup()?;
     let keys = setup.keys.clone();
     let witnesses = Witnesses::new(&keys, &options.witness)?;
@@ -117,10 +129,12 @@ async fn run_desk(options: &ServeOptions) -> Result<()> {
         relay_key,
         relay: RelayCalls::new(&options.relay, &folder)?,
         nonces: Mutex::new(Nonces::new(started.as_millis().max(mark.floor_ms()))),
+        rooms: Rooms::default(),
+        counted: tokio::sync::Mutex::default(),
         mark: Mutex::new(mark),
         health: Health::default(),
         metrics: Metrics::default(),
-        openings: Mutex::default(),
+        openings: Opened::default(),
         stopping: AtomicBool::new(false),
     });
     let keeper = Keeper {
@@ -131,7 +145,8 @@ async fn run_desk(options: &ServeOptions) -> Result<()> {
             ms: u64::from(options.publish_after) * HOUR_MS,
         },
         refused: HashMap::new(),
-        published: 0,
+        has_traces: true,
+        published: Published::default(),
     };
     let keeping = spawn("keeper", move || keeper::run(keeper, &woken))?;
     let shared = server.clone();
@@ -156,6 +171,18 @@ async fn run_desk(options: &ServeOptions) -> Result<()> {
     };
     println!("listening on {scheme}://{}", listener.local_addr()?);
     std::io::Write::flush(&mut std::io::stdout())?;
+    if let Some(address) = options.metrics_listen {
+        let listener = TcpListener::bind(address).await?;
+        tracing::info!("metrics on http://{}", listener.local_addr()?);
+        let router = routes::metrics_router(server.clone());
+        tokio::spawn(serve(
+            listener,
+            router,
+            None,
+            MAX_SCRAPERS,
+            stopping.clone(),
+        ));
+    }
     let router = routes::router(server.clone());
     let serving = serve(listener, router, tls, MAX_CONNECTIONS, stopping);
     let serving = tokio::spawn(serving);

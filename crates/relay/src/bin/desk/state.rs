@@ -1,13 +1,13 @@
 //! What all handlers share.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use waxseal_desk::vault::process::VaultClient;
 use waxseal_log::keys::LogKeys;
+use waxseal_relay::desk::Transparency;
 
-use crate::asks::{Ask, Key, Rounds, Wake};
+use crate::asks::{Ask, Rounds, Wake};
 use crate::clock::now;
 use crate::errors::Refusal;
 use crate::export_targets::Targets;
@@ -16,8 +16,10 @@ use crate::health::{Health, Metrics};
 use crate::mark::Mark;
 use crate::nonces::{Nonces, NotTaken};
 use crate::office::Office;
+use crate::opened::Opened;
 use crate::readers::Readers;
 use crate::relay::RelayCalls;
+use crate::room::Rooms;
 
 /// The running desk.
 pub struct Server {
@@ -35,21 +37,15 @@ pub struct Server {
     /// The relay's key, once it is pinned.
     pub relay_key: OnceLock<[u8; 32]>,
     pub nonces: Mutex<Nonces>,
+    pub rooms: Rooms,
+    /// What was counted last of the log.
+    pub counted: tokio::sync::Mutex<Option<Transparency>>,
     pub mark: Mutex<Mark>,
     pub health: Health,
     pub metrics: Metrics,
-    /// The openings that were begun and not shown. `true` while a caller waits.
-    pub openings: Mutex<HashMap<Key, bool>>,
+    /// The openings that were begun and not shown.
+    pub openings: Opened,
     pub stopping: AtomicBool,
-}
-
-/// Whether a report is being opened under a grant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Begun {
-    First,
-    /// It is in the log, was not shown, and no one waits for it.
-    Waits,
-    ByOther,
 }
 
 impl Server {
@@ -78,30 +74,6 @@ impl Server {
             NotTaken::Replayed => Refusal::not_signed(),
             NotTaken::TooMany => Refusal::busy(),
         })
-    }
-
-    /// Notes that someone opens a report under a grant.
-    pub fn begin_opening(&self, key: Key) -> Begun {
-        let mut openings = self.openings.lock().unwrap_or_else(PoisonError::into_inner);
-        match openings.insert(key, true) {
-            None => Begun::First,
-            Some(false) => Begun::Waits,
-            Some(true) => Begun::ByOther,
-        }
-    }
-
-    /// Notes that no one waits for an opening any more. It can be asked for again.
-    pub fn end_opening(&self, key: &Key) {
-        let mut openings = self.openings.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(waits) = openings.get_mut(key) {
-            *waits = false;
-        }
-    }
-
-    /// Notes that an opening was shown, or cannot be.
-    pub fn forget_opening(&self, key: &Key) {
-        let mut openings = self.openings.lock().unwrap_or_else(PoisonError::into_inner);
-        openings.remove(key);
     }
 
     /// Has the threads end.

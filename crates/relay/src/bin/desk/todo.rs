@@ -12,6 +12,7 @@ use waxseal_interface::{ErrorCode, report_id_text};
 use waxseal_relay::desk::Hex;
 use waxseal_reporting::intake::ReportId;
 
+use crate::errors::Refusal;
 use crate::files::{Folder, Result, replace};
 use crate::relay::RelayCalls;
 use crate::state::Server;
@@ -65,10 +66,23 @@ impl Todo {
             let Some((id, what)) = name.to_str().and_then(read) else {
                 continue;
             };
-            if is_so(server, &id, what) && !tell(&server.relay, relay_key, &id, what) {
-                return;
+            let row = server
+                .readers
+                .read_now(|desk| Ok(desk.store().report(id.as_bytes())?));
+            match is_so(row, what) {
+                Ok(true) if !tell(&server.relay, relay_key, &id, what) => return,
+                Ok(_) => {
+                    let _ = fs::remove_file(file.path());
+                }
+                // The store does not say. The file stays until it does.
+                Err(refusal) => {
+                    tracing::warn!(
+                        error = refusal.message,
+                        "the relay was not told of a report"
+                    );
+                    return;
+                }
             }
-            let _ = fs::remove_file(file.path());
         }
     }
 }
@@ -84,12 +98,12 @@ fn read(name: &str) -> Option<(ReportId, What)> {
     Some((ReportId::from_bytes(id.0), what))
 }
 
-/// Whether the store says so too.
-fn is_so(server: &Server, id: &ReportId, what: What) -> bool {
-    let row = server
-        .readers
-        .read_now(|desk| Ok(desk.store().report(id.as_bytes())?));
-    matches!(row, Ok(Some(row)) if says(&row, what))
+/// Whether the store says so too. `row` is what it has of the report.
+fn is_so(
+    row: std::result::Result<Option<ReportRow>, Refusal>,
+    what: What,
+) -> std::result::Result<bool, Refusal> {
+    Ok(row?.is_some_and(|row| says(&row, what)))
 }
 
 fn says(row: &ReportRow, what: What) -> bool {

@@ -163,8 +163,15 @@ impl Officer {
         Ok(read_json(&answer)?)
     }
 
+    /// A case with its first 1,000 reports.
     fn case(&self, case: &Hex<16>) -> Result<CaseDetail> {
-        let detail: CaseDetail = self.get(&format!("/v1/cases/{case}"))?;
+        let mut detail: CaseDetail = self.get(&format!("/v1/cases/{case}"))?;
+        while let Some(next) = detail.reports_next.filter(|_| detail.reports.len() < 1_000) {
+            let path = format!("/v1/cases/{case}?reports_after={next}");
+            let page: CaseDetail = self.get(&path)?;
+            detail.reports.extend(page.reports);
+            detail.reports_next = page.reports_next;
+        }
         // CHK-641: the desk shows the case that was asked for.
         if detail.case.id != *case {
             return Err(Problem::Malformed.into());

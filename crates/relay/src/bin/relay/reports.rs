@@ -22,6 +22,7 @@ use crate::limits::{
     MAX_REPORT_BODY_LEN, MAX_REPORTS_A_DAY, MAX_REPORTS_BYTES, MAX_REPORTS_BYTES_OF_ONE,
     MAX_REPORTS_OF_ONE, MIN_REPORTERS,
 };
+use crate::reviewer::may_succeed_later;
 use crate::state::{Device, Relay};
 use crate::{desk, members};
 
@@ -87,12 +88,16 @@ pub async fn state(
     let state = relay.database.run(move |db| {
         let row = db
             .prepare(
-                "SELECT rejected, closed OR length(accepted) = 0 FROM report
+                "SELECT rejected, closed, length(accepted) = 0 AND promise IS NULL FROM report
                  WHERE public_id = ? AND reporter = ?",
             )?
-            .query_row([report_id, reporter], |row| Ok((row.get(0)?, row.get(1)?)))
+            .query_row([report_id, reporter], |row| row.try_into())
             .optional()?;
-        let (rejected, has_ended): (Option<u8>, bool) = row.ok_or(ErrorCode::NoSuchReport)?;
+        let row: (Option<u8>, bool, bool) = row.ok_or(ErrorCode::NoSuchReport)?;
+        let (rejected, is_closed, is_deleted) = row;
+        // The relay has no content of a report that the desk has taken.
+        let is_rejected = rejected.is_some_and(|check| !may_succeed_later(check));
+        let has_ended = is_closed || is_deleted || is_rejected;
         Ok(match (rejected, has_ended) {
             (Some(check), _) if check == Rejection::OtherModerationKey.check() => {
                 ReportState::Unreadable

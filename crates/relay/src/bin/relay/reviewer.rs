@@ -163,7 +163,7 @@ pub async fn rejected(
 
 /// Whether the same report can pass a later review: once the vault holds its moderation key, or
 /// once vault and reviewer know its version.
-fn may_succeed_later(check: u8) -> bool {
+pub fn may_succeed_later(check: u8) -> bool {
     let newer = Rejection::UnknownOpeningVersion { message: 0 };
     [Rejection::OtherModerationKey, newer]
         .iter()

@@ -67,8 +67,13 @@ json! {
     CaseDetail {
         /// The case.
         case: CaseItem,
-        /// Its reports, the oldest first.
+        /// A page of its reports, the oldest first: at most 50.
         reports: Vec<ReportItem>,
+        /// Where the next page of reports starts: the time of the last one, big-endian, and its id.
+        /// `None` if this is the last page.
+        reports_next: Option<Hex<24>>,
+        /// Reports of other pages that a grant names which is asked for or in force: at most 64.
+        granted: Vec<ReportItem>,
         /// Its grants, the oldest first.
         grants: Vec<GrantItem>,
         /// Its openings, in the order of the log.

@@ -3,7 +3,7 @@
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use waxseal_desk::desk::{Desk, DeskSetup};
-use waxseal_desk::publish::{Delay, write_folder};
+use waxseal_desk::publish::{Delay, Published, write_folder};
 use waxseal_desk::store::MemoryStore;
 use waxseal_desk::transparency::csv;
 use waxseal_log::counts::Counts;
@@ -25,7 +25,7 @@ fn what_a_desk_publishes_day_by_day_is_good() {
     };
     let mut desk = Desk::open(MemoryStore::new(), setup).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let (mut published, mut promise) = (0, None);
+    let (mut published, mut promise) = (Published::default(), None);
     let mut counts = Counts::new(Day(DAY), Day(DAY + 4));
     for day in DAY..DAY + 14 {
         let now = Timestamp::from_millis(noon(day) * 1_000);
@@ -44,9 +44,9 @@ fn what_a_desk_publishes_day_by_day_is_good() {
             promise.get_or_insert(made);
         }
         let files = desk.publish(now, Delay::default(), published).unwrap();
-        published = files.size();
+        published = files.published();
         write_folder(folder.path(), files).unwrap();
-        if published > 0 || desk.log_size() > 0 {
+        if published.entries > 0 || desk.log_size() > 0 {
             run(folder.path(), &["verify-log", "."]).good();
         }
     }

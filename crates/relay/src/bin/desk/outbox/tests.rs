@@ -9,10 +9,10 @@ use serde_json::Value;
 use tower::ServiceExt as _;
 use waxseal_desk::officer::OfficerKey;
 use waxseal_desk::records::export_digest;
-use waxseal_desk::request::RequestTerms;
+use waxseal_desk::request::{BodyDigest, RequestTerms};
 use waxseal_desk::store::ExportState;
 use waxseal_relay::desk::{
-    AT_HEADER, AskExport, DeskErrorBody, Exported, Exports, KEY_HEADER, NONCE_HEADER,
+    AT_HEADER, AskExport, BODY_HEADER, DeskErrorBody, Exported, Exports, KEY_HEADER, NONCE_HEADER,
     SIGNATURE_HEADER,
 };
 use waxseal_relay::system_rng;
@@ -36,7 +36,7 @@ async fn ask(
         path,
         at: now(),
         nonce,
-        body,
+        body: BodyDigest::of(body),
     };
     let request = Request::builder()
         .method(method)
@@ -44,6 +44,7 @@ async fn ask(
         .header(KEY_HEADER, Hex(*key.id().as_bytes()).to_string())
         .header(AT_HEADER, terms.at.as_millis().to_string())
         .header(NONCE_HEADER, Hex(nonce).to_string())
+        .header(BODY_HEADER, Hex(*terms.body.as_bytes()).to_string())
         .header(SIGNATURE_HEADER, Hex(terms.sign(key)).to_string())
         .body(Body::from(body.to_vec()))
         .unwrap();

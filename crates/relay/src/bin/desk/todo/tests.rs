@@ -71,4 +71,8 @@ fn chk629_the_relay_is_told_what_the_store_says() {
     assert_eq!(of(&sorted), [false; 4]);
     assert_eq!(of(&rejected), [false, true, false, true]);
     assert_eq!(of(&erased), [false, false, false, true]);
+    // A store that does not answer says nothing, so the file stays.
+    assert!(is_so(Err(Refusal::busy()), What::Closed).is_err());
+    assert!(is_so(Ok(Some(erased)), What::Closed).unwrap());
+    assert!(!is_so(Ok(None), What::Closed).unwrap());
 }

@@ -1,7 +1,7 @@
 //! Asks for a grant: leave to open chosen messages, for one purpose and for some time.
 
 use axum::Extension;
-use axum::extract::Path;
+use axum::extract::{Path, RawQuery};
 use axum::http::StatusCode;
 use axum::response::Response;
 use waxseal_desk::grant::{Grant, GrantTerms, GrantedReport};
@@ -16,8 +16,8 @@ use crate::app::Desk;
 use crate::clock::now;
 use crate::form::Form;
 use crate::html::{Html, Link};
-use crate::page::{Answer, Ctx, Tab};
-use crate::pages::case::{case_id, fetch, shown_name};
+use crate::page::{Answer, Ctx, Tab, hidden};
+use crate::pages::case::{case_id, fetch_page, pages, shown_name};
 use crate::pages::confirm::confirm;
 use crate::parts::{Wrong, amount, button, case_link, cell, errors, select, table};
 use crate::prepared::Prepared;
@@ -26,11 +26,13 @@ use crate::words;
 
 const HOUR_MS: u64 = 3_600_000;
 
-pub async fn show(ctx: Ctx, Path(id): Path<String>) -> Answer {
+pub async fn show(ctx: Ctx, Path(id): Path<String>, RawQuery(query): RawQuery) -> Answer {
     let id = case_id(&id)?;
+    let query = Form::read(query.unwrap_or_default().as_bytes()).ok_or(Problem::Form)?;
     let desk = ctx.app.desk().await?;
-    let detail = fetch(&ctx, &id).await?;
+    let detail = fetch_page(&ctx, &id, query.get("reports")).await?;
     let form = Form::default()
+        .and("reports", query.get("reports"))
         .and("purpose", &Purpose::UserReport.number().to_string())
         .and("hours", "24")
         .and("openings", "1");
@@ -46,7 +48,7 @@ pub async fn show(ctx: Ctx, Path(id): Path<String>) -> Answer {
 pub async fn prepare(ctx: Ctx, Path(id): Path<String>, Extension(form): Extension<Form>) -> Answer {
     let id = case_id(&id)?;
     let desk = ctx.app.desk().await?;
-    let detail = fetch(&ctx, &id).await?;
+    let detail = fetch_page(&ctx, &id, form.get("reports")).await?;
     match read(&ctx, &desk, &detail, &form) {
         Ok(act) => confirm(&ctx, &desk, act),
         Err(wrong) => Ok(page(&ctx, &desk, &detail, &form, &wrong)),
@@ -171,7 +173,9 @@ fn page(ctx: &Ctx, desk: &Desk, detail: &CaseDetail, form: &Form, wrong: &[Wrong
             return;
         }
         let to = Link::to("/case").hex(&detail.case.id).part("ask");
+        pages(html, &to, form.get("reports"), detail);
         ctx.post(html, &to, |html| {
+            hidden(html, "reports", form.get("reports"));
             purposes(html, form);
             html.tag("fieldset")
                 .id("reports")

@@ -33,7 +33,20 @@ pub fn case_id(text: &str) -> Result<Hex<16>, Problem> {
 
 /// Asks the desk for a case.
 pub async fn fetch(ctx: &Ctx, id: &Hex<16>) -> Result<CaseDetail, Problem> {
-    let detail: CaseDetail = ctx.app.get(format!("/v1/cases/{id}")).await?;
+    fetch_page(ctx, id, "").await
+}
+
+/// Asks the desk for a case, with the page of its reports that starts after `reports`. The first
+/// page if this is empty.
+pub async fn fetch_page(ctx: &Ctx, id: &Hex<16>, reports: &str) -> Result<CaseDetail, Problem> {
+    let after = match reports {
+        "" => String::new(),
+        after => {
+            let after: Hex<24> = after.parse().map_err(|_| Problem::Form)?;
+            format!("?reports_after={after}")
+        }
+    };
+    let detail: CaseDetail = ctx.app.get(format!("/v1/cases/{id}{after}")).await?;
     // The officer acts on the case that the page names.
     if detail.case.id == *id {
         Ok(detail)
@@ -46,13 +59,15 @@ pub async fn show(ctx: Ctx, Path(id): Path<String>, RawQuery(query): RawQuery) -
     let id = case_id(&id)?;
     let query = Form::read(query.unwrap_or_default().as_bytes()).ok_or(Problem::Form)?;
     let desk = ctx.app.desk().await?;
-    let detail = fetch(&ctx, &id).await?;
+    let page = query.get("reports");
+    let detail = fetch_page(&ctx, &id, page).await?;
     let title = format!("Case {}", words::short(&id));
     Ok(ctx.page(&title, Tab::Queue, |html| {
         done(html, query.get("done"));
         summary(html, &desk, &detail.case);
-        next_steps(html, &ctx, &desk, &detail);
+        next_steps(html, &ctx, &desk, (&detail, page));
         reports(html, &desk, &detail.reports);
+        pages(html, &Link::to("/case").hex(&id), page, &detail);
         steps::grants(html, &ctx, &desk, &detail);
         steps::decisions(html, &desk, &detail.decisions);
         steps::appeals(html, &desk, &detail.appeals);
@@ -91,7 +106,7 @@ fn summary(html: &mut Html, desk: &Desk, case: &CaseItem) {
     });
 }
 
-fn next_steps(html: &mut Html, ctx: &Ctx, desk: &Desk, detail: &CaseDetail) {
+fn next_steps(html: &mut Html, ctx: &Ctx, desk: &Desk, (detail, page): (&CaseDetail, &str)) {
     let case = &detail.case;
     let path = || Link::to("/case").hex(&case.id);
     html.tag("h2").id("next").text("What you can do");
@@ -101,7 +116,12 @@ fn next_steps(html: &mut Html, ctx: &Ctx, desk: &Desk, detail: &CaseDetail) {
                 html.tag("a").class("button").href(&link).text(words);
             });
         };
-        link(html, path().part("ask"), "Ask to open reports…");
+        let ask = path().part("ask");
+        let ask = match page {
+            "" => ask,
+            page => ask.with("reports", page),
+        };
+        link(html, ask, "Ask to open reports…");
         let reversed = detail
             .appeals
             .iter()
@@ -189,6 +209,28 @@ fn reports(html: &mut Html, desk: &Desk, reports: &[ReportItem]) {
                 cell(html, &report.blobs.len().to_string());
                 html.tag("td").put(|html| log_link(html, &report.number));
             });
+        }
+    });
+}
+
+/// Links to the other pages of reports.
+pub fn pages(html: &mut Html, to: &Link, page: &str, detail: &CaseDetail) {
+    if page.is_empty() && detail.reports_next.is_none() {
+        return;
+    }
+    html.tag("p").class("pages").put(|html| {
+        let of = detail.case.reports;
+        html.text(&format!(
+            "These are {} of {of} reports. ",
+            detail.reports.len()
+        ));
+        if !page.is_empty() {
+            html.tag("a").href(to).text("First reports");
+            html.text(" ");
+        }
+        if let Some(next) = &detail.reports_next {
+            let next = to.clone().with("reports", &next.to_string());
+            html.tag("a").href(&next).text("Next reports");
         }
     });
 }

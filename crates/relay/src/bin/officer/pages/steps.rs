@@ -94,7 +94,8 @@ fn grant_card(html: &mut Html, ctx: &Ctx, desk: &Desk, detail: &CaseDetail, item
         is_mine && !report.is_erased && (waits || item.openings < item.max_openings)
     };
     html.tag("ul").class("actions").put(|html| {
-        for (report, bits) in granted(&grant, &detail.reports) {
+        let all = granted(&grant, &detail.reports).into_iter();
+        for (report, bits) in all.chain(granted(&grant, &detail.granted)) {
             html.tag("li").put(|html| {
                 let what = format!("Report {}: {}. ", words::short(&report.id), messages(bits));
                 html.text(&what);

@@ -19,24 +19,31 @@ const HAND_ON_TIMEOUT: Duration = Duration::from_secs(2);
 /// Maximum time for anything else that the desk is asked.
 const ASK_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// Maximum number of requests to the desk at a time. Each takes a thread.
+/// Maximum number of requests to the desk at a time that hand reports on, and of all others. Each
+/// takes a thread. So devices that ask for receipts keep no report from the desk.
 const MAX_ASKED: usize = 16;
 
 /// The desk that the relay was started with.
 pub struct Desk {
     /// Hands reports on.
-    pub quick: DeskClient,
+    pub quick: Lane,
     /// Asks everything else.
-    pub patient: DeskClient,
+    pub patient: Lane,
     /// Signs the requests: the relay's key.
     key: SigningKey,
     /// Authenticates accepted reports for the desk's vault.
     pub acceptance: AcceptanceKey,
-    asked: Arc<Semaphore>,
     /// The keys of the log, once the desk has told them.
     keys: RwLock<Option<String>>,
     /// How often the desk is asked for notices.
     pub interval: Duration,
+}
+
+/// A kind of requests, which have their own time limit and their own number.
+#[derive(Clone)]
+pub struct Lane {
+    client: DeskClient,
+    places: Arc<Semaphore>,
 }
 
 /// How to reach a desk.
@@ -50,13 +57,15 @@ pub struct DeskSetup {
 
 impl Desk {
     pub fn new(setup: DeskSetup, key: &SigningKey) -> Self {
-        let client = |timeout| DeskClient::new(setup.link.clone().within(timeout), &setup.origin);
+        let lane = |timeout| Lane {
+            client: DeskClient::new(setup.link.clone().within(timeout), &setup.origin),
+            places: Arc::new(Semaphore::new(MAX_ASKED)),
+        };
         Self {
-            quick: client(HAND_ON_TIMEOUT),
-            patient: client(ASK_TIMEOUT),
+            quick: lane(HAND_ON_TIMEOUT),
+            patient: lane(ASK_TIMEOUT),
             key: key.clone(),
             acceptance: setup.acceptance,
-            asked: Arc::new(Semaphore::new(MAX_ASKED)),
             keys: RwLock::default(),
             interval: setup.interval,
         }
@@ -65,17 +74,17 @@ impl Desk {
     /// Asks the desk on a thread of its own.
     pub async fn ask<T: Send + 'static>(
         &self,
-        client: &DeskClient,
+        lane: &Lane,
         call: impl FnOnce(&DeskClient, &SigningKey) -> Result<T, DeskError> + Send + 'static,
     ) -> Result<T, DeskError> {
         let busy = || DeskError::Refused {
             code: DeskCode::Busy,
             message: "too many requests to the desk".to_owned(),
         };
-        let permit = self.asked.clone().acquire_owned();
+        let permit = lane.places.clone().acquire_owned();
         let permit = tokio::time::timeout(HAND_ON_TIMEOUT, permit).await;
         let permit = permit.map_err(|_| busy())?.map_err(|_| busy())?;
-        let (client, key) = (client.clone(), self.key.clone());
+        let (client, key) = (lane.client.clone(), self.key.clone());
         let asked = tokio::task::spawn_blocking(move || {
             let answer = call(&client, &key);
             drop(permit);

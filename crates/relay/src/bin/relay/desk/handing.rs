@@ -103,8 +103,11 @@ async fn hand_on(relay: &Arc<Relay>, desk: &Desk, id: i64) -> Result<Option<Vec<
         let promise = about(promise, &digest)?;
         let kept = promise.clone();
         let keep = relay.database.run(move |db| {
-            db.prepare("UPDATE report SET promise = ? WHERE id = ? AND promise IS NULL")?
-                .execute(params![kept, id])?;
+            // The desk has the report. The relay keeps the row, and the blobs that it names.
+            db.prepare(
+                "UPDATE report SET promise = ?, accepted = x'' WHERE id = ? AND promise IS NULL",
+            )?
+            .execute(params![kept, id])?;
             read_promise(db, id)
         });
         keep.await.map_err(|_| DeskError::Malformed)

@@ -325,10 +325,12 @@ fn server(folder: &Folder, keys: &LogKeys, office: Office) -> Arc<Server> {
         outbox,
         relay_key: OnceLock::new(),
         nonces: Mutex::new(Nonces::new(0)),
+        rooms: crate::room::Rooms::default(),
+        counted: tokio::sync::Mutex::default(),
         mark: Mutex::new(Mark::open(folder.path("requests.mark")).unwrap()),
         health: Health::default(),
         metrics: Metrics::default(),
-        openings: Mutex::default(),
+        openings: crate::opened::Opened::default(),
         stopping: AtomicBool::new(false),
     })
 }

@@ -1,10 +1,10 @@
 //! Reports on their way to the desk, and what reporters get of it.
 
 use axum::extract::Query;
-use waxseal_interface::parse_report_id;
+use waxseal_interface::{ReportState, parse_report_id};
 use waxseal_log::promise::Promise;
 use waxseal_log::report::ReportDigest;
-use waxseal_reporting::reporter::{Disclosure, Reason, Report, ReportDraft};
+use waxseal_reporting::reporter::{Disclosure, Reason, ReportDraft};
 
 use super::small::receipt_path;
 use super::*;
@@ -61,6 +61,56 @@ async fn a_report_is_answered_with_the_desks_promise_and_so_is_the_same_report_a
     assert!(other.duplicate && other.promise.is_none());
 }
 
+/// The content of the report with the highest number.
+async fn accepted_of(relay: &Arc<Relay>) -> Vec<u8> {
+    let read = relay.database.run(|db| {
+        let sql = "SELECT accepted FROM report ORDER BY id DESC LIMIT 1";
+        Ok::<Vec<u8>, Refusal>(db.query_row(sql, [], |row| row.get(0))?)
+    });
+    read.await.unwrap()
+}
+
+#[tokio::test]
+async fn a_report_takes_space_until_the_desk_has_it() {
+    let at = AtDesk::new().await;
+    let [alice, bob, _] = at.devices().await;
+    let waiting = async || {
+        let read = at.relay.database.run(|db| {
+            let sql =
+                "SELECT count(*), coalesce(sum(bytes), 0) FROM waiting WHERE reporter = 'bob'";
+            Ok::<(u32, u64), Refusal>(db.query_row(sql, [], |row| row.try_into())?)
+        });
+        read.await.unwrap()
+    };
+    at.small.with(|state| state.is_away = true);
+    let message = send(&at.relay, &alice, &bob, "bad").await.unwrap();
+    let id = report(&at.relay, &bob, &message).await.unwrap().report_id;
+    let (reports, bytes) = waiting().await;
+    assert!(reports == 1 && bytes > 0 && !accepted_of(&at.relay).await.is_empty());
+    at.small.with(|state| state.is_away = false);
+    handing::hand_on_all(&at.relay, at.relay.desk().unwrap()).await;
+    assert_eq!(waiting().await, (0, 0));
+    assert!(accepted_of(&at.relay).await.is_empty());
+    // It waits at the desk, and cannot be reported again.
+    let state = async || {
+        let path = Path(id.clone());
+        let state = reports::state(State(at.relay.clone()), caller(&bob), path);
+        state.await.unwrap().0
+    };
+    assert_eq!(state().await, ReportState::Waiting);
+    assert!(report(&at.relay, &bob, &message).await.unwrap().duplicate);
+    let rejected = JsonBody(waxseal_relay::Rejected { check: 84 });
+    reviewer::rejected(
+        State(at.relay.clone()),
+        REVIEWER,
+        Path(id.clone()),
+        rejected,
+    )
+    .await
+    .unwrap();
+    assert_eq!(state().await, ReportState::Ended);
+}
+
 #[tokio::test]
 async fn a_report_is_taken_without_the_desk_and_handed_on_until_the_desk_has_answered() {
     let at = AtDesk::new().await;
@@ -78,12 +128,13 @@ async fn a_report_is_taken_without_the_desk_and_handed_on_until_the_desk_has_ans
     );
     handing::hand_on_all(&at.relay, at.relay.desk().unwrap()).await;
 
+    let accepted = accepted_of(&at.relay).await;
     at.small.with(|state| state.is_away = false);
     handing::hand_on_all(&at.relay, at.relay.desk().unwrap()).await;
     let promise = promise_for(&at.relay, &bob, &id).await.unwrap();
     // The relay lost the answer in a crash.
-    let forget = at.relay.database.run(|db| {
-        db.execute("UPDATE report SET promise = NULL", [])?;
+    let forget = at.relay.database.run(move |db| {
+        db.execute("UPDATE report SET promise = NULL, accepted = ?", [accepted])?;
         Ok(())
     });
     forget.await.unwrap();
@@ -211,15 +262,29 @@ async fn a_promise_about_another_report_is_kept_for_none() {
     let [alice, bob, _] = at.devices().await;
     let message = send(&at.relay, &alice, &bob, "bad").await.unwrap();
     let taken = report(&at.relay, &bob, &message).await.unwrap();
-    let read = at.relay.database.run(|db| {
-        let accepted = db.query_row("SELECT accepted FROM report", [], |row| row.get(0));
-        Ok::<Vec<u8>, Refusal>(accepted?)
-    });
-    let accepted = read.await.unwrap();
-    let reported = waxseal_reporting::intake::AcceptedReport::report_of(&accepted).unwrap();
-    assert!(Report::decode(&reported.encode()).is_ok());
+    let own = Promise::decode(taken.promise.as_ref().unwrap()).unwrap();
+    let own = own.entry().number;
     let other = ReportDigest::of(b"another report").number();
     assert_eq!(promise(&at.relay, 1, &other).await, None);
-    let own = ReportDigest::of(&reported.without_mac()).number();
     assert_eq!(promise(&at.relay, 1, &own).await, taken.promise);
+}
+
+#[tokio::test]
+async fn devices_that_ask_for_receipts_keep_no_report_from_the_desk() {
+    let at = AtDesk::new().await;
+    let [alice, bob, _] = at.devices().await;
+    let message = send(&at.relay, &alice, &bob, "bad").await.unwrap();
+    let id = report(&at.relay, &bob, &message).await.unwrap().report_id;
+    at.small.with(|state| state.slow = Some("receipt"));
+    let asked: Vec<_> = (0..40)
+        .map(|_| {
+            let (relay, bob, id) = (at.relay.clone(), bob.clone(), id.clone());
+            tokio::spawn(async move { receipt_for(&relay, &bob, &id).await.is_ok() })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let message = send(&at.relay, &alice, &bob, "worse").await.unwrap();
+    let taken = report(&at.relay, &bob, &message).await.unwrap();
+    assert!(taken.promise.is_some());
+    asked.into_iter().for_each(|asked| asked.abort());
 }

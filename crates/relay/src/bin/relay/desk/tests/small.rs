@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::to_vec;
 use waxseal_desk::desk::{Desk, DeskSetup as LogSetup};
-use waxseal_desk::request::RequestTerms;
+use waxseal_desk::request::{BodyDigest, RequestTerms};
 use waxseal_desk::store::MemoryStore;
 use waxseal_interface::http::Link;
 use waxseal_interface::report_id_text;
@@ -37,6 +37,8 @@ pub struct State {
     acceptance: AcceptanceKey,
     /// Whether it answers nothing.
     pub is_away: bool,
+    /// It does not answer what has this in its path.
+    pub slow: Option<&'static str>,
     pub relay_key: [u8; 32],
     pub keys: LogKeys,
     /// How many reports were handed on, also those that were before.
@@ -72,6 +74,7 @@ impl SmallDesk {
             desk: Desk::open(MemoryStore::new(), setup).unwrap(),
             acceptance: acceptance.clone(),
             is_away: false,
+            slow: None,
             relay_key: [0; 32],
             keys,
             handed: 0,
@@ -102,7 +105,9 @@ impl SmallDesk {
     }
 
     async fn answer(&self, request: Request<Body>) -> Response {
-        if self.with(|state| state.is_away) {
+        let path = request.uri().path();
+        let is_slow = |state: &mut State| state.slow.is_some_and(|part| path.contains(part));
+        if self.with(|state| state.is_away || is_slow(state)) {
             tokio::time::sleep(Duration::from_secs(60)).await;
         }
         let (head, body) = request.into_parts();
@@ -143,7 +148,7 @@ impl State {
                 path,
                 at: read_at(headers)?,
                 nonce: hex(headers, NONCE_HEADER)?,
-                body,
+                body: BodyDigest::of(body),
             };
             let (key, signature) = (hex(headers, KEY_HEADER)?, hex(headers, SIGNATURE_HEADER)?);
             Some(key == self.relay_key && terms.is_signed_by(&key, &signature))
