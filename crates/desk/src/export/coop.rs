@@ -47,7 +47,8 @@
 #![doc = concat!("```json\n", include_str!("examples/coop_appeal.json"), "```\n")]
 //!
 //! # Source
-//! ROOST Coop, `server/routes/reporting/ReportingRoutes.ts` and “Handling Actions”.
+//! ROOST Coop, `server/routes/reporting/ReportingRoutes.ts` and `submitReport.ts` (items of a
+//! thread are CONTENT), and “Handling Actions”.
 
 mod callback;
 mod item;
@@ -96,11 +97,10 @@ pub fn report(
     let account = facts.account.as_ref().ok_or(missing("account"))?;
     let report = the_report(facts, &fields)?;
     let reporter = report.reporter.ok_or(missing("reporter"))?;
-    let user = user(account, settings);
     let (messages, reported) = item::messages(facts, report, account, settings);
     // The last message of the reported account is the reported item, or else the account.
     let last = reported.last().and_then(|last| messages.get(*last));
-    let item = last.cloned().unwrap_or_else(|| user.clone());
+    let item = last.cloned().unwrap_or_else(|| user(account, settings));
     let mut body = json!({
         "reporter": {
             "kind": "user",
@@ -121,9 +121,9 @@ pub fn report(
             "reportedItemsInThread",
             reported.iter().filter_map(identifier).collect(),
         );
-        put(&mut body, "reportedItemThread", Value::Array(messages));
-        put(&mut body, "additionalItems", json!([user]));
-    } else if !messages.is_empty() {
+    }
+    // Coop takes items of the kind CONTENT only here. Messages are; the account is their `sender`.
+    if !messages.is_empty() {
         put(&mut body, "reportedItemThread", Value::Array(messages));
     }
     Ok(body.to_string().into_bytes())
