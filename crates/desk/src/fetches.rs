@@ -36,7 +36,7 @@ impl<S: Store> Desk<S> {
         let accepted = AcceptedReport::report_of(&content.accepted);
         let accepted = accepted.map_err(|_| Refused::Damaged("content"))?;
         let is_named = accepted.blobs().iter().any(|named| named.blob == *blob);
-        let opening = self.last_shown(report, officer)?.filter(|_| is_named);
+        let opening = self.last_shown(report, officer, |_| is_named)?;
         let opening = opening.ok_or(Refused::NotShown)?;
         let (grant, ordinal) = (&opening.grant_digest, opening.ordinal);
         if let Some(_known) = self.store.fetch(grant, ordinal, blob.as_bytes())? {
@@ -59,11 +59,12 @@ impl<S: Store> Desk<S> {
         self.commit(batch)
     }
 
-    /// The last opening in which this officer was shown the report.
+    /// The last opening in which this officer was shown the report, of those that fit.
     pub(crate) fn last_shown(
         &self,
         report: &ReportId,
         officer: &OfficerId,
+        fits: impl Fn(&OpeningRow) -> bool,
     ) -> Result<Option<OpeningRow>, DeskError> {
         let list = OpeningList::OfReport(*report.as_bytes());
         let (mut last, mut after) = (None, None);
@@ -73,8 +74,9 @@ impl<S: Store> Desk<S> {
                 return Ok(last);
             };
             after = Some(end.log_index);
-            let is_shown =
-                |row: &OpeningRow| row.officer == *officer.as_bytes() && row.shown_at_ms.is_some();
+            let is_shown = |row: &OpeningRow| {
+                row.officer == *officer.as_bytes() && row.shown_at_ms.is_some() && fits(row)
+            };
             last = page.into_iter().rfind(is_shown).or(last);
         }
     }
