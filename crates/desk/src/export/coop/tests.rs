@@ -44,6 +44,20 @@ fn without_messages_the_account_is_the_reported_item() {
     assert!(body.get("reportedItemsInThread").is_none());
 }
 
+#[test]
+fn the_note_goes_along_only_if_the_officer_says_so() {
+    let facts = facts(Reason::Scam);
+    let reason = |pairs: &[(&str, &str)]| {
+        let body = reported(&facts, pairs)?;
+        Ok(body["reportedForReason"]["reason"].clone())
+    };
+    assert_eq!(reason(&[]), Ok(json!("scam")));
+    assert_eq!(reason(&[("note", "no")]), Ok(json!("scam")));
+    let with_note = json!("scam: He asks for my code.");
+    assert_eq!(reason(&[("note", "yes")]), Ok(with_note));
+    assert_eq!(reason(&[("note", "maybe")]), Err(invalid("note")));
+}
+
 /// Source: ROOST Coop, `submitReport.ts`: a report with another kind of item there gets 400.
 #[test]
 fn only_messages_are_items_besides_the_reported_one() {
@@ -216,7 +230,10 @@ fn decided(change: impl Fn(&mut Value)) -> Result<Callback, CallbackError> {
 
 #[test]
 fn chk692_only_callbacks_are_read() {
-    let item = NamedItem::Message([0x1d; 16]);
+    let item = NamedItem::Message {
+        report: [0x1d; 16],
+        id: format!("{}-2", "1d".repeat(16)),
+    };
     let expected = Callback::Action {
         item,
         action: "a-suspend".into(),
