@@ -1,13 +1,13 @@
 //! Gathers the facts of a case from rows, from the log, and from what an officer was shown.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use waxseal_log::decision::DecisionDetail;
 use waxseal_log::entry::{Measure, Side};
 use waxseal_reporting::intake::AcceptedReport;
 use waxseal_reporting::relay::Claim;
 use waxseal_reporting::reporter::Reason;
-use waxseal_reporting::{AccountId, Audience, BlobId, Timestamp};
+use waxseal_reporting::{AccountId, Audience, Timestamp};
 
 use super::{AppealFacts, CaseFacts, DecisionFacts, NamedBlob, ReportFacts, ShownReport};
 use crate::appeal::is_reversed;
@@ -19,7 +19,7 @@ use crate::ids::{CaseId, OfficerId};
 use crate::opening::view_digest;
 use crate::receipts::detail_of;
 use crate::store::limits::MAX_LISTED;
-use crate::store::{AppealList, AppealRow, GrantList, OpeningRow, ReportRow, Store};
+use crate::store::{AppealList, AppealRow, FetchList, GrantList, OpeningRow, ReportRow, Store};
 
 impl<S: Store> Desk<S> {
     /// Gathers the facts of a case. `shown` is what the officer who asks for an export lets go
@@ -111,14 +111,19 @@ impl<S: Store> Desk<S> {
                 blob: named.blob,
             }));
         }
-        let fetches = self.store.fetches(&row.id, MAX_LISTED)?;
-        let fetched = fetches.iter().map(|fetch| BlobId::from_bytes(fetch.blob));
+        let mut fetched = BTreeMap::new();
+        for NamedBlob { blob, .. } in &blobs {
+            let list = FetchList::OfBlob(*blob.as_bytes());
+            let fetches = self.store.fetches(&list, MAX_LISTED)?;
+            let most = fetches.iter().map(|fetch| fetch.handed_out).max();
+            fetched.extend(most.map(|most| (*blob, most)));
+        }
         Ok(ReportFacts {
             id: row.id,
             received_at: Timestamp::from_millis(row.received_at_ms),
             reason: reason(row.reason.unwrap_or_default(), "report")?,
             blobs,
-            fetched: fetched.collect(),
+            fetched,
             reporter: row.reporter,
             view: None,
         })

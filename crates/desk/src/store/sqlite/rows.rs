@@ -120,7 +120,7 @@ in_sqlite! {
         ended_at_ms, answer;
     OutboxRow, MAX_EXPORT_LEN, export_id: export_id, body;
     FetchRow, 0, grant_digest + ordinal + blob:
-        grant_digest, ordinal, blob, report_id, log_index, fetched_at_ms;
+        grant_digest, ordinal, blob, report_id, log_index, fetched_at_ms, handed_out;
     CallbackRow, MAX_TEXT_LEN, digest: digest, case_id, body, received_at_ms;
     MetaRow, MAX_VALUE_LEN, name: name, value;
 }

@@ -142,7 +142,7 @@ fn facts_are_those_of_the_rows_and_of_the_log() {
         .unwrap();
     let decision = world.decide(case).unwrap();
     let after = facts(&world, Vec::new());
-    assert!(after.reports[0].fetched.contains(&blob()));
+    assert!(after.reports[0].fetched.contains_key(&blob()));
     let decided = after.decision.as_ref().unwrap();
     assert_eq!(decided.leaf_hash, *decision.as_bytes());
     assert_eq!((decided.rule.as_str(), decided.openings), ("2.1 Fraud", 1));
@@ -208,4 +208,27 @@ fn pseudonyms_hold_for_one_case() {
     };
     assert_eq!(name(&case), name(&case));
     assert_ne!(name(&case), name(&other));
+}
+
+#[test]
+fn chk688_a_fetch_counts_for_every_report_that_names_the_file() {
+    let mut world = World::new();
+    let (case, report) = world.file_case();
+    let (other, second) = world.file_case();
+    assert_eq!(case, other);
+    world.show_file(case, &report);
+    let officer = world.officers.ask.id();
+    let (now, rng) = (world.now, &mut world.rng);
+    let desk = &mut world.desk;
+    desk.file_fetched(&report, &blob(), &officer, now, rng)
+        .unwrap();
+    desk.file_handed_out(&report, &blob(), &officer, &(0..9), now)
+        .unwrap();
+    let facts = world.desk.case_facts(&case, &officer, Vec::new()).unwrap();
+    assert_eq!(facts.reports.len(), 2);
+    let second = facts
+        .reports
+        .iter()
+        .find(|one| one.id == *second.as_bytes());
+    assert_eq!(second.unwrap().fetched.get(&blob()), Some(&9));
 }
