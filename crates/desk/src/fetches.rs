@@ -63,8 +63,8 @@ impl<S: Store> Desk<S> {
     }
 
     /// Notes that these bytes of a file were handed out to an officer. Call it after
-    /// [`file_fetched`](Self::file_fetched), once the bytes are there. What follows on what was handed
-    /// out before counts; bytes after a gap do not.
+    /// [`file_fetched`](Self::file_fetched), once the bytes are there. What follows on what was
+    /// handed out before counts; bytes after a gap do not.
     ///
     /// # Errors
     /// The store's.

@@ -33,7 +33,7 @@ use crate::store::{
     OutboxRow, Store,
 };
 
-/// How often an export is tried: over 68 hours and a half, with [`pause_ms`] between tries.
+/// How often an export is tried: over 68.5 hours, with [`pause_ms`] between tries.
 pub const MAX_TRIES: u32 = 20;
 /// Maximum number of exports of a case. Bounds what an erasure changes at once.
 pub const MAX_EXPORTS: usize = 100;
@@ -213,8 +213,8 @@ impl<S: Store> Desk<S> {
     }
 
     /// Keeps what a target said later about a case. Returns whether it is new. Nothing follows from
-    /// it: officers read it, and decide. Of what names no case that is there, only the digest is kept:
-    /// no erasure would ever find it.
+    /// it: officers read it, and decide. Of what names no case that is there, only the digest is
+    /// kept: no erasure would ever find it.
     ///
     /// The caller must have verified who said it.
     ///

@@ -19,10 +19,10 @@
 //! A tip without a reported account, or without a message: nobody could act on it. Names of the
 //! reporter and of other participants; keys of files.
 //!
-//! `fileViewedByEsp` is true only if the desk handed out all bytes of this file to an officer, under
-//! any report that names it, and the officer states that all of it was viewed. It is false if no
-//! officer fetched a byte of it. Otherwise the element is left out: also for a file that is kept
-//! elsewhere, if the view shows its key. `exifViewedByEsp` and `publiclyAvailable` are never sent.
+//! `fileViewedByEsp` is true only if the desk handed out all bytes of this file to an officer,
+//! under any report that names it, and the officer states that all of it was viewed. It is false
+//! if no officer fetched a byte of it. Otherwise the element is left out: also for a file that is
+//! kept elsewhere, if the view shows its key. `exifViewedByEsp` and `publiclyAvailable` are never sent.
 //!
 //! # Fields
 //!
