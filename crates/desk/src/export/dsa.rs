@@ -27,7 +27,7 @@
 //! | `ground` | `illegal` or `incompatible` |
 //! | `decision_facts` | at most 5,000 characters |
 //! | `content_type` | such as `TEXT,IMAGE`: the database's values without `CONTENT_TYPE_` |
-//! | `source_type` | such as `SOURCE_ARTICLE_16`: one of the database's, but not `SOURCE_VOLUNTARY` |
+//! | `source_type` | one of the database's, but `SOURCE_VOLUNTARY` |
 //! | `content_type_other` | what it is, with `OTHER` only: at most 500 characters |
 //! | `legal_ground` | the law, needed with `illegal`: at most 500 characters |
 //! | `explanation` | at most 2,000 characters; otherwise the decision's statement |

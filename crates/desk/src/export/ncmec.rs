@@ -22,7 +22,8 @@
 //! `fileViewedByEsp` is true only if the desk handed out all bytes of this file to an officer,
 //! under any report that names it, and the officer states that all of it was viewed. It is false
 //! if no officer fetched a byte of it. Otherwise the element is left out: also for a file that is
-//! kept elsewhere, if the view shows its key. `exifViewedByEsp` and `publiclyAvailable` are never sent.
+//! kept elsewhere, if the view shows its key. `exifViewedByEsp` and `publiclyAvailable` are never
+//! sent.
 //!
 //! # Fields
 //!
