@@ -218,7 +218,7 @@ fn chk692_a_callback_is_kept_once() {
     let longer = vec![b'x'; MAX_TEXT_LEN + 1];
     let unnamed = world.store.callbacks(&CallbackList::Newest, 9).unwrap();
     let unnamed = unnamed.iter().find(|row| row.case_id.is_none());
-    // CHK-698: only its digest is kept.
+    // Only its digest is kept.
     assert!(unnamed.unwrap().body.is_empty());
     for wrong in [&b""[..], &longer] {
         let refusal = world.desk.called_back(None, wrong, now);
