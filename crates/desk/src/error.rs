@@ -149,6 +149,9 @@ pub enum Refused {
     /// Another officer has decided the appeal.
     #[error("the appeal is decided; read it again")]
     AppealDecided,
+    /// There is a statement of reasons for this decision, which waits or was taken.
+    #[error("a statement of reasons for this decision waits or was taken; the database takes one")]
+    AlreadyStated,
     /// There is no such legal request.
     #[error("there is no such legal request")]
     NoRequest,

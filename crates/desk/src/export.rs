@@ -15,8 +15,9 @@
 //! The desk gathers the facts ([`Desk::case_facts`](crate::desk::Desk::case_facts)), and puts what
 //! a form returns into the [`outbox`](crate::outbox), with an entry of the log over its digest.
 //!
-//! No form holds the name of a reporter or of another participant. They have pseudonyms that are
-//! derived with the desk's secret, see [`Pseudonyms`]. No form holds the key of a file.
+//! No form adds the name of a reporter or of another participant. They have pseudonyms that are
+//! derived with the desk's secret, see [`Pseudonyms`]. Texts that people wrote can hold names; each
+//! form says which texts it sends. No form holds the key of a file.
 //!
 //! JSON Schemas of the forms are in `src/export/schemas`, each with its source.
 
@@ -194,8 +195,8 @@ pub enum ExportError {
         /// The part.
         field: &'static str,
     },
-    /// A file is said to be viewed, and the log has no fetch of it. Look at it first.
-    #[error("a file is said to be viewed, and the log does not say that it was fetched")]
+    /// A file is said to be viewed, and not all of it was handed out. Look at it first.
+    #[error("a file is said to be viewed, and the desk did not hand out all of it")]
     NotFetched,
     /// The reported account is not known, so nobody could act on the tip.
     #[error("the tip would name no account that anyone could find")]

@@ -1,7 +1,9 @@
 //! Fetches: an officer gets the sealed bytes of a file, after the report that names it was shown.
 //!
 //! The entry `file_fetched` is in the log before any byte is handed out. An export says that a file
-//! was viewed only if there is such an entry.
+//! was viewed only if there is such an entry, and all bytes were handed out after it.
+
+use core::ops::Range;
 
 use rand_core::CryptoRng;
 use waxseal_log::entry::{Event, Number};
@@ -36,7 +38,7 @@ impl<S: Store> Desk<S> {
         let accepted = AcceptedReport::report_of(&content.accepted);
         let accepted = accepted.map_err(|_| Refused::Damaged("content"))?;
         let is_named = accepted.blobs().iter().any(|named| named.blob == *blob);
-        let opening = self.last_shown(report, officer)?.filter(|_| is_named);
+        let opening = self.last_shown(report, officer, |_| is_named)?;
         let opening = opening.ok_or(Refused::NotShown)?;
         let (grant, ordinal) = (&opening.grant_digest, opening.ordinal);
         if let Some(_known) = self.store.fetch(grant, ordinal, blob.as_bytes())? {
@@ -50,6 +52,7 @@ impl<S: Store> Desk<S> {
             report_id: *report.as_bytes(),
             log_index: 0,
             fetched_at_ms: now.as_millis(),
+            handed_out: 0,
         };
         let detail = detail(fetch_detail(&row), rng)?;
         let logged = batch.log(Number::generate(rng), Event::FileFetched, detail);
@@ -59,11 +62,46 @@ impl<S: Store> Desk<S> {
         self.commit(batch)
     }
 
-    /// The last opening in which this officer was shown the report.
+    /// Notes that these bytes of a file were handed out to an officer. Call it after
+    /// [`file_fetched`](Self::file_fetched), once the bytes are there. What follows on what was
+    /// handed out before counts; bytes after a gap do not.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn file_handed_out(
+        &mut self,
+        report: &ReportId,
+        blob: &BlobId,
+        officer: &OfficerId,
+        bytes: &Range<u64>,
+        now: Timestamp,
+    ) -> Result<(), DeskError> {
+        let opening = self.last_shown(report, officer, |_| true)?;
+        let Some(opening) = opening else {
+            return Ok(());
+        };
+        let key = (&opening.grant_digest, opening.ordinal, blob.as_bytes());
+        let old = self.store.fetch(key.0, key.1, key.2)?;
+        // CHK-688: all bytes up to here were handed out.
+        let is_next = |row: &FetchRow| bytes.start <= row.handed_out && row.handed_out < bytes.end;
+        let Some(old) = old.filter(is_next) else {
+            return Ok(());
+        };
+        let new = FetchRow {
+            handed_out: bytes.end,
+            ..old.clone()
+        };
+        let mut batch = self.begin(now);
+        batch.swap(old, new);
+        self.commit(batch)
+    }
+
+    /// The last opening in which this officer was shown the report, of those that fit.
     pub(crate) fn last_shown(
         &self,
         report: &ReportId,
         officer: &OfficerId,
+        fits: impl Fn(&OpeningRow) -> bool,
     ) -> Result<Option<OpeningRow>, DeskError> {
         let list = OpeningList::OfReport(*report.as_bytes());
         let (mut last, mut after) = (None, None);
@@ -73,8 +111,9 @@ impl<S: Store> Desk<S> {
                 return Ok(last);
             };
             after = Some(end.log_index);
-            let is_shown =
-                |row: &OpeningRow| row.officer == *officer.as_bytes() && row.shown_at_ms.is_some();
+            let is_shown = |row: &OpeningRow| {
+                row.officer == *officer.as_bytes() && row.shown_at_ms.is_some() && fits(row)
+            };
             last = page.into_iter().rfind(is_shown).or(last);
         }
     }

@@ -34,6 +34,8 @@ pub(crate) const LEGAL_REQUEST: &[u8] = b"waxseal/desk/1/legal-request";
 pub(crate) const EXPORT: &[u8] = b"waxseal/desk/1/export";
 /// From the desk's secret to the pseudonyms in exports.
 pub(crate) const PSEUDONYM: &[u8] = b"waxseal/desk/1/pseudonym";
+/// Digest of what was shown of a report.
+pub(crate) const VIEW: &[u8] = b"waxseal/desk/1/view";
 /// Digest of a key's epoch.
 pub(crate) const KEY_EPOCH: &[u8] = b"waxseal/desk/1/key-epoch";
 /// Digest of the digests of the reports that were erased.

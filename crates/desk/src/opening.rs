@@ -13,6 +13,7 @@
 use core::fmt;
 
 use rand_core::CryptoRng;
+use sha2::{Digest as _, Sha256};
 use waxseal_log::entry::{Event, Number};
 use waxseal_reporting::Timestamp;
 use waxseal_reporting::intake::ReportId;
@@ -24,6 +25,7 @@ use crate::grants::purpose;
 use crate::ids::{AcceptedDigest, GrantId};
 use crate::store::{ContentRow, GrantRow, GrantState, OpeningRow, ReportRow, Store};
 use crate::vault::{OpenRequest, OpeningDetail, VaultCalls, View};
+use crate::{hash, labels};
 
 /// An opening that is logged and not shown yet. It belongs to the vault that drew its challenge,
 /// and holds for ten minutes.
@@ -89,6 +91,7 @@ impl<S: Store> Desk<S> {
             log_index: logged.index,
             logged_at_ms: now.as_millis(),
             shown_at_ms: None,
+            view_digest: None,
         };
         batch.add(row.clone());
         let new = GrantRow {
@@ -105,7 +108,8 @@ impl<S: Store> Desk<S> {
         })
     }
 
-    /// Lets the vault follow the log, opens the report, and enters that it was shown.
+    /// Lets the vault follow the log, opens the report, and enters that it was shown, with a digest
+    /// of what was shown.
     ///
     /// The newest checkpoint must cover the opening, and enough witnesses must have cosigned it.
     /// Otherwise the vault refuses, and the call can be repeated after the witnesses' cosignatures.
@@ -135,6 +139,7 @@ impl<S: Store> Desk<S> {
         let mut batch = self.begin(now);
         let new = OpeningRow {
             shown_at_ms: Some(now.as_millis()),
+            view_digest: Some(view_digest(&request.accepted, &view.encode())),
             ..opening.row.clone()
         };
         batch.swap(opening.row.clone(), new);
@@ -176,6 +181,15 @@ impl<S: Store> Desk<S> {
         let (row, content) = row.zip(content).ok_or(Refused::NotOfCase)?;
         Ok((grant, row, content))
     }
+}
+
+/// Digest of what was shown of a report:
+/// `SHA-256("waxseal/desk/1/view" || SHA-256(accepted report) || view)`.
+///
+/// Once the accepted report is erased, nobody can find out by the digest what was shown.
+pub(crate) fn view_digest(accepted: &[u8], view: &[u8]) -> [u8; 32] {
+    let accepted = Sha256::digest(accepted);
+    hash::digest(labels::VIEW, &[&accepted, view])
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use sha2::{Digest as _, Sha256};
 use waxseal_log::entry::{Event, Number};
 use waxseal_reporting::Timestamp;
 
+use crate::case::MAX_OF_CASE;
 use crate::desk::{Batch, Desk, detail};
 use crate::error::{DeskError, Refused};
 use crate::export::Form;
@@ -32,7 +33,7 @@ use crate::store::{
     OutboxRow, Store,
 };
 
-/// How often an export is tried: over three days, with [`pause_ms`] between tries.
+/// How often an export is tried: over 68.5 hours, with [`pause_ms`] between tries.
 pub const MAX_TRIES: u32 = 20;
 /// Maximum number of exports of a case. Bounds what an erasure changes at once.
 pub const MAX_EXPORTS: usize = 100;
@@ -74,8 +75,8 @@ impl<S: Store> Desk<S> {
     ///
     /// # Errors
     /// [`Refused::NotAllowed`] if the officer may not decide cases, [`Refused::NoCase`],
-    /// [`Refused::Erased`], [`Refused::TooLong`] if the body or the list of exports is too long, or
-    /// the store's.
+    /// [`Refused::Erased`], [`Refused::TooLong`] if the body or the list of exports is too long,
+    /// [`Refused::AlreadyStated`], or the store's.
     pub fn export(
         &mut self,
         export: &NewExport<'_>,
@@ -96,6 +97,16 @@ impl<S: Store> Desk<S> {
             .exports(&ExportList::OfCase(case_id), MAX_LISTED)?;
         if export.body.len() > MAX_EXPORT_LEN || listed.len() >= MAX_EXPORTS {
             return Err(Refused::TooLong.into());
+        }
+        // CHK-697: there is one statement of reasons for a decision.
+        let is_there = |row: &ExportRow| row.state != ExportState::GivenUp;
+        if export.form == Form::Dsa
+            && self
+                .statements(&case_id, self.log_size())?
+                .iter()
+                .any(is_there)
+        {
+            return Err(Refused::AlreadyStated.into());
         }
         let (number, target) = (Number::generate(rng), export.form.target());
         let id = *number.as_bytes();
@@ -126,6 +137,29 @@ impl<S: Store> Desk<S> {
         batch.change(Change::unchanged(case));
         self.commit(batch)?;
         Ok(id)
+    }
+
+    /// Whether no other statement of reasons was made before this one for the same decision.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn is_first_statement(&self, export: &ExportRow) -> Result<bool, DeskError> {
+        Ok(self
+            .statements(&export.case_id, export.log_index)?
+            .is_empty())
+    }
+
+    /// The statements of reasons that were made before this index of the log for the decision that
+    /// stood then.
+    fn statements(&self, case: &[u8; 16], before: u64) -> Result<Vec<ExportRow>, DeskError> {
+        let decisions = self.store.decisions(case, MAX_OF_CASE)?;
+        let decided = decisions.iter().map(|decision| decision.log_index);
+        let decided = decided.filter(|index| *index < before).max().unwrap_or(0);
+        let mut exports = self.store.exports(&ExportList::OfCase(*case), MAX_LISTED)?;
+        exports.retain(|export| {
+            export.form == Form::Dsa.number() && (decided..before).contains(&export.log_index)
+        });
+        Ok(exports)
     }
 
     /// Exports that are to be tried now, the earliest first.
@@ -179,7 +213,8 @@ impl<S: Store> Desk<S> {
     }
 
     /// Keeps what a target said later about a case. Returns whether it is new. Nothing follows from
-    /// it: officers read it, and decide.
+    /// it: officers read it, and decide. Of what names no case that is there, only the digest is
+    /// kept: no erasure would ever find it.
     ///
     /// The caller must have verified who said it.
     ///
@@ -200,18 +235,19 @@ impl<S: Store> Desk<S> {
             return Ok(false);
         }
         let mut batch = self.begin(now);
-        let mut body = body.to_vec();
+        let mut kept = Vec::new();
+        // CHK-698: what is kept of a callback is erased with its case.
         if let Some(case) = &case {
             let case = self.store.case(case.as_bytes())?.ok_or(Refused::NoCase)?;
-            if case.status == CaseStatus::Closed {
-                body.clear();
+            if case.status != CaseStatus::Closed {
+                kept.extend_from_slice(body);
             }
             batch.change(Change::unchanged(case));
         }
         batch.add(CallbackRow {
             digest,
             case_id: case.map(|case| *case.as_bytes()),
-            body,
+            body: kept,
             received_at_ms: now.as_millis(),
         });
         self.commit(batch)?;
@@ -226,13 +262,11 @@ impl<S: Store> Desk<S> {
     pub fn case_of_callback(&self, callback: &Callback) -> Result<Option<CaseId>, DeskError> {
         let id = match callback {
             Callback::Action { item, .. } => match item {
-                NamedItem::Message(report) => {
-                    self.store.report(report)?.and_then(|row| row.case_id)
-                }
-                NamedItem::Other(account) => {
-                    let newest = self.store.cases_of(account, 1)?.pop();
-                    newest.map(|case| case.id)
-                }
+                NamedItem::Message { report, id } => match self.store.report(report)? {
+                    Some(row) => row.case_id,
+                    None => self.newest_case(id)?,
+                },
+                NamedItem::Other(account) => self.newest_case(account)?,
             },
             Callback::Appeal { appeal, .. } => {
                 let appeal = self.store.appeal(appeal.as_bytes())?;
@@ -240,6 +274,11 @@ impl<S: Store> Desk<S> {
             }
         };
         Ok(id.map(CaseId::from_bytes))
+    }
+
+    fn newest_case(&self, account: &str) -> Result<Option<[u8; 16]>, DeskError> {
+        let newest = self.store.cases_of(account, 1)?.pop();
+        Ok(newest.map(|case| case.id))
     }
 
     /// Erases what exports and callbacks say about a case. What waits is given up.

@@ -33,7 +33,7 @@ mod stored;
 pub use self::change::{Change, Condition, Key, Row};
 pub use self::error::{Conflict, StoreError};
 pub use self::lists::{
-    AppealList, CallbackList, ExportList, GrantList, NoticeList, OpeningList, ReportList,
+    AppealList, CallbackList, ExportList, FetchList, GrantList, NoticeList, OpeningList, ReportList,
 };
 pub use self::memory::MemoryStore;
 pub use self::queue::{Assigned, Cursor, Order, Page, Query};
@@ -184,8 +184,8 @@ pub trait Store {
         ordinal: u16,
         blob: &[u8; 32],
     ) -> Result<Option<FetchRow>, StoreError>;
-    /// Fetches of files of a report, in the order of the log.
-    fn fetches(&self, report_id: &[u8; 16], limit: usize) -> Result<Vec<FetchRow>, StoreError>;
+    /// Fetches of files, in the order of the log.
+    fn fetches(&self, list: &FetchList, limit: usize) -> Result<Vec<FetchRow>, StoreError>;
     /// The callback with this digest.
     fn callback(&self, digest: &[u8; 32]) -> Result<Option<CallbackRow>, StoreError>;
     /// Callbacks, in the order that the list says.

@@ -19,6 +19,7 @@ fn numbers() -> Vec<u16> {
         .chain(640..=651)
         .chain(660..=665)
         .chain(694..=696)
+        .chain(699..=699)
         .collect()
 }
 

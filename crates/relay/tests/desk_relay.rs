@@ -118,6 +118,13 @@ impl Provider {
     }
 }
 
+/// How much of the one file that was fetched the desk handed out.
+fn handed_out(office: &Office) -> usize {
+    let store = rusqlite::Connection::open(office.dir.path().join("desk/desk.sqlite")).unwrap();
+    let sql = "SELECT handed_out FROM fetches";
+    store.query_row(sql, [], |row| row.get(0)).unwrap()
+}
+
 #[test]
 fn chk633_a_file_goes_out_once_the_log_says_who_fetches_it() {
     let provider = Provider::new();
@@ -142,7 +149,11 @@ fn chk633_a_file_goes_out_once_the_log_says_who_fetches_it() {
     assert_eq!(code(fetch(alice, &blob, 100)), DeskCode::Refused);
     office.open(alice, &grant, id).unwrap();
     assert_eq!(provider.fetches(), 0);
+    // The first bytes, then all of them.
+    assert_eq!(fetch(alice, &blob, 100).unwrap(), sealed[..100]);
+    assert_eq!(handed_out(office), 100);
     assert_eq!(fetch(alice, &blob, sealed.len()).unwrap(), sealed);
+    assert_eq!(handed_out(office), sealed.len());
     assert_eq!(provider.fetches(), 1);
     assert_eq!(fetch(alice, &blob, 100).unwrap(), sealed[..100]);
     assert_eq!(provider.fetches(), 1);
@@ -153,6 +164,7 @@ fn chk633_a_file_goes_out_once_the_log_says_who_fetches_it() {
     assert_eq!(code(fetch(alice, &blob, 0)), DeskCode::Malformed);
     let beyond = fetch(alice, &blob, sealed.len() + 1);
     assert_eq!(code(beyond), DeskCode::Refused);
+    assert_eq!(handed_out(office), sealed.len());
     assert_eq!(provider.fetches(), 1);
 }
 

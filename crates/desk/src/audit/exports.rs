@@ -10,7 +10,7 @@ use crate::export::Form;
 use crate::fetches::fetch_detail;
 use crate::records::export_digest;
 use crate::store::limits::MAX_LISTED;
-use crate::store::{EntryRow, ExportList, ExportState, Store};
+use crate::store::{EntryRow, ExportList, ExportState, FetchList, Store};
 
 impl<S: Store> Auditor<'_, S> {
     /// Whether the rows of an export say what its entry says.
@@ -78,7 +78,8 @@ impl<S: Store> Auditor<'_, S> {
 
     /// Checks that fetches of files of a report have their entries.
     pub(super) fn fetches(&mut self, report: &[u8; 16]) -> Result<(), DeskError> {
-        for fetch in self.desk.store.fetches(report, MAX_LISTED)? {
+        let list = FetchList::OfReport(*report);
+        for fetch in self.desk.store.fetches(&list, MAX_LISTED)? {
             let row = self.desk.store.entry(fetch.log_index)?;
             let is_there = row.is_some_and(|row| {
                 row.kind == Kind::FileFetched.number() && row.detail == Some(fetch_detail(&fetch))

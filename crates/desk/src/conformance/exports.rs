@@ -4,8 +4,8 @@ use super::samples::{added, callback, export, fetch, hash, id, outbox};
 use super::{Problem, conflict, ensure, refused};
 use crate::store::limits::{MAX_ANSWER_LEN, MAX_EXPORT_LEN, MAX_TEXT_LEN};
 use crate::store::{
-    CallbackList, CallbackRow, Change, Conflict, ExportList, ExportRow, ExportState, FetchRow, Key,
-    OutboxRow, Row, Store,
+    CallbackList, CallbackRow, Change, Conflict, ExportList, ExportRow, ExportState, FetchList,
+    FetchRow, Key, OutboxRow, Row, Store,
 };
 
 pub(super) fn exports(store: &mut dyn Store) -> Result<(), Problem> {
@@ -137,7 +137,14 @@ fn fetches(store: &mut dyn Store) -> Result<(), Problem> {
         log_index: 9,
         ..again.clone()
     }]))?;
-    let listed = store.fetches(&id(1), 2)?;
+    let of_blob = store.fetches(&FetchList::OfBlob(hash(2)), 3)?;
+    ensure(
+        of_blob == [fetch(1), fetch(2), other],
+        "fetches of a blob are of all reports",
+    )?;
+    let none = store.fetches(&FetchList::OfBlob(hash(3)), 3)?;
+    ensure(none.is_empty(), "fetches of another blob are not listed")?;
+    let listed = store.fetches(&FetchList::OfReport(id(1)), 2)?;
     ensure(
         listed == [fetch(1), fetch(2)],
         "fetches of a report come in the log's order",

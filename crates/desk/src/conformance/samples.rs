@@ -145,6 +145,7 @@ pub(super) fn opening(n: u32) -> OpeningRow {
         log_index: u64::from(n),
         logged_at_ms: 6,
         shown_at_ms: None,
+        view_digest: None,
     }
 }
 
@@ -304,6 +305,7 @@ pub(super) fn full_rows(n: u32) -> Vec<Row> {
         .into(),
         OpeningRow {
             shown_at_ms: Some(11),
+            view_digest: Some(hash(12)),
             ..opening(n)
         }
         .into(),

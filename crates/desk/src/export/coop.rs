@@ -3,7 +3,8 @@
 //! # What is sent
 //! A **report** (`POST /api/v1/report`) has the reported account, the reason, and the time. If the
 //! officer adds what was shown, it has the messages too: text, time, and who sent each, as the
-//! reported account or a pseudonym. The reporter is a pseudonym.
+//! reported account or a pseudonym. The reporter is a pseudonym, and what the reporter wrote stays
+//! behind unless the officer lets it go along.
 //!
 //! An **appeal** (`POST /api/v1/report/appeal`) has the account, what it wrote, and the actions
 //! that were taken. Only the reported account's own appeal can be sent: who of the reporters
@@ -38,6 +39,7 @@
 //! |---|---|---|
 //! | `report` | report | identifier of the report, if the case has several |
 //! | `minor` | report | `yes` if a minor is affected: Coop's child safety queue gets it |
+//! | `note` | report | `yes` if the reporter's words go along: they can tell who reported |
 //! | `appeal` | appeal | leaf hash of the appeal |
 //!
 //! # Example of a report
@@ -47,7 +49,8 @@
 #![doc = concat!("```json\n", include_str!("examples/coop_appeal.json"), "```\n")]
 //!
 //! # Source
-//! ROOST Coop, `server/routes/reporting/ReportingRoutes.ts` and “Handling Actions”.
+//! ROOST Coop, `server/routes/reporting/ReportingRoutes.ts` and `submitReport.ts` (items of a
+//! thread are CONTENT), and “Handling Actions”.
 
 mod callback;
 mod item;
@@ -91,16 +94,15 @@ pub fn report(
     settings: &CoopSettings,
     fields: &BTreeMap<String, String>,
 ) -> Result<Vec<u8>, ExportError> {
-    let fields = Fields::new(fields, &["report", "minor"])?;
+    let fields = Fields::new(fields, &["report", "minor", "note"])?;
     check_types(settings)?;
     let account = facts.account.as_ref().ok_or(missing("account"))?;
     let report = the_report(facts, &fields)?;
     let reporter = report.reporter.ok_or(missing("reporter"))?;
-    let user = user(account, settings);
     let (messages, reported) = item::messages(facts, report, account, settings);
     // The last message of the reported account is the reported item, or else the account.
     let last = reported.last().and_then(|last| messages.get(*last));
-    let item = last.cloned().unwrap_or_else(|| user.clone());
+    let item = last.cloned().unwrap_or_else(|| user(account, settings));
     let mut body = json!({
         "reporter": {
             "kind": "user",
@@ -109,7 +111,7 @@ pub fn report(
         },
         "reportedAt": date_time(report.received_at),
         "reportedItem": item,
-        "reportedForReason": for_reason(report, settings, fields.flag("minor")?)?,
+        "reportedForReason": for_reason(report, settings, &fields)?,
     });
     if last.is_some() {
         let identifier = |at: &usize| {
@@ -121,9 +123,9 @@ pub fn report(
             "reportedItemsInThread",
             reported.iter().filter_map(identifier).collect(),
         );
-        put(&mut body, "reportedItemThread", Value::Array(messages));
-        put(&mut body, "additionalItems", json!([user]));
-    } else if !messages.is_empty() {
+    }
+    // Coop takes items of the kind CONTENT only here. Messages are; the account is their `sender`.
+    if !messages.is_empty() {
         put(&mut body, "reportedItemThread", Value::Array(messages));
     }
     Ok(body.to_string().into_bytes())
@@ -208,11 +210,12 @@ fn the_report<'a>(
 fn for_reason(
     report: &ReportFacts,
     settings: &CoopSettings,
-    minor: bool,
+    fields: &Fields<'_>,
 ) -> Result<Value, ExportError> {
-    let name = report.reason.name();
+    let (name, minor) = (report.reason.name(), fields.flag("minor")?);
     let note = report.view.as_ref().map(|view| view.note.as_str());
-    let text = match note.filter(|note| !note.is_empty()) {
+    let with_note = fields.flag("note")?;
+    let text = match note.filter(|note| with_note && !note.is_empty()) {
         Some(note) => format!("{name}: {note}"),
         None => name.to_owned(),
     };

@@ -27,7 +27,7 @@
 //! | `ground` | `illegal` or `incompatible` |
 //! | `decision_facts` | at most 5,000 characters |
 //! | `content_type` | such as `TEXT,IMAGE`: the database's values without `CONTENT_TYPE_` |
-//! | `source_type` | such as `SOURCE_ARTICLE_16`: one of the database's values |
+//! | `source_type` | one of the database's, but `SOURCE_VOLUNTARY` |
 //! | `content_type_other` | what it is, with `OTHER` only: at most 500 characters |
 //! | `legal_ground` | the law, needed with `illegal`: at most 500 characters |
 //! | `explanation` | at most 2,000 characters; otherwise the decision's statement |
@@ -93,10 +93,10 @@ const CONTENT_TYPES: [&str; 8] = [
     "OTHER",
 ];
 
-const SOURCES: [&str; 4] = [
+/// Not `SOURCE_VOLUNTARY`: each case begins with a person's report.
+const SOURCES: [&str; 3] = [
     "SOURCE_ARTICLE_16",
     "SOURCE_TRUSTED_FLAGGER",
-    "SOURCE_VOLUNTARY",
     "SOURCE_TYPE_OTHER_NOTIFICATION",
 ];
 
@@ -286,7 +286,7 @@ fn a_date(fields: &Fields<'_>, name: &'static str) -> Result<Option<String>, Exp
 }
 
 /// The texts that someone wrote.
-const TEXTS: [&str; 8] = [
+const TEXTS: [&str; 7] = [
     "decision_facts",
     "content_type_other",
     "illegal_content_legal_ground",
@@ -294,7 +294,6 @@ const TEXTS: [&str; 8] = [
     "incompatible_content_ground",
     "incompatible_content_explanation",
     "decision_ground_reference_url",
-    "category_specification_other",
 ];
 
 fn check_names(facts: &CaseFacts, body: &Map<String, Value>) -> Result<(), ExportError> {
@@ -302,8 +301,17 @@ fn check_names(facts: &CaseFacts, body: &Map<String, Value>) -> Result<(), Expor
     for field in TEXTS {
         let text = body.get(field).and_then(Value::as_str).unwrap_or_default();
         let accounts = facts.accounts.iter().map(String::as_str);
-        let all = accounts.chain(facts.account.as_ref().map(|account| account.as_str()));
-        if all.into_iter().any(|account| names(text, account)) {
+        let mut all = accounts.chain(facts.account.as_ref().map(|account| account.as_str()));
+        // Of `alice@provider.example`, `alice` is a name too.
+        let is_named = |account: &str| {
+            let local = account
+                .trim_start_matches('@')
+                .split('@')
+                .next()
+                .unwrap_or_default();
+            names(text, account) || (!local.is_empty() && names(text, local))
+        };
+        if all.any(is_named) {
             return Err(ExportError::NamesAccount { field });
         }
     }

@@ -3,7 +3,7 @@
 mod content;
 mod gather;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use waxseal_log::entry::Measure;
 use waxseal_reporting::reporter::Reason;
@@ -54,8 +54,9 @@ pub struct ReportFacts {
     pub reason: Reason,
     /// The files that it names.
     pub blobs: Vec<NamedBlob>,
-    /// The files that officers fetched, as the log says.
-    pub fetched: BTreeSet<BlobId>,
+    /// Those of its files that officers fetched, as the log says, under this or another report, and
+    /// how many bytes of each were handed out, from its start without a gap.
+    pub fetched: BTreeMap<BlobId, u64>,
     /// Keyed hash of the reporter's account.
     pub reporter: Option<[u8; 32]>,
     /// What the officer who asks for the export was shown, if it goes along.

@@ -19,9 +19,11 @@
 //! A tip without a reported account, or without a message: nobody could act on it. Names of the
 //! reporter and of other participants; keys of files.
 //!
-//! `fileViewedByEsp` is true only if the log has a fetch of this file and the officer states that
-//! all of it was viewed. It is false if no officer fetched it. If one did and states nothing, the
-//! element is left out. `exifViewedByEsp` and `publiclyAvailable` are never sent.
+//! `fileViewedByEsp` is true only if the desk handed out all bytes of this file to an officer,
+//! under any report that names it, and the officer states that all of it was viewed. It is false
+//! if no officer fetched a byte of it. Otherwise the element is left out: also for a file that is
+//! kept elsewhere, if the view shows its key. `exifViewedByEsp` and `publiclyAvailable` are never
+//! sent.
 //!
 //! # Fields
 //!
@@ -59,6 +61,7 @@ use serde_json::json;
 use waxseal_reporting::reporter::Reason;
 
 use super::fields::{Fields, within};
+use super::xml::visible;
 use super::{CaseFacts, ExportError, invalid, missing};
 
 pub use files::{FileDetails, Relevance};
@@ -108,7 +111,12 @@ pub fn package(
     settings: &NcmecSettings,
     fields: &BTreeMap<String, String>,
 ) -> Result<Vec<u8>, ExportError> {
-    let fields = Fields::new(fields, &FIELDS)?;
+    // Texts have their lengths as the document shows them.
+    let shown = fields
+        .iter()
+        .map(|(name, text)| (name.clone(), visible(text)));
+    let shown: BTreeMap<_, _> = shown.collect();
+    let fields = Fields::new(&shown, &FIELDS)?;
     let report = report::report(facts, settings, &fields)?;
     let files = files::files(facts, &fields)?;
     let files: Vec<_> = files.iter().map(FileDetails::to_json).collect();
@@ -161,7 +169,7 @@ fn setting<'a>(
     text: &'a str,
     max: usize,
 ) -> Result<Option<&'a str>, ExportError> {
-    within(name, text, max)?;
+    within(name, &visible(text), max)?;
     Ok(Some(text).filter(|text| !text.is_empty()))
 }
 

@@ -132,6 +132,7 @@ fn no_form_names_a_reporter_a_participant_or_a_key() {
             reporter: waxseal_reporting::AccountId::new(reporter).unwrap(),
             participants: vec![(1, waxseal_reporting::AccountId::new(other).unwrap())],
         });
+        view.note = format!("I am {reporter}, and {other} saw it.").into();
         let body = make(form, &facts, &settings(), &fields_of(form), at(48)).unwrap();
         let text = String::from_utf8(body).unwrap();
         let key = "07".repeat(16);

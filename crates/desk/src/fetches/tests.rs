@@ -1,6 +1,7 @@
 use super::*;
 use crate::desk::tests::files::blob;
 use crate::desk::tests::world::{World, refused};
+use crate::store::FetchList;
 use waxseal_log::entry::Kind;
 
 fn fetch(world: &mut World, report: &ReportId, blob: &BlobId) -> Result<(), DeskError> {
@@ -57,7 +58,10 @@ fn chk683_a_file_is_fetched_after_its_report_was_shown() {
     assert_eq!(fetched(&world), 0);
     fetch(&mut world, &report, &blob()).unwrap();
     assert_eq!(fetched(&world), 1);
-    let rows = world.store.fetches(report.as_bytes(), 9).unwrap();
+    let rows = world
+        .store
+        .fetches(&FetchList::OfReport(*report.as_bytes()), 9)
+        .unwrap();
     assert_eq!(rows[0].blob, *blob().as_bytes());
     assert_eq!(rows[0].log_index, world.desk.log_size() - 1);
     world.is_sound();
@@ -93,7 +97,7 @@ fn a_fetch_is_entered_before_anything_is_handed_out() {
     assert!(
         world
             .store
-            .fetches(report.as_bytes(), 9)
+            .fetches(&FetchList::OfReport(*report.as_bytes()), 9)
             .unwrap()
             .is_empty()
     );
@@ -111,4 +115,41 @@ fn the_public_entry_does_not_tell_the_report() {
     let row = world.store.report(report.as_bytes()).unwrap().unwrap();
     assert_ne!(entry.number, row.number);
     assert_ne!(entry.number, *case.as_bytes());
+}
+
+#[test]
+fn chk688_only_bytes_without_a_gap_count_as_handed_out() {
+    let mut world = World::new();
+    let (case, report) = world.file_case();
+    let officer = world.officers.ask.id();
+    let handed = |world: &mut World, bytes: Range<u64>| {
+        let now = world.now;
+        let noted = world
+            .desk
+            .file_handed_out(&report, &blob(), &officer, &bytes, now);
+        noted.unwrap();
+        let list = FetchList::OfBlob(*blob().as_bytes());
+        let rows = world.store.fetches(&list, 9).unwrap();
+        rows.last().map(|row| row.handed_out)
+    };
+    // Before it was shown, and before the fetch is entered.
+    assert_eq!(handed(&mut world, 0..10), None);
+    world.show_file(case, &report);
+    assert_eq!(handed(&mut world, 0..10), None);
+    fetch(&mut world, &report, &blob()).unwrap();
+    for (bytes, expected) in [
+        (5..10, 0),
+        (0..10, 10),
+        (0..4, 10),
+        (11..20, 10),
+        (10..20, 20),
+        (15..30, 30),
+    ] {
+        assert_eq!(handed(&mut world, bytes), Some(expected));
+    }
+    // A further opening begins anew.
+    world.show_file(case, &report);
+    fetch(&mut world, &report, &blob()).unwrap();
+    assert_eq!(handed(&mut world, 30..40), Some(0));
+    world.is_sound();
 }

@@ -2,6 +2,7 @@ use super::*;
 use crate::desk::tests::world::{World, refused};
 use crate::store::limits::MAX_ANSWER_LEN;
 use waxseal_reporting::intake::ReportId;
+use waxseal_reporting::reporter::Reason;
 
 fn export(world: &mut World, case: CaseId, body: &[u8]) -> Result<[u8; 16], DeskError> {
     let new = NewExport {
@@ -86,7 +87,7 @@ fn chk682_an_export_ends_once() {
 }
 
 #[test]
-fn an_export_is_tried_again_with_the_same_bytes_and_given_up_after_three_days() {
+fn an_export_is_tried_again_with_the_same_bytes_and_given_up_after_its_last_try() {
     let mut world = World::new();
     let (case, _) = world.case();
     let id = export(&mut world, case, b"the bytes").unwrap();
@@ -103,8 +104,9 @@ fn an_export_is_tried_again_with_the_same_bytes_and_given_up_after_three_days() 
         world.pass(1);
         world.reopen();
     }
-    let days = (world.now.as_millis() - start) / 86_400_000;
-    assert_eq!(days, 2);
+    // 68.5 hours.
+    let minutes = (world.now.as_millis() - start) / 60_000;
+    assert_eq!(minutes, 4_111);
     let state = tried(&mut world, &id, Tried::Later).unwrap();
     assert_eq!(state, ExportState::GivenUp);
     assert!(due(&world).is_empty());
@@ -162,6 +164,37 @@ fn limits_hold_at_and_one_past() {
 }
 
 #[test]
+fn chk697_a_decision_has_one_statement_of_reasons() {
+    let mut world = World::new();
+    let (case, _) = world.case();
+    world.decide(case).unwrap();
+    let state = |world: &mut World, body: &[u8]| {
+        let new = NewExport {
+            case,
+            form: Form::Dsa,
+            officer: world.officers.decide.id(),
+            body,
+        };
+        let (now, rng) = (world.now, &mut world.rng);
+        world.desk.export(&new, now, rng)
+    };
+    let first = state(&mut world, b"1").unwrap();
+    let again = state(&mut world, b"2");
+    assert_eq!(refused(again), Refused::AlreadyStated);
+    // Other forms are made again.
+    export(&mut world, case, b"{}").unwrap();
+    tried(&mut world, &first, Tried::Refused).unwrap();
+    let second = state(&mut world, b"2").unwrap();
+    tried(&mut world, &second, Tried::Taken).unwrap();
+    let again = state(&mut world, b"3");
+    assert_eq!(refused(again), Refused::AlreadyStated);
+    let row = |world: &World, id| world.store.export(id).unwrap().unwrap();
+    let is_first = |row| world.desk.is_first_statement(&row).unwrap();
+    assert!(is_first(row(&world, &first)));
+    assert!(!is_first(row(&world, &second)));
+}
+
+#[test]
 fn chk692_a_callback_is_kept_once() {
     let mut world = World::new();
     let (case, _) = world.case();
@@ -183,6 +216,10 @@ fn chk692_a_callback_is_kept_once() {
     // It decides nothing.
     assert_eq!(world.desk.case(&case).unwrap().case, before);
     let longer = vec![b'x'; MAX_TEXT_LEN + 1];
+    let unnamed = world.store.callbacks(&CallbackList::Newest, 9).unwrap();
+    let unnamed = unnamed.iter().find(|row| row.case_id.is_none());
+    // Only its digest is kept.
+    assert!(unnamed.unwrap().body.is_empty());
     for wrong in [&b""[..], &longer] {
         let refusal = world.desk.called_back(None, wrong, now);
         assert_eq!(refused(refusal), Refused::TooLong);
@@ -204,11 +241,24 @@ fn a_callback_finds_its_case() {
         let callback = Callback::Action { item, action };
         world.desk.case_of_callback(&callback).unwrap()
     };
-    let message = |id: &ReportId| NamedItem::Message(*id.as_bytes());
+    let message = |id: &ReportId| NamedItem::Message {
+        report: *id.as_bytes(),
+        id: "a-1".into(),
+    };
     assert_eq!(of(&world, message(&report)), Some(case));
     assert_eq!(of(&world, message(&ReportId::from_bytes([1; 16]))), None);
     assert_eq!(of(&world, NamedItem::Other("mallory".into())), Some(case));
     assert_eq!(of(&world, NamedItem::Other("oscar".into())), None);
+    // An account whose name looks like a message.
+    let name = format!("{}-5", "1d".repeat(16));
+    let reported = world.reported(&name, "bob", Reason::Scam);
+    let id = world.take_in(&reported).unwrap();
+    world.sort(&id).unwrap();
+    let item = NamedItem::Message {
+        report: [0x1d; 16],
+        id: name,
+    };
+    assert!(of(&world, item).is_some());
     let decision = world.decide(case).unwrap();
     let (now, rng) = (world.now, &mut world.rng);
     let side = waxseal_log::entry::Side::Account;
@@ -221,7 +271,7 @@ fn a_callback_finds_its_case() {
 }
 
 #[test]
-fn erasing_a_case_gives_up_what_waits_and_erases_answers() {
+fn chk698_erasing_a_case_leaves_nothing_of_exports_and_callbacks() {
     const YEAR: u64 = 365 * 86_400_000;
     let mut world = World::new();
     let (case, _) = world.case();
@@ -248,6 +298,15 @@ fn erasing_a_case_gives_up_what_waits_and_erases_answers() {
     assert!(world.desk.called_back(Some(case), b"more", now).unwrap());
     let callbacks = world.store.callbacks(&list, 9).unwrap();
     assert!(callbacks.len() == 2 && callbacks.iter().all(|row| row.body.is_empty()));
+    // A callback that names the account finds no case, and nothing of it stays.
+    let (item, action) = (NamedItem::Other("mallory".into()), "a".to_owned());
+    let callback = Callback::Action { item, action };
+    let none = world.desk.case_of_callback(&callback).unwrap();
+    assert_eq!(none, None);
+    let said = b"mallory again";
+    assert!(world.desk.called_back(none, said, now).unwrap());
+    let all = world.store.callbacks(&CallbackList::Newest, 9).unwrap();
+    assert!(all.len() == 3 && all.iter().all(|row| row.body.is_empty()));
     assert_eq!(refused(export(&mut world, case, b"{}")), Refused::Erased);
     world.is_sound();
 }

@@ -286,7 +286,7 @@ impl Bounded for OutboxRow {
 
 impl Bounded for FetchRow {
     fn check(&self) -> Result<(), StoreError> {
-        check_numbers([self.log_index, self.fetched_at_ms])
+        check_numbers([self.log_index, self.fetched_at_ms, self.handed_out])
     }
 }
 

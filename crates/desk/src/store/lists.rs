@@ -60,6 +60,15 @@ pub enum ExportList {
     DueBy(u64),
 }
 
+/// Which fetches of files to list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FetchList {
+    /// Those of a report.
+    OfReport([u8; 16]),
+    /// Those of a blob, whichever report names it.
+    OfBlob([u8; 32]),
+}
+
 /// Which callbacks to list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallbackList {

@@ -399,6 +399,11 @@ def pseudonym(given):
     return {"pseudonym": name[:16], "action": int.from_bytes(name[:8], "big") >> 1}
 
 
+def view_digest(given):
+    message = b"waxseal/desk/1/view" + sha256(given["accepted"]) + given["view"]
+    return {"view_digest": sha256(message)}
+
+
 def webhook(given):
     at, export = str(given["at_secs"]).encode(), given["export"].hex().encode()
     signed = mac(given["key"], at, b".", export, b".", given["body"])

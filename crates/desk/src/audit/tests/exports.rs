@@ -37,7 +37,11 @@ impl Exported {
         let tried = Tried::Taken;
         world.desk.export_tried(&taken, tried, "", now).unwrap();
         world.is_sound();
-        let fetch = world.store.fetches(report.as_bytes(), 9).unwrap().remove(0);
+        let fetch = world
+            .store
+            .fetches(&FetchList::OfReport(*report.as_bytes()), 9)
+            .unwrap()
+            .remove(0);
         Self {
             world,
             waits,

@@ -34,6 +34,7 @@ pub(in crate::conformance) fn fetch(n: u32) -> FetchRow {
         report_id: id(1),
         log_index: u64::from(n),
         fetched_at_ms: 13,
+        handed_out: 0,
     }
 }
 
@@ -75,6 +76,7 @@ pub(super) fn full_rows(n: u32) -> [Row; 4] {
         .into(),
         FetchRow {
             fetched_at_ms: 24,
+            handed_out: 65_536,
             ..fetch(n)
         }
         .into(),

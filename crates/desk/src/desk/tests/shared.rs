@@ -96,7 +96,7 @@ impl Store for Shared {
         fn exports(&self, list: &ExportList, limit: usize) -> Vec<ExportRow>;
         fn outbox(&self, export_id: &[u8; 16]) -> Option<OutboxRow>;
         fn fetch(&self, grant_digest: &[u8; 32], ordinal: u16, blob: &[u8; 32]) -> Option<FetchRow>;
-        fn fetches(&self, report_id: &[u8; 16], limit: usize) -> Vec<FetchRow>;
+        fn fetches(&self, list: &FetchList, limit: usize) -> Vec<FetchRow>;
         fn callback(&self, digest: &[u8; 32]) -> Option<CallbackRow>;
         fn callbacks(&self, list: &CallbackList, limit: usize) -> Vec<CallbackRow>;
         fn meta(&self, name: &str) -> Option<MetaRow>;

@@ -9,8 +9,13 @@ pub const MAX_CALLBACK_LEN: usize = 65_536;
 /// An item that a callback names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NamedItem {
-    /// A message of a report, by the report's identifier.
-    Message([u8; 16]),
+    /// A message of a report, or an account whose name looks like one.
+    Message {
+        /// Identifier of the report.
+        report: [u8; 16],
+        /// The identifier as it stands in the callback.
+        id: String,
+    },
     /// An account, or something that the desk did not send.
     Other(String),
 }
@@ -81,7 +86,10 @@ fn named(id: &str) -> NamedItem {
         unhex(report)
     });
     match message {
-        Some(report) => NamedItem::Message(report),
+        Some(report) => {
+            let id = id.to_owned();
+            NamedItem::Message { report, id }
+        }
         None => NamedItem::Other(id.to_owned()),
     }
 }

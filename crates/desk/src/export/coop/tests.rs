@@ -1,5 +1,5 @@
 use super::*;
-use crate::export::tests::{assert_valid, facts, fields, settings, view};
+use crate::export::tests::{assert_valid, facts, fields, problem, schema_of, settings, view};
 use crate::export::{Form, invalid, missing};
 use waxseal_log::tree::TreeHash;
 
@@ -42,6 +42,38 @@ fn without_messages_the_account_is_the_reported_item() {
     assert_eq!(body["reportedForReason"]["reason"], "scam");
     assert_eq!(body["reportedItemThread"].as_array().unwrap().len(), 1);
     assert!(body.get("reportedItemsInThread").is_none());
+}
+
+#[test]
+fn the_note_goes_along_only_if_the_officer_says_so() {
+    let facts = facts(Reason::Scam);
+    let reason = |pairs: &[(&str, &str)]| {
+        let body = reported(&facts, pairs)?;
+        Ok(body["reportedForReason"]["reason"].clone())
+    };
+    assert_eq!(reason(&[]), Ok(json!("scam")));
+    assert_eq!(reason(&[("note", "no")]), Ok(json!("scam")));
+    let with_note = json!("scam: He asks for my code.");
+    assert_eq!(reason(&[("note", "yes")]), Ok(with_note));
+    assert_eq!(reason(&[("note", "maybe")]), Err(invalid("note")));
+}
+
+/// Source: ROOST Coop, `submitReport.ts`: a report with another kind of item there gets 400.
+#[test]
+fn only_messages_are_items_besides_the_reported_one() {
+    let facts = facts(Reason::Scam);
+    let body = reported(&facts, &[]).unwrap();
+    assert!(body.get("additionalItems").is_none());
+    let thread = body["reportedItemThread"].as_array().unwrap();
+    assert_eq!(thread.len(), 3);
+    assert!(thread.iter().all(|item| item["typeId"] == "t-message"));
+    // The schema refuses an account there.
+    let schema = schema_of(Form::CoopReport);
+    for place in ["additionalItems", "reportedItemThread"] {
+        let mut bad = body.clone();
+        bad[place] = json!([user(&facts.account.clone().unwrap(), &coop())]);
+        assert!(problem(&schema, &bad).is_some(), "{place}");
+    }
 }
 
 #[test]
@@ -198,7 +230,10 @@ fn decided(change: impl Fn(&mut Value)) -> Result<Callback, CallbackError> {
 
 #[test]
 fn chk692_only_callbacks_are_read() {
-    let item = NamedItem::Message([0x1d; 16]);
+    let item = NamedItem::Message {
+        report: [0x1d; 16],
+        id: format!("{}-2", "1d".repeat(16)),
+    };
     let expected = Callback::Action {
         item,
         action: "a-suspend".into(),

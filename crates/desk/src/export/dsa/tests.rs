@@ -155,6 +155,7 @@ fn values_that_the_database_does_not_know_are_refused() {
         ("content_type", "PAPER"),
         ("content_type_other", "a scent"),
         ("source_type", "source_voluntary"),
+        ("source_type", "SOURCE_VOLUNTARY"),
         ("legal_ground", "§ 1"),
         ("also_illegal", "yes"),
         ("content_date", "2027-02-29"),
@@ -261,6 +262,22 @@ fn chk693_a_statement_that_names_an_account_is_refused() {
     }
     let url = with(&[("reference_url", "https://a.example/u/bob")]);
     assert!(matches!(url, Err(ExportError::NamesAccount { .. })));
+    // The local part of an address is a name.
+    let address = |facts: &mut CaseFacts| {
+        facts.accounts.insert("carol@provider.example".to_owned());
+    };
+    let named = made(address, &[("decision_facts", "The user Carol asks.")]);
+    assert!(matches!(named, Err(ExportError::NamesAccount { .. })));
+    made(address, &[]).unwrap();
+    // What nobody wrote is not tested: an account can have the name of a reason.
+    for (reason, name) in [(Reason::Spam, "spam"), (Reason::Other, "other")] {
+        let called = |facts: &mut CaseFacts| {
+            facts.decision.as_mut().unwrap().reason = reason;
+            facts.accounts.insert(name.to_owned());
+        };
+        let body = made(called, &[]).unwrap();
+        assert_eq!(body["category_specification_other"], name);
+    }
     // Names in other writing have no spaces around them.
     let other = |facts: &mut CaseFacts| facts.accounts.extend(["太郎".to_owned()]);
     let error = made(other, &[("decision_facts", "彼は太郎です。")]).unwrap_err();

@@ -1,13 +1,13 @@
 //! Gathers the facts of a case from rows, from the log, and from what an officer was shown.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use waxseal_log::decision::DecisionDetail;
 use waxseal_log::entry::{Measure, Side};
 use waxseal_reporting::intake::AcceptedReport;
 use waxseal_reporting::relay::Claim;
 use waxseal_reporting::reporter::Reason;
-use waxseal_reporting::{AccountId, Audience, BlobId, Timestamp};
+use waxseal_reporting::{AccountId, Audience, Timestamp};
 
 use super::{AppealFacts, CaseFacts, DecisionFacts, NamedBlob, ReportFacts, ShownReport};
 use crate::appeal::is_reversed;
@@ -15,15 +15,16 @@ use crate::case::MAX_OF_CASE;
 use crate::desk::Desk;
 use crate::error::{DeskError, Refused};
 use crate::export::Pseudonyms;
-use crate::grant::SignedGrant;
-use crate::ids::{AcceptedDigest, CaseId, OfficerId};
+use crate::ids::{CaseId, OfficerId};
+use crate::opening::view_digest;
 use crate::receipts::detail_of;
 use crate::store::limits::MAX_LISTED;
-use crate::store::{AppealList, AppealRow, GrantList, ReportRow, Store};
+use crate::store::{AppealList, AppealRow, FetchList, GrantList, OpeningRow, ReportRow, Store};
 
 impl<S: Store> Desk<S> {
     /// Gathers the facts of a case. `shown` is what the officer who asks for an export lets go
-    /// along; every report in it must have been shown to this officer.
+    /// along; all of it must have been shown to this officer, exactly so. What a desk of version 2
+    /// of the store showed must be opened again.
     ///
     /// # Errors
     /// [`Refused::NoCase`], [`Refused::Erased`] if the case was erased, [`Refused::NotShown`], or
@@ -80,25 +81,15 @@ impl<S: Store> Desk<S> {
         })
     }
 
-    /// Checks that the officer was shown this report, and these messages of it.
+    /// Checks that the officer was shown exactly this.
     fn check_shown(&self, one: &ShownReport, officer: &OfficerId) -> Result<(), DeskError> {
-        // CHK-681: what goes along was shown to the officer who asks, under a grant of theirs.
-        let opening = self.last_shown(&one.report, officer)?;
-        let opening = opening.ok_or(Refused::NotShown)?;
-        let grant = self.store.grant_with_digest(&opening.grant_digest)?;
-        let grant = grant.ok_or(Refused::Damaged("opening"))?;
-        let grant = SignedGrant::decode(&grant.signed).map_err(|_| Refused::Damaged("grant"))?;
-        let digest = AcceptedDigest::from_bytes(opening.report_digest);
-        let granted = grant.grant().report(&digest);
-        let bits = granted.ok_or(Refused::Damaged("grant"))?.messages;
-        let is_granted = |claim: u8| bits.checked_shr(u32::from(claim)).unwrap_or(0) & 1 == 1;
-        let mut messages = one.view.messages.iter();
-        let all = messages.all(|message| is_granted(message.claim));
-        let count = self.messages_of(&one.report)?;
-        if !all || usize::from(one.view.messages_in_report) != count {
-            return Err(Refused::NotShown.into());
-        }
-        Ok(())
+        // CHK-681: what goes along is, byte for byte, what the officer who asks was shown.
+        let content = self.store.content(one.report.as_bytes())?;
+        let content = content.ok_or(Refused::NotShown)?;
+        let digest = Some(view_digest(&content.accepted, &one.view.encode()));
+        let is_this = |row: &OpeningRow| row.view_digest == digest;
+        let shown = self.last_shown(&one.report, officer, is_this)?;
+        shown.map(drop).ok_or(Refused::NotShown.into())
     }
 
     fn report_facts(
@@ -120,14 +111,19 @@ impl<S: Store> Desk<S> {
                 blob: named.blob,
             }));
         }
-        let fetches = self.store.fetches(&row.id, MAX_LISTED)?;
-        let fetched = fetches.iter().map(|fetch| BlobId::from_bytes(fetch.blob));
+        let mut fetched = BTreeMap::new();
+        for NamedBlob { blob, .. } in &blobs {
+            let list = FetchList::OfBlob(*blob.as_bytes());
+            let fetches = self.store.fetches(&list, MAX_LISTED)?;
+            let most = fetches.iter().map(|fetch| fetch.handed_out).max();
+            fetched.extend(most.map(|most| (*blob, most)));
+        }
         Ok(ReportFacts {
             id: row.id,
             received_at: Timestamp::from_millis(row.received_at_ms),
             reason: reason(row.reason.unwrap_or_default(), "report")?,
             blobs,
-            fetched: fetched.collect(),
+            fetched,
             reporter: row.reporter,
             view: None,
         })

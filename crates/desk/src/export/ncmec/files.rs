@@ -1,13 +1,16 @@
 //! The files of a tip, and the XML document `fileDetails` of each.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use waxseal_reporting::BlobId;
+use waxseal_reporting::file::FileShape;
 
 use crate::export::coop::{hex, unhex};
 use crate::export::fields::{Fields, within};
 use crate::export::xml::{Xml, visible};
 use crate::export::{CaseFacts, ExportError, ReportFacts, invalid};
-use crate::vault::{Participant, ViewedAttachment, ViewedMessage};
+use crate::vault::{FileAccess, Participant, ViewedAttachment, ViewedMessage};
 
 /// Annotations of a file, in the order of the schema.
 const ANNOTATIONS: [&str; 10] = [
@@ -62,7 +65,7 @@ pub struct FileDetails {
     pub size_bytes: u64,
     /// The name, as claimed by the sender.
     pub original_file_name: Option<String>,
-    /// Whether an officer viewed all of it. `None` if one fetched it and states nothing.
+    /// Whether an officer viewed all of it. `None` if one may have and states nothing.
     pub viewed: Option<bool>,
     /// How it relates to the report.
     pub relevance: Relevance,
@@ -155,9 +158,11 @@ pub(super) fn files(
     let viewed = blobs("viewed", fields.items("viewed")?)?;
     let classes = pairs("classified", fields, &CLASSES)?;
     let notes = pairs("annotated", fields, &ANNOTATIONS)?;
-    let mut files = Vec::new();
+    let (mut files, mut complete) = (Vec::new(), BTreeSet::new());
     for (report, message) in facts.messages() {
         for (part, attachment) in &message.attachments {
+            let blob = report.blob(message.claim, *part);
+            complete.extend(blob.filter(|blob| is_complete(report, blob, attachment)));
             files.push(file(report, message, *part, attachment)?);
         }
     }
@@ -177,10 +182,9 @@ pub(super) fn files(
     )?;
     for file in &mut files {
         let Some(blob) = file.blob else { continue };
-        let is_fetched = file.viewed.is_none();
         if viewed.contains(&blob) {
-            // CHK-688: a file was viewed only if the log says that an officer fetched it.
-            if !is_fetched {
+            // CHK-688: a file was viewed only if all of it was handed out to an officer.
+            if !complete.contains(&blob) {
                 return Err(ExportError::NotFetched);
             }
             file.viewed = Some(true);
@@ -231,8 +235,12 @@ fn file(
         name.as_deref().unwrap_or_default(),
         2_056,
     )?;
-    // Whoever has no fetch of it in the log cannot have viewed it.
-    let is_fetched = blob.is_some_and(|blob| report.fetched.contains(&blob));
+    // Whoever had no byte of it, or no key, cannot have viewed it. What is kept elsewhere can be
+    // fetched past the desk.
+    let can_be_viewed = match blob {
+        Some(blob) => report.fetched.contains_key(&blob),
+        None => has_key(attachment),
+    };
     Ok(FileDetails {
         report: report.id,
         message: message.ordinal,
@@ -240,7 +248,7 @@ fn file(
         blob,
         size_bytes,
         original_file_name: name,
-        viewed: (!is_fetched).then_some(false),
+        viewed: (!can_be_viewed).then_some(false),
         relevance: match message.sender {
             Participant::Reported => Relevance::Reported,
             Participant::Number(_) => Relevance::Supplemental,
@@ -252,6 +260,36 @@ fn file(
              unverified."
         ),
     })
+}
+
+/// Whether an officer had all of the sealed bytes of a file, and its keys.
+fn is_complete(report: &ReportFacts, blob: &BlobId, attachment: &ViewedAttachment) -> bool {
+    let len = match attachment {
+        ViewedAttachment::Chunked(file) => {
+            let shape = FileShape::new(file.size_bytes).ok();
+            shape
+                .filter(|shape| match &file.access {
+                    FileAccess::Whole(_) => true,
+                    FileAccess::Chunks(keys) => {
+                        u32::try_from(keys.len()) == Ok(shape.chunk_count())
+                    }
+                    FileAccess::Descriptor => false,
+                })
+                .map(FileShape::sealed_len)
+        }
+        ViewedAttachment::File(file) => Some(file.size_bytes),
+        ViewedAttachment::Unknown { .. } => None,
+    };
+    let handed_out = report.fetched.get(blob);
+    len.zip(handed_out).is_some_and(|(len, out)| *out >= len)
+}
+
+/// Whether the view shows a key of the file, or may show one that this version does not know.
+fn has_key(attachment: &ViewedAttachment) -> bool {
+    match attachment {
+        ViewedAttachment::Chunked(file) => !matches!(file.access, FileAccess::Descriptor),
+        ViewedAttachment::File(_) | ViewedAttachment::Unknown { .. } => true,
+    }
 }
 
 fn blobs(field: &'static str, items: Vec<&str>) -> Result<Vec<BlobId>, ExportError> {

@@ -1,3 +1,4 @@
+mod files;
 mod read;
 
 use super::*;
@@ -150,39 +151,6 @@ fn chk689_a_tip_that_nobody_could_act_on_is_refused() {
 }
 
 #[test]
-fn chk688_a_file_was_viewed_only_if_it_was_fetched() {
-    let blob = blob().to_text();
-    let viewed = |facts: &CaseFacts, pairs: &[(&str, &str)]| {
-        let package = tip(facts, pairs)?;
-        let files = files_of(&package).unwrap();
-        let read = read(&files[0].xml(7, "f").unwrap());
-        let viewed = value(&read, "fileViewedByEsp").map(str::to_owned);
-        assert_eq!(value(&read, "exifViewedByEsp"), None);
-        assert_eq!(value(&read, "publiclyAvailable"), None);
-        Ok(viewed)
-    };
-    let fetched = facts(Reason::Csam);
-    let said: &[(&str, &str)] = &[("viewed", &blob)];
-    assert_eq!(viewed(&fetched, said), Ok(Some("true".to_owned())));
-    assert_eq!(viewed(&fetched, &[]), Ok(None));
-    let mut unfetched = facts(Reason::Csam);
-    unfetched.reports[0].fetched.clear();
-    assert_eq!(viewed(&unfetched, &[]), Ok(Some("false".to_owned())));
-    assert_eq!(viewed(&unfetched, said), Err(ExportError::NotFetched));
-    // A fetch of another file says nothing about this one.
-    let other = waxseal_reporting::BlobId::from_bytes([1; 32]);
-    unfetched.reports[0].fetched.insert(other);
-    assert_eq!(viewed(&unfetched, said), Err(ExportError::NotFetched));
-    // A file that the report does not name has no fetch.
-    let mut unnamed = facts(Reason::Csam);
-    unnamed.reports[0].blobs.clear();
-    assert_eq!(viewed(&unnamed, &[]), Ok(Some("false".to_owned())));
-    let invalid = Err(ExportError::Invalid { field: "viewed" });
-    assert_eq!(viewed(&unnamed, said), invalid);
-    assert_eq!(viewed(&fetched, &[("viewed", "b1")]), invalid);
-}
-
-#[test]
 fn files_are_classified_as_the_officer_says_and_only_where_that_is_allowed() {
     let id = blob().to_text();
     let (meme, class) = (format!("{id}:potentialMeme"), format!("{id}:A1"));
@@ -267,6 +235,23 @@ fn chk686_each_limit_of_a_tip_holds_at_and_one_past() {
             assert_eq!(made.err(), (len > max).then_some(error), "{field} {len}");
         }
     }
+}
+
+#[test]
+fn chk686_a_text_has_its_length_as_the_document_shows_it() {
+    let facts = facts(Reason::Csam);
+    for len in [375, 376] {
+        let controls = "\u{1}".repeat(len);
+        let made = tip(&facts, &[("escalate", &controls)]);
+        let (field, max) = ("escalate", 3_000);
+        let error = ExportError::TooLong { field, max };
+        assert_eq!(made.err(), (len > 375).then_some(error));
+    }
+    let mut settings = settings_of_ncmec();
+    settings.esp_service = "\u{1}".repeat(13);
+    let error = package(&facts, &settings, &BTreeMap::new()).unwrap_err();
+    let field = "esp_service";
+    assert_eq!(error, ExportError::TooLong { field, max: 100 });
 }
 
 fn setting_named<'a>(settings: &'a mut NcmecSettings, field: &str) -> &'a mut String {
@@ -359,7 +344,7 @@ fn chk687_no_text_breaks_the_document() {
         let content = value(&read, "content").unwrap();
         assert_eq!(content.matches("\n[20").count(), 2, "{content:?}");
     }
-    let controls = super::super::xml::visible("a\u{0}\u{b}\u{ffff}\u{7f}b");
+    let controls = visible("a\u{0}\u{b}\u{ffff}\u{7f}b");
     assert_eq!(controls, "a⟨U+0000⟩⟨U+000B⟩⟨U+FFFF⟩\u{7f}b");
 }
 

@@ -105,7 +105,7 @@ pub(in crate::export) fn facts(reason: Reason) -> CaseFacts {
                 part: 2,
                 blob: blob(),
             }],
-            fetched: BTreeSet::from([blob()]),
+            fetched: BTreeMap::from([(blob(), 1 << 20)]),
             reporter: Some([0x0b; 32]),
             view: Some(view(reason)),
         }],

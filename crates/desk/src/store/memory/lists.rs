@@ -11,7 +11,7 @@ use crate::store::change::Change;
 use crate::store::error::StoreError;
 use crate::store::limits::{MAX_LISTED, MAX_PAGE};
 use crate::store::lists::{
-    AppealList, CallbackList, ExportList, GrantList, NoticeList, OpeningList, ReportList,
+    AppealList, CallbackList, ExportList, FetchList, GrantList, NoticeList, OpeningList, ReportList,
 };
 use crate::store::queue::{Page, Query};
 use crate::store::rows::{
@@ -373,10 +373,8 @@ impl Store for MemoryStore {
         Ok(fetch.cloned())
     }
 
-    fn fetches(&self, report_id: &[u8; 16], limit: usize) -> Result<Vec<FetchRow>, StoreError> {
-        let fetches = self.fetches.values();
-        let fetches = fetches.filter(|fetch| fetch.report_id == *report_id);
-        Ok(first(fetches, |fetch| fetch.log_index, None, limit))
+    fn fetches(&self, list: &FetchList, limit: usize) -> Result<Vec<FetchRow>, StoreError> {
+        Ok(self.list_fetches(list, limit))
     }
 
     fn callback(&self, digest: &[u8; 32]) -> Result<Option<CallbackRow>, StoreError> {

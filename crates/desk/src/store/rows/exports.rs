@@ -62,6 +62,8 @@ pub struct FetchRow {
     pub log_index: u64,
     /// When the bytes were about to be handed out for the first time.
     pub fetched_at_ms: u64,
+    /// How many bytes of the blob were handed out, from its start without a gap.
+    pub handed_out: u64,
 }
 
 /// What a target said later about something that was exported.

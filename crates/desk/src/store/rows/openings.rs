@@ -71,4 +71,7 @@ pub struct OpeningRow {
     pub logged_at_ms: u64,
     /// When the vault released the content. `None` means that it was logged and not shown.
     pub shown_at_ms: Option<u64>,
+    /// Digest of what was shown, by which an export knows it again. `None` if it was not shown, or
+    /// by a version that entered none.
+    pub view_digest: Option<[u8; 32]>,
 }

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::columns::int;
 use super::rows::{many, one};
 use crate::store::error::StoreError;
-use crate::store::lists::{CallbackList, ExportList};
+use crate::store::lists::{CallbackList, ExportList, FetchList};
 use crate::store::rows::{CallbackRow, ExportRow, FetchRow};
 
 pub(super) fn exports(
@@ -40,11 +40,13 @@ pub(super) fn fetch(
 
 pub(super) fn fetches(
     db: &Connection,
-    report_id: &[u8; 16],
+    list: &FetchList,
     limit: usize,
 ) -> Result<Vec<FetchRow>, StoreError> {
-    let tail = "WHERE report_id = ? ORDER BY log_index";
-    many(db, tail, [report_id], limit)
+    match list {
+        FetchList::OfReport(id) => many(db, "WHERE report_id = ? ORDER BY log_index", [id], limit),
+        FetchList::OfBlob(blob) => many(db, "WHERE blob = ? ORDER BY log_index", [blob], limit),
+    }
 }
 
 pub(super) fn callbacks(

@@ -10,7 +10,7 @@ use crate::store::Store;
 use crate::store::change::Change;
 use crate::store::error::StoreError;
 use crate::store::lists::{
-    AppealList, CallbackList, ExportList, GrantList, NoticeList, OpeningList, ReportList,
+    AppealList, CallbackList, ExportList, FetchList, GrantList, NoticeList, OpeningList, ReportList,
 };
 use crate::store::queue::{Page, Query};
 use crate::store::rows::{
@@ -360,8 +360,8 @@ impl Store for SqliteStore {
         exports::fetch(&self.db, (grant_digest, ordinal, blob))
     }
 
-    fn fetches(&self, report_id: &[u8; 16], limit: usize) -> Result<Vec<FetchRow>, StoreError> {
-        exports::fetches(&self.db, report_id, limit)
+    fn fetches(&self, list: &FetchList, limit: usize) -> Result<Vec<FetchRow>, StoreError> {
+        exports::fetches(&self.db, list, limit)
     }
 
     fn callback(&self, digest: &[u8; 32]) -> Result<Option<CallbackRow>, StoreError> {

@@ -98,7 +98,7 @@ in_sqlite! {
         expires_at_ms, max_openings, openings, review_until_ms, review, is_overdue;
     OpeningRow, 0, grant_digest + ordinal:
         grant_digest, ordinal, report_digest, report_id, case_id, officer, log_index, logged_at_ms,
-        shown_at_ms;
+        shown_at_ms, view_digest;
     DecisionRow, MAX_SIGNED_LEN, leaf_hash:
         leaf_hash, log_index, case_id, officer, reason, measure, openings, decided_at_ms,
         appeal_until_ms, signed;
@@ -120,7 +120,7 @@ in_sqlite! {
         ended_at_ms, answer;
     OutboxRow, MAX_EXPORT_LEN, export_id: export_id, body;
     FetchRow, 0, grant_digest + ordinal + blob:
-        grant_digest, ordinal, blob, report_id, log_index, fetched_at_ms;
+        grant_digest, ordinal, blob, report_id, log_index, fetched_at_ms, handed_out;
     CallbackRow, MAX_TEXT_LEN, digest: digest, case_id, body, received_at_ms;
     MetaRow, MAX_VALUE_LEN, name: name, value;
 }

@@ -16,10 +16,14 @@ use crate::store::limits::{MAX_CONTENT_LEN, MAX_EXPORT_LEN};
 pub(super) const APPLICATION_ID: i32 = 0x5761_7864;
 
 /// The tables, as each version added them.
-pub(super) const TABLES: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_2.sql")];
+pub(super) const TABLES: [&str; 3] = [
+    include_str!("schema.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+];
 
 /// The version of the tables.
-pub(super) const VERSION: i32 = 2;
+pub(super) const VERSION: i32 = 3;
 
 /// Settings of the connection. The journal mode is not among them: it is a property of the file.
 const SETTINGS: &str = "
@@ -114,7 +118,7 @@ fn create_or_check(db: &Transaction<'_>) -> Result<(), StoreError> {
     }
 }
 
-/// Adds the tables that versions after this one brought.
+/// Adds the tables and columns that versions after this one brought.
 fn upgrade(db: &Connection, version: i32) -> Result<(), StoreError> {
     for (added, tables) in (1..).zip(TABLES) {
         if added > version {

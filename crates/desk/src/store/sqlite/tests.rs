@@ -1,3 +1,5 @@
+mod upgrade;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -5,7 +7,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::SqliteStore;
-use super::schema::{APPLICATION_ID, TABLES, VERSION};
+use super::schema::{APPLICATION_ID, VERSION};
 use crate::store::{
     CaseRow, CaseStatus, Change, Conflict, ContentRow, EntryRow, Key, MetaRow, Order, Query, Store,
     StoreError,
@@ -243,43 +245,6 @@ fn a_store_of_a_later_version_is_refused() {
     drop(db);
     let error = refused(&path);
     assert!(matches!(error, StoreError::Newer { version } if version == VERSION + 1));
-}
-
-/// A file as a desk with the tables of version 1 left it.
-fn store_of_version_1(path: &Path) {
-    let db = Connection::open(path).unwrap();
-    db.execute_batch(TABLES[0]).unwrap();
-    db.pragma_update(None, "application_id", APPLICATION_ID)
-        .unwrap();
-    db.pragma_update(None, "user_version", 1).unwrap();
-    db.execute_batch("INSERT INTO meta (name, value) VALUES ('counter', x'01')")
-        .unwrap();
-}
-
-#[test]
-fn a_store_of_version_1_gets_the_new_tables_and_keeps_its_rows() {
-    let (_folder, path) = folder();
-    store_of_version_1(&path);
-    for _ in 0..2 {
-        let store = SqliteStore::open(&path).unwrap();
-        let counter = store.meta("counter").unwrap().unwrap();
-        assert_eq!(counter.value, [1]);
-        assert!(store.export(&[1; 16]).unwrap().is_none());
-        let version = "PRAGMA user_version";
-        let version: i32 = store.db.query_row(version, [], |row| row.get(0)).unwrap();
-        assert_eq!(version, VERSION);
-    }
-}
-
-#[test]
-fn a_store_of_version_1_with_foreign_tables_is_not_upgraded() {
-    let (_folder, path) = folder();
-    store_of_version_1(&path);
-    let db = Connection::open(&path).unwrap();
-    db.execute_batch("CREATE TABLE exports (text TEXT)")
-        .unwrap();
-    drop(db);
-    assert!(matches!(refused(&path), StoreError::Damaged));
 }
 
 #[test]

@@ -43,6 +43,11 @@ pub(super) fn pseudonym(input: Input<'_>) -> Outcome {
     Ok(json!({ "pseudonym": pseudonyms.of(&kind, &id), "action": pseudonyms.number(&kind, &id) }))
 }
 
+pub(super) fn view_digest(input: Input<'_>) -> Outcome {
+    let (accepted, view) = (input.get("accepted").bytes(), input.get("view").bytes());
+    Ok(json!({ "view_digest": hex(crate::opening::view_digest(&accepted, &view)) }))
+}
+
 pub(super) fn webhook(input: Input<'_>) -> Outcome {
     let (key, export, body) = (input.get("key").array(), input.get("export").array(), input.get("body").bytes());
     let signature = webhook::sign(&key, &export, input.get("at_secs").number(), &body);
@@ -129,6 +134,7 @@ fn derived(file: &mut Vectors) {
     file.passes("derive", "mark and number of a participant", "derive", json!({ "vault_secret": hex([0x5e; 32]), "grant_digest": hex([0x6d; 32]), "ordinal": 2, "case": hex([0xca; 16]), "account": "bob" }));
     file.passes("opening", "the detail of an entry, and its digest", "opening", json!({ "grant_digest": hex([0x6d; 32]), "accepted": hex(b"any bytes"), "ordinal": 2, "challenge": hex([0xc4; 32]), "salt": hex([0x5a; 32]) }));
     file.passes("pseudonym", "pseudonym and number of a report", "pseudonym", json!({ "desk_secret": hex([0xde; 32]), "case": hex([0xca; 16]), "kind": hex(b"conversation"), "id": hex([0x1d; 16]) }));
+    file.passes("view-digest", "the digest of what was shown", "view_digest", json!({ "accepted": hex(b"any bytes"), "view": hex(b"any view") }));
     file.passes("webhook", "the signature of an event for a webhook", "webhook", json!({ "key": hex([0x3e; 32]), "export": hex([0xe0; 16]), "at_secs": 1_800_000_000, "body": hex(b"{}") }));
     file.passes("signed-request", "a request to the desk's server", "signed_request", json!({ "seed": hex([0x0f; 32]), "origin": "provider.example/desk", "method": hex(b"GET"), "path": hex(b"/v1/queue?limit=5"), "at_ms": 1_800_000_000_000u64, "nonce": hex([0x4e; 16]), "body": hex(b"") }));
 }

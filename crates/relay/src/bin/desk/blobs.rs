@@ -46,20 +46,27 @@ pub async fn fetch(
         .act(move |desk, now| desk.file_fetched(&id, &blob, &officer, now, &mut system_rng()));
     entered.await?;
     let relay_key = *server.relay_key.get().ok_or_else(Refusal::busy)?;
+    let shared = server.clone();
     let fetch = move || {
         let id = report_id_text(&id);
         let fetch = |client: &waxseal_relay::RelayClient, session: &_| {
             client.reported_blob(session, &id, &blob, at, len)
         };
-        server.relay.ask(&relay_key, fetch)
+        shared.relay.ask(&relay_key, fetch)
     };
     let fetched = tokio::task::spawn_blocking(fetch).await;
     let fetched = fetched.map_err(|error| Refusal::failed(&error))?;
+    let fetched = fetched.map_err(refusal)?;
+    let bytes = at..at.saturating_add(u64::try_from(len).unwrap_or(u64::MAX));
+    let noted = server
+        .office
+        .act(move |desk, now| desk.file_handed_out(&id, &blob, &officer, &bytes, now));
+    noted.await?;
     let headers = [
         (header::CONTENT_TYPE, "application/octet-stream"),
         (header::CACHE_CONTROL, "no-store"),
     ];
-    Ok((headers, fetched.map_err(refusal)?))
+    Ok((headers, fetched))
 }
 
 fn refusal(error: ClientError) -> Refusal {

@@ -34,7 +34,7 @@ pub async fn callback(
     if body.is_empty() || !key.has_signed(&body, signature) {
         return Err(Refusal::not_signed());
     }
-    // One that this version cannot read is kept too, without a case.
+    // Of one that this version cannot read, or that names no case, the digest is kept.
     let callback = Callback::decode(&body).ok();
     let keep = server.office.act(move |desk, now| {
         let case = match &callback {

@@ -18,7 +18,8 @@ pub struct CoopKey(Vec<u8>);
 impl CoopKey {
     /// Reads `-----BEGIN PUBLIC KEY-----`.
     pub fn from_pem(pem: &str) -> Result<Self, &'static str> {
-        let wrong = "is not an RSA key as Coop shows it: -----BEGIN PUBLIC KEY-----";
+        let wrong =
+            "is not an RSA key of 2,048 to 8,192 bits as Coop shows it: -----BEGIN PUBLIC KEY-----";
         let body = pem.trim().strip_prefix("-----BEGIN PUBLIC KEY-----");
         let body = body.and_then(|body| body.strip_suffix("-----END PUBLIC KEY-----"));
         let lines: String = body.ok_or(wrong)?.split_ascii_whitespace().collect();
@@ -28,7 +29,7 @@ impl CoopKey {
         let bits = info.strip_prefix(&RSA).filter(|_| rest.is_empty());
         let (bits, rest) = element(bits.ok_or(wrong)?, 0x03).ok_or(wrong)?;
         match bits.split_first() {
-            Some((0, key)) if rest.is_empty() && !key.is_empty() => Ok(Self(key.to_vec())),
+            Some((0, key)) if rest.is_empty() && is_long_enough(key) => Ok(Self(key.to_vec())),
             _ => Err(wrong),
         }
     }
@@ -42,6 +43,25 @@ impl CoopKey {
         let signature = STANDARD.decode(signature);
         signature.is_ok_and(|signature| key.verify(body, &signature).is_ok())
     }
+}
+
+/// Whether this is an RSA key of a length with which signatures are verified: of another one, every
+/// signature would be wrong.
+fn is_long_enough(key: &[u8]) -> bool {
+    // RSAPublicKey ::= SEQUENCE { modulus INTEGER, publicExponent INTEGER }
+    let key = element(key, 0x30).filter(|(_, rest)| rest.is_empty());
+    let modulus = key.and_then(|(key, _)| element(key, 0x02));
+    let Some((modulus, _)) = modulus else {
+        return false;
+    };
+    let modulus = match modulus {
+        [0, modulus @ ..] => modulus,
+        modulus => modulus,
+    };
+    let zeros = modulus.first().map_or(8, |byte| byte.leading_zeros());
+    let bits = u32::try_from(modulus.len()).unwrap_or(u32::MAX);
+    let bits = bits.saturating_mul(8).saturating_sub(zeros);
+    (2_048..=8_192).contains(&bits)
 }
 
 /// The content of a DER element with this tag, and what follows it.

@@ -8,11 +8,12 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use waxseal_desk::export::{Form, ncmec, webhook};
 use waxseal_desk::outbox::Tried;
 use waxseal_desk::store::{ExportRow, Store as _};
+use waxseal_desk::{DeskError, Refused};
 use waxseal_interface::HttpRequest;
 use waxseal_relay::desk::Hex;
 
@@ -25,32 +26,70 @@ use crate::state::Server;
 /// How often it looks, if nothing wakes it.
 const TICK: Duration = Duration::from_secs(10);
 /// Number of exports that are read at one time.
-const MAX_DUE: usize = 16;
+const MAX_DUE: usize = 1_000;
+/// The longest pause after failures of the store.
+const MAX_PAUSE: Duration = Duration::from_secs(3_600);
 /// Maximum length of what is kept of an answer, in characters.
 const MAX_SAID: usize = 300;
 
 /// Runs until the server stops.
 pub fn run(server: &Arc<Server>, woken: &Receiver<()>) {
+    let mut failed = 0;
     while !server.is_stopping() {
         match send_due(server) {
-            // More may wait.
-            Ok(sent) if sent > 0 => continue,
-            Ok(_) => {}
-            Err(refusal) => tracing::warn!(message = refusal.message, "the outbox waits"),
+            Ok(sent) => {
+                failed = 0;
+                // More may wait.
+                if sent == 0 {
+                    let _ = woken.recv_timeout(TICK);
+                }
+            }
+            Err(refusal) => {
+                tracing::warn!(message = refusal.message, "the outbox waits");
+                failed += 1;
+                wait(server, woken, pause(failed));
+            }
         }
-        let _ = woken.recv_timeout(TICK);
     }
 }
 
-/// Tries what is due. Returns the number of exports that were tried.
+/// How long to wait after the store failed this many times in a row. Meanwhile nothing is sent:
+/// what was sent could not be entered, and would be sent again and again.
+fn pause(failed: u32) -> Duration {
+    let times = 1_u32.checked_shl(failed.saturating_sub(1).min(16));
+    TICK.saturating_mul(times.unwrap_or(u32::MAX))
+        .min(MAX_PAUSE)
+}
+
+/// Waits whatever wakes it, but for the server's end.
+fn wait(server: &Server, woken: &Receiver<()>, pause: Duration) {
+    let end = Instant::now() + pause;
+    while !server.is_stopping() {
+        let left = end.saturating_duration_since(Instant::now());
+        match woken.recv_timeout(left) {
+            Ok(()) => {}
+            Err(_) => return,
+        }
+    }
+}
+
+/// Tries what is due. Returns the number of exports of which the outcome is entered. A target that
+/// does not take one is asked no more in this round, so that it holds the others up once.
+///
+/// # Errors
+/// The store's. The round ends with the first outcome that could not be entered.
 pub fn send_due(server: &Server) -> std::result::Result<usize, Refusal> {
     let due = server
         .readers
         .read_now(|desk| Ok(desk.due_exports(now(), MAX_DUE)?))?;
-    let mut tried = 0;
+    let (mut tried, mut slow) = (0, Vec::new());
     for row in due {
         if server.is_stopping() {
             break;
+        }
+        let target = Form::from_number(row.form).map(Form::target);
+        if slow.contains(&target) {
+            continue;
         }
         let body = server
             .readers
@@ -59,14 +98,19 @@ pub fn send_due(server: &Server) -> std::result::Result<usize, Refusal> {
         let Some(body) = body else { continue };
         let (outcome, answer) = send(server, &row, &body.body);
         let id = row.id;
-        let enter = move |desk: &mut waxseal_desk::desk::Desk<_>, now| {
-            desk.export_tried(&id, outcome, &answer, now)
-        };
-        match server.office.act_now(enter) {
-            Ok(state) => tracing::info!(?state, "an export was tried"),
-            // It ended meanwhile.
-            Err(refusal) => tracing::warn!(message = refusal.message, "an export was tried"),
+        if outcome == Tried::Later {
+            slow.push(target);
         }
+        let enter = move |desk: &mut waxseal_desk::desk::Desk<_>, now| {
+            match desk.export_tried(&id, outcome, &answer, now) {
+                // It ended meanwhile.
+                Err(DeskError::Refused(Refused::NoExport)) => Ok(None),
+                entered => entered.map(Some),
+            }
+        };
+        // CHK-699: an outcome that cannot be entered ends the round.
+        let state = server.office.act_now(enter)?;
+        tracing::info!(?state, "an export was tried");
         tried += 1;
     }
     Ok(tried)
@@ -106,7 +150,16 @@ fn send(server: &Server, row: &ExportRow, body: &[u8]) -> (Tried, String) {
         Way::Dsa(address, token) => {
             headers.push(("authorization", format!("Bearer {}", **token)));
             let path = "/api/v1/statement";
-            post(address, path, headers, body, is_known)
+            // The identifier follows from the decision. Only if no other statement of reasons was
+            // made for it is the one that is there this one.
+            let first = server
+                .readers
+                .read_now(|desk| Ok(desk.is_first_statement(row)?));
+            match first {
+                Ok(true) => post(address, path, headers, body, is_known),
+                Ok(false) => post(address, path, headers, body, |_, _| false),
+                Err(refusal) => (Tried::Later, refusal.message),
+            }
         }
         Way::Webhook(address, key) => {
             let at_secs = now().as_millis() / 1_000;

@@ -4,7 +4,8 @@ use crate::desk::tests::world::{World, refused};
 use crate::export::tests::{assert_valid, dsa_fields, settings};
 use crate::export::{Form, make};
 use crate::sorting::Sorting;
-use crate::vault::Names;
+use crate::store::{Change, OpeningList};
+use crate::vault::{Names, Participant, View, ViewedContent, ViewedMessage};
 use waxseal_reporting::intake::ReportId;
 
 fn again(shown: &ShownReport) -> ShownReport {
@@ -12,6 +13,17 @@ fn again(shown: &ShownReport) -> ShownReport {
         report: shown.report,
         view: shown.view.clone(),
     }
+}
+
+/// Gives the first opening of a report another digest of what was shown.
+fn with_digest(world: &World, report: &ReportId, view_digest: Option<[u8; 32]>) {
+    let list = OpeningList::OfReport(*report.as_bytes());
+    let old = world.store.openings(&list, None, 9).unwrap().remove(0);
+    let new = OpeningRow {
+        view_digest,
+        ..old.clone()
+    };
+    world.store.tamper(&[Change::swap(old, new)]);
 }
 
 /// A case about another account.
@@ -44,20 +56,57 @@ fn chk681_only_what_was_shown_to_the_officer_goes_along() {
     not_shown(of(&case, &foreign, vec![again(&shown)]));
     not_shown(of(&other, &officer, vec![again(&shown)]));
     not_shown(of(&case, &officer, vec![again(&shown), again(&shown)]));
-    // Another account or reason, and messages beyond the grant.
-    let changed = |change: &dyn Fn(&mut ShownReport)| {
+    // Whatever is not as it was shown, however small.
+    let changed = |change: &dyn Fn(&mut View)| {
         let mut shown = again(&shown);
-        change(&mut shown);
+        change(&mut shown.view);
         of(&case, &officer, vec![shown])
     };
     let oscar = AccountId::new("oscar").unwrap();
-    not_shown(changed(&|shown| shown.view.reported = Some(oscar.clone())));
-    not_shown(changed(&|shown| shown.view.reason = Reason::Spam));
-    not_shown(changed(&|shown| shown.view.messages_in_report = 2));
-    not_shown(changed(&|shown| shown.view.messages[0].claim = 1));
-    not_shown(changed(&|shown| shown.view.messages[0].claim = 200));
-    let unknown = ReportId::from_bytes([1; 16]);
-    not_shown(changed(&|shown| shown.report = unknown));
+    let at = Timestamp::from_millis(7);
+    not_shown(changed(&|view| view.reported = Some(oscar.clone())));
+    not_shown(changed(&|view| view.reason = Reason::Spam));
+    not_shown(changed(&|view| view.messages_in_report = 2));
+    not_shown(changed(&|view| view.note = "more".to_owned().into()));
+    not_shown(changed(&|view| view.accepted_at = at));
+    not_shown(changed(&|view| {
+        view.messages.push(view.messages[0].clone())
+    }));
+    not_shown(changed(&|view| view.messages.clear()));
+    let first = |change: &dyn Fn(&mut ViewedMessage)| {
+        not_shown(changed(&|view| change(&mut view.messages[0])));
+    };
+    let text = ViewedContent::Text("I confess".to_owned().into());
+    first(&|message| message.claim = 1);
+    first(&|message| message.claim = 200);
+    first(&|message| message.content = Some(text.clone()));
+    first(&|message| message.content = None);
+    first(&|message| message.sender = Participant::Number(7));
+    first(&|message| message.accepted_at = at);
+    first(&|message| message.attachments.clear());
+    let unknown = ShownReport {
+        report: ReportId::from_bytes([1; 16]),
+        view: shown.view.clone(),
+    };
+    not_shown(of(&case, &officer, vec![unknown]));
+    // The earlier of two openings counts as well.
+    world.show_file(case, &report);
+    let facts = world.desk.case_facts(&case, &officer, vec![again(&shown)]);
+    assert!(facts.is_ok());
+}
+
+#[test]
+fn chk681_what_was_shown_before_views_had_digests_is_opened_again() {
+    let mut world = World::new();
+    let (case, report) = world.file_case();
+    let shown = world.show_file(case, &report);
+    with_digest(&world, &report, None);
+    let officer = world.officers.ask.id();
+    let facts = world.desk.case_facts(&case, &officer, vec![again(&shown)]);
+    assert_eq!(refused(facts), Refused::NotShown);
+    let shown = world.show_file(case, &report);
+    let facts = world.desk.case_facts(&case, &officer, vec![shown]);
+    assert!(facts.is_ok());
 }
 
 #[test]
@@ -72,6 +121,10 @@ fn facts_are_those_of_the_rows_and_of_the_log() {
         reporter,
         participants: vec![(1, carol)],
     });
+    // As if the vault had shown these names.
+    let content = world.store.content(report.as_bytes()).unwrap().unwrap();
+    let digest = view_digest(&content.accepted, &shown.view.encode());
+    with_digest(&world, &report, Some(digest));
     let facts = |world: &World, shown| world.desk.case_facts(&case, &officer, shown).unwrap();
     let before = facts(&world, vec![again(&shown)]);
     assert!(before.reports[0].fetched.is_empty());
@@ -89,7 +142,7 @@ fn facts_are_those_of_the_rows_and_of_the_log() {
         .unwrap();
     let decision = world.decide(case).unwrap();
     let after = facts(&world, Vec::new());
-    assert!(after.reports[0].fetched.contains(&blob()));
+    assert!(after.reports[0].fetched.contains_key(&blob()));
     let decided = after.decision.as_ref().unwrap();
     assert_eq!(decided.leaf_hash, *decision.as_bytes());
     assert_eq!((decided.rule.as_str(), decided.openings), ("2.1 Fraud", 1));
@@ -155,4 +208,27 @@ fn pseudonyms_hold_for_one_case() {
     };
     assert_eq!(name(&case), name(&case));
     assert_ne!(name(&case), name(&other));
+}
+
+#[test]
+fn chk688_a_fetch_counts_for_every_report_that_names_the_file() {
+    let mut world = World::new();
+    let (case, report) = world.file_case();
+    let (other, second) = world.file_case();
+    assert_eq!(case, other);
+    world.show_file(case, &report);
+    let officer = world.officers.ask.id();
+    let (now, rng) = (world.now, &mut world.rng);
+    let desk = &mut world.desk;
+    desk.file_fetched(&report, &blob(), &officer, now, rng)
+        .unwrap();
+    desk.file_handed_out(&report, &blob(), &officer, &(0..9), now)
+        .unwrap();
+    let facts = world.desk.case_facts(&case, &officer, Vec::new()).unwrap();
+    assert_eq!(facts.reports.len(), 2);
+    let second = facts
+        .reports
+        .iter()
+        .find(|one| one.id == *second.as_bytes());
+    assert_eq!(second.unwrap().fetched.get(&blob()), Some(&9));
 }

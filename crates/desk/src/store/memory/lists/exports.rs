@@ -3,8 +3,8 @@
 use std::cmp::Reverse;
 
 use super::{MemoryStore, first};
-use crate::store::lists::{CallbackList, ExportList};
-use crate::store::rows::{CallbackRow, ExportRow};
+use crate::store::lists::{CallbackList, ExportList, FetchList};
+use crate::store::rows::{CallbackRow, ExportRow, FetchRow};
 
 impl MemoryStore {
     pub(super) fn list_exports(&self, list: &ExportList, limit: usize) -> Vec<ExportRow> {
@@ -25,6 +25,15 @@ impl MemoryStore {
                 first(exports.filter(is_due), place, None, limit)
             }
         }
+    }
+
+    pub(super) fn list_fetches(&self, list: &FetchList, limit: usize) -> Vec<FetchRow> {
+        let is_listed = |fetch: &&FetchRow| match *list {
+            FetchList::OfReport(id) => fetch.report_id == id,
+            FetchList::OfBlob(blob) => fetch.blob == blob,
+        };
+        let fetches = self.fetches.values().filter(is_listed);
+        first(fetches, |fetch| fetch.log_index, None, limit)
     }
 
     pub(super) fn list_callbacks(&self, list: &CallbackList, limit: usize) -> Vec<CallbackRow> {

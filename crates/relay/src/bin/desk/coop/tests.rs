@@ -76,8 +76,19 @@ ZzKiBZeRxMa3whQRzyM5Nj+jMcp/ytVF8rqf0k7cbKjfXYGex0Gby5dKtQ==
 -----END PUBLIC KEY-----
 ";
 
+/// An RSA key of 1,024 bits. Nothing that it signs would count.
+const SHORT_KEY: &str = "\
+-----BEGIN PUBLIC KEY-----
+MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQC7nwaNYqHNGVKdLQAKEcNooU7A
+EUCCneR88yX3NM8g0ZOW8ekFESBQva05dr2eStL0Rzs8T9sAT1XW2132rZnpG7g4
+zsjyKZ3bjmqgVQlqZQIiwIm3AhDZiQEQ1qq6j1tYpyb7MUjoKM/UZZLO0wlCcf8S
++hSD4hrecJkKjP8IowIDAQAB
+-----END PUBLIC KEY-----
+";
+
 #[test]
-fn only_an_rsa_key_is_read() {
+fn only_an_rsa_key_of_2048_bits_or_more_is_read() {
+    assert!(CoopKey::from_pem(SHORT_KEY).is_err());
     assert!(CoopKey::from_pem(KEY).is_ok());
     assert!(CoopKey::from_pem(&KEY.replace('\n', "\r\n")).is_ok());
     assert!(CoopKey::from_pem(EC_KEY).is_err());
@@ -149,7 +160,7 @@ async fn a_callback_is_kept_for_its_case_and_decides_nothing() {
         (world.row(&case), before.status),
         (before, CaseStatus::Open)
     );
-    // One that this version cannot read is kept as well.
+    // Of one that this version cannot read, only the digest is kept.
     assert_eq!(
         called(&world, Some(OF_NO_JSON), "not json").await,
         StatusCode::OK
@@ -162,6 +173,8 @@ async fn a_callback_is_kept_for_its_case_and_decides_nothing() {
         ),
         (2, 1)
     );
+    let texts = all.iter().filter(|row| !row.body.is_empty());
+    assert_eq!(texts.count(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -208,7 +208,7 @@ fn shown(ctx: &Ctx, case: &Hex<16>, form: &Form) -> Vec<ShownReport> {
 /// The fields that only an officer can know, for each target.
 fn known_fields(html: &mut Html) {
     let fields = [
-        ("ROOST Coop", "report, minor, appeal"),
+        ("ROOST Coop", "report, minor, note, appeal"),
         (
             "NCMEC CyberTipline",
             "minor, escalate, annotations, screen_name, display_name, email, ip_address, ip_event, \
