@@ -58,7 +58,9 @@ impl Act for AppealDecision {
 }
 
 impl<S: Store> Desk<S> {
-    /// Files an appeal against a decision, and returns its leaf hash, which names it.
+    /// Files an appeal against a decision, and returns its leaf hash, which names it. An appeal
+    /// that was filed before, of this side and with this text, is not filed again: whoever did not
+    /// get the answer asks once more.
     ///
     /// # Errors
     /// [`Refused::NoDecision`], [`Refused::AppealTooLate`], [`Refused::AlreadyAppealed`],
@@ -79,13 +81,21 @@ impl<S: Store> Desk<S> {
             .decision(decision.as_bytes())?
             .ok_or(Refused::NoDecision)?;
         let case = self.store.case(&row.case_id)?.ok_or(Refused::NoCase)?;
+        let list = AppealList::OfCase(row.case_id);
+        let appeals = self.store.appeals(&list, None, MAX_OF_CASE)?;
+        let is_same = |appeal: &&AppealRow| {
+            appeal.decision == row.leaf_hash
+                && appeal.side == side.number()
+                && appeal.text.as_deref() == Some(text)
+        };
+        if let Some(same) = appeals.iter().find(is_same) {
+            return Ok(TreeHash::from_bytes(same.leaf_hash));
+        }
         // CHK-219: an appeal is against a decision, in time, and each side has one. A decision that
         // was reversed has no further appeal.
         if now.as_millis() > row.appeal_until_ms || case.status == CaseStatus::Closed {
             return Err(Refused::AppealTooLate.into());
         }
-        let list = AppealList::OfCase(row.case_id);
-        let appeals = self.store.appeals(&list, None, MAX_OF_CASE)?;
         let is_known = |appeal: &AppealRow| {
             appeal.decision == row.leaf_hash
                 && (appeal.side == side.number() || is_reversed(appeal))

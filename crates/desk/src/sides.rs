@@ -11,7 +11,7 @@ use waxseal_reporting::intake::{AcceptedReport, ReportId};
 use crate::desk::Desk;
 use crate::error::{DeskError, Refused};
 use crate::intake::reporter_hash;
-use crate::store::Store;
+use crate::store::{ReportList, Store};
 
 /// An account that says that a decision is about it.
 #[derive(Clone, Copy, Debug)]
@@ -72,9 +72,19 @@ impl<S: Store> Desk<S> {
     /// Who is told of a decision on a side: the account, or the reporters with their reports, the
     /// oldest first. No one, once the case was erased.
     ///
+    /// Of the reporters, one call goes through `limit` reports, those after the report `after`. It
+    /// returns the last of these reports, unless it was the last one of the case.
+    ///
     /// # Errors
-    /// [`Refused::NoDecision`], or the store's.
-    pub fn told_of(&self, decision: &TreeHash, side: Side) -> Result<Vec<Told>, DeskError> {
+    /// [`Refused::NoDecision`], [`Refused::NoReport`] if there is no report `after`, or the
+    /// store's.
+    pub fn told_of(
+        &self,
+        decision: &TreeHash,
+        side: Side,
+        after: Option<&ReportId>,
+        limit: usize,
+    ) -> Result<(Vec<Told>, Option<ReportId>), DeskError> {
         let row = self
             .store
             .decision(decision.as_bytes())?
@@ -85,10 +95,21 @@ impl<S: Store> Desk<S> {
                 account,
                 report: None,
             });
-            return Ok(told.into_iter().collect());
+            return Ok((told.into_iter().collect(), None));
         }
+        let after = match after {
+            Some(id) => {
+                let row = self.store.report(id.as_bytes())?.ok_or(Refused::NoReport)?;
+                Some((row.received_at_ms, row.id))
+            }
+            None => None,
+        };
+        let list = ReportList::OfCase(row.case_id);
+        let reports = self.store.reports(&list, after, limit)?;
+        let last = reports.last().filter(|_| reports.len() >= limit);
+        let last = last.map(|report| ReportId::from_bytes(report.id));
         let mut told = Vec::new();
-        for report in self.reports_of(&row.case_id)? {
+        for report in reports {
             let Some(content) = self.store.content(&report.id)? else {
                 continue;
             };
@@ -99,7 +120,7 @@ impl<S: Store> Desk<S> {
                 report: Some(ReportId::from_bytes(report.id)),
             });
         }
-        Ok(told)
+        Ok((told, last))
     }
 }
 

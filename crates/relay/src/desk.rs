@@ -12,6 +12,7 @@
 //! | `GET /v1/decisions/{leaf}/receipt?account={name}` | relay | binary: `Receipt` |
 //! | `POST /v1/decisions/{leaf}/appeals` | relay | [`FileAppeal`], [`AppealFiled`] |
 //! | `GET /v1/notices` | relay | [`Notices`] |
+//! | `GET /v1/notices/{leaf}?after={report}` | relay | [`NoticeItem`]: more reporters |
 //! | `POST /v1/notices/sent` | relay | [`NoticeSent`] |
 //! | `GET /v1/desk` | officer | [`DeskCard`] |
 //! | `GET /v1/queue?{query}` | officer | [`QueuePage`]; see [`QueueQuery`] |

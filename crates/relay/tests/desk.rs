@@ -128,8 +128,15 @@ fn a_report_goes_from_the_intake_to_the_end_of_its_appeal() {
         .relay_post(&appeals, &appeal("mallory", 2, None))
         .unwrap();
     let filed: AppealFiled = read_json(&filed).unwrap();
-    let again = office.relay_post(&appeals, &appeal("mallory", 2, None));
-    assert_eq!(code(again), DeskCode::Refused);
+    // The same one again has the same answer, and another one is refused.
+    let again = office
+        .relay_post(&appeals, &appeal("mallory", 2, None))
+        .unwrap();
+    assert_eq!(read_json::<AppealFiled>(&again).unwrap(), filed);
+    let mut another = appeal("mallory", 2, None);
+    another.text.push('!');
+    let another = office.relay_post(&appeals, &another);
+    assert_eq!(code(another), DeskCode::Refused);
     let waiting: Appeals = office.get(alice, "/v1/appeals");
     assert_eq!(waiting.appeals[0].leaf, filed.leaf);
     assert_eq!(waiting.appeals[0].text.as_deref(), Some("It was a joke."));

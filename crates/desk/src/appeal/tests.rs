@@ -43,10 +43,11 @@ fn chk219_each_side_appeals_once_and_in_time() {
     );
     world.pass(14 * DAY);
     file(&mut world, &decision, Side::Account).unwrap();
-    assert_eq!(
-        refused(file(&mut world, &decision, Side::Account)),
-        Refused::AlreadyAppealed
-    );
+    let side = Side::Account;
+    let another = world
+        .desk
+        .appeal(&decision, side, "Another.", world.now, &mut world.rng);
+    assert_eq!(refused(another), Refused::AlreadyAppealed);
     world.pass(1);
     assert_eq!(
         refused(file(&mut world, &decision, Side::Reporter)),
@@ -56,6 +57,18 @@ fn chk219_each_side_appeals_once_and_in_time() {
         .desk
         .appeal(&decision, Side::Reporter, "", world.now, &mut world.rng);
     assert_eq!(refused(empty), Refused::TooLong);
+    world.is_sound();
+}
+
+#[test]
+fn an_appeal_whose_answer_was_lost_is_filed_once_and_has_the_same_name() {
+    let mut world = World::new();
+    let (_, decision) = decided(&mut world);
+    let filed = file(&mut world, &decision, Side::Account).unwrap();
+    let entries = world.events().len();
+    world.pass(15 * DAY); // when no other appeal is taken
+    assert_eq!(file(&mut world, &decision, Side::Account).unwrap(), filed);
+    assert_eq!(world.events().len(), entries);
     world.is_sound();
 }
 

@@ -1,13 +1,15 @@
 use super::*;
 use crate::desk::tests::world::{World, refused};
 use crate::ids::CaseId;
+use crate::sorting::Sorting;
 
 fn account(name: &str) -> AccountId {
     AccountId::new(name).unwrap()
 }
 
 fn told(world: &World, decision: &TreeHash, side: Side) -> Vec<(String, Option<ReportId>)> {
-    let told = world.desk.told_of(decision, side).unwrap();
+    let (told, next) = world.desk.told_of(decision, side, None, 9).unwrap();
+    assert_eq!(next, None);
     let told = told.into_iter();
     told.map(|told| (told.account, told.report)).collect()
 }
@@ -54,7 +56,7 @@ fn chk627_a_party_is_on_the_side_that_it_says() {
         Refused::NoDecision
     );
     assert_eq!(
-        refused(world.desk.told_of(&unknown, Side::Account)),
+        refused(world.desk.told_of(&unknown, Side::Account, None, 9)),
         Refused::NoDecision
     );
 }
@@ -77,4 +79,37 @@ fn once_a_case_is_erased_no_one_is_a_party() {
     assert!(!is(Party::Reporter(&report, &reporter)));
     assert_eq!(told(&world, &decision, Side::Account), []);
     assert_eq!(told(&world, &decision, Side::Reporter), []);
+}
+
+#[test]
+fn the_reporters_of_a_case_are_told_in_parts() {
+    let mut world = World::new();
+    let reason = waxseal_reporting::reporter::Reason::Spam;
+    let mut cases = Vec::new();
+    for name in ["a", "b", "c", "d", "e"] {
+        let report = world.reported("mallory", name, reason);
+        let report = world.take_in(&report).unwrap();
+        let Sorting::Case(case) = world.sort(&report).unwrap() else {
+            panic!("not sorted");
+        };
+        cases.push(case);
+        world.pass(1);
+    }
+    let decision = world.decide(cases[0]).unwrap();
+    let part = |after: Option<&ReportId>| {
+        let part = world.desk.told_of(&decision, Side::Reporter, after, 2);
+        let (told, next) = part.unwrap();
+        let names: Vec<_> = told.into_iter().map(|told| told.account).collect();
+        (names.concat(), next)
+    };
+    let (names, next) = part(None);
+    assert_eq!(names, "ab");
+    let (names, next) = part(next.as_ref());
+    assert_eq!(names, "cd");
+    assert_eq!(part(next.as_ref()), ("e".to_owned(), None));
+    let unknown = ReportId::from_bytes([9; 16]);
+    let unknown = world
+        .desk
+        .told_of(&decision, Side::Reporter, Some(&unknown), 2);
+    assert_eq!(refused(unknown), Refused::NoReport);
 }

@@ -1,6 +1,7 @@
 //! What the courier keeps in the client's store.
 
 pub(crate) mod decisions;
+mod notices;
 pub(crate) mod promises;
 mod tokens;
 pub(crate) mod uploads;

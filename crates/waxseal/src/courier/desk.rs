@@ -2,6 +2,7 @@
 
 mod keys;
 mod news;
+mod notices;
 mod receipts;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use waxseal_log::tree::TreeHash;
 use waxseal_reporting::Timestamp;
 
 pub use self::news::{ReceiptAbout, ReceiptNews};
+use self::notices::Notices;
 use super::next::Aim;
 use super::pause::{is_off, later};
 use super::{Courier, Event};
@@ -86,8 +88,7 @@ impl Walk {
 pub(super) struct Desk {
     promises: Walk,
     decisions: Walk,
-    /// When the provider is next asked for notices.
-    notices_at: Option<Timestamp>,
+    notices: Notices,
     /// When the provider is next asked for keys, because it could not answer.
     keys_at: Option<Timestamp>,
     /// Appeals that wait because the desk could not be asked.
@@ -101,7 +102,7 @@ impl Desk {
     pub(super) fn look_again(&mut self) {
         self.promises.look_again();
         self.decisions.look_again();
-        (self.notices_at, self.keys_at) = (None, None);
+        (self.notices.at, self.keys_at) = (None, None);
     }
 }
 
@@ -137,7 +138,7 @@ impl<S: Store> Courier<S> {
             walk.look_again();
             walk.is_fresh = true;
         }
-        self.desk.notices_at = None;
+        self.desk.notices.at = None;
     }
 
     /// Chooses what is next asked of the desk: appeals first, because someone waits for them.
@@ -148,9 +149,8 @@ impl<S: Store> Courier<S> {
         if self.usable_log_keys().is_none() {
             return Ok(None);
         }
-        if self.desk.notices_at.is_none_or(|at| at <= now) {
-            let after = self.record.noticed;
-            return Ok(Some((Aim::Notices, Call::Notices { after })));
+        if let Some(chosen) = self.choose_notices(now) {
+            return Ok(Some(chosen));
         }
         if let Some(chosen) = self.choose_decision(now)? {
             return Ok(Some(chosen));
@@ -165,7 +165,7 @@ impl<S: Store> Courier<S> {
             return Some(keys_at);
         }
         let put_off = self.desk.put_off.values().min().copied();
-        let notices_at = self.desk.notices_at.unwrap_or(now);
+        let notices_at = self.desk.notices.at.unwrap_or(now);
         let times = [
             Some(keys_at),
             Some(notices_at),
@@ -283,7 +283,7 @@ impl<S: Store> Courier<S> {
             Aim::DecisionReceipt(decision) => self.decision_receipt_refused(decision, code, now),
             Aim::Appeal(decision) => self.appeal_refused(decision, code, now),
             _ => {
-                self.desk.notices_at = Some(later(now, HOUR_MS));
+                self.desk.notices.at = Some(later(now, HOUR_MS));
                 Ok(())
             }
         }
@@ -303,9 +303,10 @@ impl<S: Store> Courier<S> {
     ) -> Result<(), StateError<S::Error>> {
         match code {
             // A proxy cannot cause any of these.
-            ErrorCode::AppealRefused | ErrorCode::NoSuchDecision | ErrorCode::Malformed => {
+            ErrorCode::AppealRefused | ErrorCode::Malformed => {
                 self.appeal_answered(decision, AppealState::Refused)
             }
+            // The relay may know of the decision later.
             _ => {
                 self.desk.put_off.insert(*decision, later(now, HOUR_MS));
                 Ok(())

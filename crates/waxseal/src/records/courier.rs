@@ -50,6 +50,9 @@ pub(crate) struct CourierRecord {
     /// The number of the newest notice of a decision that this device took.
     #[prost(uint64, tag = "14")]
     pub(crate) noticed: u64,
+    /// When all notices were last gone through from the first one on, in milliseconds. 0 before.
+    #[prost(uint64, tag = "15")]
+    pub(crate) notices_read_ms: u64,
 }
 
 /// A delivery that did not open and was not acknowledged. It comes again on the next connection.

@@ -29,6 +29,9 @@ pub(crate) struct PromiseRecord {
     /// When the provider was last asked for a receipt, in milliseconds. 0 if it is to be asked.
     #[prost(uint64, tag = "7")]
     pub(crate) asked_ms: u64,
+    /// When the application was last told that the promise is overdue, in milliseconds. 0 before.
+    #[prost(uint64, tag = "8")]
+    pub(crate) overdue_ms: u64,
 }
 
 /// A decision of which the provider told this account, or against which it appeals. Written when

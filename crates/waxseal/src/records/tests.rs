@@ -89,6 +89,7 @@ fn the_longest_promise_with_its_receipt_is_a_value_that_a_store_takes() {
         last: Some(last),
         submitted_as: b"sixteen bytes ..".to_vec(),
         asked_ms: u64::MAX,
+        overdue_ms: u64::MAX,
     };
     assert!(encode(&record).len() <= MAX_VALUE_LEN);
 }

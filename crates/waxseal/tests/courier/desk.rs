@@ -3,6 +3,7 @@
 mod appeals;
 mod crash;
 mod keys;
+mod notices;
 
 use waxseal::courier::{AppealState, Event, KeptAppeal, ReceiptAbout, ReceiptNews};
 use waxseal::log::entry::{Purpose, Side};
@@ -237,6 +238,77 @@ fn a_promise_that_no_receipt_shows_in_time_is_told_once_a_day() {
     let told = town.phones[BOB].count(overdue);
     town.live(3 * DAY_MS);
     assert_eq!(town.phones[BOB].count(overdue), told);
+}
+
+#[test]
+fn an_overdue_promise_is_told_once_a_day_also_while_the_desk_does_not_answer() {
+    let mut town = with_desk();
+    report(&mut town, "alice");
+    town.live(MINUTE_MS);
+    town.relay.desk().is_away = true;
+    town.live(5 * DAY_MS);
+    let overdue = |event: &Event| matches!(event, Event::PromiseOverdue(_));
+    let told = town.phones[BOB].count(overdue);
+    assert!((2..=3).contains(&told), "{told}");
+    for _ in 0..5 {
+        town.phones[BOB].restart();
+        let now = town.now();
+        town.phones[BOB].courier.ask_receipts(now);
+        town.live(MINUTE_MS);
+    }
+    assert!(town.phones[BOB].count(overdue) <= told + 1);
+}
+
+#[test]
+fn a_clock_that_is_days_ahead_accuses_nobody() {
+    let mut town = with_desk();
+    town.live(MINUTE_MS);
+    // The relay tells Bob its time when he posts.
+    town.phones[BOB].ahead_ms = 4 * DAY_MS as i64;
+    town.say(BOB, "alice", "hello");
+    town.live(MINUTE_MS);
+    report(&mut town, "alice");
+    town.live(2 * HOUR_MS);
+    assert!(asked(&town, "GET", "/v1/reports/") > 0);
+    let overdue = |event: &Event| matches!(event, Event::PromiseOverdue(_));
+    assert_eq!(town.phones[BOB].count(overdue), 0);
+}
+
+#[test]
+fn chk675_a_receipt_about_other_decisions_is_none_about_this_one() {
+    let mut town = with_desk();
+    report(&mut town, "alice");
+    town.live(MINUTE_MS);
+    town.relay.log_report(0);
+    let alice = account("alice");
+    let leaf = town.relay.decide(0, &alice, 7);
+    // The desk signs another case each time.
+    town.relay.decide(0, &alice, 8);
+    let now = town.now();
+    let log = &town.relay.desk().log;
+    let receipt = log.receipt(waxseal::log::receipt::Role::Account, &[2], now);
+    let path = waxseal_interface::leaf_text(&leaf);
+    let path = format!("/v1/decisions/{path}/receipt");
+    town.relay.fail(move |asked| {
+        if asked.is("GET", &path) {
+            return Some(Fault::Answered {
+                status: 200,
+                body: receipt.clone(),
+                headers: Vec::new(),
+            });
+        }
+        let is_other = asked.is("GET", "/v1/decisions/");
+        is_other.then(|| Fault::from(ErrorCode::NoReceipt))
+    });
+    town.live(3 * HOUR_MS);
+    let kept = |town: &Town| {
+        let client = town.phones[ALICE].courier.client();
+        client.account_receipts(None, 9).unwrap().items.len()
+    };
+    assert_eq!((kept(&town), receipts(&town, ALICE).len()), (0, 0));
+    town.relay.work();
+    town.live(DAY_MS + HOUR_MS);
+    assert_eq!(kept(&town), 2);
 }
 
 #[test]

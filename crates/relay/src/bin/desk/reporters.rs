@@ -6,8 +6,10 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::response::IntoResponse;
+use serde::Deserialize;
+use waxseal_desk::desk::Desk;
 use waxseal_desk::sides::Party;
-use waxseal_desk::store::{NoticeList, Store as _};
+use waxseal_desk::store::{NoticeList, Store};
 use waxseal_log::entry::Side;
 use waxseal_log::receipt::Receipt;
 use waxseal_log::report::ReportDigest;
@@ -20,13 +22,14 @@ use waxseal_reporting::AccountId;
 use waxseal_reporting::intake::ReportId;
 
 use crate::errors::Refusal;
-use crate::signed::{FromRelay, Id, json};
+use crate::signed::{FromRelay, Id, Query, json};
 use crate::state::Server;
 
 /// Maximum number of notices in an answer.
 const MAX_NOTICES: usize = 100;
-/// Number of accounts after which an answer holds no further notice. Bounds its length.
-const MAX_TOLD: usize = 5_000;
+/// Maximum number of reporters in a notice, and of accounts after which an answer holds no further
+/// notice. Bounds its length, and the number of reports that are read for it.
+const MAX_TOLD: usize = 500;
 
 const OCTETS: [(&str, &str); 1] = [("content-type", "application/octet-stream")];
 
@@ -140,7 +143,8 @@ pub async fn appeal(
     Ok(Json(AppealFiled { leaf }))
 }
 
-/// `GET /v1/notices`: those that no relay has taken yet, the oldest first.
+/// `GET /v1/notices`: those that no relay has taken yet, the oldest first. Of one that has many
+/// reporters, the first ones.
 pub async fn notices(
     State(server): State<Arc<Server>>,
     _: FromRelay,
@@ -151,21 +155,55 @@ pub async fn notices(
             if told > MAX_TOLD {
                 break;
             }
-            let side = Side::from_number(row.side);
-            let side = side.ok_or_else(|| Refusal::failed(&"a notice has no side"))?;
-            let of = desk.told_of(&TreeHash::from_bytes(row.decision), side)?;
-            told += of.len();
-            let reports = of.iter().filter_map(|told| told.report.as_ref());
-            notices.push(NoticeItem {
-                decision: Hex(row.decision),
-                side: row.side,
-                reports: reports.map(|report| Hex(*report.as_bytes())).collect(),
-                accounts: of.into_iter().map(|told| told.account).collect(),
-            });
+            // A notice that cannot be read keeps no others back. The reason is in the log.
+            if let Ok(notice) = notice_of(desk, row.decision, row.side, None) {
+                told += notice.accounts.len();
+                notices.push(notice);
+            }
         }
         Ok(Notices { notices })
     });
     Ok(Json(read.await?))
+}
+
+#[derive(Deserialize)]
+pub struct After {
+    after: Hex<16>,
+}
+
+/// `GET /v1/notices/{leaf}?after={report}`: more of the reporters that a notice tells.
+pub async fn more_reporters(
+    State(server): State<Arc<Server>>,
+    Id(leaf): Id<32>,
+    Query(After { after }): Query<After>,
+    _: FromRelay,
+) -> Result<Json<NoticeItem>, Refusal> {
+    let after = ReportId::from_bytes(after.0);
+    let read = server
+        .readers
+        .read(move |desk| notice_of(desk, leaf, Side::Reporter.number(), Some(&after)));
+    Ok(Json(read.await?))
+}
+
+fn notice_of<S: Store>(
+    desk: &Desk<S>,
+    decision: [u8; 32],
+    side: u8,
+    after: Option<&ReportId>,
+) -> Result<NoticeItem, Refusal> {
+    let told = match Side::from_number(side) {
+        Some(side) => desk.told_of(&TreeHash::from_bytes(decision), side, after, MAX_TOLD),
+        None => return Err(Refusal::failed(&"a notice has no side")),
+    };
+    let (told, next) = told.inspect_err(|cause| tracing::error!(%cause, "a notice"))?;
+    let reports = told.iter().filter_map(|told| told.report.as_ref());
+    Ok(NoticeItem {
+        decision: Hex(decision),
+        side,
+        reports: reports.map(|report| Hex(*report.as_bytes())).collect(),
+        accounts: told.into_iter().map(|told| told.account).collect(),
+        next: next.map(|report| Hex(*report.as_bytes())),
+    })
 }
 
 /// `POST /v1/notices/sent`. To say it again is no error.

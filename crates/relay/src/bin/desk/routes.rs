@@ -33,6 +33,7 @@ pub fn router(server: Arc<Server>) -> Router {
         )
         .route("/v1/decisions/{leaf}/appeals", post(reporters::appeal))
         .route("/v1/notices", get(reporters::notices))
+        .route("/v1/notices/{leaf}", get(reporters::more_reporters))
         .route("/v1/notices/sent", post(reporters::notice_sent))
         .route("/v1/desk", get(cases::card))
         .route("/v1/queue", get(cases::queue))

@@ -6,6 +6,7 @@ mod handing;
 mod notices;
 pub mod options;
 mod routes;
+mod turns;
 
 use std::sync::Arc;
 use std::time::Duration;

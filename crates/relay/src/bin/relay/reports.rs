@@ -67,9 +67,12 @@ pub async fn submit(
     Ok((status, Json(taken)))
 }
 
-/// Adds the desk's promise to the refusal of a report that a check refused.
+/// Adds the desk's promise to the refusal of a report that a check refused. A report has one
+/// answer at the desk, by its digest. So there is no promise if the check decides nothing about it.
 async fn with_promise(relay: &Arc<Relay>, refusal: Refusal, report: ReportDigest) -> Refusal {
-    let promise = match (refusal.code, refusal.check) {
+    // The MAC is not in the digest: the same report with the right one can be accepted.
+    let by_digest = |check: &u8| *check != Rejection::NotFromReporter.check();
+    let promise = match (refusal.code, refusal.check.filter(by_digest)) {
         (ErrorCode::ReportRefused, Some(check)) => {
             desk::promise_of_refused(relay, report, check).await
         }

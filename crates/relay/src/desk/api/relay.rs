@@ -49,6 +49,9 @@ json! {
         accounts: Vec<String>,
         /// With side 1: the reports, by the relay's ids.
         reports: Vec<Hex<16>>,
+        /// With side 1, if there are more reporters: the report after which they come.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next: Option<Hex<16>>,
     }
 
     /// `POST /v1/notices/sent`: the relay keeps the notice for everyone who is told.

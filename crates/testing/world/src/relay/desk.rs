@@ -28,6 +28,8 @@ pub struct Desk {
     pub alters_appeals: Option<String>,
     /// The appeals that the desk filed, with who made them.
     pub appeals: Vec<(AccountId, Appeal)>,
+    /// What was filed: decision as text, side, text as it reached the desk, and leaf hash.
+    filed: Vec<(String, u8, String, [u8; 32])>,
     /// The promises, by the digest of the report.
     promises: BTreeMap<[u8; 32], Promise>,
     /// Each report that the relay took: its id, what was sealed, and its entries.
@@ -66,6 +68,7 @@ impl Relay {
             refuses_appeals: false,
             alters_appeals: None,
             appeals: Vec::new(),
+            filed: Vec::new(),
             promises: BTreeMap::new(),
             reports: BTreeMap::new(),
             decisions: BTreeMap::new(),
@@ -247,19 +250,28 @@ impl Relay {
             return Err(ErrorCode::NoSuchDecision.into_body());
         };
         let side = Side::from_number(appeal.side).unwrap();
-        let known = desk.appeals.iter();
-        let mut known = known.filter(|(_, one)| one.side == appeal.side);
+        let text = desk.alters_appeals.as_ref().unwrap_or(&appeal.text).clone();
+        let mut same = desk
+            .filed
+            .iter()
+            .filter(|(of, by, filed, _)| (of.as_str(), *by, filed) == (leaf, appeal.side, &text));
+        if let Some((.., filed)) = same.next() {
+            return json(201, &AppealTaken { appeal: *filed });
+        }
+        let known = desk.filed.iter();
+        let mut known = known.filter(|(of, by, ..)| (of.as_str(), *by) == (leaf, appeal.side));
         if desk.refuses_appeals || known.next().is_some() {
             return Err(ErrorCode::AppealRefused.into_body());
         }
-        let text = desk.alters_appeals.as_ref().unwrap_or(&appeal.text);
-        let index = desk.log.appeal(day, decision.index, side, text);
+        let index = desk.log.appeal(day, decision.index, side, &text);
         decision.entries.push(index);
         let report = desk.reports.get_mut(&decision.report).unwrap();
         report.entries.push(index);
+        let filed = *desk.log.leaf(index).as_bytes();
+        let by = appeal.side;
+        desk.filed.push((leaf.to_owned(), by, text, filed));
         desk.appeals.push((me.account.clone(), appeal));
-        let appeal = *desk.log.leaf(index).as_bytes();
-        json(201, &AppealTaken { appeal })
+        json(201, &AppealTaken { appeal: filed })
     }
 }
 

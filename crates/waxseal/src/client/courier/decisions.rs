@@ -1,9 +1,7 @@
 //! Decisions of which the provider told this account, and the appeals against them.
 
-use std::collections::BTreeSet;
-
 use sha2::{Digest, Sha256};
-use waxseal_interface::{DecisionNotice, MAX_APPEAL_LEN, parse_report_id};
+use waxseal_interface::MAX_APPEAL_LEN;
 use waxseal_log::entry::Side;
 use waxseal_log::receipt::{Told, ToldAppeal, ToldDecision};
 use waxseal_log::tree::TreeHash;
@@ -13,15 +11,11 @@ use waxseal_reporting::intake::ReportId as SubmittedId;
 use super::promises::FollowedPromise;
 use crate::client::{Client, KeptReceipt, Page, keys};
 use crate::error::{AppealError, StateError};
-use crate::records::{self, CourierRecord, DecisionRecord};
+use crate::records::{self, DecisionRecord};
 use crate::store::{Cursor, Store, Transaction};
 
 /// Number of receipts that are read at once. Each can be long.
 const AT_ONCE: usize = 16;
-
-/// Maximum number of decisions against this account that are kept. The provider can tell of more
-/// than there are.
-const MAX_DECISIONS: usize = 1_000;
 
 /// How far an appeal is that this device made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,43 +130,6 @@ impl<S: Store> Client<S> {
                     appeal: appeal_of(&record),
                 })
             })
-        })
-    }
-
-    /// Takes notices of decisions, and notes the number of the last one.
-    pub(crate) fn take_decision_notices(
-        &mut self,
-        notices: &[DecisionNotice],
-        courier: &CourierRecord,
-        now: Timestamp,
-    ) -> Result<(), StateError<S::Error>> {
-        let reports = notices.iter().filter(|notice| notice.side == 1);
-        let reports = reports.filter_map(|notice| parse_report_id(notice.report_id.as_ref()?));
-        let reports: BTreeSet<_> = reports.map(|id| *id.as_bytes()).collect();
-        self.run(|client| {
-            let mut transaction = Transaction::default();
-            transaction.put_record(keys::courier(), courier);
-            if !reports.is_empty() {
-                client.put_due_receipts(&mut transaction, &reports)?;
-            }
-            let known = client.page(&keys::decisions(), None, MAX_DECISIONS, |_, _| Some(()));
-            let mut room = MAX_DECISIONS.saturating_sub(known?.items.len());
-            for notice in notices.iter().filter(|notice| notice.side == 2) {
-                let key = keys::decision(&TreeHash::from_bytes(notice.decision));
-                let known: Option<DecisionRecord> = client.readable(&key)?;
-                if known.is_some_and(|known| known.told_ms != 0) || room == 0 {
-                    continue;
-                }
-                room = room.saturating_sub(1);
-                let record = DecisionRecord {
-                    decision: notice.decision.to_vec(),
-                    side: notice.side.into(),
-                    told_ms: now.as_millis().max(1),
-                    ..DecisionRecord::default()
-                };
-                transaction.put_record(key, &record);
-            }
-            client.commit(transaction)
         })
     }
 

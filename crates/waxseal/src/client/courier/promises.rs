@@ -18,6 +18,9 @@ use crate::store::{Cursor, Store, Transaction};
 /// Number of promises that are read at once.
 const AT_ONCE: usize = 64;
 
+/// How often the application is told that a promise is overdue: once a day.
+const OVERDUE_EVERY_MS: u64 = 24 * 3_600_000;
+
 /// A kept promise, and when its receipt was last asked for.
 pub(crate) struct FollowedPromise {
     pub(crate) kept: KeptPromise,
@@ -136,6 +139,36 @@ impl<S: Store> Client<S> {
         self.look(|client| {
             let record: Option<PromiseRecord> = client.readable(&keys::promise(number))?;
             Ok(record.and_then(|record| KeptPromise::of(&record, now)))
+        })
+    }
+
+    /// The promise about the report with this number, if it is overdue at the time `at`, and the
+    /// application was not told within the last day. Notes that it is told now.
+    pub(crate) fn tell_overdue(
+        &mut self,
+        number: &Number,
+        at: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<KeptPromise>, StateError<S::Error>> {
+        self.run(|client| {
+            let key = keys::promise(number);
+            let record: Option<PromiseRecord> = client.readable(&key)?;
+            let Some(mut record) = record else {
+                return Ok(None);
+            };
+            let kept = KeptPromise::of(&record, at);
+            let is_overdue = |kept: &KeptPromise| kept.evidence().is_some();
+            let age = now.as_millis().checked_sub(record.overdue_ms);
+            if age.is_some_and(|age| age < OVERDUE_EVERY_MS)
+                || !kept.as_ref().is_some_and(is_overdue)
+            {
+                return Ok(None);
+            }
+            record.overdue_ms = now.as_millis();
+            let mut transaction = Transaction::default();
+            transaction.put_record(key, &record);
+            client.commit(transaction)?;
+            Ok(kept)
         })
     }
 

@@ -1,6 +1,6 @@
 //! The keys of the log, and the promises that they verify.
 
-use waxseal_interface::{DecisionNotices, ErrorBody, MAX_NOTICES, Request as Call};
+use waxseal_interface::{ErrorBody, Request as Call};
 use waxseal_log::keys::LogKeys;
 use waxseal_log::limits::MAX_KEYS_LEN;
 use waxseal_log::promise::PromiseError;
@@ -77,6 +77,12 @@ impl<S: Store> Courier<S> {
         }
     }
 
+    /// Whether the keys of the log were asked for a short time ago.
+    fn knows_keys_of(&self, now: Timestamp) -> bool {
+        let age = now.as_millis().checked_sub(self.record.keys_asked_ms);
+        age.is_some_and(|age| age < 2 * HOUR_MS)
+    }
+
     /// Takes the keys of the log. Returns whether the answer is such.
     pub(in crate::courier) fn take_log_keys(
         &mut self,
@@ -137,37 +143,6 @@ impl<S: Store> Courier<S> {
         })
     }
 
-    /// Takes notices of decisions. Returns whether they follow the interface.
-    pub(in crate::courier) fn take_notices(
-        &mut self,
-        DecisionNotices { notices }: DecisionNotices,
-        now: Timestamp,
-    ) -> Result<bool, StateError<S::Error>> {
-        let mut last = self.record.noticed;
-        for notice in &notices {
-            if notice.number <= last {
-                return Ok(false);
-            }
-            last = notice.number;
-        }
-        if notices.len() > MAX_NOTICES {
-            return Ok(false);
-        }
-        if !notices.is_empty() {
-            let record = CourierRecord {
-                noticed: last,
-                ..self.record.clone()
-            };
-            self.client.take_decision_notices(&notices, &record, now)?;
-            self.record = record;
-            self.desk.promises.look_again();
-            self.desk.decisions.look_again();
-        }
-        let is_all = notices.len() < MAX_NOTICES;
-        self.desk.notices_at = is_all.then(|| later(now, HOUR_MS));
-        Ok(true)
-    }
-
     /// The provider was asked for the promise about a report. What else is to be asked about the
     /// report comes next.
     pub(in crate::courier) fn promise_asked(
@@ -207,6 +182,22 @@ impl<S: Store> Courier<S> {
             Err(KeepPromiseError::State(error)) => return Err(error),
             // This device's clock is behind.
             Err(KeepPromiseError::Promise(PromiseError::InTheFuture)) => return Ok(()),
+            // The keys may have changed: they are asked for now, and the promise later.
+            Err(
+                error @ KeepPromiseError::Promise(PromiseError::Note(_) | PromiseError::OtherText),
+            ) => {
+                if self.knows_keys_of(now) {
+                    let why = error.to_string();
+                    self.tell(Event::PromiseRefused { id, why });
+                    return Ok(());
+                }
+                self.desk.keys_at = None;
+                self.reports.look_again();
+                return self.put(CourierRecord {
+                    keys_asked_ms: 0,
+                    ..self.record.clone()
+                });
+            }
             Err(error) => error,
         };
         self.client.note_no_promise(id)?;

@@ -8,7 +8,7 @@ use waxseal_reporting::Timestamp;
 
 use super::news::is_news;
 use super::{DAY_MS, HOUR_MS, ReceiptAbout, ReceiptNews};
-use crate::client::{KeptReceipt, PromiseState};
+use crate::client::KeptReceipt;
 use crate::courier::{Courier, Event};
 use crate::error::{StateError, VerifyReceiptError};
 use crate::store::Store;
@@ -54,15 +54,15 @@ impl<S: Store> Courier<S> {
         self.tell_overdue(number, now)
     }
 
-    /// Tells that a promise is overdue, after a receipt was asked for.
+    /// Tells that a promise is overdue, after a receipt was asked for, once a day.
     fn tell_overdue(
         &mut self,
         number: &Number,
         now: Timestamp,
     ) -> Result<(), StateError<S::Error>> {
-        let kept = self.client.promise_with(number, now)?;
-        let is_overdue = |state| matches!(state, PromiseState::Overdue { .. });
-        if let Some(kept) = kept.filter(|kept| is_overdue(kept.state())) {
+        // By the clock that is behind: a clock that is ahead accuses nobody.
+        let at = self.relay_time(now).min(now);
+        if let Some(kept) = self.client.tell_overdue(number, at, now)? {
             self.tell(Event::PromiseOverdue(Box::new(kept)));
         }
         Ok(())
@@ -86,11 +86,12 @@ impl<S: Store> Courier<S> {
             let asked_ms = now.as_millis().max(1);
             return self.client.note_decision_asked(decision, asked_ms);
         };
-        // The receipt may be older than the decision. Then the next one shows it.
+        // CHK-675: a receipt about other decisions is none about this one. It may be older than the
+        // decision. Then the next one shows it.
         let mut leaves = decoded.items.iter().map(|item| item.entry.leaf_hash());
         let shows_it = leaves.any(|leaf| leaf == *decision);
         let again_ms = if shows_it { DAY_MS } else { HOUR_MS };
-        if let Some(first) = decoded.items.first() {
+        if let Some(first) = decoded.items.first().filter(|_| shows_it) {
             let before = self.account_receipt(&first.entry.number)?;
             let before = before.as_ref().map(KeptReceipt::told);
             match self.client.verify_receipt(receipt, &keys) {

@@ -104,10 +104,85 @@ fn an_appeal_whose_answer_is_lost_is_known_by_the_receipt() {
         town.live(2 * HOUR_MS);
         assert_eq!(
             appeals_told(&town, who),
-            [AppealState::Refused, AppealState::Filed]
+            [AppealState::Taken, AppealState::Filed]
         );
+        assert_eq!(appeals(&town, who)[0].text, "Look again.");
         assert_eq!(town.relay.desk().appeals.len(), 1);
     }
+}
+
+#[test]
+fn an_appeal_against_a_decision_that_the_relay_does_not_know_yet_waits() {
+    let (mut town, leaf) = decided();
+    town.relay.fail(|asked| {
+        let is_appeal = asked.is("POST", "/v1/decisions");
+        is_appeal.then(|| Fault::from(ErrorCode::NoSuchDecision))
+    });
+    assert_eq!(appeal(&mut town, ALICE, &leaf, "Look again."), "made");
+    town.live(2 * HOUR_MS);
+    assert_eq!(appeals_told(&town, ALICE), []);
+    assert_eq!(appeals(&town, ALICE)[0].state, AppealState::Waiting);
+    town.relay.work();
+    town.live(2 * HOUR_MS);
+    assert_eq!(appeals(&town, ALICE)[0].state, AppealState::Filed);
+}
+
+#[test]
+fn chk674_a_notice_takes_back_no_appeal_that_is_kept() {
+    // Bob's appeal is altered on its way, and then the relay says that the decision is against him.
+    let (mut town, leaf) = decided();
+    town.relay.desk().alters_appeals = Some("I confess.".to_owned());
+    town.relay.fail(|asked| {
+        let is_receipt = asked.is("GET", "/v1/reports/");
+        is_receipt.then(|| Fault::from(ErrorCode::NoReceipt))
+    });
+    assert_eq!(appeal(&mut town, BOB, &leaf, "Look again."), "made");
+    town.live(MINUTE_MS);
+    assert_eq!(appeals_told(&town, BOB), [AppealState::Taken]);
+    let bob = account("bob");
+    town.relay.tell_of(&bob, *leaf.as_bytes(), None);
+    town.live(2 * HOUR_MS);
+    town.relay.work();
+    town.live(2 * DAY_MS);
+    assert_eq!(
+        appeals_told(&town, BOB),
+        [AppealState::Taken, AppealState::Altered]
+    );
+
+    // Alice's receipt shows a second decision before its notice comes.
+    let (mut town, first) = decided();
+    let second = TreeHash::from_bytes(town.relay.decide(0, &account("alice"), 7));
+    let now = town.now();
+    let log = &town.relay.desk().log;
+    let receipt = log.receipt(waxseal::log::receipt::Role::Account, &[1, 2], now);
+    let path = waxseal_interface::leaf_text(first.as_bytes());
+    let path = format!("/v1/decisions/{path}/receipt");
+    town.relay.fail(move |asked| {
+        if asked.is("GET", "/v1/notices") || asked.is("POST", "/v1/decisions") {
+            return Some(Fault::from(ErrorCode::NoReceipt));
+        }
+        asked.is("GET", &path).then(|| Fault::Answered {
+            status: 200,
+            body: receipt.clone(),
+            headers: Vec::new(),
+        })
+    });
+    town.live(DAY_MS + HOUR_MS);
+    assert_eq!(appeal(&mut town, ALICE, &second, "Look again."), "made");
+    town.relay.fail(|asked| {
+        let is_appeal = asked.is("POST", "/v1/decisions");
+        is_appeal.then(|| Fault::from(ErrorCode::NoReceipt))
+    });
+    town.live(2 * HOUR_MS);
+    let kept = appeals(&town, ALICE);
+    assert_eq!(kept.len(), 1);
+    assert_eq!(
+        (kept[0].text.as_str(), kept[0].state),
+        ("Look again.", AppealState::Waiting)
+    );
+    town.relay.work();
+    town.live(2 * HOUR_MS);
+    assert_eq!(appeals_told(&town, ALICE)[0], AppealState::Taken);
 }
 
 #[test]

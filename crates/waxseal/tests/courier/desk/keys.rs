@@ -133,3 +133,41 @@ fn a_promise_about_another_report_is_told_and_not_kept() {
     assert_eq!(promises(&town).len(), 1);
     assert_eq!(refused(&town, BOB).len(), 1);
 }
+
+#[test]
+fn a_promise_under_keys_that_are_not_known_yet_is_asked_for_once_they_are_accepted() {
+    let mut town = with_desk();
+    town.live(6 * HOUR_MS);
+    // The log has other keys, and no device has asked since.
+    town.relay.desk().log = waxseal_world::Log::new("new.example/log");
+    report(&mut town, "alice");
+    town.live(MINUTE_MS);
+    assert_eq!(changes(&town), 1);
+    assert_eq!(refused(&town, BOB), Vec::<String>::new());
+    assert!(promises(&town).is_empty());
+    let shown = town.phones[BOB].courier.changed_log_keys().unwrap();
+    town.phones[BOB].courier.accept_log_keys(&shown).unwrap();
+    town.live(2 * HOUR_MS);
+    assert_eq!(promises(&town).len(), 1);
+}
+
+#[test]
+fn a_promise_under_keys_that_nobody_shows_is_told_and_not_kept() {
+    let mut town = with_desk();
+    town.live(6 * HOUR_MS);
+    let other = waxseal_world::Log::new("mallory.example/log");
+    let own = std::mem::replace(&mut town.relay.desk().log, other);
+    let keys = own.keys().to_string().into_bytes();
+    town.relay.fail(move |asked| {
+        asked.is("GET", "/v1/log/keys").then(|| Fault::Answered {
+            status: 200,
+            body: keys.clone(),
+            headers: Vec::new(),
+        })
+    });
+    report(&mut town, "alice");
+    town.live(3 * HOUR_MS);
+    assert_eq!(changes(&town), 0);
+    assert!(!refused(&town, BOB).is_empty());
+    assert!(promises(&town).is_empty());
+}

@@ -13,6 +13,8 @@ use waxseal_relay::system_rng;
 use waxseal_reporting::Timestamp;
 use waxseal_reporting::intake::AcceptanceKey;
 
+use super::turns::Turns;
+
 /// Maximum time for which a report waits for the desk's promise. The reporter waits for as long.
 const HAND_ON_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -35,6 +37,8 @@ pub struct Desk {
     pub acceptance: AcceptanceKey,
     /// The keys of the log, once the desk has told them.
     keys: RwLock<Option<String>>,
+    /// Which reports are handed on next.
+    pub turns: Turns,
     /// How often the desk is asked for notices.
     pub interval: Duration,
 }
@@ -67,6 +71,7 @@ impl Desk {
             key: key.clone(),
             acceptance: setup.acceptance,
             keys: RwLock::default(),
+            turns: Turns::default(),
             interval: setup.interval,
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use waxseal_interface::parse_report_id;
 use waxseal_log::entry::Number;
 use waxseal_log::promise::Promise;
@@ -18,6 +18,9 @@ use crate::state::Relay;
 
 /// Maximum number of reports that one turn hands on.
 const AT_ONCE: usize = 100;
+
+/// Maximum number of reports that one turn looks at.
+const LOOKED_AT: i64 = 10_000;
 
 /// The desk's promise about the report in this row: the one that is kept, or the one that the desk
 /// makes now. `None` if it does not answer in time, and if the promise is about another report than
@@ -59,29 +62,42 @@ pub async fn promise_of_refused(
     }
 }
 
-/// Hands on reports that the desk has not answered yet, the oldest first. Those that it refuses
-/// keep no others back.
+/// Hands on reports that the desk has not answered yet, the oldest first, and goes on in the next
+/// turn where this one ended. A report that the desk refuses waits longer each time.
 pub async fn hand_on_all(relay: &Arc<Relay>, desk: &Desk) {
-    let mut after = 0;
-    for _ in 0..AT_ONCE {
-        let next = relay.database.run(move |db| {
-            let id = db
-                .prepare(
-                    "SELECT id FROM report
-                     WHERE promise IS NULL AND closed = 0 AND rejected IS NULL AND id > ?
-                     ORDER BY id LIMIT 1",
-                )?
-                .query_row([after], |row| row.get(0))
-                .optional()?;
-            Ok(id)
-        });
-        let Ok(Some(id)) = next.await else {
-            return;
-        };
-        if matches!(hand_on(relay, desk, id).await, Err(DeskError::Link(_))) {
-            return;
+    let after = desk.turns.after();
+    let read = relay.database.run(move |db| {
+        let mut rows = db.prepare(
+            "SELECT id FROM report
+             WHERE promise IS NULL AND closed = 0 AND rejected IS NULL AND id > ?
+             ORDER BY id LIMIT ?",
+        )?;
+        let rows = rows.query_map([after, LOOKED_AT], |row| row.get(0))?;
+        Ok(rows.collect::<Result<Vec<i64>, _>>()?)
+    });
+    let Ok(waiting) = read.await else {
+        return;
+    };
+    let is_end = i64::try_from(waiting.len()).is_ok_and(|len| len < LOOKED_AT);
+    let due: Vec<_> = waiting
+        .iter()
+        .filter(|id| desk.turns.is_due(**id))
+        .collect();
+    for id in due.iter().take(AT_ONCE) {
+        match hand_on(relay, desk, **id).await {
+            Ok(_) => desk.turns.answered(**id),
+            Err(DeskError::Link(_)) => return,
+            Err(_) => desk.turns.refused(**id),
         }
-        after = id;
+        desk.turns.go_on(**id);
+    }
+    match due.len() > AT_ONCE {
+        true => {}
+        false if is_end => desk.turns.begin_again(),
+        false => waiting
+            .last()
+            .into_iter()
+            .for_each(|id| desk.turns.go_on(*id)),
     }
 }
 

@@ -15,14 +15,22 @@ use crate::state::Relay;
 /// The number of the side of an account that was decided against.
 pub const ACCOUNT: u8 = 2;
 
-/// Fetches the keys of the log, and the notices that wait at the desk.
+/// Maximum number of parts in which a notice comes.
+const MAX_PARTS: usize = 10_000;
+
+/// Fetches the keys of the log, and the notices that wait at the desk. One that cannot be kept
+/// keeps no others back.
 pub async fn fetch(relay: &Arc<Relay>, desk: &Desk) {
     let fetched = async {
         desk.fetch_keys(relay.now()).await?;
         let notices = desk.get("/v1/notices".to_owned(), relay.now()).await?;
         let Notices { notices } = read_json(&notices)?;
         for notice in notices {
-            take(relay, desk, notice).await?;
+            match take(relay, desk, notice).await {
+                Err(error @ DeskError::Link(_)) => return Err(error),
+                Err(error) => tracing::warn!(%error, "a notice could not be fetched"),
+                Ok(()) => {}
+            }
         }
         Ok::<_, DeskError>(())
     };
@@ -35,9 +43,26 @@ pub async fn fetch(relay: &Arc<Relay>, desk: &Desk) {
 async fn take(relay: &Arc<Relay>, desk: &Desk, notice: NoticeItem) -> Result<(), DeskError> {
     let (decision, side) = (notice.decision, notice.side);
     let at_ms = proven_ms(relay);
+    let mut next = Some(notice);
+    for _ in 0..MAX_PARTS {
+        let Some(part) = next.take() else {
+            break;
+        };
+        if (part.decision, part.side) != (decision, side) {
+            return Err(DeskError::Malformed);
+        }
+        let after = part.next;
+        let store = relay.database.run(move |db| keep(db, &part, at_ms));
+        store.await.map_err(|_| DeskError::Malformed)?;
+        if let Some(after) = after {
+            let path = format!("/v1/notices/{decision}?after={after}");
+            next = Some(read_json(&desk.get(path, relay.now()).await?)?);
+        }
+    }
     // CHK-664: the desk enters a notice as sent only once everyone who is told has it.
-    let store = relay.database.run(move |db| keep(db, &notice, at_ms));
-    store.await.map_err(|_| DeskError::Malformed)?;
+    if next.is_some() {
+        return Err(DeskError::Malformed);
+    }
     let now = relay.now();
     let sent = NoticeSent { decision, side };
     let post = move |client: &DeskClient, key: &SigningKey| {
@@ -57,6 +82,7 @@ fn keep(db: &Connection, notice: &NoticeItem, at_ms: i64) -> Result<(), Refusal>
         side,
         accounts,
         reports,
+        next: _,
     } = notice;
     let is_account = *side == ACCOUNT;
     if !is_account && accounts.len() != reports.len() {

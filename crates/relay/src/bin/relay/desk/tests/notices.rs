@@ -24,6 +24,7 @@ fn notice(side: u8) -> NoticeItem {
             true => vec![Hex(REPORT), Hex([7; 16])],
             false => Vec::new(),
         },
+        next: None,
     }
 }
 
@@ -105,6 +106,33 @@ async fn chk664_a_notice_is_entered_as_sent_once_everyone_has_it_and_is_kept_onc
         assert_eq!(at.small.with(|state| state.sent.len()), sent);
         assert_eq!(listed(&at, &bob, 0).await.len(), 1);
     }
+}
+
+#[tokio::test]
+async fn chk664_a_notice_that_comes_in_parts_is_sent_with_the_last_one_and_keeps_no_other_back() {
+    let at = AtDesk::new().await;
+    let [alice, bob, carol] = at.devices().await;
+    let [mut first, mut last] = [notice(1), notice(1)];
+    (first.accounts.pop(), first.reports.pop());
+    (last.accounts.remove(0), last.reports.remove(0));
+    first.next = Some(Hex(REPORT));
+    let fetch = async || crate::desk::notices::fetch(&at.relay, at.relay.desk().unwrap()).await;
+    at.small
+        .with(|state| state.notices = vec![first, notice(2)]);
+    fetch().await;
+    // Of the reporters, the desk has told one alone.
+    assert_eq!(listed(&at, &bob, 0).await.len(), 1);
+    assert_eq!(listed(&at, &alice, 0).await.len(), 1);
+    let sides = |state: &mut super::small::State| {
+        let sent = state.sent.iter();
+        sent.map(|sent| sent.side).collect::<Vec<_>>()
+    };
+    assert_eq!(at.small.with(sides), [2]);
+    at.small.with(|state| state.parts = vec![last]);
+    fetch().await;
+    assert_eq!(at.small.with(sides), [2, 1]);
+    assert_eq!(listed(&at, &bob, 0).await.len(), 1);
+    assert_eq!(listed(&at, &carol, 0).await.len(), 1);
 }
 
 #[tokio::test]

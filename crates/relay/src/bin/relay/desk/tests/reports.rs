@@ -149,13 +149,15 @@ async fn a_report_is_taken_without_the_desk_and_handed_on_until_the_desk_has_ans
 async fn a_refused_report_has_a_promise_too_and_gets_the_same_one_again() {
     let at = AtDesk::new().await;
     let [alice, bob, _] = at.devices().await;
-    let message = send(&at.relay, &alice, &bob, "bad").await.unwrap();
+    // Another relay stamped the message.
+    let other = World::at(NOW).open().await;
+    let (from, to) = (device(&other, "alice").await, device(&other, "bob").await);
+    let message = send(&other, &from, &to, "bad").await.unwrap();
     let mut draft = ReportDraft::new(bob.me.clone(), Reason::Scam);
     draft.add(&message, Disclosure::Whole).unwrap();
     let key = &at.relay.moderation_key;
-    // The MAC is under another key than that of the device.
     let sealed = draft
-        .seal(&alice.delivery_key, key, &mut rand::rng())
+        .seal(&bob.delivery_key, key, &mut rand::rng())
         .unwrap();
     let digest = ReportDigest::of(&sealed.without_mac());
     let refusal = submit(&at.relay, &bob, &sealed.encode()).await.unwrap_err();
@@ -180,6 +182,70 @@ async fn a_refused_report_has_a_promise_too_and_gets_the_same_one_again() {
     at.small.with(|state| state.is_away = true);
     let late = submit(&at.relay, &bob, &sealed.encode()).await.unwrap_err();
     assert_eq!((late.code, late.promise), (ErrorCode::ReportRefused, None));
+}
+
+#[tokio::test]
+async fn a_report_with_a_wrong_mac_has_no_promise_and_reaches_the_desk_with_the_right_one() {
+    let at = AtDesk::new().await;
+    let [alice, bob, _] = at.devices().await;
+    let message = send(&at.relay, &alice, &bob, "bad").await.unwrap();
+    let mut draft = ReportDraft::new(bob.me.clone(), Reason::Scam);
+    draft.add(&message, Disclosure::Whole).unwrap();
+    let key = &at.relay.moderation_key;
+    let sealed = draft
+        .seal(&bob.delivery_key, key, &mut rand::rng())
+        .unwrap();
+    let right = sealed.encode();
+    let mut wrong = right.clone();
+    *wrong.last_mut().unwrap() ^= 1;
+    let digest = ReportDigest::of(&sealed.without_mac());
+    let other = Report::decode(&wrong).unwrap();
+    assert_eq!(ReportDigest::of(&other.without_mac()), digest);
+    let refusal = submit(&at.relay, &bob, &wrong).await.unwrap_err();
+    assert_eq!((refusal.check, refusal.promise), (Some(74), None));
+    let taken = submit(&at.relay, &bob, &right).await.unwrap();
+    assert!(taken.promise.is_some());
+    assert_eq!(at.small.with(|state| state.handed), 1);
+}
+
+#[tokio::test]
+async fn reports_that_the_desk_refuses_keep_no_others_back_and_are_not_posted_each_turn() {
+    let at = AtDesk::new().await;
+    let [alice, bob, _] = at.devices().await;
+    at.small.with(|state| state.refuses_reports = usize::MAX);
+    let message = send(&at.relay, &alice, &bob, "bad").await.unwrap();
+    let refused = report(&at.relay, &bob, &message).await.unwrap().report_id;
+    // More reports than a turn hands on, none of which can be.
+    let many = at.relay.database.run(|db| {
+        for id in 2..150 {
+            db.execute(
+                "INSERT INTO report
+                     (id, public_id, digest, reporter, accepted_at_ms, messages, accepted)
+                 SELECT ?1, printf('%032x', ?1), randomblob(32), 'crowd', accepted_at_ms, messages, accepted
+                 FROM report WHERE id = 1",
+                [id],
+            )?;
+        }
+        Ok(())
+    });
+    many.await.unwrap();
+    let message = send(&at.relay, &alice, &bob, "worse").await.unwrap();
+    let last = report(&at.relay, &bob, &message).await.unwrap().report_id;
+    at.small
+        .with(|state| (state.handed, state.refuses_reports) = (0, 1));
+    let turn = async || handing::hand_on_all(&at.relay, at.relay.desk().unwrap()).await;
+    turn().await;
+    let waits = promise_for(&at.relay, &bob, &last).await;
+    assert_eq!(waits.unwrap_err(), ErrorCode::NoReceipt);
+    turn().await;
+    assert!(promise_for(&at.relay, &bob, &last).await.is_ok());
+    let waits = promise_for(&at.relay, &bob, &refused).await;
+    assert_eq!(waits.unwrap_err(), ErrorCode::NoReceipt);
+    let handed = at.small.with(|state| state.handed);
+    assert_eq!(handed, 2);
+    turn().await;
+    turn().await;
+    assert_eq!(at.small.with(|state| state.handed), handed);
 }
 
 #[tokio::test]

@@ -43,7 +43,11 @@ pub struct State {
     pub keys: LogKeys,
     /// How many reports were handed on, also those that were before.
     pub handed: usize,
+    /// How many reports it refuses before it takes one.
+    pub refuses_reports: usize,
     pub notices: Vec<NoticeItem>,
+    /// Further parts of notices, the last one first.
+    pub parts: Vec<NoticeItem>,
     pub sent: Vec<NoticeSent>,
     pub appeals: Vec<FileAppeal>,
     /// Why it takes no appeal.
@@ -78,7 +82,9 @@ impl SmallDesk {
             relay_key: [0; 32],
             keys,
             handed: 0,
+            refuses_reports: 0,
             notices: Vec::new(),
+            parts: Vec::new(),
             sent: Vec::new(),
             appeals: Vec::new(),
             refuses: None,
@@ -163,6 +169,10 @@ impl State {
             ("GET", ["v1", "log-keys"]) => self.keys.to_string().into_response(),
             ("POST", ["v1", "intake", "accepted"]) => {
                 self.handed += 1;
+                if self.refuses_reports > 0 {
+                    self.refuses_reports -= 1;
+                    return refused(DeskCode::Refused);
+                }
                 let id = ReportId::from_bytes(body[1..17].try_into().unwrap());
                 let accepted = AcceptedReport::decode(body, &self.acceptance, &id).unwrap();
                 let promise = self.desk.take_in(&accepted, body, now, rng).unwrap();
@@ -178,6 +188,10 @@ impl State {
                 let notices = self.notices.clone();
                 to_vec(&Notices { notices }).unwrap().into_response()
             }
+            ("GET", ["v1", "notices", _, _]) => match self.parts.pop() {
+                Some(part) => to_vec(&part).unwrap().into_response(),
+                None => refused(DeskCode::Busy),
+            },
             ("POST", ["v1", "notices", "sent"]) => {
                 let sent: NoticeSent = serde_json::from_slice(body).unwrap();
                 let is_open = |notice: &NoticeItem| {
