@@ -113,8 +113,10 @@ async fn chk664_a_notice_that_comes_in_parts_is_sent_with_the_last_one_and_keeps
     let at = AtDesk::new().await;
     let [alice, bob, carol] = at.devices().await;
     let [mut first, mut last] = [notice(1), notice(1)];
-    (first.accounts.pop(), first.reports.pop());
-    (last.accounts.remove(0), last.reports.remove(0));
+    first.accounts.pop();
+    first.reports.pop();
+    last.accounts.remove(0);
+    last.reports.remove(0);
     first.next = Some(Hex(REPORT));
     let fetch = async || crate::desk::notices::fetch(&at.relay, at.relay.desk().unwrap()).await;
     at.small
@@ -123,7 +125,7 @@ async fn chk664_a_notice_that_comes_in_parts_is_sent_with_the_last_one_and_keeps
     // Of the reporters, the desk has told one alone.
     assert_eq!(listed(&at, &bob, 0).await.len(), 1);
     assert_eq!(listed(&at, &alice, 0).await.len(), 1);
-    let sides = |state: &mut super::small::State| {
+    let sides = |state: &mut small::State| {
         let sent = state.sent.iter();
         sent.map(|sent| sent.side).collect::<Vec<_>>()
     };

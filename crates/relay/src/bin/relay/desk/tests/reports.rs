@@ -4,7 +4,7 @@ use axum::extract::Query;
 use waxseal_interface::{ReportState, parse_report_id};
 use waxseal_log::promise::Promise;
 use waxseal_log::report::ReportDigest;
-use waxseal_reporting::reporter::{Disclosure, Reason, ReportDraft};
+use waxseal_reporting::reporter::{Disclosure, Reason, Report, ReportDraft};
 
 use super::small::receipt_path;
 use super::*;
