@@ -132,7 +132,7 @@ pub async fn transparency(
     }
     // One is counted at a time, so those who wait for a long log take no place of others.
     let mut kept = server.counted.lock().await;
-    let log_size = server.readers.read(|desk| cosigned_size(desk)).await?;
+    let log_size = server.readers.read(cosigned_size).await?;
     let is_of = |kept: &Transparency| (kept.from, kept.to, kept.log_size) == (from, to, log_size);
     if let Some(kept) = kept.as_ref().filter(|kept| is_of(kept)) {
         return Ok(Json(kept.clone()));
