@@ -23,6 +23,7 @@ mod pictures;
 mod prepared;
 mod problem;
 mod routes;
+mod seen;
 mod session;
 mod text;
 mod views;
@@ -50,6 +51,7 @@ use waxseal_relay::system_rng;
 use crate::app::App;
 use crate::clock::now;
 use crate::command::{Officer, Step};
+use crate::seen::SeenPolicy;
 use crate::session::Sessions;
 use crate::views::Views;
 
@@ -187,17 +189,29 @@ fn reach(work: &Work) -> Result<Officer, Box<dyn Error>> {
         None => Link::new(url)?,
     };
     let (keys, desk) = pinned_desk(path, &key, link.within(PATIENCE))?;
-    Ok(Officer { key, keys, desk })
+    let seen = SeenPolicy::of(path);
+    Ok(Officer {
+        key,
+        keys,
+        desk,
+        seen,
+    })
 }
 
 fn open(work: &Work, listen: SocketAddr) -> Result<App, Box<dyn Error>> {
-    let Officer { key, keys, desk } = reach(work)?;
+    let Officer {
+        key,
+        keys,
+        desk,
+        seen,
+    } = reach(work)?;
     let rng = &mut system_rng();
     let mut base = [0; 16];
     rand_core::Rng::fill_bytes(rng, &mut base);
     Ok(App {
         desk,
         keys,
+        seen,
         base: format!("/{}", Hex(base)),
         host: listen.to_string(),
         sessions: Mutex::new(Sessions::new(Instant::now(), rng)),

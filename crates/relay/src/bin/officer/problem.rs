@@ -15,6 +15,12 @@ pub enum Problem {
          runs the desk, and compare the keys"
     )]
     OtherDesk,
+    /// The policy is not signed by the pinned policy key, or an older one than before.
+    #[error(
+        "the policy that the desk shows is not signed by the pinned policy key, or it is older than \
+         one that this program was shown before. Nothing was signed. Ask whoever keeps the policy key"
+    )]
+    OtherPolicy,
     /// The desk's answer cannot be read.
     #[error("the desk's answer is not one of this version; update the program or the desk")]
     Malformed,
@@ -72,9 +78,11 @@ impl Problem {
                 }
                 _ => StatusCode::UNPROCESSABLE_ENTITY,
             },
-            Self::Desk(_) | Self::OtherDesk | Self::Malformed | Self::Altered => {
-                StatusCode::BAD_GATEWAY
-            }
+            Self::Desk(_)
+            | Self::OtherDesk
+            | Self::OtherPolicy
+            | Self::Malformed
+            | Self::Altered => StatusCode::BAD_GATEWAY,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Form => StatusCode::BAD_REQUEST,
             Self::NothingPrepared => StatusCode::CONFLICT,
@@ -101,6 +109,7 @@ impl Problem {
             },
             Self::Desk(DeskError::Link(_)) => "The desk was not reached",
             Self::OtherDesk => "Another desk",
+            Self::OtherPolicy => "Another policy",
             Self::NotFound => "Not found",
             Self::NothingPrepared => "Nothing to sign",
             Self::Closed => "This view was closed",
