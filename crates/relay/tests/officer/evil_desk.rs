@@ -2,7 +2,7 @@
 //! text wherever there is text.
 
 use std::net::SocketAddr;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -39,6 +39,8 @@ pub struct Evil {
     pub other_policy: Mutex<Option<(Vec<u8>, [u8; 64])>>,
     /// Whether it does not answer who it is.
     pub is_silent: AtomicBool,
+    /// The messages that its grant names.
+    pub granted: AtomicU32,
     me: OfficerKey,
     pub texts: Vec<(&'static str, String)>,
     pub blob: (BlobId, Vec<u8>, [u8; 32], [u8; 32]),
@@ -141,6 +143,7 @@ impl Evil {
             policy_key,
             other_policy: Mutex::default(),
             is_silent: AtomicBool::default(),
+            granted: AtomicU32::new(0x3fff_ffff),
             me: me.clone(),
             texts,
             blob: (blob, sealed, *root.as_bytes(), *file_key.as_bytes()),
@@ -200,7 +203,7 @@ impl Evil {
     }
 
     pub fn grant(&self) -> GrantItem {
-        let digest = AcceptedDigest::from_bytes([5; 32]);
+        let (at, digest) = (now_ms(), AcceptedDigest::from_bytes([5; 32]));
         let grant = Grant::new(GrantTerms {
             id: GrantId::from_bytes(GRANT.0),
             origin: self.keys.origin().to_owned(),
@@ -210,12 +213,12 @@ impl Evil {
             policy: self.policy.digest(),
             requester: self.me.id(),
             approver: None,
-            requested: Timestamp::from_millis(now_ms()),
-            expires: Timestamp::from_millis(now_ms() + 3_600_000),
+            requested: Timestamp::from_millis(at),
+            expires: Timestamp::from_millis(at + 3_600_000),
             max_openings: 3,
             reports: vec![GrantedReport {
                 digest,
-                messages: 7,
+                messages: self.granted.load(Ordering::SeqCst),
             }],
         });
         let grant = grant.unwrap();
@@ -228,8 +231,8 @@ impl Evil {
             state: "approved".to_owned(),
             requester: Hex(*self.me.id().as_bytes()),
             approver: None,
-            requested_at_ms: now_ms(),
-            expires_at_ms: now_ms() + 3_600_000,
+            requested_at_ms: at,
+            expires_at_ms: at + 3_600_000,
             max_openings: 3,
             openings: 0,
             review_until_ms: Some(now_ms()),

@@ -83,6 +83,14 @@ impl App {
         self.views.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Closes views, and forgets what was prepared with them.
+    pub fn close(&self, close: impl FnOnce(&mut Views)) {
+        let mut views = self.views();
+        close(&mut views);
+        self.sessions()
+            .forget_exports(|grant, report| views.has(grant, report));
+    }
+
     /// The officer's public key.
     pub fn me(&self) -> Hex<32> {
         Hex(*self.key.id().as_bytes())

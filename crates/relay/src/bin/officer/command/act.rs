@@ -138,6 +138,7 @@ pub fn open(officer: &Officer, grant: Hex<16>, report: Hex<16>) -> Result<String
     let open = Prepared::Open {
         case: Hex([0; 16]), // only pages go back to it
         open: Open { grant, report },
+        grant: None,
     };
     let answer = Zeroizing::new(officer.send(open)?);
     let view = View::decode(&answer).map_err(|_| Problem::Malformed)?;
