@@ -1,6 +1,7 @@
 //! What the desk that was taken over answers on each route.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
@@ -24,11 +25,16 @@ pub async fn keys(State(evil): World) -> String {
     evil.keys.to_string()
 }
 
-pub async fn card(State(evil): World) -> impl IntoResponse {
+pub async fn card(State(evil): World) -> Response {
+    if evil.is_silent.load(Ordering::SeqCst) {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
+    let (policy, signature) = evil.shown_policy();
     json(&DeskCard {
         origin: evil.keys.origin().to_owned(),
         vault: Hex(*evil.keys.vault().key()),
-        policy: evil.policy.encode().to_vec(),
+        policy,
+        policy_signature: Hex(signature),
         keys: evil.keys.to_string(),
         log_size: 12,
         cosigned_size: 8,

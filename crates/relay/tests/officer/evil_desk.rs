@@ -2,7 +2,8 @@
 //! text wherever there is text.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -33,11 +34,18 @@ pub struct EvilDesk {
 pub struct Evil {
     pub keys: LogKeys,
     pub policy: Policy,
+    policy_key: PolicyKey,
+    /// What it shows in place of its policy: the document, and the signature.
+    pub other_policy: Mutex<Option<(Vec<u8>, [u8; 64])>>,
+    /// Whether it does not answer who it is.
+    pub is_silent: AtomicBool,
+    /// The messages that its grant names.
+    pub granted: AtomicU32,
     me: OfficerKey,
     pub texts: Vec<(&'static str, String)>,
     pub blob: (BlobId, Vec<u8>, [u8; 32], [u8; 32]),
     /// The acts that it was sent.
-    pub acts: std::sync::Mutex<Vec<Vec<u8>>>,
+    pub acts: Mutex<Vec<Vec<u8>>>,
 }
 
 pub fn now_ms() -> u64 {
@@ -89,7 +97,8 @@ impl Evil {
         let rng = &mut rand::rng();
         let log = Signer::generate("provider.example/desk", rng).unwrap();
         let vault = Cosigner::generate("provider.example/vault", rng).unwrap();
-        let key = Some(PolicyKey::generate(rng).public_key());
+        let policy_key = PolicyKey::generate(rng);
+        let key = Some(policy_key.public_key());
         let keys = LogKeys::new(log.verifier(), vault.verifier(), vec![], 0, key).unwrap();
         let texts = texts(canary);
         let all = Roles::from_bits(31).unwrap();
@@ -131,11 +140,28 @@ impl Evil {
         Self {
             keys,
             policy: policy.unwrap(),
+            policy_key,
+            other_policy: Mutex::default(),
+            is_silent: AtomicBool::default(),
+            granted: AtomicU32::new(0x3fff_ffff),
             me: me.clone(),
             texts,
             blob: (blob, sealed, *root.as_bytes(), *file_key.as_bytes()),
-            acts: std::sync::Mutex::default(),
+            acts: Mutex::default(),
         }
+    }
+
+    /// The signature of the policy key on a policy.
+    pub fn signed(&self, policy: &Policy) -> [u8; 64] {
+        let (version, digest) = (policy.version(), policy.digest());
+        let published = self.policy_key.publish(self.keys.origin(), version, digest);
+        published.signature
+    }
+
+    /// What it shows as its policy.
+    pub fn shown_policy(&self) -> (Vec<u8>, [u8; 64]) {
+        let other = self.other_policy.lock().unwrap().clone();
+        other.unwrap_or_else(|| (self.policy.encode().to_vec(), self.signed(&self.policy)))
     }
 
     pub fn text(&self, place: usize) -> String {
@@ -177,7 +203,7 @@ impl Evil {
     }
 
     pub fn grant(&self) -> GrantItem {
-        let digest = AcceptedDigest::from_bytes([5; 32]);
+        let (at, digest) = (now_ms(), AcceptedDigest::from_bytes([5; 32]));
         let grant = Grant::new(GrantTerms {
             id: GrantId::from_bytes(GRANT.0),
             origin: self.keys.origin().to_owned(),
@@ -187,12 +213,12 @@ impl Evil {
             policy: self.policy.digest(),
             requester: self.me.id(),
             approver: None,
-            requested: Timestamp::from_millis(now_ms()),
-            expires: Timestamp::from_millis(now_ms() + 3_600_000),
+            requested: Timestamp::from_millis(at),
+            expires: Timestamp::from_millis(at + 3_600_000),
             max_openings: 3,
             reports: vec![GrantedReport {
                 digest,
-                messages: 7,
+                messages: self.granted.load(Ordering::SeqCst),
             }],
         });
         let grant = grant.unwrap();
@@ -205,8 +231,8 @@ impl Evil {
             state: "approved".to_owned(),
             requester: Hex(*self.me.id().as_bytes()),
             approver: None,
-            requested_at_ms: now_ms(),
-            expires_at_ms: now_ms() + 3_600_000,
+            requested_at_ms: at,
+            expires_at_ms: at + 3_600_000,
             max_openings: 3,
             openings: 0,
             review_until_ms: Some(now_ms()),

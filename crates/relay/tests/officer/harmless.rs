@@ -11,6 +11,7 @@ use crate::access::look;
 use crate::browser::Browser;
 use crate::evil_desk::{CASE, EvilDesk, GRANT, REPORT};
 use crate::hostile::texts;
+use crate::job::let_in;
 use crate::program::{Program, key_file, keygen};
 use crate::proxy::{Canary, Proxy};
 
@@ -50,6 +51,7 @@ impl Scene {
         };
         let link = format!("http://{}{}", scene.proxy.host, scene.program.enter_path());
         scene.browser.go(&link);
+        let_in(&scene.program, &mut scene.browser);
         let url = scene.browser.url();
         url.strip_suffix("/queue")
             .expect("the queue")

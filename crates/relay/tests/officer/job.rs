@@ -1,6 +1,7 @@
 //! The whole job, as officers do it: a real desk, vault and witness, the programs of officers, and
 //! a browser.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use serde_json::json;
@@ -12,14 +13,25 @@ use crate::browser::Browser;
 use crate::office::{ORIGIN, Office, wait_for};
 use crate::program::Program;
 
+/// Types the number that the browser shows, and goes on in the browser.
+pub fn let_in(program: &Program, browser: &mut Browser) {
+    let number = browser.eval("document.querySelector('.number').textContent");
+    program.type_number(number.as_str().unwrap());
+    while !browser.url().ends_with("/queue") {
+        browser.follow("main a.button");
+    }
+}
+
 /// Starts an officer's program, and enters with its link in a tab of its own.
 pub fn enter(office: &Office, browser: &mut Browser, name: &str, key: &OfficerKey) -> Officer {
     let path: PathBuf = office.dir.path().join(format!("{name}.key"));
     if !path.exists() {
         std::fs::write(&path, [&[1], &key.seed()[..]].concat()).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
     }
     let program = Program::start(&path, &format!("http://{}", office.address()));
     browser.go(&program.link);
+    let_in(&program, browser);
     let url = browser.url();
     let base = url.strip_suffix("/queue").unwrap().to_owned();
     Officer { program, base }
@@ -205,7 +217,7 @@ fn officers_do_the_whole_job_in_a_browser() {
     sign(
         browser,
         "Sign: decide the case",
-        &["The account is suspended", "in force", "does not exist"],
+        &["The account is suspended", ", in force", "does not exist"],
     );
     says(
         browser,
@@ -283,6 +295,7 @@ fn officers_do_the_whole_job_in_a_browser() {
     );
     says(browser, "The grant is approved.");
     // She judges the emergency.
+    browser.follow("a[href$='/review']");
     browser.choose("#outcome", "1");
     browser.fill("#statement", "The message was a threat.");
     browser.follow("form[action$='/review'] button");

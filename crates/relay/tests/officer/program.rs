@@ -87,14 +87,34 @@ impl Program {
         self.link[format!("http://{}", self.host).len()..].to_owned()
     }
 
-    /// Enters with the link, and returns path and cookie.
+    /// Types a number in the terminal.
+    pub fn type_number(&self, number: &str) {
+        let mut stdin = &self.stdin;
+        stdin.write_all(format!("{number}\n").as_bytes()).unwrap();
+    }
+
+    /// Enters with the link and the number, and returns path and cookie.
     pub fn enter(&self) -> (String, String) {
-        let answer = self.ask("GET", &self.enter_path(), &[("host", &self.host)], "");
-        assert_eq!(answer.status, 303, "{}", answer.body);
-        let cookie = answer.header("set-cookie").unwrap();
-        let cookie = cookie.split(';').next().unwrap().to_owned();
-        let base = answer.header("location").unwrap();
-        (base.strip_suffix("/queue").unwrap().to_owned(), cookie)
+        let host = ("host", self.host.as_str());
+        let shown = self.ask("GET", &self.enter_path(), &[host], "");
+        assert_eq!(shown.status, 200, "{}", shown.body);
+        let (_, rest) = shown.body.split_once("class=\"number\">").unwrap();
+        let waiting = cookie_of(&shown);
+        // Without the number, the link begins nothing.
+        let early = self.ask("GET", "/enter", &[host, ("cookie", &waiting)], "");
+        assert_eq!(early.status, 200);
+        self.type_number(rest.split('<').next().unwrap());
+        let begun = loop {
+            let begun = self.ask("GET", "/enter", &[host, ("cookie", &waiting)], "");
+            if begun.status == 303 {
+                break begun;
+            }
+            assert_eq!(begun.status, 200, "{}", begun.body);
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        let base = begun.header("location").unwrap();
+        let base = base.strip_suffix("/queue").unwrap().to_owned();
+        (base, cookie_of(&begun))
     }
 
     /// Sends a request with exactly these headers.
@@ -168,6 +188,11 @@ impl Answer {
             .find(|(known, _)| known == name)
             .map(|(_, value)| value.as_str())
     }
+}
+
+fn cookie_of(answer: &Answer) -> String {
+    let cookie = answer.header("set-cookie").unwrap();
+    cookie.split(';').next().unwrap().to_owned()
 }
 
 /// The path of a key file in a folder.

@@ -80,8 +80,8 @@ fn of_two_officers_who_decide_at_once_one_is_told_that_the_other_was_faster() {
     let decision = office.decision(case, Measure::Suspended);
     office.act(&office.officers.bob, &decision).unwrap();
     sign(browser, "Sign: decide the case", &["The account is warned"]);
-    says(browser, "Someone else was faster");
-    says(browser, "Nothing was changed by you.");
+    says(browser, "It was done already");
+    says(browser, "or by another officer");
     look(browser, "25-conflict");
     let decisions = office.case(case).decisions;
     assert_eq!(decisions.len(), 1);

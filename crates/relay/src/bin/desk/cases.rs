@@ -9,6 +9,7 @@ use serde::Deserialize;
 use waxseal_desk::desk::Desk;
 use waxseal_desk::grant::Grant;
 use waxseal_desk::ids::CaseId;
+use waxseal_desk::policy::Policy;
 use waxseal_desk::store::{
     AppealList, Assigned, CaseStatus, Cursor, GrantList, Order, Query as StoreQuery, ReportList,
     ReportRow, SqliteStore, Store, StoreError,
@@ -46,11 +47,14 @@ pub async fn card(
     let targets = server.targets.names();
     let card = server.readers.read(move |desk| {
         let cosigned = desk.store().newest_checkpoint(true)?;
+        let version = desk.policy().map_or(0, Policy::version);
+        let signature = desk.store().policy(version)?.map(|row| row.signature);
         let policy = desk.policy().map(|policy| policy.encode().to_vec());
         Ok(DeskCard {
             origin: keys.origin().to_owned(),
             vault: Hex(*keys.vault().key()),
             policy: policy.unwrap_or_default(),
+            policy_signature: Hex(signature.unwrap_or([0; 64])),
             keys: keys.to_string(),
             log_size: desk.store().log_size()?,
             cosigned_size: cosigned.map_or(0, |row| row.size),

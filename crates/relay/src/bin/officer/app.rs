@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::de::DeserializeOwned;
 use waxseal_desk::officer::OfficerKey;
 use waxseal_desk::policy::{Officer, Policy};
+use waxseal_log::entry::PublishedPolicy;
 use waxseal_log::keys::LogKeys;
 use waxseal_relay::desk::{DeskCard, DeskClient, Hex, read_json};
 use waxseal_relay::system_rng;
@@ -14,6 +15,7 @@ use crate::clock::now;
 use crate::files::is_of;
 use crate::prepared::Call;
 use crate::problem::Problem;
+use crate::seen::SeenPolicy;
 use crate::session::Sessions;
 use crate::views::Views;
 
@@ -23,6 +25,8 @@ pub struct App {
     pub desk: DeskClient,
     /// The keys of the desk's log, as pinned.
     pub keys: LogKeys,
+    /// The newest policy that this program was shown.
+    pub seen: SeenPolicy,
     /// Before the path of each page: `/` and 32 random hex digits.
     pub base: String,
     /// The address that this program listens on, as browsers send it in `Host`.
@@ -38,6 +42,29 @@ pub struct Desk {
 }
 
 impl Desk {
+    /// The desk of a card, if it is the pinned one, and shows a policy that its policy key signed
+    /// and that is not older than one before.
+    pub fn verified(card: DeskCard, keys: &LogKeys, seen: &SeenPolicy) -> Result<Self, Problem> {
+        // CHK-641: the desk is still the pinned one.
+        if !is_of(&card, keys) || card.keys.parse().as_ref() != Ok(keys) {
+            return Err(Problem::OtherDesk);
+        }
+        let policy = Policy::decode(&card.policy).map_err(|_| Problem::OtherPolicy)?;
+        let published = PublishedPolicy {
+            version: policy.version(),
+            digest: policy.digest(),
+            signature: card.policy_signature.0,
+        };
+        // CHK-652: the pinned policy key signed the policy for this log, and none of a higher
+        // version was seen before.
+        let is_signed = |key| published.verify(keys.origin(), key).is_ok();
+        if policy.origin() != keys.origin() || !keys.policy().is_some_and(is_signed) {
+            return Err(Problem::OtherPolicy);
+        }
+        seen.note(policy.version(), &Hex(*policy.digest().as_bytes()))?;
+        Ok(Self { card, policy })
+    }
+
     /// The officer of the policy in force with this key.
     pub fn officer(&self, key: &Hex<32>) -> Option<&Officer> {
         let officers = self.policy.terms().officers.iter();
@@ -54,6 +81,14 @@ impl App {
 
     pub fn views(&self) -> MutexGuard<'_, Views> {
         self.views.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Closes views, and forgets what was prepared with them.
+    pub fn close(&self, close: impl FnOnce(&mut Views)) {
+        let mut views = self.views();
+        close(&mut views);
+        self.sessions()
+            .forget_exports(|grant, report| views.has(grant, report));
     }
 
     /// The officer's public key.
@@ -87,15 +122,7 @@ impl App {
     /// Asks the desk who it is and which policy is in force.
     pub async fn desk(self: &Arc<Self>) -> Result<Desk, Problem> {
         let card: DeskCard = self.get("/v1/desk".to_owned()).await?;
-        let policy = Policy::decode(&card.policy).map_err(|_| Problem::Malformed)?;
-        // CHK-641: the desk is still the pinned one, and its policy is for its log.
-        if !is_of(&card, &self.keys)
-            || card.keys.parse().as_ref() != Ok(&self.keys)
-            || policy.origin() != self.keys.origin()
-        {
-            return Err(Problem::OtherDesk);
-        }
-        Ok(Desk { card, policy })
+        Desk::verified(card, &self.keys, &self.seen)
     }
 }
 

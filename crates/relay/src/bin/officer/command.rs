@@ -11,7 +11,6 @@ use std::error::Error;
 use clap::Subcommand;
 use serde::de::DeserializeOwned;
 use waxseal_desk::officer::OfficerKey;
-use waxseal_desk::policy::Policy;
 use waxseal_log::entry::{Measure, Purpose, ReasonCode};
 use waxseal_log::keys::LogKeys;
 use waxseal_relay::desk::{CaseDetail, DeskCard, DeskClient, Hex, read_json};
@@ -20,8 +19,7 @@ use waxseal_reporting::reporter::Reason;
 
 use crate::app::Desk;
 use crate::clock::now;
-use crate::files::is_of;
-use crate::problem::Problem;
+use crate::seen::SeenPolicy;
 
 pub type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -130,6 +128,7 @@ pub struct Officer {
     pub key: OfficerKey,
     pub keys: LogKeys,
     pub desk: DeskClient,
+    pub seen: SeenPolicy,
 }
 
 impl Officer {
@@ -182,11 +181,6 @@ impl Officer {
     /// The desk with the policy in force.
     fn desk(&self) -> Result<Desk> {
         let card: DeskCard = self.get("/v1/desk")?;
-        let policy = Policy::decode(&card.policy).map_err(|_| Problem::Malformed)?;
-        // CHK-641: the desk is the pinned one, and its policy is for its log.
-        if !is_of(&card, &self.keys) || policy.origin() != self.keys.origin() {
-            return Err(Problem::OtherDesk.into());
-        }
-        Ok(Desk { card, policy })
+        Ok(Desk::verified(card, &self.keys, &self.seen)?)
     }
 }

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use waxseal_desk::officer::OfficerKey;
@@ -26,7 +26,12 @@ pub fn write_key(path: &Path, key: &OfficerKey) -> Result<(), Box<dyn Error>> {
 pub fn read_key(path: &Path) -> Result<OfficerKey, Box<dyn Error>> {
     let failed = |error| format!("{}: {error}", path.display());
     let other = || format!("{} was not made by `officer keygen`", path.display());
-    if fs::metadata(path).map_err(failed)?.len() != 33 {
+    let metadata = fs::metadata(path).map_err(failed)?;
+    if metadata.permissions().mode() & 0o077 != 0 {
+        let shown = path.display();
+        return Err(format!("{shown}: other users can read this secret; chmod 600 it").into());
+    }
+    if metadata.len() != 33 {
         return Err(other().into());
     }
     let bytes = fs::read(path).map(Zeroizing::new).map_err(failed)?;

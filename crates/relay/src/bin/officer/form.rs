@@ -3,6 +3,9 @@
 /// Maximum length of the body of a form, in bytes. A statement of reasons, percent-encoded, fits.
 pub const MAX_FORM_LEN: usize = 64 << 10;
 
+/// The field of a form that is shown again, to change it.
+pub const CHANGE: &str = "change";
+
 /// The fields of a form, in the order in which they were sent.
 #[derive(Clone, Debug, Default)]
 pub struct Form(Vec<(String, String)>);
@@ -28,6 +31,18 @@ impl Form {
     pub fn get(&self, name: &str) -> &str {
         let field = self.0.iter().find(|(known, _)| known == name);
         field.map_or("", |(_, value)| value)
+    }
+
+    /// Whether the officer changes what was about to be signed.
+    pub fn is_changed(&self) -> bool {
+        !self.get(CHANGE).is_empty()
+    }
+
+    /// The fields that the officer chose or wrote.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        let fields = self.0.iter();
+        let fields = fields.map(|(name, value)| (name.as_str(), value.as_str()));
+        fields.filter(|(name, _)| !["token", CHANGE].contains(name))
     }
 
     /// All fields with this name.

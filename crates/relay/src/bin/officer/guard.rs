@@ -8,10 +8,11 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use waxseal_relay::desk::DeskError;
 
 use crate::app::App;
 use crate::form::{Form, MAX_FORM_LEN};
-use crate::html::Link;
+use crate::html::{Html, Link};
 use crate::page::{Ctx, Failure, STYLE_NAME, Tab, bare};
 use crate::problem::Problem;
 
@@ -92,7 +93,7 @@ async fn admit(app: &Arc<App>, mut request: Request) -> Result<Request, Problem>
     if !is_own(request.headers(), &method, app) {
         return Err(Problem::Elsewhere);
     }
-    let cookie = cookie(request.headers()).ok_or(Problem::NoSession)?;
+    let cookie = cookie(request.headers(), COOKIE).ok_or(Problem::NoSession)?;
     // CHK-646: the browser has the cookie of the session, and the path that only its pages have.
     let token = app.sessions().resume(cookie, Instant::now());
     let form_token = token.ok_or(Problem::NoSession)?;
@@ -143,27 +144,18 @@ fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     value.or(Some(""))
 }
 
-/// The session's cookie.
-fn cookie(headers: &HeaderMap) -> Option<&str> {
+/// The cookie with this name.
+pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let all = headers.get_all(header::COOKIE).iter();
     let all = all.filter_map(|value| value.to_str().ok());
     let mut pairs = all.flat_map(|value| value.split(';'));
-    pairs.find_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='))
+    pairs.find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
 }
 
 fn problem_page(app: &App, ctx: Option<&Ctx>, problem: &Problem) -> Response {
     let (status, title) = (problem.status(), problem.title());
-    let body = |html: &mut crate::html::Html| {
-        html.tag("div").class("errors").role("alert").put(|html| {
-            let said = problem.to_string();
-            html.tag("p").put(|html| match problem {
-                Problem::Desk(_) => html.said(&said),
-                _ => html.text(&sentence(&said)),
-            });
-            if let Some(advice) = problem.advice() {
-                html.tag("p").text(advice);
-            }
-        });
+    let body = |html: &mut Html| {
+        told(html, problem);
         if ctx.is_some() {
             html.tag("p").put(|html| {
                 html.tag("a").href(&Link::to("/queue")).text("To the queue");
@@ -174,6 +166,23 @@ fn problem_page(app: &App, ctx: Option<&Ctx>, problem: &Problem) -> Response {
         Some(ctx) => ctx.page_as(status, title, Tab::None, body),
         None => bare(&app.base, status, title, body).into_response(),
     }
+}
+
+/// Says what did not work, and what to do about it.
+pub fn told(html: &mut Html, problem: &Problem) {
+    let alert = html.tag("div").class("errors").role("alert");
+    alert.put(|html| {
+        let said = problem.to_string();
+        html.tag("p").put(|html| match problem {
+            // The relay's words for a link name a relay.
+            Problem::Desk(DeskError::Link(_)) => html.text("The desk did not answer."),
+            Problem::Desk(_) => html.said(&said),
+            _ => html.text(&sentence(&said)),
+        });
+        if let Some(advice) = problem.advice() {
+            html.tag("p").text(advice);
+        }
+    });
 }
 
 /// A message as a sentence.

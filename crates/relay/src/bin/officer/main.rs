@@ -12,6 +12,7 @@ mod app;
 mod clock;
 mod command;
 mod fetch;
+mod fields;
 mod files;
 mod form;
 mod guard;
@@ -23,14 +24,16 @@ mod pictures;
 mod prepared;
 mod problem;
 mod routes;
+mod seen;
 mod session;
+mod terminal;
 mod text;
 mod views;
 mod words;
 
 use std::error::Error;
 use std::fs;
-use std::io::{BufRead, Write};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -50,11 +53,16 @@ use waxseal_relay::system_rng;
 use crate::app::App;
 use crate::clock::now;
 use crate::command::{Officer, Step};
+use crate::seen::SeenPolicy;
 use crate::session::Sessions;
+use crate::terminal::{listen, say_link};
 use crate::views::Views;
 
 /// Maximum time for a request to the desk. An opening waits for the vault and for witnesses.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long requests that are under way may take when the program stops.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// An officer's own program for the work with reports: it holds the key, and shows pages in the
 /// browser of this machine. With a command it does one step, and shows no pages.
@@ -99,8 +107,16 @@ struct Work {
     listen: SocketAddr,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
+    let Ok(runtime) = tokio::runtime::Runtime::new() else {
+        return ExitCode::FAILURE;
+    };
+    let code = runtime.block_on(run());
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    code
+}
+
+async fn run() -> ExitCode {
     let Options { command, work } = Options::parse();
     let done = match command {
         Some(Command::Keygen) => work.key().and_then(keygen),
@@ -152,18 +168,25 @@ async fn serve(work: Work) -> Result<(), Box<dyn Error>> {
     let mut terminated = signal(SignalKind::terminate())?;
     let code = app.sessions().code();
     say_link(&app, &code.unwrap_or_default())?;
-    new_links(Arc::clone(&app));
+    listen(Arc::clone(&app));
     tokio::spawn(close_old_views(Arc::clone(&app)));
-    let stopped = async move {
-        tokio::select! {
-            _ = terminated.recv() => {}
-            _ = tokio::signal::ctrl_c() => {}
-        }
-    };
     let router = routes::router(Arc::clone(&app));
-    let serving = axum::serve(listener, router).with_graceful_shutdown(stopped);
-    serving.await?;
-    app.views().close_all();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
+        let _ = stopped.await;
+    });
+    let serving = tokio::spawn(serving.into_future());
+    tokio::select! {
+        _ = terminated.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    app.close(Views::close_all);
+    app.sessions().leave();
+    let _ = stop.send(());
+    // A request that someone sent half of holds nothing up.
+    let _ = tokio::time::timeout(GRACE, serving).await;
+    // A request that was under way may have opened a view.
+    app.close(Views::close_all);
     Ok(())
 }
 
@@ -187,17 +210,29 @@ fn reach(work: &Work) -> Result<Officer, Box<dyn Error>> {
         None => Link::new(url)?,
     };
     let (keys, desk) = pinned_desk(path, &key, link.within(PATIENCE))?;
-    Ok(Officer { key, keys, desk })
+    let seen = SeenPolicy::of(path);
+    Ok(Officer {
+        key,
+        keys,
+        desk,
+        seen,
+    })
 }
 
 fn open(work: &Work, listen: SocketAddr) -> Result<App, Box<dyn Error>> {
-    let Officer { key, keys, desk } = reach(work)?;
+    let Officer {
+        key,
+        keys,
+        desk,
+        seen,
+    } = reach(work)?;
     let rng = &mut system_rng();
     let mut base = [0; 16];
     rand_core::Rng::fill_bytes(rng, &mut base);
     Ok(App {
         desk,
         keys,
+        seen,
         base: format!("/{}", Hex(base)),
         host: listen.to_string(),
         sessions: Mutex::new(Sessions::new(Instant::now(), rng)),
@@ -250,28 +285,12 @@ fn public_keys(link: &Link) -> Result<LogKeys, Box<dyn Error>> {
     Ok(keys.ok_or("the desk's server does not tell the keys of its log at /log/keys")?)
 }
 
-fn say_link(app: &App, code: &str) -> std::io::Result<()> {
-    println!("open http://{}/enter?code={code}", app.host);
-    std::io::stdout().flush()
-}
-
-/// Prints another link each time that the officer presses Enter.
-fn new_links(app: Arc<App>) {
-    std::thread::spawn(move || {
-        let lines = std::io::stdin().lock().lines();
-        for _ in lines.map_while(Result::ok) {
-            let code = app.sessions().new_code(Instant::now(), &mut system_rng());
-            if say_link(&app, &code).is_err() {
-                return;
-            }
-        }
-    });
-}
-
 async fn close_old_views(app: Arc<App>) {
     let mut time = tokio::time::interval(Duration::from_secs(30));
     loop {
         time.tick().await;
-        app.views().close_old(Instant::now());
+        let now = Instant::now();
+        app.close(|views| views.close_old(now));
+        app.sessions().forget_old(now);
     }
 }

@@ -47,10 +47,12 @@ pub fn done(html: &mut Html, name: &str) {
         "back" => "You gave the case back. Within a minute it is free.",
         "hold" => "The hold is in the log.",
         "export" => "The export is in the log, and waits to be sent.",
-        "closed" => "The view is closed, and its content is wiped from this program.",
+        "closed" => "The view is closed, and this program shows its content no more.",
         _ => return,
     };
-    html.tag("p").class("done").role("status").text(said);
+    // The browser puts the focus here, so that it is read first.
+    let message = html.tag("p").class("done").role("status").tab_index("-1");
+    message.flag("autofocus", true).text(said);
 }
 
 /// A list of facts.
@@ -61,6 +63,14 @@ pub fn facts(html: &mut Html, rows: impl FnOnce(&mut Html)) {
 /// One fact of a list.
 pub fn fact<T>(html: &mut Html, name: &str, value: impl FnOnce(&mut Html) -> T) {
     html.tag("div").put(|html| {
+        html.tag("dt").text(name);
+        html.tag("dd").put(value);
+    });
+}
+
+/// One fact of a list, over its whole width.
+pub fn wide_fact<T>(html: &mut Html, name: &str, value: impl FnOnce(&mut Html) -> T) {
+    html.tag("div").class("wide").put(|html| {
         html.tag("dt").text(name);
         html.tag("dd").put(value);
     });

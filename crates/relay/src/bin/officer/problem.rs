@@ -15,6 +15,18 @@ pub enum Problem {
          runs the desk, and compare the keys"
     )]
     OtherDesk,
+    /// The policy is not signed by the pinned policy key, or an older one than before.
+    #[error(
+        "the policy that the desk shows is not signed by the pinned policy key, or it is older than \
+         one that this program was shown before. Nothing was signed. Ask whoever keeps the policy key"
+    )]
+    OtherPolicy,
+    /// An act is for another policy than the one in force.
+    #[error(
+        "this is for another policy than the one in force, so it was not signed. Ask for a new grant, \
+         or begin again under the policy in force"
+    )]
+    PolicyChanged,
     /// The desk's answer cannot be read.
     #[error("the desk's answer is not one of this version; update the program or the desk")]
     Malformed,
@@ -30,6 +42,12 @@ pub enum Problem {
          Look at the case before you begin again"
     )]
     NothingPrepared,
+    /// A view shows what the grant does not name.
+    #[error(
+        "the desk showed messages that the grant does not name, so nothing of them is shown here. \
+         Tell whoever runs the desk"
+    )]
+    NotGranted,
     /// The view was closed.
     #[error(
         "this view was closed. The vault shows a report once for each opening: ask for another \
@@ -47,8 +65,8 @@ pub enum Problem {
     Altered,
     /// There is no session.
     #[error(
-        "this session has ended. Press Enter in the terminal where the program runs, and open the \
-         new link"
+        "there is no session here, or it has ended. Press Enter in the terminal where the program \
+         runs, and open the new link"
     )]
     NoSession,
     /// The request did not come from a page of this program.
@@ -72,9 +90,13 @@ impl Problem {
                 }
                 _ => StatusCode::UNPROCESSABLE_ENTITY,
             },
-            Self::Desk(_) | Self::OtherDesk | Self::Malformed | Self::Altered => {
-                StatusCode::BAD_GATEWAY
-            }
+            Self::Desk(_)
+            | Self::OtherDesk
+            | Self::OtherPolicy
+            | Self::Malformed
+            | Self::NotGranted
+            | Self::Altered => StatusCode::BAD_GATEWAY,
+            Self::PolicyChanged => StatusCode::CONFLICT,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Form => StatusCode::BAD_REQUEST,
             Self::NothingPrepared => StatusCode::CONFLICT,
@@ -92,7 +114,7 @@ impl Problem {
             Self::Desk(DeskError::Refused { code, .. }) => match code {
                 DeskCode::NotSigned => "The desk does not accept this key",
                 DeskCode::NotFound => "Not found",
-                DeskCode::Conflict => "Someone else was faster",
+                DeskCode::Conflict => "It was done already",
                 DeskCode::Vault => "The vault does not answer",
                 DeskCode::NotCosigned => "The log is not cosigned yet",
                 DeskCode::Busy => "The desk is busy",
@@ -101,6 +123,8 @@ impl Problem {
             },
             Self::Desk(DeskError::Link(_)) => "The desk was not reached",
             Self::OtherDesk => "Another desk",
+            Self::OtherPolicy => "Another policy",
+            Self::PolicyChanged => "The policy changed",
             Self::NotFound => "Not found",
             Self::NothingPrepared => "Nothing to sign",
             Self::Closed => "This view was closed",
@@ -120,8 +144,8 @@ impl Problem {
                      be off by more than a minute.",
                 ),
                 DeskCode::Conflict => Some(
-                    "Nothing was changed by you. Read the case again, and then decide what is left \
-                     to do.",
+                    "Perhaps by you, if the answer to what you signed before was lost, or by another \
+                     officer. Read the case again, and then decide what is left to do.",
                 ),
                 DeskCode::NotCosigned => Some(
                     "The opening is in the log, and nothing was shown. Ask for it again within ten \

@@ -35,8 +35,11 @@ pub fn router(app: Arc<App>) -> Router {
         )
         .route("/grants", get(grants::list))
         .route("/grants/{id}/approve", post(grants::approve))
-        .route("/grants/{id}/deny", post(grants::deny))
-        .route("/grants/{id}/review", post(grants::reviewed))
+        .route("/grants/{id}/deny", get(grants::denial).post(grants::deny))
+        .route(
+            "/grants/{id}/review",
+            get(grants::reviewing).post(grants::reviewed),
+        )
         .route("/open", post(ask::open))
         .route("/view/{grant}/{report}", get(view::show))
         .route("/view/{grant}/{report}/close", post(view::close))

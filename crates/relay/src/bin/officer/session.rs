@@ -13,7 +13,7 @@ use subtle::ConstantTimeEq;
 use waxseal_relay::desk::Hex;
 use zeroize::Zeroize;
 
-use crate::prepared::Prepared;
+use crate::prepared::{Prepared, Waiting};
 
 /// How long the code of the printed link is valid.
 pub const CODE_LIFE: Duration = Duration::from_secs(5 * 60);
@@ -56,10 +56,24 @@ impl Drop for Token {
     }
 }
 
-/// The one session of the program, or the code that begins it.
+/// The one session of the program, and the way into it.
+///
+/// The link is an argument of the program that opens the browser, and other users of the machine
+/// can read those. So a link alone begins no session: the page behind it shows a number, and the
+/// session begins once the officer types it in the terminal.
 pub struct Sessions {
     code: Option<(Token, Instant)>,
+    used: Option<Token>,
+    visit: Option<Visit>,
     session: Option<Session>,
+}
+
+/// A browser that used the code.
+struct Visit {
+    cookie: Token,
+    number: String,
+    begun: Instant,
+    is_let_in: bool,
 }
 
 struct Session {
@@ -67,7 +81,7 @@ struct Session {
     form: Token,
     begun: Instant,
     used: Instant,
-    prepared: VecDeque<(Token, Instant, Prepared)>,
+    prepared: VecDeque<(Token, Instant, Waiting)>,
 }
 
 impl Session {
@@ -82,6 +96,8 @@ impl Sessions {
     pub fn new(now: Instant, rng: &mut impl CryptoRng) -> Self {
         Self {
             code: Some((Token::draw(rng), now)),
+            used: None,
+            visit: None,
             session: None,
         }
     }
@@ -99,15 +115,67 @@ impl Sessions {
         self.code.as_ref().map(|(code, _)| code.to_text())
     }
 
-    /// Begins a session with a code, and returns its cookie. A session before ends.
-    pub fn enter(&mut self, code: &str, now: Instant, rng: &mut impl CryptoRng) -> Option<String> {
+    /// A browser uses the code. Returns the cookie of its visit.
+    pub fn visit(&mut self, code: &str, now: Instant, rng: &mut impl CryptoRng) -> Option<String> {
         let (valid, drawn) = self.code.as_ref()?;
         let age = now.saturating_duration_since(*drawn);
-        // CHK-642: a code begins one session, within five minutes.
+        // CHK-642: a code is used once, within five minutes.
         if !valid.is(code) || age >= CODE_LIFE {
             return None;
         }
-        self.code = None;
+        self.used = self.code.take().map(|(code, _)| code);
+        let visit = Visit {
+            cookie: Token::draw(rng),
+            number: format!("{:06}", rng.next_u32() % 1_000_000),
+            begun: now,
+            is_let_in: false,
+        };
+        let cookie = visit.cookie.to_text();
+        self.visit = Some(visit);
+        Some(cookie)
+    }
+
+    /// Whether this is the code that was used last.
+    pub fn was_used(&self, code: &str) -> bool {
+        self.used.as_ref().is_some_and(|used| used.is(code))
+    }
+
+    /// The number that the browser of this visit shows.
+    pub fn number(&mut self, cookie: &str, now: Instant) -> Option<String> {
+        let visit = self.visit.as_ref()?;
+        let age = now.saturating_duration_since(visit.begun);
+        if age >= CODE_LIFE {
+            self.visit = None;
+            return None;
+        }
+        visit.cookie.is(cookie).then(|| visit.number.clone())
+    }
+
+    /// The officer types the number in the terminal. Another number ends the visit.
+    pub fn let_in(&mut self, number: &str, now: Instant) -> bool {
+        let Some(mut visit) = self.visit.take() else {
+            return false;
+        };
+        let age = now.saturating_duration_since(visit.begun);
+        // CHK-654: only the browser that shows what the officer typed is let in.
+        if visit.number != number || age >= CODE_LIFE {
+            return false;
+        }
+        visit.is_let_in = true;
+        self.visit = Some(visit);
+        true
+    }
+
+    /// Begins the session of a visit that was let in, and returns its cookie. A session before
+    /// ends.
+    pub fn enter(
+        &mut self,
+        cookie: &str,
+        now: Instant,
+        rng: &mut impl CryptoRng,
+    ) -> Option<String> {
+        self.number(cookie, now)?;
+        let _ = self.visit.take_if(|visit| visit.is_let_in)?;
         let session = Session {
             cookie: Token::draw(rng),
             form: Token::draw(rng),
@@ -143,7 +211,7 @@ impl Sessions {
     /// Keeps an act until the officer has read it, and returns its name.
     pub fn prepare(
         &mut self,
-        act: Prepared,
+        act: Waiting,
         now: Instant,
         rng: &mut impl CryptoRng,
     ) -> Option<String> {
@@ -158,11 +226,40 @@ impl Sessions {
     }
 
     /// Takes an act that was shown, to sign it. It can be taken once.
-    pub fn take(&mut self, name: &str, now: Instant) -> Option<Prepared> {
+    pub fn take(&mut self, name: &str, now: Instant) -> Option<Waiting> {
+        self.forget_old(now);
         let prepared = &mut self.session.as_mut()?.prepared;
-        prepared.retain(|(_, shown, _)| now.saturating_duration_since(*shown) < PREPARED_LIFE);
         let place = prepared.iter().position(|(known, _, _)| known.is(name))?;
         prepared.remove(place).map(|(_, _, act)| act)
+    }
+
+    /// Forgets acts that waited too long, and a session that is over.
+    pub fn forget_old(&mut self, now: Instant) {
+        if self
+            .session
+            .as_ref()
+            .is_some_and(|session| !session.lives(now))
+        {
+            self.session = None;
+        }
+        if let Some(session) = &mut self.session {
+            let waits = |shown| now.saturating_duration_since(shown) < PREPARED_LIFE;
+            session.prepared.retain(|(_, shown, _)| waits(*shown));
+        }
+    }
+
+    /// Forgets exports of which a part comes from a view that is not kept.
+    pub fn forget_exports(&mut self, is_kept: impl Fn(&Hex<16>, &Hex<16>) -> bool) {
+        if let Some(session) = &mut self.session {
+            session
+                .prepared
+                .retain(|(_, _, waiting)| match &waiting.act {
+                    Prepared::Export { views, .. } => {
+                        views.iter().all(|(grant, report)| is_kept(grant, report))
+                    }
+                    _ => true,
+                });
+        }
     }
 
     /// Ends the session.

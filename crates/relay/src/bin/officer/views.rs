@@ -101,7 +101,7 @@ impl Views {
         self.0.iter().find(is).cloned()
     }
 
-    /// Closes a view: its content is wiped.
+    /// Closes a view.
     pub fn close(&mut self, grant: &Hex<16>, report: &Hex<16>) {
         let is = |opened: &Arc<Opened>| opened.grant == *grant && opened.report == *report;
         self.0.retain(|opened| !is(opened));
@@ -123,11 +123,10 @@ impl Views {
         views.cloned().collect()
     }
 
-    /// Whether there is one of this report, and under which grant.
-    pub fn of_report(&self, report: &Hex<16>) -> Option<Hex<16>> {
+    /// Whether there is one of this report under this grant.
+    pub fn has(&self, grant: &Hex<16>, report: &Hex<16>) -> bool {
         let mut views = self.0.iter();
-        let opened = views.find(|opened| opened.report == *report)?;
-        Some(opened.grant)
+        views.any(|opened| opened.grant == *grant && opened.report == *report)
     }
 }
 

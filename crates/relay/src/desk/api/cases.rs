@@ -15,6 +15,8 @@ json! {
         /// The policy in force, as a document. Everyone can check it against the log.
         #[serde(with = "b64")]
         policy: Vec<u8>,
+        /// The signature of the policy key on it.
+        policy_signature: Hex<64>,
         /// The pinned keys of the log, as text.
         keys: String,
         /// Number of entries in the log.

@@ -207,6 +207,7 @@ pub fn open(officer: &Officer, grant: Hex<16>, report: Hex<16>, yes: bool) -> Re
     let open = Prepared::Open {
         case: Hex([0; 16]), // only pages go back to it
         open: Open { grant, report },
+        grant: None,
     };
     let says = match yes {
         true => String::new(),

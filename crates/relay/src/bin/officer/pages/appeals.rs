@@ -19,7 +19,7 @@ use crate::pages::confirm::confirm;
 use crate::pages::decide::check_text;
 use crate::pages::steps::{appeal_card, decisions};
 use crate::parts::{Wrong, area, button, case_link, done, errors, select};
-use crate::prepared::Prepared;
+use crate::prepared::{Prepared, Waiting};
 use crate::problem::Problem;
 use crate::words;
 
@@ -58,9 +58,19 @@ pub async fn prepare(
 ) -> Answer {
     let (desk, detail, leaf) = fetched(&ctx, &case, &leaf).await?;
     match read(&leaf, &form) {
+        _ if form.is_changed() => page(&ctx, &desk, &detail, &leaf, &form, &[]),
         Ok(decision) => {
             let case = detail.case.id;
-            confirm(&ctx, &desk, Prepared::Appeal { case, decision })
+            let mut appeals = detail.appeals.into_iter();
+            let appeal = appeals.find(|appeal| appeal.leaf == leaf);
+            let appeal = Box::new(appeal.ok_or(Problem::NotFound)?);
+            let act = Prepared::Appeal {
+                case,
+                decision,
+                appeal,
+            };
+            let to = Link::to("/case").hex(&case).part("appeal").hex(&leaf);
+            confirm(&ctx, &desk, Waiting::made(act, to, form))
         }
         Err(wrong) => page(&ctx, &desk, &detail, &leaf, &form, &wrong),
     }

@@ -14,13 +14,14 @@ use waxseal_reporting::Timestamp;
 
 use crate::app::Desk;
 use crate::clock::now;
+use crate::fields::grant_of;
 use crate::form::Form;
 use crate::html::{Html, Link};
 use crate::page::{Answer, Ctx, Tab, hidden};
 use crate::pages::case::{case_id, fetch_page, pages, shown_name};
 use crate::pages::confirm::confirm;
 use crate::parts::{Wrong, amount, button, case_link, cell, errors, select, table};
-use crate::prepared::Prepared;
+use crate::prepared::{Prepared, Waiting};
 use crate::problem::Problem;
 use crate::words;
 
@@ -50,7 +51,11 @@ pub async fn prepare(ctx: Ctx, Path(id): Path<String>, Extension(form): Extensio
     let desk = ctx.app.desk().await?;
     let detail = fetch_page(&ctx, &id, form.get("reports")).await?;
     match read(&ctx, &desk, &detail, &form) {
-        Ok(act) => confirm(&ctx, &desk, act),
+        _ if form.is_changed() => Ok(page(&ctx, &desk, &detail, &form, &[])),
+        Ok(act) => {
+            let to = Link::to("/case").hex(&id).part("ask");
+            confirm(&ctx, &desk, Waiting::made(act, to, form))
+        }
         Err(wrong) => Ok(page(&ctx, &desk, &detail, &form, &wrong)),
     }
 }
@@ -294,6 +299,19 @@ pub async fn open(ctx: Ctx, Extension(form): Extension<Form>) -> Answer {
     let id = |name| form.get(name).parse().map_err(|_| Problem::Form);
     let (grant, report, case) = (id("grant")?, id("report")?, id("case")?);
     let desk = ctx.app.desk().await?;
+    let detail = fetch(&ctx, &case).await?;
+    let named = detail.reports.iter().find(|one| one.id == report);
+    let digest = named.and_then(|one| one.accepted_digest);
+    let digest = AcceptedDigest::from_bytes(digest.ok_or(Problem::NotFound)?.0);
+    let item = detail.grants.iter().find(|item| item.id == grant);
+    let found = item.and_then(grant_of).ok_or(Problem::Malformed)?;
+    let is_right = found.report(&digest).is_some()
+        && found.terms().requester == ctx.app.key.id()
+        && *found.terms().case.as_bytes() == case.0;
+    if !is_right {
+        return Err(Problem::Malformed.into());
+    }
     let open = waxseal_relay::desk::Open { grant, report };
-    confirm(&ctx, &desk, Prepared::Open { case, open })
+    let grant = Some((Box::new(found), digest));
+    confirm(&ctx, &desk, Prepared::Open { case, open, grant })
 }

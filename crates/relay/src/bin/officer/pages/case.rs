@@ -23,8 +23,6 @@ use crate::problem::Problem;
 use crate::words;
 
 const DAY_MS: u64 = 86_400_000;
-/// How long a case that is given back stays assigned. The desk takes no assignment that is over.
-const BACK_MS: u64 = 60_000;
 
 /// Reads the id of a case in a path.
 pub fn case_id(text: &str) -> Result<Hex<16>, Problem> {
@@ -267,7 +265,8 @@ pub async fn assign(ctx: Ctx, Path(id): Path<String>, Extension(form): Extension
 
 pub async fn back(ctx: Ctx, Path(id): Path<String>) -> Answer {
     let (id, me) = (case_id(&id)?, ctx.app.me());
-    prepare(&ctx, id, me, BACK_MS, true).await
+    // Its end is set when it is signed.
+    prepare(&ctx, id, me, 0, true).await
 }
 
 async fn prepare(

@@ -2,33 +2,53 @@
 
 use std::time::Instant;
 
+use axum::http::StatusCode;
 use waxseal_desk::export::decode_content;
-use waxseal_desk::grant::Grant;
 use waxseal_relay::desk::Hex;
 use waxseal_relay::system_rng;
 
 use crate::app::Desk;
-use crate::html::{Html, Link};
+use crate::fields::{Field, grant_fields, policy};
+use crate::form::CHANGE;
+use crate::guard::told;
+use crate::html::Link;
 use crate::page::{Answer, Ctx, Tab, hidden};
-use crate::parts::{case_link, fact, fact_text, facts};
-use crate::prepared::Prepared;
+use crate::pages::steps::messages;
+use crate::parts::{case_link, fact, facts};
+use crate::prepared::{Prepared, Waiting};
 use crate::problem::Problem;
 use crate::words;
 
 /// Keeps an act, and shows the page on which the officer signs it.
-pub fn confirm(ctx: &Ctx, desk: &Desk, act: Prepared) -> Answer {
-    let title = title(&act);
-    let (words, case) = (in_words(&act), act.case());
-    let (fields, bytes) = (fields_of(&act, ctx, desk), act.bytes());
+pub fn confirm(ctx: &Ctx, desk: &Desk, act: impl Into<Waiting>) -> Answer {
+    show(ctx, desk, act.into(), None)
+}
+
+/// Shows the page again after an act was not carried out. Nothing of it is lost.
+pub fn again(ctx: &Ctx, desk: &Desk, waiting: Waiting, why: &Problem) -> Answer {
+    show(ctx, desk, waiting, Some(why))
+}
+
+fn show(ctx: &Ctx, desk: &Desk, waiting: Waiting, why: Option<&Problem>) -> Answer {
+    let act = &waiting.act;
+    let title = title(act);
+    let (words, case) = (in_words(act), act.case());
+    let (fields, bytes) = (fields_of(act, ctx, desk), act.bytes());
+    let form = waiting.form.clone();
     let name = ctx
         .app
         .sessions()
-        .prepare(act, Instant::now(), &mut system_rng());
+        .prepare(waiting, Instant::now(), &mut system_rng());
     let name = name.ok_or(Problem::NoSession)?;
-    Ok(ctx.page(title, Tab::None, |html| {
+    let status = why.map_or(StatusCode::OK, Problem::status);
+    Ok(ctx.page_as(status, title, Tab::None, |html| {
+        if let Some(problem) = why {
+            told(html, problem);
+        }
         html.tag("p").class("lead").text(words);
         html.tag("p").text(
-            "This is exactly what you sign. Nothing is sent before you press the button below.",
+            "You sign these fields, together with the kind of the act and the time at which you \
+             sign. Nothing is sent before you press the button below.",
         );
         html.tag("section").class("card").put(|html| {
             facts(html, |html| {
@@ -57,6 +77,16 @@ pub fn confirm(ctx: &Ctx, desk: &Desk, act: Prepared) -> Answer {
                 html.tag("a").href(&back).text("Do not sign");
             });
         });
+        if let Some((to, form)) = &form {
+            ctx.post(html, to, |html| {
+                hidden(html, CHANGE, "1");
+                for (name, value) in form.fields() {
+                    hidden(html, name, value);
+                }
+                let button = html.tag("button").class("quiet").kind("submit");
+                button.text("Change it");
+            });
+        }
     }))
 }
 
@@ -146,40 +176,16 @@ fn in_words(act: &Prepared) -> &'static str {
     }
 }
 
-/// One field of an act.
-enum Field {
-    Text(&'static str, String),
-    Said(&'static str, String),
-    Id(&'static str, String),
-    Officer(&'static str, Hex<32>),
-}
-
-impl Field {
-    fn show(&self, html: &mut Html, desk: &Desk) {
-        match self {
-            Self::Text(name, text) => fact_text(html, name, text),
-            Self::Said(name, text) => fact(html, name, |html| html.said_lines(text)),
-            Self::Id(name, id) => fact(html, name, |html| html.tag("code").text(id)),
-            Self::Officer(name, key) => fact(html, name, |html| {
-                html.said(&words::officer(desk, key).0);
-                html.text(" with the key ");
-                html.tag("code").text(&key.to_string());
-            }),
-        }
-    }
-}
-
 fn fields_of(act: &Prepared, ctx: &Ctx, desk: &Desk) -> Vec<Field> {
+    let me = ctx.app.me();
     let mut fields = match act {
-        Prepared::Grant { grant, reports } => grant_fields(grant, reports, desk),
-        Prepared::Approval(grant) => grant_fields(grant, &[], desk),
-        Prepared::Denial { denial, .. } => vec![
-            Field::Id(
-                "Digest of the grant",
-                Hex(*denial.grant.as_bytes()).to_string(),
-            ),
-            Field::Said("Reason", denial.reason.clone()),
-        ],
+        Prepared::Grant { grant, reports } => grant_fields(grant, reports, desk, &me),
+        Prepared::Approval(grant) => grant_fields(grant, &[], desk, &me),
+        Prepared::Denial { denial, grant } => {
+            let mut fields = vec![Field::Said("Reason", denial.reason.clone())];
+            fields.extend(grant_fields(grant, &[], desk, &me));
+            fields
+        }
         Prepared::Decision(decision) => vec![
             Field::Id("Policy", policy(decision.policy.as_bytes(), desk)),
             Field::Text(
@@ -190,28 +196,43 @@ fn fields_of(act: &Prepared, ctx: &Ctx, desk: &Desk) -> Vec<Field> {
             Field::Said("Rule", decision.rule.clone()),
             Field::Said("Statement of reasons", decision.statement.clone()),
         ],
-        Prepared::Appeal { decision, .. } => vec![
+        Prepared::Appeal {
+            decision, appeal, ..
+        } => vec![
             Field::Id("Appeal", Hex(*decision.appeal.as_bytes()).to_string()),
+            Field::Text("Who appeals", words::side(appeal.side).to_owned()),
+            match &appeal.text {
+                Some(text) => Field::Said("What they write, as the desk tells", text.clone()),
+                None => Field::Text("What they write", "erased".to_owned()),
+            },
+            Field::Id("Decision", appeal.decision.to_string()),
             Field::Text(
                 "Outcome",
                 words::appeal_outcome(decision.outcome.number()).to_owned(),
             ),
             Field::Said("Statement of reasons", decision.statement.clone()),
         ],
-        Prepared::Review { review, .. } => vec![
-            Field::Id(
-                "Digest of the grant",
-                Hex(*review.grant.as_bytes()).to_string(),
-            ),
-            Field::Text(
-                "Outcome",
-                words::review_outcome(review.outcome.number()).to_owned(),
-            ),
-            Field::Said("Statement", review.statement.clone()),
-        ],
-        Prepared::Assignment { assignment, .. } => vec![
+        Prepared::Review { review, grant } => {
+            let outcome = words::review_outcome(review.outcome.number());
+            let mut fields = vec![
+                Field::Text("Outcome", outcome.to_owned()),
+                Field::Said("Statement", review.statement.clone()),
+            ];
+            fields.extend(grant_fields(grant, &[], desk, &me));
+            fields
+        }
+        Prepared::Assignment {
+            assignment,
+            gives_back,
+        } => vec![
             Field::Officer("To", Hex(*assignment.officer.as_bytes())),
-            Field::Text("Until", words::time(assignment.until.as_millis())),
+            Field::Text(
+                "Until",
+                match gives_back {
+                    true => "one minute after you sign".to_owned(),
+                    false => words::time(assignment.until.as_millis()),
+                },
+            ),
         ],
         Prepared::Hold(hold) => {
             let request = hold.request.map(|request| Hex(*request.as_bytes()));
@@ -221,17 +242,23 @@ fn fields_of(act: &Prepared, ctx: &Ctx, desk: &Desk) -> Vec<Field> {
             fields.push(Field::Said("Why", hold.statement.clone()));
             fields
         }
-        Prepared::Open { open, .. } => vec![
-            Field::Id("Grant", open.grant.to_string()),
-            Field::Id("Report", open.report.to_string()),
-        ],
-        Prepared::Export { ask, .. } => {
+        Prepared::Open { open, grant, .. } => {
+            let mut fields = vec![Field::Id("Report", open.report.to_string())];
+            if let Some((grant, report)) = grant {
+                let granted = grant.report(report).map_or(0, |one| one.messages);
+                let shown = messages(granted);
+                fields.push(Field::Report(shown, Hex(*report.as_bytes())));
+                fields.extend(grant_fields(grant, &[], desk, &me));
+            }
+            fields
+        }
+        Prepared::Export { ask, content, .. } => {
             let mut fields = vec![Field::Text("To", words::target(ask.target).to_owned())];
             let given = ask.fields.iter();
             fields.extend(
                 given.map(|(name, value)| Field::Said("Field", format!("{name} = {value}"))),
             );
-            let content = match decode_content(&ask.content) {
+            let content = match decode_content(content) {
                 Ok(shown) if shown.is_empty() => "none goes along".to_owned(),
                 Ok(shown) => {
                     let ids = shown.iter().map(|one| Hex(*one.report.as_bytes()));
@@ -247,54 +274,5 @@ fn fields_of(act: &Prepared, ctx: &Ctx, desk: &Desk) -> Vec<Field> {
     fields.push(Field::Id("Case id", act.case().to_string()));
     fields.push(Field::Id("Log", ctx.app.keys.origin().to_owned()));
     fields.push(Field::Officer("Signed by", ctx.app.me()));
-    fields
-}
-
-fn policy(digest: &[u8; 32], desk: &Desk) -> String {
-    let is_in_force = desk.policy.digest().as_bytes() == digest;
-    let note = match is_in_force {
-        true => format!("version {}, in force", desk.policy.version()),
-        false => "NOT the one in force".to_owned(),
-    };
-    format!("{} ({note})", Hex(*digest))
-}
-
-/// The fields of a grant. The reports have their ids if they are known.
-fn grant_fields(grant: &Grant, reports: &[Hex<16>], desk: &Desk) -> Vec<Field> {
-    let terms = grant.terms();
-    let mut fields = vec![
-        Field::Text("Purpose", words::purpose(terms.purpose).to_owned()),
-        Field::Officer("Asked by", Hex(*terms.requester.as_bytes())),
-    ];
-    match &terms.approver {
-        Some(approver) => fields.push(Field::Officer("Approver", Hex(*approver.as_bytes()))),
-        None => fields.push(Field::Text(
-            "Approver",
-            "none: you open this alone".to_owned(),
-        )),
-    }
-    fields.push(Field::Text(
-        "Asked on",
-        words::time(terms.requested.as_millis()),
-    ));
-    fields.push(Field::Text(
-        "Expires",
-        words::time(terms.expires.as_millis()),
-    ));
-    fields.push(Field::Text("Openings", terms.max_openings.to_string()));
-    for (place, report) in terms.reports.iter().enumerate() {
-        let what = super::steps::messages(report.messages);
-        let id = reports.get(place);
-        let id = id.map(|id| format!("report {}, ", words::short(id)));
-        let id = id.unwrap_or_default();
-        fields.push(Field::Text("Opens", format!("{id}{what}")));
-        fields.push(Field::Id(
-            "Digest of the report",
-            Hex(*report.digest.as_bytes()).to_string(),
-        ));
-    }
-    fields.push(Field::Id("Policy", policy(terms.policy.as_bytes(), desk)));
-    fields.push(Field::Id("Vault", Hex(*terms.vault.as_bytes()).to_string()));
-    fields.push(Field::Id("Grant id", Hex(*terms.id.as_bytes()).to_string()));
     fields
 }

@@ -17,7 +17,7 @@ use crate::page::{Answer, Ctx, Tab};
 use crate::pages::case::{case_id, fetch};
 use crate::pages::confirm::confirm;
 use crate::parts::{Wrong, account, area, button, case_link, errors, fact, facts, line, select};
-use crate::prepared::Prepared;
+use crate::prepared::{Prepared, Waiting};
 use crate::words;
 
 pub async fn show(ctx: Ctx, Path(id): Path<String>) -> Answer {
@@ -33,7 +33,12 @@ pub async fn prepare(ctx: Ctx, Path(id): Path<String>, Extension(form): Extensio
     let desk = ctx.app.desk().await?;
     let detail = fetch(&ctx, &id).await?;
     match read(&desk, &detail, &form) {
-        Ok(decision) => confirm(&ctx, &desk, Prepared::Decision(decision)),
+        _ if form.is_changed() => Ok(page(&ctx, &desk, &detail, &form, &[])),
+        Ok(decision) => {
+            let to = Link::to("/case").hex(&id).part("decide");
+            let act = Prepared::Decision(decision);
+            confirm(&ctx, &desk, Waiting::made(act, to, form))
+        }
         Err(wrong) => Ok(page(&ctx, &desk, &detail, &form, &wrong)),
     }
 }

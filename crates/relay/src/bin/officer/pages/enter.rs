@@ -4,43 +4,91 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{RawQuery, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use waxseal_relay::system_rng;
 
 use crate::app::App;
 use crate::form::Form;
-use crate::guard::COOKIE;
-use crate::page::{Answer, Ctx, Failure, STYLE, bare};
+use crate::guard::{COOKIE, cookie};
+use crate::html::Link;
+use crate::page::{Answer, Ctx, STYLE, bare};
 use crate::problem::Problem;
+use crate::terminal::say;
+use crate::views::Views;
 
-/// Begins a session with the code of the printed link.
-pub async fn enter(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Answer {
+/// The name of the cookie of a browser that waits to be let in.
+const WAITING: &str = "waxseal-officer-waiting";
+
+/// The way in. The printed link shows a number, and the session begins once the officer has typed
+/// it in the terminal.
+pub async fn enter(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Answer {
     let query = query.unwrap_or_default();
     let form = Form::read(query.as_bytes()).ok_or(Problem::Form)?;
-    let code = form.get("code");
-    let cookie = app
-        .sessions()
-        .enter(code, Instant::now(), &mut system_rng());
-    let cookie = cookie.ok_or(Failure(Problem::NoSession))?;
-    let base = &app.base;
+    let (code, now, rng) = (form.get("code"), Instant::now(), &mut system_rng());
+    let waiting = cookie(&headers, WAITING).unwrap_or_default();
+    let mut sessions = app.sessions();
+    if let Some(number) = sessions.number(waiting, now) {
+        return Ok(match sessions.enter(waiting, now, rng) {
+            Some(cookie) => begun(&app.base, &cookie),
+            None => number_page(&app, &number),
+        });
+    }
+    if let Some(visit) = sessions.visit(code, now, rng) {
+        say("The link was opened. Type the number that your browser shows, and press Enter.");
+        let number = sessions.number(&visit, now).ok_or(Problem::Failed)?;
+        let mut page = number_page(&app, &number);
+        let cookie = format!("{WAITING}={visit}; Path=/enter; HttpOnly; SameSite=Strict");
+        if let Ok(cookie) = cookie.parse() {
+            page.headers_mut().insert(header::SET_COOKIE, cookie);
+        }
+        return Ok(page);
+    }
+    if sessions.was_used(code) {
+        say(
+            "The link was opened AGAIN. If your browser does not show a number, someone else opened \
+             it first: type nothing, and press Enter for another link.",
+        );
+    }
+    Err(Problem::NoSession.into())
+}
+
+fn begun(base: &str, cookie: &str) -> Response {
     let cookie = format!("{COOKIE}={cookie}; Path={base}/; HttpOnly; SameSite=Strict");
     let headers = [
         (header::SET_COOKIE, cookie),
         (header::LOCATION, format!("{base}/queue")),
     ];
-    Ok((StatusCode::SEE_OTHER, headers).into_response())
+    (StatusCode::SEE_OTHER, headers).into_response()
 }
 
-/// Ends the session, and wipes the opened views.
+fn number_page(app: &App, number: &str) -> Response {
+    bare(&app.base, StatusCode::OK, "Is it you?", |html| {
+        html.tag("p").text(
+            "Type this number in the terminal where the program runs, and press Enter there. Then \
+             continue here.",
+        );
+        html.tag("p").class("number").text(number);
+        html.tag("p").put(|html| {
+            let link = Link::public("enter");
+            html.tag("a").class("button").href(&link).text("Continue");
+        });
+    })
+}
+
+/// Ends the session, and closes the opened views.
 pub async fn leave(ctx: Ctx) -> Response {
     ctx.app.sessions().leave();
-    ctx.app.views().close_all();
+    ctx.app.close(Views::close_all);
     let base = &ctx.app.base;
     let cookie = format!("{COOKIE}=; Path={base}/; HttpOnly; SameSite=Strict; Max-Age=0");
     let mut page = bare(base, StatusCode::OK, "Signed out", |html| {
         html.tag("p").text(
-            "The opened views are wiped. To sign in again, press Enter in the terminal where the \
+            "The opened views are closed. To sign in again, press Enter in the terminal where the \
              program runs, and open the new link.",
         );
     });

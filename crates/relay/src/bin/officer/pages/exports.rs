@@ -21,7 +21,7 @@ use crate::parts::{
     Wrong, area, button, case_link, cell, done, entry_link, errors, fact_text, facts, officer,
     select, table, time_cell,
 };
-use crate::prepared::Prepared;
+use crate::prepared::{Prepared, Waiting};
 use crate::problem::Problem;
 use crate::words;
 
@@ -191,7 +191,8 @@ fn content(html: &mut Html, ctx: &Ctx, case: &Hex<16>, form: &Form) {
 }
 
 /// The chosen views, each report once.
-fn shown(ctx: &Ctx, case: &Hex<16>, form: &Form) -> Vec<ShownReport> {
+fn shown(ctx: &Ctx, case: &Hex<16>, form: &Form) -> (Vec<ShownReport>, Vec<(Hex<16>, Hex<16>)>) {
+    let mut views = Vec::new();
     let mut shown: Vec<ShownReport> = Vec::new();
     for opened in ctx.app.views().of_case(case) {
         let value = format!("{}.{}", opened.grant, opened.report);
@@ -200,9 +201,10 @@ fn shown(ctx: &Ctx, case: &Hex<16>, form: &Form) -> Vec<ShownReport> {
         if is_new && form.all("content").any(|one| one == value) {
             let view = opened.view.clone();
             shown.push(ShownReport { report, view });
+            views.push((opened.grant, opened.report));
         }
     }
-    shown
+    (shown, views)
 }
 
 /// The fields that only an officer can know, for each target.
@@ -252,13 +254,24 @@ pub async fn prepare(ctx: Ctx, Path(id): Path<String>, Extension(form): Extensio
             _ => wrong.push(("fields", "Each line has the form: name = value.".to_owned())),
         }
     }
+    if form.is_changed() {
+        return Ok(page(&ctx, &desk, &id, &form, &[]));
+    }
     let (Some(target), true) = (target, wrong.is_empty()) else {
         return Ok(page(&ctx, &desk, &id, &form, &wrong));
     };
     let ask = AskExport {
         target: target.number(),
         fields,
-        content: encode_content(&shown(&ctx, &id, &form)).to_vec(),
+        content: Vec::new(),
     };
-    confirm(&ctx, &desk, Prepared::Export { case: id, ask })
+    let (shown, views) = shown(&ctx, &id, &form);
+    let act = Prepared::Export {
+        case: id,
+        ask,
+        content: encode_content(&shown),
+        views,
+    };
+    let to = Link::to("/case").hex(&id).part("export");
+    confirm(&ctx, &desk, Waiting::made(act, to, form))
 }

@@ -3,7 +3,6 @@
 use axum::Extension;
 use axum::extract::{Path, RawQuery};
 use axum::http::StatusCode;
-use axum::response::Response;
 use waxseal_desk::emergency::{EmergencyReview, MAX_REVIEW_LEN};
 use waxseal_desk::grant::{Grant, GrantDenial};
 use waxseal_desk::policy::Roles;
@@ -11,16 +10,16 @@ use waxseal_log::entry::ReviewOutcome;
 use waxseal_relay::desk::{GrantItem, Grants, Hex};
 
 use crate::app::Desk;
+use crate::fields::{grant_fields, grant_of};
 use crate::form::Form;
 use crate::html::{Html, Link};
 use crate::page::{Answer, Ctx, Tab};
 use crate::pages::confirm::confirm;
 use crate::pages::decide::check_text;
-use crate::pages::steps::messages;
 use crate::parts::{
-    Wrong, area, button, case_link, done, errors, fact, fact_text, facts, log_link, officer, select,
+    Wrong, area, button, case_link, done, errors, fact, fact_text, facts, log_link, select,
 };
-use crate::prepared::Prepared;
+use crate::prepared::{Prepared, Waiting};
 use crate::problem::Problem;
 use crate::words;
 
@@ -45,47 +44,29 @@ impl Lists {
     }
 
     /// The grant with this id, read from its own bytes.
-    fn find(&self, id: &str) -> Result<(&GrantItem, Grant), Problem> {
+    fn find(&self, id: &str) -> Result<(&GrantItem, Box<Grant>), Problem> {
         let id: Hex<16> = id.parse().map_err(|_| Problem::NotFound)?;
         let mut all = self.requested.grants.iter().chain(&self.to_review.grants);
         let item = all.find(|item| item.id == id).ok_or(Problem::NotFound)?;
-        Ok((item, of_item(item).ok_or(Problem::Malformed)?))
+        let grant = grant_of(item).ok_or(Problem::Malformed)?;
+        Ok((item, Box::new(grant)))
     }
-}
-
-/// A grant from its bytes, if they are what the desk says about it.
-fn of_item(item: &GrantItem) -> Option<Grant> {
-    let grant = Grant::decode(&item.grant).ok()?;
-    let terms = grant.terms();
-    let is_same = *terms.id.as_bytes() == item.id.0
-        && *grant.digest().as_bytes() == item.digest.0
-        && *terms.case.as_bytes() == item.case.0
-        && *terms.requester.as_bytes() == item.requester.0;
-    is_same.then_some(grant)
 }
 
 pub async fn list(ctx: Ctx, RawQuery(query): RawQuery) -> Answer {
     let query = Form::read(query.unwrap_or_default().as_bytes()).ok_or(Problem::Form)?;
     let lists = Lists::fetch(&ctx).await?;
-    Ok(page(&ctx, &lists, query.get("done"), &[]))
-}
-
-fn page(ctx: &Ctx, lists: &Lists, was_done: &str, wrong: &[Wrong]) -> Response {
-    let status = match wrong {
-        [] => StatusCode::OK,
-        _ => StatusCode::UNPROCESSABLE_ENTITY,
-    };
-    ctx.page_as(status, "Grants", Tab::Grants, |html| {
-        errors(html, wrong);
-        done(html, was_done);
+    Ok(ctx.page("Grants", Tab::Grants, |html| {
+        done(html, query.get("done"));
         html.tag("h2").text("Waiting for an approval");
         if lists.requested.grants.is_empty() {
             html.tag("p").class("empty").text("No request waits.");
         }
         for item in &lists.requested.grants {
             html.tag("section").class("card").put(|html| {
-                card(html, &lists.desk, item);
-                approval(html, ctx, &lists.desk, item);
+                if let Some(grant) = card(html, &ctx, &lists.desk, item) {
+                    approval(html, &ctx, &lists.desk, &grant);
+                }
             });
         }
         html.tag("h2").text("Emergencies to review");
@@ -96,38 +77,31 @@ fn page(ctx: &Ctx, lists: &Lists, was_done: &str, wrong: &[Wrong]) -> Response {
         }
         for item in &lists.to_review.grants {
             html.tag("section").class("card").put(|html| {
-                card(html, &lists.desk, item);
-                review(html, ctx, &lists.desk, item);
+                if let Some(grant) = card(html, &ctx, &lists.desk, item) {
+                    review(html, &ctx, &lists.desk, &grant);
+                }
             });
         }
-    })
+    }))
 }
 
-fn card(html: &mut Html, desk: &Desk, item: &GrantItem) {
-    html.tag("h3").text(words::purpose_of(item.purpose));
+/// Shows a grant by its own bytes, with what the desk says about its use.
+fn card(html: &mut Html, ctx: &Ctx, desk: &Desk, item: &GrantItem) -> Option<Grant> {
+    let Some(grant) = grant_of(item) else {
+        html.tag("h3").text("A grant that cannot be shown");
+        html.tag("p")
+            .class("note")
+            .text("What the desk says about this grant is not what its bytes say.");
+        return None;
+    };
+    html.tag("h3").text(words::purpose(grant.terms().purpose));
     facts(html, |html| {
         fact(html, "Case", |html| case_link(html, &item.case));
-        fact(html, "Asked by", |html| {
-            officer(html, desk, &item.requester)
-        });
-        if let Some(approver) = &item.approver {
-            fact(html, "Who approves", |html| officer(html, desk, approver));
+        for field in grant_fields(&grant, &[], desk, &ctx.app.me()) {
+            field.show(html, desk);
         }
-        fact_text(html, "Asked on", &words::time(item.requested_at_ms));
-        fact_text(html, "Expires", &words::time(item.expires_at_ms));
-        let used = format!("{} of {}", item.openings, item.max_openings);
-        fact_text(html, "Openings used", &used);
-        if let Some(grant) = of_item(item) {
-            fact(html, "Opens", |html| {
-                html.tag("ul").class("plain").put(|html| {
-                    for report in &grant.terms().reports {
-                        let digest = words::short(&Hex(*report.digest.as_bytes()));
-                        let what = messages(report.messages);
-                        html.tag("li").text(&format!("report {digest}: {what}"));
-                    }
-                });
-            });
-        }
+        let used = format!("{} of {}", item.openings, grant.terms().max_openings);
+        fact_text(html, "Openings used, as the desk says", &used);
         if let Some(until) = item.review_until_ms {
             let late = if until < desk.card.now_ms {
                 ", overdue"
@@ -139,71 +113,53 @@ fn card(html: &mut Html, desk: &Desk, item: &GrantItem) {
         }
         fact(html, "Log", |html| log_link(html, &item.id));
     });
+    Some(grant)
 }
 
-fn approval(html: &mut Html, ctx: &Ctx, desk: &Desk, item: &GrantItem) {
-    let me = ctx.app.me();
-    let may = desk.policy.has_roles(&ctx.app.key.id(), Roles::APPROVE);
-    if item.requester == me {
+fn approval(html: &mut Html, ctx: &Ctx, desk: &Desk, grant: &Grant) {
+    let (me, terms) = (ctx.app.key.id(), grant.terms());
+    if terms.requester == me {
         html.tag("p")
             .class("note")
             .text("You asked for this, so another officer approves it.");
         return;
     }
-    if !may {
+    if !desk.policy.has_roles(&me, Roles::APPROVE) {
         html.tag("p")
             .class("note")
             .text("The policy does not let you approve.");
         return;
     }
-    if of_item(item).is_none() {
-        html.tag("p")
-            .class("note")
-            .text("The desk's copy of this grant cannot be read.");
-        return;
-    }
-    let to = |part| Link::to("/grants").hex(&item.id).part(part);
-    if item.approver == Some(me) {
+    let to = |part| link(grant, part);
+    if terms.approver == Some(me) {
         ctx.post(html, &to("approve"), |html| button(html, "Approve…"));
     }
-    html.tag("details").put(|html| {
-        html.tag("summary").text("Deny it");
-        ctx.post(html, &to("deny"), |html| {
-            let hint = "The requester reads it. It is not in the public log.";
-            area(html, ("why", "Why"), hint, "", MAX_DENIAL_LEN);
-            html.tag("button")
-                .class("quiet")
-                .kind("submit")
-                .text("Deny…");
-        });
+    html.tag("p").put(|html| {
+        html.tag("a").href(&to("deny")).text("Deny it…");
     });
 }
 
-fn review(html: &mut Html, ctx: &Ctx, desk: &Desk, item: &GrantItem) {
-    let me = ctx.app.me();
-    let took_part = item.requester == me || item.approver == Some(me);
-    if took_part || !desk.policy.has_roles(&ctx.app.key.id(), Roles::REVIEW) {
+fn review(html: &mut Html, ctx: &Ctx, desk: &Desk, grant: &Grant) {
+    let (me, terms) = (ctx.app.key.id(), grant.terms());
+    let took_part = terms.requester == me || terms.approver == Some(me);
+    if took_part || !desk.policy.has_roles(&me, Roles::REVIEW) {
         let said = "An officer reviews this who may review, and had no part in it.";
         html.tag("p").class("note").text(said);
         return;
     }
-    let to = Link::to("/grants").hex(&item.id).part("review");
-    ctx.post(html, &to, |html| {
-        let outcomes = [
-            ("", "Choose…"),
-            ("1", words::review_outcome(1)),
-            ("2", words::review_outcome(2)),
-        ];
-        select(html, ("outcome", "Outcome"), outcomes, "");
-        area(
-            html,
-            ("statement", "Statement"),
-            "Why you judge so.",
-            "",
-            MAX_REVIEW_LEN,
-        );
-        button(html, "Continue…");
+    html.tag("p").put(|html| {
+        let link = link(grant, "review");
+        html.tag("a")
+            .class("button")
+            .href(&link)
+            .text("Review this emergency…");
     });
+}
+
+/// The page of an act about a grant.
+fn link(grant: &Grant, part: &'static str) -> Link {
+    let id = Hex(*grant.terms().id.as_bytes());
+    Link::to("/grants").hex(&id).part(part)
 }
 
 pub async fn approve(ctx: Ctx, Path(id): Path<String>) -> Answer {
@@ -216,30 +172,90 @@ pub async fn approve(ctx: Ctx, Path(id): Path<String>) -> Answer {
     if !is_ours {
         return Err(Problem::Refused("this grant is for another log or vault").into());
     }
-    confirm(&ctx, &lists.desk, Prepared::Approval(Box::new(grant)))
+    confirm(&ctx, &lists.desk, Prepared::Approval(grant))
+}
+
+/// An act about a grant for which the officer writes why.
+#[derive(Clone, Copy)]
+enum Writing {
+    Denial,
+    Review,
+}
+
+fn write(
+    ctx: &Ctx,
+    lists: &Lists,
+    id: &str,
+    (what, form, wrong): (Writing, &Form, &[Wrong]),
+) -> Answer {
+    let (item, grant) = lists.find(id)?;
+    let (title, part) = match what {
+        Writing::Denial => ("Deny a grant", "deny"),
+        Writing::Review => ("Review an emergency", "review"),
+    };
+    let status = match wrong {
+        [] => StatusCode::OK,
+        _ => StatusCode::UNPROCESSABLE_ENTITY,
+    };
+    Ok(ctx.page_as(status, title, Tab::Grants, |html| {
+        errors(html, wrong);
+        html.tag("h2").text("The grant");
+        html.tag("section").class("card").put(|html| {
+            card(html, ctx, &lists.desk, item);
+        });
+        html.tag("h2").text("Your answer");
+        ctx.post(html, &link(&grant, part), |html| {
+            match what {
+                Writing::Denial => {
+                    let hint = "The requester reads it. It is not in the public log.";
+                    area(html, ("why", "Why"), hint, form.get("why"), MAX_DENIAL_LEN);
+                }
+                Writing::Review => {
+                    let outcomes = [
+                        ("", "Choose…"),
+                        ("1", words::review_outcome(1)),
+                        ("2", words::review_outcome(2)),
+                    ];
+                    select(html, ("outcome", "Outcome"), outcomes, form.get("outcome"));
+                    let (label, hint) = (("statement", "Statement"), "Why you judge so.");
+                    area(html, label, hint, form.get("statement"), MAX_REVIEW_LEN);
+                }
+            }
+            button(html, "Continue…");
+        });
+    }))
+}
+
+pub async fn denial(ctx: Ctx, Path(id): Path<String>) -> Answer {
+    let lists = Lists::fetch(&ctx).await?;
+    write(&ctx, &lists, &id, (Writing::Denial, &Form::default(), &[]))
 }
 
 pub async fn deny(ctx: Ctx, Path(id): Path<String>, Extension(form): Extension<Form>) -> Answer {
     let lists = Lists::fetch(&ctx).await?;
-    let (item, grant) = lists.find(&id)?;
+    let (_, grant) = lists.find(&id)?;
     let reason = form.lines("why");
     let mut wrong = Vec::new();
-    check_text(
-        &mut wrong,
-        "why",
-        "why you deny it",
-        &reason,
-        MAX_DENIAL_LEN,
-    );
-    if !wrong.is_empty() {
-        return Ok(page(&ctx, &lists, "", &wrong));
+    let what = "why you deny it";
+    check_text(&mut wrong, "why", what, &reason, MAX_DENIAL_LEN);
+    if form.is_changed() {
+        return write(&ctx, &lists, &id, (Writing::Denial, &form, &[]));
     }
-    let case = item.case;
+    if !wrong.is_empty() {
+        return write(&ctx, &lists, &id, (Writing::Denial, &form, &wrong));
+    }
+    let (denial, to) = (grant.digest(), link(&grant, "deny"));
     let denial = GrantDenial {
-        grant: grant.digest(),
+        grant: denial,
         reason,
     };
-    confirm(&ctx, &lists.desk, Prepared::Denial { case, denial })
+    let act = Prepared::Denial { grant, denial };
+    confirm(&ctx, &lists.desk, Waiting::made(act, to, form))
+}
+
+pub async fn reviewing(ctx: Ctx, Path(id): Path<String>) -> Answer {
+    let lists = Lists::fetch(&ctx).await?;
+    write(&ctx, &lists, &id, (Writing::Review, &Form::default(), &[]))
 }
 
 pub async fn reviewed(
@@ -248,32 +264,29 @@ pub async fn reviewed(
     Extension(form): Extension<Form>,
 ) -> Answer {
     let lists = Lists::fetch(&ctx).await?;
-    let (item, grant) = lists.find(&id)?;
+    let (_, grant) = lists.find(&id)?;
     let outcome = form.get("outcome").parse().ok();
     let outcome = outcome.and_then(ReviewOutcome::from_number);
     let statement = form.lines("statement");
-    let mut wrong = Vec::new();
+    let mut wrong: Vec<Wrong> = Vec::new();
     if outcome.is_none() {
-        wrong.push((
-            "outcome",
-            "Choose whether there was an emergency.".to_owned(),
-        ));
+        let said = "Choose whether there was an emergency.";
+        wrong.push(("outcome", said.to_owned()));
     }
-    check_text(
-        &mut wrong,
-        "statement",
-        "the statement",
-        &statement,
-        MAX_REVIEW_LEN,
-    );
+    let what = "the statement";
+    check_text(&mut wrong, "statement", what, &statement, MAX_REVIEW_LEN);
+    if form.is_changed() {
+        return write(&ctx, &lists, &id, (Writing::Review, &form, &[]));
+    }
     let (Some(outcome), true) = (outcome, wrong.is_empty()) else {
-        return Ok(page(&ctx, &lists, "", &wrong));
+        return write(&ctx, &lists, &id, (Writing::Review, &form, &wrong));
     };
-    let case = item.case;
+    let (digest, to) = (grant.digest(), link(&grant, "review"));
     let review = EmergencyReview {
-        grant: grant.digest(),
+        grant: digest,
         outcome,
         statement,
     };
-    confirm(&ctx, &lists.desk, Prepared::Review { case, review })
+    let act = Prepared::Review { grant, review };
+    confirm(&ctx, &lists.desk, Waiting::made(act, to, form))
 }

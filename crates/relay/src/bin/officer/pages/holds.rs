@@ -17,7 +17,7 @@ use crate::pages::case::case_id;
 use crate::pages::confirm::confirm;
 use crate::pages::decide::check_text;
 use crate::parts::{Wrong, area, button, case_link, errors, fact, fact_id, facts, line};
-use crate::prepared::Prepared;
+use crate::prepared::{Prepared, Waiting};
 use crate::problem::Problem;
 
 pub async fn show(ctx: Ctx, Path(id): Path<String>, RawQuery(query): RawQuery) -> Answer {
@@ -83,6 +83,9 @@ pub async fn prepare(ctx: Ctx, Path(id): Path<String>, Extension(form): Extensio
         &statement,
         MAX_HOLD_STATEMENT_LEN,
     );
+    if form.is_changed() {
+        return Ok(page(&ctx, &id, &form, &[]));
+    }
     if !wrong.is_empty() {
         return Ok(page(&ctx, &id, &form, &wrong));
     }
@@ -96,5 +99,6 @@ pub async fn prepare(ctx: Ctx, Path(id): Path<String>, Extension(form): Extensio
         request: request.map(|request| Number::from_bytes(request.0)),
         statement,
     };
-    confirm(&ctx, &desk, Prepared::Hold(hold))
+    let to = Link::to("/case").hex(&id).part("hold");
+    confirm(&ctx, &desk, Waiting::made(Prepared::Hold(hold), to, form))
 }

@@ -1,61 +1,111 @@
 //! The second click: signs what was shown, and sends it.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Extension;
 use waxseal_desk::vault::View;
+use waxseal_relay::desk::{DeskCode, DeskError};
 use zeroize::Zeroizing;
 
+use crate::app::Desk;
 use crate::clock::now;
 use crate::form::Form;
 use crate::html::Link;
 use crate::page::{Answer, Ctx};
-use crate::prepared::Prepared;
+use crate::pages::confirm::again;
+use crate::prepared::{Prepared, Waiting};
 use crate::problem::Problem;
 use crate::views::Opened;
 
 pub async fn sign(ctx: Ctx, Extension(form): Extension<Form>) -> Answer {
+    // The desk is asked who it is before each signature. If it does not answer, the act still waits.
+    let desk = ctx.app.desk().await?;
     // CHK-648: what is signed is what was shown to this session, once.
-    let act = ctx.app.sessions().take(form.get("act"), Instant::now());
-    let act = act.ok_or(Problem::NothingPrepared)?;
+    let waiting = ctx.app.sessions().take(form.get("act"), Instant::now());
+    let waiting = waiting.ok_or(Problem::NothingPrepared)?;
+    if !is_in_force(&waiting.act, &desk) {
+        return again(&ctx, &desk, waiting, &Problem::PolicyChanged);
+    }
     // The browser may leave before the desk answers. What was opened is kept all the same, since
     // the vault shows it once.
-    let done = tokio::spawn(carry_out(ctx.clone(), act)).await;
-    let page = done.unwrap_or(Err(Problem::Failed))?;
-    Ok(ctx.go(&page))
+    let waiting = Arc::new(waiting);
+    let done = tokio::spawn(carry_out(ctx.clone(), Arc::clone(&waiting))).await;
+    match (
+        done.unwrap_or(Err(Problem::Failed)),
+        Arc::into_inner(waiting),
+    ) {
+        (Ok(page), _) => Ok(ctx.go(&page)),
+        (Err(problem), Some(waiting)) if !is_over(&problem) => {
+            again(&ctx, &desk, waiting, &problem)
+        }
+        (Err(problem), _) => Err(problem.into()),
+    }
+}
+
+/// Whether the act is for the policy in force.
+fn is_in_force(act: &Prepared, desk: &Desk) -> bool {
+    let policy = match act {
+        Prepared::Grant { grant, .. } | Prepared::Approval(grant) => &grant.terms().policy,
+        Prepared::Decision(decision) => &decision.policy,
+        _ => return true,
+    };
+    *policy == desk.policy.digest()
+}
+
+/// Whether the act cannot be carried out any more.
+fn is_over(problem: &Problem) -> bool {
+    let code = match problem {
+        Problem::Desk(DeskError::Refused { code, .. }) => code,
+        _ => return false,
+    };
+    matches!(code, DeskCode::Conflict | DeskCode::NotFound)
 }
 
 /// Signs an act and sends it. Returns the page that shows what came of it.
-async fn carry_out(ctx: Ctx, act: Prepared) -> Result<Link, Problem> {
-    // The desk is asked who it is before each signature.
-    ctx.app.desk().await?;
+async fn carry_out(ctx: Ctx, waiting: Arc<Waiting>) -> Result<Link, Problem> {
+    let act = &waiting.act;
     let case = act.case();
     let page = Link::to("/case").hex(&case);
-    let opened = match &act {
-        Prepared::Open { open, .. } => Some((open.grant, open.report)),
-        _ => None,
-    };
-    let back = match &act {
-        Prepared::Grant { .. } => page.with("done", "grant").at("grants"),
+    let back = match act {
+        Prepared::Grant { .. } => page.with("done", "grant"),
         Prepared::Approval(_) => Link::to("/grants").with("done", "approved"),
         Prepared::Denial { .. } => Link::to("/grants").with("done", "denied"),
         Prepared::Review { .. } => Link::to("/grants").with("done", "reviewed"),
-        Prepared::Decision(_) => page.with("done", "decided").at("decisions"),
-        Prepared::Appeal { .. } => page.with("done", "appeal").at("appeals"),
+        Prepared::Decision(_) => page.with("done", "decided"),
+        Prepared::Appeal { .. } => page.with("done", "appeal"),
         Prepared::Assignment {
             gives_back: true, ..
         } => page.with("done", "back"),
         Prepared::Assignment { .. } => page.with("done", "assigned"),
-        Prepared::Hold(_) => page.with("done", "hold").at("holds"),
+        Prepared::Hold(_) => page.with("done", "hold"),
         Prepared::Open { open, .. } => Link::to("/view").hex(&open.grant).hex(&open.report),
         Prepared::Export { .. } => Link::to("/exports").with("done", "export"),
     };
     let call = act.sign(ctx.app.keys.origin(), &ctx.app.key, now())?;
     let answer = Zeroizing::new(ctx.app.call(call).await?);
-    if let Some(opening) = opened {
+    if let Prepared::Open { open, grant, .. } = act {
         let view = View::decode(&answer).map_err(|_| Problem::Malformed)?;
-        let opened = Opened::new(case, opening, view, Instant::now());
+        let named = grant
+            .as_ref()
+            .and_then(|(grant, digest)| grant.report(digest));
+        if !named.is_some_and(|named| is_granted(&view, named.messages)) {
+            return Err(Problem::NotGranted);
+        }
+        let opened = Opened::new(case, (open.grant, open.report), view, Instant::now());
         ctx.app.views().keep(opened);
     }
     Ok(back)
+}
+
+/// Whether a view shows messages that these bits of a grant name, and each of them once.
+fn is_granted(view: &View, bits: u32) -> bool {
+    let mut left = bits;
+    // CHK-655: what is shown of a report is what the grant names.
+    view.messages.iter().all(|message| {
+        let bit = 1_u32.checked_shl(message.claim.into()).unwrap_or(0);
+        let is_left = left & bit != 0;
+        left &= !bit;
+        is_left
+    })
 }

@@ -5,8 +5,10 @@ use waxseal_desk::ids::AcceptedDigest;
 use waxseal_relay::desk::{
     AppealItem, CaseDetail, DecisionItem, GrantItem, Hex, HoldItem, OpeningItem, ReportItem,
 };
+use waxseal_reporting::Timestamp;
 
 use crate::app::Desk;
+use crate::fields::grant_of;
 use crate::html::{Html, Link};
 use crate::page::{Ctx, hidden};
 use crate::parts::{cell, entry_link, fact, fact_text, facts, log_link, officer, table, time_cell};
@@ -54,8 +56,16 @@ pub fn grants(html: &mut Html, ctx: &Ctx, desk: &Desk, detail: &CaseDetail) {
 
 fn grant_card(html: &mut Html, ctx: &Ctx, desk: &Desk, detail: &CaseDetail, item: &GrantItem) {
     let now = desk.card.now_ms;
+    let Some(grant) = grant_of(item) else {
+        html.tag("h3").text("A grant that cannot be shown");
+        html.tag("p")
+            .class("note")
+            .text("What the desk says about this grant is not what its bytes say.");
+        return;
+    };
+    let terms = grant.terms();
     html.tag("h3").put(|html| {
-        html.text(words::purpose_of(item.purpose));
+        html.text(words::purpose(terms.purpose));
         html.text(" ");
         html.tag("span")
             .class("chip")
@@ -63,25 +73,22 @@ fn grant_card(html: &mut Html, ctx: &Ctx, desk: &Desk, detail: &CaseDetail, item
     });
     facts(html, |html| {
         fact(html, "Asked by", |html| {
-            officer(html, desk, &item.requester)
+            officer(html, desk, &Hex(*terms.requester.as_bytes()))
         });
-        if let Some(approver) = &item.approver {
-            fact(html, "Approver", |html| officer(html, desk, approver));
+        if let Some(approver) = &terms.approver {
+            let approver = Hex(*approver.as_bytes());
+            fact(html, "Approver", |html| officer(html, desk, &approver));
         }
-        fact_text(html, "Asked on", &words::time(item.requested_at_ms));
-        fact_text(html, "Expires", &words::time(item.expires_at_ms));
-        let used = format!("{} of {}", item.openings, item.max_openings);
+        let time = |at: Timestamp| words::time(at.as_millis());
+        fact_text(html, "Asked on", &time(terms.requested));
+        fact_text(html, "Expires", &time(terms.expires));
+        let used = format!("{} of {}", item.openings, terms.max_openings);
         fact_text(html, "Openings used", &used);
         if let Some(outcome) = item.review {
             fact_text(html, "Review", words::review_outcome(outcome));
         }
         fact(html, "Log", |html| log_link(html, &item.id));
     });
-    let Ok(grant) = Grant::decode(&item.grant) else {
-        html.tag("p")
-            .text("The desk's copy of this grant cannot be read.");
-        return;
-    };
     let is_mine =
         item.state == "approved" && item.requester == ctx.app.me() && item.expires_at_ms > now;
     let can_open = |report: &ReportItem| {
@@ -111,10 +118,9 @@ fn open_or_view(
     (item, report): (&GrantItem, &ReportItem),
     can_open: bool,
 ) {
-    let opened = ctx.app.views().of_report(&report.id);
-    if opened == Some(item.id) {
+    if ctx.app.views().has(&item.id, &report.id) {
         let link = Link::to("/view").hex(&item.id).hex(&report.id);
-        let label = format!("View of report {}", words::short(&report.id));
+        let label = format!("Opened view of report {}", words::short(&report.id));
         html.tag("a")
             .href(&link)
             .aria_label(&label)

@@ -37,7 +37,7 @@ pub async fn show(ctx: Ctx, Path((grant, report)): Path<(String, String)>) -> An
         messages(html, &ctx, &opened);
         ctx.post(html, &view_link(&opened).part("close"), |html| {
             let button = html.tag("button").class("quiet").kind("submit");
-            button.text("Close and wipe this view");
+            button.text("Close this view");
         });
     }))
 }
@@ -159,7 +159,8 @@ fn gap(html: &mut Html, words: &str) {
 
 pub async fn close(ctx: Ctx, Path((grant, report)): Path<(String, String)>) -> Answer {
     let opened = opened(&ctx, &grant, &report)?;
-    ctx.app.views().close(&opened.grant, &opened.report);
+    ctx.app
+        .close(|views| views.close(&opened.grant, &opened.report));
     let case = Link::to("/case").hex(&opened.case);
     Ok(ctx.go(&case.with("done", "closed")))
 }
