@@ -349,14 +349,12 @@ fn chk652_a_policy_that_the_policy_key_did_not_sign_or_an_older_one_is_refused()
     });
     assert_eq!(show(&swapped, evil.signed(&evil.policy)), (502, true));
     assert_eq!(show(&swapped, [0; 64]), (502, true));
-    // The policy key signed an older one, and another one of the same version.
     let older = with(&|terms| terms.version = 2);
     assert_eq!(show(&older, evil.signed(&older)), (502, true));
     let same = with(&|terms| terms.version = 3);
     assert_eq!(show(&same, evil.signed(&same)), (200, false));
     let other = with(&|terms| terms.appeal_days = 15);
     assert_eq!(show(&other, evil.signed(&other)), (502, true));
-    // A newer one is taken, and then the one before is an older one.
     assert_eq!(show(&swapped, evil.signed(&swapped)), (200, false));
     assert_eq!(show(&same, evil.signed(&same)), (502, true));
 }

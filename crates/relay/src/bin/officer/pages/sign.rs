@@ -19,7 +19,7 @@ use crate::problem::Problem;
 use crate::views::Opened;
 
 pub async fn sign(ctx: Ctx, Extension(form): Extension<Form>) -> Answer {
-    // The desk is asked who it is before each signature. If it does not answer, the act still waits.
+    // The desk is asked who it is before each signature. Without an answer, the act still waits.
     let desk = ctx.app.desk().await?;
     // CHK-648: what is signed is what was shown to this session, once.
     let waiting = ctx.app.sessions().take(form.get("act"), Instant::now());
