@@ -19,6 +19,7 @@ use waxseal_reporting::reporter::Reason;
 
 use crate::app::Desk;
 use crate::clock::now;
+use crate::problem::Problem;
 use crate::seen::SeenPolicy;
 
 pub type Result<T> = std::result::Result<T, Box<dyn Error>>;

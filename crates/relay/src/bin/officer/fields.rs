@@ -5,9 +5,9 @@ use waxseal_relay::desk::{GrantItem, Hex};
 
 use crate::app::Desk;
 use crate::html::Html;
-use crate::pages::steps::messages;
 use crate::parts::{fact, fact_text, wide_fact};
 use crate::words;
+use crate::words::messages;
 
 /// One field of an act.
 pub enum Field {

@@ -238,3 +238,17 @@ pub fn policy_name(policy: &Policy) -> String {
     let digest = Hex(*policy.digest().as_bytes());
     format!("version {}, {digest}", policy.version())
 }
+
+/// The messages that bits stand for, counted from 1.
+pub fn messages(bits: u32) -> String {
+    let numbers: Vec<_> = (0..32_u32)
+        .filter(|place| bits.checked_shr(*place).is_some_and(|rest| rest & 1 == 1))
+        .map(|place| place.saturating_add(1).to_string())
+        .collect();
+    if numbers.is_empty() {
+        "no messages (the report is about the account)".to_owned()
+    } else {
+        let plural = if numbers.len() == 1 { "" } else { "s" };
+        format!("message{plural} {}", numbers.join(", "))
+    }
+}

@@ -18,10 +18,10 @@ use super::wrapped::{quoted, short};
 use super::{Officer, Result, view};
 use crate::app::Desk;
 use crate::clock::now;
-use crate::pages::steps::messages;
 use crate::prepared::Prepared;
 use crate::problem::Problem;
 use crate::words;
+use crate::words::messages;
 
 const HOUR_MS: u64 = 3_600_000;
 

@@ -18,7 +18,7 @@ use crate::fields::grant_of;
 use crate::form::Form;
 use crate::html::{Html, Link};
 use crate::page::{Answer, Ctx, Tab, hidden};
-use crate::pages::case::{case_id, fetch_page, pages, shown_name};
+use crate::pages::case::{case_id, fetch, fetch_page, pages, shown_name};
 use crate::pages::confirm::confirm;
 use crate::parts::{Wrong, amount, button, case_link, cell, errors, select, table};
 use crate::prepared::{Prepared, Waiting};
@@ -300,7 +300,8 @@ pub async fn open(ctx: Ctx, Extension(form): Extension<Form>) -> Answer {
     let (grant, report, case) = (id("grant")?, id("report")?, id("case")?);
     let desk = ctx.app.desk().await?;
     let detail = fetch(&ctx, &case).await?;
-    let named = detail.reports.iter().find(|one| one.id == report);
+    let mut reports = detail.reports.iter().chain(&detail.granted);
+    let named = reports.find(|one| one.id == report);
     let digest = named.and_then(|one| one.accepted_digest);
     let digest = AcceptedDigest::from_bytes(digest.ok_or(Problem::NotFound)?.0);
     let item = detail.grants.iter().find(|item| item.id == grant);

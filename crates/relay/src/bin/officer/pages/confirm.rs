@@ -13,11 +13,11 @@ use crate::form::CHANGE;
 use crate::guard::told;
 use crate::html::Link;
 use crate::page::{Answer, Ctx, Tab, hidden};
-use crate::pages::steps::messages;
 use crate::parts::{case_link, fact, facts};
 use crate::prepared::{Prepared, Waiting};
 use crate::problem::Problem;
 use crate::words;
+use crate::words::messages;
 
 /// Keeps an act, and shows the page on which the officer signs it.
 pub fn confirm(ctx: &Ctx, desk: &Desk, act: impl Into<Waiting>) -> Answer {

@@ -24,20 +24,6 @@ pub fn granted<'a>(grant: &Grant, reports: &'a [ReportItem]) -> Vec<(&'a ReportI
     reports.iter().filter_map(bits).collect()
 }
 
-/// The messages that bits stand for, counted from 1.
-pub fn messages(bits: u32) -> String {
-    let numbers: Vec<_> = (0..32_u32)
-        .filter(|place| bits.checked_shr(*place).is_some_and(|rest| rest & 1 == 1))
-        .map(|place| place.saturating_add(1).to_string())
-        .collect();
-    if numbers.is_empty() {
-        "no messages (the report is about the account)".to_owned()
-    } else {
-        let plural = if numbers.len() == 1 { "" } else { "s" };
-        format!("message{plural} {}", numbers.join(", "))
-    }
-}
-
 /// The grants of a case, with a button for each report that the officer can open.
 pub fn grants(html: &mut Html, ctx: &Ctx, desk: &Desk, detail: &CaseDetail) {
     html.tag("h2").id("grants").text("Grants and openings");
@@ -104,7 +90,11 @@ fn grant_card(html: &mut Html, ctx: &Ctx, desk: &Desk, detail: &CaseDetail, item
         let all = granted(&grant, &detail.reports).into_iter();
         for (report, bits) in all.chain(granted(&grant, &detail.granted)) {
             html.tag("li").put(|html| {
-                let what = format!("Report {}: {}. ", words::short(&report.id), messages(bits));
+                let what = format!(
+                    "Report {}: {}. ",
+                    words::short(&report.id),
+                    words::messages(bits)
+                );
                 html.text(&what);
                 open_or_view(html, ctx, (item, report), can_open(report));
             });
