@@ -109,7 +109,7 @@ async fn chk664_a_notice_is_entered_as_sent_once_everyone_has_it_and_is_kept_onc
 }
 
 #[tokio::test]
-async fn chk664_a_notice_that_comes_in_parts_is_sent_with_the_last_one_and_keeps_no_other_back() {
+async fn a_notice_that_comes_in_parts_is_sent_with_the_last_one_and_keeps_no_other_back() {
     let at = AtDesk::new().await;
     let [alice, bob, carol] = at.devices().await;
     let [mut first, mut last] = [notice(1), notice(1)];
