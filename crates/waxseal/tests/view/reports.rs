@@ -1,10 +1,33 @@
 //! What can be reported of a message that changed or is gone.
 
 use waxseal::view::REPORT_GRACE_MS;
-use waxseal::{Disclosure, Draft, Reason};
-use waxseal_world::{Provider, account};
+use waxseal::{Client, Disclosure, Draft, MemoryStore, Reason, ReportId};
+use waxseal_world::{Provider, account, snapshot};
 
 use crate::support::{after, view};
+
+/// That reports of the text "abuse" can be sealed again until they are confirmed, and that nothing
+/// of it is left then.
+fn assert_kept_until_confirmed(
+    world: &mut Provider,
+    bob: &mut Client<MemoryStore>,
+    reports: [ReportId; 2],
+) {
+    let key = world.moderation.public_key().clone();
+    for report in reports {
+        // Twice, as for a provider whose moderation key changes again.
+        for _ in 0..2 {
+            let sealed = bob.reseal_report(report, &key, &mut world.rng).unwrap();
+            let verified = world.verify(&sealed.report).unwrap();
+            let content = verified.messages()[0].content().unwrap();
+            assert_eq!(content.as_text(), Some("abuse"));
+        }
+        bob.confirm_report(report).unwrap();
+    }
+    let is_left = |value: &[u8]| value.windows(5).any(|window| window == b"abuse");
+    let records = snapshot(bob);
+    assert!(!records.iter().any(|(_, value)| is_left(value)));
+}
 
 #[test]
 fn chk576_a_report_that_waits_survives_that_its_message_is_wiped() {
@@ -21,19 +44,7 @@ fn chk576_a_report_that_waits_survives_that_its_message_is_wiped() {
     bob.expire(after(world.now, REPORT_GRACE_MS), 10).unwrap();
     assert!(bob.message(&a, &id).unwrap().is_none());
     assert!(bob.draft_report(&a, Reason::Spam, whole()).is_err());
-    for report in [kept.id, sealed.id] {
-        // Twice, as for a provider whose moderation key changes again.
-        for _ in 0..2 {
-            let sealed = bob.reseal_report(report, &key, &mut world.rng).unwrap();
-            let verified = world.verify(&sealed.report).unwrap();
-            let content = verified.messages()[0].content().unwrap();
-            assert_eq!(content.as_text(), Some("abuse"));
-        }
-        bob.confirm_report(report).unwrap();
-    }
-    let is_left = |value: &[u8]| value.windows(5).any(|window| window == b"abuse");
-    let records = waxseal_world::snapshot(&bob);
-    assert!(!records.iter().any(|(_, value)| is_left(value)));
+    assert_kept_until_confirmed(&mut world, &mut bob, [kept.id, sealed.id]);
 }
 
 #[test]
@@ -49,16 +60,7 @@ fn chk576_a_draft_is_kept_whole_whose_message_was_deleted() {
     let kept = bob.keep_report(&draft, &mut world.rng).unwrap();
     let sealed = bob.report(&draft, &key, &mut world.rng).unwrap();
     drop(draft);
-    for report in [kept.id, sealed.id] {
-        let sealed = bob.reseal_report(report, &key, &mut world.rng).unwrap();
-        let verified = world.verify(&sealed.report).unwrap();
-        let content = verified.messages()[0].content().unwrap();
-        assert_eq!(content.as_text(), Some("abuse"));
-        bob.confirm_report(report).unwrap();
-    }
-    let is_left = |value: &[u8]| value.windows(5).any(|window| window == b"abuse");
-    let records = waxseal_world::snapshot(&bob);
-    assert!(!records.iter().any(|(_, value)| is_left(value)));
+    assert_kept_until_confirmed(&mut world, &mut bob, [kept.id, sealed.id]);
 }
 
 #[test]
