@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 
+use crate::store::Connection;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use ed25519_dalek::{Signature, VerifyingKey};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{OptionalExtension, params};
 use waxseal_interface::{
     Challenge, ErrorCode, MARK_LEN, Register, Session, SignIn, account_name, account_proof_input,
     name_skeleton, new_account_name, register_context, session_context, unseal_delivery_key,
@@ -92,7 +93,7 @@ pub async fn register(
 /// Makes a session for a device, with the highest mark that it posted.
 async fn session_of(relay: &Relay, device: &Device) -> Result<Session, Refusal> {
     let id = device.id;
-    let read = relay.database.run(move |db| {
+    let read = relay.store.run(move |db| {
         let mark = db
             .prepare("SELECT mark FROM device WHERE id = ? AND number >= 0 AND NOT has_left")?
             .query_row([id], |row| row.get(0))
@@ -130,13 +131,13 @@ struct Registration {
 /// number may belong to another one.
 async fn store(relay: &Arc<Relay>, request: Registration) -> Result<Arc<Device>, Refusal> {
     let me = request.me.clone();
-    let (database, changed, reader) = (&relay.database, relay.clone(), relay.clone());
+    let (store, changed, reader) = (&relay.store, relay.clone(), relay.clone());
     let job = move |db: &Connection| {
         let account = request.store(db, reader.now())?;
         devices::read(db, &reader.keys, account)
     };
     let then = move |account: &Account| changed.cache_account(account);
-    let account = database.run_then(job, then).await?;
+    let account = store.run_then(job, then).await?;
     let device = account.device(me.device).cloned();
     device.ok_or_else(|| ErrorCode::Removed.into())
 }

@@ -24,6 +24,7 @@ use crate::errors::Refusal;
 use crate::extract::{BinaryBody, BlobInPath, Caller, Uploader};
 use crate::serve::Leave;
 use crate::state::Relay;
+use crate::store::Connection;
 
 /// The number under which the reviewer's requests are counted. No account has it.
 pub const REVIEWER: i64 = 0;
@@ -83,8 +84,8 @@ async fn take(
     let _lock = relay.blobs.locks.lock(&blob).await?;
     let (room, now_ms) = (relay.blobs.room, millis(&relay));
     let (at, of) = (part.at, part.of);
-    let begin = move |db: &_| uploads::begin(db, account, &blob, at, of, now_ms, &room);
-    let row = relay.database.run(begin).await?;
+    let begin = move |db: &Connection| uploads::begin(db, account, &blob, at, of, now_ms, &room);
+    let row = relay.store.run(begin).await?;
     // CHK-510: a part is appended where the bytes that the relay has end, and replaces none.
     let fresh = row.received.checked_sub(part.at);
     let fresh = fresh.and_then(|skipped| part.bytes.get(usize::try_from(skipped).ok()?..));
@@ -103,8 +104,8 @@ async fn take(
             return Err(refused(&error));
         }
     }
-    let advance = move |db: &_| uploads::advance(db, &row, part.end, now_ms, &room);
-    match relay.database.run(advance).await? {
+    let advance = move |db: &Connection| uploads::advance(db, &row, part.end, now_ms, &room);
+    match relay.store.run(advance).await? {
         Some(state) => Ok(state),
         // The row's time was over in between. Its file goes too.
         None => {
@@ -118,17 +119,17 @@ async fn take(
 async fn begin_again(relay: &Relay, row: Row) -> Result<BlobState, Refusal> {
     tracing::error!(file = row.id, "bytes of an unfinished blob are gone");
     let (room, now_ms) = (relay.blobs.room, millis(relay));
-    let begin_again = move |db: &_| {
+    let begin_again = move |db: &Connection| {
         uploads::begin_again(db, row.id)?;
         Ok(Row { received: 0, ..row }.state(now_ms, &room))
     };
-    relay.database.run(begin_again).await
+    relay.store.run(begin_again).await
 }
 
 /// Removes a blob whose first part could not be written.
 async fn give_up(relay: &Relay, row: &Row) -> Result<(), Refusal> {
     let id = row.id;
-    let removed = relay.database.run(move |db| uploads::remove_empty(db, id));
+    let removed = relay.store.run(move |db| uploads::remove_empty(db, id));
     if removed.await? {
         relay.blobs.remove(vec![id]).await;
     }
@@ -151,8 +152,8 @@ pub async fn state(
     BlobInPath(blob): BlobInPath,
 ) -> Result<Json<BlobState>, Refusal> {
     let account = caller.device.account;
-    let visible = move |db: &_| holds::visible(db, account, &blob);
-    let row = relay.database.run(visible).await?;
+    let visible = move |db: &Connection| holds::visible(db, account, &blob);
+    let row = relay.store.run(visible).await?;
     let row = row.ok_or(ErrorCode::NoSuchBlob)?;
     let (files, id, received) = (relay.blobs.files.clone(), row.id, row.received);
     let is_there = move || files.len(id).map(|len| len >= received);
@@ -183,8 +184,8 @@ pub async fn fetch(
 ) -> Result<impl IntoResponse, Refusal> {
     let Query(range) = query.map_err(|_| ErrorCode::Malformed)?;
     let device = &caller.device;
-    let public = move |db: &_| rows::public(db, &blob);
-    let row = relay.database.run(public).await?;
+    let public = move |db: &Connection| rows::public(db, &blob);
+    let row = relay.store.run(public).await?;
     let row = row.ok_or(ErrorCode::NoSuchBlob)?;
     range.check(&row)?;
     relay.limits.blob_bytes(&device.me.account, range.len)?;
@@ -239,7 +240,7 @@ pub async fn remove_strays(relay: &Relay) -> Result<(), Box<dyn std::error::Erro
     let mut found = blocking(move || files.list()).await?;
     while !found.is_empty() {
         let batch = found.split_off(found.len().saturating_sub(expiry::BATCH));
-        let strays = relay.database.run(move |db| rows::strays(db, batch));
+        let strays = relay.store.run(move |db| rows::strays(db, batch));
         let strays = strays.await.map_err(|_| "the database failed")?;
         relay.blobs.remove(strays).await;
     }
@@ -259,7 +260,7 @@ pub async fn remove_lost(
     let files = relay.blobs.files.clone();
     let is_empty = blocking(move || files.list()).await?.is_empty();
     if is_empty && !are_known_lost {
-        let first = relay.database.run(move |db| rows::complete(db, 0));
+        let first = relay.store.run(move |db| rows::complete(db, 0));
         if !first.await.map_err(failed)?.is_empty() {
             return Err(
                 "the folder `blobs` is empty, and the database names files in it: mount \
@@ -270,7 +271,7 @@ pub async fn remove_lost(
     }
     let (mut after, mut lost) = (0, 0_usize);
     loop {
-        let next = relay.database.run(move |db| rows::complete(db, after));
+        let next = relay.store.run(move |db| rows::complete(db, after));
         let next = next.await.map_err(failed)?;
         let Some((last, _)) = next.last().copied() else {
             break;
@@ -283,7 +284,7 @@ pub async fn remove_lost(
         }
         lost = lost.saturating_add(ids.len());
         let (gone, now_ms) = (ids.clone(), millis(relay));
-        let remove = relay.database.run(move |db| {
+        let remove = relay.store.run(move |db| {
             let mut gone = gone.into_iter();
             gone.try_for_each(|id| expiry::lose(db, id, now_ms))
         });

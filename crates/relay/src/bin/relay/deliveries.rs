@@ -25,7 +25,8 @@ use crate::connected::ConnectedDevice;
 use crate::errors::Refusal;
 use crate::extract::Caller;
 use crate::state::{Device, Relay};
-use crate::{queue, strangers};
+use crate::store::queue;
+use crate::strangers;
 
 /// Maximum number of deliveries that are sent and not yet acknowledged.
 const WINDOW: usize = 64;
@@ -243,8 +244,8 @@ impl Connection<'_> {
     /// `true` if these were all; the device has then been told so.
     async fn send_queued(&mut self) -> Result<bool, End> {
         let room = WINDOW.saturating_sub(self.in_window.len());
-        let (database, device) = (&self.relay.database, self.device.id);
-        let queued = queue::read_after(database, device, self.sent_up_to, room)
+        let (store, device) = (&self.relay.store, self.device.id);
+        let queued = queue::read_after(store, device, self.sent_up_to, room)
             .await
             .map_err(|_| End::Failed)?;
         // The device is told once at a time: it must acknowledge the earlier word first.
@@ -308,7 +309,7 @@ impl Connection<'_> {
     async fn delete_acknowledged(&mut self) -> Result<bool, End> {
         let ids = std::mem::take(&mut self.acknowledged);
         let known = self.known_lost.take();
-        let more = queue::delete(&self.relay.database, self.device.id, ids, known)
+        let more = queue::acknowledge(&self.relay.store, self.device.id, ids, known)
             .await
             .map_err(|_| End::Failed)?;
         if known.is_some() {

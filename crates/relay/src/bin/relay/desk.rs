@@ -11,7 +11,8 @@ mod turns;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension};
+use crate::store::Connection;
+use rusqlite::OptionalExtension;
 use waxseal_interface::ErrorCode;
 use waxseal_relay::desk::DeskError;
 

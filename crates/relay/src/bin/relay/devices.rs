@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use crate::store::Connection;
+use rusqlite::{OptionalExtension, params};
 use waxseal_interface::ErrorCode;
 use waxseal_reporting::{AccountId, DeviceAddress, DeviceId};
 use waxseal_roster::{Pinned, Roster};
 
 use crate::errors::Refusal;
 use crate::keys::Keys;
-use crate::removed;
 use crate::state::{Account, Device, Relay};
+use crate::store::removed;
 
 /// A row of an account and one of its devices: the account's id, name and whether it has a roster,
 /// then the device's id, number, identity, sealed delivery key and whether it left.
@@ -31,7 +32,7 @@ const SELECT: &str = "SELECT a.id, name, pinned IS NOT NULL, d.id, number, ident
 
 /// Reads every account into the cache. Called once, when the relay starts.
 pub async fn load(relay: &Relay) -> Result<(), Box<dyn std::error::Error>> {
-    let rows = relay.database.run(|db| {
+    let rows = relay.store.run(|db| {
         let mut rows = db.prepare(&format!("{SELECT} ORDER BY a.id"))?;
         let rows = rows.query_map([], |row| row.try_into())?;
         Ok(rows.collect::<Result<Vec<Row>, _>>()?)

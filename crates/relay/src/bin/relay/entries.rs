@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
+use crate::store::Connection;
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
-use rusqlite::Connection;
 use waxseal_interface::{
     AcceptedEntry, ContactToken, EntryReceipt, ErrorCode, GroupLeave, GroupNews, MAX_ENTRIES,
     MAX_ENTRY_LEN, WholeGroup,
@@ -18,10 +18,10 @@ use waxseal_roster::group::{GroupChange, GroupError, GroupLog, SignedEntry};
 use crate::devices;
 use crate::errors::Refusal;
 use crate::extract::{BinaryBody, Caller, GroupInPath, JsonBody, Tokens};
-use crate::groups::{Group, roster_id};
 use crate::limits::{MAX_GROUPS, MAX_JSON_LEN};
-use crate::members::{self, Standing};
 use crate::state::{Device, Relay};
+use crate::store::groups::{Group, roster_id};
+use crate::store::members::{self, Standing};
 use crate::strangers;
 
 /// How far the time at which an entry was signed may be from the relay's clock.
@@ -54,12 +54,12 @@ pub async fn put(
     relay
         .limits
         .group_entry(&device.me.account, entry.version())?;
-    let (database, shared, by) = (&relay.database, relay.clone(), device.clone());
+    let (store, shared, by) = (&relay.store, relay.clone(), device.clone());
     let job = move |db: &Connection| {
         devices::check_present(db, by.id)?;
         take(db, &shared, &by, &group, (&entry, &tokens))
     };
-    let at_ms = database.run(job).await?;
+    let at_ms = store.run(job).await?;
     let key = &device.delivery_key;
     Ok(Json(EntryReceipt::new(key, &group, &bytes, at_ms)))
 }
@@ -175,7 +175,7 @@ pub async fn fetch(
         let found = Group::find(db, &group)?.ok_or(ErrorCode::NoGroup)?;
         news(db, &device, &group, &found, after)
     };
-    Ok(Json(relay.database.run(job).await?))
+    Ok(Json(relay.store.run(job).await?))
 }
 
 /// What happened in a group after a version, for a device of a member or of a former one.
@@ -232,7 +232,7 @@ pub async fn leave(
     if !leave.is_authentic(&device.delivery_key, &id) {
         return Err(ErrorCode::NotFromDevice.into());
     }
-    let (database, relay) = (&relay.database, relay.clone());
+    let (store, relay) = (&relay.store, relay.clone());
     let job = move |db: &Connection| {
         devices::check_present(db, device.id)?;
         let mut group = Group::find(db, &id)?.ok_or(ErrorCode::NoGroup)?;
@@ -253,6 +253,6 @@ pub async fn leave(
         }
         Ok(())
     };
-    database.run(job).await?;
+    store.run(job).await?;
     Ok(StatusCode::NO_CONTENT)
 }

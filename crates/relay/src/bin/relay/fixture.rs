@@ -4,12 +4,12 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::store::Connection;
 use axum::body::{Bytes, to_bytes};
 use axum::extract::State;
 use axum::response::IntoResponse;
 use ed25519_dalek::SigningKey;
 use rand_core::CryptoRng;
-use rusqlite::Connection;
 use tempfile::TempDir;
 use tokio::sync::{mpsc, watch};
 use waxseal_interface::{ContactHeaders, PassKey, ReportTaken, StrangerChallenge};
@@ -171,7 +171,7 @@ pub async fn device(relay: &Relay, name: &str) -> Arc<Device> {
             .execute(rusqlite::params![sealed, identity_of(&key)])?;
         Ok(())
     };
-    relay.database.run(insert).await.unwrap();
+    relay.store.run(insert).await.unwrap();
     devices::load(relay).await.unwrap();
     relay.device(&me).unwrap()
 }

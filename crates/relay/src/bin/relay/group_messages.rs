@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::store::Connection;
 use axum::extract::State;
 use axum::response::Response;
-use rusqlite::Connection;
 use waxseal_interface::{ErrorCode, GroupMismatch};
 use waxseal_reporting::ConversationId;
 use waxseal_reporting::relay::{
@@ -16,12 +16,12 @@ use crate::entries::{check_account_key, news};
 use crate::errors::Refusal;
 use crate::extract::{BinaryBody, Caller, GroupInPath, Mark};
 use crate::group_targets::Members;
-use crate::groups::Group;
 use crate::limits::MAX_GROUP_MESSAGE_LEN;
-use crate::members;
 use crate::messages::{Accepted, accept, clock_differs};
-use crate::queue::{self, Pushing, bodies};
 use crate::state::{Device, Relay};
+use crate::store::groups::Group;
+use crate::store::members;
+use crate::store::queue::{self, bodies};
 
 pub async fn send(
     State(relay): State<Arc<Relay>>,
@@ -139,28 +139,15 @@ fn fan_out(
     let at_ms = claim.context().accepted_at.as_millis();
     let stamped = StampedGroup::fan_out(claim, targeted);
     let (stamped, slots) = stamped.map_err(|error| Refusal::internal(&error))?;
-    let body = bodies::keep(db, &stamped)?;
-    let mut pushing = Pushing::of(db, from.account)?;
-    let (mut to, mut full) = (Vec::with_capacity(slots.len()), None);
-    for (device, slot) in slots {
-        let Some(row) = known.row(&device) else {
-            continue; // it left
-        };
-        match pushing.push_slot(row, &slot, &body) {
-            Ok(()) => to.push(row),
-            Err(refusal) if refusal.code == ErrorCode::QueueFull => {
-                queue::lose(db, row, at_ms, at_ms)?;
-                full = Some(refusal);
-            }
-            Err(refusal) => return Err(refusal),
-        }
-    }
-    if to.is_empty() {
-        bodies::drop_unused(db, &body)?;
-    }
-    match full {
-        Some(refusal) if to.is_empty() => Err(refusal),
-        _ => Ok(to),
+    let slots = slots.into_iter().filter_map(|(device, slot)| {
+        let row = known.row(&device); // `None` if it left
+        row.map(|row| (row, slot))
+    });
+    let slots: Vec<_> = slots.collect();
+    let pushed = bodies::push_slots(db, from.account, &stamped, &slots, at_ms)?;
+    match pushed.full {
+        Some(refusal) if pushed.to.is_empty() => Err(refusal),
+        _ => Ok(pushed.to),
     }
 }
 

@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
+use crate::store::Connection;
 use axum::Json;
 use axum::extract::State;
-use rusqlite::Connection;
 use waxseal_interface::{AskRosters, ErrorCode, GroupRosters, account_name};
 use waxseal_reporting::AccountId;
 
 use crate::errors::Refusal;
 use crate::extract::{Caller, GroupInPath, JsonBody};
-use crate::groups::Group;
 use crate::limits::MAX_ROSTERS_BODY_LEN;
 use crate::state::Relay;
-use crate::{devices, members, rosters};
+use crate::store::groups::Group;
+use crate::store::members;
+use crate::{devices, rosters};
 
 /// Hands out the newest rosters of members to a member.
 pub async fn fetch(
@@ -49,5 +50,5 @@ pub async fn fetch(
         }
         Ok(GroupRosters { rosters: found })
     };
-    Ok(Json(relay.database.run(job).await?))
+    Ok(Json(relay.store.run(job).await?))
 }

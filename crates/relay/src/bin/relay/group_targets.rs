@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use rusqlite::Connection;
+use crate::store::Connection;
 use waxseal_interface::{ErrorCode, RosterClaim};
 use waxseal_reporting::limits::MAX_POST_SKEW_MS;
 use waxseal_reporting::relay::AuthenticGroup;
@@ -13,9 +13,9 @@ use waxseal_roster::Pinned;
 use waxseal_roster::group::{GroupTarget, GroupTargets};
 
 use crate::errors::Refusal;
-use crate::groups::Group;
-use crate::members;
 use crate::state::Device;
+use crate::store::groups::Group;
+use crate::store::members;
 use crate::targets::AGE_SLACK_MS;
 
 /// How far from the relay's clock a sender's may be by which rosters age, in milliseconds. Most

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
+use crate::store::Connection;
 use axum::extract::State;
 use axum::http::StatusCode;
-use rusqlite::Connection;
 use waxseal_interface::{ErrorCode, Leave, account_name, leave_context};
 use waxseal_reporting::{DeviceAddress, DeviceId};
 
@@ -36,7 +36,7 @@ pub async fn leave(
     relay
         .tokens
         .answer_challenge(&request.challenge, uptime_ms)?;
-    let (database, changed, reader) = (&relay.database, relay.clone(), relay.clone());
+    let (store, changed, reader) = (&relay.store, relay.clone(), relay.clone());
     let job = move |db: &Connection| {
         if devices::pinned(db, device.account)?.is_none() {
             return Err(ErrorCode::NoRoster.into());
@@ -45,6 +45,6 @@ pub async fn leave(
         devices::read(db, &reader.keys, device.account)
     };
     let then = move |account: &Account| changed.cache_account(account);
-    database.run_then(job, then).await?;
+    store.run_then(job, then).await?;
     Ok(StatusCode::NO_CONTENT)
 }

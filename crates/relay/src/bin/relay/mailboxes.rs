@@ -3,16 +3,16 @@
 
 use std::sync::Arc;
 
+use crate::store::Connection;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use rusqlite::Connection;
 use waxseal_interface::{ErrorCode, MAX_MAILBOX_LEN, parse_mailbox};
 
 use crate::errors::Refusal;
 use crate::extract::{BinaryBody, Visitor};
-use crate::slots::{Owner, expire, fill_slot, read};
 use crate::state::Relay;
+use crate::store::slots::{Owner, expire, fill_slot, read};
 
 /// Puts content into an empty slot.
 pub async fn fill(
@@ -39,7 +39,7 @@ pub async fn fill(
         Ok(fill_slot(db, mailbox, slot, &owner, now_ms, &content))
     };
     // An error of the job would undo what was deleted, and a refusal must not.
-    relay.database.run(job).await??;
+    relay.store.run(job).await??;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -51,7 +51,7 @@ pub async fn fetch(
 ) -> Result<impl IntoResponse, Refusal> {
     let (mailbox, slot) = slot_in(&path)?;
     let now_ms = millis(&relay);
-    let content = relay.database.run(move |db| {
+    let content = relay.store.run(move |db| {
         expire(db, now_ms)?;
         read(db, mailbox, slot, now_ms)
     });

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
+use crate::store::Connection;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use rusqlite::Connection;
 use waxseal_interface::{ErrorCode, MARK_LEN, Mismatch};
 use waxseal_reporting::relay::{
     AuthenticFanout, Claim, PostError, PostedFanout, Receipt, StampKeys, StampedEnvelope,
@@ -18,8 +18,9 @@ use crate::errors::Refusal;
 use crate::extract::{AccountName, BinaryBody, Caller, Contact, Mark};
 use crate::limits::MAX_MESSAGE_LEN;
 use crate::state::{Device, Relay};
+use crate::store::queue;
+use crate::strangers;
 use crate::targets::Targets;
-use crate::{queue, strangers};
 
 pub async fn send(
     State(relay): State<Arc<Relay>>,
@@ -79,8 +80,7 @@ fn fan_out(
     let claim = claim.map_err(|error| Refusal::internal(&error))?;
     let stamped = StampedEnvelope::fan_out(claim.clone(), authentic);
     let stamped = stamped.map_err(|error| Refusal::internal(&error))?;
-    let (mut to, mut full, mut is_delivered) = (Vec::new(), None, false);
-    let mut pushing = queue::Pushing::of(db, from.account)?;
+    let (mut messages, mut of_recipient) = (Vec::new(), Vec::new());
     for (device, stamped) in stamped {
         if targets.has_left(&device) {
             continue;
@@ -88,22 +88,20 @@ fn fan_out(
         let row = targets.row(&device);
         let row = row.ok_or_else(|| Refusal::internal(&"a target has no row"))?;
         let is_of_recipient = targets.is_of_recipient(&device);
-        match pushing.push(row, &stamped, accepts && is_of_recipient) {
-            Ok(()) => {
-                is_delivered |= is_of_recipient;
-                to.push(row);
-            }
-            Err(refusal) if refusal.code == ErrorCode::QueueFull => {
-                let at_ms = accepted_at.as_millis();
-                queue::lose(db, row, at_ms, at_ms)?;
-                full = Some(refusal);
-            }
-            Err(refusal) => return Err(refusal),
+        if is_of_recipient {
+            of_recipient.push(row);
         }
+        messages.push(queue::Message {
+            recipient: row,
+            stamped,
+            accepts: accepts && is_of_recipient,
+        });
     }
-    match full {
+    let pushed = queue::push_each(db, from.account, &messages, accepted_at.as_millis())?;
+    let is_delivered = pushed.to.iter().any(|row| of_recipient.contains(row));
+    match pushed.full {
         Some(refusal) if !is_delivered => Err(refusal),
-        _ => Ok(Accepted::Stamped(claim, to)),
+        _ => Ok(Accepted::Stamped(claim, pushed.to)),
     }
 }
 
@@ -133,8 +131,8 @@ pub async fn accept(
     stamp: impl FnOnce(&Connection, &StampKeys, Timestamp) -> Result<Accepted, Refusal> + Send + 'static,
 ) -> Result<Response, Refusal> {
     let from = sender.id;
-    let (database, relay) = (&relay.database, relay.clone());
-    let accepted = database
+    let (store, relay) = (&relay.store, relay.clone());
+    let accepted = store
         .run(move |db| {
             // The time is stored before the message is queued. If the job fails, neither is.
             let accepted_at = queue::next_accepted_at(db, from, relay.now())?;

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::store::Connection;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{OptionalExtension, params};
 use sha2::{Digest, Sha256};
 use waxseal_interface::{
     AskBundles, Bundles, DeviceBundle, ErrorCode, MAX_DEVICES_ASKED, MAX_PREKEY_LEN,
@@ -18,14 +19,15 @@ use crate::errors::Refusal;
 use crate::extract::{Caller, JsonBody};
 use crate::limits::{Limits, MAX_JSON_LEN, MAX_ONE_TIME, MAX_SPENT, MAX_UPLOAD_LEN};
 use crate::state::Relay;
-use crate::{devices, members, rosters};
+use crate::store::members;
+use crate::{devices, rosters};
 
 pub async fn left(
     State(relay): State<Arc<Relay>>,
     caller: Caller,
 ) -> Result<Json<PreKeysLeft>, Refusal> {
     let device = caller.device.id;
-    let one_time_left = relay.database.run(move |db| count_left(db, device)).await?;
+    let one_time_left = relay.store.run(move |db| count_left(db, device)).await?;
     Ok(Json(PreKeysLeft { one_time_left }))
 }
 
@@ -49,7 +51,7 @@ pub async fn publish(
     }
     let device = caller.device.id;
     relay
-        .database
+        .store
         .run(move |db| {
             devices::check_present(db, device)?;
             db.prepare("UPDATE device SET base = ? WHERE id = ?")?
@@ -99,8 +101,8 @@ pub async fn bundles(
     }
     let account = relay.account(&name).ok_or(ErrorCode::NoSuchAccount)?;
     let as_stranger = relay.limits.roster(caller.device.account, account.id);
-    let (database, relay, to) = (&relay.database, relay.clone(), caller.device);
-    let bundles = database.run(move |db| {
+    let (store, relay, to) = (&relay.store, relay.clone(), caller.device);
+    let bundles = store.run(move |db| {
         devices::check_present(db, to.id)?;
         if let Err(refusal) = as_stranger {
             // CHK-476: prekeys of fellow members have a budget of their own.

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::store::Connection;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{OptionalExtension, params};
 use sha2::{Digest, Sha256};
 use waxseal_interface::{ErrorCode, ReportState, ReportTaken, report_id_text};
 use waxseal_log::report::ReportDigest;
@@ -16,6 +17,7 @@ use waxseal_reporting::reporter::Report;
 use waxseal_reporting::{BlobId, Rejection};
 
 use crate::blobs::holds;
+use crate::desk;
 use crate::errors::Refusal;
 use crate::extract::{BinaryBody, Caller};
 use crate::limits::{
@@ -24,7 +26,7 @@ use crate::limits::{
 };
 use crate::reviewer::may_succeed_later;
 use crate::state::{Device, Relay};
-use crate::{desk, members};
+use crate::store::members;
 
 /// How long a reporter is told to wait when there is no room for its report.
 const FULL_RETRY_SECS: u64 = 3_600;
@@ -51,7 +53,7 @@ pub async fn submit(
     let examined = check(&relay, report, &reporter);
     let shared = relay.clone();
     let taken = relay
-        .database
+        .store
         .run(move |db| take(db, &shared, examined, &reporter, digest.as_slice(), &blobs))
         .await;
     let (id, mut taken) = match taken {
@@ -88,7 +90,7 @@ pub async fn state(
     Path(report_id): Path<String>,
 ) -> Result<Json<ReportState>, Refusal> {
     let reporter = caller.device.me.account.as_str().to_owned();
-    let state = relay.database.run(move |db| {
+    let state = relay.store.run(move |db| {
         let row = db
             .prepare(
                 "SELECT rejected, closed, length(accepted) = 0 AND promise IS NULL FROM report

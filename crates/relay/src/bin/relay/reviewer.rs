@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use crate::store::Connection;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::{Extension, Json};
 use ed25519_dalek::{Signature, Signer, VerifyingKey};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{OptionalExtension, params};
 use serde::Deserialize;
 use waxseal_interface::{ErrorCode, Session};
 use waxseal_relay::{
@@ -76,8 +77,8 @@ pub async fn list(
 ) -> Result<Json<ReportList>, Refusal> {
     relay.vault_key()?;
     let Query(ListQuery { after }) = query.map_err(|_| ErrorCode::Malformed)?;
-    let (database, relay) = (&relay.database, relay.clone());
-    let listed = database
+    let (store, relay) = (&relay.store, relay.clone());
+    let listed = store
         .run(move |db| {
             record_look(db, &relay, None)?;
             let mut reports = db.prepare(
@@ -113,8 +114,8 @@ pub async fn open(
     Path(report_id): Path<String>,
 ) -> Result<impl IntoResponse, Refusal> {
     relay.vault_key()?;
-    let (database, relay) = (&relay.database, relay.clone());
-    let accepted = database
+    let (store, relay) = (&relay.store, relay.clone());
+    let accepted = store
         .run(move |db| {
             let id = find(db, &report_id)?;
             record_look(db, &relay, Some(id))?;
@@ -140,7 +141,7 @@ pub async fn rejected(
     JsonBody(Rejected { check }): JsonBody<Rejected, MAX_JSON_LEN>,
 ) -> Result<StatusCode, Refusal> {
     relay
-        .database
+        .store
         .run(move |db| {
             let id = find(db, &report_id)?;
             // What was reviewed to its end stays reported.
@@ -178,7 +179,7 @@ pub async fn closed(
     Path(report_id): Path<String>,
 ) -> Result<StatusCode, Refusal> {
     relay
-        .database
+        .store
         .run(move |db| {
             let id = find(db, &report_id)?;
             db.prepare("UPDATE report SET closed = 1 WHERE id = ?")?
@@ -201,8 +202,8 @@ pub async fn blobs_of(
     _: Reviewer,
     Path(report_id): Path<String>,
 ) -> Result<Json<ReportBlobs>, Refusal> {
-    let (database, relay) = (&relay.database, relay.clone());
-    let list = database.run(move |db| {
+    let (store, relay) = (&relay.store, relay.clone());
+    let list = store.run(move |db| {
         let report = find(db, &report_id)?;
         record_look(db, &relay, Some(report))?;
         holds::list(db, report)
@@ -221,8 +222,8 @@ pub async fn blob(
 ) -> Result<impl IntoResponse, Refusal> {
     let Query(range) = query.map_err(|_| ErrorCode::Malformed)?;
     let blob = BlobId::from_text(&blob).ok_or(ErrorCode::NoSuchBlob)?;
-    let (database, shared) = (&relay.database, relay.clone());
-    let row = database.run(move |db| {
+    let (store, shared) = (&relay.store, relay.clone());
+    let row = store.run(move |db| {
         let report = find(db, &report_id)?;
         // CHK-515: the reviewer gets only blobs that the report names.
         let row = holds::of_report(db, report, &blob)?;

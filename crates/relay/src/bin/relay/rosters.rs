@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
+use crate::store::Connection;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use rusqlite::Connection;
 use waxseal_interface::{ErrorCode, MAX_ROSTER_LEN, RosterConflict};
 use waxseal_reporting::{AccountId, Timestamp};
 use waxseal_roster::{Change, Pinned, Roster, SignedRoster};
@@ -28,14 +28,14 @@ pub async fn publish(
     let device = caller.device;
     relay.limits.roster_change(&device.me.account)?;
     let roster = verified(&signed, &device.me.account)?;
-    let (database, changed, relay) = (&relay.database, relay.clone(), relay.clone());
+    let (store, changed, relay) = (&relay.store, relay.clone(), relay.clone());
     let job = move |db: &Connection| {
         let is_listed = lists(&roster, device.me.device.0, &device.identity);
         take(db, device.account, roster, is_listed, relay.now())?;
         devices::read(db, &relay.keys, device.account)
     };
     let then = move |account: &Account| changed.cache_account(account);
-    database.run_then(job, then).await?;
+    store.run_then(job, then).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -47,7 +47,7 @@ pub async fn newest(
 ) -> Result<impl IntoResponse, Refusal> {
     let account = relay.account(&name).ok_or(ErrorCode::NoSuchAccount)?;
     relay.limits.roster(caller.device.account, account.id)?;
-    let pinned = relay.database.run(move |db| {
+    let pinned = relay.store.run(move |db| {
         let pinned = devices::pinned(db, account.id)?;
         pinned.ok_or_else(|| ErrorCode::NoRoster.into())
     });

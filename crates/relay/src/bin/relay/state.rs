@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use rusqlite::Connection;
+use crate::store::Connection;
 use tokio::sync::{Semaphore, mpsc};
 use waxseal_interface::{ContactKey, ErrorCode, RelayCard, SealingPublicKey};
 use waxseal_relay::{ReviewerPublicKey, VaultPublicKeys};
@@ -18,18 +18,18 @@ use crate::blobs::files::Files;
 use crate::blobs::options::BlobRoom;
 use crate::blobs::store::Blobs;
 use crate::connected::ConnectedDevices;
-use crate::database::Database;
 use crate::desk::client::{Desk, DeskSetup};
 use crate::desk::expiry as desk_expiry;
 use crate::errors::Refusal;
 use crate::keys::{BLOBS, DATABASE, Keys, REGION, VERIFY_DAYS};
 use crate::limits::{Limits, MAX_ACCOUNTS};
 use crate::serve::Stopping;
+use crate::store::Store;
+use crate::store::{queue, removed, slots};
 use crate::strangers::expiry;
 use crate::strangers::options::Strangers;
 use crate::time::{Proven, Reading, Time};
 use crate::tokens::{Holder, Tokens};
-use crate::{queue, removed, slots};
 
 /// Everything a handler uses. It lives until the last request has been answered.
 pub struct Relay {
@@ -38,7 +38,7 @@ pub struct Relay {
     pub time: Time,
     pub tokens: Tokens,
     pub limits: Limits,
-    pub database: Database,
+    pub store: Store,
     pub moderation_key: ModerationPublicKey,
     /// Moderation keys of before, to which reports may still be sealed.
     old_moderation_keys: Vec<ModerationKeyId>,
@@ -167,9 +167,9 @@ impl Relay {
     ) -> Result<Self, Box<dyn std::error::Error>> {
         let clock_ms = clocks().wall_ms;
         let keys = Keys::open(dir, Timestamp::from_millis(clock_ms))?;
-        let database = Database::open(&dir.join(DATABASE))?;
+        let store = Store::open(&dir.join(DATABASE))?;
         let files = Files::open(&dir.join(BLOBS))?;
-        let proven = database.run(Proven::load).await;
+        let proven = store.run(Proven::load).await;
         let proven = proven.map_err(|_| "proven time cannot be read")?;
         let oldest = keys.stamp().oldest_epoch();
         let proven = proven.unwrap_or_else(|| Proven::first(clock_ms, oldest));
@@ -202,7 +202,7 @@ impl Relay {
             stopping,
             _working: working,
             keys,
-            database,
+            store,
         })
     }
 
@@ -303,15 +303,15 @@ impl Relay {
     pub async fn clean_up(&self) -> Result<(), Refusal> {
         let now_ms = i64::try_from(self.now().as_millis()).unwrap_or(i64::MAX);
         let expire = move |db: &Connection| slots::expire(db, now_ms);
-        while self.database.run(expire).await? {}
+        while self.store.run(expire).await? {}
         let proven_ms = self.time.proven().at_ms;
         let expire = move |db: &Connection| expiry::expire(db, proven_ms);
-        while self.database.run(expire).await? {}
+        while self.store.run(expire).await? {}
         let at_ms = i64::try_from(proven_ms).unwrap_or(i64::MAX);
         let expire = move |db: &Connection| desk_expiry::expire(db, at_ms);
-        while self.database.run(expire).await? {}
-        expire_all(&self.database, &self.blobs, now_ms, self.time.proven()).await?;
-        removed::delete_all(&self.database).await
+        while self.store.run(expire).await? {}
+        expire_all(&self.store, &self.blobs, now_ms, self.time.proven()).await?;
+        removed::delete_all(&self.store).await
     }
 
     /// Advances proven time. Destroys the stamp keys that are more than thirty days older, and
@@ -323,15 +323,15 @@ impl Relay {
         let failed = |_| "the database failed";
         let kept_from = self.keys.stamp().oldest_epoch();
         let proven = self.time.advance(kept_from);
-        let save = self.database.run(move |db| proven.save(db));
+        let save = self.store.run(move |db| proven.save(db));
         save.await.map_err(failed)?;
 
         let oldest = proven.oldest_epoch();
         if kept_from < oldest {
-            let dropped = queue::drop_destroyed(&self.database).await;
+            let dropped = queue::drop_destroyed(&self.store).await;
             let dropped = dropped.map_err(failed)?;
             self.keys.destroy_before(oldest)?;
-            let destroyed = queue::destroyed_before(&self.database, oldest).await;
+            let destroyed = queue::destroyed_before(&self.store, oldest).await;
             destroyed.map_err(failed)?;
             tracing::info!(oldest, dropped, "old epochs destroyed");
         }

@@ -4,7 +4,8 @@
 pub mod expiry;
 pub mod options;
 
-use rusqlite::{Connection, params};
+use crate::store::Connection;
+use rusqlite::params;
 use waxseal_interface::{
     ContactHeaders, ContactPass, ContactToken, ErrorCode, FELLOWS_A_DAY, STRANGERS_A_DAY,
 };
@@ -13,8 +14,8 @@ use waxseal_reporting::relay::StampedEnvelope;
 use waxseal_roster::group::GroupOp;
 
 use crate::errors::Refusal;
-use crate::members;
 use crate::state::{Account, Device, Relay};
+use crate::store::members;
 use crate::strangers::expiry::{DAY_MS, KEPT_MS};
 
 /// Maximum number of passes that one account uses within 24 hours. With all of them, it can write

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::Connection;
+use crate::store::Connection;
 use waxseal_interface::{ErrorCode, Mismatch, TargetBundle};
 use waxseal_reporting::relay::AuthenticFanout;
 use waxseal_reporting::sender::RosterStamp;

@@ -6,7 +6,8 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 
-use rusqlite::{Connection, OptionalExtension, params};
+use crate::store::Connection;
+use rusqlite::{OptionalExtension, params};
 use waxseal_reporting::Timestamp;
 use waxseal_reporting::relay::EPOCH_MS;
 

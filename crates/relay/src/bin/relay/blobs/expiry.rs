@@ -4,14 +4,15 @@
 //! later of clock and proven time. If the clock was ahead then, the time is corrected later: not
 //! while the relay is new, because then a clock that is set back takes proven time along.
 
-use rusqlite::{Connection, params};
+use crate::store::Connection;
+use rusqlite::params;
 
 use crate::blobs::options::BlobRoom;
 use crate::blobs::rows::PUBLIC;
 use crate::blobs::store::Blobs;
-use crate::database::Database;
 use crate::errors::Refusal;
 use crate::limits::{GONE_BLOB_MS, UNFINISHED_BLOB_MS};
+use crate::store::Store;
 use crate::time::Proven;
 
 /// Maximum number of rows of each kind that one job deletes or changes.
@@ -19,7 +20,7 @@ pub const BATCH: usize = 100;
 
 /// Deletes all blobs whose time is over, and what is remembered of deleted ones, a batch at a time.
 pub async fn expire_all(
-    database: &Database,
+    store: &Store,
     blobs: &Blobs,
     now_ms: i64,
     proven: Proven,
@@ -27,7 +28,7 @@ pub async fn expire_all(
     let room = blobs.room;
     loop {
         let expire = move |db: &Connection| expire(db, now_ms, &proven, &room);
-        let expired = database.run(expire).await?;
+        let expired = store.run(expire).await?;
         blobs.remove(expired.files).await;
         if !expired.more {
             return Ok(());

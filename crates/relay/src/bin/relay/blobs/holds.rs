@@ -3,7 +3,8 @@
 //! A blob whose time is over while it is held stays for the review alone. For everyone else it is
 //! as gone as any other: whoever sent the file must not learn that it was reported.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use crate::store::Connection;
+use rusqlite::{OptionalExtension, params};
 use waxseal_interface::ErrorCode;
 use waxseal_relay::ReportBlob;
 use waxseal_reporting::BlobId;

@@ -1,6 +1,7 @@
 //! The rows of blobs in the database.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use crate::store::Connection;
+use rusqlite::{OptionalExtension, params};
 use waxseal_interface::BlobState;
 use waxseal_reporting::BlobId;
 

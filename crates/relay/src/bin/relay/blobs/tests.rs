@@ -1,5 +1,4 @@
 use axum::body::to_bytes;
-use rusqlite::Connection;
 use waxseal_reporting::relay::EPOCH_MS;
 
 use super::*;
@@ -87,13 +86,13 @@ async fn get(
 }
 
 async fn count(relay: &Relay, sql: &'static str) -> i64 {
-    let count = move |db: &Connection| Ok(db.query_row(sql, [], |row| row.get(0))?);
-    relay.database.run(count).await.unwrap()
+    let count = move |db: &Connection| db.only(sql, &[]);
+    relay.store.run(count).await.unwrap()
 }
 
 async fn execute(relay: &Relay, sql: &'static str) {
-    let execute = move |db: &Connection| Ok(db.execute_batch(sql)?);
-    relay.database.run(execute).await.unwrap();
+    let execute = move |db: &Connection| db.batch(sql);
+    relay.store.run(execute).await.unwrap();
 }
 
 fn content(len: usize) -> Vec<u8> {
@@ -133,8 +132,8 @@ async fn a_blob_is_kept_for_its_days_of_proven_time_and_its_id_for_400_more() {
     for (day, gone) in [(399, 1), (401, 0)] {
         let proven = Proven::starting_at(NOW + (30 + day) * DAY);
         let now_ms = proven.at_ms as i64;
-        let expire = move |db: &_| expiry::expire(db, now_ms, &proven, &room);
-        relay.database.run(expire).await.unwrap();
+        let expire = move |db: &Connection| expiry::expire(db, now_ms, &proven, &room);
+        relay.store.run(expire).await.unwrap();
         assert_eq!(count(&relay, "SELECT count(*) FROM blob_gone").await, gone);
     }
     put_all(&relay, &bob, first(), b"others").await;
@@ -180,7 +179,7 @@ async fn a_clock_that_jumps_deletes_no_blob_early_and_keeps_none_for_longer() {
         let mut proven = Proven::starting_at(NOW);
         (proven.began_ms, proven.settled) = (began_ms, settled);
         let save = move |db: &Connection| proven.save(db);
-        relay.database.run(save).await.unwrap();
+        relay.store.run(save).await.unwrap();
         drop(relay);
         let relay = world.open().await;
         let alice = device(&relay, "alice").await;

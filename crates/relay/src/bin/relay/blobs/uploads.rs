@@ -1,6 +1,7 @@
 //! The uploads of blobs, in the database.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use crate::store::Connection;
+use rusqlite::{OptionalExtension, params};
 use waxseal_interface::{BlobState, ErrorCode};
 use waxseal_reporting::BlobId;
 

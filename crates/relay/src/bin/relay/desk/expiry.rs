@@ -1,6 +1,7 @@
 //! Deletes notices by age.
 
-use rusqlite::{Connection, params};
+use crate::store::Connection;
+use rusqlite::params;
 
 use crate::errors::Refusal;
 

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::store::Connection;
 use ed25519_dalek::SigningKey;
-use rusqlite::{Connection, params};
+use rusqlite::params;
 use waxseal_interface::parse_report_id;
 use waxseal_log::entry::Number;
 use waxseal_log::promise::Promise;
@@ -27,7 +28,7 @@ const LOOKED_AT: i64 = 10_000;
 /// the one with this number.
 pub async fn promise(relay: &Arc<Relay>, id: i64, number: &Number) -> Option<Vec<u8>> {
     let desk = relay.desk().ok()?;
-    let kept = relay.database.run(move |db| read_promise(db, id));
+    let kept = relay.store.run(move |db| read_promise(db, id));
     let promise = match kept.await.ok()? {
         Some(promise) => promise,
         None => hand_on(relay, desk, id).await.ok()??,
@@ -66,7 +67,7 @@ pub async fn promise_of_refused(
 /// turn where this one ended. A report that the desk refuses waits longer each time.
 pub async fn hand_on_all(relay: &Arc<Relay>, desk: &Desk) {
     let after = desk.turns.after();
-    let read = relay.database.run(move |db| {
+    let read = relay.store.run(move |db| {
         let mut rows = db.prepare(
             "SELECT id FROM report
              WHERE promise IS NULL AND closed = 0 AND rejected IS NULL AND id > ?
@@ -107,7 +108,7 @@ pub async fn hand_on_all(relay: &Arc<Relay>, desk: &Desk) {
 async fn hand_on(relay: &Arc<Relay>, desk: &Desk, id: i64) -> Result<Option<Vec<u8>>, DeskError> {
     let handed = async {
         let shared = relay.clone();
-        let read = relay.database.run(move |db| read_report(db, &shared, id));
+        let read = relay.store.run(move |db| read_report(db, &shared, id));
         let Some((digest, accepted)) = read.await.map_err(|_| DeskError::Malformed)? else {
             return Ok(None);
         };
@@ -118,7 +119,7 @@ async fn hand_on(relay: &Arc<Relay>, desk: &Desk, id: i64) -> Result<Option<Vec<
         let promise = desk.ask(&desk.quick, post).await?;
         let promise = about(promise, &digest)?;
         let kept = promise.clone();
-        let keep = relay.database.run(move |db| {
+        let keep = relay.store.run(move |db| {
             // The desk has the report. The relay keeps the row, and the blobs that it names.
             db.prepare(
                 "UPDATE report SET promise = ?, accepted = x'' WHERE id = ? AND promise IS NULL",

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::store::Connection;
 use ed25519_dalek::SigningKey;
-use rusqlite::{Connection, params};
+use rusqlite::params;
 use waxseal_relay::desk::{DeskClient, DeskError, NoticeItem, NoticeSent, Notices, read_json};
 use waxseal_relay::system_rng;
 
@@ -52,7 +53,7 @@ async fn take(relay: &Arc<Relay>, desk: &Desk, notice: NoticeItem) -> Result<(),
             return Err(DeskError::Malformed);
         }
         let after = part.next;
-        let store = relay.database.run(move |db| keep(db, &part, at_ms));
+        let store = relay.store.run(move |db| keep(db, &part, at_ms));
         store.await.map_err(|_| DeskError::Malformed)?;
         if let Some(after) = after {
             let path = format!("/v1/notices/{decision}?after={after}");

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use crate::store::Connection;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use ed25519_dalek::SigningKey;
-use rusqlite::{Connection, params};
+use rusqlite::params;
 use serde::Deserialize;
 use waxseal_interface::{
     Appeal, AppealTaken, DecisionNotice, DecisionNotices, ErrorCode, MAX_APPEAL_LEN, MAX_NOTICES,
@@ -61,7 +62,7 @@ pub async fn promise_of_report(
     relay.desk()?;
     let reporter = caller.device.me.account.as_str().to_owned();
     let read = relay
-        .database
+        .store
         .run(move |db| promise_in(db, &report_id, &reporter));
     let promise = read.await?;
     let promise = promise.ok_or_else(|| Refusal::retry_after(ErrorCode::NoReceipt, RETRY_SECS))?;
@@ -80,7 +81,7 @@ pub async fn report_receipt(
     let id = parse_report_id(&report_id).ok_or(ErrorCode::NoSuchReport)?;
     let reporter = account.as_str().to_owned();
     let read = relay
-        .database
+        .store
         .run(move |db| promise_in(db, &report_id, &reporter));
     // The desk knows nothing of a report that was not handed on.
     let promise = read.await?;
@@ -102,7 +103,7 @@ pub async fn decision_receipt(
     // CHK-661: an account gets receipts of decisions against itself alone, of which it was told.
     let told = account.as_str().to_owned();
     let was_told = relay
-        .database
+        .store
         .run(move |db| was_told(db, &told, &decision, ACCOUNT, ""));
     was_told.await?;
     let (leaf, name) = (leaf_text(&decision), in_query(&account));
@@ -143,7 +144,7 @@ pub async fn list(
     let Query(NoticesQuery { after }) = query.map_err(|_| ErrorCode::Malformed)?;
     let account = caller.device.me.account.as_str().to_owned();
     let after = i64::try_from(after).unwrap_or(i64::MAX);
-    let read = relay.database.run(move |db| {
+    let read = relay.store.run(move |db| {
         // CHK-663: an account sees the notices to itself alone.
         let mut rows = db.prepare(
             "SELECT number, decision, side, report FROM notice WHERE account = ? AND number > ?
@@ -194,7 +195,7 @@ pub async fn appeal(
     let told = account.as_str().to_owned();
     let of = report.map_or_else(String::new, |report| report.to_string());
     let was_told = relay
-        .database
+        .store
         .run(move |db| was_told(db, &told, &decision, side, &of));
     was_told.await?;
     let filing = FileAppeal {

@@ -4,8 +4,9 @@ use waxseal_reporting::relay::EPOCH_MS;
 use super::*;
 use crate::fixture::owner::Owner;
 use crate::fixture::{World, device, send};
-use crate::queue;
-use crate::removed::BATCH;
+use crate::store::queue;
+use crate::store::removed::BATCH;
+use crate::store::values::values;
 
 const NOW: u64 = 21_000 * EPOCH_MS;
 
@@ -16,31 +17,27 @@ async fn a_long_queue_of_a_removed_device_is_out_of_reach_at_once_and_deleted_li
     let (alice, bob) = (device(&relay, "alice").await, device(&relay, "bob").await);
     send(&relay, &alice, &bob, "first").await.unwrap();
     let (row, account) = (bob.id, bob.account);
-    let fill = relay.database.run(move |db| {
-        db.prepare(
+    let fill = relay.store.run(move |db| {
+        db.execute(
             "INSERT INTO queue (recipient, number, sender, epoch, stamped) WITH RECURSIVE n(i) AS
                  (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)
              SELECT ?1, i, sender, epoch, stamped FROM queue, n WHERE recipient = ?1",
-        )?
-        .execute(params![row, 3 * BATCH])?;
-        Ok(())
+            values![row, 3 * BATCH],
+        )
     });
     fill.await.unwrap();
     let count = async |table: &'static str| {
         let query = format!("SELECT count(*) FROM {table}");
-        let count = relay.database.run(move |db| {
-            let count: usize = db.query_row(&query, [], |row| row.get(0))?;
-            Ok(count)
-        });
+        let count = relay.store.run(move |db| db.only::<usize>(&query, &[]));
         count.await.unwrap()
     };
-    let queued = async || queue::read_after(&relay.database, row, 0, 9).await;
+    let queued = async || queue::read_after(&relay.store, row, 0, 9).await;
     assert_eq!(queued().await.unwrap().messages.len(), 9);
 
     let other = SigningKey::from_bytes(&[7; 32]);
     let without = Pinned::first(Owner::new("bob").first(2, &other, NOW));
     let reader = relay.clone();
-    let store = relay.database.run(move |db| {
+    let store = relay.store.run(move |db| {
         store(db, account, &without)?;
         let read = read(db, &reader.keys, account)?;
         assert!(read.devices.is_empty());

@@ -15,6 +15,7 @@ use super::*;
 use crate::devices;
 use crate::fixture::World;
 use crate::fixture::owner::{Owner, identity_of};
+use crate::store::accounts;
 
 const NOW: u64 = 21_000 * EPOCH_MS;
 
@@ -78,9 +79,7 @@ fn group(db: &Connection, members: usize) -> Result<(Device, ConversationId, Gro
     let mut first = None;
     for member in 0..members {
         let (roster, key) = roster(member);
-        db.prepare("INSERT INTO account (name) VALUES (?)")?
-            .execute([name(member)])?;
-        let account = db.last_insert_rowid();
+        let account = accounts::add(db, &name(member), None)?.unwrap();
         first.get_or_insert(account);
         devices::store(db, account, &Pinned::first(roster.clone()))?;
         rosters.push((name(member), roster));
@@ -102,9 +101,7 @@ fn group(db: &Connection, members: usize) -> Result<(Device, ConversationId, Gro
         found.advance(db, log, now)?;
     }
     let account = first.unwrap();
-    let device: i64 = db
-        .prepare("SELECT id FROM device WHERE account = ? AND number = 1")?
-        .query_row([account], |row| row.get(0))?;
+    let device = devices::find(db, account, DeviceId(1))?.unwrap();
     let me = DeviceAddress::new(AccountId::new(&name(0)).unwrap(), DeviceId(1));
     let device = Device {
         id: device,
@@ -146,7 +143,7 @@ fn message(
 /// Posts messages to a group of this many accounts. Returns the shortest processor time that one
 /// took in the database's thread.
 async fn post(relay: &Arc<Relay>, members: usize) -> f64 {
-    let made = relay.database.run(move |db| group(db, members));
+    let made = relay.store.run(move |db| group(db, members));
     let (from, id, stamp) = made.await.unwrap();
     let mut shortest = f64::INFINITY;
     for sequence in 0..POSTS {
@@ -165,7 +162,7 @@ async fn post(relay: &Arc<Relay>, members: usize) -> f64 {
             assert_eq!(to.len(), 2 * members - 1);
             Ok(busy_ms() - began)
         };
-        let took = relay.database.run(job).await.unwrap();
+        let took = relay.store.run(job).await.unwrap();
         shortest = shortest.min(took);
     }
     shortest
@@ -184,7 +181,7 @@ async fn a_message_with_few_slots_counts_for_as_many_as_the_group_has_members() 
     const MEMBERS: usize = 40;
     let world = World::at(NOW);
     let relay = world.open().await;
-    let made = relay.database.run(|db| group(db, MEMBERS));
+    let made = relay.store.run(|db| group(db, MEMBERS));
     let (from, id, stamp) = made.await.unwrap();
     let (began, mut codes) = (Instant::now(), Vec::new());
     for sequence in 0..200 {
@@ -197,7 +194,7 @@ async fn a_message_with_few_slots_counts_for_as_many_as_the_group_has_members() 
             let taken = take(db, &shared, &keys, &sender, &id, authentic.unwrap());
             Ok(taken.err().map(|refusal| refusal.code))
         };
-        codes.extend(relay.database.run(job).await.unwrap());
+        codes.extend(relay.store.run(job).await.unwrap());
     }
     let read = codes
         .iter()

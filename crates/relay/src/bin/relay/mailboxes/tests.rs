@@ -4,6 +4,7 @@ use waxseal_reporting::relay::EPOCH_MS;
 
 use super::*;
 use crate::fixture::World;
+use crate::store::values::values;
 
 const NOW: u64 = 21_000 * EPOCH_MS;
 const MAILBOX: [u8; 16] = [0xab; 16];
@@ -31,23 +32,21 @@ async fn get(relay: &Arc<Relay>, slot: u8) -> Result<(), ErrorCode> {
 async fn much_content_whose_time_is_over_is_deleted_little_by_little_and_never_read() {
     let world = World::at(NOW);
     let relay = world.open().await;
-    let old = relay.database.run(|db| {
+    let old = relay.store.run(|db| {
         for slot in 0..250 {
             let at = i64::try_from(NOW).unwrap() - 700_000 - i64::from(slot);
             db.execute(
-                "INSERT INTO mailbox VALUES (?, ?, 'a:192.0.2.1', ?, x'00')",
-                (MAILBOX, 249 - slot, at),
+                "INSERT INTO mailbox (mailbox, slot, owner, put_at_ms, content)
+                     VALUES (?1, ?2, 'a:192.0.2.1', ?3, ?4)",
+                values![MAILBOX, 249 - slot, at, [0; 1]],
             )?;
         }
         Ok(())
     });
     old.await.unwrap();
     let left = async || {
-        let count = |db: &Connection| {
-            let left: i64 = db.query_row("SELECT count(*) FROM mailbox", [], |row| row.get(0))?;
-            Ok(left)
-        };
-        relay.database.run(count).await.unwrap()
+        let count = |db: &Connection| db.only::<i64>("SELECT count(*) FROM mailbox", &[]);
+        relay.store.run(count).await.unwrap()
     };
     // A refusal keeps what was deleted, so the room comes back.
     assert_eq!(put(&relay, 250, b"x").await, Err(ErrorCode::MailboxFull));

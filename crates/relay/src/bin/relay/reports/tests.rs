@@ -6,6 +6,7 @@ use super::*;
 use crate::extract::{JsonBody, Reviewer};
 use crate::fixture::{World, caller, device, report, report_all, send};
 use crate::reviewer;
+use crate::store::values::values;
 
 const NOW: u64 = 21_000 * EPOCH_MS;
 
@@ -13,12 +14,9 @@ const REVIEWER: Reviewer = Reviewer { expires_at_ms: 7 };
 
 /// Number and bytes of the reports of one account, or of all (''), that wait for review.
 async fn waiting(relay: &Relay, reporter: &'static str) -> (i64, i64) {
-    let row = relay.database.run(move |db| {
-        let row = db
-            .prepare("SELECT reports, bytes FROM waiting WHERE reporter = ?")?
-            .query_row([reporter], |row| row.try_into())
-            .optional()?;
-        Ok(row.unwrap_or_default())
+    let row = relay.store.run(move |db| {
+        let waiting = "SELECT reports, bytes FROM waiting WHERE reporter = ?1";
+        Ok(db.one(waiting, values![reporter])?.unwrap_or_default())
     });
     row.await.unwrap()
 }
@@ -26,10 +24,10 @@ async fn waiting(relay: &Relay, reporter: &'static str) -> (i64, i64) {
 /// Sets how many bytes of all reports together wait for review.
 async fn fill(relay: &Relay, bytes: i64) {
     let fill = move |db: &Connection| {
-        db.execute("UPDATE waiting SET bytes = ? WHERE reporter = ''", [bytes])?;
-        Ok(())
+        let fill = "UPDATE waiting SET bytes = ?1 WHERE reporter = ''";
+        db.execute(fill, values![bytes])
     };
-    relay.database.run(fill).await.unwrap();
+    relay.store.run(fill).await.unwrap();
 }
 
 async fn reject(relay: &Arc<Relay>, report_id: &str, check: u8) {

@@ -36,7 +36,7 @@ async fn a_device_that_is_removed_after_its_token_was_looked_at_sends_nothing() 
     let other = SigningKey::from_bytes(&[7; 32]);
     let without = Pinned::first(owner.first(2, &other, NOW));
     let store = relay
-        .database
+        .store
         .run(move |db| devices::store(db, account, &without));
     store.await.unwrap();
     let refused = send(&relay, &alice, &bob, "after").await.unwrap_err();
@@ -64,7 +64,7 @@ async fn dropped_messages_are_told_by_the_days_in_which_they_were_accepted() {
     let second = send(&relay, &alice, &bob, "second").await.unwrap();
     world.run(&relay, 40 * EPOCH_MS).await;
     let bob = bob.id;
-    let queued = crate::queue::read_after(&relay.database, bob, 0, 9).await;
+    let queued = crate::store::queue::read_after(&relay.store, bob, 0, 9).await;
     let queued = queued.unwrap();
     assert!(queued.messages.is_empty() && queued.all);
     let (from_ms, to_ms) = queued.lost.unwrap();
@@ -73,9 +73,9 @@ async fn dropped_messages_are_told_by_the_days_in_which_they_were_accepted() {
     assert_eq!(to_ms, (day(second.accepted_at()) + 1) * EPOCH_MS - 1);
     // What the device knows is forgotten, unless there is more to tell.
     for (known, more) in [((from_ms, to_ms + 1), true), ((from_ms, to_ms), false)] {
-        let told = crate::queue::delete(&relay.database, bob, Vec::new(), Some(known));
+        let told = crate::store::queue::acknowledge(&relay.store, bob, Vec::new(), Some(known));
         assert_eq!(told.await.unwrap(), more);
     }
-    let queued = crate::queue::read_after(&relay.database, bob, 0, 9).await;
+    let queued = crate::store::queue::read_after(&relay.store, bob, 0, 9).await;
     assert_eq!(queued.unwrap().lost, None);
 }

@@ -21,13 +21,12 @@ async fn old_world() -> World {
 async fn settle(relay: &Relay) {
     let mut proven = Proven::starting_at(NOON);
     (proven.began_ms, proven.settled) = (NOON - 100 * DAY, true);
-    relay.database.run(move |db| proven.save(db)).await.unwrap();
+    relay.store.run(move |db| proven.save(db)).await.unwrap();
 }
 
 async fn queued(relay: &Relay) -> i64 {
-    let count =
-        |db: &Connection| Ok(db.query_row("SELECT count(*) FROM queue", [], |row| row.get(0))?);
-    relay.database.run(count).await.unwrap()
+    let count = |db: &Connection| db.only("SELECT count(*) FROM queue", &[]);
+    relay.store.run(count).await.unwrap()
 }
 
 #[tokio::test]
@@ -215,8 +214,8 @@ async fn without_a_record_of_proven_time_a_clock_years_ahead_destroys_no_key() {
         let relay = world.open().await;
         let oldest = relay.keys.stamp().oldest_epoch();
         assert_eq!(oldest, 21_000 - 30);
-        let forget = |db: &Connection| Ok(db.execute("DELETE FROM proven", [])?);
-        relay.database.run(forget).await.unwrap();
+        let forget = |db: &Connection| db.execute("DELETE FROM proven", &[]);
+        relay.store.run(forget).await.unwrap();
         drop(relay);
         if lost {
             std::fs::remove_file(world.dir.path().join(DATABASE)).unwrap();

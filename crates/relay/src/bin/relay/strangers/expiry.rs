@@ -1,6 +1,7 @@
 //! Forgets strangers and passes that no longer count.
 
-use rusqlite::{Connection, params};
+use crate::store::Connection;
+use rusqlite::params;
 
 use crate::errors::Refusal;
 

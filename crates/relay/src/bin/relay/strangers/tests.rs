@@ -5,8 +5,10 @@ use waxseal_reporting::{DeviceAddress, DeviceId};
 use zeroize::Zeroizing;
 
 use super::*;
+use crate::devices;
 use crate::fixture::{PASS_KEY, World, device, send, send_with};
-use crate::{devices, queue};
+use crate::store::values::values;
+use crate::store::{accounts, queue};
 
 /// The first day of an epoch.
 const FIRST: u64 = 21_000;
@@ -15,11 +17,10 @@ const NOON: u64 = FIRST * DAY_MS + DAY_MS / 2;
 /// Has an account write to this many others that are not there.
 async fn spend(relay: &Relay, from: &Device, count: usize) {
     let (account, at_ms) = (from.account, relay.time.proven().at_ms);
-    let spend = relay.database.run(move |db| {
+    let spend = relay.store.run(move |db| {
         for number in 0..count {
-            db.prepare("INSERT INTO account (name) VALUES (?)")?
-                .execute([format!("{number}-{:x}", rand::random::<u64>())])?;
-            let to = db.last_insert_rowid();
+            let name = format!("{number}-{:x}", rand::random::<u64>());
+            let to = accounts::add(db, &name, None)?.unwrap();
             let cost = Cost::Row {
                 from: account,
                 to,
@@ -61,21 +62,19 @@ const SPENT: Option<ErrorCode> = Some(ErrorCode::StrangerBudget);
 
 /// Has the relay forget who wrote to whom.
 async fn forget(relay: &Relay) {
-    let forget = |db: &Connection| Ok(db.execute("DELETE FROM stranger", [])?);
-    relay.database.run(forget).await.unwrap();
+    let forget = |db: &Connection| Ok(db.execute("DELETE FROM stranger", &[])?);
+    relay.store.run(forget).await.unwrap();
 }
 
 async fn rows(relay: &Relay, table: &str) -> usize {
     let sql = format!("SELECT count(*) FROM {table}");
-    let rows = relay
-        .database
-        .run(move |db| Ok(db.query_row(&sql, [], |row| row.get(0))?));
+    let rows = relay.store.run(move |db| db.only(&sql, &[]));
     rows.await.unwrap()
 }
 
 /// The tokens that a device would get now, one for each message that waits for it.
 async fn tokens(relay: &Relay, of: &Device) -> Vec<Option<ContactToken>> {
-    let queued = queue::read_after(&relay.database, of.id, 0, 100)
+    let queued = queue::read_after(&relay.store, of.id, 0, 100)
         .await
         .unwrap();
     let messages = queued.messages.iter();
@@ -127,7 +126,7 @@ async fn chk604_without_a_valid_token_of_the_recipient_the_sender_pays() {
     }
     // To write to oneself costs nothing. There is no other device, so nothing is stamped for one.
     let (own, relay_2) = (relay.account(&alice.me.account).unwrap(), relay.clone());
-    let own = relay.database.run(move |db| {
+    let own = relay.store.run(move |db| {
         let cost = check(db, &relay_2, &alice, &own, &NOTHING)?;
         Ok(matches!(cost, Cost::Nothing))
     });
@@ -232,11 +231,9 @@ async fn chk609_an_account_of_before_pays_nothing_for_14_days_and_a_new_one_pays
     let (alice, bob) = (device(&relay, "alice").await, device(&relay, "bob").await);
     let (eve, of_before) = (device(&relay, "eve").await, alice.account);
     // As the upgrade of a database says of the accounts in it.
-    let spare = relay.database.run(move |db| {
-        let until_ms = NOON + 14 * DAY_MS;
-        db.prepare("UPDATE account SET spared_until_ms = ? WHERE id = ?")?
-            .execute(params![until_ms, of_before])?;
-        Ok(())
+    let spare = relay.store.run(move |db| {
+        let spare = "UPDATE account SET spared_until_ms = ?1 WHERE id = ?2";
+        db.execute(spare, values![NOON + 14 * DAY_MS, of_before])
     });
     spare.await.unwrap();
     for device in [&alice, &eve] {
@@ -310,12 +307,11 @@ async fn an_account_refills_its_budget_with_passes_up_to_1000_strangers() {
 async fn crowd(relay: &Relay, count: usize) -> Vec<Device> {
     let first = device(relay, "crowd").await;
     let account = first.account;
-    let insert = relay.database.run(move |db| {
+    let insert = relay.store.run(move |db| {
         let pinned = devices::pinned(db, account)?.unwrap();
         for number in 0..count {
-            db.prepare("INSERT INTO account (name) VALUES (?)")?
-                .execute([format!("crowd-{number}")])?;
-            devices::store(db, db.last_insert_rowid(), &pinned)?;
+            let account = accounts::add(db, &format!("crowd-{number}"), None)?;
+            devices::store(db, account.unwrap(), &pinned)?;
         }
         Ok(())
     });

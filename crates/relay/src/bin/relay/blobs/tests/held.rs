@@ -1,6 +1,7 @@
 //! Blobs that reports name.
 
 use super::*;
+use crate::store::values::values;
 
 /// Stores a report of an account, and holds the blobs that it names.
 pub async fn report(relay: &Arc<Relay>, of: &Arc<Device>, id: i64, blobs: &[BlobId]) -> Vec<usize> {
@@ -8,24 +9,24 @@ pub async fn report(relay: &Arc<Relay>, of: &Arc<Device>, id: i64, blobs: &[Blob
     let hold = move |db: &Connection| {
         db.execute(
             "INSERT INTO report (id, public_id, digest, reporter, accepted_at_ms, messages, accepted)
-             VALUES (?, ?, x'00', 'r', 1, 1, x'01')",
-            (id, format!("r{id}")),
+             VALUES (?1, ?2, ?3, 'r', 1, 1, ?3)",
+            values![id, format!("r{id}"), [1; 1]],
         )?;
         holds::hold(db, id, account, &blobs, &room)
     };
-    relay.database.run(hold).await.unwrap()
+    relay.store.run(hold).await.unwrap()
 }
 
 async fn release(relay: &Arc<Relay>, id: i64) {
     let release = move |db: &Connection| holds::release(db, id);
-    relay.database.run(release).await.unwrap();
+    relay.store.run(release).await.unwrap();
     relay.clean_up().await.unwrap();
 }
 
 /// Whether the blob is held for the report, and can be read for it.
 pub async fn is_held(relay: &Arc<Relay>, id: i64, blob: BlobId) -> bool {
     let find = move |db: &Connection| holds::of_report(db, id, &blob);
-    let Some(row) = relay.database.run(find).await.unwrap() else {
+    let Some(row) = relay.store.run(find).await.unwrap() else {
         return false;
     };
     let len = usize::try_from(row.len).unwrap();
@@ -186,7 +187,7 @@ async fn the_reports_of_an_account_hold_as_much_as_its_quota_and_each_blob_once(
     let more = put_part(&relay, &bob, id(3), 0, 100 << 10, &long).await;
     assert_eq!(more, Err(ErrorCode::BlobQuota));
     let lacks = move |db: &Connection| holds::missing(db, 1, &[id(3), id(1), id(9)]);
-    assert_eq!(relay.database.run(lacks).await.unwrap(), [0]);
+    assert_eq!(relay.store.run(lacks).await.unwrap(), [0]);
     release(&relay, 2).await;
     release(&relay, 1).await;
     assert!(report(&relay, &bob, 4, &[id(3)]).await.is_empty());
@@ -301,7 +302,7 @@ async fn a_blob_whose_file_is_lost_is_missing_after_the_start_and_its_reporter_u
         3
     );
     let lacks = move |db: &Connection| holds::missing(db, 1, &[id(1), id(2)]);
-    assert_eq!(relay.database.run(lacks).await.unwrap(), [0, 1]);
+    assert_eq!(relay.store.run(lacks).await.unwrap(), [0, 1]);
     // Nobody but the reporter puts anything in its place.
     let taken = put_part(&relay, &alice, id(1), 0, 6, b"others").await;
     assert_eq!(taken, Err(ErrorCode::BlobTaken));

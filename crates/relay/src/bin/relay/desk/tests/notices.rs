@@ -231,7 +231,7 @@ async fn notices_are_kept_for_400_days_of_proven_time() {
     for (later_ms, left) in [(400 * DAY_MS, 1), (400 * DAY_MS + 1, 0)] {
         let expired = at
             .relay
-            .database
+            .store
             .run(move |db| expiry::expire(db, told_ms + later_ms));
         assert!(!expired.await.unwrap());
         assert_eq!(listed(&at, &alice, 0).await.len(), left);
@@ -239,10 +239,10 @@ async fn notices_are_kept_for_400_days_of_proven_time() {
     // The relay's own work deletes by its proven time.
     at.small.with(|state| state.notices = vec![notice(2)]);
     crate::desk::notices::fetch(&at.relay, at.relay.desk().unwrap()).await;
-    let age = at.relay.database.run(|db| {
-        db.execute("UPDATE notice SET at_ms = 1", [])?;
-        Ok(())
-    });
+    let age = at
+        .relay
+        .store
+        .run(|db| db.execute("UPDATE notice SET at_ms = 1", &[]));
     age.await.unwrap();
     at.relay.clean_up().await.unwrap();
     assert!(listed(&at, &alice, 0).await.is_empty());

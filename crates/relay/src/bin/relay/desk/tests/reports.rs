@@ -9,6 +9,7 @@ use waxseal_reporting::reporter::{Disclosure, Reason, Report, ReportDraft};
 use super::small::receipt_path;
 use super::*;
 use crate::extract::{BinaryBody, JsonBody, Reviewer};
+use crate::store::values::values;
 use crate::{reports, reviewer};
 
 const REVIEWER: Reviewer = Reviewer { expires_at_ms: 7 };
@@ -63,9 +64,9 @@ async fn a_report_is_answered_with_the_desks_promise_and_so_is_the_same_report_a
 
 /// The content of the report with the highest number.
 async fn accepted_of(relay: &Arc<Relay>) -> Vec<u8> {
-    let read = relay.database.run(|db| {
+    let read = relay.store.run(|db| {
         let sql = "SELECT accepted FROM report ORDER BY id DESC LIMIT 1";
-        Ok::<Vec<u8>, Refusal>(db.query_row(sql, [], |row| row.get(0))?)
+        db.only::<Vec<u8>>(sql, &[])
     });
     read.await.unwrap()
 }
@@ -75,10 +76,10 @@ async fn a_report_takes_space_until_the_desk_has_it() {
     let at = AtDesk::new().await;
     let [alice, bob, _] = at.devices().await;
     let waiting = async || {
-        let read = at.relay.database.run(|db| {
+        let read = at.relay.store.run(|db| {
             let sql =
                 "SELECT count(*), coalesce(sum(bytes), 0) FROM waiting WHERE reporter = 'bob'";
-            Ok::<(u32, u64), Refusal>(db.query_row(sql, [], |row| row.try_into())?)
+            db.only::<(u32, u64)>(sql, &[])
         });
         read.await.unwrap()
     };
@@ -133,9 +134,9 @@ async fn a_report_is_taken_without_the_desk_and_handed_on_until_the_desk_has_ans
     handing::hand_on_all(&at.relay, at.relay.desk().unwrap()).await;
     let promise = promise_for(&at.relay, &bob, &id).await.unwrap();
     // The relay lost the answer in a crash.
-    let forget = at.relay.database.run(move |db| {
-        db.execute("UPDATE report SET promise = NULL, accepted = ?", [accepted])?;
-        Ok(())
+    let forget = at.relay.store.run(move |db| {
+        let forget = "UPDATE report SET promise = NULL, accepted = ?1";
+        db.execute(forget, values![accepted])
     });
     forget.await.unwrap();
     handing::hand_on_all(&at.relay, at.relay.desk().unwrap()).await;
@@ -216,14 +217,14 @@ async fn reports_that_the_desk_refuses_keep_no_others_back_and_are_not_posted_ea
     let message = send(&at.relay, &alice, &bob, "bad").await.unwrap();
     let refused = report(&at.relay, &bob, &message).await.unwrap().report_id;
     // More reports than a turn hands on, none of which can be.
-    let many = at.relay.database.run(|db| {
+    let many = at.relay.store.run(|db| {
         for id in 2..150 {
             db.execute(
                 "INSERT INTO report
                      (id, public_id, digest, reporter, accepted_at_ms, messages, accepted)
                  SELECT ?1, printf('%032x', ?1), randomblob(32), 'crowd', accepted_at_ms, messages, accepted
                  FROM report WHERE id = 1",
-                [id],
+                values![id],
             )?;
         }
         Ok(())

@@ -1,24 +1,22 @@
-use rusqlite::Connection;
 use waxseal_reporting::relay::EPOCH_MS;
 
 use super::*;
 use crate::fixture::World;
+use crate::store::values::values;
 
 const NOW: u64 = 21_000 * EPOCH_MS;
 
 fn lodged(db: &Connection, owner: &str, bytes: i64) {
-    db.execute(
-        "INSERT INTO lodged VALUES (?1, 1, ?2) ON CONFLICT DO UPDATE SET bytes = ?2",
-        (owner, bytes),
-    )
-    .unwrap();
+    let lodged = "INSERT INTO lodged (owner, slots, bytes) VALUES (?1, 1, ?2)
+        ON CONFLICT (owner) DO UPDATE SET bytes = excluded.bytes";
+    db.execute(lodged, values![owner, bytes]).unwrap();
 }
 
 #[tokio::test]
 async fn bytes_are_bounded_per_owner_and_in_all_and_get_less_while_the_space_fills() {
     let world = World::at(NOW);
     let relay = world.open().await;
-    let checked = relay.database.run(|db| {
+    let checked = relay.store.run(|db| {
         let stranger = Owner::address(IpAddr::from([192, 0, 2, 1]));
         let fits = |len: i64| {
             let len = usize::try_from(len - SLOT_BYTES).unwrap();
@@ -45,18 +43,17 @@ async fn bytes_are_bounded_per_owner_and_in_all_and_get_less_while_the_space_fil
 async fn content_from_a_time_when_the_clock_was_ahead_does_not_stay() {
     let world = World::at(NOW);
     let relay = world.open().await;
-    let count = relay.database.run(|db| {
+    let count = relay.store.run(|db| {
         let now = i64::try_from(NOW).unwrap();
         for (slot, at) in [(0, now), (1, now + 600_000), (2, now + 600_001)] {
             db.execute(
-                "INSERT INTO mailbox VALUES (x'00', ?, 'a:1', ?, x'00')",
-                [slot, at],
+                "INSERT INTO mailbox (mailbox, slot, owner, put_at_ms, content)
+                     VALUES (?1, ?2, 'a:1', ?3, ?1)",
+                values![[0; 1], slot, at],
             )?;
         }
         expire(db, now)?;
-        Ok(db.query_row("SELECT count(*) FROM mailbox", [], |row| {
-            row.get::<_, i64>(0)
-        })?)
+        db.only::<i64>("SELECT count(*) FROM mailbox", &[])
     });
     assert_eq!(count.await.unwrap(), 2);
 }

@@ -1,30 +1,28 @@
 use std::sync::{Arc, mpsc};
 
 use super::*;
+use crate::store::Store;
 
 mod versions;
 
 /// Returns a database whose thread waits, and the channel that lets the thread go on.
-fn held_up(dir: &tempfile::TempDir) -> (Arc<Database>, mpsc::Sender<()>) {
-    let database = Arc::new(Database::open(&dir.path().join("db")).unwrap());
+fn held_up(dir: &tempfile::TempDir) -> (Arc<Store>, mpsc::Sender<()>) {
+    let store = Arc::new(Store::open(&dir.path().join("db")).unwrap());
     let (go, wait) = mpsc::channel();
     let (begun, has_begun) = mpsc::channel();
-    poll_once(&database, move |_| {
+    poll_once(&store, move |_| {
         begun.send(()).unwrap();
         wait.recv().unwrap();
         Ok(())
     });
     // From here on, the jobs to come are in a later batch: all in one.
     has_begun.recv().unwrap();
-    (database, go)
+    (store, go)
 }
 
 /// Submits a job without waiting for it, as if the client had hung up.
-fn poll_once(
-    database: &Database,
-    job: impl FnOnce(&Connection) -> Result<(), Refusal> + Send + 'static,
-) {
-    let mut job = std::pin::pin!(database.run(job));
+fn poll_once(store: &Store, job: impl FnOnce(&Connection) -> Result<(), Refusal> + Send + 'static) {
+    let mut job = std::pin::pin!(store.run(job));
     let waker = std::task::Waker::noop();
     let _ = job
         .as_mut()
@@ -32,55 +30,59 @@ fn poll_once(
 }
 
 fn insert(db: &Connection) -> Result<(), Refusal> {
-    db.execute("INSERT INTO look (at_ms, reviewer) VALUES (1, 'r')", [])?;
+    db.execute("INSERT INTO look (at_ms, reviewer) VALUES (1, 'r')", &[])?;
     Ok(())
 }
 
 #[tokio::test]
 async fn a_refused_job_was_not_done_even_after_a_rollback() {
     let dir = tempfile::tempdir().unwrap();
-    let (database, go) = held_up(&dir);
+    let (store, go) = held_up(&dir);
     // All three jobs are in one transaction. The second rolls it back, as a full disk would. Then
     // all three must be refused and leave nothing.
     let (before, full, after, ()) = tokio::join!(
-        database.run(insert),
-        database.run(|db| Ok(db.execute_batch("ROLLBACK")?)),
-        database.run(insert),
+        store.run(insert),
+        store.run(|db| Ok(db.as_sqlite().execute_batch("ROLLBACK")?)),
+        store.run(insert),
         async { go.send(()).unwrap() },
     );
     assert!(before.is_err() && full.is_err() && after.is_err());
-    let looks =
-        database.run(|db| Ok(db.query_row("SELECT count(*) FROM look", [], |row| row.get(0))?));
+    let looks = store.run(|db| {
+        Ok(db
+            .as_sqlite()
+            .query_row("SELECT count(*) FROM look", [], |row| row.get(0))?)
+    });
     let looks: i64 = looks.await.unwrap();
     assert_eq!(looks, 0);
-    database.run(insert).await.unwrap();
+    store.run(insert).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_job_may_hold_the_last_reference_to_the_database() {
     let dir = tempfile::tempdir().unwrap();
-    let (database, go) = held_up(&dir);
+    let (store, go) = held_up(&dir);
     let (done, is_done) = mpsc::channel();
-    let held = database.clone();
-    poll_once(&database, move |db| {
-        drop(held);
+    let held = store.clone();
+    poll_once(&store, move |db| {
+        let _ = &held;
         insert(db)?;
         done.send(()).unwrap();
         Ok(())
     });
-    drop(database);
+    drop(store);
     go.send(()).unwrap();
     is_done.recv().unwrap();
 }
 
 /// A database of the newest version.
-fn fresh(dir: &tempfile::TempDir) -> Database {
-    Database::open(&dir.path().join("fresh")).unwrap()
+fn fresh(dir: &tempfile::TempDir) -> Store {
+    Store::open(&dir.path().join("fresh")).unwrap()
 }
 
 /// The tables with their columns, which must not depend on how the database became what it is.
-async fn columns(database: &Database) -> Vec<String> {
-    let columns = database.run(|db| {
+async fn columns(store: &Store) -> Vec<String> {
+    let columns = store.run(|db| {
+        let db = db.as_sqlite();
         let mut columns = db.prepare(
             "SELECT m.type, m.name, c.name, c.type, c.\"notnull\", c.pk
              FROM sqlite_schema m LEFT JOIN pragma_table_xinfo(m.name) c
@@ -116,7 +118,7 @@ async fn a_database_of_version_1_keeps_all_but_its_undelivered_messages() {
         .lines()
         .filter(|line| !line.contains("accepted_at_ms INTEGER --"))
         .collect();
-    let db = Connection::open(&path).unwrap();
+    let db = rusqlite::Connection::open(&path).unwrap();
     db.execute_batch(&old.join("\n")).unwrap();
     db.execute_batch(
         "PRAGMA user_version = 1;
@@ -128,8 +130,9 @@ async fn a_database_of_version_1_keeps_all_but_its_undelivered_messages() {
     drop(db);
 
     for _ in 0..2 {
-        let database = Database::open(&path).unwrap();
-        let counts = database.run(|db| {
+        let store = Store::open(&path).unwrap();
+        let counts = store.run(|db| {
+            let db = db.as_sqlite();
             let count = |sql| db.query_row(sql, [], |row| row.get::<_, i64>(0));
             db.prepare("SELECT stamped FROM queue")?;
             Ok((
@@ -139,9 +142,10 @@ async fn a_database_of_version_1_keeps_all_but_its_undelivered_messages() {
             ))
         });
         assert_eq!(counts.await.unwrap(), (2, 0, 0));
-        assert_eq!(columns(&database).await, columns(&fresh(&dir)).await);
+        assert_eq!(columns(&store).await, columns(&fresh(&dir)).await);
         // The counters follow the new column.
-        let bytes = database.run(|db| {
+        let bytes = store.run(|db| {
+            let db = db.as_sqlite();
             db.execute_batch(
                 "INSERT INTO queue (recipient, number, sender, epoch, stamped)
                      VALUES (2, 9, 1, 1, x'0102')",
@@ -158,7 +162,7 @@ async fn a_database_of_version_1_keeps_all_but_its_undelivered_messages() {
 async fn queued_messages_of_version_2_keep_their_numbers_and_later_ones_come_after() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("db");
-    let db = Connection::open(&path).unwrap();
+    let db = rusqlite::Connection::open(&path).unwrap();
     db.execute_batch(include_str!("tests/schema_2.sql"))
         .unwrap();
     db.execute_batch(
@@ -172,8 +176,9 @@ async fn queued_messages_of_version_2_keep_their_numbers_and_later_ones_come_aft
     .unwrap();
     drop(db);
 
-    let database = Database::open(&path).unwrap();
-    let moved = database.run(|db| {
+    let store = Store::open(&path).unwrap();
+    let moved = store.run(|db| {
+        let db = db.as_sqlite();
         let mut rows =
             db.prepare("SELECT recipient, number, stamped FROM queue ORDER BY number")?;
         let rows = rows.query_map([], |row| row.try_into())?;
@@ -191,14 +196,14 @@ async fn queued_messages_of_version_2_keep_their_numbers_and_later_ones_come_aft
     });
     let expected = vec![(2, 1, vec![1]), (1, 2, vec![2, 2]), (2, 3, vec![3, 3, 3])];
     assert_eq!(moved.await.unwrap(), (expected, vec![5, 5], (3, 6)));
-    assert_eq!(columns(&database).await, columns(&fresh(&dir)).await);
+    assert_eq!(columns(&store).await, columns(&fresh(&dir)).await);
 }
 
 #[tokio::test]
 async fn reports_of_version_2_count_for_their_accounts_unless_they_were_rejected() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("db");
-    let db = Connection::open(&path).unwrap();
+    let db = rusqlite::Connection::open(&path).unwrap();
     db.execute_batch(include_str!("tests/schema_2.sql"))
         .unwrap();
     db.execute_batch(
@@ -215,8 +220,9 @@ async fn reports_of_version_2_count_for_their_accounts_unless_they_were_rejected
     .unwrap();
     drop(db);
 
-    let database = Database::open(&path).unwrap();
-    let counted = database.run(|db| {
+    let store = Store::open(&path).unwrap();
+    let counted = store.run(|db| {
+        let db = db.as_sqlite();
         let mut rows = db.prepare("SELECT * FROM waiting ORDER BY reporter")?;
         let rows = rows.query_map([], |row| row.try_into())?;
         let rows: Vec<(String, i64, i64)> = rows.collect::<Result<_, _>>()?;
@@ -234,14 +240,14 @@ async fn reports_of_version_2_count_for_their_accounts_unless_they_were_rejected
     let expected = [("", 3, 7), ("alice", 2, 3), ("carol", 1, 4)];
     let expected = expected.map(|(name, reports, bytes)| (name.to_owned(), reports, bytes));
     assert_eq!(counted.await.unwrap(), (expected.to_vec(), Vec::new()));
-    assert_eq!(columns(&database).await, columns(&fresh(&dir)).await);
+    assert_eq!(columns(&store).await, columns(&fresh(&dir)).await);
 }
 
 #[tokio::test]
 async fn accounts_of_before_keep_their_names_and_the_first_of_those_alike_keeps_others_out() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("db");
-    let db = Connection::open(&path).unwrap();
+    let db = rusqlite::Connection::open(&path).unwrap();
     db.execute_batch(include_str!("tests/schema_2.sql"))
         .unwrap();
     let names = ["paypal", "paypa1", "Ian", "M0dem.", "wIn-1"];
@@ -255,8 +261,9 @@ async fn accounts_of_before_keep_their_names_and_the_first_of_those_alike_keeps_
     db.execute_batch("PRAGMA user_version = 2").unwrap();
     drop(db);
 
-    let database = Database::open(&path).unwrap();
-    let kept = database.run(|db| {
+    let store = Store::open(&path).unwrap();
+    let kept = store.run(|db| {
+        let db = db.as_sqlite();
         let mut rows = db.prepare("SELECT name, skeleton FROM account ORDER BY id")?;
         let rows = rows.query_map([], |row| row.try_into())?;
         Ok(rows.collect::<Result<Vec<(String, Option<String>)>, _>>()?)
@@ -266,14 +273,14 @@ async fn accounts_of_before_keep_their_names_and_the_first_of_those_alike_keeps_
         (name.to_owned(), skeleton)
     });
     assert_eq!(kept.await.unwrap(), expected);
-    assert_eq!(columns(&database).await, columns(&fresh(&dir)).await);
+    assert_eq!(columns(&store).await, columns(&fresh(&dir)).await);
 }
 
 #[tokio::test]
 async fn each_account_of_before_becomes_one_device_with_its_number_keys_queue_and_prekeys() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("db");
-    let db = Connection::open(&path).unwrap();
+    let db = rusqlite::Connection::open(&path).unwrap();
     db.execute_batch(include_str!("tests/schema_2.sql"))
         .unwrap();
     db.execute_batch(
@@ -288,8 +295,9 @@ async fn each_account_of_before_becomes_one_device_with_its_number_keys_queue_an
     drop(db);
 
     for _ in 0..2 {
-        let database = Database::open(&path).unwrap();
-        let read = database.run(|db| {
+        let store = Store::open(&path).unwrap();
+        let read = store.run(|db| {
+            let db = db.as_sqlite();
             let mut devices = db.prepare(
                 "SELECT d.id, account, number, identity, delivery_key, base, accepted_at_ms
                  FROM device d JOIN account a ON a.id = account
@@ -324,7 +332,7 @@ async fn each_account_of_before_becomes_one_device_with_its_number_keys_queue_an
         assert_eq!(parts, [(3, Some(vec![0x11])), (8, None), (3, None)]);
         assert_eq!(queued, (8, 1, 3, vec![2, 3], 2));
         assert!(later > 8);
-        assert_eq!(columns(&database).await, columns(&fresh(&dir)).await);
+        assert_eq!(columns(&store).await, columns(&fresh(&dir)).await);
     }
 }
 
@@ -340,7 +348,7 @@ type Migrated = (
 );
 
 /// The number of steps that SQLite takes to delete the message with this number.
-fn steps_to_delete(db: &Connection, number: i64) -> i32 {
+fn steps_to_delete(db: &rusqlite::Connection, number: i64) -> i32 {
     let mut delete = db.prepare("DELETE FROM queue WHERE recipient = 1 AND number = ?");
     let delete = delete.as_mut().unwrap();
     delete.execute([number]).unwrap();
@@ -351,13 +359,14 @@ fn steps_to_delete(db: &Connection, number: i64) -> i32 {
 async fn deleting_a_delivery_takes_no_longer_with_many_senders_and_recipients() {
     let dir = tempfile::tempdir().unwrap();
     let old = dir.path().join("old");
-    let db = Connection::open(&old).unwrap();
+    let db = rusqlite::Connection::open(&old).unwrap();
     db.execute_batch(include_str!("tests/schema_2.sql"))
         .unwrap();
     db.execute_batch("PRAGMA user_version = 2").unwrap();
     drop(db);
-    for database in [fresh(&dir), Database::open(&old).unwrap()] {
-        let steps = database.run(|db| {
+    for store in [fresh(&dir), Store::open(&old).unwrap()] {
+        let steps = store.run(|db| {
+            let db = db.as_sqlite();
             db.execute_batch(
                 "INSERT INTO account (id, name)
                      WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300)

@@ -6,20 +6,19 @@ use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId};
 
 use super::*;
 use crate::keys::Keys;
+use crate::store::accounts;
+use crate::store::values::values;
 
 const CLOCK: u64 = 1_800_000_000_000;
 
-fn database(dir: &tempfile::TempDir) -> Database {
-    Database::open(&dir.path().join("db")).unwrap()
+fn store(dir: &tempfile::TempDir) -> Store {
+    Store::open(&dir.path().join("db")).unwrap()
 }
 
 fn insert(db: &Connection, name: &str) -> i64 {
-    db.execute("INSERT INTO account (name) VALUES (?)", [name])
-        .unwrap();
-    let account = db.last_insert_rowid();
-    let device = "INSERT INTO device (account, number, identity) VALUES (?, 1, x'')";
-    db.execute(device, [account]).unwrap();
-    let device = db.last_insert_rowid();
+    let account = accounts::add(db, name, None).unwrap().unwrap();
+    let device = "INSERT INTO device (account, number, identity) VALUES (?1, 1, ?2) RETURNING id";
+    let device: i64 = db.only(device, values![account, [0; 1]]).unwrap();
     assert_eq!(device, account);
     device
 }
@@ -33,8 +32,8 @@ fn take(db: &Connection, account: i64, clock: u64) -> u64 {
 #[tokio::test]
 async fn eight_messages_within_one_millisecond_get_rising_times() {
     let dir = tempfile::tempdir().unwrap();
-    let database = database(&dir);
-    let times = database.run(|db| {
+    let store = store(&dir);
+    let times = store.run(|db| {
         let (alice, bob) = (insert(db, "alice"), insert(db, "bob"));
         let times: Vec<u64> = (0..8).map(|_| take(db, alice, CLOCK)).collect();
         assert_eq!(take(db, bob, CLOCK), CLOCK, "each device has its own time");
@@ -48,7 +47,7 @@ async fn eight_messages_within_one_millisecond_get_rising_times() {
 async fn a_clock_that_was_ahead_holds_a_device_ahead_for_five_minutes_at_most() {
     const AHEAD: u64 = 300_000;
     let dir = tempfile::tempdir().unwrap();
-    database(&dir)
+    store(&dir)
         .run(|db| {
             let alice = insert(db, "alice");
             take(db, alice, CLOCK + AHEAD);
@@ -64,14 +63,14 @@ async fn a_clock_that_was_ahead_holds_a_device_ahead_for_five_minutes_at_most() 
 #[tokio::test]
 async fn a_job_that_fails_takes_no_time() {
     let dir = tempfile::tempdir().unwrap();
-    let database = database(&dir);
-    let alice = database.run(|db| Ok(insert(db, "alice"))).await.unwrap();
-    let failed = database.run(move |db| {
+    let store = store(&dir);
+    let alice = store.run(|db| Ok(insert(db, "alice"))).await.unwrap();
+    let failed = store.run(move |db| {
         take(db, alice, CLOCK);
         Err::<(), Refusal>(ErrorCode::QueueFull.into())
     });
     assert!(failed.await.is_err());
-    let next = database.run(move |db| Ok(take(db, alice, CLOCK))).await;
+    let next = store.run(move |db| Ok(take(db, alice, CLOCK))).await;
     assert_eq!(next.unwrap(), CLOCK);
 }
 
@@ -97,8 +96,8 @@ fn stamped() -> StampedEnvelope {
     queues.pop().unwrap().1
 }
 
-async fn numbers(database: &Database, recipient: i64, after: i64) -> Vec<i64> {
-    let queued = read_after(database, recipient, after, 1_000).await.unwrap();
+async fn numbers(store: &Store, recipient: i64, after: i64) -> Vec<i64> {
+    let queued = read_after(store, recipient, after, 1_000).await.unwrap();
     queued
         .messages
         .into_iter()
@@ -109,12 +108,12 @@ async fn numbers(database: &Database, recipient: i64, after: i64) -> Vec<i64> {
 #[tokio::test]
 async fn deliveries_are_numbered_per_recipient_without_gaps_and_no_number_comes_twice() {
     let dir = tempfile::tempdir().unwrap();
-    let database = database(&dir);
+    let store = store(&dir);
     let message = stamped();
     let queue = |to: Vec<i64>, fails: bool| {
-        let (message, database) = (message.clone(), &database);
+        let (message, store) = (message.clone(), &store);
         async move {
-            let job = database.run(move |db| {
+            let job = store.run(move |db| {
                 for to in to {
                     push(db, 1, to, &message)?;
                 }
@@ -127,25 +126,25 @@ async fn deliveries_are_numbered_per_recipient_without_gaps_and_no_number_comes_
         }
     };
     let insert_both = |db: &Connection| Ok((insert(db, "alice"), insert(db, "bob")));
-    let (alice, bob) = database.run(insert_both).await.unwrap();
+    let (alice, bob) = store.run(insert_both).await.unwrap();
     queue(vec![alice, bob, bob, alice, bob], false).await;
     queue(vec![bob, alice], true).await;
     queue(vec![bob], false).await;
     // A recipient learns nothing of how much the relay carries for others.
-    assert_eq!(numbers(&database, alice, 0).await, [1, 2]);
-    assert_eq!(numbers(&database, bob, 0).await, [1, 2, 3, 4]);
-    assert_eq!(numbers(&database, bob, 2).await, [3, 4]);
-    delete(&database, bob, vec![1, 2, 3, 4, 99], None)
+    assert_eq!(numbers(&store, alice, 0).await, [1, 2]);
+    assert_eq!(numbers(&store, bob, 0).await, [1, 2, 3, 4]);
+    assert_eq!(numbers(&store, bob, 2).await, [3, 4]);
+    acknowledge(&store, bob, vec![1, 2, 3, 4, 99], None)
         .await
         .unwrap();
-    assert_eq!(numbers(&database, alice, 0).await, [1, 2]);
+    assert_eq!(numbers(&store, alice, 0).await, [1, 2]);
     queue(vec![bob], false).await;
-    assert_eq!(numbers(&database, bob, 0).await, [5]);
+    assert_eq!(numbers(&store, bob, 0).await, [5]);
 }
 
-/// A connection of another process to the same database.
-fn connect(dir: &tempfile::TempDir, patience: Duration) -> Connection {
-    let db = Connection::open(dir.path().join("db")).unwrap();
+/// A connection of another process to the same store.
+fn connect(dir: &tempfile::TempDir, patience: Duration) -> rusqlite::Connection {
+    let db = rusqlite::Connection::open(dir.path().join("db")).unwrap();
     db.busy_timeout(patience).unwrap();
     db
 }
@@ -153,22 +152,23 @@ fn connect(dir: &tempfile::TempDir, patience: Duration) -> Connection {
 #[tokio::test]
 async fn a_number_is_taken_in_the_order_of_commits() {
     let dir = tempfile::tempdir().unwrap();
-    let database = database(&dir);
+    let store = store(&dir);
     let insert_both = |db: &Connection| Ok((insert(db, "alice"), insert(db, "bob")));
-    let (alice, bob) = database.run(insert_both).await.unwrap();
+    let (alice, bob) = store.run(insert_both).await.unwrap();
     let message = stamped();
     let (first, second) = (connect(&dir, Duration::ZERO), connect(&dir, Duration::ZERO));
+    let [first, second] = [&first, &second].map(Connection::of_sqlite);
     for (end, expected) in [("COMMIT", vec![1, 2]), ("ROLLBACK", vec![1, 2, 3])] {
-        first.execute_batch("BEGIN").unwrap();
+        first.batch("BEGIN").unwrap();
         push(&first, alice, bob, &message).unwrap();
         // Another process gets no number before the first transaction has ended, so no lower number
         // can become visible later.
-        second.execute_batch("BEGIN").unwrap();
+        second.batch("BEGIN").unwrap();
         assert!(push(&second, alice, bob, &message).is_err());
-        second.execute_batch("ROLLBACK").unwrap();
-        first.execute_batch(end).unwrap();
+        second.batch("ROLLBACK").unwrap();
+        first.batch(end).unwrap();
         push(&second, alice, bob, &message).unwrap();
-        assert_eq!(numbers(&database, bob, 0).await, expected);
+        assert_eq!(numbers(&store, bob, 0).await, expected);
     }
 }
 
@@ -176,16 +176,17 @@ async fn a_number_is_taken_in_the_order_of_commits() {
 async fn a_reader_that_pages_by_number_misses_nothing_of_several_writers() {
     const EACH: usize = 150;
     let dir = tempfile::tempdir().unwrap();
-    let database = database(&dir);
+    let store = store(&dir);
     let insert_both = |db: &Connection| Ok((insert(db, "alice"), insert(db, "bob")));
-    let (alice, bob) = database.run(insert_both).await.unwrap();
+    let (alice, bob) = store.run(insert_both).await.unwrap();
     let writers: Vec<_> = (0..3)
         .map(|writer| {
             let (db, message) = (connect(&dir, Duration::from_secs(30)), stamped());
             db.execute_batch("PRAGMA synchronous = OFF").unwrap();
             std::thread::spawn(move || {
+                let db = Connection::of_sqlite(&db);
                 for n in 0..EACH {
-                    db.execute_batch("BEGIN IMMEDIATE").unwrap();
+                    db.batch("BEGIN IMMEDIATE").unwrap();
                     // In turns, so that the transactions of all writers are of several lengths.
                     for _ in 0..=(n + writer) % 3 {
                         push(&db, alice, bob, &message).unwrap();
@@ -193,7 +194,7 @@ async fn a_reader_that_pages_by_number_misses_nothing_of_several_writers() {
                     }
                     let fails = (n + writer) % 5 == 0;
                     let end = if fails { "ROLLBACK" } else { "COMMIT" };
-                    db.execute_batch(end).unwrap();
+                    db.batch(end).unwrap();
                 }
             })
         })
@@ -201,7 +202,7 @@ async fn a_reader_that_pages_by_number_misses_nothing_of_several_writers() {
     let (mut last, mut seen) = (0, 0);
     loop {
         let done = writers.iter().all(std::thread::JoinHandle::is_finished);
-        for number in numbers(&database, bob, last).await {
+        for number in numbers(&store, bob, last).await {
             assert_eq!(number, last + 1, "a message was missed");
             (last, seen) = (number, seen + 1);
         }
@@ -212,7 +213,7 @@ async fn a_reader_that_pages_by_number_misses_nothing_of_several_writers() {
     for writer in writers {
         writer.join().unwrap();
     }
-    let all = numbers(&database, bob, 0).await;
+    let all = numbers(&store, bob, 0).await;
     assert_eq!(all.len(), seen);
     assert!(seen > EACH);
 }
@@ -220,17 +221,16 @@ async fn a_reader_that_pages_by_number_misses_nothing_of_several_writers() {
 #[tokio::test]
 async fn while_the_relay_fills_each_queue_gets_less_and_none_gets_all_that_is_left() {
     let dir = tempfile::tempdir().unwrap();
-    let database = database(&dir);
-    let checked = database.run(|db| {
+    let store = store(&dir);
+    let checked = store.run(|db| {
         let (alice, bob) = (insert(db, "alice"), insert(db, "bob"));
         let set = |of: i64, bytes: i64| {
-            let set = "INSERT INTO share VALUES (?1, 0, 1, ?2)
-                 ON CONFLICT DO UPDATE SET bytes = ?2";
-            db.execute(set, [of, bytes]).unwrap();
+            let set = "INSERT INTO share (recipient, sender, messages, bytes) VALUES (?1, 0, 1, ?2)
+                 ON CONFLICT (recipient, sender) DO UPDATE SET bytes = excluded.bytes";
+            db.execute(set, values![of, bytes]).unwrap();
         };
-        let mut pushing = Pushing::of(db, alice)?;
-        let mut room = |len: usize| {
-            let room = pushing.check_room(bob, len);
+        let room = |len: usize| {
+            let room = check_room(db, alice, bob, len);
             room.map_err(|refusal| refusal.code)
         };
         // An empty relay has room for the longest queue.

@@ -1,6 +1,7 @@
 //! Groups in the database: the log of each, its times, and its entries.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use crate::store::Connection;
+use rusqlite::{OptionalExtension, params};
 use waxseal_reporting::relay::next_accepted_at;
 use waxseal_reporting::{ConversationId, Timestamp};
 use waxseal_roster::group::{GroupId, GroupLog, SignedEntry};

@@ -5,8 +5,8 @@ use std::path::Path;
 use super::*;
 
 /// A database of an earlier version.
-fn before(path: &Path, version: usize) -> Connection {
-    let db = Connection::open(path).unwrap();
+fn before(path: &Path, version: usize) -> rusqlite::Connection {
+    let db = rusqlite::Connection::open(path).unwrap();
     db.execute_batch(include_str!("schema_2.sql")).unwrap();
     for migration in &MIGRATIONS[1..version - 1] {
         db.execute_batch(migration).unwrap();
@@ -34,12 +34,15 @@ async fn version_11_opens_with_the_column_of_devices_that_left_and_without_it() 
         }
         drop(db);
         for _ in 0..2 {
-            let database = Database::open(&path).unwrap();
-            let left = database
-                .run(|db| Ok(db.query_row("SELECT has_left FROM device", [], |row| row.get(0))?));
+            let store = Store::open(&path).unwrap();
+            let left = store.run(|db| {
+                Ok(db
+                    .as_sqlite()
+                    .query_row("SELECT has_left FROM device", [], |row| row.get(0))?)
+            });
             let left: bool = left.await.unwrap();
             assert_eq!(left, has_column);
-            assert_eq!(columns(&database).await, columns(&fresh(&dir)).await);
+            assert_eq!(columns(&store).await, columns(&fresh(&dir)).await);
         }
     }
 }
@@ -59,8 +62,9 @@ async fn version_12_gets_groups_and_keeps_its_queue_with_the_counts_of_it() {
     .unwrap();
     drop(db);
     for _ in 0..2 {
-        let database = Database::open(&path).unwrap();
-        let kept = database.run(|db| {
+        let store = Store::open(&path).unwrap();
+        let kept = store.run(|db| {
+            let db = db.as_sqlite();
             let mut rows = db.prepare(
                 "SELECT recipient, number, epoch, stamped, body, body_len FROM queue
                      ORDER BY recipient, number",
@@ -74,9 +78,9 @@ async fn version_12_gets_groups_and_keeps_its_queue_with_the_counts_of_it() {
             (13, 1, 7, vec![4, 5], None, 0),
         ];
         assert_eq!(kept.await.unwrap(), expected);
-        assert_eq!(columns(&database).await, columns(&fresh(&dir)).await);
+        assert_eq!(columns(&store).await, columns(&fresh(&dir)).await);
         assert_eq!(
-            shares(&database).await,
+            shares(&store).await,
             [
                 (0, 0, 3, 6),
                 (12, 0, 2, 4),
@@ -86,7 +90,8 @@ async fn version_12_gets_groups_and_keeps_its_queue_with_the_counts_of_it() {
             ]
         );
         // A message of before and one to a group are counted alike, and their counts go with them.
-        let counted = database.run(|db| {
+        let counted = store.run(|db| {
+            let db = db.as_sqlite();
             db.execute_batch(
                 "SAVEPOINT look;
                  INSERT INTO body (id, stamped) VALUES (5, x'0102030405');
@@ -121,9 +126,10 @@ async fn version_13_gets_blobs_and_keeps_its_reports_and_looks() {
     .unwrap();
     drop(db);
     for _ in 0..2 {
-        let database = Database::open(&path).unwrap();
-        assert_eq!(columns(&database).await, columns(&fresh(&dir)).await);
-        let counted = database.run(|db| {
+        let store = Store::open(&path).unwrap();
+        assert_eq!(columns(&store).await, columns(&fresh(&dir)).await);
+        let counted = store.run(|db| {
+            let db = db.as_sqlite();
             db.execute_batch(
                 "SAVEPOINT look;
                  INSERT INTO blob (id, public_id, place, account, len, received, kept_until_ms)
@@ -170,8 +176,9 @@ async fn version_14_counts_in_the_space_of_all_what_is_there_of_unfinished_blobs
     )
     .unwrap();
     drop(db);
-    let database = Database::open(&path).unwrap();
-    let counted = database.run(|db| {
+    let store = Store::open(&path).unwrap();
+    let counted = store.run(|db| {
+        let db = db.as_sqlite();
         let stored = |account: i64| {
             let sql = "SELECT blobs, bytes FROM stored WHERE account = ?";
             db.query_row(sql, [account], |row| row.try_into())
@@ -218,8 +225,9 @@ async fn version_15_spares_the_accounts_that_are_there_for_14_days_and_no_later_
         drop(db);
         let upgraded_ms = now_ms();
         for _ in 0..2 {
-            let database = Database::open(&path).unwrap();
-            let spared = database.run(|db| {
+            let store = Store::open(&path).unwrap();
+            let spared = store.run(|db| {
+                let db = db.as_sqlite();
                 let insert = "INSERT OR IGNORE INTO account (id, name) VALUES (3, 'eve')";
                 db.execute(insert, [])?;
                 let mut rows = db.prepare("SELECT spared_until_ms FROM account ORDER BY id")?;
@@ -248,7 +256,7 @@ async fn version_15_spares_the_accounts_that_are_there_for_14_days_and_no_later_
                 }
                 _ => assert!(from_ms.abs_diff(upgraded_ms) < 60_000),
             }
-            assert_eq!(columns(&database).await, columns(&fresh(&dir)).await);
+            assert_eq!(columns(&store).await, columns(&fresh(&dir)).await);
         }
     }
 }
@@ -257,8 +265,9 @@ async fn version_15_spares_the_accounts_that_are_there_for_14_days_and_no_later_
 type Kept = (i64, i64, i64, Vec<u8>, Option<i64>, i64);
 
 /// What is counted for each recipient and sender: messages, and bytes.
-async fn shares(database: &Database) -> Vec<(i64, i64, i64, i64)> {
-    let shares = database.run(|db| {
+async fn shares(store: &Store) -> Vec<(i64, i64, i64, i64)> {
+    let shares = store.run(|db| {
+        let db = db.as_sqlite();
         let mut rows = db.prepare(
             "SELECT recipient, sender, messages, bytes FROM share ORDER BY recipient, sender",
         )?;
@@ -280,8 +289,9 @@ async fn version_16_keeps_its_reports_and_none_of_them_has_a_promise() {
     .unwrap();
     drop(db);
     for _ in 0..2 {
-        let database = Database::open(&path).unwrap();
-        let read = database.run(|db| {
+        let store = Store::open(&path).unwrap();
+        let read = store.run(|db| {
+            let db = db.as_sqlite();
             let report = "SELECT accepted, promise FROM report WHERE id = 7";
             let report = db.query_row(report, [], |row| row.try_into())?;
             let insert = "INSERT INTO notice (account, decision, side, report, at_ms)
@@ -293,6 +303,6 @@ async fn version_16_keeps_its_reports_and_none_of_them_has_a_promise() {
         });
         let (report, notices): ((Vec<u8>, Option<Vec<u8>>), i64) = read.await.unwrap();
         assert_eq!((report, notices), ((vec![1, 2], None), 1));
-        assert_eq!(columns(&database).await, columns(&fresh(&dir)).await);
+        assert_eq!(columns(&store).await, columns(&fresh(&dir)).await);
     }
 }

@@ -1,12 +1,13 @@
 //! Who was in a group when. The relay keeps it for the intake, for those who left, and for news to
 //! those who were removed. Who gets messages is in the signed state alone.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use crate::store::Connection;
+use rusqlite::{OptionalExtension, params};
 use waxseal_reporting::{AccountId, ConversationId, Timestamp};
 use waxseal_roster::group::GroupOp;
 
 use crate::errors::Refusal;
-use crate::groups::Group;
+use crate::store::groups::Group;
 use waxseal_interface::ErrorCode;
 
 /// Maximum number of an account's groups in which a fellow member is looked for.

@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use crate::store::Connection;
+use rusqlite::{OptionalExtension, params};
 use waxseal_interface::ErrorCode;
 use waxseal_reporting::AccountId;
 

@@ -1,4 +1,4 @@
-//! The database: one thread runs the jobs of many requests in one transaction.
+//! SQLite: one thread runs the jobs of many requests in one transaction.
 //!
 //! Every answer waits for the commit, and a commit is on disk (`synchronous=FULL`). While one
 //! batch is written, the next requests gather, so the relay can take more than one message per
@@ -8,12 +8,12 @@ use std::path::Path;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 use waxseal_interface::ErrorCode;
 
-use crate::database::migrations::MIGRATIONS;
 use crate::errors::Refusal;
+use crate::store::connection::Connection;
+use crate::store::sqlite::migrations::MIGRATIONS;
 
 /// Maximum number of jobs that wait for the database. A further request waits for a place, for
 /// [`MAX_WAIT`] at most, and is then refused.
@@ -33,16 +33,16 @@ type Job = Box<dyn FnOnce(&Connection) -> Answer + Send>;
 /// Answers the request. The argument says whether the transaction was committed.
 type Answer = Box<dyn FnOnce(bool) + Send>;
 
-pub struct Database {
+pub struct Sqlite {
     /// `None` once the database is being closed.
     jobs: Option<mpsc::Sender<Job>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Database {
+impl Sqlite {
     /// Opens the database. Creates it if it does not exist.
     pub fn open(path: &Path) -> Result<Self, Box<dyn std::error::Error>> {
-        let db = Connection::open(path)?;
+        let db = rusqlite::Connection::open(path)?;
         db.execute_batch(
             "PRAGMA journal_mode = WAL;
              PRAGMA synchronous = FULL;
@@ -53,7 +53,7 @@ impl Database {
         )?;
         let version: usize = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
         let changes = match version {
-            0 => include_str!("schema.sql").to_owned(),
+            0 => include_str!("sqlite/schema.sql").to_owned(),
             1..=SCHEMA_VERSION => {
                 // A database that began in version 11 has the column of version 12 already.
                 let is_ahead = version == 11 && has_left_column(&db)?;
@@ -70,7 +70,7 @@ impl Database {
             .name("database".to_owned())
             .spawn(move || {
                 let _abort = AbortOnPanic;
-                work(&db, waiting);
+                work(&Connection::of_sqlite(&db), waiting);
             })?;
         Ok(Self {
             jobs: Some(jobs),
@@ -78,18 +78,8 @@ impl Database {
         })
     }
 
-    /// Runs a job in a transaction. When this returns `Ok`, all that the job did is on disk; when
-    /// it returns `Err`, none of it is.
-    pub async fn run<T: Send + 'static>(
-        &self,
-        job: impl FnOnce(&Connection) -> Result<T, Refusal> + Send + 'static,
-    ) -> Result<T, Refusal> {
-        self.run_then(job, |_| ()).await
-    }
-
-    /// Runs a job like [`run`](Self::run), and `then` after its commit, on the database's thread:
-    /// before any later job, and even if the client has hung up. What is cached so agrees with the
-    /// database.
+    /// Runs a job in a transaction, and `then` after its commit, on the database's thread. When this
+    /// returns `Ok`, all that the job did is on disk; when it returns `Err`, none of it is.
     pub async fn run_then<T: Send + 'static>(
         &self,
         job: impl FnOnce(&Connection) -> Result<T, Refusal> + Send + 'static,
@@ -116,7 +106,7 @@ impl Database {
     }
 }
 
-fn has_left_column(db: &Connection) -> rusqlite::Result<bool> {
+fn has_left_column(db: &rusqlite::Connection) -> rusqlite::Result<bool> {
     db.query_row(
         "SELECT count(*) FROM pragma_table_info('device') WHERE name = 'has_left'",
         [],
@@ -126,7 +116,7 @@ fn has_left_column(db: &Connection) -> rusqlite::Result<bool> {
 
 /// Waits until every job is done and the journal is written back into the database. Only the
 /// database's own thread does not wait.
-impl Drop for Database {
+impl Drop for Sqlite {
     fn drop(&mut self) {
         self.jobs = None;
         // The database's own thread must not wait for itself. It drops the database if a job whose
@@ -152,26 +142,26 @@ impl Drop for AbortOnPanic {
 }
 
 fn work(db: &Connection, mut waiting: mpsc::Receiver<Job>) {
-    let mut batch = Vec::new();
+    let (sqlite, mut batch) = (db.as_sqlite(), Vec::new());
     while waiting.blocking_recv_many(&mut batch, MAX_BATCH) > 0 {
-        let begun = db.execute_batch("BEGIN IMMEDIATE");
+        let begun = sqlite.execute_batch("BEGIN IMMEDIATE");
         let answers: Vec<Answer> = batch.drain(..).map(|job| job(db)).collect();
         // SQLite rolls the transaction back by itself if the disk is full. Then no job of the batch
         // has changed anything.
         let committed = match begun {
-            Ok(()) if !db.is_autocommit() => db.execute_batch("COMMIT"),
+            Ok(()) if !sqlite.is_autocommit() => sqlite.execute_batch("COMMIT"),
             Ok(()) => Err(rusqlite::Error::StatementChangedRows(0)),
             Err(error) => Err(error),
         };
         if let Err(error) = &committed {
             tracing::error!(%error, "transaction failed");
-            let _ = db.execute_batch("ROLLBACK");
+            let _ = sqlite.execute_batch("ROLLBACK");
         }
         for answer in answers {
             answer(committed.is_ok());
         }
     }
-    if let Err(error) = db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
+    if let Err(error) = sqlite.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
         tracing::warn!(%error, "checkpoint failed");
     }
 }
@@ -182,13 +172,10 @@ fn in_savepoint<T>(
     db: &Connection,
     job: impl FnOnce(&Connection) -> Result<T, Refusal>,
 ) -> Result<T, Refusal> {
-    let run = |sql| {
-        db.prepare(sql)
-            .and_then(|mut statement| statement.execute([]))
-    };
+    let run = |sql| db.execute(sql, &[]);
     // There is no transaction if it could not be begun, or if an earlier job caused a rollback.
     // Without a transaction, the job's changes would be committed at once.
-    if db.is_autocommit() {
+    if db.as_sqlite().is_autocommit() {
         return Err(Refusal::internal(&"no transaction"));
     }
     run("SAVEPOINT job")?;
@@ -201,5 +188,6 @@ fn in_savepoint<T>(
 }
 
 mod migrations;
+pub mod statements;
 #[cfg(test)]
 mod tests;

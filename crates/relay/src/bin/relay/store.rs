@@ -1,0 +1,62 @@
+//! The store: all that the relay keeps in a database.
+//!
+//! Everything that knows SQL is in this folder. The handlers run jobs, which call its functions and
+//! hold the logic between them.
+
+use std::path::Path;
+
+use crate::errors::Refusal;
+use crate::store::sqlite::Sqlite;
+
+pub use crate::store::connection::Connection;
+
+/// The database of the relay, whatever its engine is.
+pub struct Store {
+    engine: Engine,
+}
+
+enum Engine {
+    Sqlite(Sqlite),
+}
+
+impl Store {
+    /// Opens the SQLite database in a file. Creates it if it does not exist.
+    pub fn open(path: &Path) -> Result<Self, Box<dyn std::error::Error>> {
+        let engine = Engine::Sqlite(Sqlite::open(path)?);
+        Ok(Self { engine })
+    }
+
+    /// Runs a job in a transaction. When this returns `Ok`, all that the job did is on disk; when
+    /// it returns `Err`, none of it is.
+    ///
+    /// An engine may run a job again, after all that it did was undone. So a job changes nothing
+    /// but the database and budgets.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Connection) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        self.run_then(job, |_| ()).await
+    }
+
+    /// Runs a job like [`run`](Self::run), and `then` once after its commit: before any later job,
+    /// and even if the client has hung up. What is cached so agrees with the database.
+    pub async fn run_then<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Connection) -> Result<T, Refusal> + Send + 'static,
+        then: impl FnOnce(&T) + Send + 'static,
+    ) -> Result<T, Refusal> {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.run_then(job, then).await,
+        }
+    }
+}
+
+pub mod accounts;
+pub mod connection;
+pub mod groups;
+pub mod members;
+pub mod queue;
+pub mod removed;
+pub mod slots;
+mod sqlite;
+pub mod values;

@@ -1,0 +1,30 @@
+//! The rows of accounts.
+
+use crate::errors::Refusal;
+use crate::store::Connection;
+use crate::store::values::values;
+
+/// Adds an account without devices. `skeleton` is what its name looks like. `None` if the name is
+/// taken, or looks like another one.
+pub fn add(db: &Connection, name: &str, skeleton: Option<&str>) -> Result<Option<i64>, Refusal> {
+    // Whatever the conflict is about, the account is not added.
+    db.one(
+        "INSERT INTO account (name, skeleton) VALUES (?1, ?2) ON CONFLICT DO NOTHING RETURNING id",
+        values![name, skeleton],
+    )
+}
+
+/// The row of an account. Names are compared byte by byte.
+pub fn find(db: &Connection, name: &str) -> Result<Option<i64>, Refusal> {
+    let found = "SELECT id, name FROM account WHERE name = ?1";
+    let found: Option<(i64, String)> = db.one(found, values![name])?;
+    // SQLite takes "Bob" and "bob" as the same.
+    Ok(found.filter(|(_, found)| found == name).map(|(id, _)| id))
+}
+
+/// Until when the account may write to any number of strangers, in proven time. `None` if it was
+/// registered since the relay counts them.
+pub fn spared_until(db: &Connection, account: i64) -> Result<Option<u64>, Refusal> {
+    let spared = "SELECT spared_until_ms FROM account WHERE id = ?1";
+    db.only(spared, values![account])
+}

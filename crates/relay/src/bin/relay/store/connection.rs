@@ -1,0 +1,122 @@
+//! A connection to the database, as a job sees it.
+//!
+//! One text of SQL is for all engines: parameters are `?1`, `?2` and so on, in the order of their
+//! first use. Booleans are the integers 0 and 1. No parameter is part of arithmetic, because
+//! engines do not agree on its type.
+
+use std::ops::ControlFlow;
+
+use crate::errors::Refusal;
+use crate::store::sqlite::statements::{self, Prepared};
+use crate::store::values::{FromRow, FromValue, Value};
+
+/// A connection within a transaction. It keeps each statement that it has prepared, by its text.
+pub struct Connection<'c> {
+    engine: Engine<'c>,
+}
+
+enum Engine<'c> {
+    Sqlite(Prepared<'c>),
+}
+
+impl<'c> Connection<'c> {
+    /// A connection to SQLite.
+    pub(in crate::store) fn of_sqlite(db: &'c rusqlite::Connection) -> Self {
+        let engine = Engine::Sqlite(Prepared::new(db));
+        Self { engine }
+    }
+
+    /// The connection to SQLite that this is.
+    pub(in crate::store) fn as_sqlite(&self) -> &'c rusqlite::Connection {
+        match &self.engine {
+            Engine::Sqlite(prepared) => prepared.db,
+        }
+    }
+
+    /// Changes rows. Returns how many.
+    pub fn execute(&self, sql: &str, params: &[Value<'_>]) -> Result<usize, Refusal> {
+        match &self.engine {
+            Engine::Sqlite(prepared) => prepared.execute(sql, params),
+        }
+    }
+
+    /// Gives rows to `take`, one after another, until it breaks.
+    pub fn each(
+        &self,
+        sql: &str,
+        params: &[Value<'_>],
+        mut take: impl FnMut(&Row<'_>) -> Result<ControlFlow<()>, Refusal>,
+    ) -> Result<(), Refusal> {
+        match &self.engine {
+            Engine::Sqlite(prepared) => prepared.each(sql, params, |row| take(&Row::Sqlite(row))),
+        }
+    }
+
+    /// The first row, if there is one.
+    pub fn one<T: FromRow>(&self, sql: &str, params: &[Value<'_>]) -> Result<Option<T>, Refusal> {
+        let mut first = None;
+        self.each(sql, params, |row| {
+            first = Some(T::from_row(row)?);
+            Ok(ControlFlow::Break(()))
+        })?;
+        Ok(first)
+    }
+
+    /// The first row, which is always there.
+    pub fn only<T: FromRow>(&self, sql: &str, params: &[Value<'_>]) -> Result<T, Refusal> {
+        let row = self.one(sql, params)?;
+        row.ok_or_else(|| Refusal::internal(&"a row is not there"))
+    }
+
+    /// All rows.
+    pub fn all<T: FromRow>(&self, sql: &str, params: &[Value<'_>]) -> Result<Vec<T>, Refusal> {
+        let mut rows = Vec::new();
+        self.each(sql, params, |row| {
+            rows.push(T::from_row(row)?);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(rows)
+    }
+
+    /// Whether there is a row.
+    pub fn exists(&self, sql: &str, params: &[Value<'_>]) -> Result<bool, Refusal> {
+        let mut exists = false;
+        self.each(sql, params, |_| {
+            exists = true;
+            Ok(ControlFlow::Break(()))
+        })?;
+        Ok(exists)
+    }
+
+    /// Runs several statements without parameters.
+    #[cfg(test)]
+    pub fn batch(&self, sql: &str) -> Result<(), Refusal> {
+        match &self.engine {
+            Engine::Sqlite(prepared) => Ok(prepared.db.execute_batch(sql)?),
+        }
+    }
+}
+
+/// A row of an answer.
+pub enum Row<'a> {
+    Sqlite(&'a rusqlite::Row<'a>),
+}
+
+impl Row<'_> {
+    /// The value in a column, from 0 on.
+    pub fn get<T: FromValue>(&self, column: usize) -> Result<T, Refusal> {
+        let value = match self {
+            Self::Sqlite(row) => statements::value(row, column)?,
+        };
+        let value = T::from_value(value);
+        value.ok_or_else(|| Refusal::internal(&format!("column {column} has another type")))
+    }
+}
+
+impl std::ops::Deref for Connection<'_> {
+    type Target = rusqlite::Connection;
+
+    fn deref(&self) -> &rusqlite::Connection {
+        self.as_sqlite()
+    }
+}

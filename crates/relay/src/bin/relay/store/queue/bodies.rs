@@ -1,0 +1,65 @@
+//! Messages to groups in the queue: the body once, and a slot for each device.
+
+use waxseal_reporting::relay::{Delivery, DeliveryKey, GroupSlot, StampedGroup};
+
+use super::{Pushed, insert};
+use crate::errors::Refusal;
+use crate::store::Connection;
+use crate::store::values::values;
+
+/// What all devices get alike of a message to a group, as it is in the database.
+pub(super) struct Body {
+    pub row: i64,
+    pub len: usize,
+}
+
+/// Stores what all devices get alike, and queues a slot for each of the devices. For a device whose
+/// queue is full, it records that a message was dropped at this time. Fails if the relay is full.
+///
+/// What all get alike is deleted with the last slot.
+pub fn push_slots(
+    db: &Connection,
+    sender: i64,
+    stamped: &StampedGroup,
+    slots: &[(i64, GroupSlot)],
+    at_ms: u64,
+) -> Result<Pushed, Refusal> {
+    let (epoch, stamped) = (stamped.claim().context().epoch, stamped.encode());
+    let keep = "INSERT INTO body (stamped) VALUES (?1) RETURNING id";
+    let body = Body {
+        row: db.only(keep, values![stamped])?,
+        len: stamped.len(),
+    };
+    let mut pushed = Pushed::default();
+    for (recipient, slot) in slots {
+        let slot = (slot.encode(), false);
+        let inserted = insert(db, sender, *recipient, epoch, slot, Some(&body));
+        pushed.note(db, *recipient, inserted, at_ms)?;
+    }
+    if pushed.to.is_empty() {
+        db.execute("DELETE FROM body WHERE id = ?1", values![body.row])?;
+    }
+    Ok(pushed)
+}
+
+/// A body with the slot of one device.
+pub struct WithSlot {
+    stamped: StampedGroup,
+    slot: GroupSlot,
+}
+
+impl WithSlot {
+    pub(super) fn decode(body: &[u8], slot: &[u8]) -> Result<Self, Refusal> {
+        let stamped = StampedGroup::decode(body);
+        let slot = GroupSlot::decode(slot);
+        Ok(Self {
+            stamped: stamped.map_err(|error| Refusal::internal(&error))?,
+            slot: slot.map_err(|error| Refusal::internal(&error))?,
+        })
+    }
+
+    /// The delivery for a device that has this key now.
+    pub fn deliver(&self, key: &DeliveryKey) -> Delivery {
+        self.stamped.deliver(&self.slot, key)
+    }
+}
