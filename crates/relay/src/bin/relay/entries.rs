@@ -123,9 +123,7 @@ fn found_group(
     let log = GroupLog::first(entry, &roster_id(group)).map_err(|_| ErrorCode::BadEntry)?;
     check_account_key(db, by, &log)?;
     check_signed_at(entry, now)?;
-    let groups: Option<i64> =
-        db.query_row("SELECT max(id) FROM group_log", [], |row| row.get(0))?;
-    if groups.unwrap_or(0) >= MAX_GROUPS {
+    if Group::count(db)? >= MAX_GROUPS {
         return Err(Refusal::retry_after(ErrorCode::RelayFull, FULL_RETRY_SECS));
     }
     strangers::count_added(db, relay, by, entry.ops(), tokens)?;

@@ -57,30 +57,13 @@ pub struct Fitting {
 impl<'a> Members<'a> {
     /// Reads rosters and devices of all members.
     pub fn read(db: &Connection, group: &'a Group, sender: &'a Device) -> Result<Self, Refusal> {
-        let mut rosters = HashMap::new();
-        let mut rows = db.prepare(
-            "SELECT name, pinned FROM member JOIN account ON id = account
-             WHERE group_id = ? AND until IS NULL AND pinned IS NOT NULL",
-        )?;
-        let rows = rows.query_map([group.row], |row| row.try_into())?;
-        for row in rows {
-            let (name, pinned): (String, Vec<u8>) = row?;
-            let pinned = Pinned::decode(&pinned).map_err(|error| Refusal::internal(&error))?;
-            rosters.insert(name, pinned);
-        }
+        let rosters = members::rosters(db, group)?.into_iter().collect();
         let mut devices = HashMap::<String, Vec<Row>>::new();
-        let mut rows = db.prepare(
-            "SELECT name, number, d.id, has_left FROM member m JOIN account a ON a.id = m.account
-                 JOIN device d ON d.account = a.id
-             WHERE group_id = ? AND until IS NULL AND number >= 0",
-        )?;
-        let rows = rows.query_map([group.row], |row| row.try_into())?;
-        for row in rows {
-            let (name, number, id, has_left): (String, u32, i64, bool) = row?;
-            devices.entry(name).or_default().push(Row {
-                number,
-                id,
-                has_left,
+        for device in members::devices(db, group)? {
+            devices.entry(device.account).or_default().push(Row {
+                number: device.number,
+                id: device.id,
+                has_left: device.has_left,
             });
         }
         Ok(Self {

@@ -15,7 +15,7 @@ use waxseal_roster::group::GroupOp;
 
 use crate::errors::Refusal;
 use crate::state::{Account, Device, Relay};
-use crate::store::members;
+use crate::store::{accounts, members};
 use crate::strangers::expiry::{DAY_MS, KEPT_MS};
 
 /// Maximum number of passes that one account uses within 24 hours. With all of them, it can write
@@ -78,7 +78,7 @@ pub fn count_added(
     });
     let tokens = tokens.iter().copied().chain(std::iter::repeat(None));
     for (account, token) in added.zip(tokens) {
-        let to = members::row(db, account)?.ok_or(ErrorCode::NoSuchAccount)?;
+        let to = accounts::find(db, account)?.ok_or(ErrorCode::NoSuchAccount)?;
         let name = AccountId::new(account).map_err(|_| ErrorCode::NoSuchAccount)?;
         let contact = ContactHeaders {
             token,

@@ -1,12 +1,12 @@
-//! Groups in the database: the log of each, its times, and its entries.
+//! Groups: the log of each, its times, and its entries.
 
-use crate::store::Connection;
-use rusqlite::{OptionalExtension, params};
 use waxseal_reporting::relay::next_accepted_at;
 use waxseal_reporting::{ConversationId, Timestamp};
 use waxseal_roster::group::{GroupId, GroupLog, SignedEntry};
 
 use crate::errors::Refusal;
+use crate::store::Connection;
+use crate::store::values::values;
 
 /// Maximum number of entries that are kept of a group. Whoever lacks more gets the whole state.
 const MAX_KEPT_ENTRIES: u64 = 1_024;
@@ -31,14 +31,12 @@ impl Group {
     ///
     /// A state that is not the one of its entry makes this fail: nobody gets anything of it.
     pub fn find(db: &Connection, group: &ConversationId) -> Result<Option<Self>, Refusal> {
-        let row = db
-            .prepare(
-                "SELECT id, log, changed_ms, newest_ms
-                 FROM group_log JOIN group_time ON group_id = id WHERE public_id = ?",
-            )?
-            .query_row([group.as_bytes()], |row| row.try_into())
-            .optional()?;
-        let Some((row, log, changed_ms, newest_ms)): Option<(i64, Vec<u8>, u64, u64)> = row else {
+        let row: Option<(i64, Vec<u8>, u64, u64)> = db.one(
+            "SELECT id, log, changed_ms, newest_ms
+             FROM group_log JOIN group_time ON group_id = id WHERE public_id = ?1",
+            values![group.as_bytes()],
+        )?;
+        let Some((row, log, changed_ms, newest_ms)) = row else {
             return Ok(None);
         };
         // CHK-462: the stored state is the one that its entry names, and is of this group.
@@ -61,11 +59,14 @@ impl Group {
         log: GroupLog,
         at: Timestamp,
     ) -> Result<Self, Refusal> {
-        db.prepare("INSERT INTO group_log (public_id, log) VALUES (?, ?)")?
-            .execute(params![group.as_bytes(), log.encode()])?;
-        let row = db.last_insert_rowid();
-        db.prepare("INSERT INTO group_time VALUES (?, ?, ?)")?
-            .execute(params![row, at.as_millis(), at.as_millis()])?;
+        let row: i64 = db.only(
+            "INSERT INTO group_log (public_id, log) VALUES (?1, ?2) RETURNING id",
+            values![group.as_bytes(), log.encode()],
+        )?;
+        db.execute(
+            "INSERT INTO group_time (group_id, changed_ms, newest_ms) VALUES (?1, ?2, ?2)",
+            values![row, at.as_millis()],
+        )?;
         let founded = Self {
             row,
             log,
@@ -83,8 +84,8 @@ impl Group {
         log: GroupLog,
         at: Timestamp,
     ) -> Result<(), Refusal> {
-        db.prepare("UPDATE group_log SET log = ? WHERE id = ?")?
-            .execute(params![log.encode(), self.row])?;
+        let keep = "UPDATE group_log SET log = ?1 WHERE id = ?2";
+        db.execute(keep, values![log.encode(), self.row])?;
         self.log = log;
         self.keep_entry(db, at)?;
         self.keep_change(db, at)
@@ -92,10 +93,14 @@ impl Group {
 
     fn keep_entry(&self, db: &Connection, at: Timestamp) -> Result<(), Refusal> {
         let (entry, version) = (self.log.entry(), self.log.state().version());
-        db.prepare("INSERT INTO group_entry VALUES (?, ?, ?, ?)")?
-            .execute(params![self.row, version, entry.encode(), at.as_millis()])?;
-        db.prepare("DELETE FROM group_entry WHERE group_id = ? AND version <= ?")?
-            .execute(params![self.row, version.saturating_sub(MAX_KEPT_ENTRIES)])?;
+        db.execute(
+            "INSERT INTO group_entry (group_id, version, entry, accepted_at_ms)
+             VALUES (?1, ?2, ?3, ?4)",
+            values![self.row, version, entry.encode(), at.as_millis()],
+        )?;
+        let too_old = version.saturating_sub(MAX_KEPT_ENTRIES);
+        let forget = "DELETE FROM group_entry WHERE group_id = ?1 AND version <= ?2";
+        db.execute(forget, values![self.row, too_old])?;
         Ok(())
     }
 
@@ -133,8 +138,8 @@ impl Group {
 
     fn keep_times(&self, db: &Connection) -> Result<(), Refusal> {
         let (changed_ms, newest_ms) = (self.changed.as_millis(), self.newest.as_millis());
-        db.prepare("UPDATE group_time SET changed_ms = ?, newest_ms = ? WHERE group_id = ?")?
-            .execute(params![changed_ms, newest_ms, self.row])?;
+        let keep = "UPDATE group_time SET changed_ms = ?1, newest_ms = ?2 WHERE group_id = ?3";
+        db.execute(keep, values![changed_ms, newest_ms, self.row])?;
         Ok(())
     }
 
@@ -144,16 +149,11 @@ impl Group {
         db: &Connection,
         entry: &SignedEntry,
     ) -> Result<Option<u64>, Refusal> {
-        let at = db
-            .prepare(
-                "SELECT accepted_at_ms FROM group_entry
-                 WHERE group_id = ? AND version = ? AND entry = ?",
-            )?
-            .query_row(params![self.row, entry.version(), entry.encode()], |row| {
-                row.get(0)
-            })
-            .optional()?;
-        Ok(at)
+        db.one(
+            "SELECT accepted_at_ms FROM group_entry
+             WHERE group_id = ?1 AND version = ?2 AND entry = ?3",
+            values![self.row, entry.version(), entry.encode()],
+        )
     }
 
     /// At most `max` of the entries after a version up to another, oldest first, with their
@@ -165,14 +165,19 @@ impl Group {
         up_to: u64,
         max: usize,
     ) -> Result<Vec<(Vec<u8>, u64)>, Refusal> {
-        // A client may name any version, and SQLite has no numbers above this one.
+        // A client may name any version, and databases have no numbers above this one.
         let [after, up_to] =
             [after, up_to].map(|version| i64::try_from(version).unwrap_or(i64::MAX));
-        let mut rows = db.prepare(
+        db.all(
             "SELECT entry, accepted_at_ms FROM group_entry
-             WHERE group_id = ? AND version > ? AND version <= ? ORDER BY version LIMIT ?",
-        )?;
-        let rows = rows.query_map(params![self.row, after, up_to, max], |row| row.try_into())?;
-        Ok(rows.collect::<Result<_, _>>()?)
+             WHERE group_id = ?1 AND version > ?2 AND version <= ?3 ORDER BY version LIMIT ?4",
+            values![self.row, after, up_to, max],
+        )
+    }
+
+    /// The highest number that a group has, or 0.
+    pub fn count(db: &Connection) -> Result<i64, Refusal> {
+        let newest: Option<i64> = db.only("SELECT max(id) FROM group_log", &[])?;
+        Ok(newest.unwrap_or(0))
     }
 }

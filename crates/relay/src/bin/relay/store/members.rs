@@ -1,14 +1,15 @@
 //! Who was in a group when. The relay keeps it for the intake, for those who left, and for news to
 //! those who were removed. Who gets messages is in the signed state alone.
 
-use crate::store::Connection;
-use rusqlite::{OptionalExtension, params};
+use waxseal_interface::ErrorCode;
 use waxseal_reporting::{AccountId, ConversationId, Timestamp};
+use waxseal_roster::Pinned;
 use waxseal_roster::group::GroupOp;
 
 use crate::errors::Refusal;
 use crate::store::groups::Group;
-use waxseal_interface::ErrorCode;
+use crate::store::values::values;
+use crate::store::{Connection, accounts};
 
 /// Maximum number of an account's groups in which a fellow member is looked for.
 const MAX_SEARCHED: usize = 1_000;
@@ -31,16 +32,16 @@ pub fn standing(
     account: i64,
     name: &AccountId,
 ) -> Result<Standing, Refusal> {
-    let newest: Option<(Option<u64>, bool)> = db
-        .prepare(
-            "SELECT until, left_ms IS NOT NULL FROM member
-             WHERE group_id = ? AND account = ? ORDER BY since DESC LIMIT 1",
-        )?
-        .query_row([group.row, account], |row| row.try_into())
-        .optional()?;
+    let newest: Option<(Option<u64>, Option<u64>)> = db.one(
+        "SELECT until, left_ms FROM member
+         WHERE group_id = ?1 AND account = ?2 ORDER BY since DESC LIMIT 1",
+        values![group.row, account],
+    )?;
     // CHK-464: the signed state says who is a member, whatever the table says.
     match (newest, group.log.state().is_member(name.as_str())) {
-        (Some((None, has_left)), true) => Ok(Standing::Member { has_left }),
+        (Some((None, left_ms)), true) => Ok(Standing::Member {
+            has_left: left_ms.is_some(),
+        }),
         (Some((Some(until), _)), false) => Ok(Standing::Former(until)),
         _ => Err(ErrorCode::NotMember.into()),
     }
@@ -71,18 +72,20 @@ pub fn change(
     for op in ops {
         match op {
             GroupOp::Add { account, .. } => {
-                let account = row(db, account)?.ok_or(ErrorCode::NoSuchAccount)?;
-                db.prepare(
-                    "INSERT INTO member (group_id, account, since, from_ms) VALUES (?, ?, ?, ?)",
-                )?
-                .execute(params![group, account, version, at.as_millis()])?;
+                let account = accounts::find(db, account)?.ok_or(ErrorCode::NoSuchAccount)?;
+                db.execute(
+                    "INSERT INTO member (group_id, account, since, from_ms)
+                     VALUES (?1, ?2, ?3, ?4)",
+                    values![group, account, version, at.as_millis()],
+                )?;
             }
             GroupOp::Remove { account } => {
-                db.prepare(
-                    "UPDATE member SET until = ?1, to_ms = ?2 WHERE group_id = ?3 AND until IS NULL
-                         AND account = (SELECT id FROM account WHERE name = ?4 COLLATE BINARY)",
-                )?
-                .execute(params![version, at.as_millis(), group, account])?;
+                let account = accounts::find(db, account)?;
+                db.execute(
+                    "UPDATE member SET until = ?1, to_ms = ?2
+                     WHERE group_id = ?3 AND until IS NULL AND account = ?4",
+                    values![version, at.as_millis(), group, account],
+                )?;
             }
             _ => {}
         }
@@ -90,33 +93,66 @@ pub fn change(
     Ok(())
 }
 
-/// The row of an account. Names are compared byte by byte.
-pub fn row(db: &Connection, name: &str) -> Result<Option<i64>, Refusal> {
-    let row = db
-        .prepare("SELECT id FROM account WHERE name = ?1 AND name = ?1 COLLATE BINARY")?
-        .query_row([name], |row| row.get(0))
-        .optional()?;
-    Ok(row)
-}
-
 /// Records that a member left. Nothing more is queued for it.
 pub fn leave(db: &Connection, group: i64, account: i64, at: Timestamp) -> Result<(), Refusal> {
-    db.prepare(
-        "UPDATE member SET left_ms = ? WHERE group_id = ? AND account = ? AND until IS NULL
-             AND left_ms IS NULL",
-    )?
-    .execute(params![at.as_millis(), group, account])?;
+    db.execute(
+        "UPDATE member SET left_ms = ?1
+         WHERE group_id = ?2 AND account = ?3 AND until IS NULL AND left_ms IS NULL",
+        values![at.as_millis(), group, account],
+    )?;
     Ok(())
 }
 
 /// The names of those who left and are not removed yet, in the order in which they left.
 pub fn left(db: &Connection, group: &Group) -> Result<Vec<String>, Refusal> {
-    let mut rows = db.prepare(
-        "SELECT name FROM member JOIN account ON id = account
-         WHERE group_id = ? AND until IS NULL AND left_ms IS NOT NULL ORDER BY left_ms",
+    db.all(
+        "SELECT name FROM member m JOIN account a ON a.id = m.account
+         WHERE group_id = ?1 AND until IS NULL AND left_ms IS NOT NULL ORDER BY left_ms",
+        values![group.row],
+    )
+}
+
+/// The names of the members that have a roster, with the newest one of each.
+pub fn rosters(db: &Connection, group: &Group) -> Result<Vec<(String, Pinned)>, Refusal> {
+    let rows: Vec<(String, Vec<u8>)> = db.all(
+        "SELECT name, pinned FROM member m JOIN account a ON a.id = m.account
+         WHERE group_id = ?1 AND until IS NULL AND pinned IS NOT NULL",
+        values![group.row],
     )?;
-    let rows = rows.query_map([group.row], |row| row.get(0))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let rows = rows.into_iter().map(|(name, pinned)| {
+        let pinned = Pinned::decode(&pinned).map_err(|error| Refusal::internal(&error))?;
+        Ok((name, pinned))
+    });
+    rows.collect()
+}
+
+/// A device of a member.
+pub struct MemberDevice {
+    /// The name of its account.
+    pub account: String,
+    pub number: u32,
+    pub id: i64,
+    /// Whether it left its account.
+    pub has_left: bool,
+}
+
+/// The devices of all members.
+pub fn devices(db: &Connection, group: &Group) -> Result<Vec<MemberDevice>, Refusal> {
+    let rows: Vec<(String, u32, i64, bool)> = db.all(
+        "SELECT name, number, d.id, has_left FROM member m JOIN account a ON a.id = m.account
+             JOIN device d ON d.account = a.id
+         WHERE group_id = ?1 AND until IS NULL AND number >= 0",
+        values![group.row],
+    )?;
+    let rows = rows
+        .into_iter()
+        .map(|(account, number, id, has_left)| MemberDevice {
+            account,
+            number,
+            id,
+            has_left,
+        });
+    Ok(rows.collect())
 }
 
 /// Whether an account was in a group at a time, for the intake.
@@ -127,15 +163,15 @@ pub fn was_member(
     at: Timestamp,
 ) -> Result<bool, Refusal> {
     // CHK-465: a member from the entry that added it, until it left or was removed.
-    let was = db
-        .prepare(
-            "SELECT 1 FROM member m JOIN group_log g ON g.id = m.group_id
-                 JOIN account a ON a.id = m.account
-             WHERE g.public_id = ?1 AND a.name = ?2 AND a.name = ?2 COLLATE BINARY
-                 AND from_ms <= ?3 AND ?3 < coalesce(left_ms, to_ms, ?3 + 1)",
-        )?
-        .exists(params![group.as_bytes(), account.as_str(), millis(at)])?;
-    Ok(was)
+    let Some(account) = accounts::find(db, account.as_str())? else {
+        return Ok(false);
+    };
+    db.exists(
+        "SELECT 1 FROM member m JOIN group_log g ON g.id = m.group_id
+         WHERE g.public_id = ?1 AND m.account = ?2 AND from_ms <= ?3
+             AND (coalesce(left_ms, to_ms) IS NULL OR coalesce(left_ms, to_ms) > ?3)",
+        values![group.as_bytes(), account, millis(at)],
+    )
 }
 
 /// Whether an account is in a group now, and has not left it.
@@ -144,30 +180,27 @@ pub fn is_member(
     group: &ConversationId,
     account: &AccountId,
 ) -> Result<bool, Refusal> {
-    let is = db
-        .prepare(
-            "SELECT 1 FROM member m JOIN group_log g ON g.id = m.group_id
-                 JOIN account a ON a.id = m.account
-             WHERE g.public_id = ?1 AND a.name = ?2 AND a.name = ?2 COLLATE BINARY
-                 AND until IS NULL AND left_ms IS NULL",
-        )?
-        .exists(params![group.as_bytes(), account.as_str()])?;
-    Ok(is)
+    let Some(account) = accounts::find(db, account.as_str())? else {
+        return Ok(false);
+    };
+    db.exists(
+        "SELECT 1 FROM member m JOIN group_log g ON g.id = m.group_id
+         WHERE g.public_id = ?1 AND m.account = ?2 AND until IS NULL AND left_ms IS NULL",
+        values![group.as_bytes(), account],
+    )
 }
 
 /// Whether two accounts are in one group, which neither left.
 pub fn are_fellows(db: &Connection, one: i64, other: i64) -> Result<bool, Refusal> {
-    let are = db
-        .prepare(
-            "SELECT 1 FROM (SELECT group_id FROM member
-                     WHERE account = ?1 AND until IS NULL AND left_ms IS NULL LIMIT ?3) g
-                 JOIN member m ON m.group_id = g.group_id
-             WHERE m.account = ?2 AND m.until IS NULL AND m.left_ms IS NULL",
-        )?
-        .exists(params![one, other, MAX_SEARCHED])?;
-    Ok(are)
+    db.exists(
+        "SELECT 1 FROM (SELECT group_id FROM member
+                 WHERE account = ?1 AND until IS NULL AND left_ms IS NULL LIMIT ?2) g
+             JOIN member m ON m.group_id = g.group_id
+         WHERE m.account = ?3 AND m.until IS NULL AND m.left_ms IS NULL",
+        values![one, MAX_SEARCHED, other],
+    )
 }
 
 fn millis(at: Timestamp) -> i64 {
-    i64::try_from(at.as_millis()).unwrap_or(i64::MAX - 1)
+    i64::try_from(at.as_millis()).unwrap_or(i64::MAX)
 }

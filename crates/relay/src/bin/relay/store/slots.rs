@@ -1,9 +1,7 @@
-//! The slots of mailboxes, in the database.
+//! The slots of mailboxes.
 
 use std::net::IpAddr;
 
-use crate::store::Connection;
-use rusqlite::{OptionalExtension, params};
 use waxseal_interface::ErrorCode;
 use waxseal_reporting::AccountId;
 
@@ -14,6 +12,8 @@ use crate::limits::{
     MAX_LODGED_OF_ADDRESS, MIN_LODGERS,
 };
 use crate::network::network;
+use crate::store::Connection;
+use crate::store::values::values;
 
 /// What a slot counts for besides its content.
 const SLOT_BYTES: i64 = 256;
@@ -28,13 +28,12 @@ const BATCH: usize = 100;
 /// Deletes content whose time is over, a batch of it. Content from a time when the clock was ahead
 /// goes too. Returns whether there may be more.
 pub fn expire(db: &Connection, now_ms: i64) -> Result<bool, Refusal> {
-    let kept_ms = i64::try_from(MAILBOX_MS).unwrap_or(i64::MAX);
-    let deleted = db
-        .prepare(
-            "DELETE FROM mailbox WHERE rowid IN (SELECT rowid FROM mailbox
-                 WHERE put_at_ms <= ?1 - ?2 OR put_at_ms > ?1 + ?2 LIMIT ?3)",
-        )?
-        .execute(params![now_ms, kept_ms, BATCH])?;
+    let (from_ms, to_ms) = kept(now_ms);
+    let deleted = db.execute(
+        "DELETE FROM mailbox WHERE (mailbox, slot) IN
+             (SELECT mailbox, slot FROM mailbox WHERE put_at_ms <= ?1 OR put_at_ms > ?2 LIMIT ?3)",
+        values![from_ms, to_ms, BATCH],
+    )?;
     Ok(deleted == BATCH)
 }
 
@@ -45,17 +44,23 @@ pub fn read(
     slot: u8,
     now_ms: i64,
 ) -> Result<Option<Vec<u8>>, Refusal> {
-    let kept_ms = i64::try_from(MAILBOX_MS).unwrap_or(i64::MAX);
-    db.prepare(
+    let (from_ms, to_ms) = kept(now_ms);
+    db.execute(
         "DELETE FROM mailbox WHERE mailbox = ?1 AND slot = ?2
-             AND (put_at_ms <= ?3 - ?4 OR put_at_ms > ?3 + ?4)",
-    )?
-    .execute(params![mailbox, slot, now_ms, kept_ms])?;
-    let content = db
-        .prepare("SELECT content FROM mailbox WHERE mailbox = ? AND slot = ?")?
-        .query_row(params![mailbox, slot], |row| row.get(0))
-        .optional()?;
-    Ok(content)
+             AND (put_at_ms <= ?3 OR put_at_ms > ?4)",
+        values![mailbox, slot, from_ms, to_ms],
+    )?;
+    let content = "SELECT content FROM mailbox WHERE mailbox = ?1 AND slot = ?2";
+    db.one(content, values![mailbox, slot])
+}
+
+/// Between which times what is kept now was put: after the first, up to the second.
+fn kept(now_ms: i64) -> (i64, i64) {
+    let kept_ms = i64::try_from(MAILBOX_MS).unwrap_or(i64::MAX);
+    (
+        now_ms.saturating_sub(kept_ms),
+        now_ms.saturating_add(kept_ms),
+    )
 }
 
 /// Fills an empty slot, unless one of the limits is reached.
@@ -68,10 +73,11 @@ pub fn fill_slot(
     content: &[u8],
 ) -> Result<(), Refusal> {
     owner.check_room(db, content.len())?;
-    db.prepare(
-        "INSERT INTO mailbox (mailbox, slot, owner, put_at_ms, content) VALUES (?, ?, ?, ?, ?)",
-    )?
-    .execute(params![mailbox, slot, owner.name, now_ms, content])?;
+    db.execute(
+        "INSERT INTO mailbox (mailbox, slot, owner, put_at_ms, content)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
+        values![mailbox, slot, owner.name, now_ms, content],
+    )?;
     Ok(())
 }
 
@@ -110,11 +116,9 @@ impl Owner {
     /// accounts.
     fn check_room(&self, db: &Connection, len: usize) -> Result<(), Refusal> {
         let lodged = |owner: &str| {
-            let row = db
-                .prepare("SELECT slots, bytes FROM lodged WHERE owner = ?")?
-                .query_row([owner], |row| Ok((row.get(0)?, row.get(1)?)))
-                .optional()?;
-            Ok::<(i64, i64), rusqlite::Error>(row.unwrap_or_default())
+            let lodged = "SELECT slots, bytes FROM lodged WHERE owner = ?1";
+            let lodged: Option<(i64, i64)> = db.one(lodged, values![owner])?;
+            Ok::<_, Refusal>(lodged.unwrap_or_default())
         };
         let len = i64::try_from(len).unwrap_or(i64::MAX);
         let len = len.saturating_add(SLOT_BYTES);
