@@ -3,14 +3,12 @@
 
 use std::sync::Arc;
 
-use crate::store::Connection;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use ed25519_dalek::{Signature, VerifyingKey};
-use rusqlite::{OptionalExtension, params};
 use waxseal_interface::{
-    Challenge, ErrorCode, MARK_LEN, Register, Session, SignIn, account_name, account_proof_input,
+    Challenge, ErrorCode, Register, Session, SignIn, account_name, account_proof_input,
     name_skeleton, new_account_name, register_context, session_context, unseal_delivery_key,
 };
 use waxseal_reporting::{DeviceAddress, DeviceId, Timestamp};
@@ -20,7 +18,8 @@ use crate::errors::Refusal;
 use crate::extract::{ClientAddress, JsonBody};
 use crate::limits::MAX_JSON_LEN;
 use crate::state::{Account, Device, Relay};
-use crate::{devices, rosters};
+use crate::store::{Connection, accounts, devices};
+use crate::{cache, rosters};
 
 pub async fn challenge(State(relay): State<Arc<Relay>>, _: ClientAddress) -> Json<Challenge> {
     let challenge = relay.tokens.challenge(relay.time.uptime_ms());
@@ -93,29 +92,11 @@ pub async fn register(
 /// Makes a session for a device, with the highest mark that it posted.
 async fn session_of(relay: &Relay, device: &Device) -> Result<Session, Refusal> {
     let id = device.id;
-    let read = relay.store.run(move |db| {
-        let mark = db
-            .prepare("SELECT mark FROM device WHERE id = ? AND number >= 0 AND NOT has_left")?
-            .query_row([id], |row| row.get(0))
-            .optional()?;
-        Ok(mark.ok_or(ErrorCode::Removed)?)
-    });
-    let mark = read.await?;
+    let mark = relay.store.run(move |db| devices::mark(db, id)).await?;
     let session = relay
         .tokens
         .issue(&device.holder(), relay.now().as_millis());
     Ok(Session { mark, ..session })
-}
-
-/// Keeps the mark that a device posted, unless it has one with the same or a higher counter. The
-/// counter is the first 8 bytes. Only the device can verify a mark.
-pub fn keep_mark(db: &Connection, device: i64, mark: [u8; MARK_LEN]) -> Result<(), Refusal> {
-    db.prepare(
-        "UPDATE device SET mark = ?1
-         WHERE id = ?2 AND (mark IS NULL OR substr(mark, 1, 8) < substr(?1, 1, 8))",
-    )?
-    .execute(params![mark, device])?;
-    Ok(())
 }
 
 /// A device that proved its identity and wants to be registered with this delivery key.
@@ -134,7 +115,7 @@ async fn store(relay: &Arc<Relay>, request: Registration) -> Result<Arc<Device>,
     let (store, changed, reader) = (&relay.store, relay.clone(), relay.clone());
     let job = move |db: &Connection| {
         let account = request.store(db, reader.now())?;
-        devices::read(db, &reader.keys, account)
+        cache::read(db, &reader.keys, account)
     };
     let then = move |account: &Account| changed.cache_account(account);
     let account = store.run_then(job, then).await?;
@@ -144,47 +125,43 @@ async fn store(relay: &Arc<Relay>, request: Registration) -> Result<Arc<Device>,
 
 impl Registration {
     /// Stores the roster and the delivery key. Returns the id of the account.
-    fn store(self, db: &Connection, now: Timestamp) -> Result<i64, Refusal> {
-        let known: Option<i64> = db
-            .prepare("SELECT id FROM account WHERE name = ? COLLATE BINARY")?
-            .query_row([self.me.account.as_str()], |row| row.get(0))
-            .optional()?;
+    fn store(&self, db: &Connection, now: Timestamp) -> Result<i64, Refusal> {
+        let known = accounts::find(db, self.me.account.as_str())?;
         let (number, identity) = (self.me.device.0, self.identity);
         let is_listed = |roster: &Roster| rosters::lists(roster, number, &identity);
-        let account = match (known, self.roster) {
+        let account = match (known, &self.roster) {
             (Some(account), roster) => {
                 let newest = devices::pinned(db, account)?;
                 // Nobody else gives an account of before its first roster.
-                if newest.is_none() && !is_device(db, account, number, &identity)? {
+                if newest.is_none() && !devices::is_known(db, account, number, &identity)? {
                     return Err(ErrorCode::AccountTaken.into());
                 }
-                if let Some(roster) = roster.filter(|roster| !is_older(roster, newest.as_ref())) {
-                    let is_listed = is_listed(&roster);
+                if let Some(roster) = roster
+                    .as_ref()
+                    .filter(|roster| !is_older(roster, newest.as_ref()))
+                {
+                    let is_listed = is_listed(roster);
                     rosters::take(db, account, roster, is_listed, now)?;
                 }
                 account
             }
             (None, roster) => {
-                let roster = roster.ok_or(ErrorCode::BadRoster)?;
+                let roster = roster.as_ref().ok_or(ErrorCode::BadRoster)?;
                 let account = insert(db, self.me.account.as_str())?;
-                let is_listed = is_listed(&roster);
+                let is_listed = is_listed(roster);
                 rosters::take(db, account, roster, is_listed, now)?;
                 account
             }
         };
         // CHK-306: the newest roster lists the device under its number and identity.
-        let registered = db
-            .prepare(
-                "UPDATE device SET delivery_key = ?
-                 WHERE account = ? AND number = ? AND identity = ? AND NOT has_left",
-            )?
-            .execute(params![self.delivery_key, account, number, identity])?;
-        if registered == 0 && is_device(db, account, number, &identity)? {
+        let key = &self.delivery_key;
+        let registered = devices::register(db, account, number, &identity, key)?;
+        if !registered && devices::is_known(db, account, number, &identity)? {
             return Err(ErrorCode::Removed.into()); // it left
         }
         match (registered, devices::pinned(db, account)?) {
-            (0, Some(newest)) => Err(rosters::conflict(ErrorCode::AccountTaken, &newest)),
-            (0, None) => Err(ErrorCode::AccountTaken.into()),
+            (false, Some(newest)) => Err(rosters::conflict(ErrorCode::AccountTaken, &newest)),
+            (false, None) => Err(ErrorCode::AccountTaken.into()),
             _ => Ok(account),
         }
     }
@@ -194,23 +171,8 @@ impl Registration {
 /// to the first.
 fn insert(db: &Connection, name: &str) -> Result<i64, Refusal> {
     new_account_name(name).map_err(|_| ErrorCode::BadName)?;
-    db.prepare(
-        "INSERT INTO account (name, skeleton) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING id",
-    )?
-    .query_row(params![name, name_skeleton(name)], |row| row.get(0))
-    .optional()?
-    .ok_or_else(|| ErrorCode::AccountTaken.into())
-}
-
-fn is_device(
-    db: &Connection,
-    account: i64,
-    number: u32,
-    identity: &[u8; 64],
-) -> Result<bool, Refusal> {
-    let mut row =
-        db.prepare("SELECT 1 FROM device WHERE account = ? AND number = ? AND identity = ?")?;
-    Ok(row.exists(params![account, number, identity])?)
+    let added = accounts::add(db, name, Some(&name_skeleton(name)))?;
+    added.ok_or_else(|| ErrorCode::AccountTaken.into())
 }
 
 /// Whether a roster is an earlier one of the account. A device that was off line for long may send

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use crate::store::Connection;
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
@@ -15,13 +14,13 @@ use waxseal_reporting::relay::DeliveryKey;
 use waxseal_reporting::{ConversationId, Timestamp};
 use waxseal_roster::group::{GroupChange, GroupError, GroupLog, SignedEntry};
 
-use crate::devices;
 use crate::errors::Refusal;
 use crate::extract::{BinaryBody, Caller, GroupInPath, JsonBody, Tokens};
 use crate::limits::{MAX_GROUPS, MAX_JSON_LEN};
 use crate::state::{Device, Relay};
 use crate::store::groups::{Group, roster_id};
 use crate::store::members::{self, Standing};
+use crate::store::{Connection, devices};
 use crate::strangers;
 
 /// How far the time at which an entry was signed may be from the relay's clock.

@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::store::Connection;
 use axum::body::{Bytes, to_bytes};
 use axum::extract::State;
 use axum::response::IntoResponse;
@@ -29,9 +28,10 @@ use crate::errors::Refusal;
 use crate::extract::{AccountName, BinaryBody, Caller, Contact, Mark};
 use crate::serve::Stopping;
 use crate::state::{Device, OpenedAt, Relay, Room, Vault};
+use crate::store::{Connection, accounts, devices};
 use crate::strangers::options::Strangers;
 use crate::time::Reading;
-use crate::{blobs, devices, messages, reports};
+use crate::{blobs, cache, messages, reports};
 
 #[path = "../../../tests/world/owner.rs"]
 pub mod owner;
@@ -139,7 +139,7 @@ impl World {
             mpsc::channel(1).0,
         )
         .await?;
-        devices::load(&relay).await?;
+        cache::load(&relay).await?;
         blobs::remove_strays(&relay).await?;
         blobs::remove_lost(&relay, false).await?;
         Ok(relay)
@@ -163,16 +163,12 @@ pub async fn device(relay: &Relay, name: &str) -> Arc<Device> {
     let roster = Owner::new(name).first(1, &key, relay.now().as_millis());
     let (owned, sealed) = (name.to_owned(), relay.keys.seal(&delivery_key, &me));
     let insert = move |db: &Connection| {
-        db.prepare("INSERT INTO account (name) VALUES (?)")?
-            .execute([owned])?;
-        let account = db.last_insert_rowid();
-        devices::store(db, account, &Pinned::first(roster))?;
-        db.prepare("UPDATE device SET delivery_key = ? WHERE identity = ?")?
-            .execute(rusqlite::params![sealed, identity_of(&key)])?;
-        Ok(())
+        let account = accounts::add(db, &owned, None)?.unwrap();
+        devices::keep_roster(db, account, &Pinned::first(roster.clone()))?;
+        devices::register(db, account, 1, &identity_of(&key), &sealed)
     };
-    relay.store.run(insert).await.unwrap();
-    devices::load(relay).await.unwrap();
+    assert!(relay.store.run(insert).await.unwrap());
+    cache::load(relay).await.unwrap();
     relay.device(&me).unwrap()
 }
 

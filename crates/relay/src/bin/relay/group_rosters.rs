@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::store::Connection;
 use axum::Json;
 use axum::extract::State;
 use waxseal_interface::{AskRosters, ErrorCode, GroupRosters, account_name};
@@ -11,10 +10,10 @@ use waxseal_reporting::AccountId;
 use crate::errors::Refusal;
 use crate::extract::{Caller, GroupInPath, JsonBody};
 use crate::limits::MAX_ROSTERS_BODY_LEN;
+use crate::rosters;
 use crate::state::Relay;
 use crate::store::groups::Group;
-use crate::store::members;
-use crate::{devices, rosters};
+use crate::store::{Connection, devices, members};
 
 /// Hands out the newest rosters of members to a member.
 pub async fn fetch(

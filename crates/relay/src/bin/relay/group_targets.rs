@@ -15,7 +15,7 @@ use waxseal_roster::group::{GroupTarget, GroupTargets};
 use crate::errors::Refusal;
 use crate::state::Device;
 use crate::store::groups::Group;
-use crate::store::members;
+use crate::store::members::{self, MemberDevice};
 use crate::targets::AGE_SLACK_MS;
 
 /// How far from the relay's clock a sender's may be by which rosters age, in milliseconds. Most
@@ -35,17 +35,9 @@ pub struct Members<'a> {
     /// Newest rosters, by name.
     rosters: HashMap<String, Pinned>,
     /// The devices, by the name of their account.
-    devices: HashMap<String, Vec<Row>>,
+    devices: HashMap<String, Vec<MemberDevice>>,
     /// Those who left, in the order in which they left.
     left: Vec<String>,
-}
-
-/// A device, as it is in the database.
-struct Row {
-    number: u32,
-    id: i64,
-    /// Whether it left its account.
-    has_left: bool,
 }
 
 /// The devices for which the slots of a message are, and their digest.
@@ -58,13 +50,10 @@ impl<'a> Members<'a> {
     /// Reads rosters and devices of all members.
     pub fn read(db: &Connection, group: &'a Group, sender: &'a Device) -> Result<Self, Refusal> {
         let rosters = members::rosters(db, group)?.into_iter().collect();
-        let mut devices = HashMap::<String, Vec<Row>>::new();
+        let mut devices = HashMap::<String, Vec<MemberDevice>>::new();
         for device in members::devices(db, group)? {
-            devices.entry(device.account).or_default().push(Row {
-                number: device.number,
-                id: device.id,
-                has_left: device.has_left,
-            });
+            let of_account = devices.entry(device.account.clone()).or_default();
+            of_account.push(device);
         }
         Ok(Self {
             group,
@@ -152,7 +141,7 @@ impl<'a> Members<'a> {
         None
     }
 
-    fn device(&self, account: &str, number: u32) -> Option<&Row> {
+    fn device(&self, account: &str, number: u32) -> Option<&MemberDevice> {
         let mut devices = self.devices.get(account)?.iter();
         devices.find(|row| row.number == number)
     }

@@ -3,18 +3,18 @@
 
 use std::sync::Arc;
 
-use crate::store::Connection;
 use axum::extract::State;
 use axum::http::StatusCode;
 use waxseal_interface::{ErrorCode, Leave, account_name, leave_context};
 use waxseal_reporting::{DeviceAddress, DeviceId};
 
 use crate::accounts::check_proof;
-use crate::devices;
+use crate::cache;
 use crate::errors::Refusal;
 use crate::extract::{ClientAddress, JsonBody};
 use crate::limits::MAX_JSON_LEN;
 use crate::state::{Account, Relay};
+use crate::store::{Connection, devices};
 
 pub async fn leave(
     State(relay): State<Arc<Relay>>,
@@ -42,7 +42,7 @@ pub async fn leave(
             return Err(ErrorCode::NoRoster.into());
         }
         devices::leave(db, device.id)?;
-        devices::read(db, &reader.keys, device.account)
+        cache::read(db, &reader.keys, device.account)
     };
     let then = move |account: &Account| changed.cache_account(account);
     store.run_then(job, then).await?;

@@ -15,10 +15,10 @@
 mod accounts;
 mod answers;
 mod blobs;
+mod cache;
 mod connected;
 mod deliveries;
 mod desk;
-mod devices;
 mod entries;
 mod errors;
 mod extract;
@@ -166,7 +166,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         working,
     )
     .await?;
-    devices::load(&relay).await?;
+    cache::load(&relay).await?;
     blobs::remove_strays(&relay).await?;
     blobs::remove_lost(&relay, options.blobs.blobs_lost).await?;
     if options.trust_clock {

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use crate::store::Connection;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -13,12 +12,11 @@ use waxseal_reporting::relay::{
 };
 use waxseal_reporting::{Audience, Timestamp};
 
-use crate::accounts::keep_mark;
 use crate::errors::Refusal;
 use crate::extract::{AccountName, BinaryBody, Caller, Contact, Mark};
 use crate::limits::MAX_MESSAGE_LEN;
 use crate::state::{Device, Relay};
-use crate::store::queue;
+use crate::store::{Connection, devices, queue};
 use crate::strangers;
 use crate::targets::Targets;
 
@@ -141,7 +139,7 @@ pub async fn accept(
                 // In a group, the time may be later than the one that was offered.
                 queue::keep_accepted_at(db, from, claim.context().accepted_at)?;
                 if let Some(mark) = mark {
-                    keep_mark(db, from, mark)?;
+                    devices::keep_mark(db, from, mark)?;
                 }
                 // The connections are woken from within the job, so that this happens even if the
                 // sender has hung up. A connection reads the queue on the database's thread too,

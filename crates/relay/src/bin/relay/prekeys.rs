@@ -3,12 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::store::Connection;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use rusqlite::{OptionalExtension, params};
-use sha2::{Digest, Sha256};
 use waxseal_interface::{
     AskBundles, Bundles, DeviceBundle, ErrorCode, MAX_DEVICES_ASKED, MAX_PREKEY_LEN,
     MAX_PREKEYS_UPLOADED, PreKeys, PreKeysLeft, account_name,
@@ -17,30 +14,31 @@ use waxseal_reporting::DeviceId;
 
 use crate::errors::Refusal;
 use crate::extract::{Caller, JsonBody};
-use crate::limits::{Limits, MAX_JSON_LEN, MAX_ONE_TIME, MAX_SPENT, MAX_UPLOAD_LEN};
+use crate::limits::{Limits, MAX_JSON_LEN, MAX_ONE_TIME, MAX_UPLOAD_LEN};
+use crate::rosters;
 use crate::state::Relay;
-use crate::store::members;
-use crate::{devices, rosters};
+use crate::store::{Connection, devices, members, prekeys};
 
 pub async fn left(
     State(relay): State<Arc<Relay>>,
     caller: Caller,
 ) -> Result<Json<PreKeysLeft>, Refusal> {
     let device = caller.device.id;
-    let one_time_left = relay.store.run(move |db| count_left(db, device)).await?;
+    let count = move |db: &Connection| prekeys::count_left(db, device);
+    let one_time_left = relay.store.run(count).await?;
     Ok(Json(PreKeysLeft { one_time_left }))
 }
 
 pub async fn publish(
     State(relay): State<Arc<Relay>>,
     caller: Caller,
-    JsonBody(prekeys): JsonBody<PreKeys, MAX_UPLOAD_LEN>,
+    JsonBody(uploaded): JsonBody<PreKeys, MAX_UPLOAD_LEN>,
 ) -> Result<StatusCode, Refusal> {
     let PreKeys {
         base,
         one_time,
         replace,
-    } = prekeys;
+    } = uploaded;
     let fits = |part: &Vec<u8>| !part.is_empty() && part.len() <= MAX_PREKEY_LEN;
     if !fits(&base) || one_time.len() > MAX_PREKEYS_UPLOADED || !one_time.iter().all(fits) {
         return Err(ErrorCode::TooManyPreKeys.into());
@@ -54,27 +52,11 @@ pub async fn publish(
         .store
         .run(move |db| {
             devices::check_present(db, device)?;
-            db.prepare("UPDATE device SET base = ? WHERE id = ?")?
-                .execute(params![base, device])?;
-            if replace {
-                db.prepare("DELETE FROM one_time WHERE device = ? AND part IS NOT NULL")?
-                    .execute([device])?;
+            prekeys::publish(db, device, &base, &one_time, replace)?;
+            match prekeys::count_left(db, device)? > MAX_ONE_TIME {
+                true => Err(ErrorCode::TooManyPreKeys.into()),
+                false => Ok(()),
             }
-            for part in &one_time {
-                // A part that was uploaded before is not stored again, even if it was handed out.
-                db.prepare(
-                    "INSERT OR IGNORE INTO one_time (device, digest, part) VALUES (?, ?, ?)",
-                )?
-                .execute(params![
-                    device,
-                    Sha256::digest(part).as_slice(),
-                    part
-                ])?;
-            }
-            if count_left(db, device)? > MAX_ONE_TIME {
-                return Err(ErrorCode::TooManyPreKeys.into());
-            }
-            forget_spent(db, device)
         })
         .await?;
     Ok(StatusCode::NO_CONTENT)
@@ -144,15 +126,12 @@ pub fn bundle(
     row: i64,
     to: i64,
 ) -> Result<Option<DeviceBundle>, Refusal> {
-    let base: Option<Vec<u8>> = db
-        .prepare("SELECT base FROM device WHERE id = ?")?
-        .query_row([row], |row| row.get(0))?;
-    let Some(base) = base else {
+    let Some(base) = prekeys::base(db, row)? else {
         return Ok(None);
     };
-    let left = count_left(db, row)?;
+    let left = prekeys::count_left(db, row)?;
     let one_time = match limits.one_time(row, to, left, Instant::now()) {
-        true => take_one_time(db, row)?,
+        true => prekeys::hand_out(db, row)?,
         false => None,
     };
     Ok(Some(DeviceBundle {
@@ -161,37 +140,4 @@ pub fn bundle(
         held_back: left > 0 && one_time.is_none(),
         one_time,
     }))
-}
-
-fn take_one_time(db: &Connection, device: i64) -> Result<Option<Vec<u8>>, Refusal> {
-    let next = db
-        .prepare(
-            "SELECT id, part FROM one_time WHERE device = ? AND part IS NOT NULL ORDER BY id LIMIT 1",
-        )?
-        .query_row([device], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    let Some((id, part)): Option<(i64, Vec<u8>)> = next else {
-        return Ok(None);
-    };
-    db.prepare("UPDATE one_time SET part = NULL WHERE id = ?")?
-        .execute([id])?;
-    Ok(Some(part))
-}
-
-fn count_left(db: &Connection, device: i64) -> Result<usize, Refusal> {
-    let left = db
-        .prepare("SELECT count(*) FROM one_time WHERE device = ? AND part IS NOT NULL")?
-        .query_row([device], |row| row.get(0))?;
-    Ok(left)
-}
-
-/// Deletes the oldest rows of parts that were handed out. A device makes parts in order and keeps
-/// the secrets of the newest only, so it does not upload parts this old again.
-fn forget_spent(db: &Connection, device: i64) -> Result<(), Refusal> {
-    db.prepare(
-        "DELETE FROM one_time WHERE device = ?1 AND part IS NULL AND id <=
-             (SELECT id FROM one_time WHERE device = ?1 AND part IS NULL ORDER BY id DESC LIMIT 1 OFFSET ?2)",
-    )?
-    .execute(params![device, MAX_SPENT])?;
-    Ok(())
 }

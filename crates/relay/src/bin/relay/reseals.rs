@@ -10,12 +10,11 @@ use waxseal_reporting::limits::MAX_POSTED_RESEAL_LEN;
 use waxseal_reporting::relay::{PostedReseal, ResealError, StampedEnvelope};
 use waxseal_reporting::{AccountId, ConversationId, Timestamp};
 
-use crate::devices;
 use crate::errors::Refusal;
 use crate::extract::{AccountName, BinaryBody, Caller, Mark};
 use crate::messages::{Accepted, accept, clock_differs};
 use crate::state::Relay;
-use crate::store::{members, queue};
+use crate::store::{devices, members, queue};
 
 /// How long a sender is told to wait while the relay's clock shows an earlier time than its own
 /// stamps.

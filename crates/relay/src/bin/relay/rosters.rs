@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use crate::store::Connection;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
@@ -11,10 +10,11 @@ use waxseal_interface::{ErrorCode, MAX_ROSTER_LEN, RosterConflict};
 use waxseal_reporting::{AccountId, Timestamp};
 use waxseal_roster::{Change, Pinned, Roster, SignedRoster};
 
-use crate::devices;
+use crate::cache;
 use crate::errors::Refusal;
 use crate::extract::{AccountName, BinaryBody, Caller};
 use crate::state::{Account, Relay};
+use crate::store::{Connection, devices};
 
 /// How far the time at which a roster was signed may be from the relay's clock.
 const MAX_SIGNED_SKEW_MS: u64 = 86_400_000;
@@ -31,8 +31,8 @@ pub async fn publish(
     let (store, changed, relay) = (&relay.store, relay.clone(), relay.clone());
     let job = move |db: &Connection| {
         let is_listed = lists(&roster, device.me.device.0, &device.identity);
-        take(db, device.account, roster, is_listed, relay.now())?;
-        devices::read(db, &relay.keys, device.account)
+        take(db, device.account, &roster, is_listed, relay.now())?;
+        cache::read(db, &relay.keys, device.account)
     };
     let then = move |account: &Account| changed.cache_account(account);
     store.run_then(job, then).await?;
@@ -82,7 +82,7 @@ pub fn lists(roster: &Roster, number: u32, identity: &[u8; 64]) -> bool {
 pub fn take(
     db: &Connection,
     account: i64,
-    roster: Roster,
+    roster: &Roster,
     is_listed: bool,
     now: Timestamp,
 ) -> Result<(), Refusal> {
@@ -91,21 +91,21 @@ pub fn take(
         if !is_listed {
             return Err(ErrorCode::BadRoster.into());
         }
-        check_signed_at(&roster, now)?;
-        return devices::store(db, account, &Pinned::first(roster));
+        check_signed_at(roster, now)?;
+        return devices::keep_roster(db, account, &Pinned::first(roster.clone()));
     };
     // CHK-302: the account key never changes.
     if roster.account_key() != pinned.account_key() {
         return Err(ErrorCode::AccountTaken.into());
     }
     let (before, previous) = (pinned.clone(), roster.previous());
-    let signed_at = check_signed_at(&roster, now);
-    match pinned.take(roster) {
+    let signed_at = check_signed_at(roster, now);
+    match pinned.take(roster.clone()) {
         Ok(Change::Same) => Ok(()),
         // CHK-303: the roster follows the newest one.
         Ok(Change::Newer { .. }) if previous == before.roster().hash() => {
             signed_at?;
-            devices::store(db, account, &pinned)
+            devices::keep_roster(db, account, &pinned)
         }
         _ => Err(conflict(ErrorCode::RosterConflict, &before)),
     }

@@ -25,7 +25,7 @@ use crate::keys::{BLOBS, DATABASE, Keys, REGION, VERIFY_DAYS};
 use crate::limits::{Limits, MAX_ACCOUNTS};
 use crate::serve::Stopping;
 use crate::store::Store;
-use crate::store::{queue, removed, slots};
+use crate::store::{proven, queue, removed, slots};
 use crate::strangers::expiry;
 use crate::strangers::options::Strangers;
 use crate::time::{Proven, Reading, Time};
@@ -169,7 +169,7 @@ impl Relay {
         let keys = Keys::open(dir, Timestamp::from_millis(clock_ms))?;
         let store = Store::open(&dir.join(DATABASE))?;
         let files = Files::open(&dir.join(BLOBS))?;
-        let proven = store.run(Proven::load).await;
+        let proven = store.run(proven::load).await;
         let proven = proven.map_err(|_| "proven time cannot be read")?;
         let oldest = keys.stamp().oldest_epoch();
         let proven = proven.unwrap_or_else(|| Proven::first(clock_ms, oldest));
@@ -323,7 +323,7 @@ impl Relay {
         let failed = |_| "the database failed";
         let kept_from = self.keys.stamp().oldest_epoch();
         let proven = self.time.advance(kept_from);
-        let save = self.store.run(move |db| proven.save(db));
+        let save = self.store.run(move |db| proven::save(db, &proven));
         save.await.map_err(failed)?;
 
         let oldest = proven.oldest_epoch();

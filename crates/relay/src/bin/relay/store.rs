@@ -53,8 +53,11 @@ impl Store {
 
 pub mod accounts;
 pub mod connection;
+pub mod devices;
 pub mod groups;
 pub mod members;
+pub mod prekeys;
+pub mod proven;
 pub mod queue;
 pub mod removed;
 pub mod slots;

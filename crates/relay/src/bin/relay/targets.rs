@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use crate::store::Connection;
 use waxseal_interface::{ErrorCode, Mismatch, TargetBundle};
 use waxseal_reporting::relay::AuthenticFanout;
 use waxseal_reporting::sender::RosterStamp;
@@ -12,7 +11,8 @@ use waxseal_roster::Pinned;
 
 use crate::errors::Refusal;
 use crate::state::{Account, Device, Relay};
-use crate::{devices, prekeys, rosters};
+use crate::store::{Connection, devices};
+use crate::{prekeys, rosters};
 
 /// How far the clocks of sender and relay may differ about whether a roster counts for its managers
 /// alone.
@@ -154,14 +154,11 @@ impl Side {
     fn read(db: &Connection, account: i64, name: &str) -> Result<Self, Refusal> {
         let newest = devices::pinned(db, account)?.ok_or(ErrorCode::NoRoster)?;
         let (mut here, mut left) = (Vec::new(), BTreeSet::new());
-        let mut rows = db
-            .prepare("SELECT number, id, has_left FROM device WHERE account = ? AND number >= 0")?;
-        let rows = rows.query_map([account], |row| row.try_into())?;
-        for row in rows {
-            let (number, id, has_left): (u32, i64, bool) = row?;
-            match has_left {
-                true => _ = left.insert(DeviceId(number)),
-                false => here.push((DeviceId(number), id)),
+        for device in devices::listed(db, account)? {
+            let number = DeviceId(device.number);
+            match device.has_left {
+                true => _ = left.insert(number),
+                false => here.push((number, device.id)),
             }
         }
         Ok(Self {

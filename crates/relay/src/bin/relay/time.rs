@@ -6,12 +6,9 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 
-use crate::store::Connection;
-use rusqlite::{OptionalExtension, params};
 use waxseal_reporting::Timestamp;
 use waxseal_reporting::relay::EPOCH_MS;
 
-use crate::errors::Refusal;
 use crate::keys::{LONGEST_KEPT_DAYS, VERIFY_DAYS};
 
 /// How far the two clocks of the system may differ over one interval in which they count as steady.
@@ -75,9 +72,9 @@ pub struct Proven {
     /// The relay has been new, and is not any more.
     pub settled: bool,
     /// For how long the two clocks have agreed.
-    steady_ms: u64,
+    pub steady_ms: u64,
     /// The clock when proven time last moved.
-    clock_ms: u64,
+    pub clock_ms: u64,
 }
 
 impl Proven {
@@ -107,41 +104,6 @@ impl Proven {
             false => LONGEST_KEPT_DAYS,
         };
         today.saturating_sub(kept)
-    }
-
-    /// Reads proven time. Returns `None` in a database that has none yet.
-    pub fn load(db: &Connection) -> Result<Option<Self>, Refusal> {
-        let row = db
-            .prepare("SELECT at_ms, began_ms, settled, steady_ms, clock_ms FROM proven")?
-            .query_row([], |row| {
-                Ok(Self {
-                    at_ms: row.get(0)?,
-                    began_ms: row.get(1)?,
-                    settled: row.get(2)?,
-                    steady_ms: row.get(3)?,
-                    clock_ms: row.get(4)?,
-                })
-            })
-            .optional()?;
-        Ok(row)
-    }
-
-    pub fn save(&self, db: &Connection) -> Result<(), Refusal> {
-        db.prepare(
-            "INSERT INTO proven (id, at_ms, began_ms, settled, steady_ms, clock_ms, drop_before)
-             VALUES (1, ?, ?, ?, ?, ?, 0)
-             ON CONFLICT DO UPDATE SET
-                 at_ms = excluded.at_ms, began_ms = excluded.began_ms, settled = excluded.settled,
-                 steady_ms = excluded.steady_ms, clock_ms = excluded.clock_ms",
-        )?
-        .execute(params![
-            self.at_ms,
-            self.began_ms,
-            self.settled,
-            self.steady_ms,
-            self.clock_ms
-        ])?;
-        Ok(())
     }
 }
 

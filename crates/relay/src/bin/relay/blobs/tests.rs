@@ -4,6 +4,7 @@ use waxseal_reporting::relay::EPOCH_MS;
 use super::*;
 use crate::fixture::{World, caller, device};
 use crate::state::Device;
+use crate::store::proven;
 use crate::time::Proven;
 
 const DAY: u64 = EPOCH_MS;
@@ -178,7 +179,7 @@ async fn a_clock_that_jumps_deletes_no_blob_early_and_keeps_none_for_longer() {
         world.clocks.set(NOW);
         let mut proven = Proven::starting_at(NOW);
         (proven.began_ms, proven.settled) = (began_ms, settled);
-        let save = move |db: &Connection| proven.save(db);
+        let save = move |db: &Connection| proven::save(db, &proven);
         relay.store.run(save).await.unwrap();
         drop(relay);
         let relay = world.open().await;

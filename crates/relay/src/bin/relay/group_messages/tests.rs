@@ -12,10 +12,9 @@ use waxseal_roster::group::{AuthoritySeed, GroupLog, GroupOp, Role};
 use waxseal_roster::{AccountKey, Pinned, Roster};
 
 use super::*;
-use crate::devices;
 use crate::fixture::World;
 use crate::fixture::owner::{Owner, identity_of};
-use crate::store::accounts;
+use crate::store::{accounts, devices};
 
 const NOW: u64 = 21_000 * EPOCH_MS;
 
@@ -81,7 +80,7 @@ fn group(db: &Connection, members: usize) -> Result<(Device, ConversationId, Gro
         let (roster, key) = roster(member);
         let account = accounts::add(db, &name(member), None)?.unwrap();
         first.get_or_insert(account);
-        devices::store(db, account, &Pinned::first(roster.clone()))?;
+        devices::keep_roster(db, account, &Pinned::first(roster.clone()))?;
         rosters.push((name(member), roster));
         ops.push(add(member, key));
     }

@@ -37,7 +37,7 @@ async fn a_device_that_is_removed_after_its_token_was_looked_at_sends_nothing() 
     let without = Pinned::first(owner.first(2, &other, NOW));
     let store = relay
         .store
-        .run(move |db| devices::store(db, account, &without));
+        .run(move |db| devices::keep_roster(db, account, &without));
     store.await.unwrap();
     let refused = send(&relay, &alice, &bob, "after").await.unwrap_err();
     assert_eq!(refused.code, ErrorCode::Removed);

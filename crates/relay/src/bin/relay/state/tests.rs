@@ -21,7 +21,11 @@ async fn old_world() -> World {
 async fn settle(relay: &Relay) {
     let mut proven = Proven::starting_at(NOON);
     (proven.began_ms, proven.settled) = (NOON - 100 * DAY, true);
-    relay.store.run(move |db| proven.save(db)).await.unwrap();
+    relay
+        .store
+        .run(move |db| proven::save(db, &proven))
+        .await
+        .unwrap();
 }
 
 async fn queued(relay: &Relay) -> i64 {

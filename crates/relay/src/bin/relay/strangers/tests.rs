@@ -5,10 +5,10 @@ use waxseal_reporting::{DeviceAddress, DeviceId};
 use zeroize::Zeroizing;
 
 use super::*;
-use crate::devices;
+use crate::cache;
 use crate::fixture::{PASS_KEY, World, device, send, send_with};
 use crate::store::values::values;
-use crate::store::{accounts, queue};
+use crate::store::{accounts, devices, queue};
 
 /// The first day of an epoch.
 const FIRST: u64 = 21_000;
@@ -311,12 +311,12 @@ async fn crowd(relay: &Relay, count: usize) -> Vec<Device> {
         let pinned = devices::pinned(db, account)?.unwrap();
         for number in 0..count {
             let account = accounts::add(db, &format!("crowd-{number}"), None)?;
-            devices::store(db, account.unwrap(), &pinned)?;
+            devices::keep_roster(db, account.unwrap(), &pinned)?;
         }
         Ok(())
     });
     insert.await.unwrap();
-    devices::load(relay).await.unwrap();
+    cache::load(relay).await.unwrap();
     let device = |number: usize| {
         let account = AccountId::new(&format!("crowd-{number}")).unwrap();
         let account = relay.account(&account).unwrap();

@@ -2,6 +2,7 @@ use ed25519_dalek::SigningKey;
 use waxseal_reporting::relay::EPOCH_MS;
 
 use super::*;
+use crate::cache;
 use crate::fixture::owner::Owner;
 use crate::fixture::{World, device, send};
 use crate::store::queue;
@@ -38,8 +39,8 @@ async fn a_long_queue_of_a_removed_device_is_out_of_reach_at_once_and_deleted_li
     let without = Pinned::first(Owner::new("bob").first(2, &other, NOW));
     let reader = relay.clone();
     let store = relay.store.run(move |db| {
-        store(db, account, &without)?;
-        let read = read(db, &reader.keys, account)?;
+        keep_roster(db, account, &without)?;
+        let read = cache::read(db, &reader.keys, account)?;
         assert!(read.devices.is_empty());
         assert_eq!(read.unregistered, [2]);
         // Whatever the device still asks, it is removed.
