@@ -18,13 +18,13 @@ use waxseal_reporting::BlobId;
 
 use crate::blobs::holds::FULL_RETRY_SECS;
 use crate::blobs::loads::Load;
-use crate::blobs::rows::Row;
 use crate::blobs::store::blocking;
 use crate::errors::Refusal;
 use crate::extract::{BinaryBody, BlobInPath, Caller, Uploader};
 use crate::serve::Leave;
 use crate::state::Relay;
 use crate::store::Connection;
+use crate::store::blobs::{self as stored, Row};
 
 /// The number under which the reviewer's requests are counted. No account has it.
 pub const REVIEWER: i64 = 0;
@@ -90,7 +90,7 @@ async fn take(
     let fresh = row.received.checked_sub(part.at);
     let fresh = fresh.and_then(|skipped| part.bytes.get(usize::try_from(skipped).ok()?..));
     let Some(fresh) = fresh.filter(|fresh| !fresh.is_empty()) else {
-        return Ok(row.state(now_ms, &room));
+        return Ok(rows::state(&row, now_ms, &room));
     };
     let fresh = part.bytes.slice_ref(fresh);
     let (files, id, received) = (relay.blobs.files.clone(), row.id, row.received);
@@ -120,8 +120,8 @@ async fn begin_again(relay: &Relay, row: Row) -> Result<BlobState, Refusal> {
     tracing::error!(file = row.id, "bytes of an unfinished blob are gone");
     let (room, now_ms) = (relay.blobs.room, millis(relay));
     let begin_again = move |db: &Connection| {
-        uploads::begin_again(db, row.id)?;
-        Ok(Row { received: 0, ..row }.state(now_ms, &room))
+        stored::begin_again(db, row.id)?;
+        Ok(rows::state(&Row { received: 0, ..row }, now_ms, &room))
     };
     relay.store.run(begin_again).await
 }
@@ -129,7 +129,7 @@ async fn begin_again(relay: &Relay, row: Row) -> Result<BlobState, Refusal> {
 /// Removes a blob whose first part could not be written.
 async fn give_up(relay: &Relay, row: &Row) -> Result<(), Refusal> {
     let id = row.id;
-    let removed = relay.store.run(move |db| uploads::remove_empty(db, id));
+    let removed = relay.store.run(move |db| stored::remove_empty(db, id));
     if removed.await? {
         relay.blobs.remove(vec![id]).await;
     }
@@ -164,7 +164,7 @@ pub async fn state(
         Ok(false) => return Err(lost(&row)),
         Err(error) => return Err(unread(&row, &error)),
     }
-    Ok(Json(row.state(millis(&relay), &relay.blobs.room)))
+    Ok(Json(rows::state(&row, millis(&relay), &relay.blobs.room)))
 }
 
 /// Which bytes of a blob are wanted.
@@ -240,7 +240,7 @@ pub async fn remove_strays(relay: &Relay) -> Result<(), Box<dyn std::error::Erro
     let mut found = blocking(move || files.list()).await?;
     while !found.is_empty() {
         let batch = found.split_off(found.len().saturating_sub(expiry::BATCH));
-        let strays = relay.store.run(move |db| rows::strays(db, batch));
+        let strays = relay.store.run(move |db| stored::strays(db, &batch));
         let strays = strays.await.map_err(|_| "the database failed")?;
         relay.blobs.remove(strays).await;
     }
@@ -260,7 +260,7 @@ pub async fn remove_lost(
     let files = relay.blobs.files.clone();
     let is_empty = blocking(move || files.list()).await?.is_empty();
     if is_empty && !are_known_lost {
-        let first = relay.store.run(move |db| rows::complete(db, 0));
+        let first = relay.store.run(move |db| stored::complete(db, 0));
         if !first.await.map_err(failed)?.is_empty() {
             return Err(
                 "the folder `blobs` is empty, and the database names files in it: mount \
@@ -271,7 +271,7 @@ pub async fn remove_lost(
     }
     let (mut after, mut lost) = (0, 0_usize);
     loop {
-        let next = relay.store.run(move |db| rows::complete(db, after));
+        let next = relay.store.run(move |db| stored::complete(db, after));
         let next = next.await.map_err(failed)?;
         let Some((last, _)) = next.last().copied() else {
             break;
@@ -285,8 +285,8 @@ pub async fn remove_lost(
         lost = lost.saturating_add(ids.len());
         let (gone, now_ms) = (ids.clone(), millis(relay));
         let remove = relay.store.run(move |db| {
-            let mut gone = gone.into_iter();
-            gone.try_for_each(|id| expiry::lose(db, id, now_ms))
+            let mut gone = gone.iter();
+            gone.try_for_each(|id| expiry::lose(db, *id, now_ms))
         });
         remove.await.map_err(failed)?;
         relay.blobs.remove(ids).await;

@@ -11,8 +11,6 @@ mod turns;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::store::Connection;
-use rusqlite::OptionalExtension;
 use waxseal_interface::ErrorCode;
 use waxseal_relay::desk::DeskError;
 
@@ -21,6 +19,7 @@ pub use self::routes::{appeal, decision_receipt, keys, list, promise_of_report, 
 use crate::errors::Refusal;
 use crate::serve::Stopping;
 use crate::state::Relay;
+use crate::store::{Connection, reports};
 
 /// How often reports are handed on that the desk has not answered.
 const HAND_ON_INTERVAL: Duration = Duration::from_secs(5);
@@ -74,10 +73,8 @@ fn promise_in(
     reporter: &str,
 ) -> Result<Option<Vec<u8>>, Refusal> {
     // CHK-660: an account gets promises and receipts of its own reports alone.
-    db.prepare("SELECT promise FROM report WHERE public_id = ? AND reporter = ?")?
-        .query_row([report_id, reporter], |row| row.get(0))
-        .optional()?
-        .ok_or_else(|| ErrorCode::NoSuchReport.into())
+    let promise = reports::promise_to(db, report_id, reporter)?;
+    promise.ok_or_else(|| ErrorCode::NoSuchReport.into())
 }
 
 #[cfg(test)]

@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::store::Connection;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use rusqlite::{OptionalExtension, params};
 use sha2::{Digest, Sha256};
 use waxseal_interface::{ErrorCode, ReportState, ReportTaken, report_id_text};
 use waxseal_log::report::ReportDigest;
@@ -26,10 +24,13 @@ use crate::limits::{
 };
 use crate::reviewer::may_succeed_later;
 use crate::state::{Device, Relay};
-use crate::store::members;
+use crate::store::{Connection, members, reports};
 
 /// How long a reporter is told to wait when there is no room for its report.
 const FULL_RETRY_SECS: u64 = 3_600;
+
+/// One day, in milliseconds.
+const DAY_MS: i64 = 86_400_000;
 
 /// How long a reporter is told to wait when the relay's clock seems to be wrong.
 const TOO_EARLY_RETRY_SECS: u64 = 600;
@@ -91,15 +92,12 @@ pub async fn state(
 ) -> Result<Json<ReportState>, Refusal> {
     let reporter = caller.device.me.account.as_str().to_owned();
     let state = relay.store.run(move |db| {
-        let row = db
-            .prepare(
-                "SELECT rejected, closed, length(accepted) = 0 AND promise IS NULL FROM report
-                 WHERE public_id = ? AND reporter = ?",
-            )?
-            .query_row([report_id, reporter], |row| row.try_into())
-            .optional()?;
-        let row: (Option<u8>, bool, bool) = row.ok_or(ErrorCode::NoSuchReport)?;
-        let (rejected, is_closed, is_deleted) = row;
+        let state = reports::state(db, &report_id, &reporter)?;
+        let reports::State {
+            rejected,
+            is_closed,
+            is_deleted,
+        } = state.ok_or(ErrorCode::NoSuchReport)?;
         // The relay has no content of a report that the desk has taken.
         let is_rejected = rejected.is_some_and(|check| !may_succeed_later(check));
         let has_ended = is_closed || is_deleted || is_rejected;
@@ -158,19 +156,15 @@ fn take(
     digest: &[u8],
     blobs: &[BlobId],
 ) -> Result<(i64, ReportTaken), Refusal> {
-    let same = db
-        .prepare("SELECT id, public_id FROM report WHERE digest = ?")?
-        .query_row([digest], |row| row.try_into())
-        .optional()?;
+    let same = reports::same(db, digest)?;
     // A report that was taken before stays taken, whatever would be said of it now.
     if let Some(same) = same {
         return duplicate(db, same, blobs);
     }
     let examined = examined?;
     let nullifiers = examined.nullifiers();
-    let mut is_known = db.prepare("SELECT 1 FROM nullifier WHERE nullifier = ?")?;
     let known = nullifiers.iter();
-    let known = known.map(|nullifier| is_known.exists([nullifier.as_bytes()]));
+    let known = known.map(|nullifier| reports::is_known(db, nullifier.as_bytes()));
     let known: Vec<bool> = known.collect::<Result<_, _>>()?;
     // The reporter was a member of the group when each message was accepted.
     let members = examined.memberships();
@@ -193,25 +187,18 @@ fn take(
     let report_id = report_id_text(&report_id);
     let at_ms = i64::try_from(accepted.accepted_at().as_millis()).unwrap_or(i64::MAX);
     check_room(db, reporter.me.account.as_str(), bytes.len(), at_ms)?;
-    db.prepare(
-        "INSERT INTO report (public_id, digest, reporter, accepted_at_ms, messages, accepted)
-         VALUES (?, ?, ?, ?, ?, ?)",
-    )?
-    .execute(params![
-        report_id,
+    let report = reports::Accepted {
+        public_id: &report_id,
         digest,
-        reporter.me.account.as_str(),
+        reporter: reporter.me.account.as_str(),
         at_ms,
-        accepted.report().claims().len(),
-        bytes,
-    ])?;
-    let id = db.last_insert_rowid();
-    for nullifier in nullifiers {
-        // A nullifier marks a message, or an account, as reported by this account. Each report has
-        // its own rows, so that a rejected one does not release what another one reports too.
-        db.prepare("INSERT INTO nullifier (nullifier, report) VALUES (?, ?)")?
-            .execute(params![nullifier.as_bytes(), id])?;
-    }
+        messages: accepted.report().claims().len(),
+        content: &bytes,
+    };
+    let nullifiers = nullifiers
+        .iter()
+        .map(|nullifier| nullifier.as_bytes().as_slice());
+    let id = reports::accept(db, &report, nullifiers)?;
     let room = &relay.blobs.room;
     let missing_blobs = holds::hold(db, id, reporter.account, blobs, room)?;
     let taken = ReportTaken {
@@ -225,29 +212,17 @@ fn take(
 
 /// Checks the limits: no account can fill the space for reports, and neither can many.
 fn check_room(db: &Connection, reporter: &str, len: usize, now_ms: i64) -> Result<(), Refusal> {
-    let waiting = |reporter: &str| {
-        let row = db
-            .prepare("SELECT reports, bytes FROM waiting WHERE reporter = ?")?
-            .query_row([reporter], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
-        Ok::<(i64, i64), rusqlite::Error>(row.unwrap_or_default())
-    };
     let len = i64::try_from(len).unwrap_or(i64::MAX);
-    let (_, all_bytes) = waiting("")?;
+    let (_, all_bytes) = reports::waiting(db, "")?;
     let free = MAX_REPORTS_BYTES.saturating_sub(all_bytes);
     if len > free {
         return Err(Refusal::retry_after(ErrorCode::RelayFull, FULL_RETRY_SECS));
     }
-    let (reports, bytes) = waiting(reporter)?;
+    let (count, bytes) = reports::waiting(db, reporter)?;
     let most_bytes = MAX_REPORTS_BYTES_OF_ONE.min(free / MIN_REPORTERS);
     // Reports that were accepted while the clock was ahead do not count.
-    let today: i64 = db
-        .prepare(
-            "SELECT count(*) FROM report
-             WHERE reporter = ?1 AND accepted_at_ms > ?2 - 86400000 AND accepted_at_ms <= ?2",
-        )?
-        .query_row(params![reporter, now_ms], |row| row.get(0))?;
-    if reports >= MAX_REPORTS_OF_ONE
+    let today = reports::count_between(db, reporter, now_ms.saturating_sub(DAY_MS), now_ms)?;
+    if count >= MAX_REPORTS_OF_ONE
         || bytes.saturating_add(len) > most_bytes
         || today >= MAX_REPORTS_A_DAY
     {
@@ -267,12 +242,7 @@ fn reported_before(
     blobs: &[BlobId],
 ) -> Result<(i64, ReportTaken), Refusal> {
     let first = first.ok_or(ErrorCode::Malformed)?;
-    let earlier = db
-        .prepare(
-            "SELECT report.id, public_id FROM report JOIN nullifier ON report.id = nullifier.report WHERE nullifier = ?
-             ORDER BY report.id",
-        )?
-        .query_row([first.as_bytes()], |row| row.try_into())?;
+    let earlier = reports::first_with(db, first.as_bytes())?;
     duplicate(db, earlier, blobs)
 }
 

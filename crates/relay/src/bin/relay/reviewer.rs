@@ -2,18 +2,16 @@
 
 use std::sync::Arc;
 
-use crate::store::Connection;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::{Extension, Json};
 use ed25519_dalek::{Signature, Signer, VerifyingKey};
-use rusqlite::{OptionalExtension, params};
 use serde::Deserialize;
 use waxseal_interface::{ErrorCode, Session};
 use waxseal_relay::{
-    Rejected, ReportBlobs, ReportList, ReportListed, ReviewerSignIn, SealedKey, acceptance_context,
+    Rejected, ReportBlobs, ReportList, ReviewerSignIn, SealedKey, acceptance_context,
     reviewer_context, seal_acceptance_keys, system_rng,
 };
 use waxseal_reporting::{BlobId, Rejection};
@@ -24,6 +22,8 @@ use crate::extract::{ClientAddress, JsonBody, Reviewer};
 use crate::limits::MAX_JSON_LEN;
 use crate::serve::Leave;
 use crate::state::Relay;
+use crate::store::holds as stored;
+use crate::store::{Connection, looks, reports};
 use crate::tokens::Holder;
 
 /// Maximum number of reports in one list.
@@ -81,25 +81,7 @@ pub async fn list(
     let listed = store
         .run(move |db| {
             record_look(db, &relay, None)?;
-            let mut reports = db.prepare(
-                "SELECT id, public_id, accepted_at_ms, reporter, messages, rejected, closed,
-                     (SELECT count(*) FROM look WHERE look.report = report.id)
-                 FROM report WHERE id > ? ORDER BY id LIMIT ?",
-            )?;
-            let rows = reports.query_map(params![after, MAX_LISTED], |row| {
-                let listed = ReportListed {
-                    report_id: row.get(1)?,
-                    accepted_at_ms: row.get(2)?,
-                    reporter: row.get(3)?,
-                    messages: row.get(4)?,
-                    rejected: row.get(5)?,
-                    closed: row.get(6)?,
-                    opened: row.get(7)?,
-                };
-                Ok((row.get(0)?, listed))
-            })?;
-            let listed: Result<Vec<(u64, ReportListed)>, _> = rows.collect();
-            Ok(listed?)
+            reports::list(db, after, MAX_LISTED)
         })
         .await?;
     let last = listed.last().map(|(id, _)| *id);
@@ -119,9 +101,7 @@ pub async fn open(
         .run(move |db| {
             let id = find(db, &report_id)?;
             record_look(db, &relay, Some(id))?;
-            let accepted: Vec<u8> = db
-                .prepare("SELECT accepted FROM report WHERE id = ?")?
-                .query_row([id], |row| row.get(0))?;
+            let (_, accepted) = reports::content(db, id)?;
             match accepted.is_empty() {
                 true => Err(ErrorCode::NoSuchReport.into()),
                 false => Ok(accepted),
@@ -144,18 +124,12 @@ pub async fn rejected(
         .store
         .run(move |db| {
             let id = find(db, &report_id)?;
-            // What was reviewed to its end stays reported.
-            let rejected = db
-                .prepare("UPDATE report SET rejected = ? WHERE id = ? AND closed = 0")?
-                .execute(params![check, id])?;
-            if rejected == 0 {
+            if !reports::reject(db, id, check)? {
                 return Ok(());
             }
-            db.prepare("DELETE FROM nullifier WHERE report = ?")?
-                .execute([id])?;
             match may_succeed_later(check) {
                 true => Ok(()),
-                false => delete_content(db, id),
+                false => reports::delete_content(db, id),
             }
         })
         .await?;
@@ -182,14 +156,7 @@ pub async fn closed(
         .store
         .run(move |db| {
             let id = find(db, &report_id)?;
-            db.prepare("UPDATE report SET closed = 1 WHERE id = ?")?
-                .execute([id])?;
-            db.prepare(
-                "DELETE FROM nullifier
-                     WHERE report = ?1 AND 0 = (SELECT messages FROM report WHERE id = ?1)",
-            )?
-            .execute([id])?;
-            delete_content(db, id)
+            reports::close(db, id)
         })
         .await?;
     Ok(StatusCode::NO_CONTENT)
@@ -206,7 +173,7 @@ pub async fn blobs_of(
     let list = store.run(move |db| {
         let report = find(db, &report_id)?;
         record_look(db, &relay, Some(report))?;
-        holds::list(db, report)
+        stored::list(db, report)
     });
     let blobs = list.await?;
     Ok(Json(ReportBlobs { blobs }))
@@ -237,32 +204,16 @@ pub async fn blob(
     blobs::read(&relay, load.await?, &row, range).await
 }
 
-/// Deletes what was reported. The space counts for the reporting account no more.
-fn delete_content(db: &Connection, id: i64) -> Result<(), Refusal> {
-    holds::release(db, id)?;
-    db.prepare("UPDATE report SET accepted = x'' WHERE id = ?")?
-        .execute([id])?;
-    Ok(())
-}
-
 fn find(db: &Connection, report_id: &str) -> Result<i64, Refusal> {
-    db.prepare("SELECT id FROM report WHERE public_id = ?")?
-        .query_row([report_id], |row| row.get(0))
-        .optional()?
-        .ok_or_else(|| ErrorCode::NoSuchReport.into())
+    let id = reports::find(db, report_id)?;
+    id.ok_or_else(|| ErrorCode::NoSuchReport.into())
 }
 
 /// Records that the reviewer lists the reports or opens one. Runs in the transaction that reads
 /// them, so nothing is read without a record.
 fn record_look(db: &Connection, relay: &Relay, report: Option<i64>) -> Result<(), Refusal> {
     let at_ms = i64::try_from(relay.now().as_millis()).unwrap_or(i64::MAX);
-    db.prepare("INSERT INTO look (at_ms, reviewer, report) VALUES (?, ?, ?)")?
-        .execute(params![
-            at_ms,
-            relay.reviewer.reviewer_fingerprint(),
-            report
-        ])?;
-    Ok(())
+    looks::record(db, at_ms, &relay.reviewer.reviewer_fingerprint(), report)
 }
 
 /// Records that the reviewer fetches a blob of a report. One sign-in is recorded once, however many
@@ -276,16 +227,6 @@ fn record_blob_look(
 ) -> Result<(), Refusal> {
     let at_ms = i64::try_from(relay.now().as_millis()).unwrap_or(i64::MAX);
     // CHK-517: what the reviewer fetches is recorded in the transaction that allows it.
-    db.prepare(
-        "INSERT INTO blob_look (at_ms, reviewer, report, public_id, session_ms)
-         VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-    )?
-    .execute(params![
-        at_ms,
-        relay.reviewer.reviewer_fingerprint(),
-        report,
-        blob.as_bytes(),
-        session_ms
-    ])?;
-    Ok(())
+    let reviewer = relay.reviewer.reviewer_fingerprint();
+    looks::record_blob(db, at_ms, &reviewer, (report, blob), session_ms)
 }

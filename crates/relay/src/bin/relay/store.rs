@@ -52,14 +52,20 @@ impl Store {
 }
 
 pub mod accounts;
+pub mod blobs;
 pub mod connection;
 pub mod devices;
 pub mod groups;
+pub mod holds;
+pub mod looks;
 pub mod members;
+pub mod notices;
 pub mod prekeys;
 pub mod proven;
 pub mod queue;
 pub mod removed;
+pub mod reports;
 pub mod slots;
 mod sqlite;
+pub mod strangers;
 pub mod values;

@@ -4,8 +4,6 @@
 pub mod expiry;
 pub mod options;
 
-use crate::store::Connection;
-use rusqlite::params;
 use waxseal_interface::{
     ContactHeaders, ContactPass, ContactToken, ErrorCode, FELLOWS_A_DAY, STRANGERS_A_DAY,
 };
@@ -15,7 +13,8 @@ use waxseal_roster::group::GroupOp;
 
 use crate::errors::Refusal;
 use crate::state::{Account, Device, Relay};
-use crate::store::{accounts, members};
+use crate::store::strangers::{Counted, Within};
+use crate::store::{Connection, accounts, members, strangers};
 use crate::strangers::expiry::{DAY_MS, KEPT_MS};
 
 /// Maximum number of passes that one account uses within 24 hours. With all of them, it can write
@@ -108,8 +107,8 @@ fn cost(
     // CHK-612: an account that wrote to the sender, at a cost or while it was spared, is no
     // stranger to it. Otherwise others could use up its budget with messages that its devices
     // answer by themselves.
-    if wrote(db, (from.account, to), (now_ms, DAY_MS))?
-        || wrote(db, (to, from.account), (now_ms, KEPT_MS))?
+    if strangers::wrote(db, from.account, to, within(now_ms, DAY_MS))?
+        || strangers::wrote(db, to, from.account, within(now_ms, KEPT_MS))?
     {
         return Ok(Cost::Nothing);
     }
@@ -150,17 +149,12 @@ fn cost(
     })
 }
 
-/// Whether an account wrote to another within this time, at a cost or while it was spared.
-fn wrote(
-    db: &Connection,
-    (from, to): (i64, i64),
-    (now_ms, within_ms): (u64, u64),
-) -> Result<bool, Refusal> {
-    let mut row = db.prepare(
-        "SELECT 1 FROM stranger WHERE account = ?1 AND other = ?2
-             AND at_ms > ?3 - ?4 AND at_ms <= ?3",
-    )?;
-    Ok(row.exists(params![from, to, now_ms, within_ms])?)
+/// The time within so many milliseconds before now.
+fn within(now_ms: u64, ms: u64) -> Within {
+    Within {
+        after_ms: now_ms.saturating_sub(ms),
+        up_to_ms: now_ms,
+    }
 }
 
 /// The pass, if it is valid for this account now, and was not used.
@@ -175,8 +169,7 @@ fn usable(
     };
     // CHK-607: a pass is valid for this account now, and was not used.
     let is_valid = key.is_valid(&pass, account, relay.now().as_millis());
-    let mut used = db.prepare("SELECT 1 FROM pass WHERE pass = ?")?;
-    let is_used = used.exists([pass.as_bytes()])?;
+    let is_used = strangers::is_used(db, &pass)?;
     Ok((is_valid && !is_used).then_some(pass))
 }
 
@@ -212,23 +205,11 @@ impl Cost {
             return Ok(());
         };
         if let Counts::Stranger(Some(pass)) = &counts {
-            db.prepare(
-                "INSERT INTO pass (pass, account, at_ms, expires_at_ms) VALUES (?, ?, ?, ?)",
-            )?
-            .execute(params![pass.as_bytes(), from, at_ms, pass.expires_at_ms()])?;
-            db.prepare("UPDATE stranger SET is_paid = 1 WHERE account = ?")?
-                .execute([from])?;
+            strangers::pay(db, from, pass, at_ms)?;
         }
         let is_paid = matches!(counts, Counts::Spared);
         let is_fellow = matches!(counts, Counts::Fellow);
-        db.prepare(
-            "INSERT INTO stranger (account, other, at_ms, is_paid, is_fellow)
-                 VALUES (?, ?, ?, ?, ?)
-             ON CONFLICT DO UPDATE SET at_ms = excluded.at_ms, is_paid = excluded.is_paid,
-                 is_fellow = excluded.is_fellow",
-        )?
-        .execute(params![from, to, at_ms, is_paid, is_fellow])?;
-        Ok(())
+        strangers::record(db, from, to, at_ms, (is_paid, is_fellow))
     }
 }
 
@@ -250,38 +231,23 @@ struct Budget {
 
 impl Budget {
     fn read(db: &Connection, account: i64, now_ms: u64) -> Result<Self, Refusal> {
-        let count = |of: &str| {
-            let sql = format!(
-                "SELECT count(*) FROM {of} account = ?1 AND at_ms > ?2 - {DAY_MS} AND at_ms <= ?2"
-            );
-            db.prepare(&sql)?
-                .query_row(params![account, now_ms], |row| row.get(0))
-        };
+        let count = |what| strangers::count(db, account, what, within(now_ms, DAY_MS));
         // CHK-609: an account of before pays nothing for 14 days.
-        let spared_until_ms: Option<u64> = db
-            .prepare("SELECT spared_until_ms FROM account WHERE id = ?")?
-            .query_row([account], |row| row.get(0))?;
+        let spared_until_ms = accounts::spared_until(db, account)?;
         Ok(Self {
             account,
             now_ms,
             is_spared: spared_until_ms.is_some_and(|until_ms| now_ms < until_ms),
-            counted: count("stranger WHERE NOT is_paid AND NOT is_fellow AND")?,
-            fellows: count("stranger WHERE is_fellow AND")?,
-            rows: count("stranger WHERE")?,
-            passes: count("pass WHERE")?,
+            counted: count(Counted::Strangers)?,
+            fellows: count(Counted::Fellows)?,
+            rows: count(Counted::Rows)?,
+            passes: count(Counted::Passes)?,
         })
     }
 
     /// How many seconds pass until the first stranger no longer counts.
     fn wait_secs(&self, db: &Connection) -> Result<u64, Refusal> {
-        let sql = format!(
-            "SELECT min(at_ms) FROM stranger
-             WHERE account = ?1 AND NOT is_paid AND NOT is_fellow
-                 AND at_ms > ?2 - {DAY_MS} AND at_ms <= ?2"
-        );
-        let first: Option<u64> = db
-            .prepare(&sql)?
-            .query_row(params![self.account, self.now_ms], |row| row.get(0))?;
+        let first = strangers::first(db, self.account, within(self.now_ms, DAY_MS))?;
         let free_ms = first.unwrap_or(self.now_ms).saturating_add(DAY_MS);
         Ok(free_ms.saturating_sub(self.now_ms).div_ceil(1_000).max(1))
     }

@@ -1,18 +1,16 @@
-//! The uploads of blobs, in the database.
+//! The uploads of blobs.
 
-use crate::store::Connection;
-use rusqlite::{OptionalExtension, params};
 use waxseal_interface::{BlobState, ErrorCode};
 use waxseal_reporting::BlobId;
 
 use crate::blobs::holds::{self, FULL_RETRY_SECS, over_quota};
 use crate::blobs::options::BlobRoom;
-use crate::blobs::rows::{PUBLIC, Row, by_number, find, reserved, space};
+use crate::blobs::rows::{reserved, space, state};
 use crate::errors::Refusal;
 use crate::limits::{MAX_BLOBS_OF_ACCOUNT, MIN_UPLOADERS, SHARE_OF_COPIES, UNFINISHED_BLOB_MS};
-
-/// Under which number all blobs are counted.
-const ALL: i64 = -1;
+use crate::store::Connection;
+use crate::store::blobs::{self, ALL, PUBLIC, Row, by_number, find};
+use crate::store::holds::is_wanted;
 
 /// The blob that an account uploads or goes on with. Only its first part, at 0, makes a row: for
 /// another one, the row that is returned is in no database.
@@ -30,7 +28,7 @@ pub fn begin(
         Some(own) => Some(own),
         None => find(db, blob, account)?,
     };
-    let is_wanted = holds::is_wanted(db, account, blob)?;
+    let is_wanted = is_wanted(db, account, blob)?;
     // What is there for all is held for the report, instead of a copy.
     if let Some(public) = public.filter(|row| row.is_complete() && row.len == len)
         && is_wanted
@@ -51,7 +49,9 @@ pub fn begin(
     let place = match is_wanted {
         true => account,
         // CHK-513: an id is given to one blob, also once it is deleted.
-        false if public.is_some() || is_gone(db, blob)? => return Err(ErrorCode::BlobTaken.into()),
+        false if public.is_some() || blobs::is_gone(db, blob)? => {
+            return Err(ErrorCode::BlobTaken.into());
+        }
         false => PUBLIC,
     };
     if at > 0 {
@@ -68,19 +68,8 @@ pub fn begin(
     if place != PUBLIC && !holds::has_room(db, account, blob, len, room)? {
         return Err(over_quota());
     }
-    db.prepare(
-        "INSERT INTO blob (public_id, place, account, len, received, kept_until_ms)
-         VALUES (?, ?, ?, ?, 0, ?)",
-    )?
-    .execute(params![
-        blob.as_bytes(),
-        place,
-        account,
-        len,
-        now_ms + UNFINISHED_BLOB_MS
-    ])?;
-    let made = by_number(db, db.last_insert_rowid())?;
-    made.ok_or_else(|| Refusal::internal(&"a blob without its row"))
+    let kept_until_ms = now_ms + UNFINISHED_BLOB_MS;
+    blobs::add(db, blob, place, account, len, kept_until_ms)
 }
 
 /// Checks the limits: no account can fill the space alone.
@@ -103,10 +92,10 @@ fn check_room(
             false => Err(over_quota()),
         };
     }
-    let (blobs, bytes) = stored(db, account)?;
+    let (count, bytes) = blobs::stored(db, account)?;
     // CHK-514: an account keeps so many blobs and bytes. While the space fills, it keeps fewer.
     let most = room.of_account.min(share);
-    if blobs >= MAX_BLOBS_OF_ACCOUNT || bytes.saturating_add(space(len)) > most {
+    if count >= MAX_BLOBS_OF_ACCOUNT || bytes.saturating_add(space(len)) > most {
         return Err(over_quota());
     }
     Ok(())
@@ -114,7 +103,7 @@ fn check_room(
 
 /// The free space of all. A part of it is for the copies of reporters alone.
 fn free(db: &Connection, place: i64, room: &BlobRoom) -> Result<i64, Refusal> {
-    let (_, bytes) = stored(db, ALL)?;
+    let (_, bytes) = blobs::stored(db, ALL)?;
     let for_copies = match place {
         PUBLIC => room.of_all / SHARE_OF_COPIES,
         _ => 0,
@@ -123,25 +112,8 @@ fn free(db: &Connection, place: i64, room: &BlobRoom) -> Result<i64, Refusal> {
     Ok(room.of_all.saturating_sub(taken))
 }
 
-/// Number and size of the blobs of an account, or of [`ALL`].
-fn stored(db: &Connection, account: i64) -> Result<(i64, i64), Refusal> {
-    let row = db
-        .prepare("SELECT blobs, bytes FROM stored WHERE account = ?")?
-        .query_row([account], |row| row.try_into())
-        .optional()?;
-    Ok(row.unwrap_or_default())
-}
-
 fn full() -> Refusal {
     Refusal::retry_after(ErrorCode::RelayFull, FULL_RETRY_SECS)
-}
-
-/// Whether a blob with this id was there once.
-fn is_gone(db: &Connection, blob: &BlobId) -> Result<bool, Refusal> {
-    let gone = db
-        .prepare("SELECT 1 FROM blob_gone WHERE public_id = ?")?
-        .exists([blob.as_bytes()])?;
-    Ok(gone)
 }
 
 /// Records that a part is on the disk. Returns `None` if the blob was deleted in between.
@@ -156,10 +128,7 @@ pub fn advance(
         true => room.kept_ms,
         false => UNFINISHED_BLOB_MS,
     };
-    let advanced = db
-        .prepare("UPDATE blob SET received = ?, kept_until_ms = ? WHERE id = ? AND received = ?")?
-        .execute(params![received, now_ms + kept_ms, row.id, row.received])?;
-    if advanced == 0 {
+    if !blobs::advance(db, row, received, now_ms + kept_ms)? {
         return Ok(None);
     }
     // An unfinished blob takes space as its bytes arrive.
@@ -172,20 +141,5 @@ pub fn advance(
         holds::completed(db, row.id, room)?;
     }
     let row = by_number(db, row.id)?;
-    Ok(row.map(|row| row.state(now_ms, room)))
-}
-
-/// Lets the upload of a blob begin again.
-pub fn begin_again(db: &Connection, id: i64) -> Result<(), Refusal> {
-    db.prepare("UPDATE blob SET received = 0 WHERE id = ? AND received < len")?
-        .execute([id])?;
-    Ok(())
-}
-
-/// Deletes a blob of which nothing was received. Returns whether it did.
-pub fn remove_empty(db: &Connection, id: i64) -> Result<bool, Refusal> {
-    let removed = db
-        .prepare("DELETE FROM blob WHERE id = ? AND received = 0")?
-        .execute([id])?;
-    Ok(removed > 0)
+    Ok(row.map(|row| state(&row, now_ms, room)))
 }

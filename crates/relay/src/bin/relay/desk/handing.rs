@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::store::Connection;
 use ed25519_dalek::SigningKey;
-use rusqlite::params;
 use waxseal_interface::parse_report_id;
 use waxseal_log::entry::Number;
 use waxseal_log::promise::Promise;
@@ -16,6 +14,7 @@ use waxseal_reporting::intake::AcceptedReport;
 use super::client::Desk;
 use crate::errors::Refusal;
 use crate::state::Relay;
+use crate::store::{Connection, reports};
 
 /// Maximum number of reports that one turn hands on.
 const AT_ONCE: usize = 100;
@@ -28,7 +27,7 @@ const LOOKED_AT: i64 = 10_000;
 /// the one with this number.
 pub async fn promise(relay: &Arc<Relay>, id: i64, number: &Number) -> Option<Vec<u8>> {
     let desk = relay.desk().ok()?;
-    let kept = relay.store.run(move |db| read_promise(db, id));
+    let kept = relay.store.run(move |db| reports::promise(db, id));
     let promise = match kept.await.ok()? {
         Some(promise) => promise,
         None => hand_on(relay, desk, id).await.ok()??,
@@ -67,15 +66,9 @@ pub async fn promise_of_refused(
 /// turn where this one ended. A report that the desk refuses waits longer each time.
 pub async fn hand_on_all(relay: &Arc<Relay>, desk: &Desk) {
     let after = desk.turns.after();
-    let read = relay.store.run(move |db| {
-        let mut rows = db.prepare(
-            "SELECT id FROM report
-             WHERE promise IS NULL AND closed = 0 AND rejected IS NULL AND id > ?
-             ORDER BY id LIMIT ?",
-        )?;
-        let rows = rows.query_map([after, LOOKED_AT], |row| row.get(0))?;
-        Ok(rows.collect::<Result<Vec<i64>, _>>()?)
-    });
+    let read = relay
+        .store
+        .run(move |db| reports::without_promise(db, after, LOOKED_AT));
     let Ok(waiting) = read.await else {
         return;
     };
@@ -121,11 +114,8 @@ async fn hand_on(relay: &Arc<Relay>, desk: &Desk, id: i64) -> Result<Option<Vec<
         let kept = promise.clone();
         let keep = relay.store.run(move |db| {
             // The desk has the report. The relay keeps the row, and the blobs that it names.
-            db.prepare(
-                "UPDATE report SET promise = ?, accepted = x'' WHERE id = ? AND promise IS NULL",
-            )?
-            .execute(params![kept, id])?;
-            read_promise(db, id)
+            reports::keep_promise(db, id, &kept)?;
+            reports::promise(db, id)
         });
         keep.await.map_err(|_| DeskError::Malformed)
     };
@@ -136,22 +126,13 @@ async fn hand_on(relay: &Arc<Relay>, desk: &Desk, id: i64) -> Result<Option<Vec<
     handed
 }
 
-fn read_promise(db: &Connection, id: i64) -> Result<Option<Vec<u8>>, Refusal> {
-    let promise = db
-        .prepare("SELECT promise FROM report WHERE id = ?")?
-        .query_row([id], |row| row.get(0))?;
-    Ok(promise)
-}
-
 /// The report in this row as the desk takes it, with its digest. `None` if its content was deleted.
 fn read_report(
     db: &Connection,
     relay: &Relay,
     id: i64,
 ) -> Result<Option<(ReportDigest, Vec<u8>)>, Refusal> {
-    let (public_id, accepted): (String, Vec<u8>) = db
-        .prepare("SELECT public_id, accepted FROM report WHERE id = ?")?
-        .query_row([id], |row| row.try_into())?;
+    let (public_id, accepted) = reports::content(db, id)?;
     if accepted.is_empty() {
         return Ok(None);
     }

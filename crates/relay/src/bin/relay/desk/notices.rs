@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::store::Connection;
 use ed25519_dalek::SigningKey;
-use rusqlite::params;
 use waxseal_relay::desk::{DeskClient, DeskError, NoticeItem, NoticeSent, Notices, read_json};
 use waxseal_relay::system_rng;
 
@@ -12,6 +10,7 @@ use super::client::Desk;
 use super::proven_ms;
 use crate::errors::Refusal;
 use crate::state::Relay;
+use crate::store::{Connection, notices};
 
 /// The number of the side of an account that was decided against.
 pub const ACCOUNT: u8 = 2;
@@ -74,10 +73,6 @@ async fn take(relay: &Arc<Relay>, desk: &Desk, notice: NoticeItem) -> Result<(),
 
 /// Writes a row for each account that is told. Of a notice that comes again, nothing is written.
 fn keep(db: &Connection, notice: &NoticeItem, at_ms: i64) -> Result<(), Refusal> {
-    let mut insert = db.prepare(
-        "INSERT INTO notice (account, decision, side, report, at_ms) VALUES (?, ?, ?, ?, ?)
-         ON CONFLICT DO NOTHING",
-    )?;
     let NoticeItem {
         decision,
         side,
@@ -94,7 +89,7 @@ fn keep(db: &Connection, notice: &NoticeItem, at_ms: i64) -> Result<(), Refusal>
     for (at, account) in accounts.iter().enumerate() {
         let report = reports.get(at).filter(|_| !is_account);
         let report = report.map_or_else(String::new, ToString::to_string);
-        insert.execute(params![account, decision.0, side, report, at_ms])?;
+        notices::keep(db, account, &decision.0, *side, &report, at_ms)?;
     }
     Ok(())
 }

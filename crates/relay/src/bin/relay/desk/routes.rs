@@ -2,18 +2,16 @@
 
 use std::sync::Arc;
 
-use crate::store::Connection;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use ed25519_dalek::SigningKey;
-use rusqlite::params;
 use serde::Deserialize;
 use waxseal_interface::{
-    Appeal, AppealTaken, DecisionNotice, DecisionNotices, ErrorCode, MAX_APPEAL_LEN, MAX_NOTICES,
-    leaf_text, parse_leaf, parse_report_id,
+    Appeal, AppealTaken, DecisionNotices, ErrorCode, MAX_APPEAL_LEN, MAX_NOTICES, leaf_text,
+    parse_leaf, parse_report_id,
 };
 use waxseal_log::limits::MAX_RECEIPT_LEN;
 use waxseal_relay::desk::{
@@ -28,6 +26,7 @@ use super::{RETRY_SECS, no_receipt, promise_in};
 use crate::errors::Refusal;
 use crate::extract::{Caller, JsonBody};
 use crate::state::Relay;
+use crate::store::{Connection, notices};
 
 /// Maximum length in bytes of an appeal in JSON, in which one byte of text can take six.
 const MAX_APPEAL_BODY_LEN: usize = 6 * MAX_APPEAL_LEN + 256;
@@ -146,20 +145,7 @@ pub async fn list(
     let after = i64::try_from(after).unwrap_or(i64::MAX);
     let read = relay.store.run(move |db| {
         // CHK-663: an account sees the notices to itself alone.
-        let mut rows = db.prepare(
-            "SELECT number, decision, side, report FROM notice WHERE account = ? AND number > ?
-             ORDER BY number LIMIT ?",
-        )?;
-        let rows = rows.query_map(params![account, after, MAX_NOTICES], |row| {
-            let report: String = row.get(3)?;
-            Ok(DecisionNotice {
-                number: row.get(0)?,
-                decision: row.get(1)?,
-                side: row.get(2)?,
-                report_id: Some(report).filter(|report| !report.is_empty()),
-            })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        notices::list(db, &account, after, MAX_NOTICES)
     });
     let notices = read.await?;
     Ok(Json(DecisionNotices { notices }))
@@ -232,12 +218,7 @@ fn was_told(
     side: u8,
     report: &str,
 ) -> Result<(), Refusal> {
-    let is_told = db
-        .prepare(
-            "SELECT 1 FROM notice
-             WHERE account = ? AND decision = ? AND side = ? AND report = ?",
-        )?
-        .exists(params![account, decision, side, report])?;
+    let is_told = notices::was_told(db, account, decision, side, report)?;
     match is_told {
         true => Ok(()),
         false => Err(ErrorCode::NoSuchDecision.into()),

@@ -112,11 +112,3 @@ impl Row<'_> {
         value.ok_or_else(|| Refusal::internal(&format!("column {column} has another type")))
     }
 }
-
-impl std::ops::Deref for Connection<'_> {
-    type Target = rusqlite::Connection;
-
-    fn deref(&self) -> &rusqlite::Connection {
-        self.as_sqlite()
-    }
-}

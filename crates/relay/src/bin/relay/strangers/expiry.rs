@@ -1,9 +1,8 @@
 //! Forgets strangers and passes that no longer count.
 
-use crate::store::Connection;
-use rusqlite::params;
-
 use crate::errors::Refusal;
+use crate::store::Connection;
+use crate::store::strangers::{self, Within};
 
 /// Time for which a stranger counts.
 pub const DAY_MS: u64 = 86_400_000;
@@ -18,21 +17,12 @@ const BATCH: usize = 1_000;
 /// Deletes strangers and passes that are of no use any more, and those of a proven time that was
 /// set back. Returns whether there may be more.
 pub fn expire(db: &Connection, proven_ms: u64) -> Result<bool, Refusal> {
-    let gone = |after_ms: u64| format!("(at_ms <= ?1 - {after_ms} OR at_ms > ?1 + {DAY_MS})");
-    let (strangers, passes) = (gone(KEPT_MS), gone(DAY_MS));
-    let mut deleted = 0;
-    for sql in [
-        format!(
-            "DELETE FROM stranger WHERE (account, other) IN
-                 (SELECT account, other FROM stranger WHERE {strangers} LIMIT ?2)"
-        ),
-        // A pass is remembered until it expired, so that it is not used twice.
-        format!(
-            "DELETE FROM pass WHERE pass IN
-                 (SELECT pass FROM pass WHERE {passes} AND expires_at_ms <= ?1 LIMIT ?2)"
-        ),
-    ] {
-        deleted = deleted.max(db.prepare(&sql)?.execute(params![proven_ms, BATCH])?);
-    }
-    Ok(deleted == BATCH)
+    let kept = |kept_ms: u64| Within {
+        after_ms: proven_ms.saturating_sub(kept_ms),
+        up_to_ms: proven_ms.saturating_add(DAY_MS),
+    };
+    let strangers = strangers::forget(db, kept(KEPT_MS), BATCH)?;
+    // A pass is remembered until it expired, so that it is not used twice.
+    let passes = strangers::forget_passes(db, kept(DAY_MS), proven_ms, BATCH)?;
+    Ok(strangers.max(passes) == BATCH)
 }

@@ -18,7 +18,7 @@ pub async fn report(relay: &Arc<Relay>, of: &Arc<Device>, id: i64, blobs: &[Blob
 }
 
 async fn release(relay: &Arc<Relay>, id: i64) {
-    let release = move |db: &Connection| holds::release(db, id);
+    let release = move |db: &Connection| crate::store::holds::release(db, id);
     relay.store.run(release).await.unwrap();
     relay.clean_up().await.unwrap();
 }
