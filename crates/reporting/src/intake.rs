@@ -123,6 +123,7 @@ fn names_direct_as_group(report: &Report) -> bool {
 /// [`accept`](Self::accept) with what it found. It borrows nothing and is `Send`, so an intake can
 /// hold it while it awaits a database. If a look-up fails, it never calls `accept`. The reporter
 /// tries again later.
+#[derive(Clone)]
 pub struct Examined {
     report: Report,
     now: Timestamp,

@@ -46,7 +46,7 @@ pub async fn send(
         .targets(&sender.me.account, authentic.slots())?;
     let (from, shared) = (sender.clone(), relay.clone());
     accept(&relay, &sender, mark, move |db, keys, _| {
-        take(db, &shared, keys, &from, &group, authentic)
+        take(db, &shared, keys, &from, &group, &authentic)
     })
     .await
 }
@@ -58,7 +58,7 @@ fn take(
     keys: &StampKeys,
     from: &Device,
     id: &ConversationId,
-    authentic: AuthenticGroup,
+    authentic: &AuthenticGroup,
 ) -> Result<Accepted, Refusal> {
     let mut group = Group::find(db, id)?.ok_or(ErrorCode::NoGroup)?;
     // CHK-475: the sender is a member that has not left, and may write.
@@ -73,7 +73,7 @@ fn take(
     let limits = &relay.limits;
     limits.targets(&from.me.account, more.saturating_add(1))?;
     let known = Members::read(db, &group, from)?;
-    let Some(fitting) = known.of_message(&authentic, relay.now())? else {
+    let Some(fitting) = known.of_message(authentic, relay.now())? else {
         return Err(mismatch(
             db,
             relay,
@@ -84,7 +84,8 @@ fn take(
             *authentic.stamp(),
         ));
     };
-    let targeted = authentic.for_targets(fitting.devices, &fitting.digest);
+    let targeted = authentic.clone();
+    let targeted = targeted.for_targets(fitting.devices, &fitting.digest);
     let targeted = targeted.map_err(|error| Refusal::internal(&error))?;
     let at = queue::next_accepted_at(db, from.id, group.clock(relay.now()))?;
     let claim = keys.stamp_group(&targeted, at);

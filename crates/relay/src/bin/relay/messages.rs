@@ -57,7 +57,7 @@ pub async fn send(
         cost.count(db)?;
         // CHK-611: the recipient gets a token only if the sender's user accepts it.
         let accepts = contact.accepts && peer.id != from.account;
-        let message = (authentic, accepts);
+        let message = (authentic.clone(), accepts);
         fan_out(db, keys, &from, &targets, message, accepted_at)
     })
     .await
@@ -126,30 +126,30 @@ pub async fn accept(
     relay: &Arc<Relay>,
     sender: &Device,
     mark: Option<[u8; MARK_LEN]>,
-    stamp: impl FnOnce(&Connection, &StampKeys, Timestamp) -> Result<Accepted, Refusal> + Send + 'static,
+    stamp: impl Fn(&Connection, &StampKeys, Timestamp) -> Result<Accepted, Refusal> + Send + 'static,
 ) -> Result<Response, Refusal> {
     let from = sender.id;
-    let (store, relay) = (&relay.store, relay.clone());
-    let accepted = store
-        .run(move |db| {
-            // The time is stored before the message is queued. If the job fails, neither is.
-            let accepted_at = queue::next_accepted_at(db, from, relay.now())?;
-            let accepted = stamp(db, &relay.keys.stamp(), accepted_at)?;
-            if let Accepted::Stamped(claim, to) = &accepted {
-                // In a group, the time may be later than the one that was offered.
-                queue::keep_accepted_at(db, from, claim.context().accepted_at)?;
-                if let Some(mark) = mark {
-                    devices::keep_mark(db, from, mark)?;
-                }
-                // The connections are woken from within the job, so that this happens even if the
-                // sender has hung up. A connection reads the queue on the database's thread too,
-                // and so after the commit.
-                to.iter().for_each(|device| relay.connected.wake(*device));
+    let (store, waking, relay) = (&relay.store, relay.clone(), relay.clone());
+    let job = move |db: &Connection| {
+        // The time is stored before the message is queued. If the job fails, neither is.
+        let accepted_at = queue::next_accepted_at(db, from, relay.now())?;
+        let accepted = stamp(db, &relay.keys.stamp(), accepted_at)?;
+        if let Accepted::Stamped(claim, _) = &accepted {
+            // In a group, the time may be later than the one that was offered.
+            queue::keep_accepted_at(db, from, claim.context().accepted_at)?;
+            if let Some(mark) = mark {
+                devices::keep_mark(db, from, mark)?;
             }
-            Ok(accepted)
-        })
-        .await?;
-    match accepted {
+        }
+        Ok(accepted)
+    };
+    // The connections are woken once the message is queued, even if the sender has hung up.
+    let wake = move |accepted: &Accepted| {
+        if let Accepted::Stamped(_, to) = accepted {
+            to.iter().for_each(|device| waking.connected.wake(*device));
+        }
+    };
+    match store.run_then(job, wake).await? {
         Accepted::Stamped(claim, _) => {
             let octets = [(header::CONTENT_TYPE, "application/octet-stream")];
             let receipt = Receipt::new(&claim, &sender.delivery_key);

@@ -86,10 +86,10 @@ pub async fn bundles(
     let (store, relay, to) = (&relay.store, relay.clone(), caller.device);
     let bundles = store.run(move |db| {
         devices::check_present(db, to.id)?;
-        if let Err(refusal) = as_stranger {
+        if let Err(refusal) = &as_stranger {
             // CHK-476: prekeys of fellow members have a budget of their own.
             if !members::are_fellows(db, to.account, account.id)? {
-                return Err(refusal);
+                return Err(refusal.clone());
             }
             relay.limits.fellow(to.account)?;
         }

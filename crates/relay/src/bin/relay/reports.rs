@@ -55,7 +55,7 @@ pub async fn submit(
     let shared = relay.clone();
     let taken = relay
         .store
-        .run(move |db| take(db, &shared, examined, &reporter, digest.as_slice(), &blobs))
+        .run(move |db| take(db, &shared, &examined, &reporter, digest.as_slice(), &blobs))
         .await;
     let (id, mut taken) = match taken {
         Ok(taken) => taken,
@@ -151,7 +151,7 @@ fn refused(rejection: Rejection) -> Refusal {
 fn take(
     db: &Connection,
     relay: &Relay,
-    examined: Result<Examined, Refusal>,
+    examined: &Result<Examined, Refusal>,
     reporter: &Device,
     digest: &[u8],
     blobs: &[BlobId],
@@ -161,7 +161,7 @@ fn take(
     if let Some(same) = same {
         return duplicate(db, same, blobs);
     }
-    let examined = examined?;
+    let examined = examined.clone()?;
     let nullifiers = examined.nullifiers();
     let known = nullifiers.iter();
     let known = known.map(|nullifier| reports::is_known(db, nullifier.as_bytes()));

@@ -42,7 +42,8 @@ pub async fn send_again(
             };
             is_member.unwrap_or(false)
         };
-        let authentic = posted.authenticate_in_groups(key, &from.me, keys, now, is_member);
+        let authentic = posted.clone();
+        let authentic = authentic.authenticate_in_groups(key, &from.me, keys, now, is_member);
         let authentic = authentic.map_err(|error| refused(&shared, error))?;
         let target = authentic.target().clone();
         if target.account != recipient {

@@ -33,7 +33,7 @@ impl Store {
     /// but the database and budgets.
     pub async fn run<T: Send + 'static>(
         &self,
-        job: impl FnOnce(&Connection) -> Result<T, Refusal> + Send + 'static,
+        job: impl Fn(&Connection) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
         self.run_then(job, |_| ()).await
     }
@@ -42,7 +42,7 @@ impl Store {
     /// and even if the client has hung up. What is cached so agrees with the database.
     pub async fn run_then<T: Send + 'static>(
         &self,
-        job: impl FnOnce(&Connection) -> Result<T, Refusal> + Send + 'static,
+        job: impl Fn(&Connection) -> Result<T, Refusal> + Send + 'static,
         then: impl FnOnce(&T) + Send + 'static,
     ) -> Result<T, Refusal> {
         match &self.engine {

@@ -82,12 +82,12 @@ impl Sqlite {
     /// returns `Ok`, all that the job did is on disk; when it returns `Err`, none of it is.
     pub async fn run_then<T: Send + 'static>(
         &self,
-        job: impl FnOnce(&Connection) -> Result<T, Refusal> + Send + 'static,
+        job: impl Fn(&Connection) -> Result<T, Refusal> + Send + 'static,
         then: impl FnOnce(&T) + Send + 'static,
     ) -> Result<T, Refusal> {
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |db| {
-            let result = in_savepoint(db, job);
+            let result = in_savepoint(db, &job);
             Box::new(move |committed| {
                 let result = match committed {
                     true => result.inspect(then),
@@ -170,7 +170,7 @@ fn work(db: &Connection, mut waiting: mpsc::Receiver<Job>) {
 /// in the transaction.
 fn in_savepoint<T>(
     db: &Connection,
-    job: impl FnOnce(&Connection) -> Result<T, Refusal>,
+    job: &impl Fn(&Connection) -> Result<T, Refusal>,
 ) -> Result<T, Refusal> {
     let run = |sql| db.execute(sql, &[]);
     // There is no transaction if it could not be begun, or if an earlier job caused a rollback.

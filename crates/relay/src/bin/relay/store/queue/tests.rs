@@ -114,8 +114,8 @@ async fn deliveries_are_numbered_per_recipient_without_gaps_and_no_number_comes_
         let (message, store) = (message.clone(), &store);
         async move {
             let job = store.run(move |db| {
-                for to in to {
-                    push(db, 1, to, &message)?;
+                for to in &to {
+                    push(db, 1, *to, &message)?;
                 }
                 match fails {
                     true => Err(ErrorCode::QueueFull.into()),

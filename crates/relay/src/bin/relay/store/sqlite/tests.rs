@@ -21,7 +21,7 @@ fn held_up(dir: &tempfile::TempDir) -> (Arc<Store>, mpsc::Sender<()>) {
 }
 
 /// Submits a job without waiting for it, as if the client had hung up.
-fn poll_once(store: &Store, job: impl FnOnce(&Connection) -> Result<(), Refusal> + Send + 'static) {
+fn poll_once(store: &Store, job: impl Fn(&Connection) -> Result<(), Refusal> + Send + 'static) {
     let mut job = std::pin::pin!(store.run(job));
     let waker = std::task::Waker::noop();
     let _ = job
