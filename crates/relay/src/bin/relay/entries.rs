@@ -46,7 +46,7 @@ pub async fn put(
     if entry.actor() != device.me.account.as_str() {
         return Err(ErrorCode::NotActor.into());
     }
-    // SQLite has no number above this one, and no group gets there.
+    // No database has a number above this one, and no group gets there.
     if i64::try_from(entry.version()).is_err() {
         return Err(ErrorCode::BadEntry.into());
     }

@@ -2,8 +2,8 @@
 //! also accepts reports for the reviewer.
 //!
 //! Read `messages.rs` first, then `targets.rs`, `rosters.rs`, `deliveries.rs`, `reports.rs` and
-//! `reviewer.rs`. `desk.rs` and the files of `desk/` are for a relay that hands reports on to a
-//! desk.
+//! `reviewer.rs`. All SQL is in `store.rs` and its folder. `desk.rs` and the files of `desk/` are
+//! for a relay that hands reports on to a desk.
 
 #![allow(
     unreachable_pub,

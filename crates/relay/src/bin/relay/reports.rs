@@ -146,8 +146,8 @@ fn refused(rejection: Rejection) -> Refusal {
 }
 
 /// Second step: looks up what was reported before, and stores the report. Returns its row, or that
-/// of the report before. The database thread takes one report after another, so if two arrive at
-/// once, the second is checked against the first.
+/// of the report before. The database takes one report after another, so if two arrive at once, the
+/// second is checked against the first.
 fn take(
     db: &Connection,
     relay: &Relay,

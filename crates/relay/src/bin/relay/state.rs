@@ -155,7 +155,7 @@ impl Device {
 
 impl Relay {
     /// Opens the keys and the database in `dir`. `clocks` reads the clocks of the system. The relay
-    /// knows no accounts until `accounts::load` has run, and stamps nothing until `keep_time` has.
+    /// knows no accounts until `cache::load` has run, and stamps nothing until `keep_time` has.
     pub async fn open(
         dir: &Path,
         clocks: impl Fn() -> Reading + Send + Sync + 'static,

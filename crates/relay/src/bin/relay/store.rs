@@ -65,6 +65,7 @@ pub mod proven;
 pub mod queue;
 pub mod removed;
 pub mod reports;
+mod rows;
 pub mod slots;
 mod sqlite;
 pub mod strangers;

@@ -7,8 +7,9 @@
 use std::ops::ControlFlow;
 
 use crate::errors::Refusal;
-use crate::store::sqlite::statements::{self, Prepared};
-use crate::store::values::{FromRow, FromValue, Value};
+use crate::store::rows::{FromRow, Row};
+use crate::store::sqlite::statements::Prepared;
+use crate::store::values::Value;
 
 /// A connection within a transaction. It keeps each statement that it has prepared, by its text.
 pub struct Connection<'c> {
@@ -97,18 +98,5 @@ impl<'c> Connection<'c> {
     }
 }
 
-/// A row of an answer.
-pub enum Row<'a> {
-    Sqlite(&'a rusqlite::Row<'a>),
-}
-
-impl Row<'_> {
-    /// The value in a column, from 0 on.
-    pub fn get<T: FromValue>(&self, column: usize) -> Result<T, Refusal> {
-        let value = match self {
-            Self::Sqlite(row) => statements::value(row, column)?,
-        };
-        let value = T::from_value(value);
-        value.ok_or_else(|| Refusal::internal(&format!("column {column} has another type")))
-    }
-}
+#[cfg(test)]
+mod tests;

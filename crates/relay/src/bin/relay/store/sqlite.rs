@@ -78,8 +78,8 @@ impl Sqlite {
         })
     }
 
-    /// Runs a job in a transaction, and `then` after its commit, on the database's thread. When this
-    /// returns `Ok`, all that the job did is on disk; when it returns `Err`, none of it is.
+    /// Runs a job in a transaction, and `then` after its commit, on the database's thread. When
+    /// this returns `Ok`, all that the job did is on disk; when it returns `Err`, none of it is.
     pub async fn run_then<T: Send + 'static>(
         &self,
         job: impl Fn(&Connection) -> Result<T, Refusal> + Send + 'static,

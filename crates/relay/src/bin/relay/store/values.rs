@@ -1,7 +1,4 @@
-//! What statements take, and what rows have.
-
-use crate::errors::Refusal;
-use crate::store::connection::Row;
+//! What statements take, and what columns have.
 
 /// A value in a database.
 #[derive(Clone, Copy, Debug)]
@@ -31,11 +28,6 @@ pub trait ToValue {
 pub trait FromValue: Sized {
     /// `None` if the column has a value of another type.
     fn from_value(value: Value<'_>) -> Option<Self>;
-}
-
-/// Something that is read from a row: a value, or a tuple of up to 10.
-pub trait FromRow: Sized {
-    fn from_row(row: &Row<'_>) -> Result<Self, Refusal>;
 }
 
 impl<T: ToValue + ?Sized> ToValue for &T {
@@ -148,29 +140,3 @@ impl<const LEN: usize> FromValue for [u8; LEN] {
         }
     }
 }
-
-impl<T: FromValue> FromRow for T {
-    fn from_row(row: &Row<'_>) -> Result<Self, Refusal> {
-        row.get(0)
-    }
-}
-
-macro_rules! tuples {
-    ($($type:ident $column:tt),*) => {
-        impl<$($type: FromValue),*> FromRow for ($($type,)*) {
-            fn from_row(row: &Row<'_>) -> Result<Self, Refusal> {
-                Ok(($(row.get::<$type>($column)?,)*))
-            }
-        }
-    };
-}
-
-tuples!(A 0, B 1);
-tuples!(A 0, B 1, C 2);
-tuples!(A 0, B 1, C 2, D 3);
-tuples!(A 0, B 1, C 2, D 3, E 4);
-tuples!(A 0, B 1, C 2, D 3, E 4, F 5);
-tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6);
-tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7);
-tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8);
-tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9);
