@@ -5,9 +5,12 @@
 
 mod access;
 mod browser;
+mod command;
 mod conversation;
+mod desks;
 mod evil_answers;
 mod evil_desk;
+mod evil_grants;
 mod evil_view;
 mod harmless;
 mod hostile;
@@ -19,5 +22,6 @@ mod program;
 mod proxy;
 mod sessions;
 mod short_jobs;
+mod visit;
 #[path = "../world/mod.rs"]
 mod world;

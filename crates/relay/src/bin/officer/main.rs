@@ -9,6 +9,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output")]
 
 mod app;
+mod checks;
 mod clock;
 mod command;
 mod fetch;

@@ -8,13 +8,13 @@ use waxseal_desk::grant::{Grant, GrantTerms, GrantedReport};
 use waxseal_desk::ids::{AcceptedDigest, CaseId, GrantId, OfficerId, VaultId};
 use waxseal_desk::policy::{MAX_HOURS, MAX_OPENINGS, Roles};
 use waxseal_log::entry::{Number, Purpose};
-use waxseal_relay::desk::{CaseDetail, Hex, ReportItem};
+use waxseal_relay::desk::{CaseDetail, Hex, Open, ReportItem};
 use waxseal_relay::system_rng;
 use waxseal_reporting::Timestamp;
 
 use crate::app::Desk;
+use crate::checks;
 use crate::clock::now;
-use crate::fields::grant_of;
 use crate::form::Form;
 use crate::html::{Html, Link};
 use crate::page::{Answer, Ctx, Tab, hidden};
@@ -300,19 +300,14 @@ pub async fn open(ctx: Ctx, Extension(form): Extension<Form>) -> Answer {
     let (grant, report, case) = (id("grant")?, id("report")?, id("case")?);
     let desk = ctx.app.desk().await?;
     let detail = fetch(&ctx, &case).await?;
-    let mut reports = detail.reports.iter().chain(&detail.granted);
-    let named = reports.find(|one| one.id == report);
-    let digest = named.and_then(|one| one.accepted_digest);
-    let digest = AcceptedDigest::from_bytes(digest.ok_or(Problem::NotFound)?.0);
-    let item = detail.grants.iter().find(|item| item.id == grant);
-    let found = item.and_then(grant_of).ok_or(Problem::Malformed)?;
-    let is_right = found.report(&digest).is_some()
-        && found.terms().requester == ctx.app.key.id()
-        && *found.terms().case.as_bytes() == case.0;
-    if !is_right {
-        return Err(Problem::Malformed.into());
-    }
-    let open = waxseal_relay::desk::Open { grant, report };
-    let grant = Some((Box::new(found), digest));
-    confirm(&ctx, &desk, Prepared::Open { case, open, grant })
+    let who = (ctx.app.key.id(), &ctx.app.keys);
+    let open = Open { grant, report };
+    let (grant, report) = checks::opening(&detail, &open, who)?;
+    let act = Prepared::Open {
+        case,
+        open,
+        grant,
+        report,
+    };
+    confirm(&ctx, &desk, act)
 }
