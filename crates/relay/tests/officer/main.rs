@@ -4,6 +4,7 @@
 #![allow(clippy::restriction, unreachable_pub, reason = "tests")]
 
 mod access;
+mod attachments;
 mod browser;
 mod command;
 mod conversation;

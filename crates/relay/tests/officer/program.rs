@@ -164,12 +164,15 @@ pub struct Answer {
     pub status: u16,
     pub headers: Vec<(String, String)>,
     pub body: String,
+    pub bytes: Vec<u8>,
 }
 
 impl Answer {
     fn read(bytes: &[u8]) -> Self {
-        let text = String::from_utf8_lossy(bytes);
-        let (head, body) = text.split_once("\r\n\r\n").expect("an HTTP answer");
+        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
+        let end = end.expect("an HTTP answer");
+        let (head, body) = (&bytes[..end], &bytes[end + 4..]);
+        let head = String::from_utf8_lossy(head);
         let mut lines = head.lines();
         let status = lines.next().unwrap().split(' ').nth(1).unwrap();
         let headers = lines.filter_map(|line| line.split_once(": "));
@@ -178,7 +181,8 @@ impl Answer {
             headers: headers
                 .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
                 .collect(),
-            body: body.to_owned(),
+            body: String::from_utf8_lossy(body).into_owned(),
+            bytes: body.to_vec(),
         }
     }
 

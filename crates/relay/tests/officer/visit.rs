@@ -84,6 +84,11 @@ impl Visit {
     pub fn sign(&self, shown: &Answer) -> Answer {
         self.send("/sign", &format!("act={}", hidden(&shown.body, "act")))
     }
+
+    /// Opens the report.
+    pub fn open(&self) {
+        assert_eq!(self.sign(&self.opening()).status, 303);
+    }
 }
 
 /// The value of a hidden field of a page.

@@ -57,6 +57,7 @@ pub async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) ->
             let answer = next.run(request).await;
             match answer.extensions().get::<Failure>() {
                 Some(Failure(problem)) => problem_page(&app, ctx.as_ref(), problem),
+                None if is_bare(&answer) => problem_page(&app, ctx.as_ref(), &Problem::NotFound),
                 None => answer,
             }
         }
@@ -111,6 +112,12 @@ async fn admit(app: &Arc<App>, mut request: Request) -> Result<Request, Problem>
     let app = Arc::clone(app);
     request.extensions_mut().insert(Ctx { app, form_token });
     Ok(request)
+}
+
+/// Whether the router refused the request by itself, in words that are not of these pages.
+fn is_bare(answer: &Response) -> bool {
+    let kind = text(answer.headers(), &header::CONTENT_TYPE).unwrap_or_default();
+    answer.status().is_client_error() && !kind.starts_with("text/html")
 }
 
 fn is_public(path: &str) -> bool {

@@ -106,7 +106,6 @@ attributes! {
     id = "id";
     kind = "type";
     label_for = "for";
-    loading = "loading";
     lang = "lang";
     max = "max";
     max_length = "maxlength";

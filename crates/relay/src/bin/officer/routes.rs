@@ -49,8 +49,16 @@ pub fn router(app: Arc<App>) -> Router {
             get(file::picture),
         )
         .route(
+            "/view/{grant}/{report}/picture/{message}/{part}/page",
+            get(file::picture_page),
+        )
+        .route(
             "/view/{grant}/{report}/preview/{message}/{part}",
             get(file::preview),
+        )
+        .route(
+            "/view/{grant}/{report}/preview/{message}/{part}/page",
+            get(file::preview_page),
         )
         .route(
             "/view/{grant}/{report}/file/{message}/{part}",
