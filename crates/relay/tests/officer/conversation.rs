@@ -14,7 +14,7 @@ use waxseal_reporting::{Audience, BlobId};
 
 use crate::access::look;
 use crate::browser::Browser;
-use crate::job::{enter, says, sign};
+use crate::job::{ask_for_all, enter, says, sign};
 use crate::office::{ORIGIN, Office, Process, wait_for};
 use crate::pictures::png;
 use crate::world::{Device, NoChannel, now};
@@ -200,7 +200,7 @@ fn an_officer_reads_each_kind_of_content_for_what_it_is_and_fetches_a_file() {
 
     let alice = enter(&talk.office, browser, "alice", &talk.office.officers.alice);
     alice.go(browser, &format!("/case/{case}/ask"));
-    browser.follow("main form button");
+    ask_for_all(browser, "1");
     sign(browser, "Sign: ask for a grant", &[]);
     browser.follow("button[aria-label^='Open report']");
     sign(browser, "Sign: open a report", &[]);

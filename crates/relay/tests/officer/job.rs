@@ -66,6 +66,21 @@ pub fn says(browser: &mut Browser, said: &str) {
     assert!(text.contains(said), "{said}: {text}");
 }
 
+/// Asks for all messages of all reports, for this purpose.
+pub fn ask_for_all(browser: &mut Browser, purpose: &str) {
+    browser.choose("#purpose", purpose);
+    tick_all(browser);
+    browser.follow("main form button");
+}
+
+/// Ticks the first box of each report, which stands for all its messages.
+fn tick_all(browser: &mut Browser) {
+    let reports = browser.eval("document.querySelectorAll('input[name=all]').length");
+    for place in 0..reports.as_u64().unwrap() {
+        browser.click(&format!("[id='all.{place}']"));
+    }
+}
+
 /// The link to the case about this account.
 fn case_link(browser: &mut Browser, account: &str) -> String {
     let found = browser.eval(&format!(
@@ -139,19 +154,23 @@ fn officers_do_the_whole_job_in_a_browser() {
     // She asks for a grant, at first without the second person that the purpose needs.
     browser.follow("a[href$='/ask']");
     look(browser, "04-ask");
+    assert_eq!(
+        browser.eval("document.querySelectorAll(':checked[name]').length"),
+        json!(0)
+    );
     browser.choose("#purpose", "7");
     browser.fill("#hours", "100");
     browser.follow("main form button");
     says(browser, "Please correct this");
     says(browser, "This purpose needs a second person");
     says(browser, "Enter a number of hours from 1 to 48.");
+    says(browser, "Choose at least one message.");
     let focus = browser.eval("document.activeElement.getAttribute('role')");
     assert_eq!(focus, json!("alert"));
     look(browser, "05-ask-errors");
-    browser.choose("#purpose", "1");
     browser.fill("#hours", "24");
     browser.fill("#openings", "2");
-    browser.follow("main form button");
+    ask_for_all(browser, "1");
     look(browser, "06-sign-grant");
     sign(
         browser,
@@ -240,10 +259,9 @@ fn officers_do_the_whole_job_in_a_browser() {
     // Learning names needs two persons: alice asks, carol approves.
     browser.go(&case);
     browser.follow("a[href$='/ask']");
-    browser.choose("#purpose", "7");
     let carol_key = Hex(*officers.carol.id().as_bytes()).to_string();
     browser.choose("#approver", &carol_key);
-    browser.follow("main form button");
+    ask_for_all(browser, "7");
     sign(
         browser,
         "Sign: ask for a grant",
@@ -255,8 +273,7 @@ fn officers_do_the_whole_job_in_a_browser() {
     let trudy = case_link(browser, "trudy");
     browser.go(&trudy);
     browser.follow("a[href$='/ask']");
-    browser.choose("#purpose", "6");
-    browser.follow("main form button");
+    ask_for_all(browser, "6");
     sign(browser, "Sign: ask for a grant", &["A life is in danger"]);
     browser.follow("button[aria-label^='Open report']");
     sign(browser, "Sign: open a report", &[]);

@@ -4,6 +4,7 @@
 #![allow(clippy::restriction, unreachable_pub, reason = "tests")]
 
 mod access;
+mod asking;
 mod attachments;
 mod browser;
 mod command;
