@@ -183,7 +183,7 @@ pub fn told(html: &mut Html, problem: &Problem) {
         html.tag("p").put(|html| match problem {
             // The relay's words for a link name a relay.
             Problem::Desk(DeskError::Link(_)) => html.text("The desk did not answer."),
-            Problem::Desk(_) => html.said(&said),
+            Problem::Desk(_) => html.written(&said),
             _ => html.text(&sentence(&said)),
         });
         if let Some(advice) = problem.advice() {

@@ -21,7 +21,7 @@ use crate::page::{Answer, Ctx, Tab, hidden};
 use crate::pages::case::{case_id, fetch, fetch_page, pages, shown_name};
 use crate::pages::choice::{boxes, chosen, readable};
 use crate::pages::confirm::confirm;
-use crate::parts::{Wrong, amount, button, case_link, cell, errors, select, table};
+use crate::parts::{Wrong, amount, button, case_link, cell, errors, select, table, wrong_at};
 use crate::prepared::{Prepared, Waiting};
 use crate::problem::Problem;
 use crate::words;
@@ -158,13 +158,17 @@ fn page(ctx: &Ctx, desk: &Desk, detail: &CaseDetail, form: &Form, wrong: &[Wrong
         ctx.post(html, &to, |html| {
             hidden(html, "reports", form.get("reports"));
             purposes(html, form);
-            html.tag("fieldset")
-                .id("reports")
-                .tab_index("-1")
-                .put(|html| {
-                    html.tag("legend").text("Reports and messages");
-                    boxes(html, desk, detail, form);
-                });
+            let is_wrong = html.wrong("reports").is_some();
+            let frame = html.tag("fieldset").id("reports").tab_index("-1");
+            let frame = match is_wrong {
+                true => frame.aria_describedby("reports-wrong"),
+                false => frame,
+            };
+            frame.put(|html| {
+                html.tag("legend").text("Reports and messages");
+                wrong_at(html, "reports");
+                boxes(html, desk, detail, form);
+            });
             approvers(html, ctx, desk, form);
             let hint = "Nothing opens afterwards.";
             amount(

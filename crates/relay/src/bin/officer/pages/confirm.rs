@@ -196,7 +196,7 @@ fn fields_of(act: &Prepared, ctx: &Ctx, desk: &Desk) -> Vec<Field> {
         Prepared::Grant { grant, reports } => grant_fields(grant, reports, desk, &me),
         Prepared::Approval(grant) => grant_fields(grant, &[], desk, &me),
         Prepared::Denial { denial, grant } => {
-            let mut fields = vec![Field::Said("Reason", denial.reason.clone())];
+            let mut fields = vec![Field::Written("Reason", denial.reason.clone())];
             fields.extend(grant_fields(grant, &[], desk, &me));
             fields
         }
@@ -207,8 +207,8 @@ fn fields_of(act: &Prepared, ctx: &Ctx, desk: &Desk) -> Vec<Field> {
                 words::reason(decision.reason.number()).to_owned(),
             ),
             Field::Text("Measure", words::measure(decision.measure).to_owned()),
-            Field::Said("Rule", decision.rule.clone()),
-            Field::Said("Statement of reasons", decision.statement.clone()),
+            Field::Written("Rule", decision.rule.clone()),
+            Field::Written("Statement of reasons", decision.statement.clone()),
         ],
         Prepared::Appeal {
             decision, appeal, ..
@@ -224,13 +224,13 @@ fn fields_of(act: &Prepared, ctx: &Ctx, desk: &Desk) -> Vec<Field> {
                 "Outcome",
                 words::appeal_outcome(decision.outcome.number()).to_owned(),
             ),
-            Field::Said("Statement of reasons", decision.statement.clone()),
+            Field::Written("Statement of reasons", decision.statement.clone()),
         ],
         Prepared::Review { review, grant } => {
             let outcome = words::review_outcome(review.outcome.number());
             let mut fields = vec![
                 Field::Text("Outcome", outcome.to_owned()),
-                Field::Said("Statement", review.statement.clone()),
+                Field::Written("Statement", review.statement.clone()),
             ];
             fields.extend(grant_fields(grant, &[], desk, &me));
             fields
@@ -253,7 +253,7 @@ fn fields_of(act: &Prepared, ctx: &Ctx, desk: &Desk) -> Vec<Field> {
             let request = request.map(|request| Field::Id("Legal request", request.to_string()));
             let mut fields = vec![Field::Id("Hold", Hex(*hold.id.as_bytes()).to_string())];
             fields.extend(request);
-            fields.push(Field::Said("Why", hold.statement.clone()));
+            fields.push(Field::Written("Why", hold.statement.clone()));
             fields
         }
         Prepared::Open {
@@ -274,7 +274,7 @@ fn fields_of(act: &Prepared, ctx: &Ctx, desk: &Desk) -> Vec<Field> {
             let mut fields = vec![Field::Text("To", words::target(ask.target).to_owned())];
             let given = ask.fields.iter();
             fields.extend(
-                given.map(|(name, value)| Field::Said("Field", format!("{name} = {value}"))),
+                given.map(|(name, value)| Field::Written("Field", format!("{name} = {value}"))),
             );
             let content = match decode_content(content) {
                 Ok(shown) if shown.is_empty() => "none goes along".to_owned(),
