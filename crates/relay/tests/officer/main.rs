@@ -8,6 +8,7 @@ mod asking;
 mod attachments;
 mod browser;
 mod command;
+mod connections;
 mod conversation;
 mod desks;
 mod evil_answers;

@@ -93,6 +93,14 @@ impl Program {
         stdin.write_all(format!("{number}\n").as_bytes()).unwrap();
     }
 
+    /// Sends SIGTERM, and waits for the end. Returns the exit code.
+    pub fn terminate(&mut self) -> Option<i32> {
+        let id = self.process.id().to_string();
+        let sent = Command::new("kill").arg(id).status().unwrap();
+        assert!(sent.success());
+        self.process.wait().unwrap().code()
+    }
+
     /// Enters with the link and the number, and returns path and cookie.
     pub fn enter(&self) -> (String, String) {
         let host = ("host", self.host.as_str());
