@@ -108,12 +108,14 @@ impl Program {
         assert_eq!(shown.status, 200, "{}", shown.body);
         let (_, rest) = shown.body.split_once("class=\"number\">").unwrap();
         let waiting = cookie_of(&shown);
+        let (_, place) = shown.body.split_once("href=\"/enter/").unwrap();
+        let place = format!("/enter/{}", place.split('"').next().unwrap());
         // Without the number, the link begins nothing.
-        let early = self.ask("GET", "/enter", &[host, ("cookie", &waiting)], "");
+        let early = self.ask("GET", &place, &[host, ("cookie", &waiting)], "");
         assert_eq!(early.status, 200);
         self.type_number(rest.split('<').next().unwrap());
         let begun = loop {
-            let begun = self.ask("GET", "/enter", &[host, ("cookie", &waiting)], "");
+            let begun = self.ask("GET", &place, &[host, ("cookie", &waiting)], "");
             if begun.status == 303 {
                 break begun;
             }

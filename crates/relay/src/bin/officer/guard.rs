@@ -121,7 +121,10 @@ fn is_bare(answer: &Response) -> bool {
 }
 
 fn is_public(path: &str) -> bool {
-    path == "/enter" || path == "/icon.svg" || path.strip_prefix('/') == Some(&STYLE_NAME)
+    path == "/enter"
+        || path.starts_with("/enter/")
+        || path == "/icon.svg"
+        || path.strip_prefix('/') == Some(&STYLE_NAME)
 }
 
 /// Whether a browser says that a page of this program, or the officer, sent the request. With the

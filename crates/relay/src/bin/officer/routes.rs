@@ -76,6 +76,7 @@ pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .nest(&app.base, pages)
         .route("/enter", get(enter::enter))
+        .route("/enter/{place}", get(enter::wait))
         .route(&style, get(enter::style))
         .route("/icon.svg", get(enter::icon))
         .fallback(async || Failure(Problem::NotFound))
