@@ -61,6 +61,20 @@ pub fn sign(browser: &mut Browser, title: &str, says: &[&str]) {
     browser.follow("main form[action$='/sign'] button");
 }
 
+/// An act was done: the page says so, and this is read first.
+pub fn is_done(browser: &mut Browser, said: &str) {
+    let message = browser.eval("document.querySelector('.done')?.textContent ?? ''");
+    assert!(
+        message.as_str().unwrap().contains(said),
+        "{said}: {message}"
+    );
+    let focus = browser.eval("document.activeElement.matches('.done[role=status]')");
+    assert_eq!(focus, json!(true), "{said} has no focus");
+    let top = browser.eval("document.querySelector('.done').getBoundingClientRect().top");
+    let top = top.as_f64().unwrap();
+    assert!((0.0..900.0).contains(&top), "{said} is not in sight: {top}");
+}
+
 pub fn says(browser: &mut Browser, said: &str) {
     let text = browser.text();
     assert!(text.contains(said), "{said}: {text}");
@@ -149,7 +163,7 @@ fn officers_do_the_whole_job_in_a_browser() {
     says(browser, "There is no entry in the log about it");
     look(browser, "03-sign-assignment");
     sign(browser, "Sign: assign the case", &["Until", "alice"]);
-    says(browser, "The case is assigned.");
+    is_done(browser, "The case is assigned.");
 
     // She asks for a grant, at first without the second person that the purpose needs.
     browser.follow("a[href$='/ask']");
@@ -177,7 +191,7 @@ fn officers_do_the_whole_job_in_a_browser() {
         "Sign: ask for a grant",
         &["Examine a user's report", "you open this alone"],
     );
-    says(browser, "Your request is signed and is in the log.");
+    is_done(browser, "Your request is signed and is in the log.");
 
     // She opens the report with four messages.
     let four = "[...document.querySelectorAll('.actions li')].find(li => \
@@ -238,7 +252,7 @@ fn officers_do_the_whole_job_in_a_browser() {
         "Sign: decide the case",
         &["The account is suspended", ", in force", "does not exist"],
     );
-    says(
+    is_done(
         browser,
         "The case is decided, and the log has the decision.",
     );
@@ -251,7 +265,7 @@ fn officers_do_the_whole_job_in_a_browser() {
     // The view is closed, and is gone.
     browser.go(&view);
     browser.follow("form[action$='/close'] button");
-    says(browser, "The view is closed");
+    is_done(browser, "The view is closed");
     browser.go(&view);
     says(browser, "This view was closed");
     look(browser, "15-view-closed");
@@ -286,7 +300,7 @@ fn officers_do_the_whole_job_in_a_browser() {
     look(browser, "16-hold");
     browser.follow("main form button");
     sign(browser, "Sign: place a hold", &["The police asked"]);
-    says(browser, "The hold is in the log.");
+    is_done(browser, "The hold is in the log.");
 
     // The account appeals, through the relay.
     let appeal = FileAppeal {
@@ -310,7 +324,7 @@ fn officers_do_the_whole_job_in_a_browser() {
         "Sign: approve a grant",
         &["Learn the names", "alice", "you answer for it"],
     );
-    says(browser, "The grant is approved.");
+    is_done(browser, "The grant is approved.");
     // She judges the emergency.
     browser.follow("a[href$='/review']");
     browser.choose("#outcome", "1");
@@ -337,7 +351,7 @@ fn officers_do_the_whole_job_in_a_browser() {
     browser.follow("main form button");
     look(browser, "22-sign-appeal");
     sign(browser, "Sign: decide the appeal", &["The decision stands"]);
-    says(browser, "The appeal is decided");
+    is_done(browser, "The appeal is decided");
 
     // What the public can count.
     bob.go(browser, "/transparency");

@@ -23,8 +23,10 @@ mod office;
 mod pictures;
 mod program;
 mod proxy;
+mod scene;
 mod sessions;
 mod short_jobs;
+mod signing;
 mod visit;
 #[path = "../world/mod.rs"]
 mod world;
