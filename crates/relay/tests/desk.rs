@@ -12,6 +12,7 @@ use waxseal_desk::vault::{View, ViewedContent, digest_of};
 use waxseal_log::entry::{AppealOutcome, Measure, Purpose};
 use waxseal_log::promise::Promise;
 use waxseal_log::receipt::{Expected, Receipt};
+use waxseal_log::report::ReportDigest;
 use waxseal_relay::desk::{
     AppealFiled, Appeals, CaseDetail, DeskCode, Entries, FileAppeal, Grants, Hex, NoticeSent,
     Notices, RefusedReport, Transparency, read_json,
@@ -241,6 +242,42 @@ fn chk628_only_the_account_that_was_decided_against_gets_its_receipt() {
     }
     let receipt = receipt(decided, "mall%6Fry").unwrap();
     assert!(Receipt::decode(&receipt).is_ok());
+}
+
+#[test]
+fn chk667_the_desk_shows_by_a_digest_only_what_the_intake_refused() {
+    let office = Office::new();
+    let reported = office.intake.report("mallory", "victim", &["now"]);
+    office.bring(&reported.encoded).unwrap();
+    let digest = ReportDigest::of(b"a report that the intake refuses");
+    let refused = RefusedReport {
+        digest: Hex(*digest.as_bytes()),
+        check: 74,
+    };
+    let promise = office.relay_post("/v1/intake/refused", &refused).unwrap();
+    office.case_about("mallory");
+    office.settled();
+    let receipt = |digest: &ReportDigest| {
+        let digest = Hex(*digest.as_bytes());
+        office.relay_get(&format!("/v1/refused/{digest}/receipt"))
+    };
+    let shown = Receipt::decode(&receipt(&digest).unwrap()).unwrap();
+    let promised = Promise::decode(&promise).unwrap();
+    let now = office::now().as_millis();
+    let promised = promised.verify(office.keys.log(), &digest, now).unwrap();
+    assert_eq!(promised.rejected(), Some(74));
+    let expected = Expected::Report { promise: &promised };
+    // The entry comes after the end of the day.
+    let told = shown.verify(&office.keys, expected).unwrap();
+    assert_eq!((told.rejected, told.contradictions), (None, vec![]));
+    // Neither the number, which the log tells, nor the digest of a report that was taken.
+    let number = Hex(*digest.number().as_bytes());
+    let by_number = office.relay_get(&format!("/v1/reports/{number}/receipt"));
+    assert_eq!(code(by_number), DeskCode::NotFound);
+    let taken = digest_of(reported.accepted.report());
+    for other in [taken, ReportDigest::of(b"another report")] {
+        assert_eq!(code(receipt(&other)), DeskCode::NotFound);
+    }
 }
 
 #[test]
