@@ -135,6 +135,7 @@ fn fill(folder: &Path) {
                 received_at_ms: first + u64::from(report),
                 case_id: Some(id),
                 reporter: Some(bytes()),
+                reporter_account: None,
                 is_erased: true,
             }));
         }
