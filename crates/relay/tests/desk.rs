@@ -336,3 +336,46 @@ fn a_case_shows_all_of_its_reports_page_by_page() {
     let bad = format!("/v1/cases/{id}?reports_after=00");
     assert_eq!(Raw::get(alice, &bad).send(&office).0, 400);
 }
+
+#[test]
+fn the_log_is_counted_once_until_it_has_further_entries() {
+    let office = Office::new();
+    let alice = &office.officers.alice;
+    let today = office::now().as_millis() / 86_400_000;
+    let path = |from: u64| format!("/v1/transparency?from={from}&to={}", today + 1);
+    let counted = || office.get::<Transparency>(alice, &path(today));
+    let reported = office.intake.report("mallory", "victim", &["now"]);
+    office.bring(&reported.encoded).unwrap();
+    let case = office.case_about("mallory").case.id;
+    let size = office.settled().log_size;
+    let first = counted();
+    assert_eq!(first.log_size, size);
+    let decisions =
+        |counted: &Transparency| -> u32 { counted.series.iter().map(|day| day.decisions).sum() };
+    assert_eq!(decisions(&first), 0);
+
+    // An entry that cannot be read shows whether the log is read.
+    let store = rusqlite::Connection::open(office.dir.path().join("desk/desk.sqlite")).unwrap();
+    let entry = "SELECT entry FROM entries WHERE log_index = 0";
+    let entry: Vec<u8> = store.query_row(entry, [], |row| row.get(0)).unwrap();
+    let put = |bytes: &[u8]| {
+        let put = "UPDATE entries SET entry = ? WHERE log_index = 0";
+        assert_eq!(store.execute(put, [bytes]).unwrap(), 1);
+    };
+    put(b"damaged");
+    assert_eq!(counted(), first);
+    let client = office.client();
+    let other = client.get(alice, &path(today - 1), office::now(), &mut rand::rng());
+    assert_eq!(code(other), DeskCode::Busy);
+    put(&entry);
+    let before: Transparency = office.get(alice, &path(today - 1));
+    assert_eq!((before.from, before.log_size), (today as u32 - 1, size));
+
+    // What is counted follows the log.
+    let decision = office.decision(case, Measure::Warning);
+    office.act(alice, &decision).unwrap();
+    let grown = office.settled().log_size;
+    assert!(grown > size);
+    let second = counted();
+    assert_eq!((second.log_size, decisions(&second)), (grown, 1));
+}
