@@ -14,6 +14,8 @@ use waxseal_reporting::intake::{AcceptedReport, ReportId};
 use crate::desk::{Desk, detail};
 use crate::error::{DeskError, Refused};
 use crate::ids::OfficerId;
+use crate::opening::is_in_force;
+use crate::policy::Roles;
 use crate::store::limits::MAX_LISTED;
 use crate::store::{Change, Condition, FetchRow, OpeningList, OpeningRow, Store};
 
@@ -22,8 +24,9 @@ impl<S: Store> Desk<S> {
     /// it enters each file once for each opening.
     ///
     /// # Errors
-    /// [`Refused::NotShown`] if the report was not shown to this officer, does not name the file,
-    /// or was erased, or the store's. Hand out nothing then.
+    /// [`Refused::NotAllowed`] if the officer may not ask for grants, [`Refused::NotShown`] if the
+    /// report was not shown to this officer under a grant that is in force, does not name the file,
+    /// or was erased, [`Refused::NoPolicy`], or the store's. Hand out nothing then.
     pub fn file_fetched(
         &mut self,
         report: &ReportId,
@@ -32,14 +35,21 @@ impl<S: Store> Desk<S> {
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<(), DeskError> {
-        // CHK-683: the report names the file, and was shown to this officer.
+        // CHK-683: the report names the file, and was shown to this officer, who may still ask for
+        // openings, under a grant that is still in force.
         let content = self.store.content(report.as_bytes())?;
         let content = content.ok_or(Refused::NotShown)?;
         let accepted = AcceptedReport::report_of(&content.accepted);
         let accepted = accepted.map_err(|_| Refused::Damaged("content"))?;
         let is_named = accepted.blobs().iter().any(|named| named.blob == *blob);
-        let opening = self.last_shown(report, officer, |_| is_named)?;
-        let opening = opening.ok_or(Refused::NotShown)?;
+        let opening = self.last_shown(report, officer, |row| {
+            let grant = self.store.grant_with_digest(&row.grant_digest)?;
+            Ok(is_named && grant.is_some_and(|grant| is_in_force(&grant, now)))
+        });
+        let opening = opening?.ok_or(Refused::NotShown)?;
+        if !self.in_force()?.has_roles(officer, Roles::ASK) {
+            return Err(Refused::NotAllowed.into());
+        }
         let (grant, ordinal) = (&opening.grant_digest, opening.ordinal);
         if let Some(_known) = self.store.fetch(grant, ordinal, blob.as_bytes())? {
             return Ok(());
@@ -76,12 +86,15 @@ impl<S: Store> Desk<S> {
         bytes: &Range<u64>,
         now: Timestamp,
     ) -> Result<(), DeskError> {
-        let opening = self.last_shown(report, officer, |_| true)?;
-        let Some(opening) = opening else {
-            return Ok(());
+        let fetch = |row: &OpeningRow| {
+            let (grant, ordinal) = (&row.grant_digest, row.ordinal);
+            self.store.fetch(grant, ordinal, blob.as_bytes())
         };
-        let key = (&opening.grant_digest, opening.ordinal, blob.as_bytes());
-        let old = self.store.fetch(key.0, key.1, key.2)?;
+        let opening = self.last_shown(report, officer, |row| Ok(fetch(row)?.is_some()))?;
+        let old = match &opening {
+            Some(opening) => fetch(opening)?,
+            None => None,
+        };
         // CHK-688: all bytes up to here were handed out.
         let is_next = |row: &FetchRow| bytes.start <= row.handed_out && row.handed_out < bytes.end;
         let Some(old) = old.filter(is_next) else {
@@ -101,7 +114,7 @@ impl<S: Store> Desk<S> {
         &self,
         report: &ReportId,
         officer: &OfficerId,
-        fits: impl Fn(&OpeningRow) -> bool,
+        fits: impl Fn(&OpeningRow) -> Result<bool, DeskError>,
     ) -> Result<Option<OpeningRow>, DeskError> {
         let list = OpeningList::OfReport(*report.as_bytes());
         let (mut last, mut after) = (None, None);
@@ -111,10 +124,12 @@ impl<S: Store> Desk<S> {
                 return Ok(last);
             };
             after = Some(end.log_index);
-            let is_shown = |row: &OpeningRow| {
-                row.officer == *officer.as_bytes() && row.shown_at_ms.is_some() && fits(row)
-            };
-            last = page.into_iter().rfind(is_shown).or(last);
+            for row in page {
+                let is_shown = row.officer == *officer.as_bytes() && row.shown_at_ms.is_some();
+                if is_shown && fits(&row)? {
+                    last = Some(row);
+                }
+            }
         }
     }
 }

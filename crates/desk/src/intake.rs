@@ -92,6 +92,7 @@ impl<S: Store> Desk<S> {
         let mut row = report_row(*id.as_bytes(), &digest, &promise, now);
         row.accepted_digest = Some(*AcceptedDigest::of(encoded).as_bytes());
         row.reporter = Some(reporter_hash(&self.setup.secret, reporter));
+        row.reporter_account = Some(reporter.to_owned());
         let mut batch = self.begin(now);
         batch.add(ContentRow {
             report_id: row.id,
@@ -239,6 +240,7 @@ fn report_row(id: [u8; 16], digest: &ReportDigest, promise: &Promise, now: Times
         received_at_ms: now.as_millis(),
         case_id: None,
         reporter: None,
+        reporter_account: None,
         is_erased: false,
     }
 }

@@ -171,8 +171,7 @@ impl<S: Store> Desk<S> {
             .ok_or(Refused::NoGrant)?;
         // CHK-216: the grant is in force, and the report is one of its case whose content is there.
         // The vault checks all else.
-        let expired = now.as_millis() >= grant.expires_at_ms;
-        if grant.state != GrantState::Approved || expired {
+        if !is_in_force(&grant, now) {
             return Err(Refused::GrantState.into());
         }
         let row = self.store.report(report.as_bytes())?;
@@ -181,6 +180,11 @@ impl<S: Store> Desk<S> {
         let (row, content) = row.zip(content).ok_or(Refused::NotOfCase)?;
         Ok((grant, row, content))
     }
+}
+
+/// Whether officers can open under a grant.
+pub(crate) fn is_in_force(grant: &GrantRow, now: Timestamp) -> bool {
+    grant.state == GrantState::Approved && now.as_millis() < grant.expires_at_ms
 }
 
 /// Digest of what was shown of a report:

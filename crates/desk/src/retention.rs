@@ -4,16 +4,19 @@
 use rand_core::CryptoRng;
 use waxseal_log::entry::{Event, Kind, Number};
 use waxseal_reporting::Timestamp;
+use waxseal_reporting::intake::ReportId;
 
 use crate::appeal::is_reversed;
 use crate::case::MAX_OF_CASE;
 use crate::desk::{Batch, Desk, detail};
 use crate::error::{DeskError, Refused};
 use crate::ids::CaseId;
+use crate::sorting::is_to_wait;
 use crate::store::{
     AppealList, AppealRow, CaseRow, CaseStatus, Change, DecisionRow, Key, NoticeList, NoticeRow,
     ReportRow, Store,
 };
+use crate::vault::{VaultCalls, VaultError};
 use crate::{hash, labels};
 
 /// Maximum number of reports whose content one step erases.
@@ -66,6 +69,45 @@ impl<S: Store> Desk<S> {
         Ok(is_done)
     }
 
+    /// Erases the content and the personal data of a report that has no case, because the vault
+    /// cannot sort it. The log keeps its leaf, and says no reason.
+    ///
+    /// `keep_ms` is how long a report is kept after it was received. Call the store's `compact`
+    /// afterwards.
+    ///
+    /// # Errors
+    /// [`Refused::NoReport`] if there is no such report or its content was erased,
+    /// [`Refused::AlreadySorted`], [`Refused::NotOver`] if `keep_ms` is not over or the vault can
+    /// sort or reject the report, the vault's if it does not answer, or the store's.
+    pub fn erase_unsorted(
+        &mut self,
+        id: &ReportId,
+        vault: &mut impl VaultCalls,
+        keep_ms: u64,
+        now: Timestamp,
+    ) -> Result<(), DeskError> {
+        let old = self.store.report(id.as_bytes())?.ok_or(Refused::NoReport)?;
+        if old.reason.is_some() || old.rejected.is_some() {
+            return Err(Refused::AlreadySorted.into());
+        }
+        let content = self.store.content(&old.id)?.ok_or(Refused::NoReport)?;
+        // CHK-225: the report's time is over, and the vault still cannot sort it.
+        if now.as_millis() <= old.received_at_ms.saturating_add(keep_ms) {
+            return Err(Refused::NotOver.into());
+        }
+        match vault.sort(id, &content.accepted, now) {
+            Err(VaultError::NotAccepted) => {}
+            Err(VaultError::Rejected { check }) if is_to_wait(check) => {}
+            Ok(_) | Err(VaultError::Rejected { .. }) => return Err(Refused::NotOver.into()),
+            Err(error) => return Err(error.into()),
+        }
+        let mut batch = self.begin(now);
+        batch.change(Change::Remove(Key::Content(old.id)));
+        let new = old.erased();
+        batch.swap(old, new);
+        self.commit(batch)
+    }
+
     /// Erases the content of reports. Returns the digest of their digests.
     fn erase_reports(
         &self,
@@ -78,12 +120,7 @@ impl<S: Store> Desk<S> {
             if self.store.content(&report.id)?.is_some() {
                 batch.change(Change::Remove(Key::Content(report.id)));
             }
-            let new = ReportRow {
-                is_erased: true,
-                reporter: None,
-                ..report.clone()
-            };
-            batch.swap(report.clone(), new);
+            batch.swap(report.clone(), report.erased());
         }
         Ok(hash::digest(labels::ERASED, &[&digests]))
     }

@@ -6,7 +6,7 @@
 use waxseal_log::entry::Side;
 use waxseal_log::tree::TreeHash;
 use waxseal_reporting::AccountId;
-use waxseal_reporting::intake::{AcceptedReport, ReportId};
+use waxseal_reporting::intake::ReportId;
 
 use crate::desk::Desk;
 use crate::error::{DeskError, Refused};
@@ -108,19 +108,13 @@ impl<S: Store> Desk<S> {
         let reports = self.store.reports(&list, after, limit)?;
         let last = reports.last().filter(|_| reports.len() >= limit);
         let last = last.map(|report| ReportId::from_bytes(report.id));
-        let mut told = Vec::new();
-        for report in reports {
-            let Some(content) = self.store.content(&report.id)? else {
-                continue;
-            };
-            let sent = AcceptedReport::report_of(&content.accepted);
-            let sent = sent.map_err(|_| Refused::Damaged("content"))?;
-            told.push(Told {
-                account: sent.reporter().account.as_str().to_owned(),
+        let told = reports.into_iter().filter_map(|report| {
+            Some(Told {
+                account: report.reporter_account?,
                 report: Some(ReportId::from_bytes(report.id)),
-            });
-        }
-        Ok((told, last))
+            })
+        });
+        Ok((told.collect(), last))
     }
 }
 

@@ -22,7 +22,8 @@ pub enum Sorting {
         /// Number of the check.
         check: u8,
     },
-    /// The vault lacks its moderation key (check 82) or knows a later version only (97). It waits.
+    /// The vault lacks its moderation key (check 82), or its version is a later one (97). It waits,
+    /// until [`Desk::erase_unsorted`] erases it.
     Waits {
         /// Number of the check.
         check: u8,
@@ -107,14 +108,12 @@ impl<S: Store> Desk<S> {
         check: u8,
         now: Timestamp,
     ) -> Result<Sorting, DeskError> {
-        if [82, 97].contains(&check) {
+        if is_to_wait(check) {
             return Ok(Sorting::Waits { check });
         }
         let new = ReportRow {
             rejected: Some(check),
-            reporter: None,
-            is_erased: true,
-            ..old.clone()
+            ..old.erased()
         };
         let mut batch = self.begin(now);
         batch.change(Change::Remove(Key::Content(old.id)));
@@ -122,6 +121,11 @@ impl<S: Store> Desk<S> {
         self.commit(batch)?;
         Ok(Sorting::Rejected { check })
     }
+}
+
+/// Whether a report that fails this check waits: for its moderation key, or a later version.
+pub(crate) fn is_to_wait(check: u8) -> bool {
+    [82, 97].contains(&check)
 }
 
 /// The account that an accepted report is about. A report of the reporter's own messages in a group

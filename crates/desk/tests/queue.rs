@@ -146,6 +146,7 @@ fn time_intake(name: &str, store: &mut dyn Store, rng: &mut ChaCha20Rng) {
             received_at_ms: NOW,
             case_id: None,
             reporter: None,
+            reporter_account: None,
             is_erased: false,
         };
         let accepted = vec![0; 8_000];

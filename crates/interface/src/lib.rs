@@ -50,6 +50,7 @@
 //! | `GET /v1/log/keys` | device | text: `LogKeys` |
 //! | `GET /v1/reports/{id}/promise` | device | binary: promise of the log |
 //! | `GET /v1/reports/{id}/receipt` | device | binary: receipt of the log |
+//! | `GET /v1/refused/{digest}/receipt` | device | binary: receipt of the log |
 //! | `GET /v1/notices?after={number}` | device | [`DecisionNotices`] |
 //! | `GET /v1/decisions/{leaf}/receipt` | device | binary: receipt of the log |
 //! | `POST /v1/decisions/{leaf}/appeals` | device | [`Appeal`], [`AppealTaken`] |

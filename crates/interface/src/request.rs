@@ -132,6 +132,9 @@ pub enum Request {
     Promise(ReportId),
     /// Fetches a receipt that shows what was done with a report of this account.
     ReportReceipt(ReportId),
+    /// Fetches a receipt that shows that the provider refused a report. Names the report by the
+    /// digest of what was sealed, which only its reporter knows.
+    RefusedReceipt([u8; 32]),
     /// Asks of which decisions the provider told this account.
     Notices {
         /// The number of the newest notice that is known: 0 if none is.
@@ -202,6 +205,7 @@ impl Request {
             | Self::LogKeys
             | Self::Promise(_)
             | Self::ReportReceipt(_)
+            | Self::RefusedReceipt(_)
             | Self::Notices { .. }
             | Self::DecisionReceipt(_)
             | Self::Deliveries
@@ -256,6 +260,7 @@ impl Request {
             | Self::LogKeys
             | Self::Promise(_)
             | Self::ReportReceipt(_)
+            | Self::RefusedReceipt(_)
             | Self::Notices { .. }
             | Self::DecisionReceipt(_)
             | Self::Deliveries
@@ -293,6 +298,7 @@ impl Request {
             | Self::LogKeys
             | Self::Promise(_)
             | Self::ReportReceipt(_)
+            | Self::RefusedReceipt(_)
             | Self::Notices { .. }
             | Self::DecisionReceipt(_)
             | Self::Deliveries

@@ -9,6 +9,7 @@
 //! | `POST /v1/intake/refused` | relay | [`RefusedReport`], binary: `Promise` |
 //! | `GET /v1/log-keys` | relay | text: `LogKeys` |
 //! | `GET /v1/reports/{id}/receipt` | relay | binary: `Receipt` |
+//! | `GET /v1/refused/{digest}/receipt` | relay | binary: `Receipt` |
 //! | `GET /v1/decisions/{leaf}/receipt?account={name}` | relay | binary: `Receipt` |
 //! | `POST /v1/decisions/{leaf}/appeals` | relay | [`FileAppeal`], [`AppealFiled`] |
 //! | `GET /v1/notices` | relay | [`Notices`] |
@@ -30,8 +31,7 @@
 //! | `GET /v1/exports` or `?case={id}` | officer | [`Exports`] |
 //! | `POST /v1/coop/callback` | ROOST Coop, by its own signature | JSON, text |
 //!
-//! The relay names a report by its own id, or by the report's number in the log: a report that the
-//! intake refused has only the number.
+//! The relay names a report by its own id, and one that the intake refused by the report's digest.
 //!
 //! Each request of an officer or the relay is signed by itself, see
 //! [`RequestTerms`](waxseal_desk::request::RequestTerms). The headers are [`KEY_HEADER`],

@@ -17,7 +17,7 @@ fn numbers() -> Vec<u16> {
         .chain(620..=625)
         .chain(628..=635)
         .chain(640..=655)
-        .chain(660..=665)
+        .chain(660..=667)
         .chain(694..=696)
         .chain(699..=699)
         .collect()

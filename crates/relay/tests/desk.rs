@@ -12,6 +12,7 @@ use waxseal_desk::vault::{View, ViewedContent, digest_of};
 use waxseal_log::entry::{AppealOutcome, Measure, Purpose};
 use waxseal_log::promise::Promise;
 use waxseal_log::receipt::{Expected, Receipt};
+use waxseal_log::report::ReportDigest;
 use waxseal_relay::desk::{
     AppealFiled, Appeals, CaseDetail, DeskCode, Entries, FileAppeal, Grants, Hex, NoticeSent,
     Notices, RefusedReport, Transparency, read_json,
@@ -244,6 +245,42 @@ fn chk628_only_the_account_that_was_decided_against_gets_its_receipt() {
 }
 
 #[test]
+fn chk667_the_desk_shows_by_a_digest_only_what_the_intake_refused() {
+    let office = Office::new();
+    let reported = office.intake.report("mallory", "victim", &["now"]);
+    office.bring(&reported.encoded).unwrap();
+    let digest = ReportDigest::of(b"a report that the intake refuses");
+    let refused = RefusedReport {
+        digest: Hex(*digest.as_bytes()),
+        check: 74,
+    };
+    let promise = office.relay_post("/v1/intake/refused", &refused).unwrap();
+    office.case_about("mallory");
+    office.settled();
+    let receipt = |digest: &ReportDigest| {
+        let digest = Hex(*digest.as_bytes());
+        office.relay_get(&format!("/v1/refused/{digest}/receipt"))
+    };
+    let shown = Receipt::decode(&receipt(&digest).unwrap()).unwrap();
+    let promised = Promise::decode(&promise).unwrap();
+    let now = office::now().as_millis();
+    let promised = promised.verify(office.keys.log(), &digest, now).unwrap();
+    assert_eq!(promised.rejected(), Some(74));
+    let expected = Expected::Report { promise: &promised };
+    // The entry comes after the end of the day.
+    let told = shown.verify(&office.keys, expected).unwrap();
+    assert_eq!((told.rejected, told.contradictions), (None, vec![]));
+    // Neither the number, which the log tells, nor the digest of a report that was taken.
+    let number = Hex(*digest.number().as_bytes());
+    let by_number = office.relay_get(&format!("/v1/reports/{number}/receipt"));
+    assert_eq!(code(by_number), DeskCode::NotFound);
+    let taken = digest_of(reported.accepted.report());
+    for other in [taken, ReportDigest::of(b"another report")] {
+        assert_eq!(code(receipt(&other)), DeskCode::NotFound);
+    }
+}
+
+#[test]
 fn chk631_no_path_leaves_the_public_folder() {
     let office = Office::new();
     wait_for(|| (office.plain_get("/log/keys").status == 200).then_some(()));
@@ -298,4 +335,47 @@ fn a_case_shows_all_of_its_reports_page_by_page() {
     assert_eq!(again.granted, []);
     let bad = format!("/v1/cases/{id}?reports_after=00");
     assert_eq!(Raw::get(alice, &bad).send(&office).0, 400);
+}
+
+#[test]
+fn the_log_is_counted_once_until_it_has_further_entries() {
+    let office = Office::new();
+    let alice = &office.officers.alice;
+    let today = office::now().as_millis() / 86_400_000;
+    let path = |from: u64| format!("/v1/transparency?from={from}&to={}", today + 1);
+    let counted = || office.get::<Transparency>(alice, &path(today));
+    let reported = office.intake.report("mallory", "victim", &["now"]);
+    office.bring(&reported.encoded).unwrap();
+    let case = office.case_about("mallory").case.id;
+    let size = office.settled().log_size;
+    let first = counted();
+    assert_eq!(first.log_size, size);
+    let decisions =
+        |counted: &Transparency| -> u32 { counted.series.iter().map(|day| day.decisions).sum() };
+    assert_eq!(decisions(&first), 0);
+
+    // An entry that cannot be read shows whether the log is read.
+    let store = rusqlite::Connection::open(office.dir.path().join("desk/desk.sqlite")).unwrap();
+    let entry = "SELECT entry FROM entries WHERE log_index = 0";
+    let entry: Vec<u8> = store.query_row(entry, [], |row| row.get(0)).unwrap();
+    let put = |bytes: &[u8]| {
+        let put = "UPDATE entries SET entry = ? WHERE log_index = 0";
+        assert_eq!(store.execute(put, [bytes]).unwrap(), 1);
+    };
+    put(b"damaged");
+    assert_eq!(counted(), first);
+    let client = office.client();
+    let other = client.get(alice, &path(today - 1), office::now(), &mut rand::rng());
+    assert_eq!(code(other), DeskCode::Busy);
+    put(&entry);
+    let before: Transparency = office.get(alice, &path(today - 1));
+    assert_eq!((before.from, before.log_size), (today as u32 - 1, size));
+
+    // What is counted follows the log.
+    let decision = office.decision(case, Measure::Warning);
+    office.act(alice, &decision).unwrap();
+    let grown = office.settled().log_size;
+    assert!(grown > size);
+    let second = counted();
+    assert_eq!((second.log_size, decisions(&second)), (grown, 1));
 }

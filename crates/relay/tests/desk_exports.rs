@@ -5,7 +5,6 @@
 
 mod office;
 
-use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
@@ -14,12 +13,15 @@ use std::thread;
 
 use office::{Office, code, wait_for};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 use waxseal_desk::export::{ShownReport, encode_content};
 use waxseal_desk::officer::OfficerKey;
+use waxseal_desk::store::{EntryRow, Store as _};
 use waxseal_desk::vault::View;
-use waxseal_log::entry::{Measure, Purpose, Target};
+use waxseal_log::entry::{Detail, Entry, Event, Kind, Measure, Purpose, ReasonCode, Target};
 use waxseal_relay::desk::{AskExport, DeskCode, DeskError, Exported, Exports, Hex, read_json};
 use waxseal_reporting::intake::ReportId;
+use waxseal_reporting::reporter::Reason;
 
 /// A target that answers with this status. Returns its URL and the requests that it gets.
 fn target(statuses: &'static [u16]) -> (String, Receiver<String>) {
@@ -71,6 +73,7 @@ fn set_up(office: &mut Office, targets: &str) {
     };
     private("coop.key", b"the-api-key");
     private("webhook.key", &[5; 32]);
+    private("dsa.key", b"the-token\n");
     std::fs::write(folder.join("targets.json"), targets).unwrap();
     office.crash();
 }
@@ -82,6 +85,17 @@ fn export(
     target: Target,
     shown: Option<(Hex<16>, &View)>,
 ) -> Result<Exported, DeskError> {
+    export_with(office, officer, (case, target), &[], shown)
+}
+
+/// An export with what the officer adds.
+fn export_with(
+    office: &Office,
+    officer: &OfficerKey,
+    (case, target): (Hex<16>, Target),
+    fields: &[(&str, &str)],
+    shown: Option<(Hex<16>, &View)>,
+) -> Result<Exported, DeskError> {
     let shown: Vec<_> = shown
         .into_iter()
         .map(|(report, view)| ShownReport {
@@ -91,7 +105,10 @@ fn export(
         .collect();
     let ask = AskExport {
         target: target.number(),
-        fields: BTreeMap::new(),
+        fields: fields
+            .iter()
+            .map(|(name, text)| ((*name).into(), (*text).into()))
+            .collect(),
         content: encode_content(&shown).to_vec(),
     };
     let path = format!("/v1/cases/{case}/exports");
@@ -101,7 +118,11 @@ fn export(
 
 fn body(request: &str) -> Value {
     let (_, body) = request.split_once("\r\n\r\n").unwrap();
-    serde_json::from_str(body).unwrap()
+    body_of(body.as_bytes())
+}
+
+fn body_of(bytes: &[u8]) -> Value {
+    serde_json::from_slice(bytes).unwrap()
 }
 
 #[test]
@@ -155,6 +176,168 @@ fn what_was_opened_is_exported_once_the_log_says_so() {
     assert_eq!(exports.exports[1].id, made.id);
     assert_eq!(exports.exports[1].officer, Hex(*bob.id().as_bytes()));
     office.desk().stop();
+    office.audit();
+}
+
+/// Asserts that the newest entry of this kind is about exactly these bytes.
+fn is_logged(office: &Office, sent: &[u8], target: Target) {
+    let store = office.desk_store();
+    let entries = store.entries(0, 1_000).unwrap();
+    let row = entries
+        .iter()
+        .rfind(|row| row.kind == Kind::Exported.number())
+        .unwrap();
+    let entry = Entry::decode(&row.entry).unwrap();
+    assert_eq!(entry.event, Event::Exported { target });
+    let digest = Sha256::new()
+        .chain_update("waxseal/desk/1/export")
+        .chain_update(sent)
+        .finalize();
+    assert_eq!(row.detail.as_deref(), Some(digest.as_slice()));
+    let detail = Detail::from_parts(row.salt.unwrap(), digest.to_vec()).unwrap();
+    assert!(entry.is_about(&detail));
+}
+
+/// How many exports the log has.
+fn logged(office: &Office) -> usize {
+    let entries = office.desk_store().entries(0, 1_000).unwrap();
+    let exported = |row: &&EntryRow| row.kind == Kind::Exported.number();
+    entries.iter().filter(exported).count()
+}
+
+/// An export that something required is missing for: nothing leaves, and nothing is logged.
+fn is_incomplete(office: &Office, refused: Result<Exported, DeskError>, missing: &str) {
+    let error = refused.unwrap_err();
+    let said = error.to_string();
+    assert!(said.contains(missing), "{said}");
+    assert_eq!(code::<()>(Err(error)), DeskCode::Incomplete);
+    assert_eq!(logged(office), 0);
+}
+
+#[test]
+fn a_cybertip_is_refused_without_what_it_needs_and_is_written_as_it_was_logged() {
+    let mut office = Office::new();
+    let ncmec =
+        r#"{"ncmec": { "esp_service": "Example Messages", "email": "s@provider.example" }}"#;
+    set_up(&mut office, ncmec);
+    let texts = ["how old are you?", "send me a photo"];
+    let reported = office.intake.report("mallory", "victim", &texts);
+    office.bring(&reported.encoded).unwrap();
+    let case = office.case_about("mallory");
+    let (id, report) = (case.case.id, case.reports[0].id);
+    let bob = &office.officers.bob;
+    let grant = office.grant(bob, &case, Purpose::UserReport, None);
+    office.ask(bob, &grant).unwrap();
+    let view = office.open(bob, &grant, report).unwrap();
+    let ask = |fields: &[_], shown| export_with(&office, bob, (id, Target::Ncmec), fields, shown);
+    let shown = Some((report, &view));
+    // The reason that the vault told is not about children, and no messages go along.
+    is_incomplete(&office, ask(&[], shown), "reason");
+    let mut decision = office.decision(id, Measure::Terminated);
+    decision.reason = ReasonCode::from_number(Reason::Grooming.number()).unwrap();
+    office.act(bob, &decision).unwrap();
+    is_incomplete(&office, ask(&[], None), "content");
+    is_incomplete(&office, ask(&[("ip_event", "Login")], shown), "ip_address");
+    is_incomplete(&office, ask(&[("ip_address", "here")], shown), "ip_address");
+    // Messages that were not shown do not go along either.
+    let alice = &office.officers.alice;
+    let foreign = export(&office, alice, id, Target::Ncmec, shown);
+    assert_eq!(code(foreign), DeskCode::Refused);
+    let folder = office.dir.path().join("desk/outbox");
+    assert!(!folder.exists());
+
+    let made = ask(
+        &[("screen_name", "mal"), ("ip_address", "192.0.2.7")],
+        shown,
+    )
+    .unwrap();
+    is_logged(&office, &made.sent, Target::Ncmec);
+    wait_for(|| {
+        let exports: Exports = office.get(bob, "/v1/exports");
+        exports.exports[0].taken_at_ms
+    });
+    let read = |end: &str| std::fs::read(folder.join(format!("cybertip-{}.{end}", made.id)));
+    assert_eq!(read("json").unwrap(), *made.sent);
+    let xml = String::from_utf8(read("xml").unwrap()).unwrap();
+    assert_eq!(body_of(&made.sent)["report"], xml);
+    for text in [
+        "<incidentType>Online Enticement of Children for Sexual Acts</incidentType>",
+        "send me a photo",
+        "<espIdentifier>mallory</espIdentifier>",
+        "<ipAddress>192.0.2.7</ipAddress>",
+        "<accountPermanentlyDisabled>true</accountPermanentlyDisabled>",
+    ] {
+        assert!(xml.contains(text), "{text} is not in {xml}");
+    }
+    assert!(!xml.contains("victim"), "{xml}");
+    let names = std::fs::read_dir(&folder).unwrap().count();
+    assert_eq!((names, logged(&office)), (2, 1));
+    assert!(office.desk().stop());
+    office.audit();
+}
+
+#[test]
+fn a_statement_of_reasons_is_refused_without_what_it_needs_and_is_sent_as_it_was_logged() {
+    let mut office = Office::new();
+    let (url, requests) = target(&[201]);
+    let dsa = format!("{{\"dsa\": {{ \"url\": \"{url}\", \"key\": \"dsa.key\" }} }}");
+    set_up(&mut office, &dsa);
+    let reported = office.intake.report("mallory", "victim", &["your code?"]);
+    office.bring(&reported.encoded).unwrap();
+    let id = office.case_about("mallory").case.id;
+    let alice = OfficerKey::from_seed(office.officers.alice.seed());
+    let complete = [
+        ("ground", "incompatible"),
+        ("decision_facts", "The account asked others for codes."),
+        ("content_type", "TEXT"),
+        ("source_type", "SOURCE_ARTICLE_16"),
+        ("content_date", "2027-01-15"),
+    ];
+    let ask = |fields: &[_]| export_with(&office, &alice, (id, Target::Dsa), fields, None);
+    is_incomplete(&office, ask(&complete), "decision");
+    office
+        .act(&alice, &office.decision(id, Measure::Suspended))
+        .unwrap();
+    for (without, (name, _)) in complete.iter().enumerate() {
+        let mut fields = complete.to_vec();
+        fields.remove(without);
+        is_incomplete(&office, ask(&fields), name);
+    }
+    let mut named = complete;
+    named[1].1 = "Mallory asked others for codes.";
+    is_incomplete(&office, ask(&named), "decision_facts");
+    assert!(requests.try_recv().is_err());
+
+    let made = ask(&complete).unwrap();
+    is_logged(&office, &made.sent, Target::Dsa);
+    let request = requests.recv().unwrap();
+    assert!(
+        request.starts_with("POST /api/v1/statement HTTP/1.1\r\n"),
+        "{request}"
+    );
+    let lower = request.to_lowercase();
+    assert!(
+        lower.contains("authorization: bearer the-token\r\n"),
+        "{request}"
+    );
+    assert!(lower.contains(&format!("idempotency-key: {}\r\n", made.id)));
+    let (_, sent) = request.split_once("\r\n\r\n").unwrap();
+    assert_eq!(sent.as_bytes(), made.sent);
+    assert_eq!(
+        body(&request)["decision_account"],
+        "DECISION_ACCOUNT_SUSPENDED"
+    );
+    for name in ["mallory", "victim"] {
+        assert!(!lower.contains(name), "{request}");
+    }
+    // The database takes one for a decision.
+    let again = ask(&complete).unwrap_err().to_string();
+    assert!(
+        again.contains("a statement of reasons for this decision"),
+        "{again}"
+    );
+    assert_eq!(logged(&office), 1);
+    assert!(office.desk().stop());
     office.audit();
 }
 

@@ -1,10 +1,16 @@
-//! How long pages take with 50 officers on a queue of 100,000 cases. Prints figures:
+//! How long pages take with 50 officers on a queue of 100,000 cases, whose reports have their
+//! content: a page of a case reads and decodes it. Prints figures:
 //!
 //! ```text
 //! cargo test --release -p waxseal-relay --test desk_load -- --ignored --nocapture
 //! ```
+//!
+//! It fills a store of about a gigabyte in the folder for temporary files. `WAXSEAL_CASES=1000`
+//! takes fewer cases, and `WAXSEAL_SECONDS=5` measures for less time than 20 seconds.
 
 #![allow(clippy::restriction, reason = "tests")]
+
+mod office;
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -13,23 +19,33 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
+use office::intake::Intake;
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
 use waxseal_desk::case::Assignment;
-use waxseal_desk::ids::CaseId;
+use waxseal_desk::ids::{AcceptedDigest, CaseId};
 use waxseal_desk::officer::{OfficerKey, Signed};
-use waxseal_desk::store::{CaseRow, CaseStatus, Change, ReportRow, SqliteStore, Store};
+use waxseal_desk::store::{CaseRow, CaseStatus, Change, ContentRow, ReportRow, SqliteStore, Store};
 use waxseal_interface::http::Link;
 use waxseal_log::keys::LogKeys;
 use waxseal_log::note::Cosigner;
 use waxseal_relay::desk::{CaseDetail, DeskClient, QueuePage, read_json};
 use waxseal_reporting::Timestamp;
+use waxseal_reporting::intake::AcceptanceKey;
+use waxseal_reporting::vault::ModerationKeyPair;
 
 const ORIGIN: &str = "provider.example/desk";
 const OFFICERS: usize = 50;
 const CASES: u64 = 100_000;
+/// Number of different contents. Each report has one of them, with its own identifier in it.
+const CONTENTS: usize = 64;
 /// How often each officer asks for a page.
 const EVERY: Duration = Duration::from_millis(500);
 const SECONDS: u64 = 20;
+
+/// A number of the environment, or else this one.
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |number| number.parse().unwrap())
+}
 
 /// A desk that runs until it is dropped.
 struct Desk(Child);
@@ -84,13 +100,28 @@ fn set_up(folder: &Path, officers: &[OfficerKey]) {
     desk(folder, &publish.split(' ').collect::<Vec<_>>());
 }
 
+/// Accepted reports of one to four messages, as the intake encodes them.
+fn contents(folder: &Path) -> Vec<Vec<u8>> {
+    let rng = &mut rand::rng();
+    let acceptance = AcceptanceKey::generate(rng);
+    fs::write(folder.join("acceptance.key"), acceptance.to_bytes()).unwrap();
+    let moderation = ModerationKeyPair::generate(rng);
+    let moderation = moderation.public_key().encode();
+    fs::write(folder.join("moderation.pub"), moderation).unwrap();
+    let intake = Intake::new(folder);
+    let texts = ["your code?", "now!", "I know where you live", "last chance"];
+    let report = |n: usize| intake.report("mallory", &format!("victim-{n}"), &texts[..=n % 4]);
+    (0..CONTENTS).map(|n| report(n).encoded).collect()
+}
+
 /// Fills the queue: most cases are open, and each has one to four reports.
 fn fill(folder: &Path) {
+    let contents = contents(folder);
     let rng = &mut StdRng::seed_from_u64(20);
     let mut store = SqliteStore::open(folder.join("desk/desk.sqlite")).unwrap();
     let now = now().as_millis();
     let mut changes = Vec::new();
-    for n in 0..CASES {
+    for n in 0..number("WAXSEAL_CASES", CASES) {
         let mut id = [0; 16];
         rng.fill_bytes(&mut id);
         let (reports, first) = (
@@ -123,10 +154,18 @@ fn fill(folder: &Path) {
                 rng.fill_bytes(&mut bytes);
                 bytes
             };
+            let report_id: [u8; 16] = bytes()[..16].try_into().unwrap();
+            let mut accepted = contents[usize::from(bytes()[0]) % CONTENTS].clone();
+            accepted[1..17].copy_from_slice(&report_id);
+            let accepted_digest = *AcceptedDigest::of(&accepted).as_bytes();
+            changes.push(Change::add(ContentRow {
+                report_id,
+                accepted,
+            }));
             changes.push(Change::add(ReportRow {
-                id: bytes()[..16].try_into().unwrap(),
+                id: report_id,
                 digest: bytes(),
-                accepted_digest: Some(bytes()),
+                accepted_digest: Some(accepted_digest),
                 number: bytes()[..16].try_into().unwrap(),
                 promise: vec![1; 300],
                 reason: Some(reason),
@@ -135,7 +174,8 @@ fn fill(folder: &Path) {
                 received_at_ms: first + u64::from(report),
                 case_id: Some(id),
                 reporter: Some(bytes()),
-                is_erased: true,
+                reporter_account: Some("victim".into()),
+                is_erased: false,
             }));
         }
         if changes.len() > 900 {
@@ -176,7 +216,7 @@ fn work(url: &str, key: &OfficerKey, n: u64, every: Duration) -> Vec<(&'static s
     let rng = &mut rand::rng();
     let client = DeskClient::new(Link::new(url).unwrap(), ORIGIN);
     let mut times = Vec::new();
-    let end = Instant::now() + Duration::from_secs(SECONDS);
+    let end = Instant::now() + Duration::from_secs(number("WAXSEAL_SECONDS", SECONDS));
     thread::sleep(every.mul_f64(n as f64 / OFFICERS as f64));
     let mut after = None;
     let mut turn = 0;
@@ -205,6 +245,13 @@ fn work(url: &str, key: &OfficerKey, n: u64, every: Duration) -> Vec<(&'static s
         times.push(("case", begun.elapsed()));
         let detail: CaseDetail = read_json(&detail.unwrap()).unwrap();
         assert_eq!(detail.reports.len(), 50.min(detail.case.reports as usize));
+        // What a page shows of the content was read.
+        assert!(
+            detail
+                .reports
+                .iter()
+                .all(|report| (1..=4).contains(&report.messages))
+        );
         turn += 1;
         if turn % 10 == 0 && case.status == "open" && case.officer.is_none() {
             let act = Assignment {
@@ -253,7 +300,8 @@ fn fifty_officers_on_a_hundred_thousand_cases() {
                 .flat_map(|work| work.join().unwrap())
                 .collect()
         });
-        println!("{OFFICERS} officers, {CASES} cases, {title}:");
+        let cases = number("WAXSEAL_CASES", CASES);
+        println!("{OFFICERS} officers, {cases} cases, {title}:");
         for kind in ["queue", "case", "take a case"] {
             let of_kind = times.iter().filter(|(of, _)| *of == kind);
             let mut of_kind: Vec<_> = of_kind.map(|(_, time)| *time).collect();
@@ -262,7 +310,8 @@ fn fifty_officers_on_a_hundred_thousand_cases() {
                 continue;
             }
             let [p50, p99, max] = [0.5, 0.99, 1.0].map(|part| percentile(&of_kind, part));
-            let each_second = of_kind.len() as f64 / SECONDS as f64;
+            let seconds = number("WAXSEAL_SECONDS", SECONDS);
+            let each_second = of_kind.len() as f64 / seconds as f64;
             println!(
                 "  {kind}: {each_second:.0}/s, p50 {p50:.1} ms, p99 {p99:.1} ms, max {max:.1} ms"
             );

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use office::{ORIGIN, Office, desk, wait_for};
+use waxseal_desk::store::Store as _;
 use waxseal_log::entry::Measure;
 
 fn run(dir: &Path, arguments: &[&str]) -> Output {
@@ -194,5 +195,44 @@ fn a_case_whose_time_is_over_is_erased_and_the_relay_is_to_be_told() {
         ("open", false)
     );
     assert!(office.desk().stop());
+    office.audit();
+}
+
+#[test]
+fn a_report_that_the_vault_cannot_sort_is_erased_once_its_time_is_over() {
+    let mut office = Office::new();
+    let unknown = office.intake.report_to_another_vault("mallory", "victim");
+    office.bring(&unknown.encoded).unwrap();
+    let known = office.intake.report("trudy", "victim", &["now"]);
+    office.bring(&known.encoded).unwrap();
+    let id = *unknown.accepted.id().as_bytes();
+    let file = |end: &str| {
+        let name = format!("desk/to-relay/{}.{end}", office::Hex(id));
+        office.dir.path().join(name)
+    };
+    let (waits, closed) = (file("rejected-82"), file("closed"));
+    wait_for(|| waits.exists().then_some(()));
+    let sorted = office.case_about("trudy").case.id;
+    let content = |office: &Office| {
+        let store = office.desk_store();
+        let row = store.report(&id).unwrap().unwrap();
+        (store.content(&id).unwrap().is_some(), row.is_erased)
+    };
+    assert_eq!(content(&office), (true, false));
+    // Its time is not over for a while.
+    assert!(office.desk().stop());
+    office.start();
+    office.settled();
+    assert_eq!(content(&office), (true, false));
+    assert!(office.desk().stop());
+    office.start_with(&["--keep-days", "0"]);
+    wait_for(|| (content(&office) == (false, true)).then_some(()));
+    wait_for(|| closed.exists().then_some(()));
+    // A report with a case has its time after the decision.
+    assert_eq!(office.case(sorted).case.status, "open");
+    assert!(office.desk().stop());
+    let store = fs::read(office.dir.path().join("desk/desk.sqlite")).unwrap();
+    let sealed = &unknown.encoded[unknown.encoded.len() / 2..][..64];
+    assert!(!store.windows(64).any(|bytes| bytes == sealed));
     office.audit();
 }

@@ -254,8 +254,8 @@ impl Chat {
                     _ => return,
                 };
                 self.notice(format!(
-                    "THE PROVIDER BREAKS A PROMISE: since {since}, its log must show a report of \
-                     yours, and no receipt shows it"
+                    "THE PROVIDER BREAKS A PROMISE: since {since}, its log must show what became \
+                     of a report of yours, and no receipt shows it"
                 ));
             }
             Event::Receipt(news) => self.tell_news(&news),
@@ -276,3 +276,6 @@ impl Chat {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

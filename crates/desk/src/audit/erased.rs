@@ -1,6 +1,8 @@
 //! Checks that content is there until it was erased by the rules, and is gone afterwards.
 
 use waxseal_log::entry::{Day, Entry, Event, Kind};
+use waxseal_reporting::AccountId;
+use waxseal_reporting::intake::AcceptedReport;
 
 use super::Auditor;
 use crate::appeal::is_reversed;
@@ -82,8 +84,8 @@ impl<S: Store> Auditor<'_, S> {
         Ok(steps >= reports.chunks(MAX_ERASED).len())
     }
 
-    /// Checks that the content of a report is the one that the intake accepted, is about the
-    /// account of its case, and is there unless it was erased.
+    /// Checks that the content of a report is the one that the intake accepted, is by the account
+    /// in its row and about the account of its case, and is there unless it was erased.
     pub(super) fn content(
         &mut self,
         report: &ReportRow,
@@ -95,9 +97,13 @@ impl<S: Store> Auditor<'_, S> {
             Some(content) => {
                 let digest = AcceptedDigest::of(&content.accepted);
                 let about = account_of(&content.accepted);
+                let reporter = AcceptedReport::report_of(&content.accepted).ok();
+                let reporter = reporter.map(|report| report.reporter().account.clone());
+                let reporter = reporter.as_ref().map(AccountId::as_str);
                 let is_about = |account| about.is_some_and(|about| about.as_str() == account);
                 !report.is_erased
                     && report.accepted_digest == Some(*digest.as_bytes())
+                    && report.reporter_account.as_deref() == reporter
                     && account.is_none_or(is_about)
             }
         };

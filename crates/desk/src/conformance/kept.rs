@@ -89,6 +89,7 @@ fn with_len(len: Lengths) -> Vec<Change> {
         }),
         Change::add(ReportRow {
             promise: vec![4; len.signed],
+            reporter_account: Some(text(len.account)),
             ..report(1)
         }),
         Change::add(ContentRow {

@@ -28,6 +28,10 @@ pub(super) fn reports(store: &mut dyn Store) -> Result<(), Problem> {
         is_erased: true,
         ..sorted(7, 1, 2, 9)
     };
+    let given_up = ReportRow {
+        is_erased: true,
+        ..at(11, 4)
+    };
     let (first, second, third) = (
         sorted(3, 10, 1, 8),
         sorted(1, 20, 1, 9),
@@ -38,6 +42,7 @@ pub(super) fn reports(store: &mut dyn Store) -> Result<(), Problem> {
         at(5, 5),
         rejected.clone(),
         erased.clone(),
+        given_up,
         third.clone(),
         second.clone(),
         first.clone(),

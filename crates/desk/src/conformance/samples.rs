@@ -84,6 +84,7 @@ pub(super) fn report(n: u32) -> ReportRow {
         received_at_ms: u64::from(n),
         case_id: None,
         reporter: None,
+        reporter_account: None,
         is_erased: false,
     }
 }
@@ -280,6 +281,7 @@ pub(super) fn full_rows(n: u32) -> Vec<Row> {
             rejected: Some(200),
             case_id: Some(id(5)),
             reporter: Some(hash(6)),
+            reporter_account: Some("bob".into()),
             is_erased: true,
             ..report(n)
         }

@@ -2,6 +2,7 @@
 
 mod crash;
 pub(crate) mod files;
+pub(crate) mod refusing;
 pub(crate) mod reports;
 pub(crate) mod shared;
 mod two;

@@ -1,8 +1,9 @@
 use super::*;
 use crate::desk::tests::files::blob;
-use crate::desk::tests::world::{World, refused};
+use crate::desk::tests::world::{HOUR, World, refused};
+use crate::policy::{Officer, Policy, PolicyTerms};
 use crate::store::FetchList;
-use waxseal_log::entry::Kind;
+use waxseal_log::entry::{Kind, Purpose};
 
 fn fetch(world: &mut World, report: &ReportId, blob: &BlobId) -> Result<(), DeskError> {
     let officer = world.officers.ask.id();
@@ -65,6 +66,64 @@ fn chk683_a_file_is_fetched_after_its_report_was_shown() {
     assert_eq!(rows[0].blob, *blob().as_bytes());
     assert_eq!(rows[0].log_index, world.desk.log_size() - 1);
     world.is_sound();
+}
+
+#[test]
+fn chk683_a_file_is_fetched_while_the_grant_and_the_role_last() {
+    let mut world = World::new();
+    let (case, report) = world.file_case();
+    world.show_file(case, &report);
+    // The grant is for twelve hours.
+    world.pass(12 * HOUR - 1);
+    fetch(&mut world, &report, &blob()).unwrap();
+    world.pass(1);
+    let late = fetch(&mut world, &report, &blob());
+    assert_eq!(refused(late), Refused::NotShown);
+    // Nor once upkeep has entered that it expired.
+    world.pass(HOUR);
+    world.desk.upkeep(world.now, &mut world.rng).unwrap();
+    let late = fetch(&mut world, &report, &blob());
+    assert_eq!(refused(late), Refused::NotShown);
+    assert_eq!(fetched(&world), 1);
+
+    // An earlier opening, whose grant is for longer, still counts after the last one ended.
+    world.complete().unwrap();
+    world.show_file(case, &report);
+    let mut terms = world.terms(case, &report, Purpose::ChildSafety);
+    terms.reports[0].messages = 1;
+    terms.expires = Timestamp::from_millis(world.now.as_millis() + HOUR);
+    let short = world.request(&terms).unwrap();
+    world.open(&short, &report).unwrap();
+    world.pass(2 * HOUR);
+    fetch(&mut world, &report, &blob()).unwrap();
+    let (now, officer) = (world.now, world.officers.ask.id());
+    let noted = world
+        .desk
+        .file_handed_out(&report, &blob(), &officer, &(0..10), now);
+    noted.unwrap();
+    let list = FetchList::OfBlob(*blob().as_bytes());
+    let rows = world.store.fetches(&list, 9).unwrap();
+    let handed: Vec<_> = rows.iter().map(|row| row.handed_out).collect();
+    assert_eq!(handed, [0, 10]);
+    world.is_sound();
+
+    // The officer is an officer still, and may not ask any more.
+    let officers = world.policy.terms().officers.iter().cloned();
+    let officers = officers.map(|one| match one.id == officer {
+        true => Officer {
+            roles: Roles::DECIDE,
+            ..one
+        },
+        false => one,
+    });
+    let policy = Policy::new(PolicyTerms {
+        version: 2,
+        officers: officers.collect(),
+        ..world.policy.terms().clone()
+    });
+    world.publish(&policy.unwrap()).unwrap();
+    let without = fetch(&mut world, &report, &blob());
+    assert_eq!(refused(without), Refused::NotAllowed);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 use waxseal_reporting::reporter::Reason;
 
 use super::*;
+use crate::desk::tests::refusing::Refusing;
 use crate::desk::tests::world::{DAY, World, refused};
 
 #[test]
@@ -77,57 +78,15 @@ fn a_report_to_an_unknown_moderation_key_waits() {
     world.is_sound();
 }
 
-/// A vault that rejects what it is to sort.
-struct Rejecting;
-
-impl VaultCalls for Rejecting {
-    fn status(&mut self) -> Result<crate::vault::Status, VaultError> {
-        Err(VaultError::Unreachable)
-    }
-    fn follow(
-        &mut self,
-        _: &[Vec<u8>],
-        _: &[u8],
-        _: Timestamp,
-    ) -> Result<waxseal_log::note::NoteSignature, VaultError> {
-        Err(VaultError::Unreachable)
-    }
-    fn adopt(&mut self, _: &[u8]) -> Result<(), VaultError> {
-        Err(VaultError::Unreachable)
-    }
-    fn challenge(
-        &mut self,
-        _: &crate::grant::SignedGrant,
-        _: &crate::ids::AcceptedDigest,
-        _: Timestamp,
-    ) -> Result<crate::vault::Challenge, VaultError> {
-        Err(VaultError::Unreachable)
-    }
-    fn open(
-        &mut self,
-        _: &crate::vault::OpenRequest,
-        _: Timestamp,
-    ) -> Result<crate::vault::View, VaultError> {
-        Err(VaultError::Unreachable)
-    }
-    fn sort(
-        &mut self,
-        _: &ReportId,
-        _: &[u8],
-        _: Timestamp,
-    ) -> Result<crate::vault::Sorted, VaultError> {
-        Err(VaultError::Rejected { check: 86 })
-    }
-}
-
 #[test]
 fn what_the_vault_rejects_is_erased_and_not_sorted_again() {
     let mut world = World::new();
     let broken = world.reported("mallory", "bob", Reason::Scam);
     let broken = world.take_in(&broken).unwrap();
+    let mut rejecting = Refusing(VaultError::Rejected { check: 86 });
     let sorting = world
         .desk
-        .sort(&broken, &mut Rejecting, world.now, &mut world.rng);
+        .sort(&broken, &mut rejecting, world.now, &mut world.rng);
     assert_eq!(sorting.unwrap(), Sorting::Rejected { check: 86 });
     assert_eq!(world.store.content(broken.as_bytes()).unwrap(), None);
     let row = world.store.report(broken.as_bytes()).unwrap().unwrap();

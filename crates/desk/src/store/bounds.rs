@@ -162,6 +162,8 @@ impl Bounded for PendingRow {
 impl Bounded for ReportRow {
     fn check(&self) -> Result<(), StoreError> {
         check_signed(&self.promise)?;
+        let account = self.reporter_account.as_deref();
+        account.map_or(Ok(()), check_account)?;
         check_numbers([self.received_at_ms])
     }
 }

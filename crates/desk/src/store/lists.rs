@@ -5,7 +5,7 @@
 pub enum ReportList {
     /// Those of a case.
     OfCase([u8; 16]),
-    /// Accepted ones whose reason the vault has not told yet.
+    /// Accepted ones whose reason the vault has not told yet and whose content is not erased.
     Unsorted,
     /// Accepted ones that were received before this time and whose content is not erased.
     KeptBefore(u64),

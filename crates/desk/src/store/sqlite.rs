@@ -20,7 +20,7 @@ use super::error::StoreError;
 /// A [`Store`](super::Store) in one SQLite file, with a table for each kind of row.
 ///
 /// Auditors can read the file with any SQLite tool, also while the desk has it open. The tables and
-/// columns are documented in `schema.sql`, `schema_2.sql` and `schema_3.sql` of this crate.
+/// columns are documented in `schema.sql` and in `schema_2.sql` to `schema_4.sql` of this crate.
 ///
 /// # Durability
 /// [`apply`](super::Store::apply) is one transaction, and on the disk when it returns: write-ahead

@@ -51,6 +51,9 @@ impl Request {
             Self::LogKeys => "/v1/log/keys",
             Self::Promise(id) => return of_report(id, "/promise"),
             Self::ReportReceipt(id) => return of_report(id, "/receipt"),
+            Self::RefusedReceipt(digest) => {
+                return Ok(format!("/v1/refused/{}/receipt", leaf_text(digest)));
+            }
             Self::Notices { after } => return Ok(format!("/v1/notices?after={after}")),
             Self::DecisionReceipt(leaf) => return of_decision(leaf, "/receipt"),
             Self::Appeal { decision, .. } => return of_decision(decision, "/appeals"),

@@ -35,6 +35,7 @@ impl fmt::Debug for Request {
             Self::LogKeys => "LogKeys",
             Self::Promise(_) => "Promise",
             Self::ReportReceipt(_) => "ReportReceipt",
+            Self::RefusedReceipt(_) => "RefusedReceipt",
             Self::Notices { after } => return write!(f, "Notices(after {after})"),
             Self::DecisionReceipt(_) => "DecisionReceipt",
             Self::Appeal { appeal, .. } => {

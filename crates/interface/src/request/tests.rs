@@ -116,6 +116,7 @@ fn one_of_each() -> Vec<Request> {
         Request::LogKeys,
         Request::Promise(ReportId::from_bytes([0xaa; 16])),
         Request::ReportReceipt(ReportId::from_bytes([0xaa; 16])),
+        Request::RefusedReceipt([0xaa; 32]),
         Request::Notices { after: 7 },
         Request::DecisionReceipt([0xaa; 32]),
         Request::Appeal {
@@ -158,6 +159,7 @@ fn one_of_each() -> Vec<Request> {
             | Request::LogKeys
             | Request::Promise(_)
             | Request::ReportReceipt(_)
+            | Request::RefusedReceipt(_)
             | Request::Notices { .. }
             | Request::DecisionReceipt(_)
             | Request::Appeal { .. } => {}
@@ -208,10 +210,9 @@ fn the_requests_are_the_routes_of_the_specification() {
             let route = route.replace("{name}", "alice").replace("{slot}", "7");
             let route = route.replace("{id}", &"a".repeat(32));
             let route = route.replace("{mailbox}", &"a".repeat(32));
-            let route = route.replace("{group}", &"a".repeat(64));
-            let route = route.replace("{leaf}", &"a".repeat(64));
             let route = route.replace("{version}", "7").replace("{number}", "7");
-            let route = route.replace("{blob}", &"a".repeat(64));
+            let long = ["{group}", "{leaf}", "{digest}", "{blob}"].into_iter();
+            let route = long.fold(route, |route, of| route.replace(of, &"a".repeat(64)));
             let route = route.replace("{at}", "5").replace("{len}", "9");
             *method == request.method() && route == path
         });
@@ -359,7 +360,7 @@ fn debug_shows_no_name_no_token_and_no_content() {
         "PutBlob(4 bytes at 5 of 9) HttpRequest(PUT, 4 bytes)"
     );
     assert_eq!(all[24], "Blob(9 bytes at 5) HttpRequest(GET, 0 bytes)");
-    assert_eq!(all[30], "Appeal(14 bytes) HttpRequest(POST, 81 bytes)");
+    assert_eq!(all[31], "Appeal(14 bytes) HttpRequest(POST, 81 bytes)");
     for shown in all {
         let secrets = ["token", "alice", "aaaa", "not me"];
         assert!(!secrets.iter().any(|of| shown.contains(of)), "{shown}");

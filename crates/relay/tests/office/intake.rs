@@ -9,6 +9,7 @@ use waxseal_reporting::recipient::{OpeningChannel, open};
 use waxseal_reporting::relay::{DeliveryKey, PostedFanout, StampKeys, StampedEnvelope};
 use waxseal_reporting::reporter::{Disclosure, ModerationPublicKey, Reason, ReportDraft};
 use waxseal_reporting::sender::{Fanout, RosterStamp, SealingChannel, seal};
+use waxseal_reporting::vault::ModerationKeyPair;
 use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId};
 use zeroize::Zeroizing;
 
@@ -72,13 +73,19 @@ impl Intake {
 
     /// `from` writes this to `to`, who reports it for a scam.
     pub fn report(&self, from: &str, to: &str, texts: &[&str]) -> Reported {
-        self.report_with(from, to, texts, &self.acceptance)
+        self.report_with(from, to, texts, (&self.acceptance, &self.moderation))
     }
 
     /// A report that another intake accepted.
     pub fn forged(&self, from: &str, to: &str) -> Reported {
         let other = AcceptanceKey::generate(&mut rand::rng());
-        self.report_with(from, to, &["forged"], &other)
+        self.report_with(from, to, &["forged"], (&other, &self.moderation))
+    }
+
+    /// A report that is sealed to a moderation key that the vault does not have.
+    pub fn report_to_another_vault(&self, from: &str, to: &str) -> Reported {
+        let other = ModerationKeyPair::generate(&mut rand::rng());
+        self.report_with(from, to, &["lost"], (&self.acceptance, other.public_key()))
     }
 
     fn report_with(
@@ -86,7 +93,7 @@ impl Intake {
         from: &str,
         to: &str,
         texts: &[&str],
-        acceptance: &AcceptanceKey,
+        (acceptance, moderation): (&AcceptanceKey, &ModerationPublicKey),
     ) -> Reported {
         let rng = &mut rand::rng();
         let (sender, reporter, now) = (device(from), device(to), now());
@@ -111,7 +118,7 @@ impl Intake {
             let opened = open(&mut Plain, &delivery.unwrap()).unwrap();
             draft.add(opened.evidence(), Disclosure::Whole).unwrap();
         }
-        let report = draft.seal(key, &self.moderation, rng).unwrap();
+        let report = draft.seal(key, moderation, rng).unwrap();
         let examined = examine(report, &self.stamp_keys, key, now).unwrap();
         let known = vec![false; examined.nullifiers().len()];
         let accepted = examined

@@ -320,6 +320,11 @@ impl Office {
         read_json(&done)
     }
 
+    /// The desk's store, to look into.
+    pub fn desk_store(&self) -> SqliteStore {
+        SqliteStore::open(self.dir.path().join("desk/desk.sqlite")).unwrap()
+    }
+
     pub fn queue(&self, officer: &OfficerKey) -> Vec<CaseItem> {
         self.get::<QueuePage>(officer, "/v1/queue").cases
     }

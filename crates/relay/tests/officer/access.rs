@@ -35,6 +35,25 @@ pub fn faults(browser: &mut Browser) -> Vec<String> {
            .filter(e => e.getBoundingClientRect().right > de.clientWidth + 1 && !e.closest('.scroll')); \
            found.push('wider than the window: ' + de.scrollWidth + ' of ' + de.clientWidth + ': ' + \
            wide.slice(0, 3).map(e => e.outerHTML.slice(0, 100))); } \
+         if (document.documentElement.translate) found.push('it may be translated elsewhere'); \
+         document.querySelectorAll('input[type=text], textarea').forEach(e => { \
+           if (e.spellcheck || e.getAttribute('writingsuggestions') !== 'false') \
+             found.push('text that is sent away: ' + e.id); }); \
+         document.querySelectorAll('.said, .written').forEach(e => { \
+           const is = (one, words) => one?.className === 'unseen' && one.textContent.trim() === words; \
+           if (!is(e.previousElementSibling, 'Quote:') || !is(e.nextElementSibling, 'End of quote.')) \
+             found.push('a quote that is not heard: ' + e.outerHTML.slice(0, 80)); }); \
+         document.querySelectorAll('body *').forEach(e => { const s = getComputedStyle(e); \
+           const [left, right] = [parseFloat(s.borderLeftWidth), parseFloat(s.borderRightWidth)]; \
+           if (left > right !== e.matches('bdi.said')) \
+             found.push('a bar that is missing or none of a user: ' + e.outerHTML.slice(0, 80)); }); \
+         document.querySelectorAll('.errors a').forEach(e => { \
+           const field = document.querySelector(e.hash); \
+           const says = (field.getAttribute('aria-describedby') ?? '').split(' ') \
+             .map(id => document.getElementById(id)?.textContent ?? ''); \
+           const is = field.matches('fieldset') || field.getAttribute('aria-invalid') === 'true'; \
+           if (!is || !says.includes(e.textContent)) \
+             found.push('a field that does not say what is wrong: ' + e.hash); }); \
          document.querySelectorAll('a[href^=\"#\"]').forEach(e => { \
            if (!document.querySelector(CSS.escape ? '#' + CSS.escape(e.hash.slice(1)) : 'x')) \
              found.push('leads nowhere: ' + e.hash); }); \
@@ -73,6 +92,13 @@ fn roles(browser: &mut Browser) -> Vec<String> {
             }
             level = own;
         }
+    }
+    let quotes = "[...document.querySelectorAll('.said, .written')].some(e => e.checkVisibility())";
+    let is_heard = |node: &Value| node["name"]["value"].as_str().map(str::trim) == Some("Quote:");
+    if browser.eval(quotes) == json!(true)
+        && !tree["nodes"].as_array().unwrap().iter().any(is_heard)
+    {
+        found.push("no quote is heard".to_owned());
     }
     for (role, wanted) in [
         ("banner", 1),

@@ -165,9 +165,13 @@ impl Browser {
         answer["result"]["value"].clone()
     }
 
-    /// The text that the page shows.
+    /// The text that the page shows. It has no words that are only heard.
     pub fn text(&mut self) -> String {
-        let text = self.eval("document.body.innerText");
+        let text = self.eval(
+            "(() => { const heard = document.querySelectorAll('.unseen'); \
+             heard.forEach(e => e.hidden = true); const text = document.body.innerText; \
+             heard.forEach(e => e.hidden = false); return text; })()",
+        );
         text.as_str().unwrap_or_default().to_owned()
     }
 

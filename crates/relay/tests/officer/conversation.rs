@@ -14,7 +14,7 @@ use waxseal_reporting::{Audience, BlobId};
 
 use crate::access::look;
 use crate::browser::Browser;
-use crate::job::{enter, says, sign};
+use crate::job::{ask_for_all, enter, says, sign};
 use crate::office::{ORIGIN, Office, Process, wait_for};
 use crate::pictures::png;
 use crate::world::{Device, NoChannel, now};
@@ -200,7 +200,7 @@ fn an_officer_reads_each_kind_of_content_for_what_it_is_and_fetches_a_file() {
 
     let alice = enter(&talk.office, browser, "alice", &talk.office.officers.alice);
     alice.go(browser, &format!("/case/{case}/ask"));
-    browser.follow("main form button");
+    ask_for_all(browser, "1");
     sign(browser, "Sign: ask for a grant", &[]);
     browser.follow("button[aria-label^='Open report']");
     sign(browser, "Sign: open a report", &[]);
@@ -229,13 +229,14 @@ fn an_officer_reads_each_kind_of_content_for_what_it_is_and_fetches_a_file() {
     // A click fetches the file, and another one shows the picture.
     browser.follow("form[action$='/fetch'] button");
     says(browser, "Fetched, and all of it is verified.");
-    browser.click(".picture summary");
+    look(browser, "27-view-with-file");
+    browser.follow("a.picture");
     let size = browser.eval(
-        "(async () => { const e = document.querySelector('.picture img'); await e.decode(); \
+        "(async () => { const e = document.querySelector('img'); await e.decode(); \
          return [e.naturalWidth, e.naturalHeight]; })()",
     );
     assert_eq!(size, json!([300, 200]));
-    look(browser, "27-view-with-picture");
+    look(browser, "28-picture");
     // The log has an entry for it.
     alice.go(browser, "/log");
     says(browser, "file fetched");

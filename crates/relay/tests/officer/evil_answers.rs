@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use waxseal_relay::desk::{
     Appeals, CallbackItem, CaseDetail, DecisionItem, DeskCard, Done, Entries, EntryItem,
@@ -53,13 +54,13 @@ pub async fn queue(State(evil): World) -> impl IntoResponse {
 }
 
 pub async fn case(State(evil): World, Path(_): Path<String>) -> impl IntoResponse {
-    let report = |id, digest| ReportItem {
+    let report = |id, digest, messages| ReportItem {
         id,
         accepted_digest: Some(Hex(digest)),
         number: Hex([3; 16]),
         reason: Some(5),
         received_at_ms: now_ms(),
-        messages: 3,
+        messages,
         is_erased: false,
         blobs: vec![evil.blob.0.to_text(), evil.text(1)],
     };
@@ -76,12 +77,18 @@ pub async fn case(State(evil): World, Path(_): Path<String>) -> impl IntoRespons
         appeal_until_ms: now_ms(),
         told: vec![1, 2, 9],
     };
+    let mut reports = vec![
+        report(REPORT, [5; 32], 3),
+        report(Hex([0x13; 16]), [4; 32], 3),
+    ];
+    let (more, messages) = *evil.more.lock().unwrap();
+    reports.extend((0..more).map(|one| report(Hex([100 + one; 16]), [100 + one; 32], messages)));
     json(&CaseDetail {
         case: evil.item(0),
-        reports: vec![report(REPORT, [5; 32]), report(Hex([0x13; 16]), [4; 32])],
+        reports,
         reports_next: Some(Hex([9; 24])),
-        granted: vec![report(Hex([0x14; 16]), [6; 32])],
-        grants: vec![evil.grant()],
+        granted: vec![report(Hex([0x14; 16]), [6; 32], 3)],
+        grants: vec![evil.grant(), evil.asked(), evil.emergency()],
         openings: vec![OpeningItem {
             grant_digest: Hex([1; 32]),
             report: REPORT,
@@ -103,13 +110,22 @@ pub async fn case(State(evil): World, Path(_): Path<String>) -> impl IntoRespons
     })
 }
 
-pub async fn grants(State(evil): World) -> impl IntoResponse {
-    let other = GrantItem {
+#[derive(serde::Deserialize)]
+pub struct List {
+    list: String,
+}
+
+pub async fn grants(State(evil): World, Query(List { list }): Query<List>) -> impl IntoResponse {
+    let own = GrantItem {
         state: evil.text(2),
         ..evil.grant()
     };
+    let other = match list.as_str() {
+        "requested" => evil.asked(),
+        _ => evil.emergency(),
+    };
     json(&Grants {
-        grants: vec![evil.grant(), other],
+        grants: vec![own, other],
     })
 }
 
@@ -189,29 +205,21 @@ pub async fn exports(State(evil): World) -> impl IntoResponse {
     })
 }
 
-pub async fn open(State(evil): World) -> impl IntoResponse {
-    let opened = evil
-        .acts
-        .lock()
-        .unwrap()
-        .iter()
-        .filter(|act| act.is_empty())
-        .count();
-    evil.acts.lock().unwrap().push(Vec::new());
+pub async fn open(State(evil): World, body: Bytes) -> impl IntoResponse {
+    let route = "/v1/openings".to_owned();
+    let opened = {
+        let mut acts = evil.acts.lock().unwrap();
+        acts.push((route.clone(), body.to_vec()));
+        acts.iter().filter(|(to, _)| *to == route).count() - 1
+    };
     // As long as vault and witnesses could take.
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     evil.view(opened * 17).encode().to_vec()
 }
 
-pub async fn act(State(evil): World, body: axum::body::Bytes) -> impl IntoResponse {
-    evil.acts.lock().unwrap().push(body.to_vec());
-    json(&Done {
-        log_size: 13,
-        leaf: None,
-    })
-}
-
-pub async fn done() -> impl IntoResponse {
+pub async fn act(State(evil): World, uri: Uri, body: Bytes) -> impl IntoResponse {
+    let route = uri.path().to_owned();
+    evil.acts.lock().unwrap().push((route, body.to_vec()));
     json(&Done {
         log_size: 13,
         leaf: None,

@@ -7,22 +7,25 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::routing::{get, post};
-use waxseal_desk::grant::{Grant, GrantTerms, GrantedReport};
-use waxseal_desk::ids::{AcceptedDigest, CaseId, GrantId, VaultId};
 use waxseal_desk::officer::OfficerKey;
 use waxseal_desk::policy::{Officer, Policy, PolicyTerms, Roles, Rule};
-use waxseal_log::entry::{PolicyKey, Purpose};
+use waxseal_log::entry::PolicyKey;
 use waxseal_log::keys::LogKeys;
 use waxseal_log::note::{Cosigner, Signer};
-use waxseal_relay::desk::{AppealItem, CaseItem, GrantItem, Hex};
+use waxseal_relay::desk::{AppealItem, CaseItem, Hex};
+use waxseal_reporting::BlobId;
 use waxseal_reporting::file::{FileKey, seal};
-use waxseal_reporting::{BlobId, Timestamp};
 
 use crate::evil_answers as answers;
 use crate::hostile::{name, polyglot, texts};
 
 pub const CASE: Hex<16> = Hex([0xca; 16]);
+/// A grant of the officer's own, which is approved.
 pub const GRANT: Hex<16> = Hex([0x67; 16]);
+/// A grant that another officer asked for, and that the officer is to approve.
+pub const ASKED: Hex<16> = Hex([0x68; 16]);
+/// A grant that another officer used alone in an emergency.
+pub const EMERGENCY: Hex<16> = Hex([0x69; 16]);
 pub const REPORT: Hex<16> = Hex([0x12; 16]);
 
 /// What the desk answers with.
@@ -41,11 +44,16 @@ pub struct Evil {
     pub is_silent: AtomicBool,
     /// The messages that its grant names.
     pub granted: AtomicU32,
-    me: OfficerKey,
+    /// Whether it tells other things than before under the same names.
+    pub is_changed: AtomicBool,
+    /// The reports of the case besides the first ones, and the messages of each.
+    pub more: Mutex<(u8, u32)>,
+    pub begun_ms: u64,
+    pub me: OfficerKey,
     pub texts: Vec<(&'static str, String)>,
     pub blob: (BlobId, Vec<u8>, [u8; 32], [u8; 32]),
-    /// The acts that it was sent.
-    pub acts: Mutex<Vec<Vec<u8>>>,
+    /// What it was sent: the route, and the body.
+    pub acts: Mutex<Vec<(String, Vec<u8>)>>,
 }
 
 pub fn now_ms() -> u64 {
@@ -62,7 +70,8 @@ impl EvilDesk {
             .route("/v1/desk", get(answers::card))
             .route("/v1/queue", get(answers::queue))
             .route("/v1/cases/{id}", get(answers::case))
-            .route("/v1/grants", get(answers::grants).post(answers::done))
+            .route("/v1/grants", get(answers::grants).post(answers::act))
+            .route("/v1/grants/{id}/approval", post(answers::act))
             .route("/v1/appeals", get(answers::appeals))
             .route("/v1/log", get(answers::log))
             .route("/v1/transparency", get(answers::transparency))
@@ -144,6 +153,9 @@ impl Evil {
             other_policy: Mutex::default(),
             is_silent: AtomicBool::default(),
             granted: AtomicU32::new(0x3fff_ffff),
+            is_changed: AtomicBool::default(),
+            more: Mutex::default(),
+            begun_ms: now_ms(),
             me: me.clone(),
             texts,
             blob: (blob, sealed, *root.as_bytes(), *file_key.as_bytes()),
@@ -164,7 +176,9 @@ impl Evil {
         other.unwrap_or_else(|| (self.policy.encode().to_vec(), self.signed(&self.policy)))
     }
 
+    /// A text, which is another one after a change.
     pub fn text(&self, place: usize) -> String {
+        let place = place + usize::from(self.is_changed.load(Ordering::SeqCst));
         self.texts[place % self.texts.len()].1.clone()
     }
 
@@ -199,44 +213,6 @@ impl Evil {
             officer: Some(officers[place % officers.len()]),
             assigned_until_ms: Some(now_ms() + 3_600_000),
             is_held: true,
-        }
-    }
-
-    pub fn grant(&self) -> GrantItem {
-        let (at, digest) = (now_ms(), AcceptedDigest::from_bytes([5; 32]));
-        let grant = Grant::new(GrantTerms {
-            id: GrantId::from_bytes(GRANT.0),
-            origin: self.keys.origin().to_owned(),
-            vault: VaultId::from_bytes(*self.keys.vault().key()),
-            case: CaseId::from_bytes(CASE.0),
-            purpose: Purpose::UserReport,
-            policy: self.policy.digest(),
-            requester: self.me.id(),
-            approver: None,
-            requested: Timestamp::from_millis(at),
-            expires: Timestamp::from_millis(at + 3_600_000),
-            max_openings: 3,
-            reports: vec![GrantedReport {
-                digest,
-                messages: self.granted.load(Ordering::SeqCst),
-            }],
-        });
-        let grant = grant.unwrap();
-        GrantItem {
-            id: GRANT,
-            digest: Hex(*grant.digest().as_bytes()),
-            grant: grant.encode().to_vec(),
-            case: CASE,
-            purpose: 1,
-            state: "approved".to_owned(),
-            requester: Hex(*self.me.id().as_bytes()),
-            approver: None,
-            requested_at_ms: at,
-            expires_at_ms: at + 3_600_000,
-            max_openings: 3,
-            openings: 0,
-            review_until_ms: Some(now_ms()),
-            review: None,
         }
     }
 

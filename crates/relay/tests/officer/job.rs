@@ -61,9 +61,38 @@ pub fn sign(browser: &mut Browser, title: &str, says: &[&str]) {
     browser.follow("main form[action$='/sign'] button");
 }
 
+/// An act was done: the page says so, and this is read first.
+pub fn is_done(browser: &mut Browser, said: &str) {
+    let message = browser.eval("document.querySelector('.done')?.textContent ?? ''");
+    assert!(
+        message.as_str().unwrap().contains(said),
+        "{said}: {message}"
+    );
+    let focus = browser.eval("document.activeElement.matches('.done[role=status]')");
+    assert_eq!(focus, json!(true), "{said} has no focus");
+    let top = browser.eval("document.querySelector('.done').getBoundingClientRect().top");
+    let top = top.as_f64().unwrap();
+    assert!((0.0..900.0).contains(&top), "{said} is not in sight: {top}");
+}
+
 pub fn says(browser: &mut Browser, said: &str) {
     let text = browser.text();
     assert!(text.contains(said), "{said}: {text}");
+}
+
+/// Asks for all messages of all reports, for this purpose.
+pub fn ask_for_all(browser: &mut Browser, purpose: &str) {
+    browser.choose("#purpose", purpose);
+    tick_all(browser);
+    browser.follow("main form button");
+}
+
+/// Ticks the first box of each report, which stands for all its messages.
+fn tick_all(browser: &mut Browser) {
+    let reports = browser.eval("document.querySelectorAll('input[name=all]').length");
+    for place in 0..reports.as_u64().unwrap() {
+        browser.click(&format!("[id='all.{place}']"));
+    }
 }
 
 /// The link to the case about this account.
@@ -134,31 +163,35 @@ fn officers_do_the_whole_job_in_a_browser() {
     says(browser, "There is no entry in the log about it");
     look(browser, "03-sign-assignment");
     sign(browser, "Sign: assign the case", &["Until", "alice"]);
-    says(browser, "The case is assigned.");
+    is_done(browser, "The case is assigned.");
 
     // She asks for a grant, at first without the second person that the purpose needs.
     browser.follow("a[href$='/ask']");
     look(browser, "04-ask");
+    assert_eq!(
+        browser.eval("document.querySelectorAll(':checked[name]').length"),
+        json!(0)
+    );
     browser.choose("#purpose", "7");
     browser.fill("#hours", "100");
     browser.follow("main form button");
     says(browser, "Please correct this");
     says(browser, "This purpose needs a second person");
     says(browser, "Enter a number of hours from 1 to 48.");
+    says(browser, "Choose at least one message.");
     let focus = browser.eval("document.activeElement.getAttribute('role')");
     assert_eq!(focus, json!("alert"));
     look(browser, "05-ask-errors");
-    browser.choose("#purpose", "1");
     browser.fill("#hours", "24");
     browser.fill("#openings", "2");
-    browser.follow("main form button");
+    ask_for_all(browser, "1");
     look(browser, "06-sign-grant");
     sign(
         browser,
         "Sign: ask for a grant",
         &["Examine a user's report", "you open this alone"],
     );
-    says(browser, "Your request is signed and is in the log.");
+    is_done(browser, "Your request is signed and is in the log.");
 
     // She opens the report with four messages.
     let four = "[...document.querySelectorAll('.actions li')].find(li => \
@@ -219,7 +252,7 @@ fn officers_do_the_whole_job_in_a_browser() {
         "Sign: decide the case",
         &["The account is suspended", ", in force", "does not exist"],
     );
-    says(
+    is_done(
         browser,
         "The case is decided, and the log has the decision.",
     );
@@ -232,7 +265,7 @@ fn officers_do_the_whole_job_in_a_browser() {
     // The view is closed, and is gone.
     browser.go(&view);
     browser.follow("form[action$='/close'] button");
-    says(browser, "The view is closed");
+    is_done(browser, "The view is closed");
     browser.go(&view);
     says(browser, "This view was closed");
     look(browser, "15-view-closed");
@@ -240,10 +273,9 @@ fn officers_do_the_whole_job_in_a_browser() {
     // Learning names needs two persons: alice asks, carol approves.
     browser.go(&case);
     browser.follow("a[href$='/ask']");
-    browser.choose("#purpose", "7");
     let carol_key = Hex(*officers.carol.id().as_bytes()).to_string();
     browser.choose("#approver", &carol_key);
-    browser.follow("main form button");
+    ask_for_all(browser, "7");
     sign(
         browser,
         "Sign: ask for a grant",
@@ -255,8 +287,7 @@ fn officers_do_the_whole_job_in_a_browser() {
     let trudy = case_link(browser, "trudy");
     browser.go(&trudy);
     browser.follow("a[href$='/ask']");
-    browser.choose("#purpose", "6");
-    browser.follow("main form button");
+    ask_for_all(browser, "6");
     sign(browser, "Sign: ask for a grant", &["A life is in danger"]);
     browser.follow("button[aria-label^='Open report']");
     sign(browser, "Sign: open a report", &[]);
@@ -269,7 +300,7 @@ fn officers_do_the_whole_job_in_a_browser() {
     look(browser, "16-hold");
     browser.follow("main form button");
     sign(browser, "Sign: place a hold", &["The police asked"]);
-    says(browser, "The hold is in the log.");
+    is_done(browser, "The hold is in the log.");
 
     // The account appeals, through the relay.
     let appeal = FileAppeal {
@@ -293,7 +324,7 @@ fn officers_do_the_whole_job_in_a_browser() {
         "Sign: approve a grant",
         &["Learn the names", "alice", "you answer for it"],
     );
-    says(browser, "The grant is approved.");
+    is_done(browser, "The grant is approved.");
     // She judges the emergency.
     browser.follow("a[href$='/review']");
     browser.choose("#outcome", "1");
@@ -320,7 +351,7 @@ fn officers_do_the_whole_job_in_a_browser() {
     browser.follow("main form button");
     look(browser, "22-sign-appeal");
     sign(browser, "Sign: decide the appeal", &["The decision stands"]);
-    says(browser, "The appeal is decided");
+    is_done(browser, "The appeal is decided");
 
     // What the public can count.
     bob.go(browser, "/transparency");

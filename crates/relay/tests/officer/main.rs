@@ -4,10 +4,16 @@
 #![allow(clippy::restriction, unreachable_pub, reason = "tests")]
 
 mod access;
+mod asking;
+mod attachments;
 mod browser;
+mod command;
+mod connections;
 mod conversation;
+mod desks;
 mod evil_answers;
 mod evil_desk;
+mod evil_grants;
 mod evil_view;
 mod harmless;
 mod hostile;
@@ -17,7 +23,10 @@ mod office;
 mod pictures;
 mod program;
 mod proxy;
+mod scene;
 mod sessions;
 mod short_jobs;
+mod signing;
+mod visit;
 #[path = "../world/mod.rs"]
 mod world;

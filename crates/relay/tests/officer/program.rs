@@ -93,6 +93,14 @@ impl Program {
         stdin.write_all(format!("{number}\n").as_bytes()).unwrap();
     }
 
+    /// Sends SIGTERM, and waits for the end. Returns the exit code.
+    pub fn terminate(&mut self) -> Option<i32> {
+        let id = self.process.id().to_string();
+        let sent = Command::new("kill").arg(id).status().unwrap();
+        assert!(sent.success());
+        self.process.wait().unwrap().code()
+    }
+
     /// Enters with the link and the number, and returns path and cookie.
     pub fn enter(&self) -> (String, String) {
         let host = ("host", self.host.as_str());
@@ -100,12 +108,14 @@ impl Program {
         assert_eq!(shown.status, 200, "{}", shown.body);
         let (_, rest) = shown.body.split_once("class=\"number\">").unwrap();
         let waiting = cookie_of(&shown);
+        let (_, place) = shown.body.split_once("href=\"/enter/").unwrap();
+        let place = format!("/enter/{}", place.split('"').next().unwrap());
         // Without the number, the link begins nothing.
-        let early = self.ask("GET", "/enter", &[host, ("cookie", &waiting)], "");
+        let early = self.ask("GET", &place, &[host, ("cookie", &waiting)], "");
         assert_eq!(early.status, 200);
         self.type_number(rest.split('<').next().unwrap());
         let begun = loop {
-            let begun = self.ask("GET", "/enter", &[host, ("cookie", &waiting)], "");
+            let begun = self.ask("GET", &place, &[host, ("cookie", &waiting)], "");
             if begun.status == 303 {
                 break begun;
             }
@@ -164,12 +174,15 @@ pub struct Answer {
     pub status: u16,
     pub headers: Vec<(String, String)>,
     pub body: String,
+    pub bytes: Vec<u8>,
 }
 
 impl Answer {
     fn read(bytes: &[u8]) -> Self {
-        let text = String::from_utf8_lossy(bytes);
-        let (head, body) = text.split_once("\r\n\r\n").expect("an HTTP answer");
+        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
+        let end = end.expect("an HTTP answer");
+        let (head, body) = (&bytes[..end], &bytes[end + 4..]);
+        let head = String::from_utf8_lossy(head);
         let mut lines = head.lines();
         let status = lines.next().unwrap().split(' ').nth(1).unwrap();
         let headers = lines.filter_map(|line| line.split_once(": "));
@@ -178,7 +191,8 @@ impl Answer {
             headers: headers
                 .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
                 .collect(),
-            body: body.to_owned(),
+            body: String::from_utf8_lossy(body).into_owned(),
+            bytes: body.to_vec(),
         }
     }
 

@@ -28,11 +28,13 @@ fn the_keyboard_alone_is_enough_from_the_queue_to_the_decision() {
     browser.press_and_wait("Enter");
     browser.tab_to("e.matches('a[href$=\"/ask\"]')");
     browser.press_and_wait("Enter");
-    // A message is taken away and put back with the space bar.
+    browser.tab_to("e.id === 'purpose'");
+    browser.press("ArrowDown");
+    // The message is chosen with the space bar.
     browser.tab_to("e.type === 'checkbox'");
-    browser.press(" ");
     assert_eq!(browser.eval("document.activeElement.checked"), json!(false));
     browser.press(" ");
+    assert_eq!(browser.eval("document.activeElement.checked"), json!(true));
     browser.tab_to("e.matches('main form button')");
     browser.press_and_wait("Enter");
     browser.tab_to("e.matches('form[action$=\"/sign\"] button')");

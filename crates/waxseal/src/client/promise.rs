@@ -84,7 +84,7 @@ impl KeptPromise {
     }
 
     /// The origin of the log that signed the promise.
-    pub(super) fn origin(&self) -> &str {
+    pub(crate) fn origin(&self) -> &str {
         self.log.name()
     }
 

@@ -17,6 +17,7 @@ use self::notices::Notices;
 use super::next::Aim;
 use super::pause::{is_off, later};
 use super::{Courier, Event};
+use crate::client::PromiseState;
 use crate::client::courier::decisions::{AppealState, FollowedDecision, KeptAppeal};
 use crate::client::courier::promises::FollowedPromise;
 use crate::error::{AppealError, StateError};
@@ -234,14 +235,16 @@ impl<S: Store> Courier<S> {
             self.tell_damaged_promises(page.damaged);
             let is_fresh = self.desk.promises.is_fresh;
             self.desk.promises.go_on(page.next);
-            let Some(FollowedPromise {
-                kept,
-                submitted_as: Some(submitted_as),
-                asked_ms,
-            }) = page.items.into_iter().next()
-            else {
+            let followed = page.items.into_iter().next();
+            let Some((followed, call)) = followed.and_then(receipt_call) else {
                 continue;
             };
+            let FollowedPromise { kept, asked_ms, .. } = followed;
+            // Nothing follows a refusal.
+            let is_refused = kept.promised().rejected().is_some();
+            if is_refused && kept.state() == PromiseState::Included && !is_fresh {
+                continue;
+            }
             let age = |at_ms: u64| now.as_millis().checked_sub(at_ms);
             let made_ms = kept.promised().leaf().day.start_ms();
             if age(made_ms).is_some_and(|age| age > FOLLOWED_MS) {
@@ -254,7 +257,7 @@ impl<S: Store> Courier<S> {
                 }
                 _ => {
                     let aim = Aim::ReportReceipt(kept.number());
-                    return Ok(Some((aim, Call::ReportReceipt(submitted_as))));
+                    return Ok(Some((aim, call)));
                 }
             }
         }
@@ -335,6 +338,18 @@ impl<S: Store> Courier<S> {
             }
         }
     }
+}
+
+/// The request for the receipt about a report. The provider has an id for each report that it took,
+/// and none for one that it refused. `None` if the application keeps the promise by itself.
+fn receipt_call(followed: FollowedPromise) -> Option<(FollowedPromise, Call)> {
+    let promised = followed.kept.promised();
+    let call = match (promised.rejected(), followed.submitted_as) {
+        (Some(_), _) => Call::RefusedReceipt(*promised.report().as_bytes()),
+        (None, Some(submitted_as)) => Call::ReportReceipt(submitted_as),
+        (None, None) => return None,
+    };
+    Some((followed, call))
 }
 
 /// The request that makes an appeal.

@@ -228,8 +228,8 @@ pub enum Event {
         why: String,
     },
     /// The provider was asked for a receipt, and none shows the entry that it promised, although it
-    /// must be in the log by now. [`KeptPromise::evidence`] is the evidence. Told once a day at
-    /// most.
+    /// must be in the log by now, also by the provider's own clock. [`KeptPromise::evidence`] is
+    /// the evidence. Told once a day at most.
     PromiseOverdue(Box<KeptPromise>),
     /// A verified receipt shows something new: what was done with a report of this account, or what
     /// was decided about it. Look at the contradictions first.

@@ -22,6 +22,9 @@ const CARD_AGE_MS: u64 = 24 * 3_600_000;
 /// relay's clock, which may differ from this one.
 const TOKEN_AGE_MS: u64 = 50 * 60_000;
 
+/// How long the relay says that a token is valid: an hour.
+const TOKEN_VALID_MS: u64 = 60 * 60_000;
+
 /// How soon two tokens do not expire one after the other: a minute.
 pub(super) const TOKENS_APART_MS: u64 = 60_000;
 
@@ -31,12 +34,25 @@ pub(super) struct Token {
     /// When it came, by this device's clock. The time at which the relay says that it expires is of
     /// no use here, because the two clocks can differ by any time.
     since: Timestamp,
+    /// When it was made, by the relay's clock.
+    made_at: Timestamp,
     /// Whether the relay has answered a request with it. If it refuses a new token, another one
     /// does not help.
     pub(super) is_proven: bool,
 }
 
 impl<S: Store> Courier<S> {
+    /// The present time by the relay's clock: when the relay made the token, and what has passed
+    /// since. A clock of this device that jumps counts for no longer than a token is used. `None`
+    /// without a token.
+    pub(super) fn time_of_session(&self, now: Timestamp) -> Option<Timestamp> {
+        let token = self.token.as_ref()?;
+        let passed_ms = now.as_millis().saturating_sub(token.since.as_millis());
+        let at_ms = token.made_at.as_millis();
+        let at_ms = at_ms.saturating_add(passed_ms.min(TOKEN_AGE_MS));
+        Some(Timestamp::from_millis(at_ms))
+    }
+
     pub(super) fn choose_session(
         &mut self,
         now: Timestamp,
@@ -127,6 +143,7 @@ impl<S: Store> Courier<S> {
         self.token = Some(Token {
             text: session.token,
             since: now,
+            made_at: Timestamp::from_millis(session.expires_at_ms.saturating_sub(TOKEN_VALID_MS)),
             is_proven: false,
         });
         Ok(())

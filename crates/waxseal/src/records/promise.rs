@@ -29,7 +29,8 @@ pub(crate) struct PromiseRecord {
     /// When the provider was last asked for a receipt, in milliseconds. 0 if it is to be asked.
     #[prost(uint64, tag = "7")]
     pub(crate) asked_ms: u64,
-    /// When the application was last told that the promise is overdue, in milliseconds. 0 before.
+    /// When the application was last told that the promise is overdue, in milliseconds, by the
+    /// provider's clock. 0 before.
     #[prost(uint64, tag = "8")]
     pub(crate) overdue_ms: u64,
 }

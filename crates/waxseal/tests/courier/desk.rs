@@ -4,12 +4,14 @@ mod appeals;
 mod crash;
 mod keys;
 mod notices;
+mod overdue;
+mod refused;
 
 use waxseal::courier::{AppealState, Event, KeptAppeal, ReceiptAbout, ReceiptNews};
 use waxseal::log::entry::{Purpose, Side};
 use waxseal::log::receipt::Contradiction;
 use waxseal::log::tree::TreeHash;
-use waxseal::{KeptPromise, PromiseState, Reason};
+use waxseal::{KeptPromise, PromiseState, Reason, Timestamp};
 use waxseal_interface::ErrorCode;
 use waxseal_world::{Asked, Fault, account};
 
@@ -194,84 +196,6 @@ fn a_report_is_taken_without_the_desk_and_its_promise_is_fetched_later() {
     let client = town.phones[BOB].courier.client();
     assert_eq!(client.pending_reports(None, 9).unwrap().items.len(), 0);
     assert!(asked(&town, "GET", "/v1/reports/") < 80);
-}
-
-#[test]
-fn a_report_that_is_refused_has_a_promise_and_no_receipt_is_asked_for() {
-    let mut town = with_desk();
-    let id = town.say(ALICE, "bob", "bad");
-    town.live(MINUTE_MS);
-    town.wait(40 * DAY_MS); // nobody can verify the message any more
-    let phone = &mut town.phones[BOB];
-    let client = phone.courier.client();
-    let shown = [(id, waxseal::Disclosure::Whole)];
-    let draft = client.draft_report(&account("alice"), Reason::Spam, shown);
-    phone
-        .courier
-        .report(&draft.unwrap(), &mut phone.rng)
-        .unwrap();
-    town.live(HOUR_MS);
-    let kept = promises(&town);
-    assert_eq!(kept.len(), 1);
-    assert_eq!(kept[0].promised().rejected(), Some(69));
-    town.live(4 * DAY_MS);
-    let overdue = |event: &Event| matches!(event, Event::PromiseOverdue(_));
-    assert_eq!(town.phones[BOB].count(overdue), 0);
-    assert!(receipts(&town, BOB).is_empty());
-}
-
-#[test]
-fn a_promise_that_no_receipt_shows_in_time_is_told_once_a_day() {
-    let mut town = with_desk();
-    report(&mut town, "alice");
-    town.live(2 * DAY_MS);
-    let overdue = |event: &Event| match event {
-        Event::PromiseOverdue(kept) => kept.evidence().is_some(),
-        _ => false,
-    };
-    assert_eq!(town.phones[BOB].count(overdue), 0);
-    town.live(3 * DAY_MS);
-    let told = town.phones[BOB].count(overdue);
-    assert!((2..=4).contains(&told), "{told}");
-    town.relay.log_report(0);
-    town.live(DAY_MS + HOUR_MS);
-    let told = town.phones[BOB].count(overdue);
-    town.live(3 * DAY_MS);
-    assert_eq!(town.phones[BOB].count(overdue), told);
-}
-
-#[test]
-fn an_overdue_promise_is_told_once_a_day_also_while_the_desk_does_not_answer() {
-    let mut town = with_desk();
-    report(&mut town, "alice");
-    town.live(MINUTE_MS);
-    town.relay.desk().is_away = true;
-    town.live(5 * DAY_MS);
-    let overdue = |event: &Event| matches!(event, Event::PromiseOverdue(_));
-    let told = town.phones[BOB].count(overdue);
-    assert!((2..=3).contains(&told), "{told}");
-    for _ in 0..5 {
-        town.phones[BOB].restart();
-        let now = town.now();
-        town.phones[BOB].courier.ask_receipts(now);
-        town.live(MINUTE_MS);
-    }
-    assert!(town.phones[BOB].count(overdue) <= told + 1);
-}
-
-#[test]
-fn a_clock_that_is_days_ahead_accuses_nobody() {
-    let mut town = with_desk();
-    town.live(MINUTE_MS);
-    // The relay tells Bob its time when he posts.
-    town.phones[BOB].ahead_ms = 4 * DAY_MS as i64;
-    town.say(BOB, "alice", "hello");
-    town.live(MINUTE_MS);
-    report(&mut town, "alice");
-    town.live(2 * HOUR_MS);
-    assert!(asked(&town, "GET", "/v1/reports/") > 0);
-    let overdue = |event: &Event| matches!(event, Event::PromiseOverdue(_));
-    assert_eq!(town.phones[BOB].count(overdue), 0);
 }
 
 #[test]

@@ -18,7 +18,7 @@ struct Object<'a> {
     /// The number of the report in the log.
     #[serde(skip_serializing_if = "Option::is_none")]
     report: Option<String>,
-    /// `waiting`, `included`, `overdue` or `refused`.
+    /// Whether the log shows the report, or its refusal: `waiting`, `included` or `overdue`.
     #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<&'static str>,
     /// The number of the check that refused the report.
@@ -75,23 +75,25 @@ struct Appeal<'a> {
 /// Prints one object per line.
 pub fn print(receipts: &Receipts) -> Outcome<()> {
     for entry in &receipts.entries {
-        let json = serde_json::to_string(&object(receipts, entry))?;
-        println!("{}", printable_json(&json));
+        println!("{}", text(receipts, entry)?);
     }
     Ok(())
+}
+
+/// The object of one entry.
+pub fn text(receipts: &Receipts, entry: &Entry) -> Outcome<String> {
+    let json = serde_json::to_string(&object(receipts, entry))?;
+    Ok(printable_json(&json))
 }
 
 fn object<'a>(receipts: &Receipts, entry: &'a Entry) -> Object<'a> {
     let told = entry.told.as_ref();
     let promise = entry.promise.as_ref();
-    let state = promise.map(
-        |promise| match (promise.promised().rejected(), promise.state()) {
-            (Some(_), _) => "refused",
-            (None, PromiseState::Included) => "included",
-            (None, PromiseState::Overdue { .. }) => "overdue",
-            (None, _) => "waiting",
-        },
-    );
+    let state = promise.map(|promise| match promise.state() {
+        PromiseState::Included => "included",
+        PromiseState::Overdue { .. } => "overdue",
+        _ => "waiting",
+    });
     let openings = told.map_or(&[][..], |told| told.openings.as_slice()).iter();
     let openings = openings.map(|(day, purpose)| Opening {
         day: day_of(*day),

@@ -23,7 +23,7 @@ pub fn print(receipts: &Receipts) {
     }
 }
 
-fn lines(receipts: &Receipts, entry: &Entry) -> Vec<String> {
+pub fn lines(receipts: &Receipts, entry: &Entry) -> Vec<String> {
     let mut lines = vec![head(entry)];
     if entry.is_contradicted {
         lines.push("  A LATER RECEIPT CONTRADICTED THIS ONE: suspect the provider".to_owned());
@@ -34,8 +34,12 @@ fn lines(receipts: &Receipts, entry: &Entry) -> Vec<String> {
     };
     let found = told.contradictions.iter();
     lines.extend(found.map(|found| format!("  THE PROVIDER CONTRADICTS ITSELF: {found}")));
-    if entry.promise.is_some() {
-        lines.push(format!("  {}", opened(told)));
+    match (&entry.promise, told.rejected) {
+        (Some(_), Some((day, _))) => {
+            lines.push(format!("  the log shows the refusal of {}", day_of(day)));
+        }
+        (Some(_), None) => lines.push(format!("  {}", opened(told))),
+        (None, _) => {}
     }
     for decision in &told.decisions {
         let number = receipts.number(&decision.leaf_hash);
@@ -69,25 +73,36 @@ fn head(entry: &Entry) -> String {
         return "against you:".to_owned();
     };
     let at = utc(Timestamp::from_millis(promise.promised().accepted_at_ms()));
-    let state = match (promise.promised().rejected(), promise.state()) {
-        (Some(check), PromiseState::Included) => format!("refused by check {check}, in the log"),
-        (Some(check), _) => format!("refused by check {check}"),
-        (None, PromiseState::Included) => "in the log".to_owned(),
-        (None, PromiseState::Overdue { since }) => {
+    let state = match promise.state() {
+        PromiseState::Included => "in the log".to_owned(),
+        PromiseState::Overdue { since } => {
             format!(
                 "NOT IN THE LOG, as promised for {}",
                 day_of_ms(since.as_millis())
             )
         }
-        (None, PromiseState::Waiting { until }) => {
+        PromiseState::Waiting { until } => {
             format!(
                 "promised for the log until {}",
                 day_of_ms(until.as_millis())
             )
         }
-        (None, _) => "promised".to_owned(),
+        _ => "promised".to_owned(),
     };
-    format!("your report of {at}: {state}")
+    let refused = promise.promised().rejected().map(refusal);
+    let refused = refused.map_or_else(String::new, |refusal| format!("{refusal}; "));
+    format!("your report of {at}: {refused}{state}")
+}
+
+/// Why the provider refused a report.
+fn refusal(check: u8) -> String {
+    let why = match check {
+        68..=70 => "nobody can verify a message of that time",
+        71 => "this provider did not deliver the message",
+        80 => "it was reported before",
+        _ => "it does not verify",
+    };
+    format!("refused, because {why} (check {check})")
 }
 
 fn opened(told: &Told) -> String {
@@ -155,6 +170,9 @@ pub fn news(news: &ReceiptNews) -> Vec<String> {
         _ => "about you",
     };
     let told = &news.told;
+    if let Some((_, check)) = told.rejected {
+        return vec![format!("the log shows {about}: {}", refusal(check))];
+    }
     let mut lines = Vec::new();
     if !told.openings.is_empty() {
         lines.push(format!("the log shows {about}: {}", opened(told)));

@@ -28,6 +28,14 @@ fn chk227_content_that_was_deleted_altered_or_given_to_another_case_is_found() {
     swap(world, new, old.clone());
     store.tamper(&[Change::Remove(Key::Content(report.id))]);
     assert_eq!(findings(world), [found("content", report.id)]);
+    // The row is unaltered but for who made the report: another account would be told.
+    store.tamper(&[Change::add(old.clone())]);
+    let mut other = report.clone();
+    other.reporter_account = Some("eve".into());
+    swap(world, report.clone(), other.clone());
+    assert_eq!(findings(world), [found("content", report.id)]);
+    swap(world, other, report.clone());
+    store.tamper(&[Change::Remove(Key::Content(report.id))]);
     // The row says that it was erased by the rules.
     let mut erased = report.clone();
     erased.is_erased = true;

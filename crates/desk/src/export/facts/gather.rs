@@ -87,7 +87,7 @@ impl<S: Store> Desk<S> {
         let content = self.store.content(one.report.as_bytes())?;
         let content = content.ok_or(Refused::NotShown)?;
         let digest = Some(view_digest(&content.accepted, &one.view.encode()));
-        let is_this = |row: &OpeningRow| row.view_digest == digest;
+        let is_this = |row: &OpeningRow| Ok(row.view_digest == digest);
         let shown = self.last_shown(&one.report, officer, is_this)?;
         shown.map(drop).ok_or(Refused::NotShown.into())
     }

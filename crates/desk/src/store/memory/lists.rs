@@ -124,7 +124,7 @@ impl Store for MemoryStore {
         Ok(match *list {
             ReportList::OfCase(id) => self.reports_of(id, after).take(limit).cloned().collect(),
             ReportList::Unsorted => reports
-                .filter(|report| report.reason.is_none())
+                .filter(|report| report.reason.is_none() && !report.is_erased)
                 .take(limit)
                 .cloned()
                 .collect(),

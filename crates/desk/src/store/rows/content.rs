@@ -25,8 +25,22 @@ pub struct ReportRow {
     pub case_id: Option<[u8; 16]>,
     /// Keyed hash of the reporter's account, to count the distinct reporters of a case.
     pub reporter: Option<[u8; 32]>,
+    /// The reporter's account, who is told of a decision. `None` if rejected or erased.
+    pub reporter_account: Option<String>,
     /// Whether its content was erased.
     pub is_erased: bool,
+}
+
+impl ReportRow {
+    /// The row without its content, and without who made the report.
+    pub(crate) fn erased(&self) -> Self {
+        Self {
+            is_erased: true,
+            reporter: None,
+            reporter_account: None,
+            ..self.clone()
+        }
+    }
 }
 
 /// The encoded accepted report. Large, so it is apart from the report's other fields.

@@ -132,8 +132,13 @@ impl Store for SqliteStore {
                 many(db, &tail, (case_id, time, id), limit)
             }
             ReportList::Unsorted => {
-                let tail = format!("WHERE reason IS NULL AND rejected IS NULL AND {next}");
-                many(db, &tail, (time, id), limit)
+                let unsorted = "reason IS NULL AND rejected IS NULL AND is_erased = 0";
+                many(
+                    db,
+                    &format!("WHERE {unsorted} AND {next}"),
+                    (time, id),
+                    limit,
+                )
             }
             ReportList::KeptBefore(before) => {
                 let kept = "is_erased = 0 AND rejected IS NULL AND received_at_ms < ?";

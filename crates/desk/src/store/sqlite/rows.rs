@@ -88,7 +88,7 @@ in_sqlite! {
     PendingRow, MAX_DETAIL_LEN, leaf_hash: leaf_hash, day, entry, salt, detail;
     ReportRow, MAX_SIGNED_LEN, id:
         id, digest, accepted_digest, number, promise, reason, rejected, received_day,
-        received_at_ms, case_id, reporter, is_erased;
+        received_at_ms, case_id, reporter, is_erased, reporter_account;
     ContentRow, MAX_CONTENT_LEN, report_id: report_id, accepted;
     CaseRow, MAX_ACCOUNT_LEN, id:
         id, number, account, reason, severity, first_report_at_ms, last_report_at_ms, reports,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use waxseal_reporting::intake::AcceptedReport;
 
 use crate::store::error::StoreError;
 use crate::store::limits::{MAX_CONTENT_LEN, MAX_EXPORT_LEN};
@@ -16,14 +17,18 @@ use crate::store::limits::{MAX_CONTENT_LEN, MAX_EXPORT_LEN};
 pub(super) const APPLICATION_ID: i32 = 0x5761_7864;
 
 /// The tables, as each version added them.
-pub(super) const TABLES: [&str; 3] = [
+pub(super) const TABLES: [&str; 4] = [
     include_str!("schema.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
+    include_str!("schema_4.sql"),
 ];
 
 /// The version of the tables.
-pub(super) const VERSION: i32 = 3;
+pub(super) const VERSION: i32 = 4;
+
+/// The first version that has the accounts of reporters.
+pub(super) const WITH_ACCOUNTS: i32 = 4;
 
 /// Settings of the connection. The journal mode is not among them: it is a property of the file.
 const SETTINGS: &str = "
@@ -124,6 +129,25 @@ fn upgrade(db: &Connection, version: i32) -> Result<(), StoreError> {
         if added > version {
             db.execute_batch(tables)?;
             db.pragma_update(None, "user_version", added)?;
+        }
+    }
+    // A new store has no reports.
+    if (1..WITH_ACCOUNTS).contains(&version) {
+        add_accounts(db)?;
+    }
+    Ok(())
+}
+
+/// Reads once who made each report, from its content. Content that cannot be read names no one.
+fn add_accounts(db: &Connection) -> Result<(), StoreError> {
+    let mut select = db.prepare("SELECT report_id, accepted FROM contents")?;
+    let mut update = db.prepare("UPDATE reports SET reporter_account = ? WHERE id = ?")?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        let (id, accepted): (Vec<u8>, _) = (row.get(0)?, row.get_ref(1)?);
+        let accepted = accepted.as_blob().map_err(|_| StoreError::Damaged)?;
+        if let Ok(report) = AcceptedReport::report_of(accepted) {
+            update.execute((report.reporter().account.as_str(), id))?;
         }
     }
     Ok(())

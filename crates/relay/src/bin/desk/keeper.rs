@@ -14,7 +14,7 @@ use waxseal_desk::sorting::Sorting;
 use waxseal_desk::store::{
     CaseRow, CaseStatus, ReportList, ReportRow, SqliteStore, Store, StoreError,
 };
-use waxseal_desk::vault::{VaultCalls as _, VaultError};
+use waxseal_desk::vault::{Sorted, VaultCalls as _, VaultError};
 use waxseal_desk::{DeskError, Refused};
 use waxseal_log::entry::{Day, KeyKind};
 use waxseal_relay::desk::DeskCode;
@@ -156,6 +156,14 @@ impl Keeper {
         };
         let mut vault = self.server.vault.clone();
         let answer = vault.sort(&id, &content.accepted, now());
+        let is_waiting = |error: &VaultError| match error {
+            VaultError::Rejected { check } => matches!(check, 82 | 97),
+            error => *error == VaultError::NotAccepted,
+        };
+        let end = row.received_at_ms.saturating_add(self.keep_ms);
+        if answer.as_ref().is_err_and(is_waiting) && now().as_millis() > end {
+            return self.erase_unsorted(&id, answer);
+        }
         match answer {
             Ok(_) => {}
             // Written first, so that a crash loses nothing. The relay is told once the row says so.
@@ -187,6 +195,30 @@ impl Keeper {
             }
             Ok(_) => {}
             Err(refusal) => tracing::error!(error = refusal.message, "a report was not sorted"),
+        }
+        Ok(())
+    }
+
+    /// Erases a report that the vault cannot sort, and whose time is over.
+    fn erase_unsorted(
+        &mut self,
+        id: &ReportId,
+        answer: Result<Sorted, VaultError>,
+    ) -> Result<(), DeskError> {
+        // Written first, so that a crash loses nothing. The relay is told once the row says so.
+        self.todo.close(id);
+        let (id, keep_ms) = (*id, self.keep_ms);
+        let answered = Answered::Sort(id, answer);
+        let erased = self.server.office.act_now(move |desk, now| {
+            desk.erase_unsorted(&id, &mut answered.clone(), keep_ms, now)
+        });
+        match erased {
+            Ok(()) => {
+                self.has_traces = true;
+                self.refused.remove(id.as_bytes());
+                tracing::warn!("erased a report that the vault could not sort in its time");
+            }
+            Err(refusal) => tracing::error!(error = refusal.message, "a report was not erased"),
         }
         Ok(())
     }

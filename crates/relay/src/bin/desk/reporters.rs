@@ -9,7 +9,7 @@ use axum::response::IntoResponse;
 use serde::Deserialize;
 use waxseal_desk::desk::Desk;
 use waxseal_desk::sides::Party;
-use waxseal_desk::store::{NoticeList, Store};
+use waxseal_desk::store::{NoticeList, ReportRow, Store};
 use waxseal_log::entry::Side;
 use waxseal_log::receipt::Receipt;
 use waxseal_log::report::ReportDigest;
@@ -65,19 +65,29 @@ pub async fn log_keys(State(server): State<Arc<Server>>, _: FromRelay) -> String
     server.keys.to_string()
 }
 
-/// `GET /v1/reports/{id}/receipt`. The id is the relay's, or the report's number in the log. A
-/// report that the intake rejected has only the number.
+/// `GET /v1/reports/{id}/receipt`. The id is the relay's.
 pub async fn report_receipt(
     State(server): State<Arc<Server>>,
     Id(id): Id<16>,
     _: FromRelay,
 ) -> Result<impl IntoResponse, Refusal> {
+    let receipt = server
+        .readers
+        .read(move |desk| encoded(&desk.reporter_receipt(&ReportId::from_bytes(id))?));
+    Ok((OCTETS, receipt.await?))
+}
+
+/// `GET /v1/refused/{digest}/receipt`. A report that the intake rejected has no id of the relay.
+pub async fn refused_receipt(
+    State(server): State<Arc<Server>>,
+    Id(digest): Id<32>,
+    _: FromRelay,
+) -> Result<impl IntoResponse, Refusal> {
     let receipt = server.readers.read(move |desk| {
-        let row = match desk.store().report(&id)? {
-            Some(row) => Some(row),
-            None => desk.store().report_with_number(&id)?,
-        };
-        let row = row.ok_or_else(Refusal::not_found)?;
+        let row = desk.store().report_with_digest(&digest)?;
+        // CHK-667: the relay knows who made the reports that it took, and asks by its id.
+        let is_refused = |row: &ReportRow| row.rejected.is_some() && row.accepted_digest.is_none();
+        let row = row.filter(is_refused).ok_or_else(Refusal::not_found)?;
         encoded(&desk.reporter_receipt(&ReportId::from_bytes(row.id))?)
     });
     Ok((OCTETS, receipt.await?))

@@ -28,6 +28,10 @@ pub fn router(server: Arc<Server>) -> Router {
         .route("/v1/log-keys", get(reporters::log_keys))
         .route("/v1/reports/{id}/receipt", get(reporters::report_receipt))
         .route(
+            "/v1/refused/{digest}/receipt",
+            get(reporters::refused_receipt),
+        )
+        .route(
             "/v1/decisions/{leaf}/receipt",
             get(reporters::account_receipt),
         )

@@ -1,5 +1,5 @@
-//! What the relay is still to be told of reports: that the vault rejected one, or that its case was
-//! erased.
+//! What the relay is still to be told of reports: that the vault rejected one, or that its content
+//! was erased.
 //!
 //! Each is a file, so that a crash loses none. It is written before the row changes, and the relay
 //! is told only what the row says. To tell it twice does no harm.
@@ -39,7 +39,7 @@ impl Todo {
         self.write(&format!("{}.rejected-{check}", Hex(*id.as_bytes())));
     }
 
-    /// The case of this report was erased.
+    /// The content of this report was erased.
     pub fn close(&self, id: &ReportId) {
         self.write(&format!("{}.closed", Hex(*id.as_bytes())));
     }

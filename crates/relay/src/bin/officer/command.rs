@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use waxseal_desk::officer::OfficerKey;
 use waxseal_log::entry::{Measure, Purpose, ReasonCode};
 use waxseal_log::keys::LogKeys;
-use waxseal_relay::desk::{CaseDetail, DeskCard, DeskClient, Hex, read_json};
+use waxseal_relay::desk::{CaseDetail, DeskCard, DeskClient, Hex, Open, read_json};
 use waxseal_relay::system_rng;
 use waxseal_reporting::reporter::Reason;
 
@@ -68,8 +68,10 @@ pub enum Step {
         /// The grant: 32 hex digits
         grant: Hex<16>,
     },
-    /// Open a report under a grant, and print what the reporter showed
+    /// Open a report of a case under a grant, and print what the reporter showed
     Open {
+        /// The case: 32 hex digits
+        case: Hex<16>,
         /// The grant: 32 hex digits
         grant: Hex<16>,
         /// The report: 32 hex digits
@@ -146,7 +148,12 @@ impl Officer {
                 yes,
             } => act::ask(self, &case, (purpose, approver.as_deref()), yes),
             Step::Approve { grant } => act::approve(self, &grant),
-            Step::Open { grant, report, yes } => act::open(self, grant, report, yes),
+            Step::Open {
+                case,
+                grant,
+                report,
+                yes,
+            } => act::open(self, case, Open { grant, report }, yes),
             Step::Decide {
                 case,
                 reason,

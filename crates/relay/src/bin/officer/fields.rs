@@ -12,7 +12,10 @@ use crate::words::messages;
 /// One field of an act.
 pub enum Field {
     Text(&'static str, String),
+    /// Text of a user.
     Said(&'static str, String),
+    /// Text of an officer.
+    Written(&'static str, String),
     Id(&'static str, String),
     Officer(&'static str, Hex<32>),
     /// A report of a grant: what is opened, and its digest.
@@ -25,9 +28,10 @@ impl Field {
         match self {
             Self::Text(name, text) => fact_text(html, name, text),
             Self::Said(name, text) => fact(html, name, |html| html.said_lines(text)),
+            Self::Written(name, text) => fact(html, name, |html| html.written_lines(text)),
             Self::Id(name, id) => fact(html, name, |html| html.tag("code").text(id)),
             Self::Officer(name, key) => fact(html, name, |html| {
-                html.said(&words::officer(desk, key).0);
+                html.name(&words::officer(desk, key).0);
                 html.text(" with the key ");
                 html.tag("code").text(&key.to_string());
             }),

@@ -57,6 +57,7 @@ pub async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) ->
             let answer = next.run(request).await;
             match answer.extensions().get::<Failure>() {
                 Some(Failure(problem)) => problem_page(&app, ctx.as_ref(), problem),
+                None if is_bare(&answer) => problem_page(&app, ctx.as_ref(), &Problem::NotFound),
                 None => answer,
             }
         }
@@ -113,8 +114,17 @@ async fn admit(app: &Arc<App>, mut request: Request) -> Result<Request, Problem>
     Ok(request)
 }
 
+/// Whether the router refused the request by itself, in words that are not of these pages.
+fn is_bare(answer: &Response) -> bool {
+    let kind = text(answer.headers(), &header::CONTENT_TYPE).unwrap_or_default();
+    answer.status().is_client_error() && !kind.starts_with("text/html")
+}
+
 fn is_public(path: &str) -> bool {
-    path == "/enter" || path == "/icon.svg" || path.strip_prefix('/') == Some(&STYLE_NAME)
+    path == "/enter"
+        || path.starts_with("/enter/")
+        || path == "/icon.svg"
+        || path.strip_prefix('/') == Some(&STYLE_NAME)
 }
 
 /// Whether a browser says that a page of this program, or the officer, sent the request. With the
@@ -176,7 +186,7 @@ pub fn told(html: &mut Html, problem: &Problem) {
         html.tag("p").put(|html| match problem {
             // The relay's words for a link name a relay.
             Problem::Desk(DeskError::Link(_)) => html.text("The desk did not answer."),
-            Problem::Desk(_) => html.said(&said),
+            Problem::Desk(_) => html.written(&said),
             _ => html.text(&sentence(&said)),
         });
         if let Some(advice) = problem.advice() {

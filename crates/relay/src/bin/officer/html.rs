@@ -15,6 +15,8 @@ pub struct Html {
     out: String,
     /// Before each link: the part of the address that differs with each run of the program.
     base: String,
+    /// What is wrong with the fields of the page: their names, and a sentence for each.
+    wrong: Vec<(&'static str, String)>,
 }
 
 impl Html {
@@ -22,7 +24,20 @@ impl Html {
         Self {
             out: String::with_capacity(8 << 10),
             base: base.to_owned(),
+            wrong: Vec::new(),
         }
+    }
+
+    /// Notes what is wrong with the fields that follow.
+    pub fn note_wrong(&mut self, wrong: &[(&'static str, String)]) {
+        self.wrong = wrong.to_vec();
+    }
+
+    /// What is wrong with a field.
+    pub fn wrong(&self, name: &str) -> Option<String> {
+        let mut wrong = self.wrong.iter();
+        let found = wrong.find(|(field, _)| *field == name);
+        found.map(|(_, said)| said.clone())
     }
 
     /// The page.
@@ -50,19 +65,41 @@ impl Html {
         Tag { html: self, name }
     }
 
-    /// Adds text from outside on one line. It is set apart from the words of this program, its
-    /// direction touches nothing else, and its invisible characters are shown.
+    /// Adds text of users on one line. It is set apart from the words of this program by a bar, and
+    /// for those who hear the page by words. Its direction touches nothing else, and its invisible
+    /// characters are shown.
     pub fn said(&mut self, text: &str) {
-        self.tag("bdi")
-            .class("said")
-            .put(|html| html.pieces(text, false));
+        self.quoted("said", text, false);
     }
 
-    /// Adds text from outside that may have several lines.
+    /// Adds text of users that may have several lines.
     pub fn said_lines(&mut self, text: &str) {
+        self.quoted("said", text, true);
+    }
+
+    /// Adds text of officers, of the desk or of others who are no users. It has quotation marks in
+    /// place of the bar.
+    pub fn written(&mut self, text: &str) {
+        self.quoted("written", text, false);
+    }
+
+    /// Adds text of officers or of the desk that may have several lines.
+    pub fn written_lines(&mut self, text: &str) {
+        self.quoted("written", text, true);
+    }
+
+    /// Adds a name from the policy.
+    pub fn name(&mut self, name: &str) {
         self.tag("bdi")
-            .class("said")
-            .put(|html| html.pieces(text, true));
+            .class("name")
+            .put(|html| html.pieces(name, false));
+    }
+
+    fn quoted(&mut self, class: &'static str, text: &str, lines: bool) {
+        self.tag("span").class("unseen").text("Quote: ");
+        let quote = self.tag("bdi").class(class);
+        quote.put(|html| html.pieces(text, lines));
+        self.tag("span").class("unseen").text(" End of quote. ");
     }
 
     fn pieces(&mut self, text: &str, lines: bool) {
@@ -97,6 +134,7 @@ attributes! {
     alt = "alt";
     aria_current = "aria-current";
     aria_describedby = "aria-describedby";
+    aria_invalid = "aria-invalid";
     aria_label = "aria-label";
     autocomplete = "autocomplete";
     charset = "charset";
@@ -106,7 +144,6 @@ attributes! {
     id = "id";
     kind = "type";
     label_for = "for";
-    loading = "loading";
     lang = "lang";
     max = "max";
     max_length = "maxlength";
@@ -117,11 +154,14 @@ attributes! {
     role = "role";
     rows = "rows";
     scope = "scope";
+    spell_check = "spellcheck";
     tab_index = "tabindex";
     text_anchor = "text-anchor";
+    translate = "translate";
     value = "value";
     view_box = "viewBox";
     width = "width";
+    writing_suggestions = "writingsuggestions";
     x = "x";
     x1 = "x1";
     x2 = "x2";

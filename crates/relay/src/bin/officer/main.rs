@@ -9,6 +9,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output")]
 
 mod app;
+mod checks;
 mod clock;
 mod command;
 mod fetch;
@@ -25,6 +26,7 @@ mod prepared;
 mod problem;
 mod routes;
 mod seen;
+mod serve;
 mod session;
 mod terminal;
 mod text;
@@ -60,9 +62,6 @@ use crate::views::Views;
 
 /// Maximum time for a request to the desk. An opening waits for the vault and for witnesses.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// How long requests that are under way may take when the program stops.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// An officer's own program for the work with reports: it holds the key, and shows pages in the
 /// browser of this machine. With a command it does one step, and shows no pages.
@@ -121,7 +120,7 @@ async fn run() -> ExitCode {
     let done = match command {
         Some(Command::Keygen) => work.key().and_then(keygen),
         Some(Command::Step(step)) => do_step(work, step).await,
-        None => serve(work).await,
+        None => serve_pages(work).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -151,7 +150,7 @@ async fn do_step(work: Work, step: Step) -> Result<(), Box<dyn Error>> {
     Ok(std::io::stdout().flush()?)
 }
 
-async fn serve(work: Work) -> Result<(), Box<dyn Error>> {
+async fn serve_pages(work: Work) -> Result<(), Box<dyn Error>> {
     if !work.listen.ip().is_loopback() {
         return Err("the pages are for this machine alone: listen on 127.0.0.1 or [::1]".into());
     }
@@ -171,20 +170,16 @@ async fn serve(work: Work) -> Result<(), Box<dyn Error>> {
     listen(Arc::clone(&app));
     tokio::spawn(close_old_views(Arc::clone(&app)));
     let router = routes::router(Arc::clone(&app));
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
-        let _ = stopped.await;
-    });
-    let serving = tokio::spawn(serving.into_future());
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let serving = tokio::spawn(serve::serve(listener, router, stopped));
     tokio::select! {
         _ = terminated.recv() => {}
         _ = tokio::signal::ctrl_c() => {}
     }
     app.close(Views::close_all);
     app.sessions().leave();
-    let _ = stop.send(());
-    // A request that someone sent half of holds nothing up.
-    let _ = tokio::time::timeout(GRACE, serving).await;
+    let _ = stop.send(true);
+    let _ = serving.await;
     // A request that was under way may have opened a view.
     app.close(Views::close_all);
     Ok(())

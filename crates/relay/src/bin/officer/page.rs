@@ -97,7 +97,7 @@ impl Ctx {
         body: impl FnOnce(&mut Html),
     ) -> Response {
         let mut html = Html::new(&self.app.base);
-        html.tag("html").lang("en").put(|html| {
+        html.tag("html").lang("en").translate("no").put(|html| {
             head(html, title);
             html.tag("body").put(|html| {
                 html.tag("a")
@@ -174,7 +174,7 @@ impl Ctx {
 /// A page without a session.
 pub fn bare(base: &str, status: StatusCode, title: &str, body: impl FnOnce(&mut Html)) -> Response {
     let mut html = Html::new(base);
-    html.tag("html").lang("en").put(|html| {
+    html.tag("html").lang("en").translate("no").put(|html| {
         head(html, title);
         html.tag("body").put(|html| {
             html.tag("header").class("top").put(|html| {
@@ -197,6 +197,8 @@ fn head(html: &mut Html, title: &str) {
             .name("viewport")
             .content("width=device-width, initial-scale=1")
             .end();
+        // No browser sends a page away to have it translated.
+        html.tag("meta").name("google").content("notranslate").end();
         html.tag("meta")
             .name("color-scheme")
             .content("light dark")

@@ -19,4 +19,5 @@ pub mod transparency;
 pub mod view;
 
 mod attached;
+mod choice;
 mod plot;

@@ -3,7 +3,7 @@
 use waxseal_relay::desk::{CaseItem, Hex};
 
 use crate::app::Desk;
-use crate::html::{Html, Link};
+use crate::html::{Html, Link, Tag};
 use crate::views::Opened;
 use crate::words;
 
@@ -15,6 +15,7 @@ pub fn errors(html: &mut Html, wrong: &[Wrong]) {
     if wrong.is_empty() {
         return;
     }
+    html.note_wrong(wrong);
     let summary = html
         .tag("div")
         .class("errors")
@@ -126,7 +127,7 @@ pub fn time_cell(html: &mut Html, ms: u64, now_ms: u64) {
 /// An officer: the name as the policy has it, and the start of the key.
 pub fn officer(html: &mut Html, desk: &Desk, key: &Hex<32>) {
     let (name, key) = words::officer(desk, key);
-    html.said(&name);
+    html.name(&name);
     html.text(" ");
     html.tag("code").text(&key);
 }
@@ -146,9 +147,9 @@ pub fn select<'a>(
     options: impl IntoIterator<Item = (&'a str, &'a str)>,
     chosen: &str,
 ) {
-    html.tag("div").class("field").put(|html| {
-        html.tag("label").label_for(name).text(label);
-        html.tag("select").id(name).name(name).put(|html| {
+    field(html, (name, label), None, |html, described| {
+        let list = described.add(html.tag("select").id(name).name(name));
+        list.put(|html| {
             for (value, words) in options {
                 let option = html.tag("option").value(value);
                 option.flag("selected", value == chosen).text(words);
@@ -158,71 +159,87 @@ pub fn select<'a>(
 }
 
 /// A field of one line.
-pub fn line(
-    html: &mut Html,
-    (name, label): (&'static str, &str),
-    hint: &str,
-    value: &str,
-    max: usize,
-) {
-    html.tag("div").class("field").put(|html| {
-        html.tag("label").label_for(name).text(label);
-        let hint_id = format!("{name}-hint");
-        html.tag("p").class("hint").id(&hint_id).text(hint);
-        html.tag("input")
-            .kind("text")
-            .id(name)
-            .name(name)
-            .autocomplete("off")
-            .aria_describedby(&hint_id)
-            .max_length(&max.to_string())
-            .value(value)
-            .end();
+pub fn line(html: &mut Html, named: (&'static str, &str), hint: &str, value: &str, max: usize) {
+    field(html, named, Some(hint), |html, described| {
+        let input = html.tag("input").kind("text").id(named.0).name(named.0);
+        let input = private(described.add(input)).autocomplete("off");
+        input.max_length(&max.to_string()).value(value).end();
     });
 }
 
 /// A field for a number.
-pub fn amount(
-    html: &mut Html,
-    (name, label): (&'static str, &str),
-    hint: &str,
-    value: &str,
-    max: u16,
-) {
-    html.tag("div").class("field").put(|html| {
-        html.tag("label").label_for(name).text(label);
-        let hint_id = format!("{name}-hint");
-        html.tag("p").class("hint").id(&hint_id).text(hint);
-        html.tag("input")
-            .kind("number")
-            .id(name)
-            .name(name)
-            .min("1")
-            .max(&max.to_string())
-            .aria_describedby(&hint_id)
-            .value(value)
-            .end();
+pub fn amount(html: &mut Html, named: (&'static str, &str), hint: &str, value: &str, max: u16) {
+    field(html, named, Some(hint), |html, described| {
+        let input = html.tag("input").kind("number").id(named.0).name(named.0);
+        let input = described.add(input).min("1").max(&max.to_string());
+        input.value(value).end();
     });
 }
 
 /// A field of several lines.
-pub fn area(
-    html: &mut Html,
-    (name, label): (&'static str, &str),
-    hint: &str,
-    value: &str,
-    max: usize,
-) {
-    html.tag("div").class("field").put(|html| {
-        html.tag("label").label_for(name).text(label);
-        let hint_id = format!("{name}-hint");
-        html.tag("p").class("hint").id(&hint_id).text(hint);
-        let area = html.tag("textarea").id(name).name(name).rows("6");
+pub fn area(html: &mut Html, named: (&'static str, &str), hint: &str, value: &str, max: usize) {
+    field(html, named, Some(hint), |html, described| {
+        let area = html.tag("textarea").id(named.0).name(named.0).rows("6");
+        let area = private(described.add(area)).autocomplete("off");
         area.max_length(&max.to_string())
-            .aria_describedby(&hint_id)
             // The parser drops a line break right after the tag, and this one is for it.
             .text(&format!("\n{value}"));
     });
+}
+
+/// Keeps browsers from sending what is typed to someone who checks or continues it.
+fn private(field: Tag<'_>) -> Tag<'_> {
+    field.spell_check("false").writing_suggestions("false")
+}
+
+/// What describes a field: the ids of its hint, and of what is wrong with it.
+struct Described {
+    ids: String,
+    is_wrong: bool,
+}
+
+impl Described {
+    fn add<'a>(&self, field: Tag<'a>) -> Tag<'a> {
+        let field = match self.ids.as_str() {
+            "" => field,
+            ids => field.aria_describedby(ids),
+        };
+        match self.is_wrong {
+            true => field.aria_invalid("true"),
+            false => field,
+        }
+    }
+}
+
+/// A label, a hint, what is wrong, and the field itself.
+fn field(
+    html: &mut Html,
+    (name, label): (&'static str, &str),
+    hint: Option<&str>,
+    input: impl FnOnce(&mut Html, &Described),
+) {
+    html.tag("div").class("field").put(|html| {
+        html.tag("label").label_for(name).text(label);
+        let hint = hint.map(|hint| {
+            let id = format!("{name}-hint");
+            html.tag("p").class("hint").id(&id).text(hint);
+            id
+        });
+        let wrong = wrong_at(html, name);
+        let described = Described {
+            is_wrong: wrong.is_some(),
+            ids: wrong.into_iter().chain(hint).collect::<Vec<_>>().join(" "),
+        };
+        input(html, &described);
+    });
+}
+
+/// Says at a field what is wrong with it. Returns the id of what it says.
+pub fn wrong_at(html: &mut Html, name: &str) -> Option<String> {
+    let said = html.wrong(name)?;
+    let id = format!("{name}-wrong");
+    html.tag("p").class("wrong").id(&id).text(&said);
+    Some(id)
 }
 
 /// A button that sends its form.

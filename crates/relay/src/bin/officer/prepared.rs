@@ -62,8 +62,10 @@ pub enum Prepared {
     Open {
         case: Hex<16>,
         open: Open,
-        /// The grant with the digest of the report, if it was looked up.
-        grant: Option<(Box<Grant>, AcceptedDigest)>,
+        /// The grant.
+        grant: Box<Grant>,
+        /// The report, as the grant names it.
+        report: AcceptedDigest,
     },
     /// Has a case exported.
     Export {

@@ -49,8 +49,16 @@ pub fn router(app: Arc<App>) -> Router {
             get(file::picture),
         )
         .route(
+            "/view/{grant}/{report}/picture/{message}/{part}/page",
+            get(file::picture_page),
+        )
+        .route(
             "/view/{grant}/{report}/preview/{message}/{part}",
             get(file::preview),
+        )
+        .route(
+            "/view/{grant}/{report}/preview/{message}/{part}/page",
+            get(file::preview_page),
         )
         .route(
             "/view/{grant}/{report}/file/{message}/{part}",
@@ -68,6 +76,7 @@ pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .nest(&app.base, pages)
         .route("/enter", get(enter::enter))
+        .route("/enter/{place}", get(enter::wait))
         .route(&style, get(enter::style))
         .route("/icon.svg", get(enter::icon))
         .fallback(async || Failure(Problem::NotFound))

@@ -2,7 +2,8 @@
 //!
 //! A cookie belongs to a host name, whatever the port. So another program on this machine gets the
 //! cookies for `127.0.0.1` as well, if the officer visits it. Therefore all pages are below a
-//! random path, which is the path of the cookie too, and which no page tells to others.
+//! random path, which is the path of the cookie too, and which no page tells to others. The cookie
+//! of a browser that waits to be let in has a path of its own.
 
 use core::time::Duration;
 use std::collections::VecDeque;

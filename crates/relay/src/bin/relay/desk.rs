@@ -15,7 +15,9 @@ use waxseal_interface::ErrorCode;
 use waxseal_relay::desk::DeskError;
 
 pub use self::handing::{promise, promise_of_refused};
-pub use self::routes::{appeal, decision_receipt, keys, list, promise_of_report, report_receipt};
+pub use self::routes::{
+    appeal, decision_receipt, keys, list, promise_of_report, refused_receipt, report_receipt,
+};
 use crate::errors::Refusal;
 use crate::serve::Stopping;
 use crate::state::Relay;

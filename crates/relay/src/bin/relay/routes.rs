@@ -45,6 +45,7 @@ pub fn router(relay: Arc<Relay>) -> Router {
         .route("/v1/log/keys", get(desk::keys))
         .route("/v1/reports/{id}/promise", get(desk::promise_of_report))
         .route("/v1/reports/{id}/receipt", get(desk::report_receipt))
+        .route("/v1/refused/{digest}/receipt", get(desk::refused_receipt))
         .route("/v1/notices", get(desk::list))
         .route("/v1/decisions/{leaf}/receipt", get(desk::decision_receipt))
         .route("/v1/decisions/{leaf}/appeals", post(desk::appeal))

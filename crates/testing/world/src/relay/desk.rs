@@ -34,6 +34,8 @@ pub struct Desk {
     promises: BTreeMap<[u8; 32], Promise>,
     /// Each report that the relay took: its id, what was sealed, and its entries.
     reports: BTreeMap<String, OfReport>,
+    /// The entries about each report that a check refused, by its digest as text.
+    refused: BTreeMap<String, Vec<u64>>,
     /// Each decision: its leaf hash as text, the account, and its entries.
     decisions: BTreeMap<String, OfDecision>,
     notices: Vec<(AccountId, DecisionNotice)>,
@@ -71,6 +73,7 @@ impl Relay {
             filed: Vec::new(),
             promises: BTreeMap::new(),
             reports: BTreeMap::new(),
+            refused: BTreeMap::new(),
             decisions: BTreeMap::new(),
             notices: Vec::new(),
         });
@@ -96,6 +99,25 @@ impl Relay {
         let index = desk.log.append_promised(&desk.promises[digest.as_bytes()]);
         desk.reports.get_mut(&id).unwrap().entries.push(index);
         index
+    }
+
+    /// Appends the promised entry about each report that a check refused.
+    pub fn log_refused(&mut self) {
+        let desk = self.desk();
+        for (digest, promise) in &desk.promises {
+            if let Some(entries) = desk.refused.get_mut(&leaf_text(digest)) {
+                entries.push(desk.log.append_promised(promise));
+            }
+        }
+    }
+
+    /// The receipt about the only report that a check refused shows this entry too.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn show_of_refused(&mut self, index: u64) {
+        let entries = self.desk().refused.values_mut().next();
+        entries.unwrap().push(index);
     }
 
     /// Opens a report. Each opening has another mark.
@@ -169,6 +191,9 @@ impl Relay {
         let rng = &mut self.provider.rng;
         let make = || desk.log.promise(body, rejected, now, rng);
         let promise = desk.promises.entry(digest).or_insert_with(make);
+        if rejected.is_some() {
+            desk.refused.entry(leaf_text(&digest)).or_default();
+        }
         Some(promise.encode())
     }
 
@@ -205,6 +230,14 @@ impl Relay {
                 match self.promise(me, &sealed, None, None) {
                     Some(promise) => answer(promise),
                     None => no_receipt(),
+                }
+            }
+            ("GET", ["refused", digest, "receipt"]) => {
+                let desk = self.desk();
+                match desk.refused.get(*digest) {
+                    Some(_) if is_away => no_receipt(),
+                    Some(entries) => answer(desk.log.receipt(Role::Reporter, entries, now)),
+                    None => Err(ErrorCode::NoSuchReport.into_body()),
                 }
             }
             ("GET", [notices]) => {

@@ -1,7 +1,8 @@
-//! Runs the decoders of `waxseal-desk` on any bytes, and a vault with any requests of an insider
+//! Runs the decoders of `waxseal-desk` on any bytes, takes in any report, and runs a vault with any requests of an insider
 //! who has the desk, the log's key and the officers' keys. Asserts that the vault opens nothing
 //! without the entry of exactly this opening, and nothing twice.
 
+mod outside;
 mod prepared;
 mod seeds;
 
@@ -45,13 +46,13 @@ macro_rules! one_encoding {
     };
 }
 
-/// Runs the target on an input. The first byte chooses a decoder, or the vault with a script of
-/// three bytes for each step.
+/// Runs the target on an input. The first byte chooses a decoder, a desk that is brought a report,
+/// or the vault with a script of three bytes for each step.
 pub fn desk(input: &[u8]) {
     let Some((kind, bytes)) = input.split_first() else {
         return;
     };
-    match kind % 8 {
+    match kind % 11 {
         0 => one_encoding!(bytes, Policy::decode(bytes), policy => policy.encode()),
         1 => {
             // The second byte says which of them it is.
@@ -68,6 +69,9 @@ pub fn desk(input: &[u8]) {
         4 => one_encoding!(bytes, Request::decode(bytes), request => request.encode()),
         5 => one_encoding!(bytes, Answer::decode(bytes), answer => answer.encode()),
         6 => one_encoding!(bytes, View::decode(bytes), view => view.encode()),
+        8 => outside::content(bytes),
+        9 => outside::callback(bytes),
+        10 => outside::report(bytes),
         _ => {
             let mut insider = Insider::new();
             for step in bytes.as_chunks::<3>().0.iter().take(64) {

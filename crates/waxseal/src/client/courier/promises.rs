@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use waxseal_log::entry::Number;
 use waxseal_log::keys::LogKeys;
 use waxseal_log::promise::Promise;
+use waxseal_log::receipt::{Expected, Receipt, Told};
 use waxseal_reporting::Timestamp;
 use waxseal_reporting::intake::ReportId as SubmittedId;
 
 use crate::client::promise::promise_record;
 use crate::client::report::outgoing_of;
 use crate::client::{Client, KeptPromise, OutgoingReport, Page, ReportId, keys};
-use crate::error::{KeepPromiseError, StateError};
+use crate::error::{KeepPromiseError, StateError, VerifyReceiptError};
 use crate::records::{self, PromiseRecord, ReportRecord};
 use crate::store::{Cursor, Store, Transaction};
 
@@ -143,12 +144,11 @@ impl<S: Store> Client<S> {
     }
 
     /// The promise about the report with this number, if it is overdue at the time `at`, and the
-    /// application was not told within the last day. Notes that it is told now.
+    /// application was not told within a day of it. Notes that it is told now.
     pub(crate) fn tell_overdue(
         &mut self,
         number: &Number,
         at: Timestamp,
-        now: Timestamp,
     ) -> Result<Option<KeptPromise>, StateError<S::Error>> {
         self.run(|client| {
             let key = keys::promise(number);
@@ -158,18 +158,32 @@ impl<S: Store> Client<S> {
             };
             let kept = KeptPromise::of(&record, at);
             let is_overdue = |kept: &KeptPromise| kept.evidence().is_some();
-            let age = now.as_millis().checked_sub(record.overdue_ms);
-            if age.is_some_and(|age| age < OVERDUE_EVERY_MS)
-                || !kept.as_ref().is_some_and(is_overdue)
-            {
+            let apart_ms = at.as_millis().abs_diff(record.overdue_ms);
+            if apart_ms < OVERDUE_EVERY_MS || !kept.as_ref().is_some_and(is_overdue) {
                 return Ok(None);
             }
-            record.overdue_ms = now.as_millis();
+            record.overdue_ms = at.as_millis();
             let mut transaction = Transaction::default();
             transaction.put_record(key, &record);
             client.commit(transaction)?;
             Ok(kept)
         })
+    }
+
+    /// Verifies a receipt that has no entry about the report of a kept promise. Only its checkpoint
+    /// counts, and nothing of it is kept.
+    pub(crate) fn verify_empty_receipt(
+        &self,
+        kept: &KeptPromise,
+        receipt: &[u8],
+        log_keys: &LogKeys,
+    ) -> Result<Told, VerifyReceiptError<S::Error>> {
+        if kept.origin() != log_keys.origin() {
+            return Err(VerifyReceiptError::OtherLog);
+        }
+        let promise = kept.promised();
+        let receipt = Receipt::decode(receipt)?;
+        Ok(receipt.verify(log_keys, Expected::Report { promise })?)
     }
 
     /// Notes when a receipt about a report was last asked for.

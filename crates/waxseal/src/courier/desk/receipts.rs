@@ -38,31 +38,47 @@ impl<S: Store> Courier<S> {
             receipt.role == Role::Reporter
                 && (receipt.items.is_empty() || items.any(|item| item.entry.number == *number))
         });
-        let verified = match is_asked {
+        let mut verified = match is_asked {
             true => self.client.verify_receipt(receipt, &keys),
             false => Err(VerifyReceiptError::NamesNoReport),
         };
+        // Before the day of the report is over, its entry need not be in the log. What the receipt
+        // does not show is not stored.
+        let is_empty = is_asked && matches!(verified, Err(VerifyReceiptError::NamesNoReport));
+        if is_empty {
+            verified = self.client.verify_empty_receipt(&kept, receipt, &keys);
+        }
+        let mut seen_at = None;
         match verified {
-            Ok(told) => self.tell_receipt(about, before, told, Side::Reporter)?,
-            // Before the day of the report is over, its entry need not be in the log.
-            Err(VerifyReceiptError::NamesNoReport) if is_asked => {}
+            Ok(told) => {
+                seen_at = Some(cosigned_at(&told));
+                if !is_empty {
+                    self.tell_receipt(about, before, told, Side::Reporter)?;
+                }
+            }
             Err(error) => self.receipt_shows_nothing(about, error)?,
         }
         self.client
             .note_receipt_asked(number, now.as_millis().max(1))?;
         self.desk.promises.at(now, DAY_MS);
-        self.tell_overdue(number, now)
+        self.tell_overdue(number, seen_at, now)
     }
 
-    /// Tells that a promise is overdue, after a receipt was asked for, once a day.
+    /// Tells that a promise is overdue, after a receipt was asked for, once a day. `seen_at` is the
+    /// time of the receipt's checkpoint.
     fn tell_overdue(
         &mut self,
         number: &Number,
+        seen_at: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<(), StateError<S::Error>> {
-        // By the clock that is behind: a clock that is ahead accuses nobody.
-        let at = self.relay_time(now).min(now);
-        if let Some(kept) = self.client.tell_overdue(number, at, now)? {
+        // CHK-677: a promise is overdue by the provider's own time. This device's clock alone
+        // accuses nobody.
+        let relay_at = self.time_of_session(now).map(|at| at.min(now));
+        let Some(at) = relay_at.max(seen_at) else {
+            return Ok(());
+        };
+        if let Some(kept) = self.client.tell_overdue(number, at)? {
             self.tell(Event::PromiseOverdue(Box::new(kept)));
         }
         Ok(())
@@ -170,7 +186,7 @@ impl<S: Store> Courier<S> {
         let (asked_ms, again_ms) = asked_again(code, now);
         self.client.note_receipt_asked(number, asked_ms)?;
         self.desk.promises.at(now, again_ms);
-        self.tell_overdue(number, now)
+        self.tell_overdue(number, None, now)
     }
 
     /// The provider has no receipt about a decision now.
@@ -185,6 +201,11 @@ impl<S: Store> Courier<S> {
         self.desk.decisions.at(now, again_ms);
         Ok(())
     }
+}
+
+/// When the vault cosigned the checkpoint of a receipt.
+fn cosigned_at(told: &Told) -> Timestamp {
+    Timestamp::from_millis(told.checkpoint.vault_time().saturating_mul(1_000))
 }
 
 /// What to note as the time of a request that was refused, and when to ask again: after an hour if

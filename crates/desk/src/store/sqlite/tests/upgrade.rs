@@ -3,10 +3,12 @@
 use std::path::Path;
 
 use rusqlite::Connection;
+use waxseal_reporting::reporter::Reason;
 
 use super::super::SqliteStore;
-use super::super::schema::{APPLICATION_ID, TABLES, VERSION};
+use super::super::schema::{APPLICATION_ID, TABLES, VERSION, WITH_ACCOUNTS};
 use super::{folder, refused};
+use crate::desk::tests::world::World;
 use crate::store::{Store as _, StoreError};
 
 /// A file as a desk with the tables of an earlier version left it.
@@ -20,10 +22,49 @@ fn store_of(path: &Path, version: i32) {
     db.pragma_update(None, "user_version", version).unwrap();
     db.execute_batch(
         "INSERT INTO meta (name, value) VALUES ('counter', x'01');
-        INSERT INTO openings VALUES (zeroblob(32), 1, zeroblob(32), zeroblob(16), zeroblob(16),
-            zeroblob(32), 7, 8, 9)",
+        INSERT INTO openings (grant_digest, ordinal, report_digest, report_id, case_id, officer,
+            log_index, logged_at_ms, shown_at_ms)
+        VALUES (zeroblob(32), 1, zeroblob(32), zeroblob(16), zeroblob(16), zeroblob(32), 7, 8, 9)",
     )
     .unwrap();
+    if version >= WITH_ACCOUNTS {
+        return;
+    }
+    // A report with its content, one whose content cannot be read, and an erased one.
+    let reported = World::new().reported("mallory", "bob", Reason::Scam);
+    for (n, accepted) in [
+        (1, Some(reported.encoded)),
+        (2, Some(vec![2; 40])),
+        (3, None),
+    ] {
+        let (id, digest) = ([n; 16], [n; 32]);
+        db.execute(
+            "INSERT INTO reports VALUES (?1, ?2, ?2, ?1, x'', 2, NULL, 9, 9, NULL, ?2, ?3)",
+            (id, digest, accepted.is_none()),
+        )
+        .unwrap();
+        let add = "INSERT INTO contents SELECT ?, ? WHERE ?2 IS NOT NULL";
+        db.execute(add, (id, accepted)).unwrap();
+    }
+}
+
+#[test]
+fn reports_of_an_earlier_version_get_the_account_of_their_reporter_from_their_content() {
+    for version in 1..WITH_ACCOUNTS {
+        let (_folder, path) = folder();
+        store_of(&path, version);
+        let accounts = || {
+            let store = SqliteStore::open(&path).unwrap();
+            let account = |n| store.report(&[n; 16]).unwrap().unwrap().reporter_account;
+            [1, 2, 3].map(account)
+        };
+        assert_eq!(accounts(), [Some("bob".into()), None, None]);
+        // The content is read once.
+        let db = Connection::open(&path).unwrap();
+        let erase = "UPDATE reports SET reporter_account = NULL";
+        assert_eq!(db.execute(erase, []).unwrap(), 3);
+        assert_eq!(accounts(), [None, None, None]);
+    }
 }
 
 #[test]

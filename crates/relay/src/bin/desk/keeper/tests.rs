@@ -21,6 +21,7 @@ fn report(number: u64, is_erased: bool) -> ReportRow {
         received_at_ms: number,
         case_id: Some(CASE),
         reporter: None,
+        reporter_account: None,
         is_erased,
     }
 }

@@ -45,6 +45,7 @@ fn chk629_the_relay_is_told_what_the_store_says() {
         received_at_ms: 0,
         case_id: None,
         reporter: None,
+        reporter_account: None,
         is_erased: false,
     };
     let sorted = ReportRow {

@@ -7,7 +7,6 @@ use waxseal_desk::case::Assignment;
 use waxseal_desk::decision::Decision;
 use waxseal_desk::grant::{Grant, GrantTerms, GrantedReport};
 use waxseal_desk::ids::{AcceptedDigest, CaseId, GrantId, OfficerId, VaultId};
-use waxseal_desk::vault::View;
 use waxseal_log::entry::{Measure, Number, Purpose, ReasonCode};
 use waxseal_relay::desk::{CaseDetail, Done, Grants, Hex, Open, read_json};
 use waxseal_relay::system_rng;
@@ -17,6 +16,7 @@ use zeroize::Zeroizing;
 use super::wrapped::{quoted, short};
 use super::{Officer, Result, view};
 use crate::app::Desk;
+use crate::checks;
 use crate::clock::now;
 use crate::prepared::Prepared;
 use crate::problem::Problem;
@@ -28,6 +28,7 @@ const HOUR_MS: u64 = 3_600_000;
 impl Officer {
     /// Shows what an act says, and signs it if the officer agrees. Returns the answer.
     fn send(&self, act: Prepared, says: &str, yes: bool) -> Result<Vec<u8>> {
+        self.check_policy(&act)?;
         print!("{says}");
         if !yes {
             print!("sign? [y/N] ");
@@ -37,9 +38,18 @@ impl Officer {
             if answer.trim() != "y" {
                 return Err("nothing was signed".into());
             }
+            self.check_policy(&act)?;
         }
         let call = act.sign(self.keys.origin(), &self.key, now())?;
         Ok(call.send(&self.desk, &self.key)?)
+    }
+
+    /// Checks that the act is for the policy in force.
+    fn check_policy(&self, act: &Prepared) -> Result<()> {
+        match checks::is_in_force(act, &self.desk()?) {
+            true => Ok(()),
+            false => Err(Problem::PolicyChanged.into()),
+        }
     }
 
     /// Does an act, and says that it is done.
@@ -186,36 +196,39 @@ pub fn approve(officer: &Officer, id: &Hex<16>) -> Result<String> {
     let grant = Grant::decode(&found.grant).map_err(|_| Problem::Malformed)?;
     let terms = grant.terms();
     // CHK-641: the grant is the one that was asked for, and is for this log and its vault.
-    if terms.id.as_bytes() != &id.0
-        || terms.origin != officer.keys.origin()
-        || terms.vault.as_bytes() != officer.keys.vault().key()
-    {
+    if terms.id.as_bytes() != &id.0 || !checks::is_ours(&grant, &officer.keys) {
         return Err(Problem::Malformed.into());
     }
     if terms.approver != Some(officer.key.id()) {
         return Err("another officer is named to approve this grant".into());
-    }
-    if terms.policy != desk.policy.digest() {
-        return Err("the grant is by another policy than the one in force".into());
     }
     let says = in_words(&desk, &grant)?;
     let approval = Prepared::Approval(Box::new(grant));
     officer.done(approval, &says, false, &format!("grant {id} is approved"))
 }
 
-pub fn open(officer: &Officer, grant: Hex<16>, report: Hex<16>, yes: bool) -> Result<String> {
-    let open = Prepared::Open {
-        case: Hex([0; 16]), // only pages go back to it
-        open: Open { grant, report },
-        grant: None,
+pub fn open(officer: &Officer, case: Hex<16>, open: Open, yes: bool) -> Result<String> {
+    let (desk, detail) = (officer.desk()?, officer.case(&case)?);
+    let who = (officer.key.id(), &officer.keys);
+    let (grant, report) = checks::opening(&detail, &open, who)?;
+    let mut says = String::new();
+    if !yes {
+        let (id, shown) = (open.report, grant.report(&report));
+        let shown = messages(shown.map_or(0, |one| one.messages));
+        writeln!(
+            says,
+            "you open {shown} of report {id}, which the log will show"
+        )?;
+        says.push_str(&in_words(&desk, &grant)?);
+    }
+    let act = Prepared::Open {
+        case,
+        open,
+        grant: grant.clone(),
+        report,
     };
-    let says = match yes {
-        true => String::new(),
-        false => format!("you open report {report} under grant {grant}, which the log will show\n"),
-    };
-    let answer = Zeroizing::new(officer.send(open, &says, yes)?);
-    let view = View::decode(&answer).map_err(|_| Problem::Malformed)?;
-    view::print(&view)
+    let answer = Zeroizing::new(officer.send(act, &says, yes)?);
+    view::print(&checks::view(&answer, &grant, &report)?)
 }
 
 pub fn decide(

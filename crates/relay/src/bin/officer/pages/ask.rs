@@ -4,23 +4,24 @@ use axum::Extension;
 use axum::extract::{Path, RawQuery};
 use axum::http::StatusCode;
 use axum::response::Response;
-use waxseal_desk::grant::{Grant, GrantTerms, GrantedReport};
-use waxseal_desk::ids::{AcceptedDigest, CaseId, GrantId, OfficerId, VaultId};
+use waxseal_desk::grant::{Grant, GrantTerms, MAX_GRANTED_REPORTS};
+use waxseal_desk::ids::{CaseId, GrantId, OfficerId, VaultId};
 use waxseal_desk::policy::{MAX_HOURS, MAX_OPENINGS, Roles};
 use waxseal_log::entry::{Number, Purpose};
-use waxseal_relay::desk::{CaseDetail, Hex, ReportItem};
+use waxseal_relay::desk::{CaseDetail, Hex, Open};
 use waxseal_relay::system_rng;
 use waxseal_reporting::Timestamp;
 
 use crate::app::Desk;
+use crate::checks;
 use crate::clock::now;
-use crate::fields::grant_of;
 use crate::form::Form;
 use crate::html::{Html, Link};
 use crate::page::{Answer, Ctx, Tab, hidden};
 use crate::pages::case::{case_id, fetch, fetch_page, pages, shown_name};
+use crate::pages::choice::{boxes, chosen, readable};
 use crate::pages::confirm::confirm;
-use crate::parts::{Wrong, amount, button, case_link, cell, errors, select, table};
+use crate::parts::{Wrong, amount, button, case_link, cell, errors, select, table, wrong_at};
 use crate::prepared::{Prepared, Waiting};
 use crate::problem::Problem;
 use crate::words;
@@ -34,15 +35,8 @@ pub async fn show(ctx: Ctx, Path(id): Path<String>, RawQuery(query): RawQuery) -
     let detail = fetch_page(&ctx, &id, query.get("reports")).await?;
     let form = Form::default()
         .and("reports", query.get("reports"))
-        .and("purpose", &Purpose::UserReport.number().to_string())
         .and("hours", "24")
         .and("openings", "1");
-    let form = readable(&detail).fold(form, |form, report| {
-        let all = 0..report.messages.max(1);
-        all.fold(form, |form, message| {
-            form.and(&format!("r.{}", report.id), &message.to_string())
-        })
-    });
     Ok(page(&ctx, &desk, &detail, &form, &[]))
 }
 
@@ -58,12 +52,6 @@ pub async fn prepare(ctx: Ctx, Path(id): Path<String>, Extension(form): Extensio
         }
         Err(wrong) => Ok(page(&ctx, &desk, &detail, &form, &wrong)),
     }
-}
-
-/// The reports whose content is there.
-fn readable(detail: &CaseDetail) -> impl Iterator<Item = &ReportItem> {
-    let reports = detail.reports.iter();
-    reports.filter(|report| report.accepted_digest.is_some() && !report.is_erased)
 }
 
 fn read(ctx: &Ctx, desk: &Desk, detail: &CaseDetail, form: &Form) -> Result<Prepared, Vec<Wrong>> {
@@ -100,16 +88,22 @@ fn read(ctx: &Ctx, desk: &Desk, detail: &CaseDetail, form: &Form) -> Result<Prep
         let said = format!("Enter a number of openings from 1 to {max_openings}.");
         wrong.push(("openings", said));
     }
-    let mut chosen = chosen(detail, form);
-    if chosen.is_empty() {
-        wrong.push(("reports", "Choose at least one message.".to_owned()));
-    }
+    let chosen = chosen(detail, form);
+    let said = match &chosen {
+        None => Some("The reports changed in between. Choose again."),
+        Some(chosen) if chosen.is_empty() => Some("Choose at least one message."),
+        Some(chosen) if chosen.len() > MAX_GRANTED_REPORTS => {
+            Some("A grant names at most 64 reports. Choose fewer.")
+        }
+        Some(_) => None,
+    };
+    wrong.extend(said.map(|said| ("reports", said.to_owned())));
     let (Some(purpose), Some(hours), Some(openings)) = (purpose, hours, openings) else {
         return Err(wrong);
     };
-    if !wrong.is_empty() {
+    let Some(mut chosen) = chosen.filter(|_| wrong.is_empty()) else {
         return Err(wrong);
-    }
+    };
     // A grant sorts its reports by their digests.
     chosen.sort_by_key(|(granted, _)| granted.digest);
     let requested = now();
@@ -129,31 +123,13 @@ fn read(ctx: &Ctx, desk: &Desk, detail: &CaseDetail, form: &Form) -> Result<Prep
         reports: chosen.iter().map(|(granted, _)| *granted).collect(),
     };
     let grant = Grant::new(terms).map_err(|_| {
-        let said = "A grant names at most 64 reports. Choose fewer.";
+        let said = "The desk says that two reports are the same. Choose one of them.";
         vec![("reports", said.to_owned())]
     })?;
     Ok(Prepared::Grant {
         grant: Box::new(grant),
         reports: chosen.iter().map(|(_, id)| *id).collect(),
     })
-}
-
-/// The chosen reports with the bits of their messages.
-fn chosen(detail: &CaseDetail, form: &Form) -> Vec<(GrantedReport, Hex<16>)> {
-    let granted = |report: &ReportItem| {
-        let field = format!("r.{}", report.id);
-        let mut any = false;
-        let mut messages = 0_u32;
-        for message in form.all(&field).filter_map(|text| text.parse::<u32>().ok()) {
-            any |= message < report.messages.max(1);
-            if message < report.messages {
-                messages |= 1_u32.checked_shl(message).unwrap_or(0);
-            }
-        }
-        let digest = AcceptedDigest::from_bytes(report.accepted_digest?.0);
-        any.then_some((GrantedReport { digest, messages }, report.id))
-    };
-    readable(detail).filter_map(granted).collect()
 }
 
 fn page(ctx: &Ctx, desk: &Desk, detail: &CaseDetail, form: &Form, wrong: &[Wrong]) -> Response {
@@ -182,15 +158,17 @@ fn page(ctx: &Ctx, desk: &Desk, detail: &CaseDetail, form: &Form, wrong: &[Wrong
         ctx.post(html, &to, |html| {
             hidden(html, "reports", form.get("reports"));
             purposes(html, form);
-            html.tag("fieldset")
-                .id("reports")
-                .tab_index("-1")
-                .put(|html| {
-                    html.tag("legend").text("Reports and messages");
-                    for report in readable(detail) {
-                        report_boxes(html, desk, report, form);
-                    }
-                });
+            let is_wrong = html.wrong("reports").is_some();
+            let frame = html.tag("fieldset").id("reports").tab_index("-1");
+            let frame = match is_wrong {
+                true => frame.aria_describedby("reports-wrong"),
+                false => frame,
+            };
+            frame.put(|html| {
+                html.tag("legend").text("Reports and messages");
+                wrong_at(html, "reports");
+                boxes(html, desk, detail, form);
+            });
             approvers(html, ctx, desk, form);
             let hint = "Nothing opens afterwards.";
             amount(
@@ -217,6 +195,7 @@ fn purposes(html: &mut Html, form: &Form) {
     let options = purposes
         .iter()
         .map(|(value, words)| (value.as_str(), *words));
+    let options = [("", "Choose…")].into_iter().chain(options);
     select(html, ("purpose", "Purpose"), options, form.get("purpose"));
 }
 
@@ -241,33 +220,6 @@ fn approvers(html: &mut Html, ctx: &Ctx, desk: &Desk, form: &Form) {
         options,
         form.get("approver"),
     );
-}
-
-fn report_boxes(html: &mut Html, desk: &Desk, report: &ReportItem, form: &Form) {
-    html.tag("fieldset").class("boxes").put(|html| {
-        let reason = report.reason.map_or("reason not told yet", words::reason);
-        let ago = words::ago(report.received_at_ms, desk.card.now_ms);
-        let legend = format!("Report {}: {reason}, {ago} ago", words::short(&report.id));
-        html.tag("legend").text(&legend);
-        let field = format!("r.{}", report.id);
-        let chosen: Vec<_> = form.all(&field).collect();
-        for message in 0..report.messages.max(1) {
-            let value = message.to_string();
-            let id = format!("{field}.{value}");
-            html.tag("span").class("box").put(|html| {
-                let input = html.tag("input").kind("checkbox").id(&id).name(&field);
-                let input = input.value(&value);
-                input
-                    .flag("checked", chosen.contains(&value.as_str()))
-                    .end();
-                let label = match report.messages {
-                    0 => "The report about the account".to_owned(),
-                    _ => format!("Message {}", message.saturating_add(1)),
-                };
-                html.tag("label").label_for(&id).text(&label);
-            });
-        }
-    });
 }
 
 fn rules(html: &mut Html, desk: &Desk) {
@@ -300,19 +252,14 @@ pub async fn open(ctx: Ctx, Extension(form): Extension<Form>) -> Answer {
     let (grant, report, case) = (id("grant")?, id("report")?, id("case")?);
     let desk = ctx.app.desk().await?;
     let detail = fetch(&ctx, &case).await?;
-    let mut reports = detail.reports.iter().chain(&detail.granted);
-    let named = reports.find(|one| one.id == report);
-    let digest = named.and_then(|one| one.accepted_digest);
-    let digest = AcceptedDigest::from_bytes(digest.ok_or(Problem::NotFound)?.0);
-    let item = detail.grants.iter().find(|item| item.id == grant);
-    let found = item.and_then(grant_of).ok_or(Problem::Malformed)?;
-    let is_right = found.report(&digest).is_some()
-        && found.terms().requester == ctx.app.key.id()
-        && *found.terms().case.as_bytes() == case.0;
-    if !is_right {
-        return Err(Problem::Malformed.into());
-    }
-    let open = waxseal_relay::desk::Open { grant, report };
-    let grant = Some((Box::new(found), digest));
-    confirm(&ctx, &desk, Prepared::Open { case, open, grant })
+    let who = (ctx.app.key.id(), &ctx.app.keys);
+    let open = Open { grant, report };
+    let (grant, report) = checks::opening(&detail, &open, who)?;
+    let act = Prepared::Open {
+        case,
+        open,
+        grant,
+        report,
+    };
+    confirm(&ctx, &desk, act)
 }

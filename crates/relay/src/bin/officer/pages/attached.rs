@@ -1,4 +1,5 @@
-//! The attachments of a message. Nothing of a file is loaded or shown before a click.
+//! The attachments of a message. Nothing of a file is loaded or shown before a click: a page with
+//! messages has no picture, and links to a page that has it.
 
 use waxseal_desk::vault::{AttachedFile, ChunkedFile, FileAccess, ViewedAttachment, ViewedMessage};
 
@@ -86,11 +87,8 @@ fn chunked(
         if kind_of(&preview.picture).is_some() {
             let link = view_link(opened).part("preview");
             let link = link.number(ordinal.into()).number(part.into());
-            picture(
-                html,
-                "Show the small picture, which may show something else",
-                &link,
-            );
+            let words = "Show the small picture, which may show something else";
+            picture(html, words, &link.part("page"));
         } else {
             html.tag("p")
                 .text("Its small picture is of no format that is shown here.");
@@ -133,7 +131,7 @@ fn fetched_file(html: &mut Html, opened: &Opened, at: (u8, u8), fetched: &Fetche
             .number(at.1.into())
     };
     if fetched.picture.is_some() {
-        picture(html, "Show the picture", &link("picture"));
+        picture(html, "Show the picture", &link("picture").part("page"));
     }
     html.tag("p").put(|html| {
         html.tag("a")
@@ -145,11 +143,10 @@ fn fetched_file(html: &mut Html, opened: &Opened, at: (u8, u8), fetched: &Fetche
     });
 }
 
-/// A picture that is loaded once it is unfolded.
-fn picture(html: &mut Html, words: &str, link: &Link) {
-    html.tag("details").class("picture").put(|html| {
-        html.tag("summary").text(words);
-        let alt = "Picture of the report, as its sender made it";
-        html.tag("img").src(link).alt(alt).loading("lazy").end();
+/// A link to the page with a picture. Browsers load and decode what a page has, also where it is
+/// folded or far below.
+fn picture(html: &mut Html, words: &str, page: &Link) {
+    html.tag("p").put(|html| {
+        html.tag("a").class("picture").href(page).text(words);
     });
 }

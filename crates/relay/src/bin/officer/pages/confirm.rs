@@ -8,6 +8,7 @@ use waxseal_relay::desk::Hex;
 use waxseal_relay::system_rng;
 
 use crate::app::Desk;
+use crate::checks;
 use crate::fields::{Field, grant_fields, policy};
 use crate::form::CHANGE;
 use crate::guard::told;
@@ -21,7 +22,11 @@ use crate::words::messages;
 
 /// Keeps an act, and shows the page on which the officer signs it.
 pub fn confirm(ctx: &Ctx, desk: &Desk, act: impl Into<Waiting>) -> Answer {
-    show(ctx, desk, act.into(), None)
+    let waiting = act.into();
+    if !checks::is_in_force(&waiting.act, desk) {
+        return Err(Problem::PolicyChanged.into());
+    }
+    show(ctx, desk, waiting, None)
 }
 
 /// Shows the page again after an act was not carried out. Nothing of it is lost.
@@ -34,7 +39,10 @@ fn show(ctx: &Ctx, desk: &Desk, waiting: Waiting, why: Option<&Problem>) -> Answ
     let title = title(act);
     let (words, case) = (in_words(act), act.case());
     let (fields, bytes) = (fields_of(act, ctx, desk), act.bytes());
-    let form = waiting.form.clone();
+    let (form, is_earlier) = (
+        waiting.form.clone(),
+        checks::is_of_earlier_policy(act, desk),
+    );
     let name = ctx
         .app
         .sessions()
@@ -46,6 +54,12 @@ fn show(ctx: &Ctx, desk: &Desk, waiting: Waiting, why: Option<&Problem>) -> Answ
             told(html, problem);
         }
         html.tag("p").class("lead").text(words);
+        if is_earlier {
+            html.tag("p").class("note").text(
+                "This grant is of another policy than the one in force. You judge it under the \
+                 policy in force.",
+            );
+        }
         html.tag("p").text(
             "You sign these fields, together with the kind of the act and the time at which you \
              sign. Nothing is sent before you press the button below.",
@@ -182,7 +196,7 @@ fn fields_of(act: &Prepared, ctx: &Ctx, desk: &Desk) -> Vec<Field> {
         Prepared::Grant { grant, reports } => grant_fields(grant, reports, desk, &me),
         Prepared::Approval(grant) => grant_fields(grant, &[], desk, &me),
         Prepared::Denial { denial, grant } => {
-            let mut fields = vec![Field::Said("Reason", denial.reason.clone())];
+            let mut fields = vec![Field::Written("Reason", denial.reason.clone())];
             fields.extend(grant_fields(grant, &[], desk, &me));
             fields
         }
@@ -193,8 +207,8 @@ fn fields_of(act: &Prepared, ctx: &Ctx, desk: &Desk) -> Vec<Field> {
                 words::reason(decision.reason.number()).to_owned(),
             ),
             Field::Text("Measure", words::measure(decision.measure).to_owned()),
-            Field::Said("Rule", decision.rule.clone()),
-            Field::Said("Statement of reasons", decision.statement.clone()),
+            Field::Written("Rule", decision.rule.clone()),
+            Field::Written("Statement of reasons", decision.statement.clone()),
         ],
         Prepared::Appeal {
             decision, appeal, ..
@@ -210,13 +224,13 @@ fn fields_of(act: &Prepared, ctx: &Ctx, desk: &Desk) -> Vec<Field> {
                 "Outcome",
                 words::appeal_outcome(decision.outcome.number()).to_owned(),
             ),
-            Field::Said("Statement of reasons", decision.statement.clone()),
+            Field::Written("Statement of reasons", decision.statement.clone()),
         ],
         Prepared::Review { review, grant } => {
             let outcome = words::review_outcome(review.outcome.number());
             let mut fields = vec![
                 Field::Text("Outcome", outcome.to_owned()),
-                Field::Said("Statement", review.statement.clone()),
+                Field::Written("Statement", review.statement.clone()),
             ];
             fields.extend(grant_fields(grant, &[], desk, &me));
             fields
@@ -239,24 +253,28 @@ fn fields_of(act: &Prepared, ctx: &Ctx, desk: &Desk) -> Vec<Field> {
             let request = request.map(|request| Field::Id("Legal request", request.to_string()));
             let mut fields = vec![Field::Id("Hold", Hex(*hold.id.as_bytes()).to_string())];
             fields.extend(request);
-            fields.push(Field::Said("Why", hold.statement.clone()));
+            fields.push(Field::Written("Why", hold.statement.clone()));
             fields
         }
-        Prepared::Open { open, grant, .. } => {
-            let mut fields = vec![Field::Id("Report", open.report.to_string())];
-            if let Some((grant, report)) = grant {
-                let granted = grant.report(report).map_or(0, |one| one.messages);
-                let shown = messages(granted);
-                fields.push(Field::Report(shown, Hex(*report.as_bytes())));
-                fields.extend(grant_fields(grant, &[], desk, &me));
-            }
+        Prepared::Open {
+            open,
+            grant,
+            report,
+            ..
+        } => {
+            let granted = grant.report(report).map_or(0, |one| one.messages);
+            let mut fields = vec![
+                Field::Id("Report", open.report.to_string()),
+                Field::Report(messages(granted), Hex(*report.as_bytes())),
+            ];
+            fields.extend(grant_fields(grant, &[], desk, &me));
             fields
         }
         Prepared::Export { ask, content, .. } => {
             let mut fields = vec![Field::Text("To", words::target(ask.target).to_owned())];
             let given = ask.fields.iter();
             fields.extend(
-                given.map(|(name, value)| Field::Said("Field", format!("{name} = {value}"))),
+                given.map(|(name, value)| Field::Written("Field", format!("{name} = {value}"))),
             );
             let content = match decode_content(content) {
                 Ok(shown) if shown.is_empty() => "none goes along".to_owned(),

@@ -113,7 +113,7 @@ fn page(ctx: &Ctx, desk: &Desk, detail: &CaseDetail, form: &Form, wrong: &[Wrong
             let name = format!("The policy in force ({})", words::policy_name(&desk.policy));
             html.tag("summary").text(&name);
             html.tag("p")
-                .put(|html| html.said_lines(&desk.policy.terms().text));
+                .put(|html| html.written_lines(&desk.policy.terms().text));
         });
     })
 }

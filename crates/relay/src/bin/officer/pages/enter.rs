@@ -6,6 +6,8 @@ use std::time::Instant;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use sha2::{Digest as _, Sha256};
+use waxseal_relay::desk::Hex;
 use waxseal_relay::system_rng;
 
 use crate::app::App;
@@ -22,27 +24,18 @@ const WAITING: &str = "waxseal-officer-waiting";
 
 /// The way in. The printed link shows a number, and the session begins once the officer has typed
 /// it in the terminal.
-pub async fn enter(
-    State(app): State<Arc<App>>,
-    headers: HeaderMap,
-    RawQuery(query): RawQuery,
-) -> Answer {
+pub async fn enter(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Answer {
     let query = query.unwrap_or_default();
     let form = Form::read(query.as_bytes()).ok_or(Problem::Form)?;
     let (code, now, rng) = (form.get("code"), Instant::now(), &mut system_rng());
-    let waiting = cookie(&headers, WAITING).unwrap_or_default();
     let mut sessions = app.sessions();
-    if let Some(number) = sessions.number(waiting, now) {
-        return Ok(match sessions.enter(waiting, now, rng) {
-            Some(cookie) => begun(&app.base, &cookie),
-            None => number_page(&app, &number),
-        });
-    }
     if let Some(visit) = sessions.visit(code, now, rng) {
         say("The link was opened. Type the number that your browser shows, and press Enter.");
         let number = sessions.number(&visit, now).ok_or(Problem::Failed)?;
-        let mut page = number_page(&app, &number);
-        let cookie = format!("{WAITING}={visit}; Path=/enter; HttpOnly; SameSite=Strict");
+        let place = place_of(&visit);
+        let mut page = number_page(&app, &number, &place);
+        let path = place.below("");
+        let cookie = format!("{WAITING}={visit}; Path={path}; HttpOnly; SameSite=Strict");
         if let Ok(cookie) = cookie.parse() {
             page.headers_mut().insert(header::SET_COOKIE, cookie);
         }
@@ -57,6 +50,26 @@ pub async fn enter(
     Err(Problem::NoSession.into())
 }
 
+/// Where the browser waits that has the number.
+pub async fn wait(State(app): State<Arc<App>>, headers: HeaderMap) -> Answer {
+    let (now, rng) = (Instant::now(), &mut system_rng());
+    let waiting = cookie(&headers, WAITING).unwrap_or_default();
+    let mut sessions = app.sessions();
+    let number = sessions.number(waiting, now).ok_or(Problem::NoSession)?;
+    Ok(match sessions.enter(waiting, now, rng) {
+        Some(cookie) => begun(&app.base, &cookie),
+        None => number_page(&app, &number, &place_of(waiting)),
+    })
+}
+
+/// The place of a visit. Its cookie has this path, which follows from the cookie and does not tell
+/// it: other programs of the machine, to which the browser would send a cookie of a known path,
+/// cannot guess it.
+fn place_of(visit: &str) -> Link {
+    let digest: [u8; 32] = Sha256::digest(visit).into();
+    Link::public("enter").hex(&Hex(digest))
+}
+
 fn begun(base: &str, cookie: &str) -> Response {
     let cookie = format!("{COOKIE}={cookie}; Path={base}/; HttpOnly; SameSite=Strict");
     let headers = [
@@ -66,7 +79,7 @@ fn begun(base: &str, cookie: &str) -> Response {
     (StatusCode::SEE_OTHER, headers).into_response()
 }
 
-fn number_page(app: &App, number: &str) -> Response {
+fn number_page(app: &App, number: &str, place: &Link) -> Response {
     bare(&app.base, StatusCode::OK, "Is it you?", |html| {
         html.tag("p").text(
             "Type this number in the terminal where the program runs, and press Enter there. Then \
@@ -74,8 +87,7 @@ fn number_page(app: &App, number: &str) -> Response {
         );
         html.tag("p").class("number").text(number);
         html.tag("p").put(|html| {
-            let link = Link::public("enter");
-            html.tag("a").class("button").href(&link).text("Continue");
+            html.tag("a").class("button").href(place).text("Continue");
         });
     })
 }

@@ -82,7 +82,7 @@ fn made(html: &mut Html, desk: &Desk, exports: &[ExportItem]) {
                 });
                 html.tag("td").put(|html| {
                     if !export.answer.is_empty() {
-                        html.said(&export.answer);
+                        html.written(&export.answer);
                     }
                 });
                 html.tag("td")
@@ -113,7 +113,8 @@ fn answered(html: &mut Html, desk: &Desk, callbacks: &[CallbackItem]) {
                             None => html.text("none"),
                         });
                     time_cell(html, callback.received_at_ms, desk.card.now_ms);
-                    html.tag("td").put(|html| html.said_lines(&callback.text));
+                    html.tag("td")
+                        .put(|html| html.written_lines(&callback.text));
                 });
             }
         },

@@ -1,6 +1,8 @@
 //! Files of a view, after a click: fetched through the desk, verified, and shown as a picture or
 //! given out as a file.
 
+use std::sync::Arc;
+
 use axum::Extension;
 use axum::extract::Path;
 use axum::http::header;
@@ -10,7 +12,7 @@ use waxseal_desk::vault::{ChunkedFile, ViewedAttachment};
 use crate::app::aside;
 use crate::fetch::fetch;
 use crate::form::Form;
-use crate::page::{Answer, Ctx};
+use crate::page::{Answer, Ctx, Tab};
 use crate::pages::view::opened;
 use crate::parts::view_link;
 use crate::pictures::kind_of;
@@ -52,23 +54,73 @@ pub async fn load(
     Ok(ctx.go(&view_link(&opened).at(&message)))
 }
 
-type At = (String, String, u8, u8);
+/// Grant, report, message and part, as a path has them.
+type At = (String, String, String, String);
+
+/// The view that a path names, and the place in it.
+fn at(ctx: &Ctx, (grant, report, message, part): &At) -> Result<(Arc<Opened>, (u8, u8)), Problem> {
+    let number = |text: &str| text.parse().map_err(|_| Problem::NotFound);
+    let place = (number(message)?, number(part)?);
+    Ok((opened(ctx, grant, report)?, place))
+}
+
+/// The small picture that came with a file.
+fn small(opened: &Opened, place: (u8, u8)) -> Option<(&'static str, &[u8])> {
+    let preview = find(opened, place)?.preview.as_ref()?;
+    Some((kind_of(&preview.picture)?, &preview.picture))
+}
 
 /// A picture that was fetched.
-pub async fn picture(ctx: Ctx, Path((grant, report, message, part)): Path<At>) -> Answer {
-    let opened = opened(&ctx, &grant, &report)?;
-    let file = opened.file((message, part)).ok_or(Problem::NotFound)?;
+pub async fn picture(ctx: Ctx, Path(path): Path<At>) -> Answer {
+    let (opened, place) = at(&ctx, &path)?;
+    let file = opened.file(place).ok_or(Problem::NotFound)?;
     let kind = file.picture.ok_or(Problem::NotFound)?;
     Ok(shown(kind, &file.bytes))
 }
 
 /// The small picture that came with a file.
-pub async fn preview(ctx: Ctx, Path((grant, report, message, part)): Path<At>) -> Answer {
-    let opened = opened(&ctx, &grant, &report)?;
-    let file = find(&opened, (message, part)).ok_or(Problem::NotFound)?;
-    let preview = file.preview.as_ref().ok_or(Problem::NotFound)?;
-    let kind = kind_of(&preview.picture).ok_or(Problem::NotFound)?;
-    Ok(shown(kind, &preview.picture))
+pub async fn preview(ctx: Ctx, Path(path): Path<At>) -> Answer {
+    let (opened, place) = at(&ctx, &path)?;
+    let (kind, bytes) = small(&opened, place).ok_or(Problem::NotFound)?;
+    Ok(shown(kind, bytes))
+}
+
+/// The page with a picture that was fetched.
+pub async fn picture_page(ctx: Ctx, Path(path): Path<At>) -> Answer {
+    let (opened, place) = at(&ctx, &path)?;
+    let file = opened.file(place).ok_or(Problem::NotFound)?;
+    file.picture.ok_or(Problem::NotFound)?;
+    Ok(with_picture(&ctx, &opened, place, "picture"))
+}
+
+/// The page with the small picture.
+pub async fn preview_page(ctx: Ctx, Path(path): Path<At>) -> Answer {
+    let (opened, place) = at(&ctx, &path)?;
+    small(&opened, place).ok_or(Problem::NotFound)?;
+    Ok(with_picture(&ctx, &opened, place, "preview"))
+}
+
+/// A page that has one picture and nothing else of the report.
+fn with_picture(
+    ctx: &Ctx,
+    opened: &Opened,
+    (message, part): (u8, u8),
+    what: &'static str,
+) -> Response {
+    let number = message.saturating_add(1);
+    let title = format!("Picture of message {number}");
+    ctx.page(&title, Tab::Queue, |html| {
+        html.tag("p").put(|html| {
+            let back = view_link(opened).at(&format!("m{number}"));
+            html.tag("a").href(&back).text("Back to the message");
+        });
+        let link = view_link(opened).part(what);
+        let link = link.number(message.into()).number(part.into());
+        let alt = "Picture of the report, as its sender made it";
+        html.tag("figure").class("picture").put(|html| {
+            html.tag("img").src(&link).alt(alt).end();
+        });
+    })
 }
 
 /// Bytes of users as a picture.
@@ -78,8 +130,8 @@ fn shown(kind: &'static str, bytes: &[u8]) -> Response {
 }
 
 /// A file that was fetched, to save it.
-pub async fn save(ctx: Ctx, Path((grant, report, message, part)): Path<At>) -> Answer {
-    let opened = opened(&ctx, &grant, &report)?;
+pub async fn save(ctx: Ctx, Path(path): Path<At>) -> Answer {
+    let (opened, (message, part)) = at(&ctx, &path)?;
     let file = opened.file((message, part)).ok_or(Problem::NotFound)?;
     let mut start = opened.report.to_string();
     start.truncate(8);

@@ -10,6 +10,7 @@ use waxseal_log::entry::ReviewOutcome;
 use waxseal_relay::desk::{GrantItem, Grants, Hex};
 
 use crate::app::Desk;
+use crate::checks;
 use crate::fields::{grant_fields, grant_of};
 use crate::form::Form;
 use crate::html::{Html, Link};
@@ -165,11 +166,7 @@ fn link(grant: &Grant, part: &'static str) -> Link {
 pub async fn approve(ctx: Ctx, Path(id): Path<String>) -> Answer {
     let lists = Lists::fetch(&ctx).await?;
     let (_, grant) = lists.find(&id)?;
-    // An approval is for the pinned desk and vault, or it is of no use to anyone honest.
-    let terms = grant.terms();
-    let is_ours = terms.origin == ctx.app.keys.origin()
-        && terms.vault.as_bytes() == ctx.app.keys.vault().key();
-    if !is_ours {
+    if !checks::is_ours(&grant, &ctx.app.keys) {
         return Err(Problem::Refused("this grant is for another log or vault").into());
     }
     confirm(&ctx, &lists.desk, Prepared::Approval(grant))

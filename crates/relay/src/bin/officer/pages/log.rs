@@ -89,7 +89,7 @@ fn list(html: &mut Html, entries: &Entries, shown: &[&EntryItem]) {
                 html.tag("td").put(|html| kind(html, &entry.kind));
                 html.tag("td").put(|html| {
                     if !entry.what.is_empty() {
-                        html.said(&words::plain(&entry.what));
+                        html.written(&words::plain(&entry.what));
                     }
                 });
                 html.tag("td").put(|html| {
@@ -128,6 +128,6 @@ fn kind(html: &mut Html, name: &str) {
     let known = Kind::ALL.iter().find(|kind| kind.name() == name);
     match known {
         Some(kind) => html.text(&words::plain(kind.name())),
-        None => html.said(name),
+        None => html.written(name),
     }
 }

@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Extension;
-use waxseal_desk::vault::View;
 use waxseal_relay::desk::{DeskCode, DeskError};
 use zeroize::Zeroizing;
 
-use crate::app::Desk;
+use crate::checks;
 use crate::clock::now;
 use crate::form::Form;
 use crate::html::Link;
@@ -24,7 +23,7 @@ pub async fn sign(ctx: Ctx, Extension(form): Extension<Form>) -> Answer {
     // CHK-648: what is signed is what was shown to this session, once.
     let waiting = ctx.app.sessions().take(form.get("act"), Instant::now());
     let waiting = waiting.ok_or(Problem::NothingPrepared)?;
-    if !is_in_force(&waiting.act, &desk) {
+    if !checks::is_in_force(&waiting.act, &desk) {
         return again(&ctx, &desk, waiting, &Problem::PolicyChanged);
     }
     // The browser may leave before the desk answers. What was opened is kept all the same, since
@@ -41,16 +40,6 @@ pub async fn sign(ctx: Ctx, Extension(form): Extension<Form>) -> Answer {
         }
         (Err(problem), _) => Err(problem.into()),
     }
-}
-
-/// Whether the act is for the policy in force.
-fn is_in_force(act: &Prepared, desk: &Desk) -> bool {
-    let policy = match act {
-        Prepared::Grant { grant, .. } | Prepared::Approval(grant) => &grant.terms().policy,
-        Prepared::Decision(decision) => &decision.policy,
-        _ => return true,
-    };
-    *policy == desk.policy.digest()
 }
 
 /// Whether the act cannot be carried out any more.
@@ -84,28 +73,16 @@ async fn carry_out(ctx: Ctx, waiting: Arc<Waiting>) -> Result<Link, Problem> {
     };
     let call = act.sign(ctx.app.keys.origin(), &ctx.app.key, now())?;
     let answer = Zeroizing::new(ctx.app.call(call).await?);
-    if let Prepared::Open { open, grant, .. } = act {
-        let view = View::decode(&answer).map_err(|_| Problem::Malformed)?;
-        let named = grant
-            .as_ref()
-            .and_then(|(grant, digest)| grant.report(digest));
-        if !named.is_some_and(|named| is_granted(&view, named.messages)) {
-            return Err(Problem::NotGranted);
-        }
+    if let Prepared::Open {
+        open,
+        grant,
+        report,
+        ..
+    } = act
+    {
+        let view = checks::view(&answer, grant, report)?;
         let opened = Opened::new(case, (open.grant, open.report), view, Instant::now());
         ctx.app.views().keep(opened);
     }
     Ok(back)
-}
-
-/// Whether a view shows messages that these bits of a grant name, and each of them once.
-fn is_granted(view: &View, bits: u32) -> bool {
-    let mut left = bits;
-    // CHK-655: what is shown of a report is what the grant names.
-    view.messages.iter().all(|message| {
-        let bit = 1_u32.checked_shl(message.claim.into()).unwrap_or(0);
-        let is_left = left & bit != 0;
-        left &= !bit;
-        is_left
-    })
 }

@@ -168,9 +168,9 @@ pub fn decisions(html: &mut Html, desk: &Desk, decisions: &[DecisionItem]) {
             html.tag("h3").text(measure);
             facts(html, |html| {
                 fact_text(html, "Reason found", words::reason(decision.reason));
-                fact(html, "Rule", |html| html.said(&decision.rule));
+                fact(html, "Rule", |html| html.written(&decision.rule));
                 fact(html, "Statement of reasons", |html| {
-                    html.said_lines(&decision.statement);
+                    html.written_lines(&decision.statement);
                 });
                 fact(html, "Decided by", |html| {
                     officer(html, desk, &decision.officer);
@@ -225,7 +225,7 @@ pub fn appeal_card(html: &mut Html, desk: &Desk, appeal: &AppealItem) {
             Some(outcome) => {
                 fact_text(html, "Outcome", words::appeal_outcome(outcome));
                 fact(html, "Statement of reasons", |html| {
-                    html.said_lines(appeal.statement.as_deref().unwrap_or_default());
+                    html.written_lines(appeal.statement.as_deref().unwrap_or_default());
                 });
                 if let Some(key) = &appeal.officer {
                     fact(html, "Decided by", |html| officer(html, desk, key));

@@ -65,7 +65,7 @@ pub async fn show(ctx: Ctx, RawQuery(query): RawQuery) -> Answer {
             let frame = html.tag("pre").class("csv").tab_index("0");
             frame
                 .aria_label("The report as CSV")
-                .put(|html| html.said_lines(&report.csv));
+                .put(|html| html.written_lines(&report.csv));
         });
     }))
 }

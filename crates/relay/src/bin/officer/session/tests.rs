@@ -1,15 +1,18 @@
-use waxseal_relay::desk::Open;
+use waxseal_desk::case::Assignment;
+use waxseal_desk::ids::{CaseId, OfficerId};
+use waxseal_reporting::Timestamp;
 
 use super::*;
 
 fn act(byte: u8) -> Waiting {
-    let act = Prepared::Open {
-        case: Hex([byte; 16]),
-        open: Open {
-            grant: Hex([1; 16]),
-            report: Hex([2; 16]),
-        },
-        grant: None,
+    let assignment = Assignment {
+        case: CaseId::from_bytes([byte; 16]),
+        officer: OfficerId::from_bytes([1; 32]),
+        until: Timestamp::from_millis(1),
+    };
+    let act = Prepared::Assignment {
+        assignment,
+        gives_back: false,
     };
     act.into()
 }

@@ -89,6 +89,20 @@ pub async fn report_receipt(
     receipt(&relay, desk, path).await
 }
 
+/// A receipt of the log for the reporter of a report that the intake refused.
+pub async fn refused_receipt(
+    State(relay): State<Arc<Relay>>,
+    caller: Caller,
+    Path(digest): Path<String>,
+) -> Result<impl IntoResponse, Refusal> {
+    let desk = relay.desk()?;
+    relay.limits.desk(&caller.device.me.account)?;
+    // CHK-666: the caller knows the report's digest, and so the report. The log tells only a number
+    // that is made from it.
+    let digest = parse_leaf(&digest).ok_or(ErrorCode::NoSuchReport)?;
+    receipt(&relay, desk, format!("/v1/refused/{}/receipt", Hex(digest))).await
+}
+
 /// A receipt of the log for an account that was decided against.
 pub async fn decision_receipt(
     State(relay): State<Arc<Relay>>,
@@ -201,9 +215,10 @@ pub async fn appeal(
     let filed = filed.and_then(|answer| read_json::<AppealFiled>(&answer));
     let filed = filed.map_err(|error| match error {
         DeskError::Refused {
-            code: DeskCode::Refused | DeskCode::Conflict | DeskCode::NotFound,
+            code: DeskCode::Refused | DeskCode::Conflict,
             ..
         } => ErrorCode::AppealRefused.into(),
+        // A desk that does not know the decision refuses nothing: it may know it later.
         error => no_receipt(&error),
     })?;
     let appeal = filed.leaf.0;

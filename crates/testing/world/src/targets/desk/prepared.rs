@@ -39,7 +39,7 @@ pub(super) static PREPARED: LazyLock<Prepared> = LazyLock::new(|| {
     let reports = ["first", "second"].map(|text| report(text, &moderation, &acceptance));
     let copy = ModerationKeyPair::import(&moderation.export()).unwrap();
     let secrets = VaultSecrets::new(copy, acceptance, rng);
-    let log = Signer::generate(ORIGIN, rng).unwrap();
+    let log = log();
     let witness = Cosigner::generate("witness.example", rng).unwrap();
     let policy_key = PolicyKey::generate(rng);
     let vault = secrets.cosigner("vault.example").unwrap().verifier();
@@ -71,6 +71,11 @@ pub(super) static PREPARED: LazyLock<Prepared> = LazyLock::new(|| {
         reports,
     }
 });
+
+/// The log's key.
+pub(super) fn log() -> Signer {
+    Signer::from_seed(ORIGIN, &[7; 32]).unwrap()
+}
 
 /// A report of one message, as the intake accepted it.
 fn report(

@@ -1,5 +1,6 @@
 //! Seeds of the target: one of each format, and scripts.
 
+use waxseal_desk::export::{ShownReport, encode_content};
 use waxseal_desk::grant::GrantDenial;
 use waxseal_desk::ids::AcceptedDigest;
 use waxseal_desk::officer::{OfficerKey, Signed};
@@ -9,6 +10,14 @@ use waxseal_desk::vault::{OpenRequest, VaultError};
 use super::prepared::{ORIGIN, PREPARED};
 use super::{Insider, SALT};
 use crate::NOW;
+
+/// What Coop says of a message.
+const ACTION: &[u8] = br#"{"item":{"id":"000102030405060708090a0b0c0d0e0f-1","typeId":"m"},
+"action":{"id":"ban"},"policies":[]}"#;
+/// What Coop says of an appeal.
+const APPEAL: &[u8] = br#"{"item":{"id":"mallory","typeId":"u"},
+"appealId":"0505050505050505050505050505050505050505050505050505050505050505",
+"appealedBy":{},"appealDecision":"REJECT"}"#;
 
 /// Seeds: one of each format, and scripts.
 pub(crate) fn desk_seeds() -> Vec<(&'static str, Vec<u8>)> {
@@ -29,6 +38,11 @@ pub(crate) fn desk_seeds() -> Vec<(&'static str, Vec<u8>)> {
     insider.log(0, 0);
     insider.follow(2).unwrap();
     let view = insider.vault.open(&open, insider.now).unwrap();
+    let shown = ShownReport {
+        report: id,
+        view: view.clone(),
+    };
+    let content = encode_content(&[shown]);
     let denial = GrantDenial {
         grant: grant.grant().digest(),
         reason: "no".to_owned(),
@@ -68,6 +82,10 @@ pub(crate) fn desk_seeds() -> Vec<(&'static str, Vec<u8>)> {
             with(5, &Answer::Refused(VaultError::NotLogged).encode()),
         ),
         ("view", with(6, &view.encode())),
+        ("content", with(8, &content)),
+        ("callback-action", with(9, ACTION)),
+        ("callback-appeal", with(9, APPEAL)),
+        ("report", with(10, &PREPARED.reports[0].1)),
         (
             "opens",
             script(&[[0, 0, 0], [2, 0, 0], [4, 0, 0], [7, 0, 0], [7, 0, 0]]),

@@ -206,6 +206,7 @@ impl World {
             received_at_ms: 1_800_000_000_000,
             case_id: Some(id),
             reporter: Some([3; 32]),
+            reporter_account: Some("victim".into()),
             is_erased: false,
         };
         let mut store = self.server.folder.store().unwrap();

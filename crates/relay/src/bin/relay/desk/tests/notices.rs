@@ -208,12 +208,13 @@ async fn chk662_an_account_appeals_only_where_it_was_told_of_the_decision() {
 }
 
 #[tokio::test]
-async fn an_appeal_that_the_desk_refuses_is_refused_and_one_that_it_cannot_take_waits() {
+async fn an_appeal_that_the_desk_refuses_is_refused_and_one_that_it_cannot_take_yet_waits() {
     let at = AtDesk::new().await;
     let [alice, ..] = told(&at).await;
     for (code, expected) in [
         (DeskCode::Refused, ErrorCode::AppealRefused),
         (DeskCode::Conflict, ErrorCode::AppealRefused),
+        (DeskCode::NotFound, ErrorCode::NoReceipt),
         (DeskCode::Busy, ErrorCode::NoReceipt),
         (DeskCode::NotSigned, ErrorCode::NoReceipt),
     ] {

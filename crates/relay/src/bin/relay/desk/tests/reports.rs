@@ -1,9 +1,10 @@
 //! Reports on their way to the desk, and what reporters get of it.
 
 use axum::extract::Query;
-use waxseal_interface::{ReportState, parse_report_id};
+use waxseal_interface::{ReportState, leaf_text, parse_report_id};
 use waxseal_log::promise::Promise;
 use waxseal_log::report::ReportDigest;
+use waxseal_relay::desk::Hex;
 use waxseal_reporting::reporter::{Disclosure, Reason, Report, ReportDraft};
 
 use super::small::receipt_path;
@@ -295,6 +296,29 @@ async fn chk660_an_account_gets_promise_and_receipt_of_its_own_reports_alone() {
     }
     let unknown = receipt_for(&at.relay, &bob, "../appeals").await;
     assert_eq!(unknown.unwrap_err(), ErrorCode::NoSuchReport);
+}
+
+#[tokio::test]
+async fn chk666_the_receipt_of_a_refused_report_is_for_whoever_knows_its_digest() {
+    let at = AtDesk::new().await;
+    let [_, bob, _] = at.devices().await;
+    let digest = ReportDigest::of(b"what Bob sealed");
+    let get = async |digest: &str| {
+        let path = Path(digest.to_owned());
+        body_of(refused_receipt(State(at.relay.clone()), caller(&bob), path).await).await
+    };
+    let name = leaf_text(digest.as_bytes());
+    assert_eq!(get(&name).await.unwrap_err(), ErrorCode::NoReceipt);
+    let path = format!("/v1/refused/{name}/receipt");
+    at.small
+        .with(|state| state.receipts.insert(path, b"receipt".to_vec()));
+    assert_eq!(get(&name).await.unwrap(), b"receipt");
+    // The log tells the number of the report to everyone.
+    let number = Hex(*digest.number().as_bytes()).to_string();
+    for other in [&number, &number.repeat(2)[..63], "..", &name.to_uppercase()] {
+        let receipt = get(other).await;
+        assert_eq!(receipt.unwrap_err(), ErrorCode::NoSuchReport);
+    }
 }
 
 #[tokio::test]
