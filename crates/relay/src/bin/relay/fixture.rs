@@ -27,7 +27,8 @@ use crate::desk::client::DeskSetup;
 use crate::errors::Refusal;
 use crate::extract::{AccountName, BinaryBody, Caller, Contact, Mark};
 use crate::serve::Stopping;
-use crate::state::{Device, OpenedAt, Relay, Room, Vault};
+use crate::state::{Device, OpenedAt, Place, Relay, Room, Vault};
+use crate::store::options::StoreOptions;
 use crate::store::{Connection, accounts, devices};
 use crate::strangers::options::Strangers;
 use crate::time::Reading;
@@ -84,12 +85,38 @@ pub struct World {
     pub blobs: BlobRoom,
     /// The desk of a relay that is opened next.
     pub desk: Option<DeskSetup>,
+    database: StoreOptions,
+    /// Runs as long as the world does.
+    _server: Option<Arc<waxseal_postgres::Server>>,
     vault: VaultKeys,
     reviewer: ReviewerKey,
 }
 
+/// A relay with the feature `postgres` is tested over PostgreSQL, where there is one.
+fn database() -> (StoreOptions, Option<Arc<waxseal_postgres::Server>>) {
+    if !cfg!(feature = "postgres") {
+        return (StoreOptions::default(), None);
+    }
+    // A blocking client cannot run on a thread that runs tasks.
+    let made = std::thread::spawn(|| {
+        let server = waxseal_postgres::Server::shared()?;
+        Some((server.database(), server))
+    });
+    match made.join().unwrap() {
+        Some((database, server)) => {
+            let options = StoreOptions {
+                database: Some(database),
+                database_connections: 4,
+            };
+            (options, Some(server))
+        }
+        None => (StoreOptions::default(), None),
+    }
+}
+
 impl World {
     pub fn at(wall_ms: u64) -> Self {
+        let (database, server) = database();
         Self {
             dir: tempfile::tempdir().unwrap(),
             clocks: Clocks::at(wall_ms),
@@ -99,6 +126,8 @@ impl World {
                 kept_ms: 30 * 86_400_000,
             },
             desk: None,
+            database,
+            _server: server,
             vault: VaultKeys::generate(&mut rand::rng()),
             reviewer: ReviewerKey::generate(&mut rand::rng()),
         }
@@ -129,8 +158,12 @@ impl World {
                 passes: Some(PassKey::from_bytes(Zeroizing::new(PASS_KEY))),
             },
         };
+        let place = Place {
+            dir: self.dir.path(),
+            database: &self.database,
+        };
         let relay = Relay::open(
-            self.dir.path(),
+            place,
             self.clocks.reader(),
             vault,
             self.reviewer.public(),

@@ -65,7 +65,8 @@ use tracing_subscriber::EnvFilter;
 use crate::blobs::options::BlobOptions;
 use crate::desk::options::DeskOptions;
 use crate::serve::Stopping;
-use crate::state::{Relay, Room, Vault};
+use crate::state::{Place, Relay, Room, Vault};
+use crate::store::options::StoreOptions;
 use crate::strangers::options::StrangerOptions;
 use crate::tls::TlsOptions;
 
@@ -115,6 +116,8 @@ struct Options {
     #[arg(long)]
     trust_clock: bool,
     #[command(flatten)]
+    store: StoreOptions,
+    #[command(flatten)]
     desk: DeskOptions,
     #[command(flatten)]
     blobs: BlobOptions,
@@ -156,8 +159,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
         blobs: options.blobs.room(),
         strangers: options.strangers.read()?,
     };
+    let place = Place {
+        dir: &options.data,
+        database: &options.store,
+    };
     let relay = Relay::open(
-        &options.data,
+        place,
         time::system_clocks(),
         vault,
         reviewer,

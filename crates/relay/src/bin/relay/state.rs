@@ -25,6 +25,7 @@ use crate::keys::{BLOBS, DATABASE, Keys, REGION, VERIFY_DAYS};
 use crate::limits::{Limits, MAX_ACCOUNTS};
 use crate::serve::Stopping;
 use crate::store::Store;
+use crate::store::options::StoreOptions;
 use crate::store::{proven, queue, removed, slots};
 use crate::strangers::expiry;
 use crate::strangers::options::Strangers;
@@ -95,6 +96,13 @@ pub enum OpenedAt {
     Desk(DeskSetup),
 }
 
+/// Where the relay keeps what it has.
+pub struct Place<'a> {
+    /// The folder of its keys and files.
+    pub dir: &'a Path,
+    pub database: &'a StoreOptions,
+}
+
 /// What the machine and its operator give the relay room for.
 pub struct Room {
     /// Maximum number of WebSockets.
@@ -157,7 +165,7 @@ impl Relay {
     /// Opens the keys and the database in `dir`. `clocks` reads the clocks of the system. The relay
     /// knows no accounts until `cache::load` has run, and stamps nothing until `keep_time` has.
     pub async fn open(
-        dir: &Path,
+        Place { dir, database }: Place<'_>,
         clocks: impl Fn() -> Reading + Send + Sync + 'static,
         vault: Vault,
         reviewer: ReviewerPublicKey,
@@ -167,7 +175,7 @@ impl Relay {
     ) -> Result<Self, Box<dyn std::error::Error>> {
         let clock_ms = clocks().wall_ms;
         let keys = Keys::open(dir, Timestamp::from_millis(clock_ms))?;
-        let store = Store::open(&dir.join(DATABASE))?;
+        let store = Store::open(&dir.join(DATABASE), database)?;
         let files = Files::open(&dir.join(BLOBS))?;
         let proven = store.run(proven::load).await;
         let proven = proven.map_err(|_| "proven time cannot be read")?;

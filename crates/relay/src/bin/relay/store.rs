@@ -3,9 +3,13 @@
 //! Everything that knows SQL is in this folder. The handlers run jobs, which call its functions and
 //! hold the logic between them.
 
+use std::error::Error;
 use std::path::Path;
 
 use crate::errors::Refusal;
+#[cfg(feature = "postgres")]
+use crate::store::postgres::Postgres;
+use crate::store::options::StoreOptions;
 use crate::store::sqlite::Sqlite;
 
 pub use crate::store::connection::Connection;
@@ -17,12 +21,21 @@ pub struct Store {
 
 enum Engine {
     Sqlite(Sqlite),
+    #[cfg(feature = "postgres")]
+    Postgres(Postgres),
 }
 
 impl Store {
-    /// Opens the SQLite database in a file. Creates it if it does not exist.
-    pub fn open(path: &Path) -> Result<Self, Box<dyn std::error::Error>> {
-        let engine = Engine::Sqlite(Sqlite::open(path)?);
+    /// Opens the database that the operator chose, or the SQLite database in this file. Creates it
+    /// if it does not exist.
+    pub fn open(path: &Path, options: &StoreOptions) -> Result<Self, Box<dyn Error>> {
+        let engine = match &options.database {
+            None => Engine::Sqlite(Sqlite::open(path)?),
+            #[cfg(feature = "postgres")]
+            Some(url) => Engine::Postgres(Postgres::open(url, options.database_connections)?),
+            #[cfg(not(feature = "postgres"))]
+            Some(_) => return Err("--database needs a relay with the feature `postgres`".into()),
+        };
         Ok(Self { engine })
     }
 
@@ -47,6 +60,8 @@ impl Store {
     ) -> Result<T, Refusal> {
         match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.run_then(job, then).await,
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(postgres) => postgres.run_then(job, then).await,
         }
     }
 }
@@ -60,6 +75,9 @@ pub mod holds;
 pub mod looks;
 pub mod members;
 pub mod notices;
+pub mod options;
+#[cfg(feature = "postgres")]
+mod postgres;
 pub mod prekeys;
 pub mod proven;
 pub mod queue;

@@ -7,6 +7,8 @@
 use std::ops::ControlFlow;
 
 use crate::errors::Refusal;
+#[cfg(feature = "postgres")]
+use crate::store::postgres::statements as on_postgres;
 use crate::store::rows::{FromRow, Row};
 use crate::store::sqlite::statements::Prepared;
 use crate::store::values::Value;
@@ -18,6 +20,8 @@ pub struct Connection<'c> {
 
 enum Engine<'c> {
     Sqlite(Prepared<'c>),
+    #[cfg(feature = "postgres")]
+    Postgres(&'c on_postgres::Prepared),
 }
 
 impl<'c> Connection<'c> {
@@ -27,17 +31,19 @@ impl<'c> Connection<'c> {
         Self { engine }
     }
 
-    /// The connection to SQLite that this is.
-    pub(in crate::store) fn as_sqlite(&self) -> &'c rusqlite::Connection {
-        match &self.engine {
-            Engine::Sqlite(prepared) => prepared.db,
-        }
+    /// A connection to PostgreSQL.
+    #[cfg(feature = "postgres")]
+    pub(in crate::store) fn of_postgres(prepared: &'c on_postgres::Prepared) -> Self {
+        let engine = Engine::Postgres(prepared);
+        Self { engine }
     }
 
     /// Changes rows. Returns how many.
     pub fn execute(&self, sql: &str, params: &[Value<'_>]) -> Result<usize, Refusal> {
         match &self.engine {
             Engine::Sqlite(prepared) => prepared.execute(sql, params),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(prepared) => prepared.execute(sql, params),
         }
     }
 
@@ -50,6 +56,10 @@ impl<'c> Connection<'c> {
     ) -> Result<(), Refusal> {
         match &self.engine {
             Engine::Sqlite(prepared) => prepared.each(sql, params, |row| take(&Row::Sqlite(row))),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(prepared) => {
+                prepared.each(sql, params, |row| take(&Row::Postgres(row)))
+            }
         }
     }
 
@@ -89,11 +99,35 @@ impl<'c> Connection<'c> {
         Ok(exists)
     }
 
+    /// Whether there is a transaction, so that a change can be undone.
+    pub(in crate::store) fn is_in_transaction(&self) -> bool {
+        match &self.engine {
+            Engine::Sqlite(prepared) => !prepared.db.is_autocommit(),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(_) => true, // a job runs in one
+        }
+    }
+
     /// Runs several statements without parameters.
     #[cfg(test)]
     pub fn batch(&self, sql: &str) -> Result<(), Refusal> {
         match &self.engine {
             Engine::Sqlite(prepared) => Ok(prepared.db.execute_batch(sql)?),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(prepared) => {
+                let done = prepared.batch(sql);
+                done.map_err(|_| Refusal::internal(&"PostgreSQL failed"))
+            }
+        }
+    }
+
+    /// The connection to SQLite that this is.
+    #[cfg(test)]
+    pub fn as_sqlite(&self) -> &'c rusqlite::Connection {
+        match &self.engine {
+            Engine::Sqlite(prepared) => prepared.db,
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(_) => panic!("not SQLite"),
         }
     }
 }

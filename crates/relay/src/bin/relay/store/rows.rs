@@ -1,12 +1,16 @@
 //! The rows of an answer.
 
 use crate::errors::Refusal;
+#[cfg(feature = "postgres")]
+use crate::store::postgres::statements as on_postgres;
 use crate::store::sqlite::statements;
 use crate::store::values::FromValue;
 
 /// A row of an answer.
 pub enum Row<'a> {
     Sqlite(&'a rusqlite::Row<'a>),
+    #[cfg(feature = "postgres")]
+    Postgres(&'a postgres::Row),
 }
 
 impl Row<'_> {
@@ -14,6 +18,8 @@ impl Row<'_> {
     pub fn get<T: FromValue>(&self, column: usize) -> Result<T, Refusal> {
         let value = match self {
             Self::Sqlite(row) => statements::value(row, column)?,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(row) => on_postgres::value(row, column)?,
         };
         let value = T::from_value(value);
         value.ok_or_else(|| Refusal::internal(&format!("column {column} has another type")))

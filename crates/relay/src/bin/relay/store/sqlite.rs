@@ -70,7 +70,7 @@ impl Sqlite {
             .name("database".to_owned())
             .spawn(move || {
                 let _abort = AbortOnPanic;
-                work(&Connection::of_sqlite(&db), waiting);
+                work(&db, waiting);
             })?;
         Ok(Self {
             jobs: Some(jobs),
@@ -141,8 +141,8 @@ impl Drop for AbortOnPanic {
     }
 }
 
-fn work(db: &Connection, mut waiting: mpsc::Receiver<Job>) {
-    let (sqlite, mut batch) = (db.as_sqlite(), Vec::new());
+fn work(sqlite: &rusqlite::Connection, mut waiting: mpsc::Receiver<Job>) {
+    let (db, mut batch) = (&Connection::of_sqlite(sqlite), Vec::new());
     while waiting.blocking_recv_many(&mut batch, MAX_BATCH) > 0 {
         let begun = sqlite.execute_batch("BEGIN IMMEDIATE");
         let answers: Vec<Answer> = batch.drain(..).map(|job| job(db)).collect();
@@ -175,7 +175,7 @@ fn in_savepoint<T>(
     let run = |sql| db.execute(sql, &[]);
     // There is no transaction if it could not be begun, or if an earlier job caused a rollback.
     // Without a transaction, the job's changes would be committed at once.
-    if db.as_sqlite().is_autocommit() {
+    if !db.is_in_transaction() {
         return Err(Refusal::internal(&"no transaction"));
     }
     run("SAVEPOINT job")?;

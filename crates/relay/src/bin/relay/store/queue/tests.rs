@@ -7,12 +7,13 @@ use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId};
 use super::*;
 use crate::keys::Keys;
 use crate::store::accounts;
+use crate::store::options::StoreOptions;
 use crate::store::values::values;
 
 const CLOCK: u64 = 1_800_000_000_000;
 
 fn store(dir: &tempfile::TempDir) -> Store {
-    Store::open(&dir.path().join("db")).unwrap()
+    Store::open(&dir.path().join("db"), &StoreOptions::default()).unwrap()
 }
 
 fn insert(db: &Connection, name: &str) -> i64 {

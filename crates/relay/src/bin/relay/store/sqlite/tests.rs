@@ -2,12 +2,13 @@ use std::sync::{Arc, mpsc};
 
 use super::*;
 use crate::store::Store;
+use crate::store::options::StoreOptions;
 
 mod versions;
 
 /// Returns a database whose thread waits, and the channel that lets the thread go on.
 fn held_up(dir: &tempfile::TempDir) -> (Arc<Store>, mpsc::Sender<()>) {
-    let store = Arc::new(Store::open(&dir.path().join("db")).unwrap());
+    let store = Arc::new(Store::open(&dir.path().join("db"), &StoreOptions::default()).unwrap());
     let (go, wait) = mpsc::channel();
     let (begun, has_begun) = mpsc::channel();
     poll_once(&store, move |_| {
@@ -76,7 +77,7 @@ async fn a_job_may_hold_the_last_reference_to_the_database() {
 
 /// A database of the newest version.
 fn fresh(dir: &tempfile::TempDir) -> Store {
-    Store::open(&dir.path().join("fresh")).unwrap()
+    Store::open(&dir.path().join("fresh"), &StoreOptions::default()).unwrap()
 }
 
 /// The tables with their columns, which must not depend on how the database became what it is.
@@ -130,7 +131,7 @@ async fn a_database_of_version_1_keeps_all_but_its_undelivered_messages() {
     drop(db);
 
     for _ in 0..2 {
-        let store = Store::open(&path).unwrap();
+        let store = Store::open(&path, &StoreOptions::default()).unwrap();
         let counts = store.run(|db| {
             let db = db.as_sqlite();
             let count = |sql| db.query_row(sql, [], |row| row.get::<_, i64>(0));
@@ -176,7 +177,7 @@ async fn queued_messages_of_version_2_keep_their_numbers_and_later_ones_come_aft
     .unwrap();
     drop(db);
 
-    let store = Store::open(&path).unwrap();
+    let store = Store::open(&path, &StoreOptions::default()).unwrap();
     let moved = store.run(|db| {
         let db = db.as_sqlite();
         let mut rows =
@@ -220,7 +221,7 @@ async fn reports_of_version_2_count_for_their_accounts_unless_they_were_rejected
     .unwrap();
     drop(db);
 
-    let store = Store::open(&path).unwrap();
+    let store = Store::open(&path, &StoreOptions::default()).unwrap();
     let counted = store.run(|db| {
         let db = db.as_sqlite();
         let mut rows = db.prepare("SELECT * FROM waiting ORDER BY reporter")?;
@@ -261,7 +262,7 @@ async fn accounts_of_before_keep_their_names_and_the_first_of_those_alike_keeps_
     db.execute_batch("PRAGMA user_version = 2").unwrap();
     drop(db);
 
-    let store = Store::open(&path).unwrap();
+    let store = Store::open(&path, &StoreOptions::default()).unwrap();
     let kept = store.run(|db| {
         let db = db.as_sqlite();
         let mut rows = db.prepare("SELECT name, skeleton FROM account ORDER BY id")?;
@@ -295,7 +296,7 @@ async fn each_account_of_before_becomes_one_device_with_its_number_keys_queue_an
     drop(db);
 
     for _ in 0..2 {
-        let store = Store::open(&path).unwrap();
+        let store = Store::open(&path, &StoreOptions::default()).unwrap();
         let read = store.run(|db| {
             let db = db.as_sqlite();
             let mut devices = db.prepare(
@@ -364,7 +365,7 @@ async fn deleting_a_delivery_takes_no_longer_with_many_senders_and_recipients() 
         .unwrap();
     db.execute_batch("PRAGMA user_version = 2").unwrap();
     drop(db);
-    for store in [fresh(&dir), Store::open(&old).unwrap()] {
+    for store in [fresh(&dir), Store::open(&old, &StoreOptions::default()).unwrap()] {
         let steps = store.run(|db| {
             let db = db.as_sqlite();
             db.execute_batch(

@@ -34,7 +34,7 @@ async fn version_11_opens_with_the_column_of_devices_that_left_and_without_it() 
         }
         drop(db);
         for _ in 0..2 {
-            let store = Store::open(&path).unwrap();
+            let store = Store::open(&path, &StoreOptions::default()).unwrap();
             let left = store.run(|db| {
                 Ok(db
                     .as_sqlite()
@@ -62,7 +62,7 @@ async fn version_12_gets_groups_and_keeps_its_queue_with_the_counts_of_it() {
     .unwrap();
     drop(db);
     for _ in 0..2 {
-        let store = Store::open(&path).unwrap();
+        let store = Store::open(&path, &StoreOptions::default()).unwrap();
         let kept = store.run(|db| {
             let db = db.as_sqlite();
             let mut rows = db.prepare(
@@ -126,7 +126,7 @@ async fn version_13_gets_blobs_and_keeps_its_reports_and_looks() {
     .unwrap();
     drop(db);
     for _ in 0..2 {
-        let store = Store::open(&path).unwrap();
+        let store = Store::open(&path, &StoreOptions::default()).unwrap();
         assert_eq!(columns(&store).await, columns(&fresh(&dir)).await);
         let counted = store.run(|db| {
             let db = db.as_sqlite();
@@ -176,7 +176,7 @@ async fn version_14_counts_in_the_space_of_all_what_is_there_of_unfinished_blobs
     )
     .unwrap();
     drop(db);
-    let store = Store::open(&path).unwrap();
+    let store = Store::open(&path, &StoreOptions::default()).unwrap();
     let counted = store.run(|db| {
         let db = db.as_sqlite();
         let stored = |account: i64| {
@@ -225,7 +225,7 @@ async fn version_15_spares_the_accounts_that_are_there_for_14_days_and_no_later_
         drop(db);
         let upgraded_ms = now_ms();
         for _ in 0..2 {
-            let store = Store::open(&path).unwrap();
+            let store = Store::open(&path, &StoreOptions::default()).unwrap();
             let spared = store.run(|db| {
                 let db = db.as_sqlite();
                 let insert = "INSERT OR IGNORE INTO account (id, name) VALUES (3, 'eve')";
@@ -289,7 +289,7 @@ async fn version_16_keeps_its_reports_and_none_of_them_has_a_promise() {
     .unwrap();
     drop(db);
     for _ in 0..2 {
-        let store = Store::open(&path).unwrap();
+        let store = Store::open(&path, &StoreOptions::default()).unwrap();
         let read = store.run(|db| {
             let db = db.as_sqlite();
             let report = "SELECT accepted, promise FROM report WHERE id = 7";

@@ -1,0 +1,16 @@
+//! Where the relay keeps what it has.
+
+use clap::Args;
+
+/// Options for the database.
+#[derive(Args, Clone, Default)]
+pub struct StoreOptions {
+    /// A PostgreSQL database that several relays share, as `postgres://USER@HOST/NAME`, instead of
+    /// the file DIR/relay.sqlite. The relay makes its tables. A password can be in the environment
+    /// variable PGPASSWORD, where other users of the machine do not see it
+    #[arg(long, value_name = "URL")]
+    pub database: Option<String>,
+    /// How many connections to PostgreSQL the relay holds at most
+    #[arg(long, value_name = "N", default_value_t = 16)]
+    pub database_connections: u8,
+}

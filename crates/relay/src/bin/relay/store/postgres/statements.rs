@@ -1,0 +1,181 @@
+//! Runs statements on PostgreSQL.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::error::Error as StdError;
+use std::ops::ControlFlow;
+
+use postgres::error::SqlState;
+use postgres::types::private::BytesMut;
+use postgres::types::{IsNull, ToSql, Type, to_sql_checked};
+use postgres::{Client, Error, Row, Statement};
+use waxseal_interface::ErrorCode;
+
+use crate::errors::Refusal;
+use crate::store::values::Value;
+
+/// A connection with the statements that it has prepared, by their text.
+pub struct Prepared {
+    client: RefCell<Client>,
+    statements: RefCell<HashMap<Box<str>, Statement>>,
+    /// Why the last statement failed that did.
+    failure: Cell<Option<Failure>>,
+}
+
+/// Why a transaction failed that did nothing wrong.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// Others changed what it read. It may succeed if it runs again.
+    Overtaken,
+    /// The database cannot be reached, or is being shut down.
+    Lost,
+    /// Something else, which is in the log.
+    Other,
+}
+
+impl Failure {
+    pub fn of(error: &Error) -> Self {
+        match error.code() {
+            Some(code)
+                if *code == SqlState::T_R_SERIALIZATION_FAILURE
+                    || *code == SqlState::T_R_DEADLOCK_DETECTED =>
+            {
+                Self::Overtaken
+            }
+            // Class 57: the operator intervenes. Class 53: no connections or no room.
+            Some(code) if code.code().starts_with("57") || code.code().starts_with("53") => {
+                Self::Lost
+            }
+            Some(_) => Self::Other,
+            None => Self::Lost,
+        }
+    }
+}
+
+impl Prepared {
+    pub fn new(client: Client) -> Self {
+        Self {
+            client: RefCell::new(client),
+            statements: RefCell::default(),
+            failure: Cell::new(None),
+        }
+    }
+
+    /// Why a statement failed since the last call.
+    pub fn take_failure(&self) -> Option<Failure> {
+        self.failure.take()
+    }
+
+    /// Runs statements without parameters.
+    pub fn batch(&self, sql: &str) -> Result<(), Failure> {
+        let done = self.client.borrow_mut().batch_execute(sql);
+        done.map_err(|error| {
+            let failure = Failure::of(&error);
+            if failure != Failure::Overtaken {
+                tracing::error!(%error, "PostgreSQL failed");
+            }
+            failure
+        })
+    }
+
+    /// Changes rows. Returns how many.
+    pub fn execute(&self, sql: &str, params: &[Value<'_>]) -> Result<usize, Refusal> {
+        let statement = self.statement(sql)?;
+        let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|value| value as _).collect();
+        let changed = self.client.borrow_mut().execute(&statement, &params);
+        let changed = changed.map_err(|error| self.failed(&error))?;
+        usize::try_from(changed).map_err(|error| Refusal::internal(&error))
+    }
+
+    /// Gives rows to `take`, one after another, until it breaks.
+    pub fn each(
+        &self,
+        sql: &str,
+        params: &[Value<'_>],
+        mut take: impl FnMut(&Row) -> Result<ControlFlow<()>, Refusal>,
+    ) -> Result<(), Refusal> {
+        let statement = self.statement(sql)?;
+        // `take` may run other statements, so the rows are read before.
+        let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|value| value as _).collect();
+        let rows = self.client.borrow_mut().query(&statement, &params);
+        for row in rows.map_err(|error| self.failed(&error))? {
+            if take(&row)?.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn statement(&self, sql: &str) -> Result<Statement, Refusal> {
+        if let Some(statement) = self.statements.borrow().get(sql) {
+            return Ok(statement.clone());
+        }
+        let prepared = self.client.borrow_mut().prepare(&numbered(sql));
+        let prepared = prepared.map_err(|error| self.failed(&error))?;
+        let mut statements = self.statements.borrow_mut();
+        statements.insert(sql.into(), prepared.clone());
+        Ok(prepared)
+    }
+
+    fn failed(&self, error: &Error) -> Refusal {
+        let failure = Failure::of(error);
+        self.failure.set(Some(failure));
+        match failure {
+            Failure::Overtaken => ErrorCode::Internal.into(),
+            _ => Refusal::internal(error),
+        }
+    }
+}
+
+/// The text with `$1` for `?1`.
+fn numbered(sql: &str) -> String {
+    sql.replace('?', "$")
+}
+
+/// The value in a column of a row.
+pub fn value(row: &Row, column: usize) -> Result<Value<'_>, Refusal> {
+    let of = row.columns().get(column).map(postgres::Column::type_);
+    let unreadable = |error: Error| Refusal::internal(&error);
+    let value = match of {
+        Some(&Type::INT8) => row.try_get::<_, Option<i64>>(column).map(integer),
+        Some(&Type::INT4) => row.try_get::<_, Option<i32>>(column).map(integer),
+        Some(&Type::BOOL) => row.try_get::<_, Option<bool>>(column).map(integer),
+        Some(&Type::BYTEA) => row
+            .try_get::<_, Option<&[u8]>>(column)
+            .map(|bytes| bytes.map_or(Value::Null, Value::Bytes)),
+        Some(&Type::TEXT) => row
+            .try_get::<_, Option<&str>>(column)
+            .map(|text| text.map_or(Value::Null, Value::Text)),
+        _ => return Err(Refusal::internal(&"a column has a type that is not used")),
+    };
+    value.map_err(unreadable)
+}
+
+fn integer<'a>(integer: Option<impl Into<i64>>) -> Value<'a> {
+    integer.map_or(Value::Null, |integer| Value::Integer(integer.into()))
+}
+
+impl ToSql for Value<'_> {
+    fn to_sql(
+        &self,
+        of: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
+        match (self, of) {
+            (Self::Null, _) => Ok(IsNull::Yes),
+            (Self::Integer(integer), &Type::INT8) => integer.to_sql(of, out),
+            (Self::Integer(integer), &Type::INT4) => i32::try_from(*integer)?.to_sql(of, out),
+            (Self::Integer(integer), &Type::BOOL) => (*integer != 0).to_sql(of, out),
+            (Self::Text(text), &Type::TEXT) => text.to_sql(of, out),
+            (Self::Bytes(bytes), &Type::BYTEA) => bytes.to_sql(of, out),
+            (Self::TooLarge, _) => Err("a number is too large for the database".into()),
+            (_, of) => Err(format!("a parameter is not of the type {of}").into()),
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true // `to_sql` refuses what does not fit
+    }
+
+    to_sql_checked!();
+}
