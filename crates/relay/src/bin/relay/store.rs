@@ -69,4 +69,6 @@ mod rows;
 pub mod slots;
 mod sqlite;
 pub mod strangers;
+#[cfg(test)]
+mod tests;
 pub mod values;
