@@ -87,4 +87,6 @@ mod rows;
 pub mod slots;
 mod sqlite;
 pub mod strangers;
+#[cfg(test)]
+mod tests;
 pub mod values;
