@@ -26,6 +26,7 @@ use crate::blobs::options::BlobRoom;
 use crate::desk::client::DeskSetup;
 use crate::errors::Refusal;
 use crate::extract::{AccountName, BinaryBody, Caller, Contact, Mark};
+use crate::keys::DATABASE;
 use crate::serve::Stopping;
 use crate::state::{Device, OpenedAt, Place, Relay, Room, Vault};
 use crate::store::options::StoreOptions;
@@ -87,7 +88,7 @@ pub struct World {
     pub desk: Option<DeskSetup>,
     database: StoreOptions,
     /// Runs as long as the world does.
-    _server: Option<Arc<waxseal_postgres::Server>>,
+    server: Option<Arc<waxseal_postgres::Server>>,
     vault: VaultKeys,
     reviewer: ReviewerKey,
 }
@@ -127,7 +128,7 @@ impl World {
             },
             desk: None,
             database,
-            _server: server,
+            server,
             vault: VaultKeys::generate(&mut rand::rng()),
             reviewer: ReviewerKey::generate(&mut rand::rng()),
         }
@@ -138,6 +139,14 @@ impl World {
         let relay = self.try_open().await.unwrap();
         relay.keep_time().await.unwrap();
         Arc::new(relay)
+    }
+
+    /// The database is lost: the next relay has an empty one.
+    pub fn lose_database(&mut self) {
+        match self.database.database {
+            Some(_) => (self.database, self.server) = database(),
+            None => std::fs::remove_file(self.dir.path().join(DATABASE)).unwrap(),
+        }
     }
 
     pub async fn try_open(&self) -> Result<Relay, Box<dyn std::error::Error>> {

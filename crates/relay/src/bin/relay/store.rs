@@ -7,9 +7,9 @@ use std::error::Error;
 use std::path::Path;
 
 use crate::errors::Refusal;
+use crate::store::options::StoreOptions;
 #[cfg(feature = "postgres")]
 use crate::store::postgres::Postgres;
-use crate::store::options::StoreOptions;
 use crate::store::sqlite::Sqlite;
 
 pub use crate::store::connection::Connection;
@@ -74,6 +74,7 @@ pub mod groups;
 pub mod holds;
 pub mod looks;
 pub mod members;
+pub mod news;
 pub mod notices;
 pub mod options;
 #[cfg(feature = "postgres")]

@@ -53,7 +53,7 @@ async fn much_content_whose_time_is_over_is_deleted_little_by_little_and_never_r
     assert_eq!(left().await, 150);
     // The rest is not there for anyone.
     assert_eq!(get(&relay, 249).await, Err(ErrorCode::NoSuchMailbox));
-    assert_eq!(left().await, 49);
+    assert!((49..=50).contains(&left().await)); // it may have been one of a hundred
     put(&relay, 248, b"x").await.unwrap();
     assert_eq!(left().await, 1);
     world.clocks.pass(700_000);

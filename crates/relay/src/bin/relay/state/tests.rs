@@ -214,7 +214,7 @@ async fn a_clock_years_off_needs_the_operators_word_and_then_the_relay_stamps() 
 async fn without_a_record_of_proven_time_a_clock_years_ahead_destroys_no_key() {
     // A database of a version before proven time, and one that was lost.
     for lost in [false, true] {
-        let world = old_world().await;
+        let mut world = old_world().await;
         let relay = world.open().await;
         let oldest = relay.keys.stamp().oldest_epoch();
         assert_eq!(oldest, 21_000 - 30);
@@ -222,7 +222,7 @@ async fn without_a_record_of_proven_time_a_clock_years_ahead_destroys_no_key() {
         relay.store.run(forget).await.unwrap();
         drop(relay);
         if lost {
-            std::fs::remove_file(world.dir.path().join(DATABASE)).unwrap();
+            world.lose_database();
         }
         world.clocks.set(NOON + 3_650 * DAY);
         let relay = world.try_open().await.unwrap();

@@ -5,6 +5,8 @@
 //! engines do not agree on its type.
 
 use std::ops::ControlFlow;
+#[cfg(feature = "postgres")]
+use std::sync::atomic::Ordering;
 
 use crate::errors::Refusal;
 #[cfg(feature = "postgres")]
@@ -97,6 +99,19 @@ impl<'c> Connection<'c> {
             Ok(ControlFlow::Break(()))
         })?;
         Ok(exists)
+    }
+
+    /// How many bytes all queues have. Several relays change them at once, so that of PostgreSQL
+    /// may be a second old.
+    pub(in crate::store) fn queued_in_all(&self) -> Result<i64, Refusal> {
+        match &self.engine {
+            Engine::Sqlite(_) => {
+                let all = "SELECT bytes FROM share WHERE recipient = 0 AND sender = 0";
+                Ok(self.one(all, &[])?.unwrap_or_default())
+            }
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(prepared) => Ok(prepared.all_bytes.load(Ordering::Relaxed)),
+        }
     }
 
     /// Whether there is a transaction, so that a change can be undone.

@@ -3,8 +3,8 @@
 //! Every answer waits for the commit. Transactions are serializable: a job sees and leaves the
 //! database as if it ran alone. If others were faster, it runs again.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use waxseal_interface::ErrorCode;
 
 use crate::errors::Refusal;
 use crate::store::connection::Connection;
+use crate::store::news::News;
 use crate::store::postgres::statements::{Failure, Prepared};
 
 /// Maximum number of jobs that wait for the database. A further request waits for a place, for
@@ -33,12 +34,13 @@ const SETTINGS: &str = "SET statement_timeout = '10s'; SET lock_timeout = '5s';
      SET default_transaction_isolation = 'serializable';
      SET synchronous_commit = 'on'";
 
-/// How long a thread waits before it tries again to connect.
-const RECONNECT: Duration = Duration::from_millis(200);
+/// Maximum number of news that wait to be told.
+const MAX_NEWS: usize = 10_000;
 
 pub struct Postgres {
     /// `None` once the database is being closed.
     jobs: Option<mpsc::Sender<Box<dyn Job>>>,
+    news: Option<mpsc::Sender<News>>,
     threads: Vec<JoinHandle<()>>,
     shared: Arc<Shared>,
 }
@@ -47,9 +49,18 @@ pub struct Postgres {
 struct Shared {
     config: Config,
     waiting: Mutex<mpsc::Receiver<Box<dyn Job>>>,
-    /// Whether the last attempt to reach the database failed.
+    /// Whether the last attempt to reach the database failed. Then requests are refused at once.
     is_lost: AtomicBool,
+    /// Whether the threads must end.
+    is_closed: AtomicBool,
+    /// How many bytes all queues had a moment ago.
+    all_bytes: Arc<AtomicI64>,
+    /// What takes the news of other relays.
+    ear: RwLock<Option<Ear>>,
 }
+
+/// What takes the news of other relays.
+pub type Ear = Box<dyn Fn(News) + Send + Sync>;
 
 /// A request that waits for a transaction.
 trait Job: Send {
@@ -100,26 +111,53 @@ impl Postgres {
         }
         // A blocking client cannot run on a thread that runs tasks.
         let made = std::thread::scope(|scope| {
-            let making = scope.spawn(|| schema::prepare(&config).map_err(|error| error.to_string()));
+            let making =
+                scope.spawn(|| schema::prepare(&config).map_err(|error| error.to_string()));
             making.join()
         });
         made.map_err(|_| "the tables could not be made")??;
         let (jobs, waiting) = mpsc::channel(MAX_JOBS);
+        let (news, told) = mpsc::channel(MAX_NEWS);
         let shared = Arc::new(Shared {
             config,
             waiting: Mutex::new(waiting),
             is_lost: AtomicBool::new(false),
+            is_closed: AtomicBool::new(false),
+            all_bytes: Arc::default(),
+            ear: RwLock::default(),
         });
-        let threads = (0..connections).map(|_| {
+        let mut threads = Vec::new();
+        for _ in 0..connections.max(1) {
             let shared = shared.clone();
-            let thread = std::thread::Builder::new().name("database".to_owned());
-            thread.spawn(move || shared.work())
-        });
+            threads.push(thread().spawn(move || shared.work())?);
+        }
+        let listening = shared.clone();
+        threads.push(thread().spawn(move || listening.listen())?);
+        let telling = shared.clone();
+        threads.push(thread().spawn(move || telling.tell(told))?);
         Ok(Self {
             jobs: Some(jobs),
-            threads: threads.collect::<Result<_, _>>()?,
+            news: Some(news),
+            threads,
             shared,
         })
+    }
+
+    /// Tells the other relays. What is too much at once is left to be found in the database.
+    pub fn tell(&self, news: News) {
+        if let Some(telling) = &self.news {
+            let _ = telling.try_send(news);
+        }
+    }
+
+    /// Gives all news of other relays to `ear`, and those of this one too.
+    pub fn hear(&self, ear: Ear) {
+        let mut place = self
+            .shared
+            .ear
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *place = Some(ear);
     }
 
     /// Runs a job in a transaction, and `then` after its commit. When this returns `Ok`, all that
@@ -147,6 +185,10 @@ impl Postgres {
     }
 }
 
+fn thread() -> std::thread::Builder {
+    std::thread::Builder::new().name("database".to_owned())
+}
+
 fn busy() -> Refusal {
     Refusal::retry_after(ErrorCode::Busy, 1)
 }
@@ -154,7 +196,8 @@ fn busy() -> Refusal {
 /// Waits until every job is done.
 impl Drop for Postgres {
     fn drop(&mut self) {
-        self.jobs = None;
+        (self.jobs, self.news) = (None, None);
+        self.shared.is_closed.store(true, Ordering::Relaxed);
         let me = std::thread::current().id();
         for thread in self.threads.drain(..) {
             if thread.thread().id() != me {
@@ -191,7 +234,7 @@ impl Shared {
             Ok(client)
         });
         match connected {
-            Ok(client) => Some(Prepared::new(client)),
+            Ok(client) => Some(Prepared::new(client, self.all_bytes.clone())),
             Err(error) => {
                 tracing::error!(%error, "no connection to PostgreSQL");
                 None
@@ -250,5 +293,6 @@ fn pause(turn: u32) {
     std::thread::sleep(Duration::from_millis(ms));
 }
 
+mod listening;
 mod schema;
 pub mod statements;

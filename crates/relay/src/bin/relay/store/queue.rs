@@ -160,8 +160,7 @@ fn check_room(db: &Connection, sender: i64, to: i64, len: usize) -> Result<(), R
     let fits = |(messages, bytes): (i64, i64), max: i64, max_bytes: i64| {
         messages < max && bytes.saturating_add(len) <= max_bytes
     };
-    let (_, all_bytes) = queued(0, 0)?;
-    let free = MAX_QUEUED_IN_ALL.saturating_sub(all_bytes);
+    let free = MAX_QUEUED_IN_ALL.saturating_sub(db.queued_in_all()?);
     if len > free {
         return Err(Refusal::retry_after(ErrorCode::RelayFull, FULL_RETRY_SECS));
     }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::store::values::values;
 
 #[tokio::test]
 async fn announced_blobs_take_no_space_of_others_and_reporters_have_some_of_their_own() {
@@ -75,23 +76,33 @@ async fn a_report_of_an_account_that_holds_much_is_stored_at_once() {
     let relay = world.open().await;
     let (_, bob) = (device(&relay, "alice").await, device(&relay, "bob").await);
     // 6,400 blobs are held for bob, and some more are there for all.
-    execute(
-        &relay,
-        "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 6500)
-         INSERT INTO blob (public_id, place, account, len, received, kept_until_ms)
-             SELECT unhex(printf('%064x', n)), 0, 1, 9, 9, 99999999999999 FROM n;
-         INSERT INTO report (id, public_id, digest, reporter, accepted_at_ms, messages, accepted)
-             VALUES (9, 'r9', x'00', 'r', 1, 1, x'01');
-         INSERT INTO blob_hold SELECT 9, id, 2, public_id, id FROM blob WHERE id <= 6400;",
-    )
-    .await;
+    let id_of = |n: u16| {
+        let mut id = [0; 32];
+        id[30..].copy_from_slice(&n.to_be_bytes());
+        id
+    };
+    let fill = move |db: &Connection| {
+        for n in 1..=6_500_u16 {
+            db.execute(
+                "INSERT INTO blob (public_id, place, account, len, received, kept_until_ms)
+                     VALUES (?1, 0, 1, 9, 9, 99999999999999)",
+                values![id_of(n)],
+            )?;
+        }
+        db.execute(
+            "INSERT INTO report (id, public_id, digest, reporter, accepted_at_ms, messages, accepted)
+                 VALUES (9, 'r9', ?1, 'r', 1, 1, ?1)",
+            values![[0_u8; 1]],
+        )?;
+        db.execute(
+            "INSERT INTO blob_hold SELECT 9, id, 2, public_id, id FROM blob WHERE id <= 6400",
+            &[],
+        )
+    };
+    relay.store.run(fill).await.unwrap();
     assert_eq!(bob.account, 2);
-    let named: Vec<_> = (6_401_u16..6_465)
-        .map(|n| {
-            let mut id = [0; 32];
-            id[30..].copy_from_slice(&n.to_be_bytes());
-            BlobId::from_bytes(id)
-        })
+    let named: Vec<_> = (6_401..6_465)
+        .map(|n| BlobId::from_bytes(id_of(n)))
         .collect();
     // What the account holds is summed once for a report, and not for each blob that it names.
     let began = Instant::now();

@@ -79,7 +79,7 @@ async fn a_report_takes_space_until_the_desk_has_it() {
     let waiting = async || {
         let read = at.relay.store.run(|db| {
             let sql =
-                "SELECT count(*), coalesce(sum(bytes), 0) FROM waiting WHERE reporter = 'bob'";
+                "SELECT count(*), coalesce(max(bytes), 0) FROM waiting WHERE reporter = 'bob'";
             db.only::<(u32, u64)>(sql, &[])
         });
         read.await.unwrap()
@@ -219,13 +219,13 @@ async fn reports_that_the_desk_refuses_keep_no_others_back_and_are_not_posted_ea
     let refused = report(&at.relay, &bob, &message).await.unwrap().report_id;
     // More reports than a turn hands on, none of which can be.
     let many = at.relay.store.run(|db| {
-        for id in 2..150 {
+        for n in 2..150_u8 {
             db.execute(
                 "INSERT INTO report
-                     (id, public_id, digest, reporter, accepted_at_ms, messages, accepted)
-                 SELECT ?1, printf('%032x', ?1), randomblob(32), 'crowd', accepted_at_ms, messages, accepted
+                     (public_id, digest, reporter, accepted_at_ms, messages, accepted)
+                 SELECT ?1, ?2, 'crowd', accepted_at_ms, messages, accepted
                  FROM report WHERE id = 1",
-                values![id],
+                values![format!("{n:032x}"), [n; 32]],
             )?;
         }
         Ok(())

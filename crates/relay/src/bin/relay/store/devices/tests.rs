@@ -20,9 +20,9 @@ async fn a_long_queue_of_a_removed_device_is_out_of_reach_at_once_and_deleted_li
     let (row, account) = (bob.id, bob.account);
     let fill = relay.store.run(move |db| {
         db.execute(
-            "INSERT INTO queue (recipient, number, sender, epoch, stamped) WITH RECURSIVE n(i) AS
-                 (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)
-             SELECT ?1, i, sender, epoch, stamped FROM queue, n WHERE recipient = ?1",
+            "WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)
+             INSERT INTO queue (recipient, number, sender, epoch, stamped)
+             SELECT recipient, i, sender, epoch, stamped FROM queue, n WHERE recipient = ?1",
             values![row, 3 * BATCH],
         )
     });
@@ -59,5 +59,8 @@ async fn a_long_queue_of_a_removed_device_is_out_of_reach_at_once_and_deleted_li
     assert_eq!(count("queue").await, 0);
     assert_eq!(count("inbox").await, 0);
     assert_eq!(count("device").await, 2);
-    assert_eq!(count("share WHERE messages != 0").await, 0);
+    assert_eq!(count("share WHERE recipient != 0").await, 0);
+    let all = "SELECT CAST(sum(messages) AS BIGINT) FROM share WHERE recipient = 0";
+    let all = relay.store.run(move |db| db.only::<i64>(all, &[]));
+    assert_eq!(all.await.unwrap(), 0);
 }

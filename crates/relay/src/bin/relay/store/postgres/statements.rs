@@ -4,6 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 use postgres::error::SqlState;
 use postgres::types::private::BytesMut;
@@ -20,6 +22,8 @@ pub struct Prepared {
     statements: RefCell<HashMap<Box<str>, Statement>>,
     /// Why the last statement failed that did.
     failure: Cell<Option<Failure>>,
+    /// How many bytes all queues had a moment ago.
+    pub all_bytes: Arc<AtomicI64>,
 }
 
 /// Why a transaction failed that did nothing wrong.
@@ -53,11 +57,12 @@ impl Failure {
 }
 
 impl Prepared {
-    pub fn new(client: Client) -> Self {
+    pub fn new(client: Client, all_bytes: Arc<AtomicI64>) -> Self {
         Self {
             client: RefCell::new(client),
             statements: RefCell::default(),
             failure: Cell::new(None),
+            all_bytes,
         }
     }
 

@@ -365,7 +365,10 @@ async fn deleting_a_delivery_takes_no_longer_with_many_senders_and_recipients() 
         .unwrap();
     db.execute_batch("PRAGMA user_version = 2").unwrap();
     drop(db);
-    for store in [fresh(&dir), Store::open(&old, &StoreOptions::default()).unwrap()] {
+    for store in [
+        fresh(&dir),
+        Store::open(&old, &StoreOptions::default()).unwrap(),
+    ] {
         let steps = store.run(|db| {
             let db = db.as_sqlite();
             db.execute_batch(

@@ -1,0 +1,44 @@
+//! What the relays of one database tell each other. None of it is kept: who misses it finds it in
+//! the database a moment later.
+
+/// What one relay tells the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    /// A message waits for this device.
+    Queued(i64),
+    /// This account has other devices or keys than before.
+    Account(i64),
+    /// This device has connected to the relay with this number.
+    Connected { device: i64, relay: u64 },
+}
+
+impl News {
+    /// Appends the news to others in one text: `q`, `a` or `c`, the numbers, and a space.
+    #[cfg(feature = "postgres")]
+    pub fn write(&self, text: &mut String) {
+        let written = match self {
+            Self::Queued(device) => format!("q{device} "),
+            Self::Account(account) => format!("a{account} "),
+            Self::Connected { device, relay } => format!("c{device}.{relay} "),
+        };
+        text.push_str(&written);
+    }
+
+    /// Reads all news in a text. Leaves out what a later version may add.
+    #[cfg(feature = "postgres")]
+    pub fn read(text: &str) -> impl Iterator<Item = Self> + '_ {
+        text.split_ascii_whitespace().filter_map(|word| {
+            let (kind, numbers) = word.split_at_checked(1)?;
+            match kind {
+                "q" => numbers.parse().ok().map(Self::Queued),
+                "a" => numbers.parse().ok().map(Self::Account),
+                "c" => {
+                    let (device, relay) = numbers.split_once('.')?;
+                    let (device, relay) = (device.parse().ok()?, relay.parse().ok()?);
+                    Some(Self::Connected { device, relay })
+                }
+                _ => None,
+            }
+        })
+    }
+}
