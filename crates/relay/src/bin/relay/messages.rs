@@ -6,16 +6,18 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use waxseal_interface::{ErrorCode, MARK_LEN, Mismatch};
+use waxseal_interface::{ContactHeaders, ErrorCode, MARK_LEN, Mismatch};
 use waxseal_reporting::relay::{
     AuthenticFanout, Claim, PostError, PostedFanout, Receipt, StampKeys, StampedEnvelope,
+    next_accepted_at,
 };
 use waxseal_reporting::{Audience, Timestamp};
 
 use crate::errors::Refusal;
 use crate::extract::{AccountName, BinaryBody, Caller, Contact, Mark};
 use crate::limits::MAX_MESSAGE_LEN;
-use crate::state::{Device, Relay};
+use crate::state::{Account, Device, Relay};
+use crate::store::sending::{Facts, Stamped, Way};
 use crate::store::{Connection, devices, queue};
 use crate::strangers;
 use crate::targets::Targets;
@@ -42,6 +44,10 @@ pub async fn send(
     let peer = relay.account(&recipient).ok_or(ErrorCode::NoSuchAccount)?;
     let count = authentic.targets().len();
     relay.limits.targets(&sender.me.account, count)?;
+    if let Some(accepted) = send_plainly(&relay, &sender, &peer, &authentic, (contact, mark)).await
+    {
+        return answer(&sender, accepted?);
+    }
     let (from, shared) = (sender.clone(), relay.clone());
     accept(&relay, &sender, mark, move |db, keys, accepted_at| {
         let targets = Targets::read(db, &from, &peer)?;
@@ -63,17 +69,55 @@ pub async fn send(
     .await
 }
 
-/// Stamps a message once, and queues it for each of its devices. A device whose queue is full gets
-/// nothing and is told later, unless no device of the recipient has room. `accepts` says whether
-/// the recipient gets a token.
-fn fan_out(
-    db: &Connection,
+/// Sends a message without a job of its own, if it is plain: it costs nothing, its rosters are the
+/// newest, and all its devices have room. `None` if it is not.
+async fn send_plainly(
+    relay: &Arc<Relay>,
+    sender: &Arc<Device>,
+    peer: &Arc<Account>,
+    authentic: &AuthenticFanout,
+    (contact, mark): (ContactHeaders, Option<[u8; MARK_LEN]>),
+) -> Option<Result<Accepted, Refusal>> {
+    if !strangers::is_free(relay, sender, peer, &contact) {
+        return None;
+    }
+    let way = Way {
+        device: sender.id,
+        account: sender.account,
+        peer: peer.id,
+    };
+    let (from, peer, authentic) = (sender.clone(), peer.clone(), authentic.clone());
+    let (shared, waking) = (relay.clone(), relay.clone());
+    let stamp = move |facts: &Facts<'_>| {
+        let targets = Targets::of(facts, &from, &peer).ok()?;
+        // CHK-307: see `send`.
+        if !targets.are_those_of(&authentic, shared.now()) {
+            return None;
+        }
+        let accepted_at = next_accepted_at(shared.now(), facts.last);
+        let accepts = contact.accepts && peer.id != from.account;
+        let message = (authentic.clone(), accepts);
+        let keys = shared.keys.stamp();
+        let (claim, messages, _) = stamp(&keys, &targets, message, accepted_at).ok()?;
+        let to = messages.iter().map(|message| message.recipient).collect();
+        Some(Stamped {
+            accepted_at,
+            mark,
+            messages,
+            answer: Accepted::Stamped(claim, to),
+        })
+    };
+    let wake = move |accepted: &Accepted| wake(&waking, accepted);
+    relay.store.send(way, stamp, wake).await
+}
+
+/// Stamps a message once. Returns what each of its devices gets, and the rows of the recipient's.
+fn stamp(
     keys: &StampKeys,
-    from: &Device,
     targets: &Targets,
     (authentic, accepts): (AuthenticFanout, bool),
     accepted_at: Timestamp,
-) -> Result<Accepted, Refusal> {
+) -> Result<(Claim, Vec<queue::Message>, Vec<i64>), Refusal> {
     let claim = keys.stamp(&authentic, accepted_at);
     let claim = claim.map_err(|error| Refusal::internal(&error))?;
     let stamped = StampedEnvelope::fan_out(claim.clone(), authentic);
@@ -95,6 +139,21 @@ fn fan_out(
             accepts: accepts && is_of_recipient,
         });
     }
+    Ok((claim, messages, of_recipient))
+}
+
+/// Stamps a message once, and queues it for each of its devices. A device whose queue is full gets
+/// nothing and is told later, unless no device of the recipient has room. `accepts` says whether
+/// the recipient gets a token.
+fn fan_out(
+    db: &Connection,
+    keys: &StampKeys,
+    from: &Device,
+    targets: &Targets,
+    message: (AuthenticFanout, bool),
+    accepted_at: Timestamp,
+) -> Result<Accepted, Refusal> {
+    let (claim, messages, of_recipient) = stamp(keys, targets, message, accepted_at)?;
     let pushed = queue::push_each(db, from.account, &messages, accepted_at.as_millis())?;
     let is_delivered = pushed.to.iter().any(|row| of_recipient.contains(row));
     match pushed.full {
@@ -143,13 +202,20 @@ pub async fn accept(
         }
         Ok(accepted)
     };
-    // The connections are woken once the message is queued, even if the sender has hung up.
-    let wake = move |accepted: &Accepted| {
-        if let Accepted::Stamped(_, to) = accepted {
-            to.iter().for_each(|device| waking.connected.wake(*device));
-        }
-    };
-    match store.run_then(job, wake).await? {
+    let accepted = store.run_then(job, move |accepted| wake(&waking, accepted));
+    answer(sender, accepted.await?)
+}
+
+/// Wakes the connections of a message's devices once it is queued, even if the sender has hung up.
+fn wake(relay: &Relay, accepted: &Accepted) {
+    if let Accepted::Stamped(_, to) = accepted {
+        to.iter().for_each(|device| relay.connected.wake(*device));
+    }
+}
+
+/// The receipt of a message, or what its sender lacks.
+fn answer(sender: &Device, accepted: Accepted) -> Result<Response, Refusal> {
+    match accepted {
         Accepted::Stamped(claim, _) => {
             let octets = [(header::CONTENT_TYPE, "application/octet-stream")];
             let receipt = Receipt::new(&claim, &sender.delivery_key);

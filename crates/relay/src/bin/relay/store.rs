@@ -10,6 +10,8 @@ use crate::errors::Refusal;
 use crate::store::options::StoreOptions;
 #[cfg(feature = "postgres")]
 use crate::store::postgres::Postgres;
+use crate::store::queue::Queued;
+use crate::store::sending::{Facts, Stamped, Way};
 use crate::store::sqlite::Sqlite;
 
 pub use crate::store::connection::Connection;
@@ -66,6 +68,59 @@ impl Store {
     }
 }
 
+/// Most of what devices ask, which PostgreSQL does for many of them at once. SQLite does all that
+/// waits at once anyway.
+impl Store {
+    /// Sends a message between two accounts if it is plain: `stamp` decides it from what is known.
+    /// Runs `then` once after the commit. `None` if it must be sent by a job.
+    pub async fn send<T: Send + 'static>(
+        &self,
+        way: Way,
+        stamp: impl Fn(&Facts<'_>) -> Option<Stamped<T>> + Send + 'static,
+        then: impl FnOnce(&T) + Send + 'static,
+    ) -> Option<Result<T, Refusal>> {
+        match &self.engine {
+            Engine::Sqlite(_) => {
+                let _ = (way, stamp, then);
+                None
+            }
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(postgres) => postgres.send(way, stamp, then).await,
+        }
+    }
+
+    async fn read_in_lane(
+        &self,
+        recipient: i64,
+        after: i64,
+        max: usize,
+    ) -> Option<Result<Queued, Refusal>> {
+        match &self.engine {
+            Engine::Sqlite(_) => {
+                let _ = (recipient, after, max);
+                None
+            }
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(postgres) => postgres.read(recipient, after, max).await,
+        }
+    }
+
+    async fn acknowledge_in_lane(
+        &self,
+        recipient: i64,
+        numbers: &[i64],
+    ) -> Option<Result<(), Refusal>> {
+        match &self.engine {
+            Engine::Sqlite(_) => {
+                let _ = (recipient, numbers);
+                None
+            }
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(postgres) => postgres.acknowledge(recipient, numbers.to_vec()).await,
+        }
+    }
+}
+
 pub mod accounts;
 pub mod blobs;
 pub mod connection;
@@ -85,6 +140,7 @@ pub mod queue;
 pub mod removed;
 pub mod reports;
 mod rows;
+pub mod sending;
 pub mod slots;
 mod sqlite;
 pub mod strangers;

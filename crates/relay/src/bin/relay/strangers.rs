@@ -89,6 +89,12 @@ pub fn count_added(
     Ok(())
 }
 
+/// Whether a message costs nothing, whatever the database says.
+pub fn is_free(relay: &Relay, from: &Device, to: &Account, contact: &ContactHeaders) -> bool {
+    // CHK-604: the recipient gave a token, or is the sender itself. Otherwise it is a stranger.
+    to.id == from.account || has_token(relay, contact.token, &from.me.account, &to.name)
+}
+
 fn cost(
     db: &Connection,
     relay: &Relay,

@@ -2,6 +2,7 @@
 //! sender. What the relay knows of them is read in the transaction that queues the message.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use waxseal_interface::{ErrorCode, Mismatch, TargetBundle};
 use waxseal_reporting::relay::AuthenticFanout;
@@ -11,6 +12,7 @@ use waxseal_roster::Pinned;
 
 use crate::errors::Refusal;
 use crate::state::{Account, Device, Relay};
+use crate::store::sending::{Facts, Party};
 use crate::store::{Connection, devices};
 use crate::{prekeys, rosters};
 
@@ -31,7 +33,7 @@ pub struct Targets {
 struct Side {
     account: i64,
     name: String,
-    newest: Pinned,
+    newest: Arc<Pinned>,
     /// The rows of those that have not left.
     rows: Vec<(DeviceId, i64)>,
     /// The devices in it that left by themselves.
@@ -42,15 +44,27 @@ impl Targets {
     /// Reads the rosters of both accounts.
     pub fn read(db: &Connection, sender: &Device, peer: &Account) -> Result<Self, Refusal> {
         let own = Side::read(db, sender.account, sender.me.account.as_str())?;
+        let peer = match peer.id == sender.account {
+            true => None,
+            false => Some(Side::read(db, peer.id, peer.name.as_str())?),
+        };
+        Self::between(own, peer, sender)
+    }
+
+    /// Takes the rosters of both accounts from what is known.
+    pub fn of(facts: &Facts<'_>, sender: &Device, peer: &Account) -> Result<Self, Refusal> {
+        let own = Side::of(sender.account, sender.me.account.as_str(), facts.own);
+        let is_own = peer.id == sender.account;
+        let peer = (!is_own).then(|| Side::of(peer.id, peer.name.as_str(), facts.peer));
+        Self::between(own, peer, sender)
+    }
+
+    fn between(own: Side, peer: Option<Side>, sender: &Device) -> Result<Self, Refusal> {
         // CHK-304: the newest roster lists the device. It may have been removed, or have left,
         // since its token was looked at.
         if !own.rows.contains(&(sender.me.device, sender.id)) {
             return Err(ErrorCode::Removed.into());
         }
-        let peer = match peer.id == sender.account {
-            true => None,
-            false => Some(Side::read(db, peer.id, peer.name.as_str())?),
-        };
         Ok(Self {
             own,
             peer,
@@ -153,21 +167,29 @@ impl Targets {
 impl Side {
     fn read(db: &Connection, account: i64, name: &str) -> Result<Self, Refusal> {
         let newest = devices::pinned(db, account)?.ok_or(ErrorCode::NoRoster)?;
+        let party = Party {
+            newest: Arc::new(newest),
+            listed: devices::listed(db, account)?,
+        };
+        Ok(Self::of(account, name, &party))
+    }
+
+    fn of(account: i64, name: &str, party: &Party) -> Self {
         let (mut here, mut left) = (Vec::new(), BTreeSet::new());
-        for device in devices::listed(db, account)? {
+        for device in &party.listed {
             let number = DeviceId(device.number);
             match device.has_left {
                 true => _ = left.insert(number),
                 false => here.push((number, device.id)),
             }
         }
-        Ok(Self {
+        Self {
             account,
             name: name.to_owned(),
-            newest,
+            newest: party.newest.clone(),
             rows: here,
             left,
-        })
+        }
     }
 
     fn version(&self) -> RosterStamp {

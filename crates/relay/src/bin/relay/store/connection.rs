@@ -13,7 +13,7 @@ use crate::errors::Refusal;
 use crate::store::postgres::statements as on_postgres;
 use crate::store::rows::{FromRow, Row};
 use crate::store::sqlite::statements::Prepared;
-use crate::store::values::Value;
+use crate::store::values::{Value, values};
 
 /// A connection within a transaction. It keeps each statement that it has prepared, by its text.
 pub struct Connection<'c> {
@@ -112,6 +112,18 @@ impl<'c> Connection<'c> {
             #[cfg(feature = "postgres")]
             Engine::Postgres(prepared) => Ok(prepared.all_bytes.load(Ordering::Relaxed)),
         }
+    }
+
+    /// How many messages and bytes wait for a device.
+    pub(in crate::store) fn queued_for(&self, recipient: i64) -> Result<(i64, i64), Refusal> {
+        let queued = match &self.engine {
+            Engine::Sqlite(_) => {
+                "SELECT messages, bytes FROM share WHERE recipient = ?1 AND sender = 0"
+            }
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(_) => "SELECT messages, bytes FROM inbox WHERE recipient = ?1",
+        };
+        Ok(self.one(queued, values![recipient])?.unwrap_or_default())
     }
 
     /// Whether there is a transaction, so that a change can be undone.

@@ -42,6 +42,7 @@ pub fn of_account(db: &Connection, account: i64) -> Result<Vec<Row>, Refusal> {
 }
 
 /// A device that the newest roster of its account lists.
+#[derive(Clone, Copy)]
 pub struct Listed {
     pub number: u32,
     pub id: i64,

@@ -15,6 +15,10 @@ use waxseal_interface::ErrorCode;
 use crate::errors::Refusal;
 use crate::store::connection::Connection;
 use crate::store::news::News;
+use crate::store::postgres::lanes::Entrance;
+use crate::store::postgres::lanes::acknowledgements::{Acknowledged, Acknowledgements};
+use crate::store::postgres::lanes::reads::{Read, Reads};
+use crate::store::postgres::lanes::sends::{Sending, Sends};
 use crate::store::postgres::statements::{Failure, Prepared};
 
 /// Maximum number of jobs that wait for the database. A further request waits for a place, for
@@ -41,9 +45,21 @@ pub struct Postgres {
     /// `None` once the database is being closed.
     jobs: Option<mpsc::Sender<Box<dyn Job>>>,
     news: Option<mpsc::Sender<News>>,
+    /// `None` once the database is being closed.
+    lanes: Option<Lanes>,
     threads: Vec<JoinHandle<()>>,
     shared: Arc<Shared>,
 }
+
+/// The lanes: most of what devices ask.
+struct Lanes {
+    sends: Entrance<Box<dyn Sending>>,
+    reads: Entrance<Read>,
+    acknowledgements: Entrance<Acknowledged>,
+}
+
+/// How many threads a lane has. What concerns one row is done by one of them.
+const LANE_THREADS: usize = 2;
 
 /// What all threads share.
 struct Shared {
@@ -135,9 +151,19 @@ impl Postgres {
         threads.push(thread().spawn(move || listening.listen())?);
         let telling = shared.clone();
         threads.push(thread().spawn(move || telling.tell(told))?);
+        let lanes = Lanes {
+            sends: Entrance::open::<Sends>(&shared, LANE_THREADS, &mut threads)?,
+            reads: Entrance::open::<Reads>(&shared, LANE_THREADS, &mut threads)?,
+            acknowledgements: Entrance::open::<Acknowledgements>(
+                &shared,
+                LANE_THREADS,
+                &mut threads,
+            )?,
+        };
         Ok(Self {
             jobs: Some(jobs),
             news: Some(news),
+            lanes: Some(lanes),
             threads,
             shared,
         })
@@ -196,7 +222,7 @@ fn busy() -> Refusal {
 /// Waits until every job is done.
 impl Drop for Postgres {
     fn drop(&mut self) {
-        (self.jobs, self.news) = (None, None);
+        (self.jobs, self.news, self.lanes) = (None, None, None);
         self.shared.is_closed.store(true, Ordering::Relaxed);
         let me = std::thread::current().id();
         for thread in self.threads.drain(..) {
@@ -293,6 +319,8 @@ fn pause(turn: u32) {
     std::thread::sleep(Duration::from_millis(ms));
 }
 
+mod lanes;
 mod listening;
+mod plain;
 mod schema;
 pub mod statements;

@@ -151,31 +151,45 @@ fn insert(
 
 /// Checks the limits: no sender can fill a queue alone, and no recipient can fill the relay.
 fn check_room(db: &Connection, sender: i64, to: i64, len: usize) -> Result<(), Refusal> {
-    let queued = |recipient: i64, sender: i64| {
-        let share = "SELECT messages, bytes FROM share WHERE recipient = ?1 AND sender = ?2";
-        let share: Option<(i64, i64)> = db.one(share, values![recipient, sender])?;
-        Ok::<_, Refusal>(share.unwrap_or_default())
+    let share = "SELECT messages, bytes FROM share WHERE recipient = ?1 AND sender = ?2";
+    let of_one: Option<(i64, i64)> = db.one(share, values![to, sender])?;
+    let room = Room {
+        free: MAX_QUEUED_IN_ALL.saturating_sub(db.queued_in_all()?),
+        queued: db.queued_for(to)?,
+        of_one: of_one.unwrap_or_default(),
     };
-    let len = i64::try_from(len).unwrap_or(i64::MAX);
-    let fits = |(messages, bytes): (i64, i64), max: i64, max_bytes: i64| {
-        messages < max && bytes.saturating_add(len) <= max_bytes
-    };
-    let free = MAX_QUEUED_IN_ALL.saturating_sub(db.queued_in_all()?);
-    if len > free {
-        return Err(Refusal::retry_after(ErrorCode::RelayFull, FULL_RETRY_SECS));
+    room.check(len)
+}
+
+/// How full a queue and the relay are, in messages and bytes.
+pub(in crate::store) struct Room {
+    /// How many bytes are free in the relay.
+    pub free: i64,
+    /// What waits for the recipient.
+    pub queued: (i64, i64),
+    /// What waits for it of the sender.
+    pub of_one: (i64, i64),
+}
+
+impl Room {
+    /// Whether a message of this length has room.
+    pub fn check(&self, len: usize) -> Result<(), Refusal> {
+        let len = i64::try_from(len).unwrap_or(i64::MAX);
+        let fits = |(messages, bytes): (i64, i64), max: i64, max_bytes: i64| {
+            messages < max && bytes.saturating_add(len) <= max_bytes
+        };
+        if len > self.free {
+            return Err(Refusal::retry_after(ErrorCode::RelayFull, FULL_RETRY_SECS));
+        }
+        // Few accounts can have many devices that never fetch anything.
+        let max_bytes = MAX_QUEUED_BYTES.min(self.free / MIN_RECIPIENTS);
+        if !fits(self.queued, MAX_QUEUED, max_bytes)
+            || !fits(self.of_one, MAX_QUEUED_OF_ONE, MAX_QUEUED_BYTES_OF_ONE)
+        {
+            return Err(Refusal::retry_after(ErrorCode::QueueFull, FULL_RETRY_SECS));
+        }
+        Ok(())
     }
-    // Few accounts can have many devices that never fetch anything.
-    let max_bytes = MAX_QUEUED_BYTES.min(free / MIN_RECIPIENTS);
-    if !fits(queued(to, 0)?, MAX_QUEUED, max_bytes)
-        || !fits(
-            queued(to, sender)?,
-            MAX_QUEUED_OF_ONE,
-            MAX_QUEUED_BYTES_OF_ONE,
-        )
-    {
-        return Err(Refusal::retry_after(ErrorCode::QueueFull, FULL_RETRY_SECS));
-    }
-    Ok(())
 }
 
 /// Records that a message for a device was dropped, which was accepted between these times.
@@ -210,7 +224,11 @@ pub enum Waiting {
 }
 
 impl Waiting {
-    fn decode(stamped: &[u8], body: Option<&[u8]>, accepts: bool) -> Result<Self, Refusal> {
+    pub(in crate::store) fn decode(
+        stamped: &[u8],
+        body: Option<&[u8]>,
+        accepts: bool,
+    ) -> Result<Self, Refusal> {
         match body {
             Some(body) => WithSlot::decode(body, stamped).map(Self::InGroup),
             None => StampedEnvelope::decode(stamped)
@@ -247,6 +265,35 @@ pub struct Queued {
     pub all: bool,
     /// Between which times messages were dropped.
     pub lost: Option<(u64, u64)>,
+    /// How long the messages are.
+    bytes: usize,
+}
+
+/// A device gets no more messages at once, once they are as long as this.
+pub(in crate::store) const ENOUGH_BYTES: usize = 256 << 10;
+
+impl Default for Queued {
+    fn default() -> Self {
+        Self {
+            messages: Vec::new(),
+            all: true,
+            lost: None,
+            bytes: 0,
+        }
+    }
+}
+
+impl Queued {
+    pub(in crate::store) fn add(&mut self, number: i64, waiting: Waiting, len: usize) {
+        self.bytes = self.bytes.saturating_add(len);
+        self.messages.push((number, waiting));
+    }
+
+    /// Ends at `max` messages, or once they are long enough. Returns whether it has ended.
+    pub(in crate::store) fn end_at(&mut self, max: usize) -> bool {
+        self.all = self.messages.len() < max && self.bytes < ENOUGH_BYTES;
+        !self.all
+    }
 }
 
 /// Reads a device's messages with numbers above `after`. Stops at `max` messages, or once they
@@ -257,14 +304,14 @@ pub async fn read_after(
     after: i64,
     max: usize,
 ) -> Result<Queued, Refusal> {
-    const ENOUGH_BYTES: usize = 256 << 10;
+    if let Some(queued) = store.read_in_lane(recipient, after, max).await {
+        return queued;
+    }
     let read = move |db: &Connection| {
         let mut queued = Queued {
-            messages: Vec::new(),
-            all: true,
             lost: lost(db, recipient)?,
+            ..Queued::default()
         };
-        let mut bytes = 0;
         let next = "SELECT number, q.stamped, b.stamped, accepts
                  FROM queue q LEFT JOIN body b ON b.id = q.body
                  WHERE recipient = ?1 AND number > ?2
@@ -273,14 +320,13 @@ pub async fn read_after(
         db.each(next, values![recipient, after, max], |row| {
             let stamped: Vec<u8> = row.get(1)?;
             let body: Option<Vec<u8>> = row.get(2)?;
-            bytes += stamped.len() + body.as_ref().map_or(0, Vec::len);
+            let len = stamped.len() + body.as_ref().map_or(0, Vec::len);
             let waiting = Waiting::decode(&stamped, body.as_deref(), row.get(3)?)?;
-            queued.messages.push((row.get(0)?, waiting));
-            if queued.messages.len() == max || bytes >= ENOUGH_BYTES {
-                queued.all = false;
-                return Ok(ControlFlow::Break(()));
-            }
-            Ok(ControlFlow::Continue(()))
+            queued.add(row.get(0)?, waiting, len);
+            Ok(match queued.end_at(max) {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            })
         })?;
         Ok(queued)
     };
@@ -296,6 +342,11 @@ pub async fn acknowledge(
     numbers: Vec<i64>,
     known: Option<(u64, u64)>,
 ) -> Result<bool, Refusal> {
+    if known.is_none()
+        && let Some(done) = store.acknowledge_in_lane(recipient, &numbers).await
+    {
+        return done.map(|()| false);
+    }
     let acknowledge = move |db: &Connection| {
         for number in &numbers {
             delete(db, recipient, *number)?;

@@ -18,7 +18,7 @@ fn side() -> Side {
     Side {
         account: 1,
         name: "bob".to_owned(),
-        newest: Pinned::first(roster),
+        newest: Arc::new(Pinned::first(roster)),
         rows: Vec::new(),
         left: BTreeSet::new(),
     }

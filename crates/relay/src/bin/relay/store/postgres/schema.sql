@@ -45,7 +45,9 @@ CREATE INDEX one_time_spent ON one_time (device, id) WHERE part IS NULL;
 -- recipients. So its numbers follow the order of commits, and what it may still get is exact.
 CREATE TABLE inbox (
     recipient BIGINT PRIMARY KEY REFERENCES device,
-    next BIGINT NOT NULL
+    next BIGINT NOT NULL,
+    messages BIGINT NOT NULL DEFAULT 0, -- what waits for it; in SQLite, `share` has this too
+    bytes BIGINT NOT NULL DEFAULT 0
 ) WITH (fillfactor = 70);
 -- There is no reference to `device` and `account`, which would be looked up for each message: a
 -- recipient has a row in `inbox`, which has one.
@@ -69,8 +71,8 @@ CREATE TABLE body (
     stamped BYTEA NOT NULL
 );
 
--- The total of all queues is in several rows (0, n), so that connections do not wait for each
--- other. It is their sum.
+-- What waits of one sender for one recipient. The total of all queues is in several rows (0, n), so
+-- that connections do not wait for each other. It is their sum.
 CREATE TABLE share (
     recipient BIGINT NOT NULL,
     sender BIGINT NOT NULL,
@@ -78,13 +80,22 @@ CREATE TABLE share (
     bytes BIGINT NOT NULL,
     PRIMARY KEY (recipient, sender)
 ) WITH (fillfactor = 70);
+
+-- The lanes of many messages at once (`store::postgres::lanes`) count by themselves.
+CREATE FUNCTION counts_itself() RETURNS boolean LANGUAGE sql AS $$
+    SELECT coalesce(current_setting('waxseal.lane', true), '') = 'on'
+$$;
 CREATE FUNCTION queue_grows() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    UPDATE inbox SET messages = inbox.messages + c.messages, bytes = inbox.bytes + c.bytes
+        FROM (
+            SELECT recipient, count(*) AS messages, sum(length(stamped) + body_len) AS bytes
+                FROM came GROUP BY recipient
+        ) c
+        WHERE inbox.recipient = c.recipient;
     INSERT INTO share AS s
         SELECT recipient, sender, count(*), sum(length(stamped) + body_len) FROM came
             GROUP BY recipient, sender
-        UNION ALL
-        SELECT recipient, 0, count(*), sum(length(stamped) + body_len) FROM came GROUP BY recipient
         UNION ALL
         SELECT 0, pg_backend_pid() % 64, count(*), sum(length(stamped)) FROM came HAVING count(*) > 0
         ORDER BY 1, 2
@@ -93,28 +104,29 @@ BEGIN
     RETURN NULL;
 END $$;
 CREATE TRIGGER queue_grows AFTER INSERT ON queue REFERENCING NEW TABLE AS came
-    FOR EACH STATEMENT EXECUTE FUNCTION queue_grows();
+    FOR EACH STATEMENT WHEN (NOT counts_itself()) EXECUTE FUNCTION queue_grows();
 CREATE FUNCTION queue_shrinks() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    UPDATE inbox SET messages = inbox.messages - w.messages, bytes = inbox.bytes - w.bytes
+        FROM (
+            SELECT recipient, count(*) AS messages, sum(length(stamped) + body_len) AS bytes
+                FROM went GROUP BY recipient
+        ) w
+        WHERE inbox.recipient = w.recipient;
     INSERT INTO share AS s
+        SELECT recipient, sender, -count(*), -sum(length(stamped) + body_len) FROM went
+            GROUP BY recipient, sender
+        UNION ALL
         SELECT 0, pg_backend_pid() % 64, -count(*), -sum(length(stamped)) FROM went HAVING count(*) > 0
+        ORDER BY 1, 2
     ON CONFLICT (recipient, sender) DO UPDATE
         SET messages = s.messages + excluded.messages, bytes = s.bytes + excluded.bytes;
-    UPDATE share s SET messages = s.messages - w.messages, bytes = s.bytes - w.bytes
-        FROM (
-            SELECT recipient, sender, count(*) AS messages, sum(length(stamped) + body_len) AS bytes
-                FROM went GROUP BY recipient, sender
-            UNION ALL
-            SELECT recipient, 0, count(*), sum(length(stamped) + body_len) FROM went GROUP BY recipient
-            ORDER BY 1, 2
-        ) w
-        WHERE s.recipient = w.recipient AND s.sender = w.sender;
     DELETE FROM share USING (SELECT DISTINCT recipient, sender FROM went) w
-        WHERE share.recipient = w.recipient AND share.sender IN (w.sender, 0) AND messages = 0;
+        WHERE share.recipient = w.recipient AND share.sender = w.sender AND share.messages = 0;
     RETURN NULL;
 END $$;
 CREATE TRIGGER queue_shrinks AFTER DELETE ON queue REFERENCING OLD TABLE AS went
-    FOR EACH STATEMENT EXECUTE FUNCTION queue_shrinks();
+    FOR EACH STATEMENT WHEN (NOT counts_itself()) EXECUTE FUNCTION queue_shrinks();
 CREATE FUNCTION body_changes() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO share AS s VALUES (

@@ -1,0 +1,103 @@
+//! The lane of devices that read what waits for them.
+
+use postgres::{Client, Error, Row, Statement};
+use tokio::sync::oneshot;
+
+use super::{Lane, Reply};
+use crate::errors::Refusal;
+use crate::store::postgres::{Shared, busy};
+use crate::store::queue::{ENOUGH_BYTES, Queued, Waiting};
+
+/// A device that reads.
+pub struct Read {
+    pub recipient: i64,
+    pub after: i64,
+    pub most: i64,
+    pub answer: oneshot::Sender<Reply<Queued>>,
+}
+
+pub struct Reads {
+    next: Statement,
+}
+
+impl Lane for Reads {
+    type Request = Read;
+
+    /// With [`ENOUGH_BYTES`] for each device, this bounds what is in memory.
+    const MAX_BATCH: usize = 64;
+
+    fn prepare(client: &mut Client) -> Result<Self, Error> {
+        let next = client.prepare(
+            "SELECT place, lost_from_ms, lost_to_ms, q.number, q.stamped, q.body, q.accepts
+             FROM unnest($1::bigint[], $2::bigint[], $3::bigint[])
+                 WITH ORDINALITY AS w (recipient, after, most, place)
+             LEFT JOIN device d ON d.id = w.recipient AND d.number >= 0
+             LEFT JOIN LATERAL (
+                 SELECT * FROM (
+                     SELECT number, stamped, body, accepts, len,
+                         sum(len) OVER (ORDER BY number) AS bytes
+                     FROM (
+                         SELECT q.number, q.stamped, b.stamped AS body, q.accepts,
+                             length(q.stamped) + coalesce(length(b.stamped), 0) AS len
+                         FROM queue q LEFT JOIN body b ON b.id = q.body
+                         WHERE q.recipient = d.id AND q.number > w.after
+                         ORDER BY q.number LIMIT w.most
+                     ) n
+                 ) m WHERE bytes - len < $4
+             ) q ON true
+             ORDER BY place, q.number",
+        )?;
+        Ok(Self { next })
+    }
+
+    fn run(
+        &mut self,
+        client: &mut Client,
+        _: &Shared,
+        requests: &mut Vec<Read>,
+    ) -> Result<(), Error> {
+        let recipients: Vec<i64> = requests.iter().map(|read| read.recipient).collect();
+        let after: Vec<i64> = requests.iter().map(|read| read.after).collect();
+        let most: Vec<i64> = requests.iter().map(|read| read.most).collect();
+        let enough = i64::try_from(ENOUGH_BYTES).unwrap_or(i64::MAX);
+        let rows = client.query(&self.next, &[&recipients, &after, &most, &enough])?;
+        let mut rows = rows.iter().peekable();
+        for (place, read) in (1_i64..).zip(requests.drain(..)) {
+            let mut queued = Ok(Queued::default());
+            while let Some(row) = rows.next_if(|row| row.try_get(0).ok() == Some(place)) {
+                queued = queued.and_then(|queued| with(queued, row, read.most));
+            }
+            // If the device has hung up, there is no one to answer.
+            let _ = read.answer.send(Reply::Done(queued));
+        }
+        Ok(())
+    }
+
+    fn go_slowly(request: Read) {
+        let _ = request.answer.send(Reply::Slowly);
+    }
+
+    fn refuse(request: Read) {
+        let _ = request.answer.send(Reply::Done(Err(busy())));
+    }
+}
+
+/// Adds what a row says.
+fn with(mut queued: Queued, row: &Row, most: i64) -> Result<Queued, Refusal> {
+    let unreadable = |error: Error| Refusal::internal(&error);
+    let ms = |column| {
+        let ms: Option<i64> = row.try_get(column).map_err(unreadable)?;
+        Ok::<_, Refusal>(ms.and_then(|ms| u64::try_from(ms).ok()))
+    };
+    queued.lost = ms(1)?.zip(ms(2)?);
+    let Some(number) = row.try_get(3).map_err(unreadable)? else {
+        return Ok(queued);
+    };
+    let stamped: &[u8] = row.try_get(4).map_err(unreadable)?;
+    let body: Option<&[u8]> = row.try_get(5).map_err(unreadable)?;
+    let accepts: i64 = row.try_get(6).map_err(unreadable)?;
+    let waiting = Waiting::decode(stamped, body, accepts != 0)?;
+    queued.add(number, waiting, stamped.len() + body.map_or(0, <[u8]>::len));
+    queued.end_at(usize::try_from(most).unwrap_or(usize::MAX));
+    Ok(queued)
+}
