@@ -39,7 +39,7 @@ pub async fn send(
         PostError::OtherTargets => ErrorCode::Malformed.into(),
         _ => ErrorCode::NotFromDevice.into(),
     })?;
-    let peer = relay.account(&recipient).ok_or(ErrorCode::NoSuchAccount)?;
+    let peer = relay.some_account(&recipient).await?;
     let count = authentic.targets().len();
     relay.limits.targets(&sender.me.account, count)?;
     let (from, shared) = (sender.clone(), relay.clone());
@@ -146,7 +146,7 @@ pub async fn accept(
     // The connections are woken once the message is queued, even if the sender has hung up.
     let wake = move |accepted: &Accepted| {
         if let Accepted::Stamped(_, to) = accepted {
-            to.iter().for_each(|device| waking.connected.wake(*device));
+            to.iter().for_each(|device| waking.wake(*device));
         }
     };
     match store.run_then(job, wake).await? {

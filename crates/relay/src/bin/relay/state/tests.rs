@@ -48,8 +48,8 @@ async fn a_clock_40_days_ahead_for_a_second_costs_nothing() {
     drop(relay);
     let relay = world.open().await;
     let (alice, bob) = (
-        relay.device(&alice.me).unwrap(),
-        relay.device(&bob.me).unwrap(),
+        relay.device(&alice.me).await.unwrap().unwrap(),
+        relay.device(&bob.me).await.unwrap().unwrap(),
     );
     world.clocks.pass(1_000);
     world.clocks.set(NOON + 1_000);

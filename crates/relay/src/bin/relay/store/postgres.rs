@@ -14,7 +14,7 @@ use waxseal_interface::ErrorCode;
 
 use crate::errors::Refusal;
 use crate::store::connection::Connection;
-use crate::store::news::News;
+use crate::store::news::{Ear, News};
 use crate::store::postgres::statements::{Failure, Prepared};
 
 /// Maximum number of jobs that wait for the database. A further request waits for a place, for
@@ -56,11 +56,8 @@ struct Shared {
     /// How many bytes all queues had a moment ago.
     all_bytes: Arc<AtomicI64>,
     /// What takes the news of other relays.
-    ear: RwLock<Option<Ear>>,
+    ear: RwLock<Option<Arc<dyn Ear>>>,
 }
-
-/// What takes the news of other relays.
-pub type Ear = Box<dyn Fn(News) + Send + Sync>;
 
 /// A request that waits for a transaction.
 trait Job: Send {
@@ -151,13 +148,21 @@ impl Postgres {
     }
 
     /// Gives all news of other relays to `ear`, and those of this one too.
-    pub fn hear(&self, ear: Ear) {
+    pub fn hear(&self, ear: Arc<dyn Ear>) {
         let mut place = self
             .shared
             .ear
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         *place = Some(ear);
+    }
+
+    /// Refuses if the last attempt to reach the database failed.
+    pub fn check_there(&self) -> Result<(), Refusal> {
+        match self.shared.is_lost.load(Ordering::Relaxed) {
+            true => Err(busy()),
+            false => Ok(()),
+        }
     }
 
     /// Runs a job in a transaction, and `then` after its commit. When this returns `Ok`, all that
@@ -168,9 +173,7 @@ impl Postgres {
         job: impl Fn(&Connection) -> Result<T, Refusal> + Send + 'static,
         then: impl FnOnce(&T) + Send + 'static,
     ) -> Result<T, Refusal> {
-        if self.shared.is_lost.load(Ordering::Relaxed) {
-            return Err(busy());
-        }
+        self.check_there()?;
         let (answer, answered) = oneshot::channel();
         let request = Request {
             job,
