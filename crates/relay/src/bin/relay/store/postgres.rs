@@ -215,7 +215,10 @@ impl Shared {
     fn work(&self) {
         let mut connected = None;
         while let Some(job) = self.next() {
-            let Some(prepared) = connected.take().or_else(|| self.connect()) else {
+            // A connection may have ended since the job before.
+            let begun = |prepared: &Prepared| prepared.batch("BEGIN").is_ok();
+            let there = connected.take().filter(begun);
+            let Some(prepared) = there.or_else(|| self.connect().filter(begun)) else {
                 job.refuse(busy());
                 continue;
             };
@@ -246,11 +249,15 @@ impl Shared {
     }
 }
 
-/// Runs a job until it is committed, refuses, or was overtaken too often, and answers it. Returns
-/// whether the connection is of use afterwards.
+/// Runs a job until it is committed, refuses, or was overtaken too often, and answers it. Its first
+/// transaction has begun. Returns whether the connection is of use afterwards.
 fn run(prepared: &Prepared, mut job: Box<dyn Job>) -> bool {
     for turn in 0..MAX_RUNS {
-        match attempt(prepared, job.as_mut()) {
+        let begun = match turn {
+            0 => Ok(()),
+            _ => prepared.batch("BEGIN"),
+        };
+        match begun.and_then(|()| attempt(prepared, job.as_mut())) {
             Ok(()) => {
                 job.answer();
                 return true;
@@ -271,10 +278,9 @@ fn run(prepared: &Prepared, mut job: Box<dyn Job>) -> bool {
     true
 }
 
-/// Runs a job once. When this returns `Ok`, either it is committed, or it refused and nothing
+/// Runs a job once, in a transaction that has begun. When this returns `Ok`, either it is committed, or it refused and nothing
 /// changed.
 fn attempt(prepared: &Prepared, job: &mut dyn Job) -> Result<(), Failure> {
-    prepared.batch("BEGIN")?;
     let succeeded = job.run(&Connection::of_postgres(prepared));
     if let Some(failure) = prepared.take_failure() {
         if failure != Failure::Lost {
