@@ -237,3 +237,31 @@ async fn without_a_record_of_proven_time_a_clock_years_ahead_destroys_no_key() {
         assert_eq!(relay.keys.stamp().oldest_epoch(), oldest);
     }
 }
+
+#[tokio::test]
+async fn a_database_is_not_opened_with_another_root_key_file() {
+    let (world, another) = (World::at(NOON), World::at(NOON));
+    let relay = world.open().await;
+    device(&relay, "alice").await;
+    drop((relay, another.open().await));
+    let key = |world: &World| world.dir.path().join("root.key");
+    std::fs::copy(key(&another), key(&world)).unwrap();
+    let error = world.try_open().await.err().unwrap();
+    assert!(
+        error.to_string().contains("another root key file"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn accounts_are_counted_only_as_far_as_it_matters() {
+    let world = World::at(NOON);
+    let relay = world.open().await;
+    for name in ["alice", "bob", "carol"] {
+        device(&relay, name).await;
+    }
+    for (count, there) in [(2, true), (3, true), (4, false)] {
+        let counted = relay.store.run(move |db| accounts::are(db, count)).await;
+        assert_eq!(counted.unwrap(), there, "{count}");
+    }
+}
