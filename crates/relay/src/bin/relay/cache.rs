@@ -133,6 +133,7 @@ impl Accounts {
     }
 
     /// Forgets all accounts: any may have changed.
+    #[cfg(any(test, feature = "postgres"))]
     pub fn forget_all(&self) {
         let mut cached = self.write();
         let generation = cached.generation.wrapping_add(1);

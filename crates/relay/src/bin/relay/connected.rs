@@ -1,7 +1,7 @@
 //! The devices that are connected for deliveries, one connection each, and how to wake them.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -29,6 +29,7 @@ pub struct ConnectedDevice {
     /// The number of the last message that was sent on the connection.
     pub sent_up_to: AtomicI64,
     /// The number that the device's next message had when the database was asked last.
+    #[cfg(any(test, feature = "postgres"))]
     next_number: AtomicI64,
 }
 
@@ -51,6 +52,7 @@ impl ConnectedDevices {
             message_queued: Notify::new(),
             taken_over: Notify::new(),
             sent_up_to: AtomicI64::new(0),
+            #[cfg(any(test, feature = "postgres"))]
             next_number: AtomicI64::new(0),
         });
         let mut connections = self.lock();
@@ -62,6 +64,7 @@ impl ConnectedDevices {
     }
 
     /// Ends the device's connection, if it has one, because it has a newer one at another relay.
+    #[cfg(feature = "postgres")]
     pub fn end(&self, id: i64) {
         if let Some(device) = self.lock().devices.get(&id) {
             device.taken_over.notify_one();
@@ -122,6 +125,8 @@ impl ConnectedDevices {
     /// there are messages that it has not sent. Those that it cannot send wake it once.
     #[cfg(any(test, feature = "postgres"))]
     pub fn next_number(&self, id: i64, next: i64) {
+        use std::sync::atomic::Ordering;
+
         let connections = self.lock();
         let Some(connected) = connections.devices.get(&id) else {
             return;

@@ -1,4 +1,5 @@
 use std::future::Future;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 
 use waxseal_reporting::relay::DeliveryKey;

@@ -9,15 +9,12 @@ use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 
 use crate::errors::Refusal;
-#[cfg(feature = "postgres")]
 use crate::store::news::News;
 #[cfg(feature = "postgres")]
 use crate::store::postgres::statements as on_postgres;
 use crate::store::rows::{FromRow, Row};
 use crate::store::sqlite::statements::Prepared;
 use crate::store::values::Value;
-#[cfg(feature = "postgres")]
-use crate::store::values::values;
 
 /// A connection within a transaction. It keeps each statement that it has prepared, by its text.
 pub struct Connection<'c> {
@@ -121,14 +118,11 @@ impl<'c> Connection<'c> {
     /// Tells the other relays, once this transaction is committed, that an account has other devices
     /// or keys. No kill of this relay loses it. With SQLite there are no others.
     pub(in crate::store) fn tell_changed(&self, account: i64) -> Result<(), Refusal> {
+        let news = News::Account(account);
         match &self.engine {
-            Engine::Sqlite(_) => {}
+            Engine::Sqlite(_) => _ = news,
             #[cfg(feature = "postgres")]
-            Engine::Postgres(prepared) => {
-                let mut news = String::new();
-                News::Account(account).write(&mut news);
-                prepared.execute("SELECT pg_notify('waxseal', ?1)", values![news])?;
-            }
+            Engine::Postgres(prepared) => prepared.tell(news)?,
         }
         Ok(())
     }

@@ -278,8 +278,8 @@ fn run(prepared: &Prepared, mut job: Box<dyn Job>) -> bool {
     true
 }
 
-/// Runs a job once, in a transaction that has begun. When this returns `Ok`, either it is committed, or it refused and nothing
-/// changed.
+/// Runs a job once, in a transaction that has begun. When this returns `Ok`, either it is
+/// committed, or it refused and nothing changed.
 fn attempt(prepared: &Prepared, job: &mut dyn Job) -> Result<(), Failure> {
     let succeeded = job.run(&Connection::of_postgres(prepared));
     if let Some(failure) = prepared.take_failure() {
