@@ -26,7 +26,12 @@ pub struct Family {
 impl Family {
     /// An account with devices 1 to `count`.
     pub fn new(world: &World, name: &str, count: u32) -> Self {
-        let first = world.device(name);
+        Self::of(world.device(name), count)
+    }
+
+    /// An account of this device, with devices 2 to `count` that are linked at its relay.
+    pub fn of(first: Device, count: u32) -> Self {
+        let client = first.client.clone();
         let roster = first.roster.clone().unwrap();
         let owner = first.owner.clone();
         let mut family = Self {
@@ -36,7 +41,7 @@ impl Family {
             last: 1,
         };
         for _ in 1..count {
-            family.link(world.client());
+            family.link(client.clone());
         }
         family
     }

@@ -17,8 +17,12 @@ pub mod honest;
 pub mod junk;
 pub mod owner;
 pub mod proxy;
+#[cfg(feature = "postgres")]
+pub mod relays;
 pub mod socket;
 pub mod tls;
+#[cfg(feature = "postgres")]
+pub mod traffic;
 
 use std::convert::Infallible;
 use std::io::{BufRead, BufReader};
@@ -75,6 +79,13 @@ pub struct RelayProcess {
 impl World {
     /// Makes a folder with the keys of vault and reviewer, and starts a relay in it.
     pub fn new() -> Self {
+        let mut world = Self::without_relay();
+        world.start();
+        world
+    }
+
+    /// Makes a folder with the keys of vault and reviewer.
+    pub fn without_relay() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let vault = VaultKeys::generate(&mut rand::rng());
         let reviewer = ReviewerKey::generate(&mut rand::rng());
@@ -86,14 +97,12 @@ impl World {
             "review.key.pub",
             &serde_json::to_vec(&reviewer.public()).unwrap(),
         );
-        let mut world = Self {
+        Self {
             dir,
             vault,
             reviewer,
             relay: None,
-        };
-        world.start();
-        world
+        }
     }
 
     /// Makes the vault other keys. Returns the ones before.
@@ -194,10 +203,15 @@ impl RelayProcess {
         Self::start_with(shell, dir)
     }
 
-    fn start_with(mut command: Command, dir: &Path) -> Self {
+    fn start_with(command: Command, dir: &Path) -> Self {
+        Self::start_in(command, dir, "data")
+    }
+
+    /// Starts a relay that keeps its own files in this folder of `dir`.
+    fn start_in(mut command: Command, dir: &Path, data: &str) -> Self {
         let mut child = command
             .args(["--listen", "127.0.0.1:0", "--data"])
-            .arg(dir.join("data"))
+            .arg(dir.join(data))
             .arg("--vault-key")
             .arg(dir.join("vault.key.pub"))
             .arg("--reviewer-key")

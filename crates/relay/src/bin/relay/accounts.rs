@@ -52,13 +52,17 @@ pub async fn register(
     let delivery_key = unseal_delivery_key(&relay.keys.sealing, &request.sealed_delivery_key, &me)
         .map_err(|_| ErrorCode::BadDeliveryKey)?;
 
-    let known = relay.device(&me);
+    // Not from memory: a key that was replaced at another relay a moment ago counts.
+    let account = cache::find(&relay.store, &relay.keys, &me.account).await?;
+    let known = account
+        .as_ref()
+        .and_then(|account| account.device(me.device));
     let known = known.filter(|device| device.identity == request.identity);
     if known.is_some() {
         relay.limits.session(&me.account)?;
     } else {
         relay.limits.registration(address)?;
-        if relay.account(&me.account).is_none() && relay.accounts_are_full() {
+        if account.is_none() && relay.accounts_are_full().await? {
             return Err(ErrorCode::RelayFull.into());
         }
     }
@@ -74,7 +78,7 @@ pub async fn register(
     };
     let unchanged = known.filter(|device| device.delivery_key.is_same(&delivery_key));
     let device = match unchanged {
-        Some(device) if roster.is_none() => device,
+        Some(device) if roster.is_none() => device.clone(),
         _ => {
             let delivery_key = relay.keys.seal(&delivery_key, &me);
             let request = Registration {
@@ -117,7 +121,7 @@ async fn store(relay: &Arc<Relay>, request: Registration) -> Result<Arc<Device>,
         let account = request.store(db, reader.now())?;
         cache::read(db, &reader.keys, account)
     };
-    let then = move |account: &Account| changed.cache_account(account);
+    let then = move |account: &Account| changed.account_changed(account);
     let account = store.run_then(job, then).await?;
     let device = account.device(me.device).cloned();
     device.ok_or_else(|| ErrorCode::Removed.into())
@@ -195,7 +199,7 @@ pub async fn sign_in(
     relay
         .tokens
         .check_challenge(&request.challenge, uptime_ms)?;
-    let device = relay.registered(&me)?;
+    let device = relay.registered(&me).await?;
     let context = session_context(&relay.card.relay_key, &request.challenge, &me);
     check_proof(&device.identity, &context, &request.proof)?;
     relay.limits.session(&me.account)?;

@@ -27,7 +27,7 @@ pub async fn authenticate(
     let Some(asked) = asked(&request) else {
         return Refusal::from(ErrorCode::Malformed).into_response();
     };
-    let device = device_of_token(request.headers(), &relay).ok();
+    let device = device_of_token(request.headers(), &relay).await.ok();
     request.extensions_mut().insert(asked.clone());
 
     let (mut head, body) = next.run(request).await.into_parts();

@@ -1,31 +1,232 @@
-//! The accounts and devices that the relay keeps in memory.
+//! The accounts that the relay keeps in memory: some of those that were asked for last.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use waxseal_reporting::relay::DeliveryKey;
 use waxseal_reporting::{AccountId, DeviceAddress, DeviceId};
 
 use crate::errors::Refusal;
 use crate::keys::Keys;
-use crate::state::{Account, Device, Relay};
-use crate::store::Connection;
 use crate::store::devices::{self, Row};
+use crate::store::{Connection, Store};
+use crate::tokens::Holder;
 
-/// Reads every account into the cache. Called once, when the relay starts.
-pub async fn load(relay: &Relay) -> Result<(), Box<dyn std::error::Error>> {
-    let rows = relay.store.run(devices::all).await;
-    let rows = rows.map_err(|_| "the accounts cannot be read")?;
-    for rows in rows.chunk_by(|a, b| a.0 == b.0) {
-        let account = account_of(&relay.keys, rows);
-        let account = account.ok_or("the database belongs to another root key file")?;
-        relay.cache_account(&account);
-    }
-    Ok(())
+/// Maximum number of accounts in memory, at about 500 bytes for each device.
+pub const MAX_CACHED: usize = 100_000;
+
+/// An account with its devices.
+#[derive(Clone)]
+pub struct Account {
+    pub id: i64,
+    pub name: AccountId,
+    /// `false` for an account of before, until its device publishes a roster.
+    pub has_roster: bool,
+    /// The registered devices, which the roster lists.
+    pub devices: Vec<Arc<Device>>,
+    /// The numbers of the devices that the roster lists and that have not registered yet.
+    pub unregistered: Vec<u32>,
 }
 
-/// Reads an account, to cache it.
+impl Account {
+    /// The registered device with this number.
+    pub fn device(&self, number: DeviceId) -> Option<&Arc<Device>> {
+        let mut devices = self.devices.iter();
+        devices.find(|device| device.me.device == number)
+    }
+
+    /// Whether a device that says to have this number was removed or left: the account has a
+    /// roster, which does not list it, or lists another identity under this number, or it left.
+    pub fn has_removed(&self, number: DeviceId) -> bool {
+        self.has_roster && !self.unregistered.contains(&number.0)
+    }
+}
+
+/// A registered device.
+pub struct Device {
+    pub id: i64,
+    /// The id of its account.
+    pub account: i64,
+    pub me: DeviceAddress,
+    pub identity: [u8; 64],
+    pub delivery_key: DeliveryKey,
+}
+
+impl Device {
+    /// The holder that the device's tokens name.
+    pub fn holder(&self) -> Holder {
+        let signing_key = self.identity.first_chunk().copied().unwrap_or_default();
+        Holder::Device(self.me.clone(), signing_key)
+    }
+
+    /// Whether this is the same device with the same delivery key.
+    pub fn is_unchanged(&self, other: &Self) -> bool {
+        self.id == other.id && self.delivery_key.is_same(&other.delivery_key)
+    }
+}
+
+/// Accounts by their names, in bounded number. An account that changes is forgotten, and read again
+/// when it is asked for.
+pub struct Accounts {
+    max: usize,
+    cached: RwLock<Cached>,
+}
+
+#[derive(Default)]
+struct Cached {
+    slots: Vec<Slot>,
+    /// The place of each account among the slots, by its name and by its id.
+    names: HashMap<AccountId, usize>,
+    ids: HashMap<i64, usize>,
+    /// The next slot whose account may have to make room.
+    hand: usize,
+    /// How often accounts were forgotten because of a change.
+    generation: u64,
+}
+
+struct Slot {
+    account: Arc<Account>,
+    /// Whether it was asked for since the hand came by.
+    is_used: AtomicBool,
+}
+
+/// How often accounts had been forgotten when a read of the database began.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Generation(u64);
+
+impl Accounts {
+    /// Keeps at most `max` accounts.
+    pub fn new(max: usize) -> Self {
+        let cached = RwLock::default();
+        Self { max, cached }
+    }
+
+    /// The account with this name, if it is in memory.
+    pub fn get(&self, name: &AccountId) -> Option<Arc<Account>> {
+        let cached = self.read();
+        let slot = cached.slots.get(*cached.names.get(name)?)?;
+        slot.is_used.store(true, Ordering::Relaxed);
+        Some(slot.account.clone())
+    }
+
+    /// Call this before the database is read.
+    pub fn generation(&self) -> Generation {
+        Generation(self.read().generation)
+    }
+
+    /// Keeps an account that was read from the database, unless one was forgotten since the read
+    /// began: it may be the account of before.
+    pub fn keep(&self, account: Arc<Account>, read_at: Generation) {
+        let mut cached = self.write();
+        let is_there = cached.ids.contains_key(&account.id);
+        if cached.generation == read_at.0 && !is_there {
+            cached.insert(account, self.max);
+        }
+    }
+
+    /// Forgets an account that has changed.
+    pub fn forget(&self, id: i64) {
+        let mut cached = self.write();
+        cached.generation = cached.generation.wrapping_add(1);
+        cached.remove(id);
+    }
+
+    /// Forgets all accounts: any may have changed.
+    #[cfg(any(test, feature = "postgres"))]
+    pub fn forget_all(&self) {
+        let mut cached = self.write();
+        let generation = cached.generation.wrapping_add(1);
+        *cached = Cached {
+            generation,
+            ..Cached::default()
+        };
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Cached> {
+        self.cached.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Cached> {
+        self.cached.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Cached {
+    fn insert(&mut self, account: Arc<Account>, max: usize) {
+        while self.slots.len() >= max.max(1) {
+            self.make_room();
+        }
+        let place = self.slots.len();
+        self.names.insert(account.name.clone(), place);
+        self.ids.insert(account.id, place);
+        self.slots.push(Slot {
+            account,
+            is_used: AtomicBool::new(false),
+        });
+    }
+
+    /// Moves the hand on, and removes the account there if nobody asked for it since the hand came
+    /// by ("second chance").
+    fn make_room(&mut self) {
+        let Some(slot) = self.slots.get(self.hand) else {
+            self.hand = 0;
+            return;
+        };
+        if slot.is_used.swap(false, Ordering::Relaxed) {
+            self.hand += 1;
+            return;
+        }
+        // The last one takes its place, and gets its turn after all others.
+        let id = slot.account.id;
+        self.remove(id);
+        self.hand += 1;
+    }
+
+    fn remove(&mut self, id: i64) {
+        let Some(place) = self.ids.remove(&id) else {
+            return;
+        };
+        let removed = self.slots.swap_remove(place);
+        self.names.remove(&removed.account.name);
+        if let Some(moved) = self.slots.get(place) {
+            self.ids.insert(moved.account.id, place);
+            self.names.insert(moved.account.name.clone(), place);
+        }
+    }
+}
+
+/// Reads an account by its id.
 pub fn read(db: &Connection, keys: &Keys, account: i64) -> Result<Account, Refusal> {
     let rows = devices::of_account(db, account)?;
     account_of(keys, &rows).ok_or_else(|| Refusal::internal(&"an account cannot be read"))
+}
+
+/// Reads an account by its name.
+pub async fn find(
+    store: &Store,
+    keys: &Keys,
+    name: &AccountId,
+) -> Result<Option<Account>, Refusal> {
+    let name = name.clone();
+    let rows = store.run(move |db| devices::of_name(db, name.as_str()));
+    let rows = rows.await?;
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    let account = account_of(keys, &rows);
+    let account = account.ok_or_else(|| Refusal::internal(&"an account cannot be read"))?;
+    Ok(Some(account))
+}
+
+/// Checks that the database belongs to this root key file, as one of its accounts shows.
+pub async fn check_keys(store: &Store, keys: &Keys) -> Result<(), Box<dyn std::error::Error>> {
+    let rows = store.run(devices::of_any).await;
+    let rows = rows.map_err(|_| "the accounts cannot be read")?;
+    if !rows.is_empty() && account_of(keys, &rows).is_none() {
+        return Err("the database belongs to another root key file".into());
+    }
+    Ok(())
 }
 
 /// Joins the rows of one account. Returns `None` if a row is damaged, or if a delivery key was
@@ -61,3 +262,6 @@ fn account_of(keys: &Keys, rows: &[Row]) -> Option<Account> {
     }
     Some(account)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,59 +1,152 @@
 //! The devices that are connected for deliveries, one connection each, and how to wake them.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-/// The connected devices, by their id in the database.
-#[derive(Default)]
-pub struct ConnectedDevices(Mutex<HashMap<i64, Arc<ConnectedDevice>>>);
+use crate::cache::{Account, Device};
 
-/// The signals that other tasks send to the connection of a device.
+/// The connected devices.
 #[derive(Default)]
+pub struct ConnectedDevices(Mutex<Connections>);
+
+#[derive(Default)]
+struct Connections {
+    /// By the id of the device.
+    devices: HashMap<i64, Arc<ConnectedDevice>>,
+    /// The ids of account and device.
+    of_accounts: BTreeSet<(i64, i64)>,
+}
+
+/// A connected device, and the signals that other tasks send to its connection.
 pub struct ConnectedDevice {
+    device: Arc<Device>,
     pub message_queued: Notify,
     /// A newer connection took over, the delivery key was replaced, or the device was removed.
     pub taken_over: Notify,
+    /// The number of the last message that was sent on the connection.
+    pub sent_up_to: AtomicI64,
+    /// The number that the device's next message had when the database was asked last.
+    #[cfg(any(test, feature = "postgres"))]
+    next_number: AtomicI64,
 }
 
 impl ConnectedDevices {
-    /// Tells the device's connection, if it has one, that a message was queued.
-    pub fn wake(&self, id: i64) {
-        let devices = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(device) = devices.get(&id) {
-            device.message_queued.notify_one();
-        }
+    /// Tells the device's connection, if it has one, that a message was queued. Returns whether it
+    /// has one.
+    pub fn wake(&self, id: i64) -> bool {
+        let connections = self.lock();
+        let device = connections.devices.get(&id);
+        device.inspect(|device| device.message_queued.notify_one());
+        device.is_some()
     }
 
     /// Makes a new connection the device's only one. An older connection may be dead without having
     /// noticed it, because the device has left the network.
-    pub fn enter(&self, id: i64) -> Arc<ConnectedDevice> {
-        let device = Arc::new(ConnectedDevice::default());
-        let mut devices = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(older) = devices.insert(id, device.clone()) {
+    pub fn enter(&self, device: Arc<Device>) -> Arc<ConnectedDevice> {
+        let (id, account) = (device.id, device.account);
+        let connected = Arc::new(ConnectedDevice {
+            device,
+            message_queued: Notify::new(),
+            taken_over: Notify::new(),
+            sent_up_to: AtomicI64::new(0),
+            #[cfg(any(test, feature = "postgres"))]
+            next_number: AtomicI64::new(0),
+        });
+        let mut connections = self.lock();
+        connections.of_accounts.insert((account, id));
+        if let Some(older) = connections.devices.insert(id, connected.clone()) {
             older.taken_over.notify_one();
         }
-        device
+        connected
     }
 
-    /// Ends the device's connection, if it has one, because its delivery key was replaced or it was
-    /// removed from its account.
+    /// Ends the device's connection, if it has one, because it has a newer one at another relay.
+    #[cfg(feature = "postgres")]
     pub fn end(&self, id: i64) {
-        let devices = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(device) = devices.get(&id) {
+        if let Some(device) = self.lock().devices.get(&id) {
             device.taken_over.notify_one();
         }
     }
 
-    /// Removes a connection that has ended, unless a newer one has already replaced it.
-    pub fn leave(&self, id: i64, device: &Arc<ConnectedDevice>) {
-        let mut devices = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if devices
-            .get(&id)
-            .is_some_and(|newest| Arc::ptr_eq(newest, device))
-        {
-            devices.remove(&id);
+    /// Ends the connection of each device of an account that is gone, or has another delivery key.
+    /// `None` ends them all.
+    pub fn end_changed(&self, account: i64, newest: Option<&Account>) {
+        let connections = self.lock();
+        for (_, id) in connections.of_accounts.range(of_account(account)) {
+            let Some(connected) = connections.devices.get(id) else {
+                continue;
+            };
+            let mut devices = newest.iter().flat_map(|newest| &newest.devices);
+            if !devices.any(|device| device.is_unchanged(&connected.device)) {
+                connected.taken_over.notify_one();
+            }
         }
     }
+
+    /// Removes a connection that has ended, unless a newer one has already replaced it.
+    pub fn leave(&self, connected: &Arc<ConnectedDevice>) {
+        let (id, account) = (connected.device.id, connected.device.account);
+        let mut connections = self.lock();
+        let newest = connections.devices.get(&id);
+        if newest.is_some_and(|newest| Arc::ptr_eq(newest, connected)) {
+            connections.devices.remove(&id);
+            connections.of_accounts.remove(&(account, id));
+        }
+    }
+
+    /// The ids of the connected devices.
+    #[cfg(any(test, feature = "postgres"))]
+    pub fn devices(&self) -> Vec<i64> {
+        self.lock().devices.keys().copied().collect()
+    }
+
+    /// The ids of the accounts of the connected devices.
+    #[cfg(any(test, feature = "postgres"))]
+    pub fn accounts(&self) -> Vec<i64> {
+        let connections = self.lock();
+        let accounts = connections.of_accounts.iter();
+        let mut accounts: Vec<i64> = accounts.map(|(account, _)| *account).collect();
+        accounts.dedup(); // they are in order
+        accounts
+    }
+
+    /// Whether a device of this account is connected.
+    #[cfg(any(test, feature = "postgres"))]
+    pub fn has_account(&self, account: i64) -> bool {
+        let connections = self.lock();
+        let mut devices = connections.of_accounts.range(of_account(account));
+        devices.next().is_some()
+    }
+
+    /// Takes which number the next message of a device has in the database. Wakes the connection if
+    /// there are messages that it has not sent. Those that it cannot send wake it once.
+    #[cfg(any(test, feature = "postgres"))]
+    pub fn next_number(&self, id: i64, next: i64) {
+        use std::sync::atomic::Ordering;
+
+        let connections = self.lock();
+        let Some(connected) = connections.devices.get(&id) else {
+            return;
+        };
+        let before = connected.next_number.swap(next, Ordering::Relaxed);
+        let sent_up_to = connected.sent_up_to.load(Ordering::Relaxed);
+        if next != before && next.saturating_sub(1) > sent_up_to {
+            connected.message_queued.notify_one();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Connections> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
+
+/// All pairs of this account and one of its devices.
+fn of_account(account: i64) -> std::ops::RangeInclusive<(i64, i64)> {
+    (account, i64::MIN)..=(account, i64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Extension;
@@ -25,6 +26,7 @@ use crate::connected::ConnectedDevice;
 use crate::errors::Refusal;
 use crate::extract::Caller;
 use crate::state::{Device, Relay};
+use crate::store::news::News;
 use crate::store::queue;
 use crate::strangers;
 
@@ -56,6 +58,7 @@ pub async fn connect(
         device,
         expires_at_ms,
     } = caller;
+    relay.store.check_there()?;
     relay.limits.websocket(&device.me.account)?;
     let room = relay.sockets.clone().try_acquire_owned();
     let room = room.map_err(|_| Refusal::retry_after(ErrorCode::Busy, 5))?;
@@ -73,7 +76,12 @@ pub async fn connect(
     let nonce = RequestNonce::generate(&mut system_rng());
     let header = [(NONCE_HEADER, STANDARD.encode(nonce.as_bytes()))];
     let upgraded = upgrade.on_upgrade(async move |mut socket| {
-        let connected = relay.connected.enter(device.id);
+        let connected = relay.connected.enter(device.clone());
+        let (id, number) = (device.id, relay.number);
+        relay.store.tell(News::Connected {
+            device: id,
+            relay: number,
+        });
         let left_ms = expires_at_ms.saturating_sub(relay.now().as_millis());
         let mut connection = Connection {
             relay: &relay,
@@ -92,12 +100,12 @@ pub async fn connect(
         };
         // The delivery key may have been replaced, or the device removed, since the request was
         // authenticated.
-        let present = relay.device(&device.me);
-        let why = match present.is_some_and(|present| Arc::ptr_eq(&present, &device)) {
-            true => connection.run().await,
-            false => End::TakenOver,
+        let why = match relay.device(&device.me).await {
+            Ok(Some(present)) if present.is_unchanged(&device) => connection.run().await,
+            Ok(_) => End::TakenOver,
+            Err(_) => End::Failed,
         };
-        relay.connected.leave(device.id, &connected);
+        relay.connected.leave(&connected);
         if let Some((code, reason)) = why.close_frame() {
             let reason = reason.into();
             let close = Message::Close(Some(CloseFrame { code, reason }));
@@ -267,6 +275,7 @@ impl Connection<'_> {
             })
             .await?;
             self.sent_up_to = id;
+            self.connected.sent_up_to.store(id, Ordering::Relaxed);
             self.in_window.insert(id);
         }
         if queued.all {

@@ -52,7 +52,7 @@ impl FromRequestParts<Arc<Relay>> for Caller {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, relay: &Arc<Relay>) -> Result<Self, Refusal> {
-        let (device, expires_at_ms) = device_of_token(&parts.headers, relay)?;
+        let (device, expires_at_ms) = device_of_token(&parts.headers, relay).await?;
         relay.limits.account(&device.me.account, body_len(parts))?;
         Ok(Self {
             device,
@@ -73,7 +73,7 @@ impl FromRequestParts<Arc<Relay>> for Uploader {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, relay: &Arc<Relay>) -> Result<Self, Refusal> {
-        let (device, _) = device_of_token(&parts.headers, relay)?;
+        let (device, _) = device_of_token(&parts.headers, relay).await?;
         relay.limits.account(&device.me.account, 0)?;
         relay
             .limits
@@ -86,13 +86,17 @@ impl FromRequestParts<Arc<Relay>> for Uploader {
 }
 
 /// The device that the request's token names, and when the token expires.
-pub fn device_of_token(headers: &HeaderMap, relay: &Relay) -> Result<(Arc<Device>, u64), Refusal> {
+pub async fn device_of_token(
+    headers: &HeaderMap,
+    relay: &Relay,
+) -> Result<(Arc<Device>, u64), Refusal> {
     let (holder, expires_at_ms) = holder(headers, relay)?;
     let Holder::Device(me, signing_key) = holder else {
         return Err(ErrorCode::Unauthorized.into());
     };
     // A token can be older than the database, if the database was lost or restored from a backup.
-    let account = relay.account(&me.account).ok_or(ErrorCode::Unauthorized)?;
+    let account = relay.account(&me.account).await?;
+    let account = account.ok_or(ErrorCode::Unauthorized)?;
     match account.device(me.device) {
         Some(device) if device.identity.starts_with(&signing_key) => {
             Ok((device.clone(), expires_at_ms))

@@ -33,7 +33,7 @@ use crate::store::options::StoreOptions;
 use crate::store::{Connection, accounts, devices};
 use crate::strangers::options::Strangers;
 use crate::time::Reading;
-use crate::{blobs, cache, messages, reports};
+use crate::{blobs, messages, reports};
 
 #[path = "../../../tests/world/owner.rs"]
 pub mod owner;
@@ -134,6 +134,12 @@ impl World {
         }
     }
 
+    /// Whether its relays are over PostgreSQL.
+    #[cfg(feature = "postgres")]
+    pub fn is_on_postgres(&self) -> bool {
+        self.database.database.is_some()
+    }
+
     /// Opens the relay, as `main` does.
     pub async fn open(&self) -> Arc<Relay> {
         let relay = self.try_open().await.unwrap();
@@ -181,7 +187,6 @@ impl World {
             mpsc::channel(1).0,
         )
         .await?;
-        cache::load(&relay).await?;
         blobs::remove_strays(&relay).await?;
         blobs::remove_lost(&relay, false).await?;
         Ok(relay)
@@ -210,8 +215,7 @@ pub async fn device(relay: &Relay, name: &str) -> Arc<Device> {
         devices::register(db, account, 1, &identity_of(&key), &sealed)
     };
     assert!(relay.store.run(insert).await.unwrap());
-    cache::load(relay).await.unwrap();
-    relay.device(&me).unwrap()
+    relay.device(&me).await.unwrap().unwrap()
 }
 
 /// The identity of an account's only device.

@@ -13,7 +13,7 @@ use crate::limits::MAX_ROSTERS_BODY_LEN;
 use crate::rosters;
 use crate::state::Relay;
 use crate::store::groups::Group;
-use crate::store::{Connection, devices, members};
+use crate::store::{Connection, accounts, devices, members};
 
 /// Hands out the newest rosters of members to a member.
 pub async fn fetch(
@@ -30,7 +30,6 @@ pub async fn fetch(
     relay
         .limits
         .group_rosters(&device.me.account, names.len())?;
-    let shared = relay.clone();
     let job = move |db: &Connection| {
         devices::check_present(db, device.id)?;
         let group = Group::find(db, &id)?.ok_or(ErrorCode::NoGroup)?;
@@ -41,10 +40,10 @@ pub async fn fetch(
             if !group.log.state().is_member(name.as_str()) {
                 continue;
             }
-            let Some(account) = shared.account(name) else {
+            let Some(account) = accounts::find(db, name.as_str())? else {
                 continue;
             };
-            let newest = devices::pinned(db, account.id)?;
+            let newest = devices::pinned(db, account)?;
             found.extend(newest.as_ref().map(rosters::encoded));
         }
         Ok(GroupRosters { rosters: found })

@@ -27,7 +27,7 @@ pub async fn leave(
     relay
         .tokens
         .check_challenge(&request.challenge, uptime_ms)?;
-    let device = relay.registered(&me)?;
+    let device = relay.registered(&me).await?;
     let context = leave_context(&relay.card.relay_key, &request.challenge, &me);
     // CHK-363: a device leaves only under a proof of its identity, for a fresh challenge. No token
     // is looked at.
@@ -44,7 +44,7 @@ pub async fn leave(
         devices::leave(db, device.id)?;
         cache::read(db, &reader.keys, device.account)
     };
-    let then = move |account: &Account| changed.cache_account(account);
+    let then = move |account: &Account| changed.account_changed(account);
     store.run_then(job, then).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -35,7 +35,7 @@ const _: () = assert!(MAX_GROUP_MESSAGE_LEN <= MAX_POSTED_GROUP_LEN);
 /// Maximum length in bytes of a report.
 pub const MAX_REPORT_BODY_LEN: usize = MAX_REPORT_LEN;
 
-/// Maximum number of accounts. All are cached in memory, at about 500 bytes for each device.
+/// Maximum number of accounts. None is deleted.
 pub const MAX_ACCOUNTS: usize = 100_000;
 
 /// Maximum number of groups. None is deleted.

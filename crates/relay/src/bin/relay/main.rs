@@ -34,6 +34,8 @@ mod mailboxes;
 mod messages;
 mod network;
 mod prekeys;
+#[cfg(feature = "postgres")]
+mod relays;
 mod reports;
 mod reseals;
 mod reviewer;
@@ -173,7 +175,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
         working,
     )
     .await?;
-    cache::load(&relay).await?;
     blobs::remove_strays(&relay).await?;
     blobs::remove_lost(&relay, options.blobs.blobs_lost).await?;
     if options.trust_clock {
@@ -181,6 +182,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     relay.keep_time().await?;
     let relay = Arc::new(relay);
+    #[cfg(feature = "postgres")]
+    let changed = relays::hear(&relay);
     tracing::info!(
         relay_key = relay.card.relay_fingerprint(),
         moderation_key = relay.card.moderation_fingerprint(),
@@ -202,6 +205,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     say_ready(tls.is_some(), listener.local_addr()?)?;
     let time = tokio::spawn(keep_time(relay.clone(), stopping.clone()));
+    #[cfg(feature = "postgres")]
+    let checking = relays::check_connections(relay.clone(), changed, stopping.clone());
+    #[cfg(feature = "postgres")]
+    let checking = tokio::spawn(checking);
     let at_desk = tokio::spawn(desk::work(relay.clone(), stopping.clone()));
     let router = routes::router(relay.clone());
     let serving = serve::serve(listener, router, tls, files / 2, stopping);
@@ -212,6 +219,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     serving.await?;
     time.await?;
     at_desk.await?;
+    #[cfg(feature = "postgres")]
+    checking.await?;
 
     // The database is closed once the last request has dropped its reference to the relay.
     drop(relay);

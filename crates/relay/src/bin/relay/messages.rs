@@ -41,7 +41,7 @@ pub async fn send(
         PostError::OtherTargets => ErrorCode::Malformed.into(),
         _ => ErrorCode::NotFromDevice.into(),
     })?;
-    let peer = relay.account(&recipient).ok_or(ErrorCode::NoSuchAccount)?;
+    let peer = relay.some_account(&recipient).await?;
     let count = authentic.targets().len();
     relay.limits.targets(&sender.me.account, count)?;
     if let Some(accepted) = send_plainly(&relay, &sender, &peer, &authentic, (contact, mark)).await
@@ -209,7 +209,7 @@ pub async fn accept(
 /// Wakes the connections of a message's devices once it is queued, even if the sender has hung up.
 fn wake(relay: &Relay, accepted: &Accepted) {
     if let Accepted::Stamped(_, to) = accepted {
-        to.iter().for_each(|device| relay.connected.wake(*device));
+        to.iter().for_each(|device| relay.wake(*device));
     }
 }
 

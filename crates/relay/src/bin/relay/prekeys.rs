@@ -81,7 +81,7 @@ pub async fn bundles(
     if asked.devices.len() > MAX_DEVICES_ASKED {
         return Err(ErrorCode::Malformed.into());
     }
-    let account = relay.account(&name).ok_or(ErrorCode::NoSuchAccount)?;
+    let account = relay.some_account(&name).await?;
     let as_stranger = relay.limits.roster(caller.device.account, account.id);
     let (store, relay, to) = (&relay.store, relay.clone(), caller.device);
     let bundles = store.run(move |db| {

@@ -29,7 +29,7 @@ pub async fn send_again(
 ) -> Result<Response, Refusal> {
     let sender = caller.device;
     let posted = PostedReseal::decode(&posted).map_err(|_| ErrorCode::Malformed)?;
-    let account = relay.account(&recipient).ok_or(ErrorCode::NoSuchAccount)?;
+    let account = relay.some_account(&recipient).await?;
     let (from, shared) = (sender.clone(), relay.clone());
     accept(&relay, &sender, mark, move |db, keys, accepted_at| {
         // A token alone stamps nothing, and neither does a claim of another device or another

@@ -34,7 +34,7 @@ pub async fn publish(
         take(db, device.account, &roster, is_listed, relay.now())?;
         cache::read(db, &relay.keys, device.account)
     };
-    let then = move |account: &Account| changed.cache_account(account);
+    let then = move |account: &Account| changed.account_changed(account);
     store.run_then(job, then).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -45,7 +45,7 @@ pub async fn newest(
     caller: Caller,
     AccountName(name): AccountName,
 ) -> Result<impl IntoResponse, Refusal> {
-    let account = relay.account(&name).ok_or(ErrorCode::NoSuchAccount)?;
+    let account = relay.some_account(&name).await?;
     relay.limits.roster(caller.device.account, account.id)?;
     let pinned = relay.store.run(move |db| {
         let pinned = devices::pinned(db, account.id)?;

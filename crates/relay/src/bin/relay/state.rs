@@ -1,22 +1,21 @@
 //! The relay's state, which all requests share.
 
-use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use crate::store::Connection;
 use tokio::sync::{Semaphore, mpsc};
 use waxseal_interface::{ContactKey, ErrorCode, RelayCard, SealingPublicKey};
 use waxseal_relay::{ReviewerPublicKey, VaultPublicKeys};
 use waxseal_reporting::intake::AcceptanceKey;
-use waxseal_reporting::relay::DeliveryKey;
 use waxseal_reporting::reporter::{ModerationKeyId, ModerationPublicKey};
-use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, Timestamp};
+use waxseal_reporting::{AccountId, DeviceAddress, Timestamp};
 
 use crate::blobs::expiry::expire_all;
 use crate::blobs::files::Files;
 use crate::blobs::options::BlobRoom;
 use crate::blobs::store::Blobs;
+use crate::cache::{self, Accounts, MAX_CACHED};
 use crate::connected::ConnectedDevices;
 use crate::desk::client::{Desk, DeskSetup};
 use crate::desk::expiry as desk_expiry;
@@ -25,12 +24,15 @@ use crate::keys::{BLOBS, DATABASE, Keys, REGION, VERIFY_DAYS};
 use crate::limits::{Limits, MAX_ACCOUNTS};
 use crate::serve::Stopping;
 use crate::store::Store;
+use crate::store::news::News;
 use crate::store::options::StoreOptions;
-use crate::store::{proven, queue, removed, slots};
+use crate::store::{accounts, proven, queue, removed, slots};
 use crate::strangers::expiry;
 use crate::strangers::options::Strangers;
 use crate::time::{Proven, Reading, Time};
-use crate::tokens::{Holder, Tokens};
+use crate::tokens::Tokens;
+
+pub use crate::cache::{Account, Device};
 
 /// Everything a handler uses. It lives until the last request has been answered.
 pub struct Relay {
@@ -47,14 +49,14 @@ pub struct Relay {
     vault_key: Option<Box<SealingPublicKey>>,
     desk: Option<Desk>,
     pub reviewer: ReviewerPublicKey,
-    /// Every account, cached: their number is bounded. An account whose roster or delivery keys
-    /// change takes the place of the account of before.
-    accounts: RwLock<HashMap<AccountId, Arc<Account>>>,
+    pub accounts: Accounts,
     pub blobs: Blobs,
     /// Makes and verifies the tokens with which an account writes to one that accepts it.
     pub contacts: ContactKey,
     pub strangers: Strangers,
     pub connected: ConnectedDevices,
+    /// A number that no other relay over the same database has.
+    pub number: u64,
     /// Permits for WebSockets. Each open WebSocket holds one, which bounds their number.
     pub sockets: Arc<Semaphore>,
     pub stopping: Stopping,
@@ -111,59 +113,9 @@ pub struct Room {
     pub strangers: Strangers,
 }
 
-/// An account with its devices.
-#[derive(Clone)]
-pub struct Account {
-    pub id: i64,
-    pub name: AccountId,
-    /// `false` for an account of before, until its device publishes a roster.
-    pub has_roster: bool,
-    /// The registered devices, which the roster lists.
-    pub devices: Vec<Arc<Device>>,
-    /// The numbers of the devices that the roster lists and that have not registered yet.
-    pub unregistered: Vec<u32>,
-}
-
-impl Account {
-    /// The registered device with this number.
-    pub fn device(&self, number: DeviceId) -> Option<&Arc<Device>> {
-        let mut devices = self.devices.iter();
-        devices.find(|device| device.me.device == number)
-    }
-
-    /// Whether a device that says to have this number was removed or left: the account has a
-    /// roster, which does not list it, or lists another identity under this number, or it left.
-    pub fn has_removed(&self, number: DeviceId) -> bool {
-        self.has_roster && !self.unregistered.contains(&number.0)
-    }
-}
-
-/// A registered device.
-pub struct Device {
-    pub id: i64,
-    /// The id of its account.
-    pub account: i64,
-    pub me: DeviceAddress,
-    pub identity: [u8; 64],
-    pub delivery_key: DeliveryKey,
-}
-
-impl Device {
-    /// The holder that the device's tokens name.
-    pub fn holder(&self) -> Holder {
-        let signing_key = self.identity.first_chunk().copied().unwrap_or_default();
-        Holder::Device(self.me.clone(), signing_key)
-    }
-
-    /// Whether this is the same device with the same delivery key.
-    fn is_unchanged(&self, other: &Self) -> bool {
-        self.id == other.id && self.delivery_key.is_same(&other.delivery_key)
-    }
-}
-
 impl Relay {
     /// Opens the keys and the database in `dir`. `clocks` reads the clocks of the system. The relay
-    /// knows no accounts until `cache::load` has run, and stamps nothing until `keep_time` has.
+    /// stamps nothing until `keep_time` has run.
     pub async fn open(
         Place { dir, database }: Place<'_>,
         clocks: impl Fn() -> Reading + Send + Sync + 'static,
@@ -176,6 +128,7 @@ impl Relay {
         let clock_ms = clocks().wall_ms;
         let keys = Keys::open(dir, Timestamp::from_millis(clock_ms))?;
         let store = Store::open(&dir.join(DATABASE), database)?;
+        cache::check_keys(&store, &keys).await?;
         let files = Files::open(&dir.join(BLOBS))?;
         let proven = store.run(proven::load).await;
         let proven = proven.map_err(|_| "proven time cannot be read")?;
@@ -201,7 +154,8 @@ impl Relay {
             vault_key,
             desk,
             reviewer,
-            accounts: RwLock::default(),
+            accounts: Accounts::new(MAX_CACHED),
+            number: rand::random(),
             connected: ConnectedDevices::default(),
             blobs: Blobs::new(files, room.blobs),
             contacts: ContactKey::derive(&keys.token),
@@ -215,21 +169,34 @@ impl Relay {
     }
 
     /// The account with this name, if it is registered.
-    pub fn account(&self, name: &AccountId) -> Option<Arc<Account>> {
-        let accounts = self.accounts.read().unwrap_or_else(PoisonError::into_inner);
-        accounts.get(name).cloned()
+    pub async fn account(&self, name: &AccountId) -> Result<Option<Arc<Account>>, Refusal> {
+        if let Some(cached) = self.accounts.get(name) {
+            return Ok(Some(cached));
+        }
+        let generation = self.accounts.generation();
+        let found = cache::find(&self.store, &self.keys, name).await?;
+        let found = found.map(Arc::new);
+        if let Some(account) = &found {
+            self.accounts.keep(account.clone(), generation);
+        }
+        Ok(found)
+    }
+
+    /// The account with this name. Refuses if it is not registered.
+    pub async fn some_account(&self, name: &AccountId) -> Result<Arc<Account>, Refusal> {
+        let account = self.account(name).await?;
+        account.ok_or_else(|| ErrorCode::NoSuchAccount.into())
     }
 
     /// The device with this address, if it is registered.
-    pub fn device(&self, address: &DeviceAddress) -> Option<Arc<Device>> {
-        self.account(&address.account)?
-            .device(address.device)
-            .cloned()
+    pub async fn device(&self, address: &DeviceAddress) -> Result<Option<Arc<Device>>, Refusal> {
+        let account = self.account(&address.account).await?;
+        Ok(account.and_then(|account| account.device(address.device).cloned()))
     }
 
     /// The device that proves its identity without a token.
-    pub fn registered(&self, address: &DeviceAddress) -> Result<Arc<Device>, Refusal> {
-        let account = self.account(&address.account);
+    pub async fn registered(&self, address: &DeviceAddress) -> Result<Arc<Device>, Refusal> {
+        let account = self.account(&address.account).await?;
         let account = account.ok_or(ErrorCode::ProofRefused)?;
         match account.device(address.device) {
             Some(device) => Ok(device.clone()),
@@ -238,28 +205,18 @@ impl Relay {
         }
     }
 
-    /// Caches an account. If it was cached before, the connection of each device ends that is gone,
-    /// or has another delivery key now.
-    pub fn cache_account(&self, account: &Account) {
-        let mut account = account.clone();
-        let mut accounts = self
-            .accounts
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        let before = accounts.remove(&account.name);
-        let mut ended = Vec::new();
-        for old in before.iter().flat_map(|before| &before.devices) {
-            // A connection knows by the reference whether its device is still the same.
-            let mut devices = account.devices.iter_mut();
-            match devices.find(|device| device.is_unchanged(old)) {
-                Some(device) => *device = old.clone(),
-                None => ended.push(old.id),
-            }
-        }
-        accounts.insert(account.name.clone(), Arc::new(account));
-        drop(accounts);
-        for device in ended {
-            self.connected.end(device);
+    /// Forgets an account that has changed. Ends the connection of each device that is gone, or has
+    /// another delivery key now.
+    pub fn account_changed(&self, newest: &Account) {
+        // A connection that begins after this reads the account again.
+        self.accounts.forget(newest.id);
+        self.connected.end_changed(newest.id, Some(newest));
+    }
+
+    /// Wakes a device's connection, at whatever relay it is: a message was queued.
+    pub fn wake(&self, device: i64) {
+        if !self.connected.wake(device) {
+            self.store.tell(News::Queued(device));
         }
     }
 
@@ -289,10 +246,9 @@ impl Relay {
         }
     }
 
-    /// Whether the relay already has the maximum number of accounts.
-    pub fn accounts_are_full(&self) -> bool {
-        let accounts = self.accounts.read().unwrap_or_else(PoisonError::into_inner);
-        accounts.len() >= MAX_ACCOUNTS
+    /// Whether there is the maximum number of accounts already.
+    pub async fn accounts_are_full(&self) -> Result<bool, Refusal> {
+        self.store.run(|db| accounts::are(db, MAX_ACCOUNTS)).await
     }
 
     /// The present time, which is never before proven time.

@@ -5,8 +5,13 @@
 
 use std::error::Error;
 use std::path::Path;
+#[cfg(feature = "postgres")]
+use std::sync::Arc;
 
 use crate::errors::Refusal;
+#[cfg(feature = "postgres")]
+use crate::store::news::Ear;
+use crate::store::news::News;
 use crate::store::options::StoreOptions;
 #[cfg(feature = "postgres")]
 use crate::store::postgres::Postgres;
@@ -64,6 +69,33 @@ impl Store {
             Engine::Sqlite(sqlite) => sqlite.run_then(job, then).await,
             #[cfg(feature = "postgres")]
             Engine::Postgres(postgres) => postgres.run_then(job, then).await,
+        }
+    }
+
+    /// Refuses, without asking the database, if it is known to be lost.
+    pub fn check_there(&self) -> Result<(), Refusal> {
+        match &self.engine {
+            Engine::Sqlite(_) => Ok(()),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(postgres) => postgres.check_there(),
+        }
+    }
+
+    /// Tells the other relays, soon. It may get lost.
+    pub fn tell(&self, news: News) {
+        match &self.engine {
+            Engine::Sqlite(_) => _ = news, // there are no others
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(postgres) => postgres.tell(news),
+        }
+    }
+
+    /// Gives all that relays tell to `ear`.
+    #[cfg(feature = "postgres")]
+    pub fn hear(&self, ear: Arc<dyn Ear>) {
+        match &self.engine {
+            Engine::Sqlite(_) => {}
+            Engine::Postgres(postgres) => postgres.hear(ear),
         }
     }
 }

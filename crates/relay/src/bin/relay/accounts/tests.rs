@@ -106,12 +106,8 @@ async fn a_device_whose_number_gets_another_identity_gets_no_token_of_that_one()
         draft.add(owner.entry(3, &keys[2])).unwrap();
     });
     // The answer to the first registration is on its way while the account is recovered.
-    let early = registered(&relay, 1, 1, first);
-    let late = registered(&relay, 1, 2, second);
-    let (early, late) = match cfg!(feature = "postgres") {
-        true => (early.await, late.await), // at once, they are in no order
-        false => tokio::join!(early, late),
-    };
+    let early = registered(&relay, 1, 1, first).await;
+    let late = registered(&relay, 1, 2, second).await;
     assert_eq!(late.identity, identity_of(&keys[1]));
     assert_eq!(early.identity, identity_of(&keys[0]));
     let refused = session_of(&relay, &early).await.unwrap_err();

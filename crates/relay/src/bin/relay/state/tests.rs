@@ -48,8 +48,8 @@ async fn a_clock_40_days_ahead_for_a_second_costs_nothing() {
     drop(relay);
     let relay = world.open().await;
     let (alice, bob) = (
-        relay.device(&alice.me).unwrap(),
-        relay.device(&bob.me).unwrap(),
+        relay.device(&alice.me).await.unwrap().unwrap(),
+        relay.device(&bob.me).await.unwrap().unwrap(),
     );
     world.clocks.pass(1_000);
     world.clocks.set(NOON + 1_000);
@@ -235,5 +235,33 @@ async fn without_a_record_of_proven_time_a_clock_years_ahead_destroys_no_key() {
         let relay = world.open().await;
         assert_eq!(relay.now().as_millis(), NOON);
         assert_eq!(relay.keys.stamp().oldest_epoch(), oldest);
+    }
+}
+
+#[tokio::test]
+async fn a_database_is_not_opened_with_another_root_key_file() {
+    let (world, another) = (World::at(NOON), World::at(NOON));
+    let relay = world.open().await;
+    device(&relay, "alice").await;
+    drop((relay, another.open().await));
+    let key = |world: &World| world.dir.path().join("root.key");
+    std::fs::copy(key(&another), key(&world)).unwrap();
+    let error = world.try_open().await.err().unwrap();
+    assert!(
+        error.to_string().contains("another root key file"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn accounts_are_counted_only_as_far_as_it_matters() {
+    let world = World::at(NOON);
+    let relay = world.open().await;
+    for name in ["alice", "bob", "carol"] {
+        device(&relay, name).await;
+    }
+    for (count, there) in [(2, true), (3, true), (4, false)] {
+        let counted = relay.store.run(move |db| accounts::are(db, count)).await;
+        assert_eq!(counted.unwrap(), there, "{count}");
     }
 }

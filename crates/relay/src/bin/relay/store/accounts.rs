@@ -22,6 +22,18 @@ pub fn find(db: &Connection, name: &str) -> Result<Option<i64>, Refusal> {
     Ok(found.filter(|(_, found)| found == name).map(|(id, _)| id))
 }
 
+/// Whether there are at least this many accounts. None is deleted, so they are counted only once
+/// the highest id is that high.
+pub fn are(db: &Connection, count: usize) -> Result<bool, Refusal> {
+    let highest: Option<i64> = db.only("SELECT max(id) FROM account", &[])?;
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    if highest.is_none_or(|highest| highest < count) {
+        return Ok(false);
+    }
+    let there: i64 = db.only("SELECT count(*) FROM account", &[])?;
+    Ok(there >= count)
+}
+
 /// Until when the account may write to any number of strangers, in proven time. `None` if it was
 /// registered since the relay counts them.
 pub fn spared_until(db: &Connection, account: i64) -> Result<Option<u64>, Refusal> {

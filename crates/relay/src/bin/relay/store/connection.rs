@@ -9,6 +9,7 @@ use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 
 use crate::errors::Refusal;
+use crate::store::news::News;
 #[cfg(feature = "postgres")]
 use crate::store::postgres::statements as on_postgres;
 use crate::store::rows::{FromRow, Row};
@@ -124,6 +125,18 @@ impl<'c> Connection<'c> {
             Engine::Postgres(_) => "SELECT messages, bytes FROM inbox WHERE recipient = ?1",
         };
         Ok(self.one(queued, values![recipient])?.unwrap_or_default())
+    }
+
+    /// Tells the other relays, once this transaction is committed, that an account has other devices
+    /// or keys. No kill of this relay loses it. With SQLite there are no others.
+    pub(in crate::store) fn tell_changed(&self, account: i64) -> Result<(), Refusal> {
+        let news = News::Account(account);
+        match &self.engine {
+            Engine::Sqlite(_) => _ = news,
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(prepared) => prepared.tell(news)?,
+        }
+        Ok(())
     }
 
     /// Whether there is a transaction, so that a change can be undone.

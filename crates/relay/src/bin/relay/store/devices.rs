@@ -6,7 +6,7 @@ use waxseal_roster::{Pinned, Roster};
 
 use crate::errors::Refusal;
 use crate::store::values::values;
-use crate::store::{Connection, removed};
+use crate::store::{Connection, accounts, removed};
 
 /// A row of an account and one of its devices: the account's id, name and whether it has a roster,
 /// then the device's id, number, identity, sealed delivery key and whether it left.
@@ -21,16 +21,6 @@ pub type Row = (
     Option<bool>,
 );
 
-/// The rows of all accounts, those of one account together.
-pub fn all(db: &Connection) -> Result<Vec<Row>, Refusal> {
-    db.all(
-        "SELECT a.id, name, CASE WHEN pinned IS NULL THEN 0 ELSE 1 END, d.id, number, identity,
-             delivery_key, has_left
-         FROM account a LEFT JOIN device d ON d.account = a.id AND number >= 0 ORDER BY a.id",
-        &[],
-    )
-}
-
 /// The rows of one account.
 pub fn of_account(db: &Connection, account: i64) -> Result<Vec<Row>, Refusal> {
     db.all(
@@ -39,6 +29,19 @@ pub fn of_account(db: &Connection, account: i64) -> Result<Vec<Row>, Refusal> {
          FROM account a LEFT JOIN device d ON d.account = a.id AND number >= 0 WHERE a.id = ?1",
         values![account],
     )
+}
+
+/// The rows of the account with this name. None if there is no such account.
+pub fn of_name(db: &Connection, name: &str) -> Result<Vec<Row>, Refusal> {
+    let account = accounts::find(db, name)?;
+    account.map_or_else(|| Ok(Vec::new()), |account| of_account(db, account))
+}
+
+/// The rows of an account with a registered device. None if there is no such account.
+pub fn of_any(db: &Connection) -> Result<Vec<Row>, Refusal> {
+    let any = "SELECT account FROM device WHERE delivery_key IS NOT NULL LIMIT 1";
+    let account: Option<i64> = db.one(any, &[])?;
+    account.map_or_else(|| Ok(Vec::new()), |account| of_account(db, account))
 }
 
 /// A device that the newest roster of its account lists.
@@ -87,7 +90,7 @@ pub fn keep_roster(db: &Connection, account: i64, pinned: &Pinned) -> Result<(),
             values![account, device.id, device.identity],
         )?;
     }
-    Ok(())
+    db.tell_changed(account)
 }
 
 fn remove_unlisted(db: &Connection, account: i64, roster: &Roster) -> Result<(), Refusal> {
@@ -134,6 +137,7 @@ pub fn register(
          WHERE account = ?2 AND number = ?3 AND identity = ?4 AND has_left = 0",
         values![delivery_key, account, number, identity],
     )?;
+    db.tell_changed(account)?;
     Ok(registered > 0)
 }
 
@@ -163,7 +167,7 @@ pub fn leave(db: &Connection, device: i64) -> Result<(), Refusal> {
         "INSERT INTO device (account, number, identity, has_left) VALUES (?1, ?2, ?3, 1)",
         values![account, number, identity],
     )?;
-    Ok(())
+    db.tell_changed(account)
 }
 
 /// The row of a device that the newest roster of its account lists. `None` also if it left.

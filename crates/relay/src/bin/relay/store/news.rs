@@ -10,6 +10,21 @@ pub enum News {
     Account(i64),
     /// This device has connected to the relay with this number.
     Connected { device: i64, relay: u64 },
+    /// Whatever others told may have been missed, because the database was not there. No relay
+    /// tells this.
+    #[cfg(feature = "postgres")]
+    Missed,
+}
+
+/// What takes the news.
+#[cfg(feature = "postgres")]
+pub trait Ear: Send + Sync {
+    /// Takes what another relay told, or this one.
+    fn hear(&self, news: News);
+    /// The devices that are connected here.
+    fn connected(&self) -> Vec<i64>;
+    /// Takes which number the next message of a connected device has in the database.
+    fn next_number(&self, device: i64, next: i64);
 }
 
 impl News {
@@ -20,6 +35,7 @@ impl News {
             Self::Queued(device) => format!("q{device} "),
             Self::Account(account) => format!("a{account} "),
             Self::Connected { device, relay } => format!("c{device}.{relay} "),
+            Self::Missed => return,
         };
         text.push_str(&written);
     }

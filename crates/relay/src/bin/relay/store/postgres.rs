@@ -14,7 +14,7 @@ use waxseal_interface::ErrorCode;
 
 use crate::errors::Refusal;
 use crate::store::connection::Connection;
-use crate::store::news::News;
+use crate::store::news::{Ear, News};
 use crate::store::postgres::lanes::Entrance;
 use crate::store::postgres::lanes::acknowledgements::{Acknowledged, Acknowledgements};
 use crate::store::postgres::lanes::reads::{Read, Reads};
@@ -72,11 +72,8 @@ struct Shared {
     /// How many bytes all queues had a moment ago.
     all_bytes: Arc<AtomicI64>,
     /// What takes the news of other relays.
-    ear: RwLock<Option<Ear>>,
+    ear: RwLock<Option<Arc<dyn Ear>>>,
 }
-
-/// What takes the news of other relays.
-pub type Ear = Box<dyn Fn(News) + Send + Sync>;
 
 /// A request that waits for a transaction.
 trait Job: Send {
@@ -177,13 +174,21 @@ impl Postgres {
     }
 
     /// Gives all news of other relays to `ear`, and those of this one too.
-    pub fn hear(&self, ear: Ear) {
+    pub fn hear(&self, ear: Arc<dyn Ear>) {
         let mut place = self
             .shared
             .ear
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         *place = Some(ear);
+    }
+
+    /// Refuses if the last attempt to reach the database failed.
+    pub fn check_there(&self) -> Result<(), Refusal> {
+        match self.shared.is_lost.load(Ordering::Relaxed) {
+            true => Err(busy()),
+            false => Ok(()),
+        }
     }
 
     /// Runs a job in a transaction, and `then` after its commit. When this returns `Ok`, all that
@@ -194,9 +199,7 @@ impl Postgres {
         job: impl Fn(&Connection) -> Result<T, Refusal> + Send + 'static,
         then: impl FnOnce(&T) + Send + 'static,
     ) -> Result<T, Refusal> {
-        if self.shared.is_lost.load(Ordering::Relaxed) {
-            return Err(busy());
-        }
+        self.check_there()?;
         let (answer, answered) = oneshot::channel();
         let request = Request {
             job,
@@ -238,7 +241,10 @@ impl Shared {
     fn work(&self) {
         let mut connected = None;
         while let Some(job) = self.next() {
-            let Some(prepared) = connected.take().or_else(|| self.connect()) else {
+            // A connection may have ended since the job before.
+            let begun = |prepared: &Prepared| prepared.batch("BEGIN").is_ok();
+            let there = connected.take().filter(begun);
+            let Some(prepared) = there.or_else(|| self.connect().filter(begun)) else {
                 job.refuse(busy());
                 continue;
             };
@@ -269,11 +275,15 @@ impl Shared {
     }
 }
 
-/// Runs a job until it is committed, refuses, or was overtaken too often, and answers it. Returns
-/// whether the connection is of use afterwards.
+/// Runs a job until it is committed, refuses, or was overtaken too often, and answers it. Its first
+/// transaction has begun. Returns whether the connection is of use afterwards.
 fn run(prepared: &Prepared, mut job: Box<dyn Job>) -> bool {
     for turn in 0..MAX_RUNS {
-        match attempt(prepared, job.as_mut()) {
+        let begun = match turn {
+            0 => Ok(()),
+            _ => prepared.batch("BEGIN"),
+        };
+        match begun.and_then(|()| attempt(prepared, job.as_mut())) {
             Ok(()) => {
                 job.answer();
                 return true;
@@ -294,10 +304,9 @@ fn run(prepared: &Prepared, mut job: Box<dyn Job>) -> bool {
     true
 }
 
-/// Runs a job once. When this returns `Ok`, either it is committed, or it refused and nothing
-/// changed.
+/// Runs a job once, in a transaction that has begun. When this returns `Ok`, either it is
+/// committed, or it refused and nothing changed.
 fn attempt(prepared: &Prepared, job: &mut dyn Job) -> Result<(), Failure> {
-    prepared.batch("BEGIN")?;
     let succeeded = job.run(&Connection::of_postgres(prepared));
     if let Some(failure) = prepared.take_failure() {
         if failure != Failure::Lost {

@@ -5,7 +5,6 @@ use waxseal_reporting::{DeviceAddress, DeviceId};
 use zeroize::Zeroizing;
 
 use super::*;
-use crate::cache;
 use crate::fixture::{PASS_KEY, World, device, send, send_with};
 use crate::store::values::values;
 use crate::store::{accounts, devices, queue};
@@ -125,7 +124,8 @@ async fn chk604_without_a_valid_token_of_the_recipient_the_sender_pays() {
         assert_eq!(refused(&relay, &alice, &bob, with_token(token)).await, None);
     }
     // To write to oneself costs nothing. There is no other device, so nothing is stamped for one.
-    let (own, relay_2) = (relay.account(&alice.me.account).unwrap(), relay.clone());
+    let own = relay.some_account(&alice.me.account).await.unwrap();
+    let relay_2 = relay.clone();
     let own = relay.store.run(move |db| {
         let cost = check(db, &relay_2, &alice, &own, &NOTHING)?;
         Ok(matches!(cost, Cost::Nothing))
@@ -316,19 +316,19 @@ async fn crowd(relay: &Relay, count: usize) -> Vec<Device> {
         Ok(())
     });
     insert.await.unwrap();
-    cache::load(relay).await.unwrap();
-    let device = |number: usize| {
+    let mut crowd = Vec::new();
+    for number in 0..count {
         let account = AccountId::new(&format!("crowd-{number}")).unwrap();
-        let account = relay.account(&account).unwrap();
-        Device {
+        let account = relay.some_account(&account).await.unwrap();
+        crowd.push(Device {
             id: 0,
             account: account.id,
             me: DeviceAddress::new(account.name.clone(), DeviceId(1)),
             identity: first.identity,
             delivery_key: first.delivery_key.clone(),
-        }
-    };
-    (0..count).map(device).collect()
+        });
+    }
+    crowd
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use postgres::{Client, Error, NoTls};
 use tokio::sync::mpsc;
 
 use super::Shared;
-use crate::store::news::News;
+use crate::store::news::{Ear, News};
 
 /// How often the database is asked how much waits in all queues.
 const ASK: Duration = Duration::from_secs(1);
@@ -40,6 +40,10 @@ impl Shared {
     /// Hears what the others tell, until the connection ends.
     fn hear(&self, mut client: Client) -> Result<(), Error> {
         client.batch_execute("SET statement_timeout = '2s'; LISTEN waxseal")?;
+        // Only from here on is everything heard.
+        if let Some(ear) = self.ear() {
+            ear.hear(News::Missed);
+        }
         let mut asked: Option<Instant> = None;
         while !self.is_closed.load(Ordering::Relaxed) {
             if asked.is_none_or(|at| at.elapsed() >= ASK) {
@@ -48,6 +52,7 @@ impl Shared {
                     "SELECT CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM share WHERE recipient = 0";
                 let bytes = client.query_one(all, &[])?.try_get(0)?;
                 self.all_bytes.store(bytes, Ordering::Relaxed);
+                self.ask_for_lost(&mut client)?;
                 if self.is_lost.swap(false, Ordering::Relaxed) {
                     tracing::info!("PostgreSQL is there");
                 }
@@ -61,17 +66,42 @@ impl Shared {
         Ok(())
     }
 
-    fn take(&self, payload: &str) {
-        let ear = self.ear.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(ear) = ear.as_ref() {
-            News::read(payload).for_each(ear);
+    /// Asks for the next number of each device that is connected here: news of its messages may
+    /// have been lost.
+    fn ask_for_lost(&self, client: &mut Client) -> Result<(), Error> {
+        let Some(ear) = self.ear() else {
+            return Ok(());
+        };
+        let connected = ear.connected();
+        if connected.is_empty() {
+            return Ok(());
         }
+        let next = "SELECT recipient, next FROM inbox WHERE recipient = ANY($1)";
+        for row in client.query(next, &[&connected])? {
+            ear.next_number(row.try_get(0)?, row.try_get(1)?);
+        }
+        Ok(())
+    }
+
+    fn take(&self, payload: &str) {
+        if let Some(ear) = self.ear() {
+            News::read(payload).for_each(|news| ear.hear(news));
+        }
+    }
+
+    fn ear(&self) -> Option<Arc<dyn Ear>> {
+        let ear = self.ear.read().unwrap_or_else(PoisonError::into_inner);
+        ear.clone()
     }
 
     /// Tells the others what is sent here, until there is no more.
     pub(super) fn tell(self: &Arc<Self>, mut news: mpsc::Receiver<News>) {
         let (mut batch, mut connected) = (Vec::new(), None);
         while news.blocking_recv_many(&mut batch, AT_ONCE) > 0 {
+            if self.is_lost.load(Ordering::Relaxed) {
+                batch.clear(); // the others find it in the database
+                continue;
+            }
             let mut payload = String::new();
             batch.drain(..).for_each(|news| news.write(&mut payload));
             let client = connected

@@ -13,6 +13,7 @@ CREATE TABLE account (
     changed BIGINT NOT NULL DEFAULT 0
 );
 CREATE UNIQUE INDEX account_name ON account (lower(name));
+CREATE INDEX account_exact_name ON account (name);
 CREATE INDEX account_changed ON account (changed);
 
 CREATE TABLE device (

@@ -14,7 +14,8 @@ use postgres::{Client, Error, Row, Statement};
 use waxseal_interface::ErrorCode;
 
 use crate::errors::Refusal;
-use crate::store::values::Value;
+use crate::store::news::News;
+use crate::store::values::{Value, values};
 
 /// A connection with the statements that it has prepared, by their text.
 pub struct Prepared {
@@ -81,6 +82,14 @@ impl Prepared {
             }
             failure
         })
+    }
+
+    /// Tells the other relays, once the transaction is committed.
+    pub fn tell(&self, news: News) -> Result<(), Refusal> {
+        let mut text = String::new();
+        news.write(&mut text);
+        self.execute("SELECT pg_notify('waxseal', ?1)", values![text])?;
+        Ok(())
     }
 
     /// Changes rows. Returns how many.

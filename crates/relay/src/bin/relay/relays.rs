@@ -1,0 +1,116 @@
+//! The other relays over the same database: what this one does when it hears of them.
+//!
+//! A relay tells the others within the transaction that an account changes, so they hear of it
+//! whatever becomes of the relay. Messages and connections are told after the commit, and may get
+//! lost: the database is asked every second for the next number of each connected device.
+
+use std::sync::{Arc, Weak};
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use crate::cache;
+use crate::serve::Stopping;
+use crate::state::Relay;
+use crate::store::Connection;
+use crate::store::news::{Ear, News};
+
+/// Maximum number of accounts that one job reads.
+const AT_ONCE: usize = 100;
+
+/// Has the relay hear from the others. Nothing is in its memory yet that they may have changed.
+pub fn hear(relay: &Arc<Relay>) -> Changed {
+    let (changed, accounts) = unbounded_channel();
+    relay.store.hear(Arc::new(Hearing {
+        relay: Arc::downgrade(relay),
+        changed,
+    }));
+    Changed(accounts)
+}
+
+/// The accounts that others changed, and that have connected devices here.
+pub struct Changed(UnboundedReceiver<i64>);
+
+struct Hearing {
+    relay: Weak<Relay>,
+    changed: UnboundedSender<i64>,
+}
+
+impl Hearing {
+    /// Has the connections of an account checked.
+    fn check(&self, account: i64) {
+        let _ = self.changed.send(account); // it fails if the relay stops
+    }
+}
+
+impl Ear for Hearing {
+    fn hear(&self, news: News) {
+        let Some(relay) = self.relay.upgrade() else {
+            return;
+        };
+        match news {
+            News::Queued(device) => {
+                relay.connected.wake(device);
+            }
+            News::Account(account) => {
+                // A connection that begins later reads the account again.
+                relay.accounts.forget(account);
+                if relay.connected.has_account(account) {
+                    self.check(account);
+                }
+            }
+            News::Connected { device, relay: at } if at != relay.number => {
+                relay.connected.end(device);
+            }
+            News::Connected { .. } => {}
+            News::Missed => {
+                relay.accounts.forget_all();
+                let accounts = relay.connected.accounts();
+                accounts.into_iter().for_each(|account| self.check(account));
+            }
+        }
+    }
+
+    fn connected(&self) -> Vec<i64> {
+        let relay = self.relay.upgrade();
+        relay.map_or_else(Vec::new, |relay| relay.connected.devices())
+    }
+
+    fn next_number(&self, device: i64, next: i64) {
+        if let Some(relay) = self.relay.upgrade() {
+            relay.connected.next_number(device, next);
+        }
+    }
+}
+
+/// Ends connections whose device is gone or has another delivery key, until the relay stops.
+pub async fn check_connections(relay: Arc<Relay>, mut changed: Changed, mut stopping: Stopping) {
+    let mut accounts = Vec::new();
+    loop {
+        tokio::select! {
+            count = changed.0.recv_many(&mut accounts, AT_ONCE) => if count == 0 { return },
+            () = stopping.wait() => return,
+        }
+        accounts.sort_unstable();
+        accounts.dedup();
+        check(&relay, std::mem::take(&mut accounts)).await;
+    }
+}
+
+/// Reads these accounts, and ends the connections of devices that are not in them. If they cannot
+/// be read, it ends the connections of all their devices, which may connect again.
+async fn check(relay: &Arc<Relay>, accounts: Vec<i64>) {
+    let (reader, asked) = (relay.clone(), accounts.clone());
+    let read = move |db: &Connection| {
+        let accounts = asked.iter();
+        let read = accounts.map(|account| cache::read(db, &reader.keys, *account));
+        read.collect::<Result<Vec<_>, _>>()
+    };
+    let newest = relay.store.run(read).await.unwrap_or_default();
+    for account in accounts {
+        let newest = newest.iter().find(|newest| newest.id == account);
+        relay.connected.end_changed(account, newest);
+    }
+}
+
+#[cfg(test)]
+mod tests;
