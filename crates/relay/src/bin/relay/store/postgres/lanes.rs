@@ -4,7 +4,6 @@
 //! lane cannot do for any other reason, goes the slow way: as a job of its own.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 
 use postgres::{Client, Error, NoTls};
@@ -32,8 +31,8 @@ pub(super) trait Lane: Sized {
     /// Prepares the statements on a new connection.
     fn prepare(client: &mut Client) -> Result<Self, Error>;
 
-    /// Does what is asked in one transaction. Answers all requests that it takes out. When this
-    /// fails, nothing was done, and the requests are still there.
+    /// Does what is asked in one transaction, which has begun, and ends it. Answers all requests
+    /// that it takes out. When this fails, the requests are still there.
     fn run(
         &mut self,
         client: &mut Client,
@@ -94,14 +93,12 @@ impl<R: Send + 'static> Entrance<R> {
 fn work<L: Lane>(shared: &Shared, mut waiting: mpsc::Receiver<L::Request>) {
     let (mut batch, mut connected) = (Vec::with_capacity(L::MAX_BATCH), None);
     while waiting.blocking_recv_many(&mut batch, L::MAX_BATCH) > 0 {
-        let connection = connected.take().map_or_else(|| connect::<L>(shared), Ok);
-        let (mut client, mut lane) = match connection {
-            Ok(connection) => connection,
-            Err(error) => {
-                tracing::error!(%error, "no connection to PostgreSQL");
-                batch.drain(..).for_each(L::refuse);
-                continue;
-            }
+        // A connection may have ended since the batch before.
+        let there = connected.take().and_then(begun);
+        let Some((mut client, mut lane)) = there.or_else(|| connect::<L>(shared).and_then(begun))
+        else {
+            batch.drain(..).for_each(L::refuse);
+            continue;
         };
         match lane.run(&mut client, shared, &mut batch) {
             Ok(()) => {
@@ -124,13 +121,22 @@ fn work<L: Lane>(shared: &Shared, mut waiting: mpsc::Receiver<L::Request>) {
     }
 }
 
-fn connect<L: Lane>(shared: &Shared) -> Result<(Client, L), Error> {
-    let mut client = shared.config.connect(NoTls)?;
-    client.batch_execute(SETTINGS)?;
-    client.batch_execute(OF_LANE)?;
-    let lane = L::prepare(&mut client)?;
-    shared.is_lost.store(false, Ordering::Relaxed);
-    Ok((client, lane))
+/// Begins a transaction. `None` if the connection has ended.
+fn begun<L>((mut client, lane): (Client, L)) -> Option<(Client, L)> {
+    client.batch_execute("BEGIN").ok()?;
+    Some((client, lane))
+}
+
+fn connect<L: Lane>(shared: &Shared) -> Option<(Client, L)> {
+    let connected = shared.config.connect(NoTls).and_then(|mut client| {
+        client.batch_execute(SETTINGS)?;
+        client.batch_execute(OF_LANE)?;
+        let lane = L::prepare(&mut client)?;
+        Ok((client, lane))
+    });
+    connected
+        .inspect_err(|error| tracing::error!(%error, "no connection to PostgreSQL"))
+        .ok()
 }
 
 pub(super) mod acknowledgements;

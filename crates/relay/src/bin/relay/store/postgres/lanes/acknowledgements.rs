@@ -78,7 +78,6 @@ impl Lane for Acknowledgements {
         }
         let inboxes: BTreeSet<i64> = recipients.iter().copied().collect();
         let inboxes: Vec<i64> = inboxes.into_iter().collect();
-        client.batch_execute("BEGIN")?;
         client.query(&self.inboxes, &[&inboxes])?;
         client.execute(&self.delete, &[&recipients, &numbers])?;
         client.execute(&self.tidy, &[&inboxes])?;

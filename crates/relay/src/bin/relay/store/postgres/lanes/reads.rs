@@ -61,6 +61,7 @@ impl Lane for Reads {
         let most: Vec<i64> = requests.iter().map(|read| read.most).collect();
         let enough = i64::try_from(ENOUGH_BYTES).unwrap_or(i64::MAX);
         let rows = client.query(&self.next, &[&recipients, &after, &most, &enough])?;
+        client.batch_execute("COMMIT")?;
         let mut rows = rows.iter().peekable();
         for (place, read) in (1_i64..).zip(requests.drain(..)) {
             let mut queued = Ok(Queued::default());

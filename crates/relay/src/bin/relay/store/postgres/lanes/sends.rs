@@ -141,7 +141,6 @@ impl Lane for Sends {
         shared: &Shared,
         requests: &mut Vec<Self::Request>,
     ) -> Result<(), Error> {
-        client.batch_execute("BEGIN")?;
         let parties = self.parties(client, requests)?;
         let mut stamped = Vec::with_capacity(requests.len());
         let mut senders: HashMap<i64, Option<i64>> = HashMap::new();
