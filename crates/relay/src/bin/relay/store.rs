@@ -46,6 +46,14 @@ impl Store {
         Ok(Self { engine })
     }
 
+    #[cfg(all(test, feature = "postgres"))]
+    fn as_postgres(&self) -> Option<&Postgres> {
+        match &self.engine {
+            Engine::Sqlite(_) => None,
+            Engine::Postgres(postgres) => Some(postgres),
+        }
+    }
+
     /// Runs a job in a transaction. When this returns `Ok`, all that the job did is on disk; when
     /// it returns `Err`, none of it is.
     ///

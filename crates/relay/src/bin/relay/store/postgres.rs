@@ -3,7 +3,7 @@
 //! Every answer waits for the commit. Transactions are serializable: a job sees and leaves the
 //! database as if it ran alone. If others were faster, it runs again.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -71,6 +71,8 @@ struct Shared {
     is_closed: AtomicBool,
     /// How many bytes all queues had a moment ago.
     all_bytes: Arc<AtomicI64>,
+    /// How many requests the lanes have sent the slow way.
+    slow: AtomicU64,
     /// What takes the news of other relays.
     ear: RwLock<Option<Arc<dyn Ear>>>,
 }
@@ -137,6 +139,7 @@ impl Postgres {
             is_lost: AtomicBool::new(false),
             is_closed: AtomicBool::new(false),
             all_bytes: Arc::default(),
+            slow: AtomicU64::new(0),
             ear: RwLock::default(),
         });
         let mut threads = Vec::new();
@@ -333,3 +336,5 @@ mod listening;
 mod plain;
 mod schema;
 pub mod statements;
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@
 //! lane cannot do for any other reason, goes the slow way: as a job of its own.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 
 use postgres::{Client, Error, NoTls};
@@ -102,7 +103,7 @@ fn work<L: Lane>(shared: &Shared, mut waiting: mpsc::Receiver<L::Request>) {
         };
         match lane.run(&mut client, shared, &mut batch) {
             Ok(()) => {
-                batch.drain(..).for_each(L::go_slowly);
+                go_slowly::<L>(shared, &mut batch);
                 connected = Some((client, lane));
             }
             Err(error) if Failure::of(&error) == Failure::Lost => {
@@ -113,12 +114,18 @@ fn work<L: Lane>(shared: &Shared, mut waiting: mpsc::Receiver<L::Request>) {
                 if Failure::of(&error) == Failure::Other {
                     tracing::error!(%error, "a lane failed");
                 }
-                batch.drain(..).for_each(L::go_slowly);
+                go_slowly::<L>(shared, &mut batch);
                 let undone = client.batch_execute("ROLLBACK").is_ok();
                 connected = undone.then_some((client, lane));
             }
         }
     }
+}
+
+fn go_slowly<L: Lane>(shared: &Shared, batch: &mut Vec<L::Request>) {
+    let slow = u64::try_from(batch.len()).unwrap_or_default();
+    shared.slow.fetch_add(slow, Ordering::Relaxed);
+    batch.drain(..).for_each(L::go_slowly);
 }
 
 /// Begins a transaction. `None` if the connection has ended.

@@ -1,0 +1,167 @@
+use std::sync::atomic::Ordering;
+
+use waxseal_interface::{ContactHeaders, ErrorCode};
+
+use super::*;
+use crate::fixture::{World, device, send_with};
+use crate::state::{Device, Relay};
+use crate::store::queue;
+use crate::store::values::values;
+
+const NOW: u64 = 1_790_000_000_000;
+
+/// The header with the token that the recipient gave the sender.
+fn with_token(relay: &Relay, from: &Device, to: &Device) -> ContactHeaders {
+    let day = u32::try_from(relay.time.proven().at_ms / 86_400_000).unwrap();
+    let token = relay.contacts.token(day, &from.me.account, &to.me.account);
+    ContactHeaders {
+        token,
+        ..ContactHeaders::default()
+    }
+}
+
+/// Whether what is counted of the queues is what is in them.
+async fn counts_are_right(relay: &Relay) -> bool {
+    let wrong = |db: &Connection| {
+        let inboxes: i64 = db.only(
+            "SELECT count(*) FROM inbox i
+             LEFT JOIN LATERAL (
+                 SELECT count(*) AS n, coalesce(sum(length(stamped) + body_len), 0) AS len
+                 FROM queue q WHERE q.recipient = i.recipient
+             ) q ON true
+             WHERE i.messages <> q.n OR i.bytes <> q.len",
+            &[],
+        )?;
+        let shares: i64 = db.only(
+            "SELECT count(*) FROM (
+                 SELECT recipient, sender, messages, bytes FROM share WHERE recipient <> 0
+             ) s FULL JOIN (
+                 SELECT recipient, sender, count(*) AS n, sum(length(stamped) + body_len) AS len
+                 FROM queue GROUP BY recipient, sender
+             ) q USING (recipient, sender)
+             WHERE s.messages IS DISTINCT FROM q.n OR s.bytes IS DISTINCT FROM q.len",
+            &[],
+        )?;
+        let all: i64 = db.only(
+            "SELECT count(*) FROM (
+                 SELECT coalesce(sum(messages), 0) AS n, coalesce(sum(bytes), 0) AS len
+                 FROM share WHERE recipient = 0
+             ) s, (
+                 SELECT count(*) AS n, coalesce(sum(length(stamped)), 0) AS len FROM queue
+             ) q WHERE s.n <> q.n OR s.len <> q.len",
+            &[],
+        )?;
+        Ok((inboxes, shares, all))
+    };
+    relay.store.run(wrong).await.unwrap() == (0, 0, 0)
+}
+
+/// How often the lanes had to send a request the slow way.
+fn slow(relay: &Relay) -> u64 {
+    let postgres = relay.store.as_postgres().unwrap();
+    postgres.shared.slow.load(Ordering::Relaxed)
+}
+
+#[tokio::test]
+async fn plain_messages_go_through_the_lanes_and_what_is_counted_is_right() {
+    let world = World::at(NOW);
+    let relay = world.open().await;
+    if relay.store.as_postgres().is_none() {
+        return; // there is no PostgreSQL on this machine
+    }
+    let mut devices = Vec::new();
+    for name in ["alice", "bob", "carol", "dave"] {
+        devices.push(device(&relay, name).await);
+    }
+    // The first message to a device makes its row, so it goes the slow way.
+    for (from, to) in [(0, 1), (1, 2), (2, 3), (3, 0)] {
+        let (from, to) = (&devices[from], &devices[to]);
+        let contact = with_token(&relay, from, to);
+        send_with(&relay, from, to, "first", contact).await.unwrap();
+    }
+    assert_eq!(slow(&relay), 4);
+    let at_once = tokio::task::LocalSet::new();
+    let sending = (0..60).map(|n: usize| {
+        let from = devices[n % 4].clone();
+        let to = devices[(n + 1 + n / 4 % 3) % 4].clone();
+        let relay = relay.clone();
+        at_once.spawn_local(async move {
+            let contact = with_token(&relay, &from, &to);
+            send_with(&relay, &from, &to, "more", contact)
+                .await
+                .map(drop)
+        })
+    });
+    let sending: Vec<_> = sending.collect();
+    at_once.await;
+    let mut sent = Vec::new();
+    for one in sending {
+        sent.push(one.await.unwrap());
+    }
+    assert!(sent.iter().all(Result::is_ok), "{sent:?}");
+    assert_eq!(slow(&relay), 4, "plain messages went the slow way");
+    assert!(counts_are_right(&relay).await);
+
+    let mut read = 0;
+    for device in &devices {
+        let queued = queue::read_after(&relay.store, device.id, 0, 64)
+            .await
+            .unwrap();
+        assert!(queued.all);
+        let numbers: Vec<i64> = queued.messages.iter().map(|(number, _)| *number).collect();
+        let expected: Vec<i64> = (1..).take(numbers.len()).collect();
+        assert_eq!(numbers, expected);
+        read += numbers.len();
+        let (some, rest) = numbers.split_at(numbers.len() / 2);
+        for numbers in [some, rest] {
+            let done = queue::acknowledge(&relay.store, device.id, numbers.to_vec(), None);
+            assert!(!done.await.unwrap());
+            assert!(counts_are_right(&relay).await);
+        }
+        let queued = queue::read_after(&relay.store, device.id, 0, 64)
+            .await
+            .unwrap();
+        assert!(queued.messages.is_empty() && queued.all);
+    }
+    assert_eq!(read, 64);
+    assert_eq!(slow(&relay), 4);
+}
+
+#[tokio::test]
+async fn what_is_not_plain_goes_the_slow_way_and_has_the_same_answer() {
+    let world = World::at(NOW);
+    let relay = world.open().await;
+    if relay.store.as_postgres().is_none() {
+        return;
+    }
+    let (alice, bob) = (device(&relay, "alice").await, device(&relay, "bob").await);
+    let contact = with_token(&relay, &alice, &bob);
+    send_with(&relay, &alice, &bob, "first", contact)
+        .await
+        .unwrap();
+    // The queue of bob is full of what alice sent.
+    let row = (bob.id, alice.account);
+    let fill = relay.store.run(move |db| {
+        let fill = "UPDATE share SET messages = ?1 WHERE recipient = ?2 AND sender = ?3";
+        db.execute(
+            fill,
+            values![crate::limits::MAX_QUEUED_OF_ONE, row.0, row.1],
+        )
+    });
+    assert_eq!(fill.await.unwrap(), 1);
+    let full = send_with(&relay, &alice, &bob, "more", contact).await;
+    assert_eq!(full.unwrap_err().code, ErrorCode::QueueFull);
+    // Alice is removed: what she asks is refused, whatever was known of her.
+    let removed = relay.store.run({
+        let alice = alice.id;
+        move |db| {
+            db.execute(
+                "UPDATE device SET has_left = 1 WHERE id = ?1",
+                values![alice],
+            )
+        }
+    });
+    assert_eq!(removed.await.unwrap(), 1);
+    let refused = send_with(&relay, &alice, &bob, "more", contact).await;
+    assert_eq!(refused.unwrap_err().code, ErrorCode::Removed);
+}
