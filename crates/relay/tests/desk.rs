@@ -370,6 +370,7 @@ fn the_log_is_counted_once_until_it_has_further_entries() {
     put(&entry);
     let before: Transparency = office.get(alice, &path(today - 1));
     assert_eq!((before.from, before.log_size), (today as u32 - 1, size));
+    assert_eq!(counted(), first);
 
     // What is counted follows the log.
     let decision = office.decision(case, Measure::Warning);

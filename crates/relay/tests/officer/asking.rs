@@ -126,7 +126,9 @@ fn of_a_case_with_more_reports_than_a_grant_names_some_can_be_chosen() {
             fields.replace(&format!("&all={place}&"), "&")
         })
     };
-    assert_eq!(ask(&visit, &but(65)).status, 422);
+    let refused = ask(&visit, &but(65));
+    assert_eq!(refused.status, 422);
+    assert!(refused.body.contains("A grant names at most 64 reports."));
     let shown = ask(&visit, &but(64));
     assert_eq!(shown.status, 200);
     assert_eq!(visit.sign(&shown).status, 303);

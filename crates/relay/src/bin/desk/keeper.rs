@@ -280,9 +280,10 @@ impl Keeper {
                     done => done.map(|_| true),
                 }
             });
-            erased += usize::from(done?);
+            let done = done?;
+            self.has_traces |= done;
+            erased += usize::from(done);
         }
-        self.has_traces |= erased > 0;
         self.wipe()
     }
 

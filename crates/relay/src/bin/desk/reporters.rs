@@ -9,7 +9,7 @@ use axum::response::IntoResponse;
 use serde::Deserialize;
 use waxseal_desk::desk::Desk;
 use waxseal_desk::sides::Party;
-use waxseal_desk::store::{NoticeList, ReportRow, Store};
+use waxseal_desk::store::{NoticeList, Store};
 use waxseal_log::entry::Side;
 use waxseal_log::receipt::Receipt;
 use waxseal_log::report::ReportDigest;
@@ -86,8 +86,8 @@ pub async fn refused_receipt(
     let receipt = server.readers.read(move |desk| {
         let row = desk.store().report_with_digest(&digest)?;
         // CHK-667: the relay knows who made the reports that it took, and asks by its id.
-        let is_refused = |row: &ReportRow| row.rejected.is_some() && row.accepted_digest.is_none();
-        let row = row.filter(is_refused).ok_or_else(Refusal::not_found)?;
+        let row = row.filter(|row| row.accepted_digest.is_none());
+        let row = row.ok_or_else(Refusal::not_found)?;
         encoded(&desk.reporter_receipt(&ReportId::from_bytes(row.id))?)
     });
     Ok((OCTETS, receipt.await?))

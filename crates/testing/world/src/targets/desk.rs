@@ -1,6 +1,6 @@
-//! Runs the decoders of `waxseal-desk` on any bytes, takes in any report, and runs a vault with any requests of an insider
-//! who has the desk, the log's key and the officers' keys. Asserts that the vault opens nothing
-//! without the entry of exactly this opening, and nothing twice.
+//! Runs the decoders of `waxseal-desk` on any bytes, takes in any report, and runs a vault with any
+//! requests of an insider who has the desk, the log's key and the officers' keys. Asserts that the
+//! vault opens nothing without the entry of exactly this opening, and nothing twice.
 
 mod outside;
 mod prepared;

@@ -148,10 +148,13 @@ fn chk674_a_notice_takes_back_no_appeal_that_is_kept() {
         appeals_told(&town, BOB),
         [AppealState::Taken, AppealState::Altered]
     );
+    assert_eq!(appeals(&town, BOB)[0].side, Side::Reporter);
 
     // Alice's receipt shows a second decision before its notice comes.
     let (mut town, first) = decided();
+    town.wait(DAY_MS);
     let second = TreeHash::from_bytes(town.relay.decide(0, &account("alice"), 7));
+    assert_ne!(first, second);
     let now = town.now();
     let log = &town.relay.desk().log;
     let receipt = log.receipt(waxseal::log::receipt::Role::Account, &[1, 2], now);

@@ -123,3 +123,6 @@ impl Desk {
         Ok(text)
     }
 }
+
+#[cfg(test)]
+mod tests;
