@@ -1,0 +1,131 @@
+//! One connection to the database, set up, with the statements that it has prepared.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::time::Duration;
+
+use postgres::config::{Host, SslMode};
+use postgres::{Client, Config, NoTls, Statement};
+
+use super::database::Postgres;
+use super::tls::Tls;
+use super::{failed, schema};
+use crate::store::error::StoreError;
+
+/// How long a new connection may take.
+const CONNECTING: Duration = Duration::from_secs(10);
+/// How long a server may leave what was sent to it without an answer of its network. Then the
+/// connection is lost.
+const UNANSWERED: Duration = Duration::from_secs(30);
+
+/// Settings of a connection. A call waits five seconds while another desk writes. A desk that
+/// stands still within a transaction lets go of the lock after half a minute. Policies that hide
+/// rows are errors.
+const SETTINGS: &str = "
+    SET lock_timeout = '5s';
+    SET idle_in_transaction_session_timeout = '30s';
+    SET default_transaction_isolation = 'read committed';
+    SET default_transaction_read_only = off;
+    SET row_security = off;
+    SET search_path = waxseal_desk;
+    SELECT set_config('synchronous_commit', 'on', false)
+        WHERE current_setting('synchronous_commit') = 'off';
+";
+
+/// Begins a transaction that writes. Each statement sees what was committed before it, so all of
+/// them see what the transactions that had the lock before have done.
+const BEGIN: &str = "
+    BEGIN ISOLATION LEVEL READ COMMITTED;
+    SELECT pg_advisory_xact_lock(1466005604, 0); -- `Waxd`
+";
+
+/// A connection.
+pub(super) struct Session {
+    pub(super) client: Client,
+    pub(super) statements: HashMap<String, Statement>,
+}
+
+/// What a URL asks for. There is no TLS to this machine, or if the URL says so.
+pub(super) fn configured(url: &str) -> Result<(Config, Option<Tls>), StoreError> {
+    let mut config: Config = url.parse().map_err(failed)?;
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(CONNECTING);
+    }
+    if config.get_tcp_user_timeout().is_none() {
+        config.tcp_user_timeout(UNANSWERED);
+    }
+    if config.get_application_name().is_none() {
+        config.application_name("waxseal-desk");
+    }
+    let is_here = |host: &Host| match host {
+        Host::Unix(_) => true,
+        Host::Tcp(name) => {
+            let address = name.parse::<std::net::IpAddr>();
+            name == "localhost" || address.is_ok_and(|address| address.is_loopback())
+        }
+    };
+    let all_here = config.get_hosts().iter().all(is_here)
+        && config
+            .get_hostaddrs()
+            .iter()
+            .all(std::net::IpAddr::is_loopback);
+    let tls = match config.get_ssl_mode() {
+        SslMode::Disable => None,
+        SslMode::Prefer if all_here => None,
+        _ => {
+            config.ssl_mode(SslMode::Require);
+            Some(Tls::of_platform()?)
+        }
+    };
+    if tls.is_none() {
+        config.ssl_mode(SslMode::Disable);
+    }
+    Ok((config, tls))
+}
+
+impl Session {
+    /// Connects, and makes the tables, or checks them. It waits for the transaction that writes, so
+    /// whoever reads next sees what came of a commit whose connection was lost.
+    pub(super) fn open(config: &Config, tls: Option<&Tls>) -> Result<Self, StoreError> {
+        let client = match tls {
+            Some(tls) => config.connect(tls.clone()),
+            None => config.connect(NoTls),
+        };
+        let mut session = Self {
+            client: client.map_err(failed)?,
+            statements: HashMap::new(),
+        };
+        session.run(SETTINGS)?;
+        session.begin()?;
+        schema::create_or_check(&mut session.client)?;
+        session.commit()?;
+        Ok(session)
+    }
+
+    /// The connection as a database, in the transaction that is open or without one.
+    pub(super) fn database(&mut self) -> Postgres<'_> {
+        Postgres(RefCell::new(self))
+    }
+
+    /// Begins a transaction that writes, alone.
+    pub(super) fn begin(&mut self) -> Result<(), StoreError> {
+        let begun = self.run(BEGIN);
+        if matches!(begun, Err(StoreError::InUse)) {
+            self.roll_back()?;
+        }
+        begun
+    }
+
+    pub(super) fn commit(&mut self) -> Result<(), StoreError> {
+        self.run("COMMIT")
+    }
+
+    pub(super) fn roll_back(&mut self) -> Result<(), StoreError> {
+        self.run("ROLLBACK")
+    }
+
+    /// Runs statements without parameters.
+    pub(super) fn run(&mut self, sql: &str) -> Result<(), StoreError> {
+        self.client.batch_execute(sql).map_err(failed)
+    }
+}
