@@ -1,4 +1,5 @@
-//! The [`Store`] trait, in which the desk keeps everything, and its stores: in memory, in SQLite, in PostgreSQL.
+//! The [`Store`] trait, in which the desk keeps everything, and three stores: in memory, in SQLite,
+//! and in PostgreSQL.
 //!
 //! An act of the desk reads what it needs, decides, and passes the store one list of changes with
 //! all that it changes: the entry of the log and the row that belongs to it are written together or

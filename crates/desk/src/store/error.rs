@@ -28,8 +28,9 @@ pub enum StoreError {
     /// The store was altered: its tables or values are not such as the desk writes. Restore a copy.
     #[error("the store is damaged")]
     Damaged,
-    /// The database failed: no space, no permission, a broken disk, a lost connection. Either all changes of the call
-    /// are stored or none is. Remove the cause, and read again before the next try.
+    /// The database failed: no space, no permission, a broken disk, a lost connection. Either all
+    /// changes of the call are stored or none is. Remove the cause, and read again before the next
+    /// try.
     #[error("the store could not be read or written")]
     Failed(#[source] Box<dyn Error + Send + Sync>),
 }

@@ -11,6 +11,7 @@ use std::fmt;
 
 use ::postgres::Config;
 
+use self::database::Postgres;
 use self::failure::failed;
 use self::session::{Session, configured};
 pub use self::tls::Tls;
@@ -117,7 +118,7 @@ impl PostgresStore {
         &self,
         read: impl Fn(&dyn Database) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        self.with(|session| read(&session.database()))
+        self.with(|session| read(&Postgres(RefCell::new(session))))
     }
 
     fn apply_all(&mut self, changes: &[Change]) -> Result<(), StoreError> {
@@ -128,7 +129,7 @@ impl PostgresStore {
         };
         let done = changes
             .iter()
-            .try_for_each(|change| write::apply(&session.database(), change));
+            .try_for_each(|change| write::apply(&Postgres(RefCell::new(session)), change));
         let ended = match &done {
             // Whether a commit without an answer was carried out is not known.
             Ok(()) => session.commit(),

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::error::Error;
 
+use postgres::Row;
 use postgres::types::private::BytesMut;
 use postgres::types::{FromSql, IsNull, ToSql, Type, WrongType, to_sql_checked};
-use postgres::{Row, Statement};
 
 use super::failed;
 use super::failure::is_taken;
@@ -47,28 +47,6 @@ impl Database for Postgres<'_> {
     fn by_index(&self, _: &str) -> String {
         String::new()
     }
-}
-
-impl Session {
-    /// A statement. It is prepared once for each connection: this crate has a fixed number of them.
-    fn prepared(&mut self, sql: &str) -> Result<Statement, StoreError> {
-        if let Some(statement) = self.statements.get(sql) {
-            return Ok(statement.clone());
-        }
-        let statement = self.client.prepare(&numbered(sql)).map_err(failed)?;
-        self.statements.insert(sql.to_owned(), statement.clone());
-        Ok(statement)
-    }
-}
-
-/// Replaces the question marks of a statement by `$1`, `$2`, and so on.
-pub(super) fn numbered(sql: &str) -> String {
-    let mut parts = sql.split('?');
-    let mut numbered = parts.next().unwrap_or_default().to_owned();
-    for (number, part) in (1..).zip(parts) {
-        numbered.push_str(&format!("${number}{part}"));
-    }
-    numbered
 }
 
 fn passed<'a>(params: &'a [Value<'a>]) -> Vec<&'a (dyn ToSql + Sync)> {

@@ -1,13 +1,11 @@
 //! One connection to the database, set up, with the statements that it has prepared.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::time::Duration;
 
 use postgres::config::{Host, SslMode};
 use postgres::{Client, Config, NoTls, Statement};
 
-use super::database::Postgres;
 use super::tls::Tls;
 use super::{failed, schema};
 use crate::store::error::StoreError;
@@ -42,7 +40,7 @@ const BEGIN: &str = "
 /// A connection.
 pub(super) struct Session {
     pub(super) client: Client,
-    pub(super) statements: HashMap<String, Statement>,
+    statements: HashMap<String, Statement>,
 }
 
 /// What a URL asks for. There is no TLS to this machine, or if the URL says so.
@@ -102,11 +100,6 @@ impl Session {
         Ok(session)
     }
 
-    /// The connection as a database, in the transaction that is open or without one.
-    pub(super) fn database(&mut self) -> Postgres<'_> {
-        Postgres(RefCell::new(self))
-    }
-
     /// Begins a transaction that writes, alone.
     pub(super) fn begin(&mut self) -> Result<(), StoreError> {
         let begun = self.run(BEGIN);
@@ -128,4 +121,24 @@ impl Session {
     pub(super) fn run(&mut self, sql: &str) -> Result<(), StoreError> {
         self.client.batch_execute(sql).map_err(failed)
     }
+
+    /// A statement. It is prepared once for each connection: this crate has a fixed number of them.
+    pub(super) fn prepared(&mut self, sql: &str) -> Result<Statement, StoreError> {
+        if let Some(statement) = self.statements.get(sql) {
+            return Ok(statement.clone());
+        }
+        let statement = self.client.prepare(&numbered(sql)).map_err(failed)?;
+        self.statements.insert(sql.to_owned(), statement.clone());
+        Ok(statement)
+    }
+}
+
+/// Replaces the question marks of a statement by `$1`, `$2`, and so on.
+pub(super) fn numbered(sql: &str) -> String {
+    let mut parts = sql.split('?');
+    let mut numbered = parts.next().unwrap_or_default().to_owned();
+    for (number, part) in (1..).zip(parts) {
+        numbered.push_str(&format!("${number}{part}"));
+    }
+    numbered
 }

@@ -49,6 +49,20 @@ pub(super) fn int(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
+/// For a list without a position to go on after: no number is smaller.
+const FROM_START: i64 = -1;
+
+/// Time and identifier after which a list goes on.
+pub(super) fn position(after: Option<(u64, [u8; 16])>) -> (Value<'static>, [u8; 16]) {
+    let (time, id) = after.map_or((FROM_START, [0; 16]), |(time, id)| (int(time), id));
+    (Value::Integer(time), id)
+}
+
+/// The log's index after which a list goes on.
+pub(super) fn index(after: Option<u64>) -> Value<'static> {
+    Value::Integer(after.map_or(FROM_START, int))
+}
+
 macro_rules! integers {
     ($($integer:ty),+) => {
         $(impl Column for $integer {

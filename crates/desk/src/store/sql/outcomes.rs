@@ -1,8 +1,7 @@
 //! What a store reads of decisions, notices and appeals, and of the registers.
 
 use super::Database;
-use super::columns::{Column as _, Value};
-use super::read::{index, position};
+use super::columns::{Column as _, Value, index, position};
 use super::rows::{many, one};
 use crate::store::error::StoreError;
 use crate::store::lists::{AppealList, NoticeList};

@@ -1,7 +1,7 @@
 //! What a store reads: the calls of [`Store`](crate::store::Store), each as one statement.
 
 use super::Database;
-use super::columns::{Column as _, Value, int};
+use super::columns::{Column as _, Value, index, position};
 pub(crate) use super::exports::{callbacks, exports, fetch, fetches};
 pub(crate) use super::outcomes::{
     appeal, appeals, decision, decisions, hold, holds, key_epochs, legal_request, legal_requests,
@@ -15,18 +15,6 @@ use crate::store::rows::{
     CallbackRow, CaseRow, CheckpointRow, ContentRow, EntryRow, ExportRow, GrantRow, MetaRow,
     OpeningRow, OutboxRow, PendingRow, ReportRow, TileRow,
 };
-
-/// For a list without a position to go on after: no number is smaller.
-const FROM_START: i64 = -1;
-
-pub(super) fn position(after: Option<(u64, [u8; 16])>) -> (Value<'static>, [u8; 16]) {
-    let (time, id) = after.map_or((FROM_START, [0; 16]), |(time, id)| (int(time), id));
-    (Value::Integer(time), id)
-}
-
-pub(super) fn index(after: Option<u64>) -> Value<'static> {
-    Value::Integer(after.map_or(FROM_START, int))
-}
 
 /// Number of entries in the log.
 pub(crate) fn log_size(db: &dyn Database) -> Result<u64, StoreError> {

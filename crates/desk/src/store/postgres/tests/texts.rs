@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 
 use super::super::PostgresStore;
-use super::super::database::{escaped, numbered, unescaped};
+use super::super::database::{escaped, unescaped};
+use super::super::session::numbered;
 use super::database;
 use crate::store::{Change, MetaRow, Store as _};
 
