@@ -50,7 +50,7 @@ pub use self::lists::{
 };
 pub use self::memory::MemoryStore;
 #[cfg(feature = "postgres")]
-pub use self::postgres::{PostgresStore, Tls};
+pub use self::postgres::{OneServer, PostgresStore, Tls};
 pub use self::queue::{Assigned, Cursor, Order, Page, Query};
 pub use self::rows::*;
 #[cfg(feature = "sqlite")]

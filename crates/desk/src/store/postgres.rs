@@ -2,6 +2,7 @@
 
 mod database;
 mod failure;
+mod one_server;
 mod schema;
 mod session;
 mod tls;
@@ -13,6 +14,7 @@ use ::postgres::Config;
 
 use self::database::Postgres;
 use self::failure::failed;
+pub use self::one_server::OneServer;
 use self::session::{Session, configured};
 pub use self::tls::Tls;
 use super::calls::reads;
@@ -25,8 +27,8 @@ use super::*;
 /// `SqliteStore`. They are documented in `store/postgres/schema.sql` of this crate. Each value of
 /// this type is one connection.
 ///
-/// Its calls wait for the network, each in a small runtime of its own. Make, call and drop it on a
-/// thread that may block, and not within an asynchronous task.
+/// Its calls wait for the network, each in a small runtime of its own. Make and call it on a thread
+/// that may block, and not within an asynchronous task.
 ///
 /// # Durability
 /// [`apply`](Store::apply) is one transaction, and the server has synced it when `apply` returns.

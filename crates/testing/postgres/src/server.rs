@@ -118,8 +118,8 @@ impl Server {
         self.admin().query_one(sql, &[]).unwrap().get(0)
     }
 
-    /// Lets nobody connect by TCP without TLS and the password `secret` from then on. Certificate and
-    /// key are PEM.
+    /// Lets nobody connect by TCP without TLS and the password `secret` from then on. Certificate
+    /// and key are PEM.
     ///
     /// # Panics
     /// If the server does not run.
@@ -150,7 +150,7 @@ impl Server {
         }
     }
 
-    /// Kills the server and its backends by SIGKILL, as a power failure would. What was synced stays.
+    /// Kills the server and its backends by SIGKILL. What was synced stays.
     pub fn kill(&self) {
         let Some(mut process) = self.process().take() else {
             return;

@@ -27,7 +27,7 @@ impl Database for Postgres<'_> {
     ) -> Result<(), StoreError> {
         let mut session = self.0.borrow_mut();
         let statement = session.prepared(sql)?;
-        let rows = session.client.query(&statement, &passed(params));
+        let rows = session.client()?.query(&statement, &passed(params));
         for row in rows.map_err(failed)? {
             each(&row)?;
         }
@@ -37,7 +37,7 @@ impl Database for Postgres<'_> {
     fn execute(&self, sql: &str, params: &[Value<'_>]) -> Result<usize, Refused> {
         let mut session = self.0.borrow_mut();
         let statement = session.prepared(sql)?;
-        match session.client.execute(&statement, &passed(params)) {
+        match session.client()?.execute(&statement, &passed(params)) {
             Ok(changed) => Ok(usize::try_from(changed).unwrap_or(usize::MAX)),
             Err(error) if is_taken(&error) => Err(Refused::Taken),
             Err(error) => Err(failed(error).into()),
@@ -98,8 +98,8 @@ impl<'a> FromSql<'a> for Value<'a> {
     }
 }
 
-/// Writes a text without zero bytes, which PostgreSQL keeps in no text: `\0` for one, and `\\` for a
-/// backslash. So every text has one form.
+/// Writes a text without zero bytes, which PostgreSQL keeps in no text: `\0` for one, and `\\` for
+/// a backslash. So every text has one form.
 pub(super) fn escaped(text: &str) -> Cow<'_, str> {
     if text.contains(['\\', '\0']) {
         Cow::Owned(text.replace('\\', "\\\\").replace('\0', "\\0"))

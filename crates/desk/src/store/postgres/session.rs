@@ -1,6 +1,7 @@
 //! One connection to the database, set up, with the statements that it has prepared.
 
 use std::collections::HashMap;
+use std::thread;
 use std::time::Duration;
 
 use postgres::config::{Host, SslMode};
@@ -39,7 +40,8 @@ const BEGIN: &str = "
 
 /// A connection.
 pub(super) struct Session {
-    pub(super) client: Client,
+    /// Until it is closed.
+    client: Option<Client>,
     statements: HashMap<String, Statement>,
 }
 
@@ -90,14 +92,18 @@ impl Session {
             None => config.connect(NoTls),
         };
         let mut session = Self {
-            client: client.map_err(failed)?,
+            client: Some(client.map_err(failed)?),
             statements: HashMap::new(),
         };
         session.run(SETTINGS)?;
         session.begin()?;
-        schema::create_or_check(&mut session.client)?;
+        schema::create_or_check(session.client()?)?;
         session.commit()?;
         Ok(session)
+    }
+
+    pub(super) fn client(&mut self) -> Result<&mut Client, StoreError> {
+        self.client.as_mut().ok_or(StoreError::InUse)
     }
 
     /// Begins a transaction that writes, alone.
@@ -119,7 +125,7 @@ impl Session {
 
     /// Runs statements without parameters.
     pub(super) fn run(&mut self, sql: &str) -> Result<(), StoreError> {
-        self.client.batch_execute(sql).map_err(failed)
+        self.client()?.batch_execute(sql).map_err(failed)
     }
 
     /// A statement. It is prepared once for each connection: this crate has a fixed number of them.
@@ -127,9 +133,19 @@ impl Session {
         if let Some(statement) = self.statements.get(sql) {
             return Ok(statement.clone());
         }
-        let statement = self.client.prepare(&numbered(sql)).map_err(failed)?;
+        let statement = self.client()?.prepare(&numbered(sql)).map_err(failed)?;
         self.statements.insert(sql.to_owned(), statement.clone());
         Ok(statement)
+    }
+}
+
+impl Drop for Session {
+    /// Takes leave of the server in a thread: it waits for the network, which must not happen where
+    /// an asynchronous task may drop the last owner.
+    fn drop(&mut self) {
+        if let Some(client) = self.client.take() {
+            let _ = thread::Builder::new().spawn(move || drop(client));
+        }
     }
 }
 

@@ -164,7 +164,7 @@ fn a_server_that_acknowledges_before_it_syncs_is_told_to_wait() {
     admin(&url).batch_execute(sql).unwrap();
     let store = PostgresStore::open(&url).unwrap();
     let set = store.with(|session| {
-        let row = session.client.query_one("SHOW synchronous_commit", &[]);
+        let row = session.client()?.query_one("SHOW synchronous_commit", &[]);
         Ok(row.unwrap().get::<_, String>(0))
     });
     assert_eq!(set.unwrap(), "on");

@@ -21,7 +21,7 @@ fn connected(url: &str, authority: &CertifiedKey<KeyPair>) -> Result<bool, Store
     let tls = Tls::trusting([authority.cert.der().clone()])?;
     let mut session = Session::open(&config, Some(&tls))?;
     let sql = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
-    Ok(session.client.query_one(sql, &[]).unwrap().get(0))
+    Ok(session.client()?.query_one(sql, &[]).unwrap().get(0))
 }
 
 #[test]

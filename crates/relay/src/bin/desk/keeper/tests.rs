@@ -50,7 +50,7 @@ fn each_step_tells_the_relay_of_the_reports_that_it_erases() {
 fn what_was_erased_is_wiped_later_if_someone_reads() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("desk.sqlite");
-    let mut store = SqliteStore::open(&path).unwrap();
+    let mut store = waxseal_desk::store::SqliteStore::open(&path).unwrap();
     store.apply(&[Change::add(report(1, false))]).unwrap();
     let reader = rusqlite::Connection::open(&path).unwrap();
     reader.execute_batch("BEGIN").unwrap();
