@@ -21,7 +21,7 @@ use super::calls::reads;
 use super::sql::{Database, in_sql, rows, write};
 use super::*;
 
-/// A [`Store`] in PostgreSQL 12 or later, which the desks on many machines may share.
+/// A [`Store`] in PostgreSQL 13 or later, which the desks on many machines may share.
 ///
 /// The tables are in a schema of their own, `waxseal_desk`, and hold the same rows as those of
 /// `SqliteStore`. They are documented in `store/postgres/schema.sql` of this crate. Each value of

@@ -19,7 +19,7 @@ const UNANSWERED: Duration = Duration::from_secs(30);
 
 /// Settings of a connection. A call waits five seconds while another desk writes. A desk that
 /// stands still within a transaction lets go of the lock after half a minute. Policies that hide
-/// rows are errors.
+/// rows are errors. Each list has an index in its order, which is read whatever statistics say.
 const SETTINGS: &str = "
     SET lock_timeout = '5s';
     SET idle_in_transaction_session_timeout = '30s';
@@ -27,6 +27,11 @@ const SETTINGS: &str = "
     SET default_transaction_read_only = off;
     SET row_security = off;
     SET search_path = waxseal_desk;
+    SET enable_seqscan = off;
+    SET enable_bitmapscan = off;
+    SET enable_sort = off;
+    SET enable_incremental_sort = off;
+    SET jit = off;
     SELECT set_config('synchronous_commit', 'on', false)
         WHERE current_setting('synchronous_commit') = 'off';
 ";
