@@ -229,7 +229,9 @@ fn killed_at_random_points(mut office: Office, database: Option<&Server>) {
         .and_then(|seed| seed.parse().ok());
     let mut pause: u64 = seed.unwrap_or_else(|| u64::from(rand::random::<u16>()));
     println!("DESK_SEED={pause}");
-    for kill in 0..8 {
+    // A server over a database begins after a pause.
+    let kills = if database.is_some() { 4 } else { 8 };
+    for kill in 0..kills {
         pause = pause
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1);

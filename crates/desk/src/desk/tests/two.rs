@@ -26,6 +26,38 @@ fn a_desk_that_another_one_overtook_goes_on() {
     assert_eq!(world.desk.audit().unwrap().findings, []);
 }
 
+#[test]
+fn a_desk_that_another_one_overtakes_at_any_read_is_not_on_another_tree() {
+    let request = LegalRequest {
+        basis: LegalBasis::Warrant,
+        authority: "Court".into(),
+        asked: "All".into(),
+    };
+    for has_grown in [false, true] {
+        let mut interrupted = 0;
+        for reads in 0.. {
+            let mut world = World::new();
+            let (now, mut other) = (world.now, world.other_desk());
+            if has_grown {
+                other.legal_request(&request, now, &mut world.rng).unwrap();
+            }
+            let (request, mut rng) = (request.clone(), world.rng.clone());
+            world.store.interrupt_after(reads, move || {
+                other.legal_request(&request, now, &mut rng).unwrap();
+                other.checkpoint(now).unwrap();
+            });
+            world.desk.checkpoint(now).unwrap();
+            if !world.store.was_interrupted() {
+                break;
+            }
+            interrupted += 1;
+            world.desk.checkpoint(now).unwrap();
+            assert_eq!(world.desk.audit().unwrap().findings, []);
+        }
+        assert!(interrupted > 2, "{interrupted}");
+    }
+}
+
 #[cfg(feature = "postgres")]
 #[test]
 fn desks_that_act_at_once_over_postgresql_make_one_sound_log() {

@@ -30,9 +30,9 @@ impl OneServer {
     /// How often to ask whether the place is still held.
     pub const TICK: Duration = Duration::from_millis(500);
     /// How long an answer may take.
-    const PATIENCE: Duration = Duration::from_secs(1);
+    const PATIENCE: Duration = Duration::from_secs(3);
     /// How long to wait before the work begins. A server that has lost the place has ended by then.
-    pub const PAUSE: Duration = Duration::from_secs(3);
+    pub const PAUSE: Duration = Duration::from_secs(5);
 
     /// Takes the place. `None` if another server has it.
     ///

@@ -16,7 +16,7 @@ use crate::files::{AnyStore, Result, replace, text};
 
 /// By how much more than needed the mark is moved, so that it is written once a second at most.
 const STEP_MS: u64 = 1_000;
-/// The same, where each request moves it. The next server is there after three seconds.
+/// The same, where each request moves it. The next server takes its time to begin anyway.
 const STEP_IN_DATABASE_MS: u64 = 3_000;
 /// The name of the mark in the database.
 const NAME: &str = "requests.mark";
