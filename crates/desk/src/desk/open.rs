@@ -98,8 +98,8 @@ impl<S: Store> Desk<S> {
         Ok(policy)
     }
 
-    /// Checks that a tree contains the tree of a checkpoint: of the newest one that was there before
-    /// the tree was read.
+    /// Checks that a tree contains the tree of a checkpoint: of the newest one that was there
+    /// before the tree was read.
     pub(crate) fn check_against(
         &self,
         tree: &Appender,

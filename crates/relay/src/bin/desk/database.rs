@@ -48,8 +48,8 @@ mod with_postgres {
         pub fn wait(url: &str) -> Result<Self> {
             let mut is_told = false;
             let place = loop {
-                // CHK-635: one server works over a database, so each request is taken by one server,
-                // and each export is sent by one.
+                // CHK-635: one server works over a database, so each request is taken by one
+                // server, and each export is sent by one.
                 if let Some(place) = OneServer::take(url).map_err(failed)? {
                     break place;
                 }
