@@ -20,10 +20,12 @@ impl<S: Store> Desk<S> {
     /// [`Refused::OtherTree`] if the tree does not contain the tree of the newest checkpoint: it is
     /// smaller, or an entry is another one. Nothing is signed then. Or the store's.
     pub fn checkpoint(&mut self, now: Timestamp) -> Result<Note, DeskError> {
+        // Read before the log: another desk may append and sign meanwhile.
+        let newest = self.store.newest_checkpoint(false)?;
         match self.store.log_size()?.cmp(&self.tree.size()) {
             // The store was set back while the desk runs.
             Ordering::Less => return Err(Refused::OtherTree.into()),
-            Ordering::Equal => self.check_against_newest(&self.tree)?,
+            Ordering::Equal => self.check_against(&self.tree, newest.as_ref())?,
             // Another desk appended. What it stored is checked in the same way.
             Ordering::Greater => self.reload()?,
         }

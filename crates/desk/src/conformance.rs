@@ -167,4 +167,5 @@ pub fn check<S: Store>(
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test may overflow")]
 mod tests;

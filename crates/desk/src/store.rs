@@ -1,4 +1,5 @@
-//! The [`Store`] trait, in which the desk keeps everything, and two stores: in memory, in SQLite.
+//! The [`Store`] trait, in which the desk keeps everything, and three stores: in memory, in SQLite,
+//! and in PostgreSQL.
 //!
 //! An act of the desk reads what it needs, decides, and passes the store one list of changes with
 //! all that it changes: the entry of the log and the row that belongs to it are written together or
@@ -19,23 +20,37 @@
 //! ```
 
 mod bounds;
+mod boxed;
+mod calls;
 mod change;
 mod error;
 pub mod limits;
 mod lists;
 mod memory;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod queue;
 mod rows;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod sql;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod stored;
+#[cfg(test)]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+#[expect(clippy::arithmetic_side_effects, reason = "a test may overflow")]
+mod tests;
 
+#[cfg(test)]
+pub(crate) use self::calls::reads;
 pub use self::change::{Change, Condition, Key, Row};
 pub use self::error::{Conflict, StoreError};
 pub use self::lists::{
     AppealList, CallbackList, ExportList, FetchList, GrantList, NoticeList, OpeningList, ReportList,
 };
 pub use self::memory::MemoryStore;
+#[cfg(feature = "postgres")]
+pub use self::postgres::{OneServer, PostgresStore, Tls};
 pub use self::queue::{Assigned, Cursor, Order, Page, Query};
 pub use self::rows::*;
 #[cfg(feature = "sqlite")]

@@ -273,3 +273,17 @@ fn sqlite_lists_a_page_in_50_ms() {
         &mut waxseal_desk::store::SqliteStore::open(path).unwrap(),
     );
 }
+
+#[cfg(feature = "postgres")]
+#[test]
+#[ignore = "times the release build"]
+fn postgresql_lists_a_page_in_50_ms() {
+    let Some(server) = waxseal_postgres::Server::shared() else {
+        return;
+    };
+    let url = server.database();
+    time_all(
+        "postgresql",
+        &mut waxseal_desk::store::PostgresStore::open(&url).unwrap(),
+    );
+}

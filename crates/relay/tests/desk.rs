@@ -13,6 +13,7 @@ use waxseal_log::entry::{AppealOutcome, Measure, Purpose};
 use waxseal_log::promise::Promise;
 use waxseal_log::receipt::{Expected, Receipt};
 use waxseal_log::report::ReportDigest;
+use waxseal_postgres::Server;
 use waxseal_relay::desk::{
     AppealFiled, Appeals, CaseDetail, DeskCode, Entries, FileAppeal, Grants, Hex, NoticeSent,
     Notices, RefusedReport, Transparency, read_json,
@@ -32,7 +33,17 @@ fn texts(view: &View) -> Vec<String> {
 
 #[test]
 fn a_report_goes_from_the_intake_to_the_end_of_its_appeal() {
-    let mut office = Office::new();
+    life_of_a_report(Office::new());
+}
+
+#[test]
+fn a_report_goes_from_the_intake_to_the_end_of_its_appeal_over_postgresql() {
+    if let Some(server) = Server::shared() {
+        life_of_a_report(Office::over(server.database()));
+    }
+}
+
+fn life_of_a_report(mut office: Office) {
     let officers = &office.officers;
     let (alice, bob, carol) = (&officers.alice, &officers.bob, &officers.carol);
 

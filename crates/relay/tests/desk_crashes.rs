@@ -18,6 +18,7 @@ use waxseal_desk::vault::digest_of;
 use waxseal_log::entry::{Measure, PolicyDigest, Purpose};
 use waxseal_log::promise::Promise;
 use waxseal_log::receipt::{Expected, Receipt};
+use waxseal_postgres::Server;
 use waxseal_relay::desk::{DeskCode, DeskError, Done, Hex, Open, QueuePage, read_json};
 
 #[test]
@@ -202,7 +203,18 @@ fn a_restart_during_an_opening_shows_nothing_and_the_officer_opens_again() {
 /// answered is there at the end, once.
 #[test]
 fn kills_at_random_points_lose_nothing() {
-    let mut office = Office::new();
+    killed_at_random_points(Office::new(), None);
+}
+
+/// Every other time, the database is killed too.
+#[test]
+fn kills_of_desk_and_postgresql_at_random_points_lose_nothing() {
+    if let Some(server) = Server::start() {
+        killed_at_random_points(Office::over(server.database()), Some(&server));
+    }
+}
+
+fn killed_at_random_points(mut office: Office, database: Option<&Server>) {
     let reports: Vec<_> = (0..24)
         .map(|number| {
             let accused = format!("mallory-{number}");
@@ -217,7 +229,9 @@ fn kills_at_random_points_lose_nothing() {
         .and_then(|seed| seed.parse().ok());
     let mut pause: u64 = seed.unwrap_or_else(|| u64::from(rand::random::<u16>()));
     println!("DESK_SEED={pause}");
-    for kill in 0..8 {
+    // A server over a database begins after a pause.
+    let kills = if database.is_some() { 4 } else { 8 };
+    for kill in 0..kills {
         pause = pause
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1);
@@ -227,6 +241,10 @@ fn kills_at_random_points_lose_nothing() {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 std::thread::sleep(wait);
+                if let Some(database) = database.filter(|_| kill % 2 == 1) {
+                    database.kill();
+                    database.restart();
+                }
                 server.kill();
                 is_over.store(true, Ordering::SeqCst);
             });

@@ -10,7 +10,7 @@ use waxseal_log::tree::Appender;
 use super::{Desk, DeskSetup};
 use crate::error::{DeskError, Refused};
 use crate::policy::Policy;
-use crate::store::{PolicyRow, Store, StoreError};
+use crate::store::{CheckpointRow, PolicyRow, Store, StoreError};
 
 /// Reads the tiles of a store.
 pub(crate) struct Tiles<'a, S>(pub(crate) &'a S);
@@ -47,9 +47,11 @@ impl<S: Store> Desk<S> {
 
     /// Reads the state again.
     pub(crate) fn reload(&mut self) -> Result<(), DeskError> {
+        // In this order: another desk may append and sign meanwhile.
+        let signed = self.store.newest_checkpoint(false)?;
         let size = self.store.log_size()?;
         let tree = Appender::resume(size, &Tiles(&self.store)).map_err(tile_error)?;
-        self.check_against_newest(&tree)?;
+        self.check_against(&tree, signed.as_ref())?;
         let newest = self.store.newest_policy()?;
         let policy = newest.map(|row| self.published(&row)).transpose()?;
         self.read_followed()?;
@@ -96,9 +98,14 @@ impl<S: Store> Desk<S> {
         Ok(policy)
     }
 
-    /// Checks that a tree contains the tree of the newest checkpoint.
-    pub(crate) fn check_against_newest(&self, tree: &Appender) -> Result<(), DeskError> {
-        let Some(newest) = self.store.newest_checkpoint(false)? else {
+    /// Checks that a tree contains the tree of a checkpoint: of the newest one that was there
+    /// before the tree was read.
+    pub(crate) fn check_against(
+        &self,
+        tree: &Appender,
+        newest: Option<&CheckpointRow>,
+    ) -> Result<(), DeskError> {
+        let Some(newest) = newest else {
             return Ok(());
         };
         let note = Note::decode(&newest.note).map_err(|_| Refused::Damaged("checkpoint"))?;

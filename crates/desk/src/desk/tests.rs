@@ -28,7 +28,8 @@ fn chk201_a_smaller_or_other_tree_is_not_signed() {
         .append_waiting(world.now, &mut world.rng)
         .unwrap();
     world.complete().unwrap();
-    let refusal = refused(world.desk.check_against_newest(&before));
+    let newest = world.store.newest_checkpoint(false).unwrap();
+    let refusal = refused(world.desk.check_against(&before, newest.as_ref()));
     assert_eq!(refusal, Refused::OtherTree);
     world.desk.checkpoint(world.now).unwrap();
     // A store that was rolled back with its checkpoints, under a desk that runs.

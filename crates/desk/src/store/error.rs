@@ -13,23 +13,24 @@ pub enum StoreError {
     /// The changes break a rule that does not depend on what is stored. Correct the caller.
     #[error("the change is not valid: {0}")]
     Invalid(&'static str),
-    /// Another process has been writing to the store for too long. Try again.
+    /// Another desk has been writing to the store for too long. Try again.
     #[error("the store is in use")]
     InUse,
-    /// The file is not a store of the desk. Use another path.
-    #[error("the file is not a store of the desk")]
+    /// The file or the schema of the database is not a store of the desk. Use another one.
+    #[error("there is something else in place of the desk's store")]
     NotAStore,
     /// A newer version of the desk wrote the store. Update this program.
     #[error("the store has version {version}, which is newer than this program")]
     Newer {
-        /// The version of the tables in the file.
+        /// The version of its tables.
         version: i32,
     },
-    /// The file was altered: its tables or values are not such as the desk writes. Restore a copy.
+    /// The store was altered: its tables or values are not such as the desk writes. Restore a copy.
     #[error("the store is damaged")]
     Damaged,
-    /// The database failed: no space, no permission, a broken disk. Either all changes of the call
-    /// are stored or none is. Remove the cause, and read again before the next try.
+    /// The database failed: no space, no permission, a broken disk, a lost connection. Either all
+    /// changes of the call are stored or none is. Remove the cause, and read again before the next
+    /// try.
     #[error("the store could not be read or written")]
     Failed(#[source] Box<dyn Error + Send + Sync>),
 }

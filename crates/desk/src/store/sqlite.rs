@@ -1,21 +1,17 @@
 //! A store in one SQLite file.
 
-mod columns;
-mod exports;
-mod queue;
-mod read;
-mod rows;
+mod database;
 mod schema;
-mod write;
 
 use std::fmt;
 use std::path::Path;
 
 use rusqlite::{Connection, ErrorCode, TransactionBehavior, ffi};
 
-use super::bounds;
-use super::change::Change;
-use super::error::StoreError;
+use self::database::Sqlite;
+use super::calls::reads;
+use super::sql::{Database, in_sql, write};
+use super::*;
 
 /// A [`Store`](super::Store) in one SQLite file, with a table for each kind of row.
 ///
@@ -57,12 +53,19 @@ impl SqliteStore {
         Ok(Self { db })
     }
 
+    fn read<T>(
+        &self,
+        read: impl FnOnce(&dyn Database) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        read(&Sqlite(&self.db))
+    }
+
     fn apply_all(&mut self, changes: &[Change]) -> Result<(), StoreError> {
         bounds::check(changes)?;
         let behavior = TransactionBehavior::Immediate;
         let transaction = self.db.transaction_with_behavior(behavior)?;
         for change in changes {
-            write::apply(&transaction, change)?;
+            write::apply(&Sqlite(&transaction), change)?;
         }
         Ok(transaction.commit()?)
     }
@@ -78,6 +81,8 @@ impl SqliteStore {
         }
     }
 }
+
+reads!(in_sql SqliteStore);
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
@@ -99,5 +104,4 @@ impl From<rusqlite::Error> for StoreError {
 }
 
 #[cfg(test)]
-#[expect(clippy::arithmetic_side_effects, reason = "a test may overflow")]
 mod tests;

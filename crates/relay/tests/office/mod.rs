@@ -22,7 +22,7 @@ use serde::de::DeserializeOwned;
 use tempfile::TempDir;
 use waxseal_desk::desk::{Desk, DeskSetup};
 use waxseal_desk::officer::{Act, OfficerKey, Signed};
-use waxseal_desk::store::SqliteStore;
+use waxseal_desk::store::{PostgresStore, SqliteStore, Store};
 use waxseal_interface::http::Link;
 use waxseal_interface::{HttpAnswer, HttpRequest};
 use waxseal_log::keys::LogKeys;
@@ -68,6 +68,8 @@ pub struct Office {
     pub keys: LogKeys,
     pub witness: WitnessServer,
     relay_url: String,
+    /// The URL of the database, unless it is in the folder.
+    database: Option<String>,
     vault: Option<Process>,
     desk: Option<Process>,
     url: String,
@@ -80,15 +82,20 @@ impl Office {
     /// Sets a desk up as its operator does, and starts vault and desk. No relay runs: reports are
     /// brought with the relay's key.
     pub fn new() -> Self {
-        Self::set_up("http://127.0.0.1:1", true)
+        Self::set_up("http://127.0.0.1:1", true, None)
     }
 
     /// The desk of a relay that will run at this address.
     pub fn of_relay(url: &str) -> Self {
-        Self::set_up(url, false)
+        Self::set_up(url, false, None)
     }
 
-    fn set_up(relay_url: &str, is_pinned: bool) -> Self {
+    /// Like [`new`](Self::new), with the rows in a PostgreSQL database.
+    pub fn over(database: String) -> Self {
+        Self::set_up("http://127.0.0.1:1", true, Some(database))
+    }
+
+    fn set_up(relay_url: &str, is_pinned: bool, database: Option<String>) -> Self {
         let mut rng = rand::rng();
         let dir = tempfile::tempdir().unwrap();
         let officers = Officers {
@@ -101,7 +108,9 @@ impl Office {
         desk(dir.path(), &["policy", "keygen", "--key", "policy.key"]);
         let init = ["init", "--folder", "desk", "--origin", ORIGIN];
         let more = ["--policy-key", "policy.key.pub", "--witness", &key];
-        desk(dir.path(), &[&init[..], &more, &["--quorum", "1"]].concat());
+        let mut options = [&init[..], &more, &["--quorum", "1"]].concat();
+        options.extend(database.iter().flat_map(|url| ["--database", url]));
+        desk(dir.path(), &options);
         let vault = ["vault", "init", "--folder", "vault"];
         let name = ["--name", "provider.example/vault", "--keys", "desk/keys"];
         let acceptance = ["--acceptance", "acceptance.key"];
@@ -123,6 +132,7 @@ impl Office {
             relay,
             witness,
             relay_url: relay_url.to_owned(),
+            database,
             vault: None,
             desk: None,
             url: String::new(),
@@ -201,6 +211,14 @@ impl Office {
 
     /// Starts the desk's server with further options.
     pub fn start_with(&mut self, options: &[&str]) {
+        let (mut command, metrics) = self.command("desk", options);
+        let (desk, url) = Process::start(&mut command, "listening on ");
+        (self.desk, self.url) = (Some(desk), url);
+        self.metrics = metrics;
+    }
+
+    /// The command of a server with this folder, and where it will serve its metrics.
+    pub fn command(&self, folder: &str, options: &[&str]) -> (Command, String) {
         let witness = format!("{}={}", self.witness.key, self.witness.url);
         // A port that is free.
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -208,7 +226,7 @@ impl Office {
         drop(free);
         let mut command = Command::new(env!("CARGO_BIN_EXE_desk"));
         command
-            .args(["serve", "--folder", "desk", "--vault", "vault.sock"])
+            .args(["serve", "--folder", folder, "--vault", "vault.sock"])
             .args(["--relay", &self.relay_url, "--listen", "127.0.0.1:0"])
             .args(["--publish-after", "0", "--witness", &witness])
             .args(["--metrics-listen", &metrics])
@@ -218,9 +236,12 @@ impl Office {
                 std::env::var("DESK_LOG").unwrap_or("error".into()),
             )
             .current_dir(self.dir.path());
-        let (desk, url) = Process::start(&mut command, "listening on ");
-        (self.desk, self.url) = (Some(desk), url);
-        self.metrics = format!("http://{metrics}");
+        (command, format!("http://{metrics}"))
+    }
+
+    /// Asks this server from then on.
+    pub fn take_over(&mut self, desk: Process, url: String, metrics: String) {
+        (self.desk, self.url, self.metrics) = (Some(desk), url, metrics);
     }
 
     pub fn desk(&mut self) -> Process {
@@ -321,8 +342,14 @@ impl Office {
     }
 
     /// The desk's store, to look into.
-    pub fn desk_store(&self) -> SqliteStore {
-        SqliteStore::open(self.dir.path().join("desk/desk.sqlite")).unwrap()
+    pub fn desk_store(&self) -> Box<dyn Store> {
+        match &self.database {
+            Some(url) => Box::new(PostgresStore::open(url).unwrap()),
+            None => {
+                let path = self.dir.path().join("desk/desk.sqlite");
+                Box::new(SqliteStore::open(path).unwrap())
+            }
+        }
     }
 
     pub fn queue(&self, officer: &OfficerKey) -> Vec<CaseItem> {
@@ -353,8 +380,10 @@ impl Office {
             keys: self.keys.clone(),
             secret: seed("secret").into(),
         };
-        let store = SqliteStore::open(folder.join("desk.sqlite")).unwrap();
-        let audit = Desk::open(store, setup).unwrap().audit().unwrap();
+        let audit = Desk::open(self.desk_store(), setup)
+            .unwrap()
+            .audit()
+            .unwrap();
         assert_eq!(audit.findings, []);
     }
 

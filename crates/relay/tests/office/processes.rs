@@ -39,6 +39,12 @@ impl Process {
         rustix::process::kill_process(pid, signal).unwrap();
     }
 
+    /// Waits until it ends by itself. Returns whether that was without an error.
+    pub fn end(mut self) -> bool {
+        let ended = super::wait_for(|| self.0.try_wait().unwrap());
+        ended.success()
+    }
+
     /// Stops it with SIGTERM. Returns whether it ended in time and without an error.
     pub fn stop(mut self) -> bool {
         let pid = rustix::process::Pid::from_child(&self.0);

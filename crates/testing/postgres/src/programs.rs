@@ -12,8 +12,8 @@ pub(crate) struct Programs {
 }
 
 impl Programs {
-    /// Finds the programs. `None`, with a line that says so, if this machine cannot run them, unless
-    /// `WAXSEAL_POSTGRES=1` demands it.
+    /// Finds the programs. `None`, with a line that says so, if this machine cannot run them,
+    /// unless `WAXSEAL_POSTGRES=1` demands it.
     pub(crate) fn find() -> Option<Self> {
         let missing = |what: &str| {
             let demanded = env::var("WAXSEAL_POSTGRES").is_ok_and(|value| value == "1");

@@ -1,7 +1,8 @@
 //! A server that tests start, cut off, kill and start again.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -91,10 +92,8 @@ impl Server {
     pub fn database(&self) -> String {
         let number = self.databases.fetch_add(1, Ordering::Relaxed);
         let name = format!("test_{number}");
-        let mut client = Client::connect(&self.url("postgres"), NoTls).unwrap();
-        client
-            .batch_execute(&format!("CREATE DATABASE {name}"))
-            .unwrap();
+        let sql = format!("CREATE DATABASE {name}");
+        self.admin().batch_execute(&sql).unwrap();
         self.url(&name)
     }
 
@@ -114,13 +113,44 @@ impl Server {
     /// # Panics
     /// If the server does not run.
     pub fn cut_connections(&self) -> i64 {
-        let mut client = Client::connect(&self.url("postgres"), NoTls).unwrap();
         let sql = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
                    WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
-        client.query_one(sql, &[]).unwrap().get(0)
+        self.admin().query_one(sql, &[]).unwrap().get(0)
     }
 
-    /// Kills the server and its backends by SIGKILL, as a power failure would. What was synced stays.
+    /// Lets nobody connect by TCP without TLS and the password `secret` from then on. Certificate
+    /// and key are PEM.
+    ///
+    /// # Panics
+    /// If the server does not run.
+    pub fn require_tls(&self, certificate: &str, key: &str) {
+        let data = self.folder.path().join("data");
+        for (name, text) in [("server.crt", certificate), ("server.key", key)] {
+            let path = data.join(name);
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+            self.programs.hand_over(&path);
+        }
+        let rules = "local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n";
+        fs::write(data.join("pg_hba.conf"), rules).unwrap();
+        let mut admin = self.admin();
+        for sql in [
+            "SET password_encryption = 'scram-sha-256'",
+            &format!("ALTER ROLE {OWNER} PASSWORD 'secret'"),
+            "ALTER SYSTEM SET ssl = on",
+            "SELECT pg_reload_conf()",
+        ] {
+            admin.batch_execute(sql).unwrap();
+        }
+        // The server reads its settings soon after it is told to.
+        let began = Instant::now();
+        while Client::connect(&self.url("postgres"), NoTls).is_ok() {
+            assert!(began.elapsed() < PATIENCE, "the server asks for no TLS");
+            sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Kills the server and its backends by SIGKILL. What was synced stays.
     pub fn kill(&self) {
         let Some(mut process) = self.process().take() else {
             return;
@@ -146,7 +176,7 @@ impl Server {
         // A backend that is still ending holds the shared memory, and then the server does not
         // start.
         let mut child = self.spawn();
-        while let Err(error) = Client::connect(&self.url("postgres"), NoTls) {
+        while let Err(error) = self.connect() {
             if began.elapsed() > PATIENCE {
                 let _ = child.kill();
                 panic!("PostgreSQL does not start: {error}\n{}", self.log());
@@ -170,8 +200,6 @@ impl Server {
             "listen_addresses=127.0.0.1".to_owned(),
             format!("unix_socket_directories={}", self.folder.path().display()),
             format!("port={port}"),
-            "fsync=on".to_owned(),
-            "synchronous_commit=on".to_owned(),
             "max_connections=200".to_owned(),
             "shared_buffers=32MB".to_owned(),
         ];
@@ -196,6 +224,17 @@ impl Server {
 
     fn log_path(&self) -> PathBuf {
         self.folder.path().join("log")
+    }
+
+    /// A superuser's connection, by the socket.
+    fn connect(&self) -> Result<Client, postgres::Error> {
+        let mut config = Client::configure();
+        config.host_path(self.folder.path()).port(self.port);
+        config.user(OWNER).dbname("postgres").connect(NoTls)
+    }
+
+    fn admin(&self) -> Client {
+        self.connect().unwrap()
     }
 
     fn url(&self, database: &str) -> String {

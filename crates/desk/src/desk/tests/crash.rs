@@ -233,20 +233,36 @@ fn a_crash_after_any_write_never_leaves_content_without_an_entry() {
     }
 }
 
+/// A whole life in a store that `open` opens.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+fn is_found_again<S: Store + 'static>(open: impl Fn() -> S) {
+    let mut world = World::on(open());
+    let vault = world.restart_vault();
+    life(&mut world, &mut Stopping::new(vault, usize::MAX), &mut 0).unwrap();
+    world.is_sound();
+    let kinds = world.kinds();
+    world.store = Shared::new(open());
+    world.reopen();
+    assert_eq!(world.kinds(), kinds);
+    world.is_sound();
+}
+
 #[cfg(feature = "sqlite")]
 #[test]
 fn a_whole_life_in_sqlite_is_sound_and_is_found_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("desk.db");
-    let mut world = World::on(crate::store::SqliteStore::open(&path).unwrap());
-    let vault = world.restart_vault();
-    life(&mut world, &mut Stopping::new(vault, usize::MAX), &mut 0).unwrap();
-    world.is_sound();
-    let kinds = world.kinds();
-    world.store = Shared::new(crate::store::SqliteStore::open(&path).unwrap());
-    world.reopen();
-    assert_eq!(world.kinds(), kinds);
-    world.is_sound();
+    is_found_again(|| crate::store::SqliteStore::open(&path).unwrap());
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn a_whole_life_in_postgresql_is_sound_and_is_found_again() {
+    let Some(server) = waxseal_postgres::Server::shared() else {
+        return;
+    };
+    let url = server.database();
+    is_found_again(|| crate::store::PostgresStore::open(&url).unwrap());
 }
 
 #[test]

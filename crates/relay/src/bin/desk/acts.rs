@@ -19,7 +19,7 @@ use waxseal_desk::hold::Hold;
 use waxseal_desk::ids::{GrantId, OfficerId};
 use waxseal_desk::legal::LegalAnswer;
 use waxseal_desk::officer::{Act, ActKind, Signed};
-use waxseal_desk::store::{SqliteStore, Store as _};
+use waxseal_desk::store::Store as _;
 use waxseal_desk::{DeskError, Refused};
 use waxseal_log::entry::Entry;
 use waxseal_log::tree::TreeHash;
@@ -28,6 +28,7 @@ use waxseal_relay::system_rng;
 use waxseal_reporting::Timestamp;
 
 use crate::errors::Refusal;
+use crate::files::AnyStore;
 use crate::signed::{FromOfficer, Id};
 use crate::state::Server;
 
@@ -167,7 +168,7 @@ type Rng = Box<dyn CryptoRng>;
 
 async fn carry_out(
     server: &Server,
-    act: impl Fn(&mut Desk<SqliteStore>, Timestamp, &mut Rng) -> Result<Option<TreeHash>, DeskError>
+    act: impl Fn(&mut Desk<AnyStore>, Timestamp, &mut Rng) -> Result<Option<TreeHash>, DeskError>
     + Send
     + 'static,
     has_entry: bool,
@@ -185,7 +186,7 @@ async fn carry_out(
 }
 
 /// What an act has done: its entry is the last one.
-fn done(desk: &Desk<SqliteStore>, has_entry: bool) -> Result<Done, DeskError> {
+fn done(desk: &Desk<AnyStore>, has_entry: bool) -> Result<Done, DeskError> {
     let log_size = desk.log_size();
     let last = match log_size.checked_sub(1).filter(|_| has_entry) {
         Some(last) => desk.store().entry(last)?,

@@ -12,7 +12,7 @@ use waxseal_desk::ids::CaseId;
 use waxseal_desk::policy::Policy;
 use waxseal_desk::store::{
     AppealList, Assigned, CaseStatus, Cursor, GrantList, Order, Query as StoreQuery, ReportList,
-    ReportRow, SqliteStore, Store, StoreError,
+    ReportRow, Store, StoreError,
 };
 use waxseal_relay::desk::{
     Appeals, CaseDetail, DeskCard, GrantItem, Grants, Hex, QueuePage, QueueQuery,
@@ -20,6 +20,7 @@ use waxseal_relay::desk::{
 
 use crate::clock::now;
 use crate::errors::Refusal;
+use crate::files::AnyStore;
 use crate::items;
 use crate::signed::{FromOfficer, Id, Query};
 use crate::state::Server;
@@ -202,7 +203,7 @@ fn granted(
 }
 
 fn detail(
-    desk: &Desk<SqliteStore>,
+    desk: &Desk<AnyStore>,
     id: [u8; 16],
     after: Option<Position>,
 ) -> Result<CaseDetail, Refusal> {

@@ -11,7 +11,7 @@ use waxseal_desk::ids::{CaseId, OfficerId};
 use waxseal_desk::outbox::NewExport;
 use waxseal_desk::policy::Roles;
 use waxseal_desk::store::{
-    CallbackList, CallbackRow, ExportList, ExportRow, ExportState, SqliteStore, Store as _,
+    CallbackList, CallbackRow, ExportList, ExportRow, ExportState, Store as _,
 };
 use waxseal_log::entry::Target;
 use waxseal_relay::desk::{AskExport, CallbackItem, DeskCode, ExportItem, Exported, Exports, Hex};
@@ -20,6 +20,7 @@ use waxseal_relay::system_rng;
 use crate::clock::now;
 use crate::errors::Refusal;
 use crate::export_targets::Targets;
+use crate::files::AnyStore;
 use crate::signed::FromOfficer;
 use crate::signed::{FromOfficerWithContent, json};
 use crate::state::Server;
@@ -62,7 +63,7 @@ pub async fn ask(
 
 /// Makes what leaves. Nothing is entered yet.
 fn made(
-    desk: &Desk<SqliteStore>,
+    desk: &Desk<AnyStore>,
     targets: &Targets,
     case: &CaseId,
     officer: &OfficerId,

@@ -15,6 +15,9 @@ use waxseal_relay::ReviewerKey;
 use waxseal_relay::desk::Hex;
 use zeroize::Zeroizing;
 
+use crate::database;
+pub use crate::database::AnyStore;
+
 /// What a command returns. The error is in words, for the operator.
 pub type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -30,7 +33,8 @@ const MAX_SECRET_LEN: usize = 4_096;
 /// | `reviewer.key`, `reviewer.key.pub` | the key by which the desk asks the relay |
 /// | `keys` | the pinned keys of the log, as text |
 /// | `relay.pinned` | the relay's key, 64 hex digits |
-/// | `desk.sqlite` | the database |
+/// | `desk.sqlite` | the database, if it is in the folder |
+/// | `database` | the URL of the database, with its password, if it is PostgreSQL |
 /// | `lock` | nothing; the running server has it locked |
 /// | `public` | the public folder |
 /// | `targets.json` | the systems that exports go to; it names the files of their keys |
@@ -98,9 +102,48 @@ impl Folder {
     }
 
     /// A connection to the store.
-    pub fn store(&self) -> Result<SqliteStore> {
-        let path = self.path("desk.sqlite");
-        SqliteStore::open(&path).map_err(|error| failed(&path, &error))
+    pub fn store(&self) -> Result<AnyStore> {
+        match self.database()? {
+            Some(url) => Ok(database::open(&url)?),
+            None => {
+                let path = self.path("desk.sqlite");
+                let store = SqliteStore::open(&path).map_err(|error| failed(&path, &error))?;
+                Ok(Box::new(store))
+            }
+        }
+    }
+
+    /// The URL of the database, unless it is in the folder.
+    pub fn database(&self) -> Result<Option<Zeroizing<String>>> {
+        let path = self.path("database");
+        if !path.exists() {
+            return Ok(None);
+        }
+        let url = secret(&path)?;
+        let url = str::from_utf8(&url).map_err(|_| format!("{} is not text", path.display()))?;
+        Ok(Some(Zeroizing::new(url.trim_end().to_owned())))
+    }
+
+    /// Names the database, once: a desk with the rows of another one would have another log. The
+    /// database must answer.
+    pub fn use_database(&self, url: &str) -> Result<()> {
+        let own = self.path("desk.sqlite");
+        if own.exists() {
+            let why = "is the desk's database, and another one would have another log";
+            return Err(format!("{} {why}", own.display()).into());
+        }
+        let path = self.path("database");
+        match self.database()? {
+            Some(known) if *known == url => Ok(()),
+            Some(_) => {
+                let why = "names another database. If it has moved, correct this file";
+                Err(format!("{} {why}", path.display()).into())
+            }
+            None => {
+                database::open(url)?; // makes the tables
+                create(&path, 0o600, format!("{url}\n").as_bytes())
+            }
+        }
     }
 
     /// The key by which the desk asks the relay.

@@ -7,7 +7,7 @@ use waxseal_desk::grant::Grant;
 use waxseal_desk::officer::{Act, Signed};
 use waxseal_desk::store::{
     AppealRow, CaseRow, CaseStatus, DecisionRow, GrantRow, GrantState, HoldRow, NoticeList,
-    OpeningRow, ReportRow, SqliteStore, Store as _,
+    OpeningRow, ReportRow, Store as _,
 };
 use waxseal_relay::desk::{
     AppealItem, CaseItem, DecisionItem, GrantItem, Hex, HoldItem, OpeningItem, ReportItem,
@@ -15,6 +15,7 @@ use waxseal_relay::desk::{
 use waxseal_reporting::intake::AcceptedReport;
 
 use crate::errors::Refusal;
+use crate::files::AnyStore;
 
 pub fn case(row: CaseRow) -> CaseItem {
     let status = match row.status {
@@ -39,7 +40,7 @@ pub fn case(row: CaseRow) -> CaseItem {
     }
 }
 
-pub fn report(desk: &Desk<SqliteStore>, row: ReportRow) -> Result<ReportItem, Refusal> {
+pub fn report(desk: &Desk<AnyStore>, row: ReportRow) -> Result<ReportItem, Refusal> {
     let content = desk.store().content(&row.id)?;
     let sent = content.map(|content| AcceptedReport::report_of(&content.accepted));
     let sent = sent.transpose().map_err(|error| Refusal::failed(&error))?;
@@ -104,7 +105,7 @@ pub fn opening(row: OpeningRow) -> OpeningItem {
     }
 }
 
-pub fn decision(desk: &Desk<SqliteStore>, row: DecisionRow) -> Result<DecisionItem, Refusal> {
+pub fn decision(desk: &Desk<AnyStore>, row: DecisionRow) -> Result<DecisionItem, Refusal> {
     let said: Option<Decision> = said(&row.signed);
     let (rule, statement) = said
         .map(|said| (said.rule, said.statement))

@@ -11,9 +11,7 @@ use waxseal_desk::ids::CaseId;
 use waxseal_desk::publish::{Delay, Published, write_folder};
 use waxseal_desk::retention::MAX_ERASED as MAX_ERASED_REPORTS;
 use waxseal_desk::sorting::Sorting;
-use waxseal_desk::store::{
-    CaseRow, CaseStatus, ReportList, ReportRow, SqliteStore, Store, StoreError,
-};
+use waxseal_desk::store::{CaseRow, CaseStatus, ReportList, ReportRow, Store, StoreError};
 use waxseal_desk::vault::{Sorted, VaultCalls as _, VaultError};
 use waxseal_desk::{DeskError, Refused};
 use waxseal_log::entry::{Day, KeyKind};
@@ -25,6 +23,7 @@ use waxseal_reporting::intake::ReportId;
 use crate::asks::Ask;
 use crate::clock::now;
 use crate::errors::Refusal;
+use crate::files::AnyStore;
 use crate::state::Server;
 use crate::todo::Todo;
 use crate::vault::Answered;
@@ -102,7 +101,7 @@ impl Keeper {
             return Ok(());
         }
         let name = format!("stamp epoch {epoch}").into_bytes();
-        let enter = move |desk: &mut Desk<SqliteStore>, now: Timestamp| {
+        let enter = move |desk: &mut Desk<AnyStore>, now: Timestamp| {
             desk.key_created(kind, epoch, &name, now, &mut system_rng())
         };
         match self.server.office.act_now(enter) {

@@ -9,13 +9,14 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use waxseal_desk::desk::Desk;
-use waxseal_desk::store::{EntryRow, SqliteStore, Store as _};
+use waxseal_desk::store::{EntryRow, Store as _};
 use waxseal_desk::transparency::{csv, reason};
 use waxseal_log::counts::Counts;
 use waxseal_log::entry::{Day, Entry, Event};
 use waxseal_relay::desk::{Entries, EntryItem, Hex, SeriesPoint, Transparency};
 
 use crate::errors::Refusal;
+use crate::files::AnyStore;
 use crate::signed::{FromOfficer, Query};
 use crate::state::Server;
 
@@ -56,7 +57,7 @@ pub async fn entries(
     Ok(Json(read.await?))
 }
 
-fn cosigned_size(desk: &Desk<SqliteStore>) -> Result<u64, Refusal> {
+fn cosigned_size(desk: &Desk<AnyStore>) -> Result<u64, Refusal> {
     let complete = desk.store().newest_checkpoint(true)?;
     Ok(complete.map_or(0, |row| row.size))
 }
@@ -143,7 +144,7 @@ pub async fn transparency(
     Ok(Json(counted))
 }
 
-fn count(desk: &Desk<SqliteStore>, from: u32, to: u32) -> Result<Transparency, Refusal> {
+fn count(desk: &Desk<AnyStore>, from: u32, to: u32) -> Result<Transparency, Refusal> {
     let log_size = cosigned_size(desk)?;
     let mut counts = Counts::new(Day(from), Day(to));
     let mut series = BTreeMap::new();

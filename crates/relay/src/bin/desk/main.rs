@@ -18,6 +18,7 @@ mod cases;
 mod clock;
 mod coop;
 mod coop_key;
+mod database;
 mod errors;
 mod export_targets;
 mod exports;

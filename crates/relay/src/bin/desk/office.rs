@@ -6,18 +6,18 @@ use std::thread;
 use tokio::sync::{mpsc, oneshot};
 use waxseal_desk::DeskError;
 use waxseal_desk::desk::Desk;
-use waxseal_desk::store::SqliteStore;
 use waxseal_reporting::Timestamp;
 
 use crate::clock::now;
 use crate::errors::Refusal;
+use crate::files::AnyStore;
 
 /// Maximum number of acts that wait. More are refused, and the caller tries again.
 const MAX_WAITING: usize = 256;
 /// How often an act is tried when another process wrote in between. Each try checks all again.
 const MAX_TRIES: usize = 5;
 
-type Job = Box<dyn FnOnce(&mut Desk<SqliteStore>) + Send>;
+type Job = Box<dyn FnOnce(&mut Desk<AnyStore>) + Send>;
 
 /// Gives acts to the thread.
 #[derive(Clone)]
@@ -25,7 +25,7 @@ pub struct Office(mpsc::Sender<Job>);
 
 impl Office {
     /// Starts the thread. It ends, with the desk, once all clones are dropped.
-    pub fn start(mut desk: Desk<SqliteStore>) -> std::io::Result<(Self, thread::JoinHandle<()>)> {
+    pub fn start(mut desk: Desk<AnyStore>) -> std::io::Result<(Self, thread::JoinHandle<()>)> {
         let (jobs, mut waiting) = mpsc::channel::<Job>(MAX_WAITING);
         let run = move || {
             while let Some(job) = waiting.blocking_recv() {
@@ -42,7 +42,7 @@ impl Office {
     /// `desk policy publish`, wrote in between.
     pub async fn act<T: Send + 'static>(
         &self,
-        act: impl FnMut(&mut Desk<SqliteStore>, Timestamp) -> Result<T, DeskError> + Send + 'static,
+        act: impl FnMut(&mut Desk<AnyStore>, Timestamp) -> Result<T, DeskError> + Send + 'static,
     ) -> Result<T, Refusal> {
         let (answer, done) = oneshot::channel();
         let sent = self.0.try_send(Box::new(|desk| {
@@ -56,7 +56,7 @@ impl Office {
     /// Like [`act`](Self::act), for a thread.
     pub fn act_now<T: Send + 'static>(
         &self,
-        act: impl FnMut(&mut Desk<SqliteStore>, Timestamp) -> Result<T, DeskError> + Send + 'static,
+        act: impl FnMut(&mut Desk<AnyStore>, Timestamp) -> Result<T, DeskError> + Send + 'static,
     ) -> Result<T, Refusal> {
         let (answer, done) = oneshot::channel();
         let sent = self.0.blocking_send(Box::new(|desk| {
@@ -69,8 +69,8 @@ impl Office {
 }
 
 fn with_tries<T>(
-    desk: &mut Desk<SqliteStore>,
-    mut act: impl FnMut(&mut Desk<SqliteStore>, Timestamp) -> Result<T, DeskError>,
+    desk: &mut Desk<AnyStore>,
+    mut act: impl FnMut(&mut Desk<AnyStore>, Timestamp) -> Result<T, DeskError>,
 ) -> Result<T, DeskError> {
     let mut tries = 1;
     loop {

@@ -4,10 +4,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Semaphore;
 use waxseal_desk::desk::Desk;
-use waxseal_desk::store::SqliteStore;
 
 use crate::errors::Refusal;
-use crate::files::{Folder, Result};
+use crate::files::{AnyStore, Folder, Result};
 
 /// Number of requests that read at one time.
 const READERS: usize = 4;
@@ -16,7 +15,7 @@ const CONNECTIONS: usize = READERS + 2;
 
 /// The connections that are free.
 pub struct Readers {
-    free: Mutex<Vec<Desk<SqliteStore>>>,
+    free: Mutex<Vec<Desk<AnyStore>>>,
     places: Arc<Semaphore>,
     folder: Folder,
 }
@@ -35,7 +34,7 @@ impl Readers {
     /// Reads with a connection that is free. What it sees is the newest state, also of the policy.
     pub async fn read<T: Send + 'static>(
         self: &Arc<Self>,
-        read: impl FnOnce(&Desk<SqliteStore>) -> std::result::Result<T, Refusal> + Send + 'static,
+        read: impl FnOnce(&Desk<AnyStore>) -> std::result::Result<T, Refusal> + Send + 'static,
     ) -> std::result::Result<T, Refusal> {
         let readers = self.clone();
         in_place(&self.places, move || readers.read_now(read)).await
@@ -44,7 +43,7 @@ impl Readers {
     /// Like [`read`](Self::read), for a thread.
     pub fn read_now<T>(
         &self,
-        read: impl FnOnce(&Desk<SqliteStore>) -> std::result::Result<T, Refusal>,
+        read: impl FnOnce(&Desk<AnyStore>) -> std::result::Result<T, Refusal>,
     ) -> std::result::Result<T, Refusal> {
         let mut desk = match self.lock().pop() {
             Some(desk) => desk,
@@ -63,11 +62,11 @@ impl Readers {
         done
     }
 
-    fn another(&self) -> Result<Desk<SqliteStore>> {
+    fn another(&self) -> Result<Desk<AnyStore>> {
         Ok(Desk::open(self.folder.store()?, self.folder.setup()?)?)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Desk<SqliteStore>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Desk<AnyStore>>> {
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use waxseal_desk::DeskError;
 use waxseal_desk::desk::Desk;
 use waxseal_desk::opening::Opening;
-use waxseal_desk::store::{SqliteStore, Store as _};
+use waxseal_desk::store::Store as _;
 use waxseal_desk::vault::process::VaultClient;
 use waxseal_desk::vault::{MAX_CHALLENGE_MS, VaultCalls as _, VaultError};
 use waxseal_log::checkpoint::Checkpoint;
@@ -23,6 +23,7 @@ use waxseal_relay::system_rng;
 use crate::asks::{Ask, Shown};
 use crate::clock::now;
 use crate::errors::Refusal;
+use crate::files::AnyStore;
 use crate::opened::{Key, Turn};
 use crate::state::Server;
 use crate::witnesses::Witnesses;
@@ -45,7 +46,7 @@ struct Waiting {
 pub fn run(
     server: &Arc<Server>,
     asked: &Receiver<Ask>,
-    mut desk: Desk<SqliteStore>,
+    mut desk: Desk<AnyStore>,
     witnesses: &Witnesses,
 ) {
     let mut thread = Thread {
@@ -106,7 +107,7 @@ impl Thread<'_> {
         self.is_due = true;
     }
 
-    fn turn(&mut self, desk: &mut Desk<SqliteStore>) {
+    fn turn(&mut self, desk: &mut Desk<AnyStore>) {
         let status = self.vault.status();
         let reached = status.as_ref().map(drop).map_err(ToString::to_string);
         self.server.health.note("vault", &reached);
@@ -140,7 +141,7 @@ impl Thread<'_> {
     }
 
     /// Completes a checkpoint over the log.
-    fn round(&mut self, desk: &mut Desk<SqliteStore>, with_upkeep: bool) -> Result<(), Refusal> {
+    fn round(&mut self, desk: &mut Desk<AnyStore>, with_upkeep: bool) -> Result<(), Refusal> {
         let office = &self.server.office;
         if with_upkeep {
             self.next_upkeep = Instant::now() + UPKEEP;
@@ -177,7 +178,7 @@ impl Thread<'_> {
     }
 
     /// Shows all openings that wait for someone.
-    fn show(&mut self, desk: &mut Desk<SqliteStore>, failed: Option<Refusal>) {
+    fn show(&mut self, desk: &mut Desk<AnyStore>, failed: Option<Refusal>) {
         let old = Duration::from_millis(MAX_CHALLENGE_MS);
         let server = self.server;
         self.waiting.retain(|key, waiting| {

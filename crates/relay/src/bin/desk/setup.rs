@@ -12,6 +12,7 @@ use waxseal_log::note::{Signer, Verifier};
 use waxseal_relay::{ReviewerKey, system_rng};
 use zeroize::Zeroizing;
 
+use crate::database::DatabaseOptions;
 use crate::files::{Folder, Result, create, failed, replace, text};
 
 #[derive(clap::Args)]
@@ -31,6 +32,8 @@ pub struct InitOptions {
     /// Number of witnesses that must cosign
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     quorum: usize,
+    #[command(flatten)]
+    database: DatabaseOptions,
 }
 
 /// Draws the desk's keys.
@@ -62,6 +65,9 @@ pub fn init(options: &InitOptions) -> Result<()> {
     let public = serde_json::to_vec_pretty(&reviewer.public())?;
     create(&folder.path("reviewer.key.pub"), 0o644, &public)?;
     create(&folder.path("keys"), 0o644, keys.as_bytes())?;
+    if let Some(url) = &options.database.database {
+        folder.use_database(url)?;
+    }
     println!("The desk is in {}.", options.folder.display());
     println!("Give these keys of its log to the vault:\n\n{keys}");
     Ok(())

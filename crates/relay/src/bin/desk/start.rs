@@ -1,6 +1,7 @@
 //! `serve`: opens the desk and runs it until it is stopped.
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -17,6 +18,7 @@ use waxseal_desk::vault::process::{Endpoint, VaultClient};
 
 use crate::asks::{Rounds, Wake};
 use crate::clock::now;
+use crate::database::DatabaseOptions;
 use crate::export_targets::Targets;
 use crate::files::{Folder, Result};
 use crate::health::{Health, Metrics};
@@ -51,6 +53,8 @@ pub struct ServeOptions {
     /// The vault's socket
     #[arg(long, value_name = "PATH")]
     vault: PathBuf,
+    #[command(flatten)]
+    database: DatabaseOptions,
     #[command(flatten)]
     relay: RelayOptions,
     /// The address to listen on; with port 0, the desk picks a free port
@@ -100,24 +104,37 @@ async fn run_desk(options: &ServeOptions) -> Result<()> {
     }
     let folder = Folder::new(&options.folder);
     let _lock = folder.lock()?;
+    // Connections to a database are made and waited for in this thread.
+    tokio::task::block_in_place(|| {
+        let url = options.database.database.as_ref();
+        url.map_or(Ok(()), |url| folder.use_database(url))?;
+        take_place(&folder)
+    })?;
     // The process before may have taken requests up to the time when it let go of the lock.
     let started = now();
     let setup = folder.setup()?;
     let keys = setup.keys.clone();
     let witnesses = Witnesses::new(&keys, &options.witness)?;
-    let open = || -> Result<_> { Ok(Desk::open(folder.store()?, folder.setup()?)?) };
-    let (office, acting) = Office::start(Desk::open(folder.store()?, setup)?)?;
-    let follower = open()?;
+    let open =
+        || Ok::<_, Box<dyn Error + Send + Sync>>(Desk::open(folder.store()?, folder.setup()?)?);
+    let (desk, follower, readers, mark) = tokio::task::block_in_place(|| {
+        let desk = Desk::open(folder.store()?, setup)?;
+        let mark = match folder.database()? {
+            Some(_) => Mark::in_database(folder.store()?)?,
+            None => Mark::open(folder.path("requests.mark"))?,
+        };
+        Ok::<_, Box<dyn Error + Send + Sync>>((desk, open()?, Readers::open(&folder)?, mark))
+    })?;
+    let (office, acting) = Office::start(desk)?;
     let relay_key = OnceLock::new();
     if let Some(pinned) = folder.relay_key()? {
         let _ = relay_key.set(pinned);
     }
-    let mark = Mark::open(folder.path("requests.mark"))?;
     let (rounds, asked) = Rounds::new();
     let (wake, woken) = Wake::new();
     let (outbox, to_send) = Wake::new();
     let server = Arc::new(Server {
-        readers: Arc::new(Readers::open(&folder)?),
+        readers: Arc::new(readers),
         folder: folder.clone(),
         keys,
         office,
@@ -199,6 +216,20 @@ async fn run_desk(options: &ServeOptions) -> Result<()> {
         let _ = tokio::task::spawn_blocking(move || thread.join()).await;
     }
     tracing::info!("stopped");
+    Ok(())
+}
+
+/// Makes sure that no other server works over the folder's database.
+#[cfg(feature = "postgres")]
+fn take_place(folder: &Folder) -> Result<()> {
+    if let Some(url) = folder.database()? {
+        crate::database::Place::wait(&url)?.keep()?;
+    }
+    Ok(())
+}
+
+#[cfg(not(feature = "postgres"))]
+fn take_place(_: &Folder) -> Result<()> {
     Ok(())
 }
 

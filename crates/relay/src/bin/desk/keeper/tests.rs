@@ -63,7 +63,7 @@ fn what_was_erased_is_wiped_later_if_someone_reads() {
     keeper.wipe().unwrap();
     assert!(!keeper.has_traces);
     let path = folder.path("desk.sqlite");
-    let mut store = SqliteStore::open(&path).unwrap();
+    let mut store = waxseal_desk::store::SqliteStore::open(&path).unwrap();
     store.apply(&[Change::add(report(1, false))]).unwrap();
     let reader = rusqlite::Connection::open(&path).unwrap();
     reader.execute_batch("BEGIN").unwrap();

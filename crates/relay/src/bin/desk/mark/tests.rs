@@ -24,3 +24,32 @@ fn a_time_that_is_still_to_come_is_on_the_disk_before_its_request_is_taken() {
     assert!(gone.cover(2, 1).is_err());
     assert_eq!(gone.floor_ms(), 0);
 }
+
+#[test]
+fn a_mark_in_the_database_covers_every_request() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("desk.sqlite");
+    let store = || -> AnyStore { Box::new(waxseal_desk::store::SqliteStore::open(&path).unwrap()) };
+    let open = || Mark::in_database(store()).unwrap();
+    let (mut mark, mut other) = (open(), open());
+    assert_eq!(mark.floor_ms(), 0);
+    // The next server's clock may be behind this one's.
+    mark.cover(1_000, 1_000).unwrap();
+    assert_eq!(open().floor_ms(), 4_000);
+    // It is not written again for what it covers.
+    let row = store().meta(NAME).unwrap();
+    mark.cover(4_000, 4_000).unwrap();
+    assert_eq!(store().meta(NAME).unwrap(), row);
+    mark.cover(4_001, 4_000).unwrap();
+    assert_eq!(open().floor_ms(), 7_001);
+    other.cover(9_000, 5_000).unwrap();
+    assert_eq!(open().floor_ms(), 12_000);
+
+    let damaged = MetaRow {
+        name: NAME.to_owned(),
+        value: vec![1],
+    };
+    let old = store().meta(NAME).unwrap().unwrap();
+    store().apply(&[Change::swap(old, damaged)]).unwrap();
+    assert!(Mark::in_database(store()).is_err());
+}

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use waxseal_desk::desk::Desk;
 use waxseal_desk::officer::OfficerKey;
 use waxseal_desk::policy::{Officer, Policy, PolicyTerms, Roles, Rule};
-use waxseal_desk::store::{CaseRow, CaseStatus, Change, ReportRow, SqliteStore, Store as _};
+use waxseal_desk::store::{CaseRow, CaseStatus, Change, ReportRow, Store as _};
 use waxseal_desk::vault::process::{Endpoint, VaultClient};
 use waxseal_log::entry::PolicyKey;
 use waxseal_log::keys::LogKeys;
@@ -222,7 +222,10 @@ impl World {
             .unwrap()
     }
 
-    pub fn read<T>(&self, read: impl FnOnce(&Desk<SqliteStore>) -> Result<T, Refusal>) -> T {
+    pub fn read<T>(
+        &self,
+        read: impl FnOnce(&Desk<crate::files::AnyStore>) -> Result<T, Refusal>,
+    ) -> T {
         self.server.readers.read_now(read).unwrap()
     }
 

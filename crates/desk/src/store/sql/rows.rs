@@ -1,11 +1,9 @@
-//! Rows of the store as rows of SQLite. Each field is the column with its name.
+//! Rows of the store as rows of a table. Each field is the column with its name.
 
-use rusqlite::types::ToSqlOutput;
-use rusqlite::{Connection, OptionalExtension, Params, Row, params_from_iter};
-
-use super::columns::{Column, int};
+use super::columns::{Column, Kind, Value, int};
+use super::{Columns, Database, Refused};
 use crate::store::bounds::Bounded;
-use crate::store::error::StoreError;
+use crate::store::error::{Conflict, StoreError};
 use crate::store::limits::{
     MAX_ACCOUNT_LEN, MAX_ANSWER_LEN, MAX_CONTENT_LEN, MAX_DETAIL_LEN, MAX_EXPORT_LEN, MAX_LISTED,
     MAX_NOTE_LEN, MAX_POLICY_LEN, MAX_SIGNED_LEN, MAX_TEXT_LEN, MAX_TILE_LEN, MAX_VALUE_LEN,
@@ -17,8 +15,8 @@ use crate::store::rows::{
 };
 use crate::store::stored::Stored;
 
-/// A row that is a row of SQLite.
-pub(super) trait InSqlite: Stored + Bounded {
+/// A row that is a row of a table.
+pub(crate) trait InTable: Stored + Bounded {
     /// Names of the columns, comma separated.
     const COLUMNS: &'static str;
     /// A question mark for each column, comma separated.
@@ -30,10 +28,33 @@ pub(super) trait InSqlite: Stored + Bounded {
     /// A condition for the key.
     const IS_KEY: &'static str;
 
-    fn values(&self) -> Vec<ToSqlOutput<'_>>;
-    fn key_values(&self) -> Vec<ToSqlOutput<'_>>;
+    fn values(&self) -> Vec<Value<'_>>;
+    fn key_values(&self) -> Vec<Value<'_>>;
     /// Reads a row with all columns. It may still break the bounds.
-    fn read(row: &Row<'_>) -> Result<Option<Self>, rusqlite::Error>;
+    fn read(columns: &dyn Columns) -> Result<Self, StoreError>;
+}
+
+/// What a table of the store must be like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Table {
+    pub(crate) name: &'static str,
+    /// Name, kind, and whether it may hold nothing, of each column.
+    pub(crate) columns: Vec<(&'static str, Kind, bool)>,
+}
+
+/// The column of a field.
+fn column<R, T: Column>(name: &'static str, _: fn(&R) -> &T) -> (&'static str, Kind, bool) {
+    (name, T::KIND, T::IS_OPTIONAL)
+}
+
+/// Reads the column at the next place.
+fn field<T: Column>(
+    columns: &dyn Columns,
+    places: &mut impl Iterator<Item = usize>,
+    longest: usize,
+) -> Result<T, StoreError> {
+    let place = places.next().ok_or(StoreError::Damaged)?;
+    T::read(&columns.value(place)?, longest).ok_or(StoreError::Damaged)
 }
 
 macro_rules! place {
@@ -42,9 +63,9 @@ macro_rules! place {
     };
 }
 
-macro_rules! in_sqlite {
+macro_rules! in_tables {
     ($($row:ident, $longest:expr, $key:ident $(+ $keys:ident)*: $first:ident $(, $field:ident)*;)+) => {
-        $(impl InSqlite for $row {
+        $(impl InTable for $row {
             const COLUMNS: &'static str = concat!(stringify!($first) $(, ", ", stringify!($field))*);
             const PLACES: &'static str = concat!(place!($first) $(, ", ", place!($field))*);
             const KEY: &'static str = concat!(stringify!($key) $(, ", ", stringify!($keys))*);
@@ -55,33 +76,39 @@ macro_rules! in_sqlite {
             const IS_KEY: &'static str =
                 concat!(stringify!($key), " = ?" $(, " AND ", stringify!($keys), " = ?")*);
 
-            fn values(&self) -> Vec<ToSqlOutput<'_>> {
+            fn values(&self) -> Vec<Value<'_>> {
                 vec![self.$first.write() $(, self.$field.write())*]
             }
-            fn key_values(&self) -> Vec<ToSqlOutput<'_>> {
+            fn key_values(&self) -> Vec<Value<'_>> {
                 vec![self.$key.write() $(, self.$keys.write())*]
             }
-            fn read(row: &Row<'_>) -> Result<Option<Self>, rusqlite::Error> {
-                let longest: usize = $longest;
-                let read = || -> Result<Option<Self>, rusqlite::Error> {
-                    Ok(Some(Self {
-                        $first: match Column::read(row.get_ref(stringify!($first))?, longest) {
-                            Some(value) => value,
-                            None => return Ok(None),
-                        },
-                        $($field: match Column::read(row.get_ref(stringify!($field))?, longest) {
-                            Some(value) => value,
-                            None => return Ok(None),
-                        },)*
-                    }))
-                };
-                read()
+            fn read(columns: &dyn Columns) -> Result<Self, StoreError> {
+                let (longest, mut places): (usize, _) = ($longest, 0..);
+                Ok(Self {
+                    $first: field(columns, &mut places, longest)?,
+                    $($field: field(columns, &mut places, longest)?,)*
+                })
             }
         })+
+
+        #[cfg_attr(
+            not(feature = "postgres"),
+            expect(dead_code, reason = "SQLite compares the text of its tables")
+        )]
+        /// All tables.
+        pub(crate) fn tables() -> Vec<Table> {
+            vec![$(Table {
+                name: $row::TABLE,
+                columns: vec![
+                    column(stringify!($first), |row: &$row| &row.$first)
+                    $(, column(stringify!($field), |row: &$row| &row.$field))*
+                ],
+            },)+]
+        }
     };
 }
 
-in_sqlite! {
+in_tables! {
     EntryRow, MAX_DETAIL_LEN, log_index: log_index, kind, day, number, entry, salt, detail;
     TileRow, MAX_TILE_LEN, level + tile_index: level, tile_index, bytes;
     CheckpointRow, MAX_NOTE_LEN, size: size, note, made_at_ms, is_complete;
@@ -125,80 +152,85 @@ in_sqlite! {
     MetaRow, MAX_VALUE_LEN, name: name, value;
 }
 
-/// Reads the row of a statement, and refuses one that no desk writes.
-fn read<R: InSqlite>(row: &Row<'_>) -> Result<R, StoreError> {
-    let row = R::read(row)?.ok_or(StoreError::Damaged)?;
+/// Reads a row of an answer, and refuses one that no desk writes.
+fn read<R: InTable>(columns: &dyn Columns) -> Result<R, StoreError> {
+    let row = R::read(columns)?;
     row.check().map_err(|_| StoreError::Damaged)?;
     Ok(row)
 }
 
 /// The first row that `tail` selects: conditions, and the order.
-pub(super) fn one<R: InSqlite>(
-    db: &Connection,
+pub(super) fn one<R: InTable>(
+    db: &dyn Database,
     tail: &str,
-    params: impl Params,
+    params: &[Value<'_>],
 ) -> Result<Option<R>, StoreError> {
-    let sql = format!("SELECT {} FROM {} {tail} LIMIT 1", R::COLUMNS, R::TABLE);
-    let mut select = db.prepare(&sql)?;
-    let mut rows = select.query(params)?;
-    rows.next()?.map(read).transpose()
+    Ok(many(db, tail, params, 1)?.pop())
 }
 
 /// The first `limit` rows that `tail` selects: conditions, and the order.
-pub(super) fn many<R: InSqlite>(
-    db: &Connection,
+pub(super) fn many<R: InTable>(
+    db: &dyn Database,
     tail: &str,
-    params: impl Params,
+    params: &[Value<'_>],
     limit: usize,
 ) -> Result<Vec<R>, StoreError> {
-    let limit = int(limit.min(MAX_LISTED) as u64);
-    let sql = format!(
-        "SELECT {} FROM {} {tail} LIMIT {limit}",
-        R::COLUMNS,
-        R::TABLE
-    );
-    let mut select = db.prepare(&sql)?;
-    let mut rows = select.query(params)?;
-    let mut read_rows = Vec::new();
-    while let Some(row) = rows.next()? {
-        read_rows.push(read(row)?);
-    }
-    Ok(read_rows)
+    let sql = format!("SELECT {} FROM {} {tail} LIMIT ?", R::COLUMNS, R::TABLE);
+    let limit = Value::Integer(int(limit.min(MAX_LISTED) as u64));
+    let params = [params, &[limit]].concat();
+    let mut rows = Vec::new();
+    db.query(&sql, &params, &mut |columns| {
+        rows.push(read(columns)?);
+        Ok(())
+    })?;
+    Ok(rows)
 }
 
 /// The stored row with the key of this one.
-pub(super) fn stored<R: InSqlite>(db: &Connection, row: &R) -> Result<Option<R>, StoreError> {
-    let tail = format!("WHERE {}", R::IS_KEY);
-    one(db, &tail, params_from_iter(row.key_values()))
+pub(super) fn stored<R: InTable>(db: &dyn Database, row: &R) -> Result<Option<R>, StoreError> {
+    one(db, &format!("WHERE {}", R::IS_KEY), &row.key_values())
 }
 
 /// Adds the row.
-pub(super) fn insert<R: InSqlite>(db: &Connection, row: &R) -> Result<(), rusqlite::Error> {
+pub(super) fn insert<R: InTable>(db: &dyn Database, row: &R) -> Result<(), StoreError> {
     let (table, columns, places) = (R::TABLE, R::COLUMNS, R::PLACES);
     let sql = format!("INSERT INTO {table} ({columns}) VALUES ({places})");
-    db.prepare(&sql)?.execute(params_from_iter(row.values()))?;
-    Ok(())
+    write(db, &sql, row)
 }
 
 /// Adds the row, or replaces the one with its key.
-pub(super) fn put<R: InSqlite>(db: &Connection, row: &R) -> Result<(), rusqlite::Error> {
+pub(super) fn put<R: InTable>(db: &dyn Database, row: &R) -> Result<(), StoreError> {
     let (table, columns, places) = (R::TABLE, R::COLUMNS, R::PLACES);
     let sql = format!(
         "INSERT INTO {table} ({columns}) VALUES ({places}) ON CONFLICT ({}) DO UPDATE SET {}",
         R::KEY,
         R::REPLACE,
     );
-    db.prepare(&sql)?.execute(params_from_iter(row.values()))?;
-    Ok(())
+    write(db, &sql, row)
 }
 
-/// A single number.
+fn write<R: InTable>(db: &dyn Database, sql: &str, row: &R) -> Result<(), StoreError> {
+    match db.execute(sql, &row.values()) {
+        Ok(_) => Ok(()),
+        Err(Refused::Taken) => Err(Conflict::Exists { table: R::TABLE }.into()),
+        Err(Refused::Failed(error)) => Err(error),
+    }
+}
+
+/// The number in the only column of the first row.
 pub(super) fn number(
-    db: &Connection,
+    db: &dyn Database,
     sql: &str,
-    params: impl Params,
+    params: &[Value<'_>],
 ) -> Result<Option<i64>, StoreError> {
-    let mut select = db.prepare(sql)?;
-    let found = select.query_row(params, |row| row.get(0)).optional()?;
-    Ok(found.flatten())
+    let mut found = None;
+    db.query(sql, params, &mut |columns| {
+        found = match columns.value(0)? {
+            Value::Integer(number) => Some(number),
+            Value::Null => None,
+            _ => return Err(StoreError::Damaged),
+        };
+        Ok(())
+    })?;
+    Ok(found)
 }

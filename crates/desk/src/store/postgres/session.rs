@@ -1,0 +1,165 @@
+//! One connection to the database, set up, with the statements that it has prepared.
+
+use std::collections::HashMap;
+use std::thread;
+use std::time::Duration;
+
+use postgres::config::{Host, SslMode};
+use postgres::{Client, Config, NoTls, Statement};
+
+use super::tls::Tls;
+use super::{failed, schema};
+use crate::store::error::StoreError;
+
+/// How long a new connection may take.
+const CONNECTING: Duration = Duration::from_secs(10);
+/// How long a server may leave what was sent to it without an answer of its network. Then the
+/// connection is lost.
+const UNANSWERED: Duration = Duration::from_secs(30);
+
+/// Settings of a connection. A call waits five seconds while another desk writes. A desk that
+/// stands still within a transaction lets go of the lock after half a minute. Policies that hide
+/// rows are errors. Each list has an index in its order, which is read whatever statistics say.
+const SETTINGS: &str = "
+    SET lock_timeout = '5s';
+    SET idle_in_transaction_session_timeout = '30s';
+    SET default_transaction_isolation = 'read committed';
+    SET default_transaction_read_only = off;
+    SET row_security = off;
+    SET search_path = waxseal_desk;
+    SET enable_seqscan = off;
+    SET enable_bitmapscan = off;
+    SET enable_sort = off;
+    SET enable_incremental_sort = off;
+    SET jit = off;
+    SELECT set_config('synchronous_commit', 'on', false)
+        WHERE current_setting('synchronous_commit') = 'off';
+";
+
+/// Begins a transaction that writes. Each statement sees what was committed before it, so all of
+/// them see what the transactions that had the lock before have done.
+const BEGIN: &str = "
+    BEGIN ISOLATION LEVEL READ COMMITTED;
+    SELECT pg_advisory_xact_lock(1466005604, 0); -- `Waxd`
+";
+
+/// A connection.
+pub(super) struct Session {
+    /// Until it is closed.
+    client: Option<Client>,
+    statements: HashMap<String, Statement>,
+}
+
+/// What a URL asks for. There is no TLS to this machine, or if the URL says so.
+pub(super) fn configured(url: &str) -> Result<(Config, Option<Tls>), StoreError> {
+    let mut config: Config = url.parse().map_err(failed)?;
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(CONNECTING);
+    }
+    if config.get_tcp_user_timeout().is_none() {
+        config.tcp_user_timeout(UNANSWERED);
+    }
+    if config.get_application_name().is_none() {
+        config.application_name("waxseal-desk");
+    }
+    let is_here = |host: &Host| match host {
+        Host::Unix(_) => true,
+        Host::Tcp(name) => {
+            let address = name.parse::<std::net::IpAddr>();
+            name == "localhost" || address.is_ok_and(|address| address.is_loopback())
+        }
+    };
+    let all_here = config.get_hosts().iter().all(is_here)
+        && config
+            .get_hostaddrs()
+            .iter()
+            .all(std::net::IpAddr::is_loopback);
+    let tls = match config.get_ssl_mode() {
+        SslMode::Disable => None,
+        SslMode::Prefer if all_here => None,
+        _ => {
+            config.ssl_mode(SslMode::Require);
+            Some(Tls::of_platform()?)
+        }
+    };
+    if tls.is_none() {
+        config.ssl_mode(SslMode::Disable);
+    }
+    Ok((config, tls))
+}
+
+impl Session {
+    /// Connects, and makes the tables, or checks them. It waits for the transaction that writes, so
+    /// whoever reads next sees what came of a commit whose connection was lost.
+    pub(super) fn open(config: &Config, tls: Option<&Tls>) -> Result<Self, StoreError> {
+        let client = match tls {
+            Some(tls) => config.connect(tls.clone()),
+            None => config.connect(NoTls),
+        };
+        let mut session = Self {
+            client: Some(client.map_err(failed)?),
+            statements: HashMap::new(),
+        };
+        session.run(SETTINGS)?;
+        session.begin()?;
+        schema::create_or_check(session.client()?)?;
+        session.commit()?;
+        Ok(session)
+    }
+
+    pub(super) fn client(&mut self) -> Result<&mut Client, StoreError> {
+        self.client.as_mut().ok_or(StoreError::InUse)
+    }
+
+    /// Begins a transaction that writes, alone.
+    pub(super) fn begin(&mut self) -> Result<(), StoreError> {
+        let begun = self.run(BEGIN);
+        if matches!(begun, Err(StoreError::InUse)) {
+            self.roll_back()?;
+        }
+        begun
+    }
+
+    pub(super) fn commit(&mut self) -> Result<(), StoreError> {
+        self.run("COMMIT")
+    }
+
+    pub(super) fn roll_back(&mut self) -> Result<(), StoreError> {
+        self.run("ROLLBACK")
+    }
+
+    /// Runs statements without parameters.
+    pub(super) fn run(&mut self, sql: &str) -> Result<(), StoreError> {
+        self.client()?.batch_execute(sql).map_err(failed)
+    }
+
+    /// A statement. It is prepared once for each connection: this crate has a fixed number of them.
+    pub(super) fn prepared(&mut self, sql: &str) -> Result<Statement, StoreError> {
+        if let Some(statement) = self.statements.get(sql) {
+            return Ok(statement.clone());
+        }
+        let statement = self.client()?.prepare(&numbered(sql)).map_err(failed)?;
+        self.statements.insert(sql.to_owned(), statement.clone());
+        Ok(statement)
+    }
+}
+
+impl Drop for Session {
+    /// Takes leave of the server in a thread: it waits for the network, which must not happen where
+    /// an asynchronous task may drop the last owner.
+    fn drop(&mut self) {
+        if let Some(client) = self.client.take() {
+            let _ = thread::Builder::new().spawn(move || drop(client));
+        }
+    }
+}
+
+/// Replaces the question marks of a statement by `$1`, `$2`, and so on.
+pub(super) fn numbered(sql: &str) -> String {
+    let mut parts = sql.split('?');
+    let mut numbered = parts.next().unwrap_or_default().to_owned();
+    for (number, part) in (1..).zip(parts) {
+        numbered.push_str(&format!("${number}{part}"));
+    }
+    numbered
+}

@@ -1,0 +1,136 @@
+//! The desk's server over PostgreSQL: one server works, and another one takes over.
+
+#![allow(clippy::restriction, reason = "tests")]
+
+mod office;
+
+use std::fs;
+use std::process::Command;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use office::raw::Raw;
+use office::{ORIGIN, Office, Process, now, wait_for};
+use waxseal_desk::store::Store as _;
+use waxseal_log::entry::Measure;
+use waxseal_postgres::Server;
+use waxseal_relay::desk::DeskCode;
+use waxseal_reporting::Timestamp;
+
+/// Another folder of the same desk, as its operator puts it on another machine.
+fn second_folder(office: &Office) {
+    let dir = office.dir.path();
+    fs::create_dir(dir.join("second")).unwrap();
+    let files = [
+        "log.key",
+        "secret",
+        "reviewer.key",
+        "keys",
+        "relay.pinned",
+        "database",
+    ];
+    for file in files {
+        fs::copy(dir.join("desk").join(file), dir.join("second").join(file)).unwrap();
+    }
+}
+
+#[test]
+fn one_server_works_over_a_database_and_the_next_takes_over_when_it_ends() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let mut office = Office::over(server.database());
+    second_folder(&office);
+    let (mut command, metrics) = office.command("second", &[]);
+    let (started, second) = mpsc::channel();
+    let starting = std::thread::spawn(move || {
+        let _ = started.send(Process::start(&mut command, "listening on "));
+    });
+
+    // The first works while the second waits.
+    let alice = &office.officers.alice;
+    let reported = office.intake.report("mallory", "victim", &["now"]);
+    let promise = office.bring(&reported.encoded).unwrap();
+    let case = office.case_about("mallory").case.id;
+    // A request of a caller whose clock is ahead.
+    let ahead = Timestamp::from_millis(now().as_millis() + 20_000);
+    let request = Raw::signed_at(alice, ("GET", "/v1/queue"), b"", ORIGIN, ahead);
+    assert_eq!(request.send(&office).0, 200);
+    let waits = second.recv_timeout(Duration::from_secs(7));
+    assert!(waits.is_err(), "two servers work over one database");
+
+    // The first ends, and the second goes on where it was.
+    office.desk().kill();
+    let (desk, url) = second.recv_timeout(office::SOON).unwrap();
+    starting.join().unwrap();
+    office.take_over(desk, url, metrics);
+    // It takes no request again.
+    assert_eq!(request.send(&office), (401, Some(DeskCode::NotSigned)));
+    let bob = &office.officers.bob;
+    wait_for(|| (Raw::get(bob, "/v1/queue").send(&office).0 == 200).then_some(()));
+    let decision = office.decision(case, Measure::Warning);
+    office.act(bob, &decision).unwrap();
+    assert_eq!(office.bring(&reported.encoded).unwrap(), promise);
+    office.settled();
+
+    // One that could have lost its place ends by itself, and the next start goes on.
+    server.cut_connections();
+    assert!(!office.desk().end());
+    office.start();
+    office.settled();
+    assert!(office.desk().stop());
+    office.audit();
+    assert!(!office.dir.path().join("desk/desk.sqlite").exists());
+    assert!(office.desk_store().meta("requests.mark").unwrap().is_some());
+}
+
+#[test]
+fn the_folder_remembers_its_database_and_keeps_rows_that_it_has() {
+    let Some(server) = Server::shared() else {
+        return;
+    };
+    let (own, mut office) = (Office::new(), Office::over(server.database()));
+    let database = office.dir.path().join("desk/database");
+    let mode =
+        std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&database).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    let url = fs::read_to_string(database).unwrap();
+    assert!(office.desk().stop());
+    // The same again, and another one.
+    office.start_with(&["--database", url.trim()]);
+    assert!(office.desk().stop());
+    let refused = |dir, url: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_desk"));
+        let options = [
+            "serve",
+            "--folder",
+            "desk",
+            "--vault",
+            "vault.sock",
+            "--relay",
+        ];
+        command
+            .args(options)
+            .args(["http://127.0.0.1:1", "--database", url]);
+        let output = command.current_dir(dir).output().unwrap();
+        assert!(!output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let said = refused(office.dir.path(), &server.database());
+    assert!(said.contains("names another database"), "{said}");
+    // A folder without one takes none that does not answer, and does not tell the password.
+    fs::remove_file(office.dir.path().join("desk/database")).unwrap();
+    let elsewhere = "postgres://desk:a-password@127.0.0.1:1/desk";
+    let said = refused(office.dir.path(), elsewhere);
+    assert!(said.contains("the database: "), "{said}");
+    assert!(!said.contains("a-password"), "{said}");
+    assert!(!office.dir.path().join("desk/database").exists());
+
+    let mut own = own;
+    assert!(own.desk().stop());
+    let said = refused(own.dir.path(), url.trim());
+    assert!(
+        said.contains("desk.sqlite is the desk's database"),
+        "{said}"
+    );
+}
