@@ -165,6 +165,33 @@ impl Server {
         process.wait().unwrap();
     }
 
+    /// Stops the server and its backends without ending them, as a disk that hangs would. Nothing is
+    /// answered, and no connection ends, until [`thaw`](Self::thaw).
+    ///
+    /// # Panics
+    /// If the server does not run.
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets the server go on after [`freeze`](Self::freeze).
+    ///
+    /// # Panics
+    /// If the server does not run.
+    pub fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    /// Sends a signal to the server, then to its backends.
+    fn signal(&self, signal: Signal) {
+        let process = self.process();
+        let server = pid(process.as_ref().expect("the server runs").id());
+        let _ = kill_process(server, signal);
+        for backend in children(server) {
+            let _ = kill_process(backend, signal);
+        }
+    }
+
     /// Starts the server again after [`kill`](Self::kill), and waits until it answers.
     ///
     /// # Panics

@@ -23,6 +23,8 @@ struct Connections {
 /// A connected device, and the signals that other tasks send to its connection.
 pub struct ConnectedDevice {
     device: Arc<Device>,
+    /// A newer connection has a higher number.
+    number: i64,
     pub message_queued: Notify,
     /// A newer connection took over, the delivery key was replaced, or the device was removed.
     pub taken_over: Notify,
@@ -43,12 +45,14 @@ impl ConnectedDevices {
         device.is_some()
     }
 
-    /// Makes a new connection the device's only one. An older connection may be dead without having
-    /// noticed it, because the device has left the network.
-    pub fn enter(&self, device: Arc<Device>) -> Arc<ConnectedDevice> {
+    /// Makes a connection the device's only one, and ends it if there is a newer one already. An
+    /// older connection may be dead without having noticed it, because the device has left the
+    /// network.
+    pub fn enter(&self, device: Arc<Device>, number: i64) -> Arc<ConnectedDevice> {
         let (id, account) = (device.id, device.account);
         let connected = Arc::new(ConnectedDevice {
             device,
+            number,
             message_queued: Notify::new(),
             taken_over: Notify::new(),
             sent_up_to: AtomicI64::new(0),
@@ -56,6 +60,11 @@ impl ConnectedDevices {
             next_number: AtomicI64::new(0),
         });
         let mut connections = self.lock();
+        let newest = connections.devices.get(&id);
+        if newest.is_some_and(|newest| newest.number > number) {
+            connected.taken_over.notify_one();
+            return connected;
+        }
         connections.of_accounts.insert((account, id));
         if let Some(older) = connections.devices.insert(id, connected.clone()) {
             older.taken_over.notify_one();
@@ -63,11 +72,13 @@ impl ConnectedDevices {
         connected
     }
 
-    /// Ends the device's connection, if it has one, because it has a newer one at another relay.
-    #[cfg(feature = "postgres")]
-    pub fn end(&self, id: i64) {
-        if let Some(device) = self.lock().devices.get(&id) {
-            device.taken_over.notify_one();
+    /// Ends the device's connection, if it has one that is older than the one with this number.
+    #[cfg(any(test, feature = "postgres"))]
+    pub fn end_older(&self, id: i64, number: i64) {
+        let connections = self.lock();
+        let connected = connections.devices.get(&id);
+        if let Some(older) = connected.filter(|connected| connected.number < number) {
+            older.taken_over.notify_one();
         }
     }
 

@@ -58,7 +58,6 @@ pub async fn connect(
         device,
         expires_at_ms,
     } = caller;
-    relay.store.check_there()?;
     relay.limits.websocket(&device.me.account)?;
     let room = relay.sockets.clone().try_acquire_owned();
     let room = room.map_err(|_| Refusal::retry_after(ErrorCode::Busy, 5))?;
@@ -73,15 +72,12 @@ pub async fn connect(
     let reads_tokens = headers
         .get(READS_TOKENS_HEADER)
         .is_some_and(|value| value == "1");
+    // Before the device has an answer, after which it may connect again.
+    let number = relay.store.next_connection().await?;
     let nonce = RequestNonce::generate(&mut system_rng());
     let header = [(NONCE_HEADER, STANDARD.encode(nonce.as_bytes()))];
     let upgraded = upgrade.on_upgrade(async move |mut socket| {
-        let connected = relay.connected.enter(device.clone());
-        let (id, number) = (device.id, relay.number);
-        relay.store.tell(News::Connected {
-            device: id,
-            relay: number,
-        });
+        let connected = relay.connected.enter(device.clone(), number);
         let left_ms = expires_at_ms.saturating_sub(relay.now().as_millis());
         let mut connection = Connection {
             relay: &relay,
@@ -101,7 +97,11 @@ pub async fn connect(
         // The delivery key may have been replaced, or the device removed, since the request was
         // authenticated.
         let why = match relay.device(&device.me).await {
-            Ok(Some(present)) if present.is_unchanged(&device) => connection.run().await,
+            Ok(Some(present)) if present.is_unchanged(&device) => {
+                let device = device.id;
+                relay.store.tell(News::Connected { device, number });
+                connection.run().await
+            }
             Ok(_) => End::TakenOver,
             Err(_) => End::Failed,
         };

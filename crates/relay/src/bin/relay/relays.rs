@@ -58,10 +58,7 @@ impl Ear for Hearing {
                     self.check(account);
                 }
             }
-            News::Connected { device, relay: at } if at != relay.number => {
-                relay.connected.end(device);
-            }
-            News::Connected { .. } => {}
+            News::Connected { device, number } => relay.connected.end_older(device, number),
             News::Missed => {
                 relay.accounts.forget_all();
                 let accounts = relay.connected.accounts();

@@ -55,8 +55,6 @@ pub struct Relay {
     pub contacts: ContactKey,
     pub strangers: Strangers,
     pub connected: ConnectedDevices,
-    /// A number that no other relay over the same database has.
-    pub number: u64,
     /// Permits for WebSockets. Each open WebSocket holds one, which bounds their number.
     pub sockets: Arc<Semaphore>,
     pub stopping: Stopping,
@@ -155,7 +153,6 @@ impl Relay {
             desk,
             reviewer,
             accounts: Accounts::new(MAX_CACHED),
-            number: rand::random(),
             connected: ConnectedDevices::default(),
             blobs: Blobs::new(files, room.blobs),
             contacts: ContactKey::derive(&keys.token),

@@ -80,12 +80,13 @@ impl Store {
         }
     }
 
-    /// Refuses, without asking the database, if it is known to be lost.
-    pub fn check_there(&self) -> Result<(), Refusal> {
+    /// The number of the next connection of a device, at whatever relay: it is higher than those
+    /// that were given before.
+    pub async fn next_connection(&self) -> Result<i64, Refusal> {
         match &self.engine {
-            Engine::Sqlite(_) => Ok(()),
+            Engine::Sqlite(sqlite) => Ok(sqlite.next_connection()),
             #[cfg(feature = "postgres")]
-            Engine::Postgres(postgres) => postgres.check_there(),
+            Engine::Postgres(postgres) => postgres.next_connection().await,
         }
     }
 

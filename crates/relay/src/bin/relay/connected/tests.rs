@@ -37,7 +37,7 @@ fn was_sent(signal: &Notify) -> bool {
 #[test]
 fn only_connections_of_devices_that_are_gone_or_have_another_key_end() {
     let connected = ConnectedDevices::default();
-    let enter = |account, id| connected.enter(device(account, id, 1));
+    let enter = |account, id| connected.enter(device(account, id, 1), 1);
     let (same, other_key, gone, of_other) =
         (enter(1, 10), enter(1, 11), enter(1, 12), enter(2, 13));
     let newest = account(1, vec![device(1, 10, 1), device(1, 11, 2)]);
@@ -64,19 +64,31 @@ fn only_connections_of_devices_that_are_gone_or_have_another_key_end() {
 #[test]
 fn an_older_connection_that_leaves_does_not_take_the_newer_one_along() {
     let connected = ConnectedDevices::default();
-    let older = connected.enter(device(1, 10, 1));
-    let newer = connected.enter(device(1, 10, 1));
+    let older = connected.enter(device(1, 10, 1), 1);
+    let newer = connected.enter(device(1, 10, 1), 2);
     assert!(was_sent(&older.taken_over));
     connected.leave(&older);
     assert!(connected.has_account(1));
     assert!(connected.wake(10));
     assert!(was_sent(&newer.message_queued));
+
+    // One that comes late does not take over.
+    let late = connected.enter(device(1, 10, 1), 1);
+    assert!(was_sent(&late.taken_over));
+    assert!(!was_sent(&newer.taken_over));
+    connected.leave(&late);
+    assert!(connected.wake(10));
+    // Nor does word of an older one, or of itself, at another relay.
+    connected.end_older(10, 2);
+    assert!(!was_sent(&newer.taken_over));
+    connected.end_older(10, 3);
+    assert!(was_sent(&newer.taken_over));
 }
 
 #[test]
 fn a_message_whose_news_was_lost_wakes_the_connection_once() {
     let connected = ConnectedDevices::default();
-    let device = connected.enter(device(1, 10, 1));
+    let device = connected.enter(device(1, 10, 1), 1);
     connected.next_number(10, 1);
     assert!(!was_sent(&device.message_queued), "there is none");
     connected.next_number(10, 4);

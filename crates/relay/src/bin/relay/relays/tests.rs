@@ -44,8 +44,8 @@ async fn a_roster_without_a_device_ends_its_connection_at_the_other_relay() {
     for name in [&alice.me.account, &bob.me.account] {
         other.some_account(name).await.unwrap();
     }
-    let of_alice = other.connected.enter(alice.clone());
-    let of_bob = other.connected.enter(bob.clone());
+    let of_alice = other.connected.enter(alice.clone(), 1);
+    let of_bob = other.connected.enter(bob.clone(), 1);
     let (account, key) = (bob.account, SigningKey::from_bytes(&[7; 32]));
     let without = Pinned::first(Owner::new("bob").first(2, &key, NOW));
     let change = move |db: &Connection| devices::keep_roster(db, account, &without);
@@ -71,11 +71,13 @@ async fn a_device_that_connects_elsewhere_ends_its_connection_here() {
         return;
     };
     let bob = device(&one, "bob").await;
-    let here = one.connected.enter(bob.clone());
-    let there = other.connected.enter(bob.clone());
+    let number = async |relay: &Relay| relay.store.next_connection().await.unwrap();
+    let here = one.connected.enter(bob.clone(), number(&one).await);
+    let newest = number(&other).await;
+    let there = other.connected.enter(bob.clone(), newest);
     other.store.tell(News::Connected {
         device: bob.id,
-        relay: other.number,
+        number: newest,
     });
     sent(&here.taken_over).await;
     let second = timeout(Duration::from_secs(1), there.taken_over.notified());
@@ -89,11 +91,11 @@ async fn a_message_wakes_the_connection_at_the_other_relay_even_if_the_news_is_l
         return;
     };
     let (alice, bob) = (device(&one, "alice").await, device(&one, "bob").await);
-    let of_bob = other.connected.enter(bob.clone());
+    let of_bob = other.connected.enter(bob.clone(), 1);
     send(&one, &alice, &bob, "told").await.unwrap();
     sent(&of_bob.message_queued).await;
     // The relay that took this message takes its recipient for connected, and tells nobody.
-    let _stale = one.connected.enter(bob.clone());
+    let _stale = one.connected.enter(bob.clone(), 1);
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     send(&one, &alice, &bob, "not told").await.unwrap();
     sent(&of_bob.message_queued).await;
@@ -112,8 +114,8 @@ async fn whoever_missed_news_reads_accounts_again_and_checks_its_connections() {
     let (_stop, stopping) = watch::channel(false);
     let checking = check_connections(relay.clone(), Changed(accounts), Stopping(stopping));
     tokio::spawn(checking);
-    let of_alice = relay.connected.enter(alice.clone());
-    let of_bob = relay.connected.enter(bob.clone());
+    let of_alice = relay.connected.enter(alice.clone(), 1);
+    let of_bob = relay.connected.enter(bob.clone(), 1);
     let sealed = relay.keys.seal(&DeliveryKey::from_bytes([1; 32]), &bob.me);
     let (account, identity) = (bob.account, bob.identity);
     let change = move |db: &Connection| devices::register(db, account, 1, &identity, &sealed);

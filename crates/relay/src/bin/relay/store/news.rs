@@ -8,8 +8,8 @@ pub enum News {
     Queued(i64),
     /// This account has other devices or keys than before.
     Account(i64),
-    /// This device has connected to the relay with this number.
-    Connected { device: i64, relay: u64 },
+    /// This device has a connection with this number. Older ones have lower numbers.
+    Connected { device: i64, number: i64 },
     /// Whatever others told may have been missed, because the database was not there. No relay
     /// tells this.
     #[cfg(feature = "postgres")]
@@ -34,7 +34,7 @@ impl News {
         let written = match self {
             Self::Queued(device) => format!("q{device} "),
             Self::Account(account) => format!("a{account} "),
-            Self::Connected { device, relay } => format!("c{device}.{relay} "),
+            Self::Connected { device, number } => format!("c{device}.{number} "),
             Self::Missed => return,
         };
         text.push_str(&written);
@@ -49,9 +49,9 @@ impl News {
                 "q" => numbers.parse().ok().map(Self::Queued),
                 "a" => numbers.parse().ok().map(Self::Account),
                 "c" => {
-                    let (device, relay) = numbers.split_once('.')?;
-                    let (device, relay) = (device.parse().ok()?, relay.parse().ok()?);
-                    Some(Self::Connected { device, relay })
+                    let (device, number) = numbers.split_once('.')?;
+                    let (device, number) = (device.parse().ok()?, number.parse().ok()?);
+                    Some(Self::Connected { device, number })
                 }
                 _ => None,
             }

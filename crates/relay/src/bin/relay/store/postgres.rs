@@ -6,13 +6,16 @@
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use postgres::{Config, NoTls};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 use waxseal_interface::ErrorCode;
+use waxseal_relay::system_rng;
 
 use crate::errors::Refusal;
+use crate::keys::random;
 use crate::store::connection::Connection;
 use crate::store::news::{Ear, News};
 use crate::store::postgres::lanes::Entrance;
@@ -28,6 +31,12 @@ const MAX_JOBS: usize = 1_024;
 /// Maximum time that a request waits for a place among the jobs.
 const MAX_WAIT: Duration = Duration::from_secs(5);
 
+/// Maximum time that a request waits for the answer of its job.
+const MAX_ANSWER: Duration = Duration::from_secs(20);
+
+/// A database that does not answer for this long counts as lost, though it is connected.
+const SILENT: Duration = Duration::from_secs(3);
+
 /// How often a job runs that others overtake, before its request is refused.
 const MAX_RUNS: u32 = 32;
 
@@ -37,6 +46,9 @@ const SETTINGS: &str = "SET statement_timeout = '10s'; SET lock_timeout = '5s';
      SET idle_in_transaction_session_timeout = '15s';
      SET default_transaction_isolation = 'serializable';
      SET synchronous_commit = 'on'";
+
+/// How long a machine that is connected may be gone before the connection ends.
+const GONE: Duration = Duration::from_secs(5);
 
 /// Maximum number of news that wait to be told.
 const MAX_NEWS: usize = 10_000;
@@ -67,6 +79,8 @@ struct Shared {
     waiting: Mutex<mpsc::Receiver<Box<dyn Job>>>,
     /// Whether the last attempt to reach the database failed. Then requests are refused at once.
     is_lost: AtomicBool,
+    /// Since when the thread that listens has waited for an answer, if it does.
+    asked_at: Mutex<Option<Instant>>,
     /// Whether the threads must end.
     is_closed: AtomicBool,
     /// How many bytes all queues had a moment ago.
@@ -120,6 +134,10 @@ impl Postgres {
     pub fn open(url: &str, connections: u8) -> Result<Self, Box<dyn std::error::Error>> {
         let mut config: Config = url.parse()?;
         config.connect_timeout(CONNECT_TIMEOUT);
+        // A machine that is gone without a word ends no connection by itself.
+        config.tcp_user_timeout(GONE);
+        config.keepalives_idle(GONE);
+        config.keepalives_interval(GONE / 5);
         config.application_name("waxseal-relay");
         if let (None, Ok(password)) = (config.get_password(), std::env::var("PGPASSWORD")) {
             config.password(password);
@@ -137,6 +155,7 @@ impl Postgres {
             config,
             waiting: Mutex::new(waiting),
             is_lost: AtomicBool::new(false),
+            asked_at: Mutex::default(),
             is_closed: AtomicBool::new(false),
             all_bytes: Arc::default(),
             slow: AtomicU64::new(0),
@@ -186,17 +205,26 @@ impl Postgres {
         *place = Some(ear);
     }
 
-    /// Refuses if the last attempt to reach the database failed.
-    pub fn check_there(&self) -> Result<(), Refusal> {
-        match self.shared.is_lost.load(Ordering::Relaxed) {
+    /// Refuses if the last attempt to reach the database failed, or if it does not answer.
+    fn check_there(&self) -> Result<(), Refusal> {
+        let asked_at = self.shared.asked_at.lock();
+        let asked_at = *asked_at.unwrap_or_else(PoisonError::into_inner);
+        let is_silent = asked_at.is_some_and(|at| at.elapsed() > SILENT);
+        match is_silent || self.shared.is_lost.load(Ordering::Relaxed) {
             true => Err(busy()),
             false => Ok(()),
         }
     }
 
+    /// The number of the next connection of a device, at whatever relay.
+    pub async fn next_connection(&self) -> Result<i64, Refusal> {
+        let next = |db: &Connection| db.only("SELECT nextval('connection')", &[]);
+        self.run_then(next, |_| ()).await
+    }
+
     /// Runs a job in a transaction, and `then` after its commit. When this returns `Ok`, all that
     /// the job did is on disk. When it returns `Err`, none of it is, unless the connection was lost
-    /// during the commit.
+    /// during the commit, or the database did not answer in time.
     pub async fn run_then<T: Send + 'static>(
         &self,
         job: impl Fn(&Connection) -> Result<T, Refusal> + Send + 'static,
@@ -213,7 +241,8 @@ impl Postgres {
         let jobs = self.jobs.as_ref().ok_or_else(busy)?;
         let sent = jobs.send_timeout(Box::new(request), MAX_WAIT).await;
         sent.map_err(|_| busy())?;
-        answered.await.map_err(|_| busy())?
+        let answered = timeout(MAX_ANSWER, answered).await;
+        answered.map_err(|_| busy())?.map_err(|_| busy())?
     }
 }
 
@@ -327,8 +356,8 @@ fn attempt(prepared: &Prepared, job: &mut dyn Job) -> Result<(), Failure> {
 /// again.
 fn pause(turn: u32) {
     let most = 1_u64 << turn.min(6);
-    let ms = rand::random_range(0..=most);
-    std::thread::sleep(Duration::from_millis(ms));
+    let random = u64::from_be_bytes(*random(&mut system_rng()));
+    std::thread::sleep(Duration::from_millis(random % (most + 1)));
 }
 
 mod lanes;

@@ -5,6 +5,7 @@
 //! disk flush.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -37,6 +38,8 @@ pub struct Sqlite {
     /// `None` once the database is being closed.
     jobs: Option<mpsc::Sender<Job>>,
     thread: Option<JoinHandle<()>>,
+    /// How many connections of devices there were. None survives a restart.
+    connections: AtomicI64,
 }
 
 impl Sqlite {
@@ -75,7 +78,13 @@ impl Sqlite {
         Ok(Self {
             jobs: Some(jobs),
             thread: Some(thread),
+            connections: AtomicI64::new(0),
         })
+    }
+
+    /// The number of the next connection of a device.
+    pub fn next_connection(&self) -> i64 {
+        self.connections.fetch_add(1, Ordering::SeqCst)
     }
 
     /// Runs a job in a transaction, and `then` after its commit, on the database's thread. When

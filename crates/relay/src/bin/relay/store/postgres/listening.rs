@@ -24,14 +24,14 @@ impl Shared {
     /// Listens until the database is closed.
     pub(super) fn listen(&self) {
         while !self.is_closed.load(Ordering::Relaxed) {
-            let heard = self
-                .config
-                .connect(NoTls)
-                .and_then(|client| self.hear(client));
+            self.set_asked(true);
+            let connected = self.config.connect(NoTls);
+            let heard = connected.and_then(|client| self.hear(client));
             if let Err(error) = heard {
                 if !self.is_lost.swap(true, Ordering::Relaxed) {
                     tracing::error!(%error, "PostgreSQL is lost: requests are refused");
                 }
+                self.set_asked(false);
                 std::thread::sleep(PATIENCE);
             }
         }
@@ -48,11 +48,13 @@ impl Shared {
         while !self.is_closed.load(Ordering::Relaxed) {
             if asked.is_none_or(|at| at.elapsed() >= ASK) {
                 asked = Some(Instant::now());
+                self.set_asked(true);
                 let all =
                     "SELECT CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM share WHERE recipient = 0";
                 let bytes = client.query_one(all, &[])?.try_get(0)?;
                 self.all_bytes.store(bytes, Ordering::Relaxed);
                 self.ask_for_lost(&mut client)?;
+                self.set_asked(false);
                 if self.is_lost.swap(false, Ordering::Relaxed) {
                     tracing::info!("PostgreSQL is there");
                 }
@@ -64,6 +66,13 @@ impl Shared {
             }
         }
         Ok(())
+    }
+
+    /// Notes that an answer is waited for, or that it is there.
+    fn set_asked(&self, is_asked: bool) {
+        let asked_at = self.asked_at.lock();
+        let mut asked_at = asked_at.unwrap_or_else(PoisonError::into_inner);
+        *asked_at = is_asked.then(Instant::now);
     }
 
     /// Asks for the next number of each device that is connected here: news of its messages may
