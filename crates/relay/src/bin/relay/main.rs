@@ -27,6 +27,7 @@ mod fixture;
 mod group_messages;
 mod group_rosters;
 mod group_targets;
+mod keeping;
 mod keys;
 mod leave;
 mod limits;
@@ -34,6 +35,7 @@ mod mailboxes;
 mod messages;
 mod network;
 mod prekeys;
+mod process;
 mod reports;
 mod reseals;
 mod reviewer;
@@ -115,6 +117,14 @@ struct Options {
     /// Use it once, after checking the clock, when the log asks for it
     #[arg(long)]
     trust_clock: bool,
+    /// A name for this relay among those of a database that several share; without one, a number
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Take the relay with this name out of the database. Its stamp keys then count as destroyed:
+    /// destroy its root.key and all copies of it, which no other relay uses any more. Takes half a
+    /// minute, and fails if that relay runs. Use it once. Can be given several times
+    #[arg(long, value_name = "NAME", requires = "database")]
+    forget_process: Vec<String>,
     #[command(flatten)]
     store: StoreOptions,
     #[command(flatten)]
@@ -162,6 +172,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let place = Place {
         dir: &options.data,
         database: &options.store,
+        name: options.name.as_deref(),
     };
     let relay = Relay::open(
         place,
@@ -177,7 +188,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     blobs::remove_strays(&relay).await?;
     blobs::remove_lost(&relay, options.blobs.blobs_lost).await?;
     if options.trust_clock {
-        relay.trust_clock()?;
+        relay.trust_clock().await?;
+    }
+    for name in &options.forget_process {
+        relay.forget_process(name, process::SILENCE).await?;
     }
     relay.keep_time().await?;
     let relay = Arc::new(relay);
@@ -202,6 +216,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     say_ready(tls.is_some(), listener.local_addr()?)?;
     let time = tokio::spawn(keep_time(relay.clone(), stopping.clone()));
+    let beating = tokio::spawn(beat(relay.clone(), stopping.clone()));
     let at_desk = tokio::spawn(desk::work(relay.clone(), stopping.clone()));
     let router = routes::router(relay.clone());
     let serving = serve::serve(listener, router, tls, files / 2, stopping);
@@ -211,6 +226,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let _ = stop.send(true);
     serving.await?;
     time.await?;
+    beating.await?;
     at_desk.await?;
 
     // The database is closed once the last request has dropped its reference to the relay.
@@ -273,6 +289,27 @@ async fn keep_time(relay: Arc<Relay>, mut stopping: Stopping) {
             _ = relay.clean_up() => {}
             () = stopping.wait() => return,
         }
+    }
+}
+
+/// Confirms every few seconds, if there may be other relays.
+async fn beat(relay: Arc<Relay>, mut stopping: Stopping) {
+    let mut beats = tokio::time::interval(process::BEAT);
+    let mut is_failing = false;
+    while relay.process.me.is_shared {
+        tokio::select! {
+            _ = beats.tick() => {}
+            () = stopping.wait() => return,
+        }
+        let beat = relay.beat().await;
+        match &beat {
+            Err(error) if !is_failing => {
+                tracing::error!(%error, "not confirmed: messages are refused until it is");
+            }
+            Ok(()) if is_failing => tracing::info!("confirmed again"),
+            _ => {}
+        }
+        is_failing = beat.is_err();
     }
 }
 

@@ -131,6 +131,7 @@ pub async fn accept(
     let from = sender.id;
     let (store, waking, relay) = (&relay.store, relay.clone(), relay.clone());
     let job = move |db: &Connection| {
+        relay.process.check(relay.time.reading())?;
         // The time is stored before the message is queued. If the job fails, neither is.
         let accepted_at = queue::next_accepted_at(db, from, relay.now())?;
         let accepted = stamp(db, &relay.keys.stamp(), accepted_at)?;

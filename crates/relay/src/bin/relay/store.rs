@@ -80,8 +80,10 @@ pub mod options;
 #[cfg(feature = "postgres")]
 mod postgres;
 pub mod prekeys;
+pub mod processes;
 pub mod proven;
 pub mod queue;
+pub mod relay_key;
 pub mod removed;
 pub mod reports;
 mod rows;

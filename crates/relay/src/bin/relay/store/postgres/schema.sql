@@ -178,9 +178,20 @@ CREATE TABLE proven (
     at_ms BIGINT NOT NULL,
     began_ms BIGINT NOT NULL,
     settled BIGINT NOT NULL,
-    steady_ms BIGINT NOT NULL,
-    clock_ms BIGINT NOT NULL,
     drop_before BIGINT NOT NULL
+);
+CREATE TABLE process (
+    number BIGINT PRIMARY KEY,
+    run BIGINT NOT NULL,
+    name TEXT COLLATE "C" NOT NULL UNIQUE,
+    seen_ms BIGINT NOT NULL,
+    destroyed_before BIGINT NOT NULL,
+    steady_ms BIGINT NOT NULL,
+    clock_ms BIGINT NOT NULL
+);
+CREATE TABLE relay_key (
+    id BIGINT PRIMARY KEY CHECK (id = 1),
+    public_key BYTEA NOT NULL
 );
 
 CREATE TABLE report (
