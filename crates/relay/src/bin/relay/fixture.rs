@@ -275,7 +275,9 @@ pub async fn send_with(
     contact: ContactHeaders,
 ) -> Result<Evidence, Refusal> {
     // Clocks of a test move without the beats of the time between.
-    let _ = relay.beat().await;
+    if relay.process.check(relay.time.reading()).is_err() {
+        let _ = relay.beat().await;
+    }
     send_at_once(relay, from, to, text, contact).await
 }
 

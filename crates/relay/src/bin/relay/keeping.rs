@@ -12,7 +12,7 @@ use crate::desk::expiry as desk_expiry;
 use crate::errors::Refusal;
 use crate::state::Relay;
 use crate::store::processes::{self, Said};
-use crate::store::{Connection, proven, queue, removed, slots};
+use crate::store::{Connection, budgets, proven, queue, removed, slots};
 use crate::strangers::expiry;
 use crate::time::MAX_BEHIND_MS;
 
@@ -92,6 +92,7 @@ impl Relay {
         let at_ms = i64::try_from(proven_ms).unwrap_or(i64::MAX);
         let expire = move |db: &Connection| desk_expiry::expire(db, at_ms);
         while self.store.run(expire).await? {}
+        while self.store.run(budgets::sweep).await? {}
         expire_all(&self.store, &self.blobs, now_ms, self.time.proven()).await?;
         removed::delete_all(&self.store).await
     }
@@ -160,6 +161,7 @@ impl Relay {
         });
         let confirmed = confirmed.await.map_err(failed)?;
         self.process.note(&confirmed, at)?;
+        self.limits.divide(self.process.alive(at));
         Ok(())
     }
 }

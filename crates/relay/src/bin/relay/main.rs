@@ -15,6 +15,7 @@
 mod accounts;
 mod answers;
 mod blobs;
+mod budgets;
 mod cache;
 mod connected;
 mod deliveries;

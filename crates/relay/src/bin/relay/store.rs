@@ -68,6 +68,7 @@ impl Store {
 
 pub mod accounts;
 pub mod blobs;
+pub mod budgets;
 pub mod connection;
 pub mod devices;
 pub mod groups;

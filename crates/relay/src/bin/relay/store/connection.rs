@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 
 use crate::errors::Refusal;
 #[cfg(feature = "postgres")]
-use crate::store::postgres::statements as on_postgres;
+use crate::store::postgres::{budgets, statements as on_postgres};
 use crate::store::rows::{FromRow, Row};
 use crate::store::sqlite::statements::Prepared;
 use crate::store::values::Value;
@@ -111,6 +111,33 @@ impl<'c> Connection<'c> {
             }
             #[cfg(feature = "postgres")]
             Engine::Postgres(prepared) => Ok(prepared.all_bytes.load(Ordering::Relaxed)),
+        }
+    }
+
+    /// Takes from a budget that several relays share. See [`budgets`](crate::store::budgets).
+    pub(in crate::store) fn take_budget(
+        &self,
+        kind: u8,
+        key: &str,
+        cost: i64,
+        burst: i64,
+    ) -> Result<bool, Refusal> {
+        match &self.engine {
+            Engine::Sqlite(_) => {
+                let _ = (kind, key, cost, burst); // it is in memory
+                Ok(true)
+            }
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(prepared) => budgets::take(prepared, kind, key, cost, burst),
+        }
+    }
+
+    /// Forgets the budgets that are full again.
+    pub(in crate::store) fn sweep_budgets(&self) -> Result<bool, Refusal> {
+        match &self.engine {
+            Engine::Sqlite(_) => Ok(false),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(prepared) => budgets::sweep(prepared),
         }
     }
 

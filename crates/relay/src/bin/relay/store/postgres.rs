@@ -293,6 +293,7 @@ fn pause(turn: u32) {
     std::thread::sleep(Duration::from_millis(ms));
 }
 
+pub mod budgets;
 mod listening;
 mod schema;
 pub mod statements;
