@@ -97,12 +97,19 @@ impl Relay {
         removed::delete_all(&self.store).await
     }
 
+    /// Keeps the time, and notes whether it could.
+    pub async fn keep_time(&self) -> Result<(), Box<dyn Error>> {
+        let kept = self.move_time().await;
+        self.counts.keep_time(kept.is_ok());
+        kept
+    }
+
     /// Advances proven time. Destroys the stamp keys that are more than thirty days older, and
     /// prepares those of today and tomorrow. Then the relay may stamp.
     ///
     /// The undelivered messages of a destroyed epoch can no longer be reported. They stay until the
     /// next destruction, a day later, and are dropped then.
-    pub async fn keep_time(&self) -> Result<(), Box<dyn Error>> {
+    async fn move_time(&self) -> Result<(), Box<dyn Error>> {
         let kept_from = self.keys.stamp().oldest_epoch();
         let proven = self.time.advance(kept_from);
         let (is_set_back, me) = (self.time.is_set_back(), self.process.me.clone());

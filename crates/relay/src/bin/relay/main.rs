@@ -18,6 +18,7 @@ mod blobs;
 mod budgets;
 mod cache;
 mod connected;
+mod counts;
 mod deliveries;
 mod desk;
 mod entries;
@@ -35,6 +36,7 @@ mod limits;
 mod mailboxes;
 mod messages;
 mod network;
+mod operations;
 mod prekeys;
 mod process;
 mod reports;
@@ -75,6 +77,9 @@ use crate::tls::TlsOptions;
 
 /// Maximum time that open requests and deliveries get to finish once the relay is told to stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Maximum number of connections that read the metrics.
+const MAX_SCRAPERS: usize = 8;
 
 /// How often the relay records how much time has passed.
 const TIME_INTERVAL: Duration = Duration::from_secs(60);
@@ -126,6 +131,14 @@ struct Options {
     /// minute, and fails if that relay runs. Use it once. Can be given several times
     #[arg(long, value_name = "NAME", requires = "database")]
     forget_process: Vec<String>,
+    /// Serve /metrics, /health and /ready on this address of the machine. What it counts tells when
+    /// devices write, so it is not served to those who reach the relay
+    #[arg(long, value_name = "ADDR")]
+    metrics_listen: Option<SocketAddr>,
+    /// After SIGTERM, go on for this long while /ready answers 503, so that a load balancer sends
+    /// clients elsewhere. A second SIGTERM ends the wait
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    drain: u64,
     #[command(flatten)]
     store: StoreOptions,
     #[command(flatten)]
@@ -147,6 +160,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .with_writer(std::io::stderr)
         .init();
 
+    if let Some(address) = options.metrics_listen.filter(|of| !of.ip().is_loopback()) {
+        return Err(format!("--metrics-listen {address} is not an address of this machine").into());
+    }
     let vault = match (options.desk.read()?, &options.vault_key) {
         (Some(vault), _) => vault,
         (None, Some(present)) => {
@@ -205,7 +221,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let listener = TcpListener::bind(options.listen).await?;
     // From here on SIGTERM stops the relay in order.
-    let terminated = signal(SignalKind::terminate())?;
+    let mut terminated = signal(SignalKind::terminate())?;
     let tls = match tls {
         Some(tls) => {
             let (config, tls) = watch::channel(tls);
@@ -219,16 +235,37 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let time = tokio::spawn(keep_time(relay.clone(), stopping.clone()));
     let beating = tokio::spawn(beat(relay.clone(), stopping.clone()));
     let at_desk = tokio::spawn(desk::work(relay.clone(), stopping.clone()));
+    // The operator can ask until the last connection has ended.
+    let (served, measuring) = watch::channel(false);
+    if let Some(address) = options.metrics_listen {
+        let listener = TcpListener::bind(address).await?;
+        tracing::info!("metrics on http://{}", listener.local_addr()?);
+        let router = operations::router(relay.clone());
+        let measuring = Stopping(measuring);
+        tokio::spawn(serve::serve(
+            listener,
+            router,
+            None,
+            MAX_SCRAPERS,
+            measuring,
+        ));
+    }
     let router = routes::router(relay.clone());
     let serving = serve::serve(listener, router, tls, files / 2, stopping);
     let serving = tokio::spawn(serving);
-    asked_to_stop(terminated).await?;
+    asked_to_stop(&mut terminated).await?;
+    relay.counts.drain();
     tracing::info!("stopping");
+    tokio::select! {
+        () = tokio::time::sleep(Duration::from_secs(options.drain)) => {}
+        asked = asked_to_stop(&mut terminated) => asked?, // for the second time
+    }
     let _ = stop.send(true);
     serving.await?;
     time.await?;
     beating.await?;
     at_desk.await?;
+    let _ = served.send(true);
 
     // The database is closed once the last request has dropped its reference to the relay.
     drop(relay);
@@ -314,7 +351,7 @@ async fn beat(relay: Arc<Relay>, mut stopping: Stopping) {
     }
 }
 
-async fn asked_to_stop(mut terminated: Signal) -> std::io::Result<()> {
+async fn asked_to_stop(terminated: &mut Signal) -> std::io::Result<()> {
     tokio::select! {
         _ = terminated.recv() => Ok(()),
         interrupted = tokio::signal::ctrl_c() => interrupted,

@@ -147,6 +147,7 @@ pub async fn accept(
     // The connections are woken once the message is queued, even if the sender has hung up.
     let wake = move |accepted: &Accepted| {
         if let Accepted::Stamped(_, to) = accepted {
+            waking.counts.accept();
             to.iter().for_each(|device| waking.connected.wake(*device));
         }
     };

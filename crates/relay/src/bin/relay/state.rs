@@ -17,6 +17,7 @@ use crate::blobs::files::Files;
 use crate::blobs::options::BlobRoom;
 use crate::blobs::store::Blobs;
 use crate::connected::ConnectedDevices;
+use crate::counts::Counts;
 use crate::desk::client::{Desk, DeskSetup};
 use crate::errors::Refusal;
 use crate::keys::{BLOBS, DATABASE, Keys, REGION, VERIFY_DAYS};
@@ -37,6 +38,7 @@ pub struct Relay {
     pub time: Time,
     pub tokens: Tokens,
     pub limits: Limits,
+    pub counts: Counts,
     pub store: Store,
     /// This relay among those of the database.
     pub process: Process,
@@ -213,6 +215,7 @@ impl Relay {
             time: Time::start(proven, clocks),
             tokens: Tokens::new(keys.token.clone()),
             limits: Limits::new(),
+            counts: Counts::default(),
             moderation_key: vault.moderation_key,
             old_moderation_keys: vault.old_moderation_keys,
             vault_key,

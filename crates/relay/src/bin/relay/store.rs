@@ -5,18 +5,22 @@
 
 use std::error::Error;
 use std::path::Path;
+use std::time::Instant;
 
 use crate::errors::Refusal;
 use crate::store::options::StoreOptions;
 #[cfg(feature = "postgres")]
 use crate::store::postgres::Postgres;
 use crate::store::sqlite::Sqlite;
+use crate::store::times::Times;
 
 pub use crate::store::connection::Connection;
 
 /// The database of the relay, whatever its engine is.
 pub struct Store {
     engine: Engine,
+    /// How long jobs took.
+    pub times: Times,
 }
 
 enum Engine {
@@ -36,7 +40,10 @@ impl Store {
             #[cfg(not(feature = "postgres"))]
             Some(_) => return Err("--database needs a relay with the feature `postgres`".into()),
         };
-        Ok(Self { engine })
+        Ok(Self {
+            engine,
+            times: Times::default(),
+        })
     }
 
     /// Runs a job in a transaction. When this returns `Ok`, all that the job did is on disk; when
@@ -58,10 +65,31 @@ impl Store {
         job: impl Fn(&Connection) -> Result<T, Refusal> + Send + 'static,
         then: impl FnOnce(&T) + Send + 'static,
     ) -> Result<T, Refusal> {
-        match &self.engine {
+        let began = Instant::now();
+        let result = match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.run_then(job, then).await,
             #[cfg(feature = "postgres")]
             Engine::Postgres(postgres) => postgres.run_then(job, then).await,
+        };
+        self.times.note(began.elapsed());
+        result
+    }
+
+    /// Whether the database cannot be reached.
+    pub fn is_lost(&self) -> bool {
+        match &self.engine {
+            Engine::Sqlite(_) => false,
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(postgres) => postgres.is_lost(),
+        }
+    }
+
+    /// How often the database was lost since the start.
+    pub fn losses(&self) -> u64 {
+        match &self.engine {
+            Engine::Sqlite(_) => 0,
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(postgres) => postgres.losses(),
         }
     }
 }
@@ -93,4 +121,5 @@ mod sqlite;
 pub mod strangers;
 #[cfg(test)]
 mod tests;
+pub mod times;
 pub mod values;

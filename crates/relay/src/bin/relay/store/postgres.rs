@@ -3,7 +3,7 @@
 //! Every answer waits for the commit. Transactions are serializable: a job sees and leaves the
 //! database as if it ran alone. If others were faster, it runs again.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -51,6 +51,8 @@ struct Shared {
     waiting: Mutex<mpsc::Receiver<Box<dyn Job>>>,
     /// Whether the last attempt to reach the database failed. Then requests are refused at once.
     is_lost: AtomicBool,
+    /// How often it was lost.
+    losses: AtomicU64,
     /// Whether the threads must end.
     is_closed: AtomicBool,
     /// How many bytes all queues had a moment ago.
@@ -122,6 +124,7 @@ impl Postgres {
             config,
             waiting: Mutex::new(waiting),
             is_lost: AtomicBool::new(false),
+            losses: AtomicU64::new(0),
             is_closed: AtomicBool::new(false),
             all_bytes: Arc::default(),
             ear: RwLock::default(),
@@ -141,6 +144,16 @@ impl Postgres {
             threads,
             shared,
         })
+    }
+
+    /// Whether the database cannot be reached.
+    pub fn is_lost(&self) -> bool {
+        self.shared.is_lost.load(Ordering::Relaxed)
+    }
+
+    /// How often it was lost since the start.
+    pub fn losses(&self) -> u64 {
+        self.shared.losses.load(Ordering::Relaxed)
     }
 
     /// Tells the other relays. What is too much at once is left to be found in the database.

@@ -319,6 +319,11 @@ fn delete(db: &Connection, recipient: i64, number: i64) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// How many bytes all queues have.
+pub async fn bytes(store: &Store) -> Result<i64, Refusal> {
+    store.run(|db| db.queued_in_all()).await
+}
+
 /// Drops messages whose stamp keys every relay had destroyed before a relay comes to destroy those
 /// before the epoch `oldest`: a day before. Goes a batch at a time, and returns how many there
 /// were. Their recipients are told on their next connection.
