@@ -225,12 +225,16 @@ impl Shared {
     fn work(&self) {
         let mut connected = None;
         while let Some(job) = self.next() {
-            let Some(prepared) = connected.take().or_else(|| self.connect()) else {
+            // A connection of before the database was lost is of no use.
+            let losses = self.losses.load(Ordering::Relaxed);
+            let present = connected.take().filter(|(_, before)| *before == losses);
+            let present = present.map(|(prepared, _)| prepared);
+            let Some(prepared) = present.or_else(|| self.connect()) else {
                 job.refuse(busy());
                 continue;
             };
             if run(&prepared, job) {
-                connected = Some(prepared);
+                connected = Some((prepared, losses));
             }
         }
     }
