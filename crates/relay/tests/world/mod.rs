@@ -237,9 +237,19 @@ impl RelayProcess {
     }
 
     /// Stops the relay with SIGTERM. Returns whether it ended in time and without an error.
-    pub fn stop(mut self) -> bool {
+    pub fn stop(self) -> bool {
+        self.terminate();
+        self.ends()
+    }
+
+    /// Sends the relay SIGTERM.
+    pub fn terminate(&self) {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    }
+
+    /// Whether the relay ends in time and without an error.
+    pub fn ends(mut self) -> bool {
         let began = Instant::now();
         while began.elapsed() < SOON {
             if let Some(status) = self.child.try_wait().unwrap() {

@@ -19,7 +19,7 @@ use crate::extract::{ClientAddress, JsonBody};
 use crate::limits::MAX_JSON_LEN;
 use crate::state::{Account, Device, Relay};
 use crate::store::{Connection, accounts, devices};
-use crate::{cache, rosters};
+use crate::{budgets, cache, rosters};
 
 pub async fn challenge(State(relay): State<Arc<Relay>>, _: ClientAddress) -> Json<Challenge> {
     let challenge = relay.tokens.challenge(relay.time.uptime_ms());
@@ -61,7 +61,7 @@ pub async fn register(
     if known.is_some() {
         relay.limits.session(&me.account)?;
     } else {
-        relay.limits.registration(address)?;
+        budgets::registration(&relay, address).await?;
         if account.is_none() && relay.accounts_are_full().await? {
             return Err(ErrorCode::RelayFull.into());
         }

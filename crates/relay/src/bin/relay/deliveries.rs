@@ -197,7 +197,11 @@ impl Connection<'_> {
             }
             let received = tokio::select! {
                 biased;
-                () = stopping.wait() => return End::Stopping,
+                () = stopping.wait() => {
+                    // What was acknowledged is not sent again after the restart.
+                    let _ = self.delete_acknowledged().await;
+                    return End::Stopping;
+                }
                 () = self.connected.taken_over.notified() => return End::TakenOver,
                 () = sleep_until(self.expires) => return End::TokenExpired,
                 received = self.socket.recv() => received,
@@ -317,10 +321,11 @@ impl Connection<'_> {
     /// messages that the device knows of. Returns `true` if it must be told of more.
     async fn delete_acknowledged(&mut self) -> Result<bool, End> {
         let ids = std::mem::take(&mut self.acknowledged);
-        let known = self.known_lost.take();
+        let (known, count) = (self.known_lost.take(), ids.len());
         let more = queue::acknowledge(&self.relay.store, self.device.id, ids, known)
             .await
             .map_err(|_| End::Failed)?;
+        self.relay.counts.deliver(count);
         if known.is_some() {
             self.told_lost = None;
         }

@@ -21,7 +21,7 @@ use crate::state::{Device, Relay};
 use crate::store::groups::{Group, roster_id};
 use crate::store::members::{self, Standing};
 use crate::store::{Connection, devices};
-use crate::strangers;
+use crate::{budgets, strangers};
 
 /// How far the time at which an entry was signed may be from the relay's clock.
 const MAX_SIGNED_SKEW_MS: u64 = 86_400_000;
@@ -50,9 +50,7 @@ pub async fn put(
     if i64::try_from(entry.version()).is_err() {
         return Err(ErrorCode::BadEntry.into());
     }
-    relay
-        .limits
-        .group_entry(&device.me.account, entry.version())?;
+    budgets::group_entry(&relay, &device.me.account, entry.version()).await?;
     let (store, shared, by) = (&relay.store, relay.clone(), device.clone());
     let job = move |db: &Connection| {
         devices::check_present(db, by.id)?;

@@ -86,11 +86,13 @@ pub struct World {
     pub blobs: BlobRoom,
     /// The desk of a relay that is opened next.
     pub desk: Option<DeskSetup>,
+    /// The name of a relay that is opened next.
+    pub name: Option<String>,
     database: StoreOptions,
     /// Runs as long as the world does.
     server: Option<Arc<waxseal_postgres::Server>>,
-    vault: VaultKeys,
-    reviewer: ReviewerKey,
+    vault: Arc<VaultKeys>,
+    reviewer: Arc<ReviewerKey>,
 }
 
 /// With `WAXSEAL_TEST_DATABASE=postgres`, the relay is tested over PostgreSQL, where there is one.
@@ -128,10 +130,11 @@ impl World {
                 kept_ms: 30 * 86_400_000,
             },
             desk: None,
+            name: None,
             database,
             server,
-            vault: VaultKeys::generate(&mut rand::rng()),
-            reviewer: ReviewerKey::generate(&mut rand::rng()),
+            vault: VaultKeys::generate(&mut rand::rng()).into(),
+            reviewer: ReviewerKey::generate(&mut rand::rng()).into(),
         }
     }
 
@@ -139,6 +142,29 @@ impl World {
     #[cfg(feature = "postgres")]
     pub fn is_on_postgres(&self) -> bool {
         self.database.database.is_some()
+    }
+
+    /// A folder with the same root key, for another relay of the same database. Its clocks are its
+    /// own. `None` without PostgreSQL: then no other relay can use the database.
+    pub fn beside(&self, name: &str) -> Option<Self> {
+        self.database.database.as_ref()?;
+        let beside = Self {
+            dir: tempfile::tempdir().unwrap(),
+            clocks: Clocks(Arc::new((
+                AtomicU64::new(self.clocks.read().wall_ms),
+                AtomicU64::new(7),
+            ))),
+            blobs: self.blobs,
+            desk: self.desk.clone(),
+            name: Some(name.to_owned()),
+            database: self.database.clone(),
+            server: self.server.clone(),
+            vault: self.vault.clone(),
+            reviewer: self.reviewer.clone(),
+        };
+        let [from, to] = [self, &beside].map(|world| world.dir.path().join("root.key"));
+        std::fs::copy(from, to).unwrap();
+        Some(beside)
     }
 
     /// Opens the relay, as `main` does.
@@ -177,6 +203,7 @@ impl World {
         let place = Place {
             dir: self.dir.path(),
             database: &self.database,
+            name: self.name.as_deref(),
         };
         let relay = Relay::open(
             place,
@@ -246,6 +273,21 @@ pub async fn send(
 
 /// Posts a message, and says this of the recipient.
 pub async fn send_with(
+    relay: &Arc<Relay>,
+    from: &Arc<Device>,
+    to: &Device,
+    text: &str,
+    contact: ContactHeaders,
+) -> Result<Evidence, Refusal> {
+    // Clocks of a test move without the beats of the time between.
+    if relay.process.check(relay.time.reading()).is_err() {
+        let _ = relay.beat().await;
+    }
+    send_at_once(relay, from, to, text, contact).await
+}
+
+/// Posts a message without a beat before.
+pub async fn send_at_once(
     relay: &Arc<Relay>,
     from: &Arc<Device>,
     to: &Device,

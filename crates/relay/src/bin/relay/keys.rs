@@ -61,6 +61,11 @@ pub struct Keys {
 }
 
 impl Keys {
+    /// Whether there is a root key file in `dir`.
+    pub fn are_in(dir: &Path) -> bool {
+        dir.join(FILE).exists()
+    }
+
     /// Reads the root key file in `dir`. Creates one if there is none and no database either.
     pub fn open(dir: &Path, now: Timestamp) -> Result<Self, Box<dyn std::error::Error>> {
         let path = dir.join(FILE);
@@ -209,10 +214,16 @@ impl Keys {
         self.stamp_mut(|stamp| stamp.advance_to(now))
     }
 
-    /// Makes new stamp keys if the existing ones begin after `now`: they were made by a clock that
-    /// was far ahead. Messages stamped with the earlier keys can no longer be reported.
+    /// Whether the existing stamp keys begin after `now`: they were made by a clock that was far
+    /// ahead.
+    pub fn begin_after(&self, now: Timestamp) -> bool {
+        u64::from(self.stamp().oldest_epoch()) > now.as_millis() / EPOCH_MS
+    }
+
+    /// Makes new stamp keys if the existing ones begin after `now`. Messages stamped with the
+    /// earlier keys can no longer be reported.
     pub fn reach_back_to(&self, now: Timestamp) -> Result<(), Box<dyn std::error::Error>> {
-        if u64::from(self.stamp().oldest_epoch()) <= now.as_millis() / EPOCH_MS {
+        if !self.begin_after(now) {
             return Ok(());
         }
         let stamp = stamp_keys(now)?;

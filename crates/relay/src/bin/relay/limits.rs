@@ -1,21 +1,26 @@
 //! The relay's limits: sizes and counts as constants, requests over time as token buckets.
 //!
+//! If several relays share a database, most rates are divided by their number: asking the database
+//! for each request would cost more than the request. What is [scarce](scarce::Scarce) is counted
+//! in the database too, by `budgets.rs`.
+//!
 //! A client's address is that of its connection. No header is trusted for it. If the relay runs
 //! behind a proxy, all clients have the proxy's address, and the proxy must limit them itself.
 
-use std::collections::HashMap;
-use std::hash::Hash;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
 
-use waxseal_interface::{ErrorCode, MAX_PREKEY_LEN, MAX_PREKEYS_UPLOADED};
+use waxseal_interface::{MAX_PREKEY_LEN, MAX_PREKEYS_UPLOADED};
 use waxseal_reporting::AccountId;
 use waxseal_reporting::limits::{
     MAX_GROUP_BODY_LEN, MAX_POSTED_FANOUT_LEN, MAX_POSTED_GROUP_LEN, MAX_REPORT_LEN,
 };
 
 use crate::errors::Refusal;
+use crate::limits::buckets::Buckets;
+use crate::limits::scarce::Scarce;
 use crate::limits::takers::Takers;
 use crate::network::network;
 
@@ -45,7 +50,7 @@ pub const MAX_GROUPS: i64 = 100_000;
 /// peer only.
 pub const MAX_ONE_TIME: usize = 200;
 /// The last one-time parts of a device are handed out more slowly.
-const LAST_ONE_TIME: usize = 20;
+pub const LAST_ONE_TIME: usize = 20;
 /// Maximum number of one-time parts whose hash is remembered per device after they were handed out.
 /// This is five times the number of parts whose secrets a device keeps.
 pub const MAX_SPENT: usize = 1_000;
@@ -121,7 +126,7 @@ pub struct Limits {
     /// New accounts per address.
     registrations: Buckets<IpAddr>,
     /// Sessions per account. Without this limit, a few accounts could answer as many challenges as
-    /// the relay remembers.
+    /// the relay remembers. Each relay remembers its own, so none has a part of another's.
     sessions: Buckets<AccountId>,
     /// Reports per account.
     reports: Buckets<AccountId>,
@@ -153,30 +158,40 @@ pub struct Limits {
     /// Bytes of blobs that an account sends and fetches, as requests of 16 KiB. They are apart from
     /// its other requests, so that a file holds up no message.
     blob_bytes: Buckets<AccountId>,
+    /// How many relays of the database are alive.
+    relays: Arc<AtomicU32>,
 }
 
 impl Limits {
     pub fn new() -> Self {
+        let relays = Arc::new(AtomicU32::new(1));
         Self {
-            accounts: Buckets::new(1_000.0, 200.0),
-            addresses: Buckets::new(1_000.0, 100.0),
-            registrations: Buckets::new(300.0, 0.1),
+            accounts: Buckets::divided(1_000.0, 200.0, &relays),
+            addresses: Buckets::divided(1_000.0, 100.0, &relays),
+            registrations: Buckets::of(Scarce::Registrations.rate()),
             sessions: Buckets::new(100.0, 1.0),
-            reports: Buckets::new(1_000.0, 0.1),
-            reviewer: Buckets::new(1_000.0, 20.0),
-            desk: Buckets::new(1_000.0, 1.0),
-            rosters: Buckets::new(1_000.0, 1.0),
-            roster_changes: Buckets::new(100.0, 0.1),
-            foundings: Buckets::new(50.0, 1.0 / 600.0),
-            group_entries: Buckets::new(100.0, 1.0 / 60.0),
-            group_news: Buckets::new(500.0, 1.0),
-            group_rosters: Buckets::new(4_096.0, 20.0),
-            fellows: Buckets::new(4_096.0, 10.0),
+            reports: Buckets::of(Scarce::Reports.rate()),
+            reviewer: Buckets::divided(1_000.0, 20.0, &relays),
+            desk: Buckets::of(Scarce::Desk.rate()),
+            rosters: Buckets::divided(1_000.0, 1.0, &relays),
+            roster_changes: Buckets::of(Scarce::RosterChanges.rate()),
+            foundings: Buckets::of(Scarce::Foundings.rate()),
+            group_entries: Buckets::of(Scarce::GroupEntries.rate()),
+            group_news: Buckets::divided(500.0, 1.0, &relays),
+            group_rosters: Buckets::divided(4_096.0, 20.0, &relays),
+            fellows: Buckets::divided(4_096.0, 10.0, &relays),
             takers: Takers::default(),
-            one_time: Buckets::new(20.0, 1.0 / 60.0),
-            last_one_time: Buckets::new(5.0, 1.0 / 600.0),
-            blob_bytes: Buckets::new(16_384.0, 2_048.0),
+            one_time: Buckets::of(Scarce::OneTime.rate()),
+            last_one_time: Buckets::of(Scarce::LastOneTime.rate()),
+            blob_bytes: Buckets::divided(16_384.0, 2_048.0, &relays),
+            relays,
         }
+    }
+
+    /// Takes how many relays of the database are alive. Each then gives its part of what an account
+    /// or an address may ask for over time.
+    pub fn divide(&self, relays: u32) {
+        self.relays.store(relays, Ordering::Relaxed);
     }
 
     pub fn account(&self, account: &AccountId, body_len: usize) -> Result<(), Refusal> {
@@ -272,97 +287,8 @@ impl Limits {
     }
 }
 
-/// A token bucket, which allows a burst of requests at once and a fixed rate in the long run.
-#[derive(Clone, Copy)]
-struct Bucket {
-    tokens: f64,
-    filled_at: Instant,
-}
-
-impl Bucket {
-    fn level(&self, burst: f64, per_second: f64, now: Instant) -> f64 {
-        let passed = now.saturating_duration_since(self.filled_at);
-        (self.tokens + passed.as_secs_f64() * per_second).min(burst)
-    }
-}
-
-/// One bucket per key. The number of buckets is bounded. A bucket that is full again need not be
-/// kept, because a new bucket is full too.
-struct Buckets<K> {
-    burst: f64,
-    per_second: f64,
-    table: Mutex<Table<K>>,
-}
-
-struct Table<K> {
-    buckets: HashMap<K, Bucket>,
-    swept_at: Option<Instant>,
-}
-
-/// Maximum number of buckets of one kind.
-const MAX_BUCKETS: usize = MAX_ACCOUNTS;
-
-/// Minimum time between two searches of a full table for buckets that are full again.
-const SWEEP: Duration = Duration::from_secs(1);
-
-impl<K: Hash + Eq + Clone> Buckets<K> {
-    fn new(burst: f64, per_second: f64) -> Self {
-        let table = Table {
-            buckets: HashMap::new(),
-            swept_at: None,
-        };
-        Self {
-            burst,
-            per_second,
-            table: Mutex::new(table),
-        }
-    }
-
-    /// Takes `cost` tokens from the bucket of `key`. If there are not enough, or if the table has
-    /// no room for a new bucket, the refusal says how long to wait.
-    fn take(&self, key: &K, cost: f64, now: Instant) -> Result<(), Refusal> {
-        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
-        let table = &mut *table;
-        if !table.buckets.contains_key(key) && table.buckets.len() >= MAX_BUCKETS {
-            if table
-                .swept_at
-                .is_none_or(|at| now.duration_since(at) >= SWEEP)
-            {
-                table.swept_at = Some(now);
-                table
-                    .buckets
-                    .retain(|_, bucket| self.level(bucket, now) < self.burst);
-            }
-            if table.buckets.len() >= MAX_BUCKETS {
-                return Err(Refusal::retry_after(ErrorCode::TooManyRequests, 5));
-            }
-        }
-        let bucket = table.buckets.entry(key.clone()).or_insert(Bucket {
-            tokens: self.burst,
-            filled_at: now,
-        });
-        let level = self.level(bucket, now);
-        // A request that costs more than a full bucket waits for a full bucket.
-        let cost = cost.min(self.burst);
-        if level < cost {
-            let wait = ((cost - level) / self.per_second).ceil() as u64;
-            return Err(Refusal::retry_after(
-                ErrorCode::TooManyRequests,
-                wait.max(1),
-            ));
-        }
-        *bucket = Bucket {
-            tokens: level - cost,
-            filled_at: now,
-        };
-        Ok(())
-    }
-
-    fn level(&self, bucket: &Bucket, now: Instant) -> f64 {
-        bucket.level(self.burst, self.per_second, now)
-    }
-}
-
+mod buckets;
+pub mod scarce;
 mod takers;
 #[cfg(test)]
 mod tests;

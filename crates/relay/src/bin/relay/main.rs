@@ -15,8 +15,10 @@
 mod accounts;
 mod answers;
 mod blobs;
+mod budgets;
 mod cache;
 mod connected;
+mod counts;
 mod deliveries;
 mod desk;
 mod entries;
@@ -27,13 +29,16 @@ mod fixture;
 mod group_messages;
 mod group_rosters;
 mod group_targets;
+mod keeping;
 mod keys;
 mod leave;
 mod limits;
 mod mailboxes;
 mod messages;
 mod network;
+mod operations;
 mod prekeys;
+mod process;
 #[cfg(feature = "postgres")]
 mod relays;
 mod reports;
@@ -74,6 +79,9 @@ use crate::tls::TlsOptions;
 
 /// Maximum time that open requests and deliveries get to finish once the relay is told to stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Maximum number of connections that read the metrics.
+const MAX_SCRAPERS: usize = 8;
 
 /// How often the relay records how much time has passed.
 const TIME_INTERVAL: Duration = Duration::from_secs(60);
@@ -117,6 +125,22 @@ struct Options {
     /// Use it once, after checking the clock, when the log asks for it
     #[arg(long)]
     trust_clock: bool,
+    /// A name for this relay among those of a database that several share; without one, a number
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Take the relay with this name out of the database. Its stamp keys then count as destroyed:
+    /// destroy its root.key and all copies of it, which no other relay uses any more. Takes half a
+    /// minute, and fails if that relay runs. Use it once. Can be given several times
+    #[arg(long, value_name = "NAME", requires = "database")]
+    forget_process: Vec<String>,
+    /// Serve /metrics, /health and /ready on this address of the machine. What it counts tells when
+    /// devices write, so it is not served to those who reach the relay
+    #[arg(long, value_name = "ADDR")]
+    metrics_listen: Option<SocketAddr>,
+    /// After SIGTERM, go on for this long while /ready answers 503, so that a load balancer sends
+    /// clients elsewhere. A second SIGTERM ends the wait
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    drain: u64,
     #[command(flatten)]
     store: StoreOptions,
     #[command(flatten)]
@@ -138,6 +162,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .with_writer(std::io::stderr)
         .init();
 
+    if let Some(address) = options.metrics_listen.filter(|of| !of.ip().is_loopback()) {
+        return Err(format!("--metrics-listen {address} is not an address of this machine").into());
+    }
     let vault = match (options.desk.read()?, &options.vault_key) {
         (Some(vault), _) => vault,
         (None, Some(present)) => {
@@ -164,6 +191,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let place = Place {
         dir: &options.data,
         database: &options.store,
+        name: options.name.as_deref(),
     };
     let relay = Relay::open(
         place,
@@ -178,7 +206,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     blobs::remove_strays(&relay).await?;
     blobs::remove_lost(&relay, options.blobs.blobs_lost).await?;
     if options.trust_clock {
-        relay.trust_clock()?;
+        relay.trust_clock().await?;
+    }
+    for name in &options.forget_process {
+        relay.forget_process(name, process::SILENCE).await?;
     }
     relay.keep_time().await?;
     let relay = Arc::new(relay);
@@ -193,7 +224,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let listener = TcpListener::bind(options.listen).await?;
     // From here on SIGTERM stops the relay in order.
-    let terminated = signal(SignalKind::terminate())?;
+    let mut terminated = signal(SignalKind::terminate())?;
     let tls = match tls {
         Some(tls) => {
             let (config, tls) = watch::channel(tls);
@@ -205,22 +236,45 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     say_ready(tls.is_some(), listener.local_addr()?)?;
     let time = tokio::spawn(keep_time(relay.clone(), stopping.clone()));
+    let beating = tokio::spawn(beat(relay.clone(), stopping.clone()));
     #[cfg(feature = "postgres")]
     let checking = relays::check_connections(relay.clone(), changed, stopping.clone());
     #[cfg(feature = "postgres")]
     let checking = tokio::spawn(checking);
     let at_desk = tokio::spawn(desk::work(relay.clone(), stopping.clone()));
+    // The operator can ask until the last connection has ended.
+    let (served, measuring) = watch::channel(false);
+    if let Some(address) = options.metrics_listen {
+        let listener = TcpListener::bind(address).await?;
+        tracing::info!("metrics on http://{}", listener.local_addr()?);
+        let router = operations::router(relay.clone());
+        let measuring = Stopping(measuring);
+        tokio::spawn(serve::serve(
+            listener,
+            router,
+            None,
+            MAX_SCRAPERS,
+            measuring,
+        ));
+    }
     let router = routes::router(relay.clone());
     let serving = serve::serve(listener, router, tls, files / 2, stopping);
     let serving = tokio::spawn(serving);
-    asked_to_stop(terminated).await?;
+    asked_to_stop(&mut terminated).await?;
+    relay.counts.drain();
     tracing::info!("stopping");
+    tokio::select! {
+        () = tokio::time::sleep(Duration::from_secs(options.drain)) => {}
+        asked = asked_to_stop(&mut terminated) => asked?, // for the second time
+    }
     let _ = stop.send(true);
     serving.await?;
     time.await?;
+    beating.await?;
     at_desk.await?;
     #[cfg(feature = "postgres")]
     checking.await?;
+    let _ = served.send(true);
 
     // The database is closed once the last request has dropped its reference to the relay.
     drop(relay);
@@ -285,7 +339,28 @@ async fn keep_time(relay: Arc<Relay>, mut stopping: Stopping) {
     }
 }
 
-async fn asked_to_stop(mut terminated: Signal) -> std::io::Result<()> {
+/// Confirms every few seconds, if there may be other relays.
+async fn beat(relay: Arc<Relay>, mut stopping: Stopping) {
+    let mut beats = tokio::time::interval(process::BEAT);
+    let mut is_failing = false;
+    while relay.process.me.is_shared {
+        tokio::select! {
+            _ = beats.tick() => {}
+            () = stopping.wait() => return,
+        }
+        let beat = relay.beat().await;
+        match &beat {
+            Err(error) if !is_failing => {
+                tracing::error!(%error, "not confirmed: messages are refused until it is");
+            }
+            Ok(()) if is_failing => tracing::info!("confirmed again"),
+            _ => {}
+        }
+        is_failing = beat.is_err();
+    }
+}
+
+async fn asked_to_stop(terminated: &mut Signal) -> std::io::Result<()> {
     tokio::select! {
         _ = terminated.recv() => Ok(()),
         interrupted = tokio::signal::ctrl_c() => interrupted,

@@ -94,6 +94,8 @@ async fn send_plainly(
         if !targets.are_those_of(&authentic, shared.now()) {
             return None;
         }
+        // CHK-705: see `accept`.
+        shared.process.check(shared.time.reading()).ok()?;
         let accepted_at = next_accepted_at(shared.now(), facts.last);
         let accepts = contact.accepts && peer.id != from.account;
         let message = (authentic.clone(), accepts);
@@ -190,6 +192,7 @@ pub async fn accept(
     let from = sender.id;
     let (store, waking, relay) = (&relay.store, relay.clone(), relay.clone());
     let job = move |db: &Connection| {
+        relay.process.check(relay.time.reading())?;
         // The time is stored before the message is queued. If the job fails, neither is.
         let accepted_at = queue::next_accepted_at(db, from, relay.now())?;
         let accepted = stamp(db, &relay.keys.stamp(), accepted_at)?;
@@ -209,6 +212,7 @@ pub async fn accept(
 /// Wakes the connections of a message's devices once it is queued, even if the sender has hung up.
 fn wake(relay: &Relay, accepted: &Accepted) {
     if let Accepted::Stamped(_, to) = accepted {
+        relay.counts.accept();
         to.iter().for_each(|device| relay.wake(*device));
     }
 }

@@ -1,7 +1,6 @@
 //! Prekeys. The relay sees only whose they are, and hands out each one-time part once.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::Json;
 use axum::extract::State;
@@ -14,10 +13,10 @@ use waxseal_reporting::DeviceId;
 
 use crate::errors::Refusal;
 use crate::extract::{Caller, JsonBody};
-use crate::limits::{Limits, MAX_JSON_LEN, MAX_ONE_TIME, MAX_UPLOAD_LEN};
-use crate::rosters;
+use crate::limits::{MAX_JSON_LEN, MAX_ONE_TIME, MAX_UPLOAD_LEN};
 use crate::state::Relay;
 use crate::store::{Connection, devices, members, prekeys};
+use crate::{budgets, rosters};
 
 pub async fn left(
     State(relay): State<Arc<Relay>>,
@@ -105,7 +104,7 @@ pub async fn bundles(
             let Some(row) = devices::find(db, account.id, DeviceId(listed.id))? else {
                 continue; // it left
             };
-            devices.extend(bundle(db, &relay.limits, listed.id, row, to.account)?);
+            devices.extend(bundle(db, &relay, listed.id, row, to.account)?);
         }
         if wanted && devices.is_empty() {
             return Err(ErrorCode::NoPreKeys.into());
@@ -121,7 +120,7 @@ pub async fn bundles(
 /// before the answer is sent. The base alone is enough to start a session.
 pub fn bundle(
     db: &Connection,
-    limits: &Limits,
+    relay: &Relay,
     number: u32,
     row: i64,
     to: i64,
@@ -130,7 +129,7 @@ pub fn bundle(
         return Ok(None);
     };
     let left = prekeys::count_left(db, row)?;
-    let one_time = match limits.one_time(row, to, left, Instant::now()) {
+    let one_time = match budgets::one_time(db, relay, row, to, left)? {
         true => prekeys::hand_out(db, row)?,
         false => None,
     };

@@ -15,7 +15,6 @@ use waxseal_reporting::reporter::Report;
 use waxseal_reporting::{BlobId, Rejection};
 
 use crate::blobs::holds;
-use crate::desk;
 use crate::errors::Refusal;
 use crate::extract::{BinaryBody, Caller};
 use crate::limits::{
@@ -25,6 +24,7 @@ use crate::limits::{
 use crate::reviewer::may_succeed_later;
 use crate::state::{Device, Relay};
 use crate::store::{Connection, members, reports};
+use crate::{budgets, desk};
 
 /// How long a reporter is told to wait when there is no room for its report.
 const FULL_RETRY_SECS: u64 = 3_600;
@@ -41,7 +41,7 @@ pub async fn submit(
     BinaryBody(bytes): BinaryBody<MAX_REPORT_BODY_LEN>,
 ) -> Result<(StatusCode, Json<ReportTaken>), Refusal> {
     let reporter = caller.device;
-    relay.limits.report(&reporter.me.account)?;
+    budgets::report(&relay, &reporter.me.account).await?;
     let report = Report::decode(&bytes).map_err(|_| ErrorCode::Malformed)?;
     if *report.reporter() != reporter.me {
         return Err(ErrorCode::NotYourReport.into());

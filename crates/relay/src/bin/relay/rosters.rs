@@ -10,11 +10,11 @@ use waxseal_interface::{ErrorCode, MAX_ROSTER_LEN, RosterConflict};
 use waxseal_reporting::{AccountId, Timestamp};
 use waxseal_roster::{Change, Pinned, Roster, SignedRoster};
 
-use crate::cache;
 use crate::errors::Refusal;
 use crate::extract::{AccountName, BinaryBody, Caller};
 use crate::state::{Account, Relay};
 use crate::store::{Connection, devices};
+use crate::{budgets, cache};
 
 /// How far the time at which a roster was signed may be from the relay's clock.
 const MAX_SIGNED_SKEW_MS: u64 = 86_400_000;
@@ -26,7 +26,7 @@ pub async fn publish(
     BinaryBody(signed): BinaryBody<MAX_ROSTER_LEN>,
 ) -> Result<StatusCode, Refusal> {
     let device = caller.device;
-    relay.limits.roster_change(&device.me.account)?;
+    budgets::roster_change(&relay, &device.me.account).await?;
     let roster = verified(&signed, &device.me.account)?;
     let (store, changed, relay) = (&relay.store, relay.clone(), relay.clone());
     let job = move |db: &Connection| {

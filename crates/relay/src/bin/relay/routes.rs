@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
@@ -16,7 +16,7 @@ use crate::extract::ClientAddress;
 use crate::state::Relay;
 use crate::{
     accounts, answers, blobs, deliveries, desk, entries, group_messages, group_rosters, leave,
-    mailboxes, messages, prekeys, reports, reseals, reviewer, rosters,
+    mailboxes, messages, operations, prekeys, reports, reseals, reviewer, rosters,
 };
 
 /// Maximum time from the head of a request to its answer.
@@ -65,21 +65,30 @@ pub fn router(relay: Arc<Relay>) -> Router {
         .route("/v1/review/reports/{id}/blobs/{blob}", get(reviewer::blob))
         .fallback(async || Refusal::from(ErrorCode::NotFound))
         .method_not_allowed_fallback(async || Refusal::from(ErrorCode::MethodNotAllowed))
-        .layer(from_fn(observe))
+        .layer(from_fn_with_state(relay.clone(), observe))
         .layer(from_fn_with_state(relay.clone(), answers::authenticate))
-        .with_state(relay)
+        .with_state(relay.clone())
+        .merge(operations::probes(relay))
 }
 
 async fn card(State(relay): State<Arc<Relay>>, _: ClientAddress) -> Json<RelayCard> {
     Json(relay.card.clone())
 }
 
-/// Limits the time a request takes, and logs its route, status and duration. Logs the route and
+/// Limits the time a request takes, counts it if it is refused, and logs its route, status and duration. Logs the route and
 /// never the path, because the path contains account names.
-async fn observe(path: Option<MatchedPath>, request: Request, next: Next) -> Response {
+async fn observe(
+    State(relay): State<Arc<Relay>>,
+    path: Option<MatchedPath>,
+    request: Request,
+    next: Next,
+) -> Response {
     let (method, begun) = (request.method().clone(), Instant::now());
     let answered = tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await;
     let response = answered.unwrap_or_else(|_| Refusal::from(ErrorCode::TooSlow).into_response());
+    if let Some(code) = response.extensions().get() {
+        relay.counts.refuse(*code);
+    }
     let route = path.as_ref().map_or("", MatchedPath::as_str);
     let (status, ms) = (response.status().as_u16(), begun.elapsed().as_millis());
     tracing::info!(%method, route, status, ms, "answered");

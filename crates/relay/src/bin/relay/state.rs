@@ -11,23 +11,22 @@ use waxseal_reporting::intake::AcceptanceKey;
 use waxseal_reporting::reporter::{ModerationKeyId, ModerationPublicKey};
 use waxseal_reporting::{AccountId, DeviceAddress, Timestamp};
 
-use crate::blobs::expiry::expire_all;
 use crate::blobs::files::Files;
 use crate::blobs::options::BlobRoom;
 use crate::blobs::store::Blobs;
 use crate::cache::{self, Accounts, MAX_CACHED};
 use crate::connected::ConnectedDevices;
+use crate::counts::Counts;
 use crate::desk::client::{Desk, DeskSetup};
-use crate::desk::expiry as desk_expiry;
 use crate::errors::Refusal;
 use crate::keys::{BLOBS, DATABASE, Keys, REGION, VERIFY_DAYS};
 use crate::limits::{Limits, MAX_ACCOUNTS};
+use crate::process::Process;
 use crate::serve::Stopping;
 use crate::store::Store;
 use crate::store::news::News;
 use crate::store::options::StoreOptions;
-use crate::store::{accounts, proven, queue, removed, slots};
-use crate::strangers::expiry;
+use crate::store::{accounts, processes, proven, relay_key};
 use crate::strangers::options::Strangers;
 use crate::time::{Proven, Reading, Time};
 use crate::tokens::Tokens;
@@ -41,7 +40,10 @@ pub struct Relay {
     pub time: Time,
     pub tokens: Tokens,
     pub limits: Limits,
+    pub counts: Counts,
     pub store: Store,
+    /// This relay among those of the database.
+    pub process: Process,
     pub moderation_key: ModerationPublicKey,
     /// Moderation keys of before, to which reports may still be sealed.
     old_moderation_keys: Vec<ModerationKeyId>,
@@ -101,6 +103,8 @@ pub struct Place<'a> {
     /// The folder of its keys and files.
     pub dir: &'a Path,
     pub database: &'a StoreOptions,
+    /// The name of this relay among those of the database.
+    pub name: Option<&'a str>,
 }
 
 /// What the machine and its operator give the relay room for.
@@ -115,7 +119,11 @@ impl Relay {
     /// Opens the keys and the database in `dir`. `clocks` reads the clocks of the system. The relay
     /// stamps nothing until `keep_time` has run.
     pub async fn open(
-        Place { dir, database }: Place<'_>,
+        Place {
+            dir,
+            database,
+            name,
+        }: Place<'_>,
         clocks: impl Fn() -> Reading + Send + Sync + 'static,
         vault: Vault,
         reviewer: ReviewerPublicKey,
@@ -124,14 +132,25 @@ impl Relay {
         working: mpsc::Sender<()>,
     ) -> Result<Self, Box<dyn std::error::Error>> {
         let clock_ms = clocks().wall_ms;
-        let keys = Keys::open(dir, Timestamp::from_millis(clock_ms))?;
-        let store = Store::open(&dir.join(DATABASE), database)?;
+        let (keys, store) = open(dir, database, Timestamp::from_millis(clock_ms)).await?;
         cache::check_keys(&store, &keys).await?;
+        let process = Process::open(dir, name, database.is_shared())?;
         let files = Files::open(&dir.join(BLOBS))?;
-        let proven = store.run(proven::load).await;
-        let proven = proven.map_err(|_| "proven time cannot be read")?;
+        let number = process.me.number;
+        let read = move |db: &Connection| Ok((proven::load(db)?, processes::clocks(db, number)?));
+        let read = store.run(read).await;
         let oldest = keys.stamp().oldest_epoch();
-        let proven = proven.unwrap_or_else(|| Proven::first(clock_ms, oldest));
+        let proven = match read.map_err(|_| "proven time cannot be read")? {
+            (Some(proven), clocks) => {
+                let (steady_ms, clock_ms) = clocks.unwrap_or((0, clock_ms));
+                Proven {
+                    steady_ms,
+                    clock_ms,
+                    ..proven
+                }
+            }
+            (None, _) => Proven::first(clock_ms, oldest),
+        };
         let (vault_key, desk) = match vault.opened_at {
             OpenedAt::Reviewer(key) => (Some(key), None),
             OpenedAt::Desk(setup) => (None, Some(Desk::new(setup, &keys.relay))),
@@ -147,6 +166,7 @@ impl Relay {
             time: Time::start(proven, clocks),
             tokens: Tokens::new(keys.token.clone()),
             limits: Limits::new(),
+            counts: Counts::default(),
             moderation_key: vault.moderation_key,
             old_moderation_keys: vault.old_moderation_keys,
             vault_key,
@@ -162,6 +182,7 @@ impl Relay {
             _working: working,
             keys,
             store,
+            process,
         })
     }
 
@@ -252,55 +273,55 @@ impl Relay {
     pub fn now(&self) -> Timestamp {
         self.time.now()
     }
+}
 
-    /// Takes the clock's time as proven, as the operator asked.
-    pub fn trust_clock(&self) -> Result<(), Box<dyn std::error::Error>> {
-        let now = Timestamp::from_millis(self.time.trust_clock().at_ms);
-        self.keys.reach_back_to(now)
-    }
-
-    /// Deletes what nobody can get any more: the content of mailboxes and the blobs whose time is
-    /// over, and the queues of removed devices.
-    pub async fn clean_up(&self) -> Result<(), Refusal> {
-        let now_ms = i64::try_from(self.now().as_millis()).unwrap_or(i64::MAX);
-        let expire = move |db: &Connection| slots::expire(db, now_ms);
-        while self.store.run(expire).await? {}
-        let proven_ms = self.time.proven().at_ms;
-        let expire = move |db: &Connection| expiry::expire(db, proven_ms);
-        while self.store.run(expire).await? {}
-        let at_ms = i64::try_from(proven_ms).unwrap_or(i64::MAX);
-        let expire = move |db: &Connection| desk_expiry::expire(db, at_ms);
-        while self.store.run(expire).await? {}
-        expire_all(&self.store, &self.blobs, now_ms, self.time.proven()).await?;
-        removed::delete_all(&self.store).await
-    }
-
-    /// Advances proven time. Destroys the stamp keys that are more than thirty days older, and
-    /// prepares those of today and tomorrow.
-    ///
-    /// The undelivered messages of a destroyed epoch can no longer be reported. They stay until the
-    /// next destruction, a day later, and are dropped then.
-    pub async fn keep_time(&self) -> Result<(), Box<dyn std::error::Error>> {
-        let failed = |_| "the database failed";
-        let kept_from = self.keys.stamp().oldest_epoch();
-        let proven = self.time.advance(kept_from);
-        let save = self.store.run(move |db| proven::save(db, &proven));
-        save.await.map_err(failed)?;
-
-        let oldest = proven.oldest_epoch();
-        if kept_from < oldest {
-            let dropped = queue::drop_destroyed(&self.store).await;
-            let dropped = dropped.map_err(failed)?;
-            self.keys.destroy_before(oldest)?;
-            let destroyed = queue::destroyed_before(&self.store, oldest).await;
-            destroyed.map_err(failed)?;
-            tracing::info!(oldest, dropped, "old epochs destroyed");
+/// Opens keys and database, which must belong together. Makes either if it is not there.
+async fn open(
+    dir: &Path,
+    database: &StoreOptions,
+    now: Timestamp,
+) -> Result<(Keys, Store), Box<dyn std::error::Error>> {
+    // A new root key is on the disk before the file of a new database is. A database that is shared
+    // may know its relay already.
+    let path = dir.join(DATABASE);
+    let shared = match database.is_shared() {
+        true => Some(Store::open(&path, database)?),
+        false => None,
+    };
+    if let Some(store) = &shared
+        && !Keys::are_in(dir)
+    {
+        // CHK-701: there is no new root key for a database that has one.
+        let known = store.run(relay_key::load).await;
+        if known
+            .map_err(|_| "the relay's key cannot be read")?
+            .is_some()
+        {
+            return Err(format!(
+                "root.key is missing in {}: restore it from a backup, or copy it from another \
+                 relay of the database",
+                dir.display()
+            )
+            .into());
         }
-        self.keys.advance(self.now()).map_err(|error| {
-            format!("{error}: set the clock or, if it is right, start the relay with --trust-clock")
-        })?;
-        Ok(())
     }
+    let keys = Keys::open(dir, now)?;
+    let store = match shared {
+        Some(store) => store,
+        None => Store::open(&path, database)?,
+    };
+    let key = keys.relay.verifying_key().to_bytes();
+    let known = store.run(move |db| relay_key::keep(db, &key)).await;
+    // CHK-700: all relays of one database have the same root key.
+    if known.map_err(|_| "the relay's key cannot be read")? != key {
+        return Err(format!(
+            "root.key in {} is not that of the database: restore it from a backup, or copy it \
+             from another relay of the database",
+            dir.display()
+        )
+        .into());
+    }
+    Ok((keys, store))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::error::Error;
 use std::path::Path;
 #[cfg(feature = "postgres")]
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::errors::Refusal;
 #[cfg(feature = "postgres")]
@@ -18,12 +19,15 @@ use crate::store::postgres::Postgres;
 use crate::store::queue::Queued;
 use crate::store::sending::{Facts, Stamped, Way};
 use crate::store::sqlite::Sqlite;
+use crate::store::times::Times;
 
 pub use crate::store::connection::Connection;
 
 /// The database of the relay, whatever its engine is.
 pub struct Store {
     engine: Engine,
+    /// How long jobs took.
+    pub times: Times,
 }
 
 enum Engine {
@@ -43,7 +47,10 @@ impl Store {
             #[cfg(not(feature = "postgres"))]
             Some(_) => return Err("--database needs a relay with the feature `postgres`".into()),
         };
-        Ok(Self { engine })
+        Ok(Self {
+            engine,
+            times: Times::default(),
+        })
     }
 
     #[cfg(all(test, feature = "postgres"))]
@@ -73,10 +80,31 @@ impl Store {
         job: impl Fn(&Connection) -> Result<T, Refusal> + Send + 'static,
         then: impl FnOnce(&T) + Send + 'static,
     ) -> Result<T, Refusal> {
-        match &self.engine {
+        let began = Instant::now();
+        let result = match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.run_then(job, then).await,
             #[cfg(feature = "postgres")]
             Engine::Postgres(postgres) => postgres.run_then(job, then).await,
+        };
+        self.times.note(began.elapsed());
+        result
+    }
+
+    /// Whether the database cannot be reached.
+    pub fn is_lost(&self) -> bool {
+        match &self.engine {
+            Engine::Sqlite(_) => false,
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(postgres) => postgres.is_lost(),
+        }
+    }
+
+    /// How often the database was lost since the start.
+    pub fn losses(&self) -> u64 {
+        match &self.engine {
+            Engine::Sqlite(_) => 0,
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(postgres) => postgres.losses(),
         }
     }
 
@@ -164,6 +192,7 @@ impl Store {
 
 pub mod accounts;
 pub mod blobs;
+pub mod budgets;
 pub mod connection;
 pub mod devices;
 pub mod groups;
@@ -176,8 +205,10 @@ pub mod options;
 #[cfg(feature = "postgres")]
 mod postgres;
 pub mod prekeys;
+pub mod processes;
 pub mod proven;
 pub mod queue;
+pub mod relay_key;
 pub mod removed;
 pub mod reports;
 mod rows;
@@ -187,4 +218,5 @@ mod sqlite;
 pub mod strangers;
 #[cfg(test)]
 mod tests;
+pub mod times;
 pub mod values;

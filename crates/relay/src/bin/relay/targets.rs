@@ -104,7 +104,7 @@ impl Targets {
                 let row = side.row(*device);
                 let row = row.ok_or_else(|| Refusal::internal(&"a listed device has no row"))?;
                 let to = self.own.account;
-                let bundle = prekeys::bundle(db, &relay.limits, device.0, row, to)?;
+                let bundle = prekeys::bundle(db, relay, device.0, row, to)?;
                 let name = side.name.clone();
                 let target = bundle.map(|bundle| TargetBundle { name, bundle });
                 mismatch.bundles.extend(target);

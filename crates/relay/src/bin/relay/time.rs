@@ -31,7 +31,7 @@ const NEW_MS: u64 = VERIFY_DAYS as u64 * EPOCH_MS;
 
 /// While the relay is new, a clock that is behind by more than this moves proven time back. The
 /// clock was ahead when the relay was first started.
-const MAX_BEHIND_MS: u64 = 300_000;
+pub const MAX_BEHIND_MS: u64 = 300_000;
 
 /// One reading of both clocks of the system.
 #[derive(Clone, Copy)]
@@ -56,6 +56,8 @@ struct State {
     jump_logged: bool,
     /// Whether the log has said that the clock is ahead of proven time.
     gap_logged: bool,
+    /// Whether proven time was set back since it was recorded: by the operator, or while new.
+    is_set_back: bool,
 }
 
 /// Proven time: the latest moment that must have passed, whatever the clock says now. The database
@@ -120,6 +122,7 @@ impl Time {
             last,
             jump_logged: false,
             gap_logged: false,
+            is_set_back: false,
         };
         Self {
             read: Box::new(read),
@@ -153,9 +156,32 @@ impl Time {
         self.state().advance(read, oldest_epoch)
     }
 
+    /// The clocks of the system.
+    pub fn reading(&self) -> Reading {
+        (self.read)()
+    }
+
+    /// Whether proven time was set back since [`record`](Self::record) was called last.
+    pub fn is_set_back(&self) -> bool {
+        self.state().is_set_back
+    }
+
+    /// Takes proven time as it is recorded now, by this relay and by the others of its database.
+    /// It is as old as this call, and not as old as the last move of this relay. Otherwise relays
+    /// that follow each other would add up the time between.
+    pub fn record(&self, recorded: &Proven) {
+        let (read, mut state) = ((self.read)(), self.state());
+        let passed = read.monotonic_ms.saturating_sub(state.last.monotonic_ms);
+        let proven = &mut state.proven;
+        proven.at_ms = proven.at_ms.max(recorded.at_ms.saturating_sub(passed));
+        (proven.began_ms, proven.settled) = (recorded.began_ms, recorded.settled);
+        state.is_set_back = false;
+    }
+
     /// Takes the clock's time as proven, whatever it is. Only the operator can ask for this.
     pub fn trust_clock(&self) -> Proven {
         let (read, mut state) = ((self.read)(), self.state());
+        state.is_set_back |= read.wall_ms < state.proven.at_ms;
         state.proven.at_ms = read.wall_ms;
         state.proven.began_ms = state.proven.began_ms.min(read.wall_ms);
         tracing::warn!(clock_ms = read.wall_ms, "the clock is trusted as asked");
@@ -222,6 +248,7 @@ impl State {
         if has_keys && proven.at_ms.saturating_sub(read.wall_ms) > MAX_BEHIND_MS {
             tracing::warn!("the clock was ahead when this relay was first started");
             *proven = Proven::starting_at(read.wall_ms);
+            self.is_set_back = true;
         }
         proven.settled = is_steady && proven.at_ms.saturating_sub(proven.began_ms) >= NEW_MS;
         *proven

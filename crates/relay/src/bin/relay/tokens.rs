@@ -2,6 +2,7 @@
 //! clients that never come back.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use base64::Engine;
@@ -18,6 +19,7 @@ use crate::errors::Refusal;
 use crate::keys::random;
 
 const CHALLENGE: &[u8] = b"waxseal/1/relay/challenge-mac";
+const ADDRESS: &[u8] = b"waxseal/1/relay/address-mac";
 const TOKEN: &[u8] = b"waxseal/1/relay/token-mac";
 
 /// Time in which a challenge can be answered.
@@ -70,6 +72,12 @@ impl Tokens {
         let mac = mac(&self.challenge_key, CHALLENGE, &challenge).finalize();
         challenge.extend_from_slice(&mac.into_bytes());
         challenge
+    }
+
+    /// What stands for an address in the database, which has no addresses.
+    pub fn pseudonym(&self, address: IpAddr) -> String {
+        let mac = mac(&self.token_key, ADDRESS, address.to_string().as_bytes());
+        URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
     }
 
     /// Checks that a challenge is from this process, has not expired and was not answered.

@@ -210,7 +210,7 @@ async fn a_clock_that_jumps_deletes_no_blob_early_and_keeps_none_for_longer() {
             relay.clean_up().await.unwrap();
             // Nor does the operator's word, once the clock is right again.
             if set_to > NOW {
-                relay.trust_clock().unwrap();
+                relay.trust_clock().await.unwrap();
             }
             relay.keep_time().await.unwrap();
             relay.clean_up().await.unwrap();

@@ -23,6 +23,7 @@ use waxseal_reporting::AccountId;
 use super::client::Desk;
 use super::notices::ACCOUNT;
 use super::{RETRY_SECS, no_receipt, promise_in};
+use crate::budgets;
 use crate::errors::Refusal;
 use crate::extract::{Caller, JsonBody};
 use crate::state::Relay;
@@ -44,7 +45,7 @@ pub async fn keys(
     let keys = match desk.known_keys() {
         Some(keys) => keys,
         None => {
-            relay.limits.desk(&caller.device.me.account)?;
+            budgets::desk(&relay, &caller.device.me.account).await?;
             let fetched = desk.fetch_keys(relay.now()).await;
             fetched.map_err(|error| no_receipt(&error))?
         }
@@ -76,7 +77,7 @@ pub async fn report_receipt(
 ) -> Result<impl IntoResponse, Refusal> {
     let desk = relay.desk()?;
     let account = &caller.device.me.account;
-    relay.limits.desk(account)?;
+    budgets::desk(&relay, account).await?;
     let id = parse_report_id(&report_id).ok_or(ErrorCode::NoSuchReport)?;
     let reporter = account.as_str().to_owned();
     let read = relay
@@ -96,7 +97,7 @@ pub async fn refused_receipt(
     Path(digest): Path<String>,
 ) -> Result<impl IntoResponse, Refusal> {
     let desk = relay.desk()?;
-    relay.limits.desk(&caller.device.me.account)?;
+    budgets::desk(&relay, &caller.device.me.account).await?;
     // CHK-666: the caller knows the report's digest, and so the report. The log tells only a number
     // that is made from it.
     let digest = parse_leaf(&digest).ok_or(ErrorCode::NoSuchReport)?;
@@ -111,7 +112,7 @@ pub async fn decision_receipt(
 ) -> Result<impl IntoResponse, Refusal> {
     let desk = relay.desk()?;
     let account = caller.device.me.account.clone();
-    relay.limits.desk(&account)?;
+    budgets::desk(&relay, &account).await?;
     let decision = parse_leaf(&leaf).ok_or(ErrorCode::NoSuchDecision)?;
     // CHK-661: an account gets receipts of decisions against itself alone, of which it was told.
     let told = account.as_str().to_owned();
@@ -174,7 +175,7 @@ pub async fn appeal(
 ) -> Result<(StatusCode, Json<AppealTaken>), Refusal> {
     let desk = relay.desk()?;
     let account = caller.device.me.account.clone();
-    relay.limits.desk(&account)?;
+    budgets::desk(&relay, &account).await?;
     let decision = parse_leaf(&leaf).ok_or(ErrorCode::NoSuchDecision)?;
     let Appeal {
         side,

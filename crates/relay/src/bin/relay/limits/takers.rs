@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::Bucket;
+use super::buckets::Bucket;
+use super::scarce::{Rate, Scarce};
 
-/// One-time parts that one account may take of one device at once.
-const BURST: f64 = 5.0;
-/// Afterwards, one per ten minutes.
-const PER_SECOND: f64 = 1.0 / 600.0;
+/// One-time parts that one account may take of one device.
+const RATE: Rate = Scarce::Taken.rate();
+const BURST: f64 = RATE.burst;
+const PER_SECOND: f64 = RATE.per_second;
 
 /// Maximum number of devices that are remembered per taker. When a taker takes from more, the one
 /// of which it took least is forgotten.

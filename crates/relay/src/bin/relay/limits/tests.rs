@@ -1,3 +1,8 @@
+use std::time::Duration;
+
+use waxseal_interface::ErrorCode;
+
+use super::buckets::MAX_BUCKETS;
 use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -103,4 +108,23 @@ fn accounts_are_limited_one_by_one_and_only_where_parts_are_left() {
         .filter(|n| limits.one_time(0, 7_000 + n, 100, now))
         .count();
     assert_eq!(given, 20 - 5 - 1);
+}
+
+#[test]
+fn relays_divide_what_an_account_may_ask_for_and_not_what_is_counted_for_all() {
+    let limits = Limits::new();
+    let alice = AccountId::new("alice").unwrap();
+    let asked = || {
+        let asks = 0..2_000;
+        asks.take_while(|_| limits.account(&alice, 0).is_ok())
+            .count()
+    };
+    limits.divide(4);
+    assert!((250..400).contains(&asked()));
+    // The bucket has room for the whole burst again, and fills at the whole rate.
+    limits.divide(1);
+    assert!(asked() < 200);
+    limits.divide(4);
+    let registered = (0..2_000).take_while(|_| limits.registration([192, 0, 2, 1].into()).is_ok());
+    assert_eq!(registered.count(), 300);
 }

@@ -171,7 +171,7 @@ async fn after_40_days_of_downtime_only_the_operators_word_destroys_keys() {
     drop(relay);
 
     let relay = world.try_open().await.unwrap();
-    relay.trust_clock().unwrap();
+    relay.trust_clock().await.unwrap();
     relay.keep_time().await.unwrap();
     assert_eq!(relay.keys.stamp().oldest_epoch(), 21_042 - 30);
     world.run(&relay, DAY).await;
@@ -200,7 +200,7 @@ async fn a_clock_years_off_needs_the_operators_word_and_then_the_relay_stamps() 
         drop(world.open().await);
         world.clocks.set(then);
         let relay = world.try_open().await.unwrap();
-        relay.trust_clock().unwrap();
+        relay.trust_clock().await.unwrap();
         relay.keep_time().await.unwrap();
         let relay = Arc::new(relay);
         let (alice, bob) = (device(&relay, "alice").await, device(&relay, "bob").await);

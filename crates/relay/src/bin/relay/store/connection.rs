@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use crate::errors::Refusal;
 use crate::store::news::News;
 #[cfg(feature = "postgres")]
-use crate::store::postgres::statements as on_postgres;
+use crate::store::postgres::{budgets, statements as on_postgres};
 use crate::store::rows::{FromRow, Row};
 use crate::store::sqlite::statements::Prepared;
 use crate::store::values::{Value, values};
@@ -137,6 +137,33 @@ impl<'c> Connection<'c> {
             Engine::Postgres(prepared) => prepared.tell(news)?,
         }
         Ok(())
+    }
+
+    /// Takes from a budget that several relays share. See [`budgets`](crate::store::budgets).
+    pub(in crate::store) fn take_budget(
+        &self,
+        kind: u8,
+        key: &str,
+        cost: i64,
+        burst: i64,
+    ) -> Result<bool, Refusal> {
+        match &self.engine {
+            Engine::Sqlite(_) => {
+                let _ = (kind, key, cost, burst); // it is in memory
+                Ok(true)
+            }
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(prepared) => budgets::take(prepared, kind, key, cost, burst),
+        }
+    }
+
+    /// Forgets the budgets that are full again.
+    pub(in crate::store) fn sweep_budgets(&self) -> Result<bool, Refusal> {
+        match &self.engine {
+            Engine::Sqlite(_) => Ok(false),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(prepared) => budgets::sweep(prepared),
+        }
     }
 
     /// Whether there is a transaction, so that a change can be undone.

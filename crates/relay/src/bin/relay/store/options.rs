@@ -14,3 +14,10 @@ pub struct StoreOptions {
     #[arg(long, value_name = "N", default_value_t = 16)]
     pub database_connections: u8,
 }
+
+impl StoreOptions {
+    /// Whether several relays may use the database.
+    pub fn is_shared(&self) -> bool {
+        self.database.is_some()
+    }
+}

@@ -81,6 +81,8 @@ struct Shared {
     is_lost: AtomicBool,
     /// Since when the thread that listens has waited for an answer, if it does.
     asked_at: Mutex<Option<Instant>>,
+    /// How often it was lost.
+    losses: AtomicU64,
     /// Whether the threads must end.
     is_closed: AtomicBool,
     /// How many bytes all queues had a moment ago.
@@ -156,6 +158,7 @@ impl Postgres {
             waiting: Mutex::new(waiting),
             is_lost: AtomicBool::new(false),
             asked_at: Mutex::default(),
+            losses: AtomicU64::new(0),
             is_closed: AtomicBool::new(false),
             all_bytes: Arc::default(),
             slow: AtomicU64::new(0),
@@ -186,6 +189,16 @@ impl Postgres {
             threads,
             shared,
         })
+    }
+
+    /// Whether the database cannot be reached.
+    pub fn is_lost(&self) -> bool {
+        self.shared.is_lost.load(Ordering::Relaxed)
+    }
+
+    /// How often it was lost since the start.
+    pub fn losses(&self) -> u64 {
+        self.shared.losses.load(Ordering::Relaxed)
     }
 
     /// Tells the other relays. What is too much at once is left to be found in the database.
@@ -360,6 +373,7 @@ fn pause(turn: u32) {
     std::thread::sleep(Duration::from_millis(random % (most + 1)));
 }
 
+pub mod budgets;
 mod lanes;
 mod listening;
 mod plain;

@@ -370,25 +370,21 @@ fn delete(db: &Connection, recipient: i64, number: i64) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Records that the stamp keys before this epoch are destroyed. The next call of
-/// [`drop_destroyed`] drops the messages of those epochs.
-pub async fn destroyed_before(store: &Store, epoch: u32) -> Result<(), Refusal> {
-    let record = move |db: &Connection| {
-        db.execute("UPDATE proven SET drop_before = ?1", values![epoch])?;
-        Ok(())
-    };
-    store.run(record).await
+/// How many bytes all queues have.
+pub async fn bytes(store: &Store) -> Result<i64, Refusal> {
+    store.run(|db| db.queued_in_all()).await
 }
 
-/// Drops messages whose stamp keys were destroyed before, a batch at a time, and returns how many
-/// there were. Their recipients are told on their next connection.
-pub async fn drop_destroyed(store: &Store) -> Result<usize, Refusal> {
+/// Drops messages whose stamp keys every relay had destroyed before a relay comes to destroy those
+/// before the epoch `oldest`: a day before. Goes a batch at a time, and returns how many there
+/// were. Their recipients are told on their next connection.
+pub async fn drop_destroyed(store: &Store, oldest: u32) -> Result<usize, Refusal> {
     const BATCH: usize = 1_000;
-    let drop_batch = |db: &Connection| {
+    let drop_batch = move |db: &Connection| {
         let batch: Vec<(i64, i64, u64)> = db.all(
             "SELECT recipient, number, epoch FROM queue
-             WHERE epoch < (SELECT drop_before FROM proven) LIMIT ?1",
-            values![BATCH],
+             WHERE epoch < (SELECT drop_before FROM proven WHERE drop_before < ?1) LIMIT ?2",
+            values![oldest, BATCH],
         )?;
         for (recipient, number, epoch) in &batch {
             lose(db, *recipient, epoch * EPOCH_MS, (epoch + 1) * EPOCH_MS - 1)?;

@@ -29,6 +29,7 @@ impl Shared {
             let heard = connected.and_then(|client| self.hear(client));
             if let Err(error) = heard {
                 if !self.is_lost.swap(true, Ordering::Relaxed) {
+                    self.losses.fetch_add(1, Ordering::Relaxed);
                     tracing::error!(%error, "PostgreSQL is lost: requests are refused");
                 }
                 self.set_asked(false);

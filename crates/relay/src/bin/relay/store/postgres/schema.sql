@@ -194,9 +194,30 @@ CREATE TABLE proven (
     at_ms BIGINT NOT NULL,
     began_ms BIGINT NOT NULL,
     settled BIGINT NOT NULL,
-    steady_ms BIGINT NOT NULL,
-    clock_ms BIGINT NOT NULL,
     drop_before BIGINT NOT NULL
+);
+CREATE TABLE process (
+    number BIGINT PRIMARY KEY,
+    run BIGINT NOT NULL,
+    name TEXT COLLATE "C" NOT NULL UNIQUE,
+    seen_ms BIGINT NOT NULL,
+    destroyed_before BIGINT NOT NULL,
+    steady_ms BIGINT NOT NULL,
+    clock_ms BIGINT NOT NULL
+);
+-- What is scarce for all relays: `limits/scarce.rs` has the kinds.
+CREATE UNLOGGED TABLE budget (
+    kind BIGINT NOT NULL,
+    key TEXT COLLATE "C" NOT NULL,
+    full_us BIGINT NOT NULL, -- when it is full again
+    PRIMARY KEY (kind, key)
+) WITH (fillfactor = 70);
+CREATE INDEX budget_full ON budget (full_us);
+CREATE FUNCTION now_us() RETURNS BIGINT STABLE LANGUAGE sql AS
+    'SELECT CAST(extract(epoch FROM statement_timestamp()) * 1000000 AS BIGINT)';
+CREATE TABLE relay_key (
+    id BIGINT PRIMARY KEY CHECK (id = 1),
+    public_key BYTEA NOT NULL
 );
 
 CREATE TABLE report (

@@ -2,7 +2,7 @@
 
 /// The changes from each version of the schema to the next, from version 1 on. `schema.sql` is the
 /// newest version.
-pub const MIGRATIONS: [&str; 16] = [
+pub const MIGRATIONS: [&str; 17] = [
     // Messages of format 01 in the queue are dropped: no recipient accepts them any more.
     "DELETE FROM queue;
      ALTER TABLE queue RENAME COLUMN delivery TO stamped;
@@ -381,6 +381,8 @@ pub const MIGRATIONS: [&str; 16] = [
      CREATE INDEX pass_account ON pass (account, at_ms);
      CREATE INDEX pass_age ON pass (at_ms);",
     desk::DESK,
+    processes::PROCESSES,
 ];
 
 mod desk;
+mod processes;

@@ -165,9 +165,24 @@ CREATE TABLE proven (
     at_ms INTEGER NOT NULL,
     began_ms INTEGER NOT NULL,
     settled INTEGER NOT NULL,
-    steady_ms INTEGER NOT NULL,
-    clock_ms INTEGER NOT NULL,
-    drop_before INTEGER NOT NULL -- the epoch before which the keys were destroyed a day ago
+    drop_before INTEGER NOT NULL -- the epoch before which all relays have destroyed their keys
+) STRICT;
+
+-- The relays that use the database. On SQLite, there is one.
+CREATE TABLE process (
+    number INTEGER PRIMARY KEY, -- drawn for the relay's folder
+    run INTEGER NOT NULL, -- drawn when it started
+    name TEXT NOT NULL UNIQUE,
+    seen_ms INTEGER NOT NULL, -- its time when it said something last
+    destroyed_before INTEGER NOT NULL, -- the epoch before which it has destroyed its stamp keys
+    steady_ms INTEGER NOT NULL, -- for how long its clocks have agreed
+    clock_ms INTEGER NOT NULL -- its clock when it moved proven time last
+) STRICT;
+
+-- One row: the relay's public key, which all relays of the database have.
+CREATE TABLE relay_key (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    public_key BLOB NOT NULL
 ) STRICT;
 
 CREATE TABLE report (

@@ -1,0 +1,154 @@
+//! The relays that use the database. Each has a row, under the number of its folder, and says there
+//! which stamp keys it has destroyed.
+
+use crate::errors::Refusal;
+use crate::store::values::values;
+use crate::store::{Connection, proven};
+
+/// A relay, as it runs now.
+#[derive(Clone)]
+pub struct Me {
+    /// Drawn for its folder.
+    pub number: u64,
+    /// Drawn when it started.
+    pub run: u64,
+    pub name: String,
+    /// Whether other relays may use the database too.
+    pub is_shared: bool,
+}
+
+/// What a relay says of itself.
+#[derive(Clone, Copy)]
+pub struct Said {
+    /// Its time now. The next time is another one, as long as it runs.
+    pub seen_ms: u64,
+    /// The epoch before which it has destroyed its stamp keys.
+    pub destroyed_before: u32,
+    /// See [`Proven`](crate::time::Proven).
+    pub steady_ms: u64,
+    pub clock_ms: u64,
+}
+
+/// What became of it.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Confirmed {
+    /// It counts. These are the other relays, each with what it said last.
+    Counts(Vec<(u64, u64)>),
+    /// The relay has keys that count as destroyed. It must destroy them first.
+    Behind,
+    /// Another relay has started since with the same number.
+    TakenOver,
+    /// Another relay has the same name.
+    NameTaken,
+}
+
+/// What a relay knew of its clocks when it ran before: for how long they had agreed, and the clock.
+/// The row 0 is of a relay without a number.
+pub fn clocks(db: &Connection, number: u64) -> Result<Option<(u64, u64)>, Refusal> {
+    let clocks = "SELECT steady_ms, clock_ms FROM process
+         WHERE number = ?1 OR number = 0 ORDER BY number DESC LIMIT 1";
+    db.one(clocks, values![number])
+}
+
+/// The names of the other relays.
+pub fn others(db: &Connection, number: u64) -> Result<Vec<String>, Refusal> {
+    let others = "SELECT name FROM process WHERE number <> ?1 ORDER BY name";
+    db.all(others, values![number])
+}
+
+/// Enters a relay that has started. It takes the place of itself as it ran before. On a database
+/// that is not shared, it takes the place of any other.
+pub fn enter(db: &Connection, me: &Me, said: &Said) -> Result<Confirmed, Refusal> {
+    if is_behind(db, me, said)? {
+        return Ok(Confirmed::Behind);
+    }
+    if !me.is_shared {
+        let others = "DELETE FROM process WHERE number <> ?1";
+        db.execute(others, values![me.number])?;
+    }
+    let name = "SELECT 1 FROM process WHERE name = ?1 AND number <> ?2";
+    if db.exists(name, values![me.name, me.number])? {
+        return Ok(Confirmed::NameTaken);
+    }
+    db.execute(
+        "INSERT INTO process (number, run, name, seen_ms, destroyed_before, steady_ms, clock_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT (number) DO UPDATE SET
+             run = excluded.run, name = excluded.name, seen_ms = excluded.seen_ms,
+             destroyed_before = excluded.destroyed_before, steady_ms = excluded.steady_ms,
+             clock_ms = excluded.clock_ms",
+        values![
+            me.number,
+            me.run,
+            me.name,
+            said.seen_ms,
+            said.destroyed_before,
+            said.steady_ms,
+            said.clock_ms
+        ],
+    )?;
+    count(db, me)
+}
+
+/// Confirms what a relay has destroyed. One that was taken out enters again.
+pub fn confirm(db: &Connection, me: &Me, said: &Said) -> Result<Confirmed, Refusal> {
+    if is_behind(db, me, said)? {
+        return Ok(Confirmed::Behind);
+    }
+    let known: Option<u64> = db.one(
+        "SELECT run FROM process WHERE number = ?1",
+        values![me.number],
+    )?;
+    match known {
+        Some(run) if run == me.run => {}
+        // CHK-706: a number is that of one relay. If its file was copied with the folder, the relay
+        // that started first gives way, so that neither confirms what the other has not destroyed.
+        Some(_) => return Ok(Confirmed::TakenOver),
+        None => return enter(db, me, said),
+    }
+    db.execute(
+        "UPDATE process SET seen_ms = ?1, destroyed_before = ?2, steady_ms = ?3, clock_ms = ?4
+         WHERE number = ?5",
+        values![
+            said.seen_ms,
+            said.destroyed_before,
+            said.steady_ms,
+            said.clock_ms,
+            me.number
+        ],
+    )?;
+    count(db, me)
+}
+
+/// Whether a relay has keys that count as destroyed.
+fn is_behind(db: &Connection, me: &Me, said: &Said) -> Result<bool, Refusal> {
+    // CHK-704: a relay that was away, or whose root key is from a backup, destroys before it counts
+    // as one that has.
+    Ok(me.is_shared && said.destroyed_before < proven::drop_before(db)?)
+}
+
+/// Counts the epochs as destroyed that all relays have.
+fn count(db: &Connection, me: &Me) -> Result<Confirmed, Refusal> {
+    // CHK-703: an epoch is destroyed once every relay has destroyed its stamp keys.
+    let every: u32 = db.only("SELECT min(destroyed_before) FROM process", &[])?;
+    if proven::drop_before(db)? < every {
+        db.execute("UPDATE proven SET drop_before = ?1", values![every])?;
+    }
+    let others = "SELECT number, seen_ms FROM process WHERE number <> ?1";
+    Ok(Confirmed::Counts(db.all(others, values![me.number])?))
+}
+
+/// What the relay with this name said last: its number, and when.
+pub fn seen(db: &Connection, name: &str) -> Result<Option<(u64, u64)>, Refusal> {
+    let seen = "SELECT number, seen_ms FROM process WHERE name = ?1";
+    db.one(seen, values![name])
+}
+
+/// Takes out a relay that has said nothing since. Returns the epoch before which it has destroyed
+/// its stamp keys.
+pub fn forget(db: &Connection, (number, seen_ms): (u64, u64)) -> Result<Option<u32>, Refusal> {
+    // CHK-707: a relay that runs is not taken out.
+    let silent = "DELETE FROM process WHERE number = ?1 AND seen_ms = ?2
+         RETURNING destroyed_before";
+    db.one(silent, values![number, seen_ms])
+}
