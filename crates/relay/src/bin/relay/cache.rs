@@ -219,14 +219,11 @@ pub async fn find(
     Ok(Some(account))
 }
 
-/// Checks that the database belongs to this root key file, as one of its accounts shows.
-pub async fn check_keys(store: &Store, keys: &Keys) -> Result<(), Box<dyn std::error::Error>> {
+/// Whether an account in the database can be read under these keys, or there is none.
+pub async fn has_keys_of(store: &Store, keys: &Keys) -> Result<bool, Box<dyn std::error::Error>> {
     let rows = store.run(devices::of_any).await;
     let rows = rows.map_err(|_| "the accounts cannot be read")?;
-    if !rows.is_empty() && account_of(keys, &rows).is_none() {
-        return Err("the database belongs to another root key file".into());
-    }
-    Ok(())
+    Ok(rows.is_empty() || account_of(keys, &rows).is_some())
 }
 
 /// Joins the rows of one account. Returns `None` if a row is damaged, or if a delivery key was

@@ -133,7 +133,6 @@ impl Relay {
     ) -> Result<Self, Box<dyn std::error::Error>> {
         let clock_ms = clocks().wall_ms;
         let (keys, store) = open(dir, database, Timestamp::from_millis(clock_ms)).await?;
-        cache::check_keys(&store, &keys).await?;
         let process = Process::open(dir, name, database.is_shared())?;
         let files = Files::open(&dir.join(BLOBS))?;
         let number = process.me.number;
@@ -310,16 +309,22 @@ async fn open(
         Some(store) => store,
         None => Store::open(&path, database)?,
     };
-    let key = keys.relay.verifying_key().to_bytes();
-    let known = store.run(move |db| relay_key::keep(db, &key)).await;
-    // CHK-700: all relays of one database have the same root key.
-    if known.map_err(|_| "the relay's key cannot be read")? != key {
-        return Err(format!(
+    let other = || {
+        format!(
             "root.key in {} is not that of the database: restore it from a backup, or copy it \
              from another relay of the database",
             dir.display()
         )
-        .into());
+    };
+    // CHK-700: all relays of one database have the same root key. A database of before says so by
+    // what is sealed in it alone.
+    if !cache::has_keys_of(&store, &keys).await? {
+        return Err(other().into());
+    }
+    let key = keys.relay.verifying_key().to_bytes();
+    let known = store.run(move |db| relay_key::keep(db, &key)).await;
+    if known.map_err(|_| "the relay's key cannot be read")? != key {
+        return Err(other().into());
     }
     Ok((keys, store))
 }

@@ -248,7 +248,7 @@ async fn a_database_is_not_opened_with_another_root_key_file() {
     std::fs::copy(key(&another), key(&world)).unwrap();
     let error = world.try_open().await.err().unwrap();
     assert!(
-        error.to_string().contains("another root key file"),
+        error.to_string().contains("is not that of the database"),
         "{error}"
     );
 }

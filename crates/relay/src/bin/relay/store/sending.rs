@@ -11,6 +11,10 @@ use crate::store::devices::Listed;
 use crate::store::queue::Message;
 
 /// Who sends to whom, by their rows.
+#[cfg_attr(
+    not(feature = "postgres"),
+    expect(dead_code, reason = "SQLite has no lanes")
+)]
 #[derive(Clone, Copy)]
 pub struct Way {
     pub device: i64,
@@ -34,6 +38,10 @@ pub struct Facts<'a> {
 }
 
 /// A message that was stamped, with what is written with it.
+#[cfg_attr(
+    not(feature = "postgres"),
+    expect(dead_code, reason = "SQLite has no lanes")
+)]
 pub struct Stamped<T> {
     pub accepted_at: Timestamp,
     pub mark: Option<[u8; MARK_LEN]>,
