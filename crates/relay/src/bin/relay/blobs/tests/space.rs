@@ -81,14 +81,20 @@ async fn a_report_of_an_account_that_holds_much_is_stored_at_once() {
         id[30..].copy_from_slice(&n.to_be_bytes());
         id
     };
-    let fill = move |db: &Connection| {
-        for n in 1..=6_500_u16 {
-            db.execute(
-                "INSERT INTO blob (public_id, place, account, len, received, kept_until_ms)
-                     VALUES (?1, 0, 1, 9, 9, 99999999999999)",
-                values![id_of(n)],
-            )?;
-        }
+    for first in (1..=6_500_u16).step_by(500) {
+        let fill = relay.store.run(move |db| {
+            for n in first..first + 500 {
+                db.execute(
+                    "INSERT INTO blob (public_id, place, account, len, received, kept_until_ms)
+                         VALUES (?1, 0, 1, 9, 9, 99999999999999)",
+                    values![id_of(n)],
+                )?;
+            }
+            Ok(())
+        });
+        fill.await.unwrap();
+    }
+    let hold = relay.store.run(|db| {
         db.execute(
             "INSERT INTO report (id, public_id, digest, reporter, accepted_at_ms, messages, accepted)
                  VALUES (9, 'r9', ?1, 'r', 1, 1, ?1)",
@@ -98,8 +104,8 @@ async fn a_report_of_an_account_that_holds_much_is_stored_at_once() {
             "INSERT INTO blob_hold SELECT 9, id, 2, public_id, id FROM blob WHERE id <= 6400",
             &[],
         )
-    };
-    relay.store.run(fill).await.unwrap();
+    });
+    hold.await.unwrap();
     assert_eq!(bob.account, 2);
     let named: Vec<_> = (6_401..6_465)
         .map(|n| BlobId::from_bytes(id_of(n)))
