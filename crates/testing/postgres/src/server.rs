@@ -120,7 +120,8 @@ impl Server {
         client.query_one(sql, &[]).unwrap().get(0)
     }
 
-    /// Kills the server and its backends by SIGKILL, as a power failure would. What was synced stays.
+    /// Kills the server and its backends by SIGKILL, as a power failure would. What was synced
+    /// stays.
     pub fn kill(&self) {
         let Some(mut process) = self.process().take() else {
             return;
@@ -135,8 +136,8 @@ impl Server {
         process.wait().unwrap();
     }
 
-    /// Stops the server and its backends without ending them, as a disk that hangs would. Nothing is
-    /// answered, and no connection ends, until [`thaw`](Self::thaw).
+    /// Stops the server and its backends without ending them, as a disk that hangs would. Nothing
+    /// is answered, and no connection ends, until [`thaw`](Self::thaw).
     ///
     /// # Panics
     /// If the server does not run.
