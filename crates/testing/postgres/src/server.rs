@@ -165,8 +165,8 @@ impl Server {
         process.wait().unwrap();
     }
 
-    /// Stops the server and its backends without ending them, as a disk that hangs would. Nothing is
-    /// answered, and no connection ends, until [`thaw`](Self::thaw).
+    /// Stops the server and its backends without ending them, as a disk that hangs would. Nothing
+    /// is answered, and no connection ends, until [`thaw`](Self::thaw).
     ///
     /// # Panics
     /// If the server does not run.

@@ -125,6 +125,14 @@ impl Accounts {
         }
     }
 
+    /// Keeps an account that has changed. Only for changes that come here in their order.
+    pub fn replace(&self, account: Arc<Account>) {
+        let mut cached = self.write();
+        cached.generation = cached.generation.wrapping_add(1);
+        cached.remove(account.id);
+        cached.insert(account, self.max);
+    }
+
     /// Forgets an account that has changed.
     pub fn forget(&self, id: i64) {
         let mut cached = self.write();

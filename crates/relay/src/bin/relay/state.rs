@@ -222,11 +222,14 @@ impl Relay {
         }
     }
 
-    /// Forgets an account that has changed. Ends the connection of each device that is gone, or has
-    /// another delivery key now.
+    /// Takes note of an account that has changed. Ends the connection of each device that is gone,
+    /// or has another delivery key now. Called after the commit.
     pub fn account_changed(&self, newest: &Account) {
-        // A connection that begins after this reads the account again.
-        self.accounts.forget(newest.id);
+        // A connection that begins after this gets the account of now.
+        match self.store.answers_in_order() {
+            true => self.accounts.replace(Arc::new(newest.clone())),
+            false => self.accounts.forget(newest.id),
+        }
         self.connected.end_changed(newest.id, Some(newest));
     }
 

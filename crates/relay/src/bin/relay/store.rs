@@ -108,6 +108,15 @@ impl Store {
         }
     }
 
+    /// Whether `then` of all jobs that changed something runs in the order of their commits.
+    pub fn answers_in_order(&self) -> bool {
+        match &self.engine {
+            Engine::Sqlite(_) => true,
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(_) => false, // threads and other relays do not wait for each other
+        }
+    }
+
     /// The number of the next connection of a device, at whatever relay: it is higher than those
     /// that were given before.
     pub async fn next_connection(&self) -> Result<i64, Refusal> {

@@ -49,6 +49,12 @@ fn an_account_that_was_read_before_a_change_is_not_kept() {
     assert!(accounts.get(&name(1)).is_none());
     keep(&accounts, 1);
     assert!(accounts.get(&name(1)).is_some());
+
+    let (read_at, newest) = (accounts.generation(), account(1));
+    accounts.replace(newest.clone());
+    accounts.keep(account(1), read_at);
+    let kept = accounts.get(&name(1)).unwrap();
+    assert!(Arc::ptr_eq(&kept, &newest));
 }
 
 #[test]

@@ -307,15 +307,17 @@ async fn an_account_refills_its_budget_with_passes_up_to_1000_strangers() {
 async fn crowd(relay: &Relay, count: usize) -> Vec<Device> {
     let first = device(relay, "crowd").await;
     let account = first.account;
-    let insert = relay.store.run(move |db| {
-        let pinned = devices::pinned(db, account)?.unwrap();
-        for number in 0..count {
-            let account = accounts::add(db, &format!("crowd-{number}"), None)?;
-            devices::keep_roster(db, account.unwrap(), &pinned)?;
-        }
-        Ok(())
-    });
-    insert.await.unwrap();
+    for begin in (0..count).step_by(1_000) {
+        let insert = relay.store.run(move |db| {
+            let pinned = devices::pinned(db, account)?.unwrap();
+            for number in begin..count.min(begin + 1_000) {
+                let account = accounts::add(db, &format!("crowd-{number}"), None)?;
+                devices::keep_roster(db, account.unwrap(), &pinned)?;
+            }
+            Ok(())
+        });
+        insert.await.unwrap();
+    }
     let mut crowd = Vec::new();
     for number in 0..count {
         let account = AccountId::new(&format!("crowd-{number}")).unwrap();
