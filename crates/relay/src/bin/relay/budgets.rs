@@ -1,5 +1,5 @@
-//! Takes what is scarce: from the memory of this relay, and from the database that it may share with
-//! others.
+//! Takes what is scarce: from the memory of this relay, and from the database that it may share
+//! with others.
 
 use std::net::IpAddr;
 use std::time::Instant;

@@ -341,9 +341,12 @@ async fn keep_time(relay: Arc<Relay>, mut stopping: Stopping) {
 
 /// Confirms every few seconds, if there may be other relays.
 async fn beat(relay: Arc<Relay>, mut stopping: Stopping) {
+    if !relay.process.me.is_shared {
+        return;
+    }
     let mut beats = tokio::time::interval(process::BEAT);
     let mut is_failing = false;
-    while relay.process.me.is_shared {
+    loop {
         tokio::select! {
             _ = beats.tick() => {}
             () = stopping.wait() => return,

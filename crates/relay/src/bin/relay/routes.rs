@@ -75,8 +75,8 @@ async fn card(State(relay): State<Arc<Relay>>, _: ClientAddress) -> Json<RelayCa
     Json(relay.card.clone())
 }
 
-/// Limits the time a request takes, counts it if it is refused, and logs its route, status and duration. Logs the route and
-/// never the path, because the path contains account names.
+/// Limits the time a request takes, counts it if it is refused, and logs its route, status and
+/// duration. Logs the route and never the path, because the path contains account names.
 async fn observe(
     State(relay): State<Arc<Relay>>,
     path: Option<MatchedPath>,

@@ -29,8 +29,8 @@ pub fn save(db: &Connection, proven: &Proven) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Records the proven time of a relay, and returns what holds for all from now on. Only a relay that
-/// shares the database with no other one may set it back.
+/// Records the proven time of a relay, and returns what holds for all from now on. Only a relay
+/// that shares the database with no other one may set it back.
 pub fn record(db: &Connection, of_one: &Proven, is_set_back: bool) -> Result<Proven, Refusal> {
     let recorded = match load(db)? {
         // CHK-702: the latest time that any relay has proven holds for all. So proven time moves

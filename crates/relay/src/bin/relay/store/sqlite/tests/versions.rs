@@ -306,3 +306,46 @@ async fn version_16_keeps_its_reports_and_none_of_them_has_a_promise() {
         assert_eq!(columns(&store).await, columns(&fresh(&dir)).await);
     }
 }
+
+#[tokio::test]
+async fn version_17_keeps_proven_time_and_what_the_relay_knew_of_its_clocks() {
+    use crate::store::processes::{self, Confirmed, Me, Said};
+    use crate::store::proven;
+
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let db = before(&path, 17);
+    let proven = "INSERT INTO proven VALUES (1, 500, 100, 1, 40, 510, 7)";
+    db.execute(proven, []).unwrap();
+    drop(db);
+    for number in [0x17, 0x18] {
+        let store = Store::open(&path, &StoreOptions::default()).unwrap();
+        let enter = store.run(move |db| {
+            let me = Me {
+                number,
+                run: 1,
+                name: "relay".to_owned(),
+                is_shared: false,
+            };
+            let said = Said {
+                seen_ms: 1,
+                destroyed_before: 8,
+                steady_ms: 41,
+                clock_ms: 511,
+            };
+            let clocks = processes::clocks(db, number)?;
+            let (proven, drop_before) = (proven::load(db)?.unwrap(), proven::drop_before(db)?);
+            let entered = processes::enter(db, &me, &said)?;
+            assert_eq!(entered, Confirmed::Counts(Vec::new()));
+            Ok((clocks, proven.at_ms, proven.began_ms, drop_before))
+        });
+        let (clocks, at_ms, began_ms, drop_before) = enter.await.unwrap();
+        assert_eq!((at_ms, began_ms), (500, 100));
+        // A folder that was lost has another number, and nothing is known of its clocks.
+        match number {
+            0x17 => assert_eq!((clocks, drop_before), (Some((40, 510)), 7)),
+            _ => assert_eq!((clocks, drop_before), (None, 8)),
+        }
+        assert_eq!(columns(&store).await, columns(&fresh(&dir)).await);
+    }
+}
