@@ -94,7 +94,7 @@ pub struct World {
 }
 
 /// A relay with the feature `postgres` is tested over PostgreSQL, where there is one.
-fn database() -> (StoreOptions, Option<Arc<waxseal_postgres::Server>>) {
+pub fn database() -> (StoreOptions, Option<Arc<waxseal_postgres::Server>>) {
     if !cfg!(feature = "postgres") {
         return (StoreOptions::default(), None);
     }
