@@ -10,6 +10,8 @@ use crate::compare;
 use crate::growth;
 use crate::measure::Effort;
 use crate::model;
+#[cfg(unix)]
+use crate::relay::{self, RelayOptions};
 
 /// Measures Waxseal alongside comparable libraries on this machine.
 #[derive(Parser)]
@@ -24,6 +26,10 @@ pub enum Command {
     },
     /// Measures how costs grow with what accumulates: skipped keys, messages, sessions.
     Growth(Options),
+    /// Loads relays with messages of many devices, and checks that each is delivered once and in
+    /// order.
+    #[cfg(unix)]
+    Relay(RelayOptions),
 }
 
 /// What to measure and how to print it.
@@ -48,7 +54,8 @@ impl Command {
     /// Measures and prints the results. Plots go to `target/waxseal-benches`.
     ///
     /// # Errors
-    /// A plot cannot be written.
+    /// A plot cannot be written, or a relay does not run, or lost a message or delivered it out of
+    /// order.
     pub fn run(self) -> io::Result<()> {
         match self {
             Self::Compare(options) => {
@@ -74,7 +81,31 @@ impl Command {
                 }
                 chart::curves(&results, &plots("growth")?)
             }
+            #[cfg(unix)]
+            Self::Relay(options) => load_relays(&options),
         }
+    }
+}
+
+#[cfg(unix)]
+fn load_relays(options: &RelayOptions) -> io::Result<()> {
+    if options.store {
+        let measured = relay::store_alone(options)?;
+        println!("{measured}");
+        return Ok(());
+    }
+    let outcome = relay::run(options)?;
+    for warning in outcome.warnings() {
+        eprintln!("{warning}");
+    }
+    if options.json {
+        println!("{:#}", outcome.to_json());
+    } else {
+        println!("{}", outcome.to_text());
+    }
+    match outcome.is_clean() {
+        true => Ok(()),
+        false => Err(io::Error::other("messages were lost or out of order")),
     }
 }
 

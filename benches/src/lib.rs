@@ -7,6 +7,7 @@
 //! | [`devices`], [`groups`] | measure what accounts with several devices cost, and groups |
 //! | [`model`], [`primitives`] | compute the lower bound of an operation's cost from primitives |
 //! | [`systems`], [`committing`], [`files`], [`provider`] | the operations that are measured |
+//! | `relay` | loads relays with messages, and kills them |
 //! | [`measure`], [`clock`], [`allocations`] | measure operations: samples, CPU time, heap use |
 //! | [`machine`] | describes the machine on which a run is measured |
 //! | [`results`], [`chart`] | print the results as JSON, tables and plots |
@@ -26,6 +27,8 @@ pub mod measure;
 pub mod model;
 pub mod primitives;
 pub mod provider;
+#[cfg(unix)]
+pub mod relay;
 pub mod results;
 pub mod systems;
 

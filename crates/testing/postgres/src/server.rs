@@ -107,6 +107,17 @@ impl Server {
         self.port
     }
 
+    /// The numbers of the server's processes: its own, and those of the ones it has started. None
+    /// while it does not run.
+    pub fn processes(&self) -> Vec<u32> {
+        let Some(server) = self.process().as_ref().map(Child::id) else {
+            return Vec::new();
+        };
+        let started = children(pid(server)).into_iter();
+        let started = started.filter_map(|process| process.as_raw_nonzero().get().try_into().ok());
+        started.chain([server]).collect()
+    }
+
     /// Ends every connection to the server, in the middle of what it does. Gives how many there
     /// were. The server goes on.
     ///

@@ -21,7 +21,9 @@ fn what_was_committed_outlives_a_kill() {
     let sql = "CREATE TABLE kept (value BIGINT); INSERT INTO kept VALUES (1), (2)";
     client.batch_execute(sql).unwrap();
     for _ in 0..3 {
+        assert!(server.processes().len() > 1, "it has a backend");
         server.kill();
+        assert!(server.processes().is_empty());
         assert!(client.query("SELECT 1", &[]).is_err());
         assert!(Client::connect(&url, NoTls).is_err());
         server.restart();

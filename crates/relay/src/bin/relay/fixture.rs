@@ -96,7 +96,7 @@ pub struct World {
 }
 
 /// With `WAXSEAL_TEST_DATABASE=postgres`, the relay is tested over PostgreSQL, where there is one.
-fn database() -> (StoreOptions, Option<Arc<waxseal_postgres::Server>>) {
+pub fn database() -> (StoreOptions, Option<Arc<waxseal_postgres::Server>>) {
     let wanted = std::env::var("WAXSEAL_TEST_DATABASE");
     if wanted.as_deref() != Ok("postgres") {
         return (StoreOptions::default(), None);

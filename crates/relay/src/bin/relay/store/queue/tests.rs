@@ -250,3 +250,5 @@ async fn while_the_relay_fills_each_queue_gets_less_and_none_gets_all_that_is_le
     });
     checked.await.unwrap();
 }
+
+mod throughput;
