@@ -11,8 +11,10 @@ use std::time::Duration;
 use postgres::{Config, NoTls};
 use tokio::sync::{mpsc, oneshot};
 use waxseal_interface::ErrorCode;
+use waxseal_relay::system_rng;
 
 use crate::errors::Refusal;
+use crate::keys::random;
 use crate::store::connection::Connection;
 use crate::store::news::News;
 use crate::store::postgres::statements::{Failure, Prepared};
@@ -306,8 +308,8 @@ fn attempt(prepared: &Prepared, job: &mut dyn Job) -> Result<(), Failure> {
 /// again.
 fn pause(turn: u32) {
     let most = 1_u64 << turn.min(6);
-    let ms = rand::random_range(0..=most);
-    std::thread::sleep(Duration::from_millis(ms));
+    let random = u64::from_be_bytes(*random(&mut system_rng()));
+    std::thread::sleep(Duration::from_millis(random % (most + 1)));
 }
 
 pub mod budgets;
