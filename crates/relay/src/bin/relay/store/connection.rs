@@ -127,8 +127,8 @@ impl<'c> Connection<'c> {
         Ok(self.one(queued, values![recipient])?.unwrap_or_default())
     }
 
-    /// Tells the other relays, once this transaction is committed, that an account has other devices
-    /// or keys. No kill of this relay loses it. With SQLite there are no others.
+    /// Tells the other relays, once this transaction is committed, that an account has other
+    /// devices or keys. No kill of this relay loses it. With SQLite there are no others.
     pub(in crate::store) fn tell_changed(&self, account: i64) -> Result<(), Refusal> {
         let news = News::Account(account);
         match &self.engine {

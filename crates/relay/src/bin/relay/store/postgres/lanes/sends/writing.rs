@@ -26,9 +26,18 @@ struct Columns {
     epochs: Vec<i64>,
     stamped: Vec<Vec<u8>>,
     accepts: Vec<i64>,
-    /// Of each sending device: when its newest message was accepted, when the one before the batch
-    /// was, and its highest mark.
-    sent: HashMap<i64, (i64, Option<i64>, Option<Vec<u8>>)>,
+    /// What each device sent.
+    sent: HashMap<i64, Sent>,
+}
+
+/// What a device sent.
+struct Sent {
+    /// When its newest message was accepted.
+    at: i64,
+    /// When its last message before the batch was.
+    before: Option<i64>,
+    /// Its highest mark.
+    mark: Option<Vec<u8>>,
 }
 
 impl Sends {
@@ -86,11 +95,11 @@ impl Sends {
                 continue;
             }
             let sent = columns.sent.get(&way.device);
-            let before = sent.map_or(last, |sent| sent.1);
-            let earlier = sent.and_then(|sent| sent.2.clone());
+            let before = sent.map_or(last, |sent| sent.before);
+            let earlier = sent.and_then(|sent| sent.mark.clone());
             let at = i64::try_from(written.accepted_at.as_millis()).unwrap_or(i64::MAX);
             let mark = higher(earlier, written.mark);
-            columns.sent.insert(way.device, (at, before, mark));
+            columns.sent.insert(way.device, Sent { at, before, mark });
             for (recipient, stamped, accepts) in written.to {
                 let Some(inbox) = inboxes.get_mut(&recipient) else {
                     continue;
@@ -169,11 +178,11 @@ impl Sends {
         let (mut last, mut marks) = (Vec::new(), Vec::new());
         let mut sent: Vec<_> = columns.sent.iter().collect();
         sent.sort_by_key(|(device, _)| **device);
-        for (device, (accepted_at, before, mark)) in sent {
+        for (device, sent) in sent {
             devices.push(*device);
-            at.push(*accepted_at);
-            last.push(*before);
-            marks.push(mark.clone());
+            at.push(sent.at);
+            last.push(sent.before);
+            marks.push(sent.mark.as_deref());
         }
         let updated = client.execute(&self.sent, &[&devices, &at, &last, &marks])?;
         Ok(usize::try_from(updated) == Ok(devices.len()))
