@@ -12,6 +12,7 @@ use crate::desk::expiry as desk_expiry;
 use crate::errors::Refusal;
 use crate::state::Relay;
 use crate::store::processes::{self, Said};
+use crate::store::queue::bodies;
 use crate::store::{Connection, budgets, proven, queue, removed, slots};
 use crate::strangers::expiry;
 use crate::time::MAX_BEHIND_MS;
@@ -93,13 +94,16 @@ impl Relay {
         let expire = move |db: &Connection| desk_expiry::expire(db, at_ms);
         while self.store.run(expire).await? {}
         while self.store.run(budgets::sweep).await? {}
+        while self.store.run(bodies::sweep).await? {}
         expire_all(&self.store, &self.blobs, now_ms, self.time.proven()).await?;
         removed::delete_all(&self.store).await
     }
 
     /// Keeps the time, and notes whether it could.
     pub async fn keep_time(&self) -> Result<(), Box<dyn Error>> {
+        let only = self.process.moving.lock().await;
         let kept = self.move_time().await;
+        drop(only);
         self.counts.keep_time(kept.is_ok());
         kept
     }
@@ -127,8 +131,7 @@ impl Relay {
 
         let oldest = self.time.proven().oldest_epoch().max(destroyed);
         if kept_from < oldest {
-            let dropped = queue::drop_destroyed(&self.store, oldest).await;
-            let dropped = dropped.map_err(failed)?;
+            let dropped = self.drop_destroyed(oldest).await;
             self.keys.destroy_before(oldest)?;
             tracing::info!(oldest, dropped, "old epochs destroyed");
         }
@@ -136,6 +139,24 @@ impl Relay {
             format!("{error}: set the clock or, if it is right, start the relay with --trust-clock")
         })?;
         self.confirm().await
+    }
+
+    /// Drops the messages whose keys are destroyed long since. Returns how many there were. What is
+    /// left after a failure is dropped a day later.
+    async fn drop_destroyed(&self, oldest: u32) -> usize {
+        let mut all = 0;
+        while let Ok((dropped, true)) = queue::drop_destroyed(&self.store, oldest)
+            .await
+            .inspect(|(dropped, _)| all += dropped)
+        {
+            tracing::debug!(dropped, "messages of destroyed epochs");
+            // There may be very many. Meanwhile this relay is there, and its keys are those of
+            // before.
+            if self.process.has_entered() && self.confirm().await.is_err() {
+                break;
+            }
+        }
+        all
     }
 
     /// Says that this relay is there. If others have proven more time, destroys first what they

@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
@@ -58,6 +58,8 @@ pub struct Keys {
     /// Authenticate accepted reports, so that the vault knows which ones the intake accepted.
     pub acceptance: AcceptanceKeys,
     stamp: RwLock<StampKeys>,
+    /// Held while the file is replaced.
+    writing: Mutex<()>,
 }
 
 impl Keys {
@@ -119,6 +121,7 @@ impl Keys {
                 old: None,
             },
             stamp: RwLock::new(stamp_keys(now)?),
+            writing: Mutex::default(),
         })
     }
 
@@ -181,6 +184,7 @@ impl Keys {
             store: Zeroizing::new(*store),
             acceptance,
             stamp: RwLock::new(StampKeys::import(stamp).ok()?),
+            writing: Mutex::default(),
         })
     }
 
@@ -223,6 +227,7 @@ impl Keys {
     /// Makes new stamp keys if the existing ones begin after `now`. Messages stamped with the
     /// earlier keys can no longer be reported.
     pub fn reach_back_to(&self, now: Timestamp) -> Result<(), Box<dyn std::error::Error>> {
+        let _only = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.begin_after(now) {
             return Ok(());
         }
@@ -235,6 +240,10 @@ impl Keys {
 
     /// Destroys the stamp keys of every epoch before this one, first on disk and then in memory.
     pub fn destroy_before(&self, epoch: u32) -> Result<(), Box<dyn std::error::Error>> {
+        let _only = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.stamp().oldest_epoch() >= epoch {
+            return Ok(()); // destroyed meanwhile
+        }
         let mut later = StampKeys::import(&self.stamp().export())?;
         later.destroy_before(epoch)?;
         self.write(&later)?;

@@ -203,8 +203,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
         working,
     )
     .await?;
-    blobs::remove_strays(&relay).await?;
-    blobs::remove_lost(&relay, options.blobs.blobs_lost).await?;
+    // Of a database that several relays share, not all files are in this folder.
+    if !relay.process.me.is_shared {
+        blobs::remove_strays(&relay).await?;
+        blobs::remove_lost(&relay, options.blobs.blobs_lost).await?;
+    }
     if options.trust_clock {
         relay.trust_clock().await?;
     }

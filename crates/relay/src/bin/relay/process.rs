@@ -39,6 +39,8 @@ const FILE: &str = "process";
 
 pub struct Process {
     pub me: Me,
+    /// Held while proven time moves and stamp keys are destroyed, which two tasks do.
+    pub moving: tokio::sync::Mutex<()>,
     state: Mutex<State>,
 }
 
@@ -69,6 +71,7 @@ impl Process {
                 name,
                 is_shared,
             },
+            moving: tokio::sync::Mutex::default(),
             state: Mutex::default(),
         })
     }

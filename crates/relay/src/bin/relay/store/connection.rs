@@ -166,6 +166,15 @@ impl<'c> Connection<'c> {
         }
     }
 
+    /// What a statement ends with that locks the rows which it reads, if the engine has such locks.
+    pub(in crate::store) fn for_update(&self) -> Option<&'static str> {
+        match &self.engine {
+            Engine::Sqlite(_) => None,
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(_) => Some("FOR UPDATE"),
+        }
+    }
+
     /// Whether there is a transaction, so that a change can be undone.
     pub(in crate::store) fn is_in_transaction(&self) -> bool {
         match &self.engine {

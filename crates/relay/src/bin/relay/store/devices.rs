@@ -45,7 +45,7 @@ pub fn of_any(db: &Connection) -> Result<Vec<Row>, Refusal> {
 }
 
 /// A device that the newest roster of its account lists.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Listed {
     pub number: u32,
     pub id: i64,
@@ -77,9 +77,24 @@ pub fn pinned(db: &Connection, account: i64) -> Result<Option<Pinned>, Refusal> 
         .map_err(|error| Refusal::internal(&error))
 }
 
+/// Keeps messages from the queues of an account until the transaction ends, so that each is for the
+/// devices of before, and stored before, or for those of afterwards. SQLite runs one job after
+/// another anyway.
+fn take_queues(db: &Connection, account: i64) -> Result<(), Refusal> {
+    let Some(for_update) = db.for_update() else {
+        return Ok(());
+    };
+    let queues = format!(
+        "SELECT recipient FROM inbox WHERE recipient IN (SELECT id FROM device WHERE account = ?1)
+         ORDER BY recipient {for_update}"
+    );
+    db.all::<i64>(&queues, values![account]).map(drop)
+}
+
 /// Stores the newest roster of an account. Adds a row for each device that it lists, and removes
 /// the others with all that the relay has of them.
 pub fn keep_roster(db: &Connection, account: i64, pinned: &Pinned) -> Result<(), Refusal> {
+    take_queues(db, account)?;
     let keep = "UPDATE account SET pinned = ?1 WHERE id = ?2";
     db.execute(keep, values![pinned.encode(), account])?;
     remove_unlisted(db, account, pinned.roster())?;
@@ -162,6 +177,7 @@ pub fn leave(db: &Connection, device: i64) -> Result<(), Refusal> {
         "SELECT account, number, identity FROM device WHERE id = ?1",
         values![device],
     )?;
+    take_queues(db, account)?;
     remove(db, device)?;
     db.execute(
         "INSERT INTO device (account, number, identity, has_left) VALUES (?1, ?2, ?3, 1)",

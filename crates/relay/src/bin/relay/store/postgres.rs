@@ -191,9 +191,9 @@ impl Postgres {
         })
     }
 
-    /// Whether the database cannot be reached.
+    /// Whether the database cannot be reached, or does not answer.
     pub fn is_lost(&self) -> bool {
-        self.shared.is_lost.load(Ordering::Relaxed)
+        self.check_there().is_err()
     }
 
     /// How often it was lost since the start.

@@ -86,6 +86,9 @@ pub fn push_each(
     at_ms: u64,
 ) -> Result<Pushed, Refusal> {
     let mut pushed = Pushed::default();
+    // Whoever changes several queues does so in this order, so that nobody waits in a circle.
+    let mut messages: Vec<&Message> = messages.iter().collect();
+    messages.sort_by_key(|message| message.recipient);
     for message in messages {
         let epoch = message.stamped.claim().context().epoch;
         let stamped = (message.stamped.encode(), message.accepts);
@@ -376,10 +379,10 @@ pub async fn bytes(store: &Store) -> Result<i64, Refusal> {
 }
 
 /// Drops messages whose stamp keys every relay had destroyed before a relay comes to destroy those
-/// before the epoch `oldest`: a day before. Goes a batch at a time, and returns how many there
-/// were. Their recipients are told on their next connection.
-pub async fn drop_destroyed(store: &Store, oldest: u32) -> Result<usize, Refusal> {
-    const BATCH: usize = 1_000;
+/// before the epoch `oldest`: a day before. Goes one batch, and returns how many there were and
+/// whether there may be more. Their recipients are told on their next connection.
+pub async fn drop_destroyed(store: &Store, oldest: u32) -> Result<(usize, bool), Refusal> {
+    const BATCH: usize = 500;
     let drop_batch = move |db: &Connection| {
         let batch: Vec<(i64, i64, u64)> = db.all(
             "SELECT recipient, number, epoch FROM queue
@@ -392,14 +395,8 @@ pub async fn drop_destroyed(store: &Store, oldest: u32) -> Result<usize, Refusal
         }
         Ok(batch.len())
     };
-    let mut all = 0;
-    loop {
-        let dropped = store.run(drop_batch).await?;
-        all += dropped;
-        if dropped < BATCH {
-            return Ok(all);
-        }
-    }
+    let dropped = store.run(drop_batch).await?;
+    Ok((dropped, dropped == BATCH))
 }
 
 pub mod bodies;

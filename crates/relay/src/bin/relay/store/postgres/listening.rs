@@ -50,8 +50,7 @@ impl Shared {
             if asked.is_none_or(|at| at.elapsed() >= ASK) {
                 asked = Some(Instant::now());
                 self.set_asked(true);
-                let all =
-                    "SELECT CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM share WHERE recipient = 0";
+                let all = "SELECT CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM inbox";
                 let bytes = client.query_one(all, &[])?.try_get(0)?;
                 self.all_bytes.store(bytes, Ordering::Relaxed);
                 self.ask_for_lost(&mut client)?;

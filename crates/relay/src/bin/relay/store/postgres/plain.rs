@@ -1,24 +1,23 @@
 //! Requests that go through the lanes.
 
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use super::lanes::Reply;
 use super::lanes::acknowledgements::Acknowledged;
 use super::lanes::reads::Read;
 use super::lanes::sends::{Sending, Written};
-use super::{Lanes, Postgres, busy};
+use super::{Lanes, MAX_ANSWER, Postgres, busy};
 use crate::errors::Refusal;
 use crate::store::queue::Queued;
 use crate::store::sending::{Facts, Stamped, Way};
 
 impl Postgres {
-    /// The lanes, unless the database is lost or being closed.
+    /// The lanes, unless the database is lost, does not answer, or is being closed. Then the slow way
+    /// says so.
     fn lanes(&self) -> Option<&Lanes> {
-        let is_lost = self
-            .shared
-            .is_lost
-            .load(std::sync::atomic::Ordering::Relaxed);
-        self.lanes.as_ref().filter(|_| !is_lost)
+        self.check_there().ok()?;
+        self.lanes.as_ref()
     }
 
     /// Sends a message through the lane. `None` if it must go the slow way.
@@ -78,10 +77,10 @@ impl Postgres {
 }
 
 async fn reply<T>(answered: oneshot::Receiver<Reply<T>>) -> Option<Result<T, Refusal>> {
-    match answered.await {
-        Ok(Reply::Done(result)) => Some(result),
-        Ok(Reply::Slowly) => None,
-        Err(_) => Some(Err(busy())),
+    match timeout(MAX_ANSWER, answered).await {
+        Ok(Ok(Reply::Done(result))) => Some(result),
+        Ok(Ok(Reply::Slowly)) => None,
+        Ok(Err(_)) | Err(_) => Some(Err(busy())),
     }
 }
 

@@ -16,7 +16,7 @@ pub(super) struct Body {
 /// Stores what all devices get alike, and queues a slot for each of the devices. For a device whose
 /// queue is full, it records that a message was dropped at this time. Fails if the relay is full.
 ///
-/// What all get alike is deleted with the last slot.
+/// What all get alike is deleted with the last slot, or by [`sweep`] after it.
 pub fn push_slots(
     db: &Connection,
     sender: i64,
@@ -31,6 +31,9 @@ pub fn push_slots(
         len: stamped.len(),
     };
     let mut pushed = Pushed::default();
+    // In the order in which everyone takes queues.
+    let mut slots: Vec<&(i64, GroupSlot)> = slots.iter().collect();
+    slots.sort_by_key(|(recipient, _)| *recipient);
     for (recipient, slot) in slots {
         let slot = (slot.encode(), false);
         let inserted = insert(db, sender, *recipient, epoch, slot, Some(&body));
@@ -40,6 +43,23 @@ pub fn push_slots(
         db.execute("DELETE FROM body WHERE id = ?1", values![body.row])?;
     }
     Ok(pushed)
+}
+
+/// Maximum number of bodies that one job deletes.
+const BATCH: usize = 100;
+
+/// Deletes bodies that no device will get, some of them. SQLite has none, because they go with their
+/// last slot. In PostgreSQL, all devices that acknowledge would wait for the row of the body then.
+/// Returns whether there may be more.
+pub fn sweep(db: &Connection) -> Result<bool, Refusal> {
+    let swept = db.execute(
+        "DELETE FROM body WHERE id IN (
+             SELECT id FROM body WHERE NOT EXISTS (SELECT 1 FROM queue WHERE queue.body = body.id)
+             ORDER BY id LIMIT ?1
+         )",
+        values![BATCH],
+    )?;
+    Ok(swept == BATCH)
 }
 
 /// A body with the slot of one device.

@@ -50,16 +50,11 @@ impl Lane for Acknowledgements {
                  INSERT INTO share AS s
                      SELECT recipient, sender, -count(*), -sum(len + body_len) FROM gone
                          GROUP BY recipient, sender
-                     UNION ALL
-                     SELECT 0, pg_backend_pid() % 64, -count(*), -sum(len) FROM gone
-                         HAVING count(*) > 0
                  ON CONFLICT (recipient, sender) DO UPDATE
                      SET messages = s.messages + excluded.messages,
                          bytes = s.bytes + excluded.bytes",
             )?,
-            tidy: client.prepare(
-                "DELETE FROM share WHERE recipient = ANY($1) AND recipient <> 0 AND messages = 0",
-            )?,
+            tidy: client.prepare("DELETE FROM share WHERE recipient = ANY($1) AND messages = 0")?,
         })
     }
 

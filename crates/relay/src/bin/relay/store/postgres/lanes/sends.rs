@@ -55,6 +55,38 @@ struct Row {
     last: Option<i64>,
 }
 
+/// What accounts are at one moment.
+#[derive(Default)]
+struct State {
+    /// The devices of each account, in ascending order.
+    devices: HashMap<i64, Vec<Row>>,
+    /// The version of each account's row.
+    versions: HashMap<i64, i64>,
+}
+
+impl State {
+    /// When the last message of a sender was accepted, if it sent one. `None` if it is not there.
+    fn last(&self, way: &Way) -> Option<Option<i64>> {
+        let mut devices = self.devices.get(&way.account)?.iter();
+        let device = devices.find(|row| row.listed.id == way.device)?;
+        Some(device.last)
+    }
+
+    /// Whether a message that was stamped in this state can be written in a later one: both
+    /// accounts have the same rosters and devices, and the sender has sent nothing else.
+    fn holds_for(&self, way: &Way, later: &Self) -> bool {
+        let is_same = |account: &i64| {
+            let listed = |state: &Self| -> Option<Vec<Listed>> {
+                let devices = state.devices.get(account)?.iter();
+                Some(devices.map(|row| row.listed).collect())
+            };
+            self.versions.get(account) == later.versions.get(account)
+                && listed(self) == listed(later)
+        };
+        is_same(&way.account) && is_same(&way.peer) && self.last(way) == later.last(way)
+    }
+}
+
 impl Lane for Sends {
     type Request = Box<dyn Sending>;
 
@@ -64,7 +96,7 @@ impl Lane for Sends {
         Ok(Self {
             devices: client.prepare(
                 "SELECT account, number, id, has_left, accepted_at_ms FROM device
-                 WHERE account = ANY($1) AND number >= 0",
+                 WHERE account = ANY($1) AND number >= 0 ORDER BY id",
             )?,
             // A row that was changed has another xmin.
             versions: client
@@ -94,7 +126,6 @@ impl Lane for Sends {
             share: client.prepare(
                 "INSERT INTO share AS s
                  SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[])
-                 UNION ALL SELECT 0, pg_backend_pid() % 64, $5::bigint, $6::bigint
                  ON CONFLICT (recipient, sender) DO UPDATE
                      SET messages = s.messages + excluded.messages,
                          bytes = s.bytes + excluded.bytes",
@@ -106,7 +137,8 @@ impl Lane for Sends {
                          THEN device.mark ELSE w.mark END
                  FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bytea[])
                      AS w (id, at, last, mark)
-                 WHERE device.id = w.id AND device.accepted_at_ms IS NOT DISTINCT FROM w.last",
+                 WHERE device.id = w.id AND device.accepted_at_ms IS NOT DISTINCT FROM w.last
+                     AND device.number >= 0 AND device.has_left = 0",
             )?,
             known: HashMap::new(),
         })
@@ -118,7 +150,12 @@ impl Lane for Sends {
         shared: &Shared,
         requests: &mut Vec<Self::Request>,
     ) -> Result<(), Error> {
-        let parties = self.parties(client, requests)?;
+        let ways = requests.iter().map(|request| request.way());
+        let accounts: BTreeSet<i64> = ways.flat_map(|way| [way.account, way.peer]).collect();
+        let accounts: Vec<i64> = accounts.into_iter().collect();
+        let state = self.state(client, &accounts)?;
+        self.read_rosters(client, &state.versions)?;
+        let parties = self.parties(&state);
         let mut stamped = Vec::with_capacity(requests.len());
         let mut senders: HashMap<i64, Option<i64>> = HashMap::new();
         for (place, request) in requests.iter_mut().enumerate() {
@@ -129,15 +166,15 @@ impl Lane for Sends {
             };
             let last = match senders.get(&way.device) {
                 Some(last) => *last,
-                None => match own.1.iter().find(|row| row.listed.id == way.device) {
-                    Some(row) => row.last,
+                None => match state.last(&way) {
+                    Some(last) => last,
                     None => continue,
                 },
             };
             let facts = Facts {
                 last: last.map(|ms| Timestamp::from_millis(u64::try_from(ms).unwrap_or_default())),
-                own: &own.0,
-                peer: &peer.0,
+                own,
+                peer,
             };
             if let Some(written) = request.stamp(&facts) {
                 let at = i64::try_from(written.accepted_at.as_millis()).unwrap_or(i64::MAX);
@@ -145,7 +182,7 @@ impl Lane for Sends {
                 stamped.push((place, way, last, written));
             }
         }
-        let taken = self.write(client, shared, stamped)?;
+        let taken = self.write(client, shared, (&accounts, &state), stamped)?;
         let Some(taken) = taken else {
             // Another relay took a message of the same device meanwhile.
             client.batch_execute("ROLLBACK")?;
@@ -172,16 +209,9 @@ impl Lane for Sends {
 }
 
 impl Sends {
-    /// The accounts of all requests, with the rows of their devices.
-    fn parties(
-        &mut self,
-        client: &mut Client,
-        requests: &[Box<dyn Sending>],
-    ) -> Result<HashMap<i64, (Party, Vec<Row>)>, Error> {
-        let ways = requests.iter().map(|request| request.way());
-        let accounts: BTreeSet<i64> = ways.flat_map(|way| [way.account, way.peer]).collect();
-        let accounts: Vec<i64> = accounts.into_iter().collect();
-        let mut rows: HashMap<i64, Vec<Row>> = HashMap::new();
+    /// What these accounts are now.
+    fn state(&self, client: &mut Client, accounts: &[i64]) -> Result<State, Error> {
+        let mut state = State::default();
         for row in client.query(&self.devices, &[&accounts])? {
             let number: i64 = row.try_get(1)?;
             let Ok(number) = u32::try_from(number) else {
@@ -193,25 +223,26 @@ impl Sends {
                 has_left: row.try_get::<_, i64>(3)? != 0,
             };
             let last = row.try_get(4)?;
-            rows.entry(row.try_get(0)?)
-                .or_default()
-                .push(Row { listed, last });
+            let devices = state.devices.entry(row.try_get(0)?).or_default();
+            devices.push(Row { listed, last });
         }
-        let mut versions = HashMap::new();
         for row in client.query(&self.versions, &[&accounts])? {
-            versions.insert(row.try_get::<_, i64>(0)?, row.try_get::<_, i64>(1)?);
+            state.versions.insert(row.try_get(0)?, row.try_get(1)?);
         }
-        self.read_rosters(client, &versions)?;
-        let parties = rows.into_iter().filter_map(|(account, rows)| {
-            let (_, newest) = self.known.get(&account)?;
-            let listed = rows.iter().map(|row| row.listed).collect();
+        Ok(state)
+    }
+
+    /// The accounts whose rosters are known.
+    fn parties(&self, state: &State) -> HashMap<i64, Party> {
+        let parties = state.devices.iter().filter_map(|(account, rows)| {
+            let (_, newest) = self.known.get(account)?;
             let party = Party {
                 newest: newest.clone(),
-                listed,
+                listed: rows.iter().map(|row| row.listed).collect(),
             };
-            Some((account, (party, rows)))
+            Some((*account, party))
         });
-        Ok(parties.collect())
+        parties.collect()
     }
 
     /// Reads the rosters that the lane does not have in these versions.

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use postgres::{Client, Error};
 
-use super::{Sends, Written};
+use super::{Sends, State, Written};
 use crate::limits::MAX_QUEUED_IN_ALL;
 use crate::store::postgres::Shared;
 use crate::store::queue::Room;
@@ -47,6 +47,7 @@ impl Sends {
         &self,
         client: &mut Client,
         shared: &Shared,
+        (accounts, state): (&[i64], &State),
         stamped: Vec<(usize, Way, Option<i64>, Written)>,
     ) -> Result<Option<BTreeSet<usize>>, Error> {
         let to = stamped.iter().flat_map(|(_, way, _, written)| {
@@ -64,6 +65,9 @@ impl Sends {
             };
             inboxes.insert(row.try_get::<_, i64>(0)?, inbox);
         }
+        // Whoever changes a roster takes the queues of its account first. So what is read from here
+        // on stays until the commit.
+        let later = self.state(client, accounts)?;
         let (of, by): (Vec<i64>, Vec<i64>) = pairs.iter().copied().unzip();
         let mut shares: HashMap<(i64, i64), (i64, i64)> = HashMap::new();
         for row in client.query(&self.shares, &[&of, &by])? {
@@ -90,7 +94,8 @@ impl Sends {
                 room.check(stamped.len()).is_ok()
             });
             // If an earlier message of the device goes the slow way, so do its later ones.
-            if !has_room || left.contains(&way.device) {
+            let holds = has_room && state.holds_for(&way, &later);
+            if !holds || left.contains(&way.device) {
                 left.insert(way.device);
                 continue;
             }
@@ -172,8 +177,7 @@ impl Sends {
             messages.push(*more);
             bytes.push(*len);
         }
-        let all: (i64, i64) = (messages.iter().sum(), bytes.iter().sum());
-        client.execute(&self.share, &[&of, &by, &messages, &bytes, &all.0, &all.1])?;
+        client.execute(&self.share, &[&of, &by, &messages, &bytes])?;
         let (mut devices, mut at) = (Vec::new(), Vec::new());
         let (mut last, mut marks) = (Vec::new(), Vec::new());
         let mut sent: Vec<_> = columns.sent.iter().collect();
