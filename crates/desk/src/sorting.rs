@@ -123,8 +123,9 @@ impl<S: Store> Desk<S> {
     }
 }
 
-/// Whether a report that fails this check waits: for its moderation key, or a later version.
-pub(crate) fn is_to_wait(check: u8) -> bool {
+/// Whether a report that fails this check waits: for its moderation key (82), or a later version
+/// (97).
+pub fn is_to_wait(check: u8) -> bool {
     [82, 97].contains(&check)
 }
 

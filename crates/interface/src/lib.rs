@@ -128,6 +128,7 @@ pub use mailbox::{MAX_MAILBOX_LEN, mailbox_text, parse_mailbox};
 pub use mark::{MARK_HEADER, MARK_LEN, decode_mark, encode_mark};
 pub use message::{
     Challenge, Leave, PreKeys, PreKeysLeft, Register, ReportState, ReportTaken, Session, SignIn,
+    TOKEN_MS,
 };
 pub use name::{BadName, account_name, name_skeleton, new_account_name};
 pub use proof::{

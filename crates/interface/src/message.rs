@@ -76,6 +76,9 @@ pub struct Leave {
     pub proof: [u8; 64],
 }
 
+/// Time for which the token of a [`Session`] is valid: an hour.
+pub const TOKEN_MS: u64 = 3_600_000;
+
 /// The relay's answer to a valid proof. It stays valid when the relay restarts.
 ///
 /// # Security
@@ -84,7 +87,8 @@ pub struct Leave {
 pub struct Session {
     /// The token, to send in the header `Authorization: Bearer TOKEN`.
     pub token: String,
-    /// When the token expires, in milliseconds since the Unix epoch. Tokens are valid for an hour.
+    /// When the token expires, in milliseconds since the Unix epoch: [`TOKEN_MS`] after the relay
+    /// made it, by the relay's clock.
     pub expires_at_ms: u64,
     /// The highest mark that the device posted. `None` if it has not posted one.
     ///

@@ -53,7 +53,7 @@ fn a_picture_and_a_preview_are_on_pages_of_their_own_and_are_pictures_by_their_b
         assert_eq!(picture.header("x-content-type-options"), Some("nosniff"));
         assert_eq!(picture.bytes, polyglot());
     }
-    // What calls itself a picture and is an SVG, is none; nor is a file that was not fetched.
+    // An SVG is no picture, whatever it is called, and a file that was not fetched has none.
     for other in ["preview/0/5", "preview/0/8", "picture/0/5", "picture/4/2"] {
         for address in [of(other), of(&format!("{other}/page"))] {
             assert_eq!(visit.page(&address).status, 404, "{address}");

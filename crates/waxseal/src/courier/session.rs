@@ -2,7 +2,7 @@
 
 use rand_core::CryptoRng;
 use waxseal_interface::{
-    Register, Request as Call, Session, SignIn, register_context, seal_delivery_key,
+    Register, Request as Call, Session, SignIn, TOKEN_MS, register_context, seal_delivery_key,
     session_context,
 };
 use waxseal_reporting::Timestamp;
@@ -18,12 +18,9 @@ use crate::store::Store;
 /// How long a card is used before it is fetched again: a day. It may have another moderation key.
 const CARD_AGE_MS: u64 = 24 * 3_600_000;
 
-/// How long a token is used before it is replaced: 50 minutes. It is valid for an hour by the
+/// How long a token is used before it is replaced: 50 minutes. It is valid for [`TOKEN_MS`] by the
 /// relay's clock, which may differ from this one.
 const TOKEN_AGE_MS: u64 = 50 * 60_000;
-
-/// How long the relay says that a token is valid: an hour.
-const TOKEN_VALID_MS: u64 = 60 * 60_000;
 
 /// How soon two tokens do not expire one after the other: a minute.
 pub(super) const TOKENS_APART_MS: u64 = 60_000;
@@ -143,7 +140,7 @@ impl<S: Store> Courier<S> {
         self.token = Some(Token {
             text: session.token,
             since: now,
-            made_at: Timestamp::from_millis(session.expires_at_ms.saturating_sub(TOKEN_VALID_MS)),
+            made_at: Timestamp::from_millis(session.expires_at_ms.saturating_sub(TOKEN_MS)),
             is_proven: false,
         });
         Ok(())

@@ -10,7 +10,7 @@ use waxseal_desk::desk::Desk;
 use waxseal_desk::ids::CaseId;
 use waxseal_desk::publish::{Delay, Published, write_folder};
 use waxseal_desk::retention::MAX_ERASED as MAX_ERASED_REPORTS;
-use waxseal_desk::sorting::Sorting;
+use waxseal_desk::sorting::{Sorting, is_to_wait};
 use waxseal_desk::store::{CaseRow, CaseStatus, ReportList, ReportRow, Store, StoreError};
 use waxseal_desk::vault::{Sorted, VaultCalls as _, VaultError};
 use waxseal_desk::{DeskError, Refused};
@@ -156,7 +156,7 @@ impl Keeper {
         let mut vault = self.server.vault.clone();
         let answer = vault.sort(&id, &content.accepted, now());
         let is_waiting = |error: &VaultError| match error {
-            VaultError::Rejected { check } => matches!(check, 82 | 97),
+            VaultError::Rejected { check } => is_to_wait(*check),
             error => *error == VaultError::NotAccepted,
         };
         let end = row.received_at_ms.saturating_add(self.keep_ms);
@@ -168,7 +168,7 @@ impl Keeper {
             // Written first, so that a crash loses nothing. The relay is told once the row says so.
             Err(VaultError::Rejected { check }) => {
                 self.todo.reject(&id, check);
-                if matches!(check, 82 | 97) {
+                if is_to_wait(check) {
                     // It waits for another key of the vault, or for a later version.
                     self.refused.insert(row.id, Instant::now());
                     return Ok(());

@@ -44,7 +44,10 @@ mod room;
 mod rounds;
 mod routes;
 #[path = "../relay/serve.rs"]
-#[allow(dead_code, reason = "the relay uses all of it")]
+#[cfg_attr(
+    test,
+    expect(dead_code, reason = "`serve_one` is for tests of the relay")
+)]
 mod serve;
 mod setup;
 mod signed;

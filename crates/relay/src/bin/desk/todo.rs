@@ -7,6 +7,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use waxseal_desk::sorting::is_to_wait;
 use waxseal_desk::store::{ReportRow, Store as _};
 use waxseal_interface::{ErrorCode, report_id_text};
 use waxseal_relay::desk::Hex;
@@ -110,7 +111,9 @@ fn says(row: &ReportRow, what: What) -> bool {
     // CHK-629: the relay is told what the store says. A report that waits for another key or a
     // later version stays unsorted.
     match what {
-        What::Rejected(82 | 97) => row.reason.is_none() && row.rejected.is_none(),
+        What::Rejected(check) if is_to_wait(check) => {
+            row.reason.is_none() && row.rejected.is_none()
+        }
         What::Rejected(check) => row.rejected == Some(check),
         What::Closed => row.is_erased,
     }

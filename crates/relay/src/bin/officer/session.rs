@@ -59,9 +59,9 @@ impl Drop for Token {
 
 /// The one session of the program, and the way into it.
 ///
-/// The link is an argument of the program that opens the browser, and other users of the machine
-/// can read those. So a link alone begins no session: the page behind it shows a number, and the
-/// session begins once the officer types it in the terminal.
+/// Other users of the machine can read the link, because it is an argument of the program that
+/// opens the browser. So a link alone begins no session. Its page shows a number, and the session
+/// begins once the officer types that number in the terminal.
 pub struct Sessions {
     code: Option<(Token, Instant)>,
     used: Option<Token>,

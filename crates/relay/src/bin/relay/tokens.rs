@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-use waxseal_interface::{ErrorCode, Session, account_name};
+use waxseal_interface::{ErrorCode, Session, TOKEN_MS, account_name};
 use waxseal_relay::system_rng;
 use waxseal_reporting::limits::MAX_CLOCK_SKEW_MS;
 use waxseal_reporting::{DeviceAddress, DeviceId};
@@ -24,9 +24,6 @@ const TOKEN: &[u8] = b"waxseal/1/relay/token-mac";
 
 /// Time in which a challenge can be answered.
 const CHALLENGE_MS: u64 = 60_000;
-
-/// Time for which a token is valid.
-const TOKEN_MS: u64 = 3_600_000;
 
 /// Maximum number of challenges answered within [`CHALLENGE_MS`].
 const MAX_ANSWERED: usize = 100_000;

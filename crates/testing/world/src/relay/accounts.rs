@@ -3,7 +3,7 @@
 use ed25519_dalek::{Signature, VerifyingKey};
 use waxseal::{DeviceAddress, DeviceId};
 use waxseal_interface::{
-    Challenge, ErrorBody, ErrorCode, Leave, Register, RosterConflict, Session, SignIn,
+    Challenge, ErrorBody, ErrorCode, Leave, Register, RosterConflict, Session, SignIn, TOKEN_MS,
     account_proof_input, leave_context, new_account_name, register_context, session_context,
     unseal_delivery_key,
 };
@@ -12,9 +12,6 @@ use super::{Answered, IntoBody, Relay, json, name};
 
 /// How long a challenge is valid.
 const CHALLENGE_MS: u64 = 60_000;
-
-/// How long a token is valid.
-const TOKEN_MS: u64 = 3_600_000;
 
 impl Relay {
     pub(super) fn challenge(&mut self) -> Answered {

@@ -114,7 +114,7 @@ impl Relay {
     /// The receipt about the only report that a check refused shows this entry too.
     ///
     /// # Panics
-    /// If there is none.
+    /// If no check refused a report.
     pub fn show_of_refused(&mut self, index: u64) {
         let entries = self.desk().refused.values_mut().next();
         entries.unwrap().push(index);
