@@ -52,10 +52,7 @@ pub async fn put(
     }
     budgets::group_entry(&relay, &device.me.account, entry.version()).await?;
     let (store, shared, by) = (&relay.store, relay.clone(), device.clone());
-    let job = move |db: &Connection| {
-        devices::check_present(db, by.id)?;
-        take(db, &shared, &by, &group, (&entry, &tokens))
-    };
+    let job = move |db: &Connection| take(db, &shared, &by, &group, (&entry, &tokens));
     let at_ms = store.run(job).await?;
     let key = &device.delivery_key;
     Ok(Json(EntryReceipt::new(key, &group, &bytes, at_ms)))
@@ -70,7 +67,9 @@ fn take(
     group: &ConversationId,
     (entry, tokens): (&SignedEntry, &[Option<ContactToken>]),
 ) -> Result<u64, Refusal> {
-    let Some(mut found) = Group::find(db, group)? else {
+    let found = Group::take(db, group)?;
+    devices::check_present(db, by.id)?;
+    let Some(mut found) = found else {
         return found_group(db, relay, by, group, (entry, tokens));
     };
     let now = relay.now();
@@ -229,8 +228,9 @@ pub async fn leave(
     }
     let (store, relay) = (&relay.store, relay.clone());
     let job = move |db: &Connection| {
+        let group = Group::take(db, &id)?;
         devices::check_present(db, device.id)?;
-        let mut group = Group::find(db, &id)?.ok_or(ErrorCode::NoGroup)?;
+        let mut group = group.ok_or(ErrorCode::NoGroup)?;
         let (account, name) = (device.account, &device.me.account);
         let has_left = match members::standing(db, &group, account, name)? {
             Standing::Member { has_left } => has_left,

@@ -17,7 +17,7 @@ use crate::errors::Refusal;
 use crate::extract::{BinaryBody, Caller, GroupInPath, Mark};
 use crate::group_targets::Members;
 use crate::limits::MAX_GROUP_MESSAGE_LEN;
-use crate::messages::{Accepted, accept, clock_differs};
+use crate::messages::{Accepted, accepting, answer, clock_differs};
 use crate::state::{Device, Relay};
 use crate::store::groups::Group;
 use crate::store::members;
@@ -31,6 +31,7 @@ pub async fn send(
     BinaryBody(posted): BinaryBody<MAX_GROUP_MESSAGE_LEN>,
 ) -> Result<Response, Refusal> {
     let sender = caller.device;
+    let held = relay.store.space.hold(posted.len()).await?;
     let posted = PostedGroup::decode(&posted).map_err(|_| ErrorCode::Malformed)?;
     if *posted.group() != group {
         return Err(ErrorCode::Malformed.into());
@@ -45,13 +46,18 @@ pub async fn send(
         .limits
         .targets(&sender.me.account, authentic.slots())?;
     let (from, shared) = (sender.clone(), relay.clone());
-    accept(&relay, &sender, mark, move |db, keys, _| {
+    let job = move |db: &Connection, keys: &StampKeys| {
+        let _ = &held;
         take(db, &shared, keys, &from, &group, &authentic)
-    })
-    .await
+    };
+    let (job, woken) = accepting(&relay, &sender, mark, job);
+    answer(&sender, relay.store.run_under_locks(job, woken).await?)
 }
 
 /// Checks a message against the newest state of its group, stamps it, and queues its slots.
+///
+/// First takes the locks of the group and of the queues of its members. Entries, leaves and rosters
+/// take them too, so what is read after them stays until the message is stored.
 fn take(
     db: &Connection,
     relay: &Relay,
@@ -60,7 +66,8 @@ fn take(
     id: &ConversationId,
     authentic: &AuthenticGroup,
 ) -> Result<Accepted, Refusal> {
-    let mut group = Group::find(db, id)?.ok_or(ErrorCode::NoGroup)?;
+    let mut group = Group::take(db, id)?.ok_or(ErrorCode::NoGroup)?;
+    members::take_queues(db, &group)?;
     // CHK-475: the sender is a member that has not left, and may write.
     members::check(db, &group, from.account, &from.me.account)?;
     check_account_key(db, from, &group.log)?;

@@ -17,7 +17,7 @@ use crate::errors::Refusal;
 use crate::extract::{AccountName, BinaryBody, Caller, Contact, Mark};
 use crate::limits::MAX_MESSAGE_LEN;
 use crate::state::{Account, Device, Relay};
-use crate::store::sending::{Facts, Stamped, Way};
+use crate::store::sending::{Facts, Held, Stamped, Way};
 use crate::store::{Connection, devices, queue};
 use crate::strangers;
 use crate::targets::Targets;
@@ -31,6 +31,8 @@ pub async fn send(
     BinaryBody(posted): BinaryBody<MAX_MESSAGE_LEN>,
 ) -> Result<Response, Refusal> {
     let sender = caller.device;
+    let len = posted.len();
+    let held = relay.store.space.hold(len).await?;
     let posted = PostedFanout::decode(&posted).map_err(|_| ErrorCode::Malformed)?;
     // A token alone stamps nothing and gets no prekeys: the device must ask for this stamp, for
     // this recipient, now.
@@ -44,12 +46,15 @@ pub async fn send(
     let peer = relay.some_account(&recipient).await?;
     let count = authentic.targets().len();
     relay.limits.targets(&sender.me.account, count)?;
-    if let Some(accepted) = send_plainly(&relay, &sender, &peer, &authentic, (contact, mark)).await
-    {
+    let message = (&authentic, len, &held);
+    if let Some(accepted) = send_plainly(&relay, &sender, &peer, message, (contact, mark)).await {
         return answer(&sender, accepted?);
     }
     let (from, shared) = (sender.clone(), relay.clone());
-    accept(&relay, &sender, mark, move |db, keys, accepted_at| {
+    let job = move |db: &Connection, keys: &StampKeys| {
+        let _ = &held;
+        devices::take_queues(db, [from.account, peer.id])?;
+        let accepted_at = queue::next_accepted_at(db, from.id, shared.now())?;
         let targets = Targets::read(db, &from, &peer)?;
         // CHK-610: the sender may write to the recipient. Otherwise nothing is stamped, counted or
         // handed out.
@@ -65,8 +70,9 @@ pub async fn send(
         let accepts = contact.accepts && peer.id != from.account;
         let message = (authentic.clone(), accepts);
         fan_out(db, keys, &from, &targets, message, accepted_at)
-    })
-    .await
+    };
+    let (job, woken) = accepting(&relay, &sender, mark, job);
+    answer(&sender, relay.store.run_then(job, woken).await?)
 }
 
 /// Sends a message without a job of its own, if it is plain: it costs nothing, its rosters are the
@@ -75,7 +81,7 @@ async fn send_plainly(
     relay: &Arc<Relay>,
     sender: &Arc<Device>,
     peer: &Arc<Account>,
-    authentic: &AuthenticFanout,
+    (authentic, len, held): (&AuthenticFanout, usize, &Held),
     (contact, mark): (ContactHeaders, Option<[u8; MARK_LEN]>),
 ) -> Option<Result<Accepted, Refusal>> {
     if !strangers::is_free(relay, sender, peer, &contact) {
@@ -85,16 +91,19 @@ async fn send_plainly(
         device: sender.id,
         account: sender.account,
         peer: peer.id,
+        len,
     };
+    let held = held.clone();
     let (from, peer, authentic) = (sender.clone(), peer.clone(), authentic.clone());
     let (shared, waking) = (relay.clone(), relay.clone());
     let stamp = move |facts: &Facts<'_>| {
+        let _ = &held;
         let targets = Targets::of(facts, &from, &peer).ok()?;
         // CHK-307: see `send`.
         if !targets.are_those_of(&authentic, shared.now()) {
             return None;
         }
-        // CHK-705: see `accept`.
+        // CHK-705: see `accepting`.
         shared.process.check(shared.time.reading()).ok()?;
         let accepted_at = next_accepted_at(shared.now(), facts.last);
         let accepts = contact.accepts && peer.id != from.account;
@@ -181,23 +190,25 @@ pub enum Accepted {
     Mismatch(Mismatch),
 }
 
-/// Takes the time for a message, has it stamped and queued, keeps the sender's mark, and answers
-/// with the receipt.
-pub async fn accept(
+/// A job that has a message stamped and queued, and keeps its time and the sender's mark. What is
+/// returned with it wakes the devices, after the commit. `stamp` takes the queues, and then the
+/// [time](queue::next_accepted_at).
+pub fn accepting(
     relay: &Arc<Relay>,
     sender: &Device,
     mark: Option<[u8; MARK_LEN]>,
-    stamp: impl Fn(&Connection, &StampKeys, Timestamp) -> Result<Accepted, Refusal> + Send + 'static,
-) -> Result<Response, Refusal> {
+    stamp: impl Fn(&Connection, &StampKeys) -> Result<Accepted, Refusal> + Send + 'static,
+) -> (
+    impl Fn(&Connection) -> Result<Accepted, Refusal> + Send + 'static,
+    impl FnOnce(&Accepted) + Send + 'static,
+) {
     let from = sender.id;
-    let (store, waking, relay) = (&relay.store, relay.clone(), relay.clone());
+    let (waking, relay) = (relay.clone(), relay.clone());
     let job = move |db: &Connection| {
         relay.process.check(relay.time.reading())?;
-        // The time is stored before the message is queued. If the job fails, neither is.
-        let accepted_at = queue::next_accepted_at(db, from, relay.now())?;
-        let accepted = stamp(db, &relay.keys.stamp(), accepted_at)?;
+        let accepted = stamp(db, &relay.keys.stamp())?;
         if let Accepted::Stamped(claim, _) = &accepted {
-            // In a group, the time may be later than the one that was offered.
+            // If the job fails, neither the time is stored nor the message.
             queue::keep_accepted_at(db, from, claim.context().accepted_at)?;
             if let Some(mark) = mark {
                 devices::keep_mark(db, from, mark)?;
@@ -205,8 +216,7 @@ pub async fn accept(
         }
         Ok(accepted)
     };
-    let accepted = store.run_then(job, move |accepted| wake(&waking, accepted));
-    answer(sender, accepted.await?)
+    (job, move |accepted: &Accepted| wake(&waking, accepted))
 }
 
 /// Wakes the connections of a message's devices once it is queued, even if the sender has hung up.
@@ -218,7 +228,7 @@ fn wake(relay: &Relay, accepted: &Accepted) {
 }
 
 /// The receipt of a message, or what its sender lacks.
-fn answer(sender: &Device, accepted: Accepted) -> Result<Response, Refusal> {
+pub fn answer(sender: &Device, accepted: Accepted) -> Result<Response, Refusal> {
     match accepted {
         Accepted::Stamped(claim, _) => {
             let octets = [(header::CONTENT_TYPE, "application/octet-stream")];

@@ -7,14 +7,14 @@ use axum::extract::State;
 use axum::response::Response;
 use waxseal_interface::ErrorCode;
 use waxseal_reporting::limits::MAX_POSTED_RESEAL_LEN;
-use waxseal_reporting::relay::{PostedReseal, ResealError, StampedEnvelope};
+use waxseal_reporting::relay::{PostedReseal, ResealError, StampKeys, StampedEnvelope};
 use waxseal_reporting::{AccountId, ConversationId, Timestamp};
 
 use crate::errors::Refusal;
 use crate::extract::{AccountName, BinaryBody, Caller, Mark};
-use crate::messages::{Accepted, accept, clock_differs};
+use crate::messages::{Accepted, accepting, answer, clock_differs};
 use crate::state::Relay;
-use crate::store::{devices, members, queue};
+use crate::store::{Connection, devices, members, queue};
 
 /// How long a sender is told to wait while the relay's clock shows an earlier time than its own
 /// stamps.
@@ -31,7 +31,9 @@ pub async fn send_again(
     let posted = PostedReseal::decode(&posted).map_err(|_| ErrorCode::Malformed)?;
     let account = relay.some_account(&recipient).await?;
     let (from, shared) = (sender.clone(), relay.clone());
-    accept(&relay, &sender, mark, move |db, keys, accepted_at| {
+    let job = move |db: &Connection, keys: &StampKeys| {
+        devices::take_queues(db, [account.id; 2])?;
+        let accepted_at = queue::next_accepted_at(db, from.id, shared.now())?;
         // A token alone stamps nothing, and neither does a claim of another device or another
         // relay.
         let (key, now) = (&from.delivery_key, shared.now());
@@ -59,8 +61,9 @@ pub async fn send_again(
         let stamped = stamped.map_err(|error| Refusal::internal(&error))?;
         queue::push(db, from.account, to, &stamped)?;
         Ok(Accepted::Stamped(stamped.claim().clone(), vec![to]))
-    })
-    .await
+    };
+    let (job, woken) = accepting(&relay, &sender, mark, job);
+    answer(&sender, relay.store.run_then(job, woken).await?)
 }
 
 fn refused(relay: &Relay, error: ResealError) -> Refusal {

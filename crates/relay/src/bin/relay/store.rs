@@ -15,9 +15,9 @@ use crate::store::news::Ear;
 use crate::store::news::News;
 use crate::store::options::StoreOptions;
 #[cfg(feature = "postgres")]
-use crate::store::postgres::Postgres;
+use crate::store::postgres::{Postgres, Sees};
 use crate::store::queue::Queued;
-use crate::store::sending::{Facts, Stamped, Way};
+use crate::store::sending::{Facts, Space, Stamped, Way};
 use crate::store::sqlite::Sqlite;
 use crate::store::times::Times;
 
@@ -28,6 +28,8 @@ pub struct Store {
     engine: Engine,
     /// How long jobs took.
     pub times: Times,
+    /// Bounds the messages that wait.
+    pub space: Space,
 }
 
 enum Engine {
@@ -50,6 +52,7 @@ impl Store {
         Ok(Self {
             engine,
             times: Times::default(),
+            space: Space::default(),
         })
     }
 
@@ -84,7 +87,25 @@ impl Store {
         let result = match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.run_then(job, then).await,
             #[cfg(feature = "postgres")]
-            Engine::Postgres(postgres) => postgres.run_then(job, then).await,
+            Engine::Postgres(postgres) => postgres.run_then(job, then, Sees::Snapshot).await,
+        };
+        self.times.note(began.elapsed());
+        result
+    }
+
+    /// Runs a job like [`run_then`](Self::run_then) that first takes the locks of all that it
+    /// relies on. So it waits for others instead of being overtaken: in PostgreSQL, each of its
+    /// statements sees what is committed, and nothing but the locks keeps that as it is.
+    pub async fn run_under_locks<T: Send + 'static>(
+        &self,
+        job: impl Fn(&Connection) -> Result<T, Refusal> + Send + 'static,
+        then: impl FnOnce(&T) + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let began = Instant::now();
+        let result = match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.run_then(job, then).await,
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(postgres) => postgres.run_then(job, then, Sees::Committed).await,
         };
         self.times.note(began.elapsed());
         result

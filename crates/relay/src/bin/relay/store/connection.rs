@@ -4,6 +4,7 @@
 //! first use. Booleans are the integers 0 and 1. No parameter is part of arithmetic, because
 //! engines do not agree on its type.
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 #[cfg(feature = "postgres")]
 use std::sync::atomic::Ordering;
@@ -11,10 +12,12 @@ use std::sync::atomic::Ordering;
 use crate::errors::Refusal;
 use crate::store::news::News;
 #[cfg(feature = "postgres")]
-use crate::store::postgres::{budgets, statements as on_postgres};
+use crate::store::postgres::{budgets, filling, statements as on_postgres};
+#[cfg(feature = "postgres")]
+use crate::store::queue::pushing::{Batch, Pushed};
 use crate::store::rows::{FromRow, Row};
 use crate::store::sqlite::statements::Prepared;
-use crate::store::values::{Value, values};
+use crate::store::values::Value;
 
 /// A connection within a transaction. It keeps each statement that it has prepared, by its text.
 pub struct Connection<'c> {
@@ -115,16 +118,39 @@ impl<'c> Connection<'c> {
         }
     }
 
-    /// How many messages and bytes wait for a device.
-    pub(in crate::store) fn queued_for(&self, recipient: i64) -> Result<(i64, i64), Refusal> {
-        let queued = match &self.engine {
+    /// Puts a batch into queues with few statements. Gives it back if this is SQLite.
+    #[cfg(feature = "postgres")]
+    pub(in crate::store) fn push_at_once(
+        &self,
+        batch: Batch,
+    ) -> Result<Result<Pushed, Refusal>, Batch> {
+        match &self.engine {
+            Engine::Sqlite(_) => Err(batch),
+            Engine::Postgres(prepared) => Ok(filling::push(prepared, batch)),
+        }
+    }
+
+    /// Keeps others from the queues of these devices until the transaction ends. SQLite runs one
+    /// job after another anyway.
+    pub(in crate::store) fn take_queues(&self, recipients: &[i64]) -> Result<(), Refusal> {
+        match &self.engine {
             Engine::Sqlite(_) => {
-                "SELECT messages, bytes FROM share WHERE recipient = ?1 AND sender = 0"
+                let _ = recipients;
+                Ok(())
             }
             #[cfg(feature = "postgres")]
-            Engine::Postgres(_) => "SELECT messages, bytes FROM inbox WHERE recipient = ?1",
-        };
-        Ok(self.one(queued, values![recipient])?.unwrap_or_default())
+            Engine::Postgres(prepared) => filling::take(prepared, recipients),
+        }
+    }
+
+    /// The table that has what was dropped, and its key. In PostgreSQL, no lock of a queue is
+    /// followed by that of another device than the one that sends.
+    pub(in crate::store) fn losses(&self) -> (&'static str, &'static str) {
+        match &self.engine {
+            Engine::Sqlite(_) => ("device", "id"),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(_) => ("inbox", "recipient"),
+        }
     }
 
     /// Tells the other relays, once this transaction is committed, that an account has other
@@ -166,12 +192,13 @@ impl<'c> Connection<'c> {
         }
     }
 
-    /// What a statement ends with that locks the rows which it reads, if the engine has such locks.
-    pub(in crate::store) fn for_update(&self) -> Option<&'static str> {
+    /// A statement that keeps others from the rows which it reads until the transaction ends.
+    /// SQLite runs one job after another anyway.
+    pub(in crate::store) fn locking(&self, select: &'static str) -> Cow<'static, str> {
         match &self.engine {
-            Engine::Sqlite(_) => None,
+            Engine::Sqlite(_) => select.into(),
             #[cfg(feature = "postgres")]
-            Engine::Postgres(_) => Some("FOR UPDATE"),
+            Engine::Postgres(_) => format!("{select} FOR NO KEY UPDATE").into(),
         }
     }
 

@@ -77,24 +77,30 @@ pub fn pinned(db: &Connection, account: i64) -> Result<Option<Pinned>, Refusal> 
         .map_err(|error| Refusal::internal(&error))
 }
 
-/// Keeps messages from the queues of an account until the transaction ends, so that each is for the
-/// devices of before, and stored before, or for those of afterwards. SQLite runs one job after
-/// another anyway.
-fn take_queues(db: &Connection, account: i64) -> Result<(), Refusal> {
-    let Some(for_update) = db.for_update() else {
-        return Ok(());
-    };
-    let queues = format!(
-        "SELECT recipient FROM inbox WHERE recipient IN (SELECT id FROM device WHERE account = ?1)
-         ORDER BY recipient {for_update}"
-    );
-    db.all::<i64>(&queues, values![account]).map(drop)
+/// Keeps others from the queues of two accounts until the transaction ends. So their rosters and
+/// devices stay, and nobody waits in a circle for the rows of devices, which come after it.
+pub fn take_queues(db: &Connection, accounts: [i64; 2]) -> Result<(), Refusal> {
+    let queues = "SELECT recipient FROM inbox
+         WHERE recipient IN (SELECT id FROM device WHERE account = ?1 OR account = ?2)
+         ORDER BY recipient";
+    let [one, other] = accounts;
+    db.all::<i64>(&db.locking(queues), values![one, other])
+        .map(drop)
+}
+
+/// Keeps messages from and to an account until the transaction ends, so that each is for the
+/// devices of before, and stored before, or for those of afterwards.
+fn take_account(db: &Connection, account: i64) -> Result<(), Refusal> {
+    take_queues(db, [account; 2])?;
+    let devices = "SELECT id FROM device WHERE account = ?1 ORDER BY id";
+    db.all::<i64>(&db.locking(devices), values![account])
+        .map(drop)
 }
 
 /// Stores the newest roster of an account. Adds a row for each device that it lists, and removes
 /// the others with all that the relay has of them.
 pub fn keep_roster(db: &Connection, account: i64, pinned: &Pinned) -> Result<(), Refusal> {
-    take_queues(db, account)?;
+    take_account(db, account)?;
     let keep = "UPDATE account SET pinned = ?1 WHERE id = ?2";
     db.execute(keep, values![pinned.encode(), account])?;
     remove_unlisted(db, account, pinned.roster())?;
@@ -177,7 +183,10 @@ pub fn leave(db: &Connection, device: i64) -> Result<(), Refusal> {
         "SELECT account, number, identity FROM device WHERE id = ?1",
         values![device],
     )?;
-    take_queues(db, account)?;
+    take_account(db, account)?;
+    // By the version of the row, PostgreSQL knows whether the account is as it was.
+    let touch = "UPDATE account SET pinned = pinned WHERE id = ?1";
+    db.execute(touch, values![account])?;
     remove(db, device)?;
     db.execute(
         "INSERT INTO device (account, number, identity, has_left) VALUES (?1, ?2, ?3, 1)",

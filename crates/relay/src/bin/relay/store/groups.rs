@@ -52,6 +52,15 @@ impl Group {
         }))
     }
 
+    /// Reads a group like [`find`](Self::find), and keeps others from its entries, leaves and
+    /// messages until the transaction ends. This comes before the locks of queues.
+    pub fn take(db: &Connection, group: &ConversationId) -> Result<Option<Self>, Refusal> {
+        let times = "SELECT group_id FROM group_time
+             WHERE group_id = (SELECT id FROM group_log WHERE public_id = ?1)";
+        db.one::<i64>(&db.locking(times), values![group.as_bytes()])?;
+        Self::find(db, group)
+    }
+
     /// Stores a new group, with the entry that founds it.
     pub fn found(
         db: &Connection,

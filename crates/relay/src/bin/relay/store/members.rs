@@ -103,6 +103,17 @@ pub fn leave(db: &Connection, group: i64, account: i64, at: Timestamp) -> Result
     Ok(())
 }
 
+/// Keeps others from the queues of all members until the transaction ends, so that their rosters and
+/// devices stay.
+pub fn take_queues(db: &Connection, group: &Group) -> Result<(), Refusal> {
+    let devices: Vec<i64> = db.all(
+        "SELECT d.id FROM member m JOIN device d ON d.account = m.account
+         WHERE group_id = ?1 AND until IS NULL AND number >= 0",
+        values![group.row],
+    )?;
+    db.take_queues(&devices)
+}
+
 /// The names of those who left and are not removed yet, in the order in which they left.
 pub fn left(db: &Connection, group: &Group) -> Result<Vec<String>, Refusal> {
     db.all(

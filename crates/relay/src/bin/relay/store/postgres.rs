@@ -3,6 +3,7 @@
 //! Every answer waits for the commit. Transactions are serializable: a job sees and leaves the
 //! database as if it ran alone. If others were faster, it runs again.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
@@ -93,8 +94,28 @@ struct Shared {
     ear: RwLock<Option<Arc<dyn Ear>>>,
 }
 
+/// What the statements of a job see.
+#[derive(Clone, Copy)]
+pub enum Sees {
+    /// All the same, as if the job ran alone.
+    Snapshot,
+    /// Each what is committed when it begins. The job holds locks of what must stay as it is.
+    Committed,
+}
+
+impl Sees {
+    fn begin(self) -> &'static str {
+        match self {
+            Self::Snapshot => "BEGIN ISOLATION LEVEL SERIALIZABLE",
+            Self::Committed => "BEGIN ISOLATION LEVEL READ COMMITTED",
+        }
+    }
+}
+
 /// A request that waits for a transaction.
 trait Job: Send {
+    /// What begins its transaction.
+    fn begin(&self) -> &'static str;
     /// Runs the job, and keeps what it returned. Returns whether it succeeded.
     fn run(&mut self, db: &Connection) -> bool;
     /// Answers the request after the commit, or after what it returned was a refusal.
@@ -105,6 +126,7 @@ trait Job: Send {
 
 struct Request<T, J, A> {
     job: J,
+    sees: Sees,
     then: A,
     result: Option<Result<T, Refusal>>,
     answer: oneshot::Sender<Result<T, Refusal>>,
@@ -116,6 +138,10 @@ where
     J: Fn(&Connection) -> Result<T, Refusal> + Send,
     A: FnOnce(&T) + Send,
 {
+    fn begin(&self) -> &'static str {
+        self.sees.begin()
+    }
+
     fn run(&mut self, db: &Connection) -> bool {
         self.result.insert((self.job)(db)).is_ok()
     }
@@ -232,7 +258,7 @@ impl Postgres {
     /// The number of the next connection of a device, at whatever relay.
     pub async fn next_connection(&self) -> Result<i64, Refusal> {
         let next = |db: &Connection| db.only("SELECT nextval('connection')", &[]);
-        self.run_then(next, |_| ()).await
+        self.run_then(next, |_| (), Sees::Snapshot).await
     }
 
     /// Runs a job in a transaction, and `then` after its commit. When this returns `Ok`, all that
@@ -242,11 +268,13 @@ impl Postgres {
         &self,
         job: impl Fn(&Connection) -> Result<T, Refusal> + Send + 'static,
         then: impl FnOnce(&T) + Send + 'static,
+        sees: Sees,
     ) -> Result<T, Refusal> {
         self.check_there()?;
         let (answer, answered) = oneshot::channel();
         let request = Request {
             job,
+            sees,
             then,
             result: None,
             answer,
@@ -287,7 +315,8 @@ impl Shared {
         let mut connected = None;
         while let Some(job) = self.next() {
             // A connection may have ended since the job before.
-            let begun = |prepared: &Prepared| prepared.batch("BEGIN").is_ok();
+            let begin = job.begin();
+            let begun = |prepared: &Prepared| prepared.batch(begin).is_ok();
             let there = connected.take().filter(begun);
             let Some(prepared) = there.or_else(|| self.connect().filter(begun)) else {
                 job.refuse(busy());
@@ -326,11 +355,19 @@ fn run(prepared: &Prepared, mut job: Box<dyn Job>) -> bool {
     for turn in 0..MAX_RUNS {
         let begun = match turn {
             0 => Ok(()),
-            _ => prepared.batch("BEGIN"),
+            _ => prepared.batch(job.begin()),
         };
-        match begun.and_then(|()| attempt(prepared, job.as_mut())) {
+        let attempt = || begun.and_then(|()| attempt(prepared, job.as_mut()));
+        let Ok(attempted) = catch_unwind(AssertUnwindSafe(attempt)) else {
+            tracing::error!("a job panicked");
+            job.refuse(ErrorCode::Internal.into());
+            return false;
+        };
+        match attempted {
             Ok(()) => {
-                job.answer();
+                // What a panic leaves out is found in the database.
+                let answered = catch_unwind(AssertUnwindSafe(|| job.answer()));
+                let _ = answered.inspect_err(|_| tracing::error!("an answer panicked"));
                 return true;
             }
             Err(Failure::Overtaken) => pause(turn),
@@ -374,6 +411,7 @@ fn pause(turn: u32) {
 }
 
 pub mod budgets;
+pub mod filling;
 mod lanes;
 mod listening;
 mod plain;

@@ -1,5 +1,6 @@
 //! The queue of undelivered messages.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use waxseal_interface::ErrorCode;
@@ -7,27 +8,24 @@ use waxseal_reporting::Timestamp;
 use waxseal_reporting::relay::{Delivery, DeliveryKey, EPOCH_MS, StampedEnvelope};
 
 use crate::errors::Refusal;
-use crate::limits::{
-    MAX_QUEUED, MAX_QUEUED_BYTES, MAX_QUEUED_BYTES_OF_ONE, MAX_QUEUED_IN_ALL, MAX_QUEUED_OF_ONE,
-    MIN_RECIPIENTS,
-};
-use crate::store::queue::bodies::{Body, WithSlot};
+use crate::store::queue::bodies::WithSlot;
+use crate::store::queue::losses::{forget, lose, lost};
 use crate::store::values::values;
 use crate::store::{Connection, Store};
 
-/// How long a refused sender is told to wait before it tries again.
-const FULL_RETRY_SECS: u64 = 60;
+pub use crate::store::queue::pushing::{Message, push, push_each};
 
 /// The time under which the next message of a device is accepted. Once the message is stamped, the
 /// time is [kept](keep_accepted_at) in the same job. So the times of one device rise strictly,
-/// however many of its messages arrive at once.
+/// however many of its messages arrive at once. Nothing else changes the device's row until then,
+/// so the queues are [taken](crate::store::devices::take_queues) before.
 pub fn next_accepted_at(
     db: &Connection,
     sender: i64,
     clock: Timestamp,
 ) -> Result<Timestamp, Refusal> {
     let last = "SELECT accepted_at_ms FROM device WHERE id = ?1 AND number >= 0 AND has_left = 0";
-    let last: Option<Option<u64>> = db.one(last, values![sender])?;
+    let last: Option<Option<u64>> = db.one(&db.locking(last), values![sender])?;
     // The device may have been removed, or have left, since its token was looked at.
     let last = last.ok_or(ErrorCode::Removed)?.map(Timestamp::from_millis);
     Ok(waxseal_reporting::relay::next_accepted_at(clock, last))
@@ -38,180 +36,6 @@ pub fn keep_accepted_at(db: &Connection, sender: i64, at: Timestamp) -> Result<(
     let keep = "UPDATE device SET accepted_at_ms = ?1 WHERE id = ?2";
     db.execute(keep, values![at.as_millis(), sender])?;
     Ok(())
-}
-
-/// A message for one device.
-pub struct Message {
-    /// The row of the device.
-    pub recipient: i64,
-    pub stamped: StampedEnvelope,
-    /// Whether the device gets a token with it.
-    pub accepts: bool,
-}
-
-/// What became of the messages that were pushed together.
-#[derive(Default)]
-pub struct Pushed {
-    /// The devices that got one.
-    pub to: Vec<i64>,
-    /// Why the others got none: their queues are full.
-    pub full: Option<Refusal>,
-}
-
-/// Queues a message of an account for a device under its next number, unless one of the limits is
-/// reached.
-pub fn push(
-    db: &Connection,
-    sender: i64,
-    recipient: i64,
-    stamped: &StampedEnvelope,
-) -> Result<(), Refusal> {
-    let epoch = stamped.claim().context().epoch;
-    insert(
-        db,
-        sender,
-        recipient,
-        epoch,
-        (stamped.encode(), false),
-        None,
-    )
-}
-
-/// Queues messages of an account, each under the next number of its device. For a device whose
-/// queue is full, it records that a message was dropped at this time. Fails if the relay is full.
-pub fn push_each(
-    db: &Connection,
-    sender: i64,
-    messages: &[Message],
-    at_ms: u64,
-) -> Result<Pushed, Refusal> {
-    let mut pushed = Pushed::default();
-    // Whoever changes several queues does so in this order, so that nobody waits in a circle.
-    let mut messages: Vec<&Message> = messages.iter().collect();
-    messages.sort_by_key(|message| message.recipient);
-    for message in messages {
-        let epoch = message.stamped.claim().context().epoch;
-        let stamped = (message.stamped.encode(), message.accepts);
-        let inserted = insert(db, sender, message.recipient, epoch, stamped, None);
-        pushed.note(db, message.recipient, inserted, at_ms)?;
-    }
-    Ok(pushed)
-}
-
-impl Pushed {
-    /// Notes whether a device got a message.
-    fn note(
-        &mut self,
-        db: &Connection,
-        recipient: i64,
-        inserted: Result<(), Refusal>,
-        at_ms: u64,
-    ) -> Result<(), Refusal> {
-        match inserted {
-            Ok(()) => self.to.push(recipient),
-            Err(refusal) if refusal.code == ErrorCode::QueueFull => {
-                lose(db, recipient, at_ms, at_ms)?;
-                self.full = Some(refusal);
-            }
-            Err(refusal) => return Err(refusal),
-        }
-        Ok(())
-    }
-}
-
-/// Queues a message under the next number of its recipient. A body counts for each recipient as if
-/// it was stored for it alone.
-fn insert(
-    db: &Connection,
-    sender: i64,
-    recipient: i64,
-    epoch: u32,
-    (stamped, accepts): (Vec<u8>, bool),
-    body: Option<&Body>,
-) -> Result<(), Refusal> {
-    let body_len = body.map_or(0, |body| body.len);
-    check_room(
-        db,
-        sender,
-        recipient,
-        stamped.len().saturating_add(body_len),
-    )?;
-    let number: i64 = db.only(
-        "INSERT INTO inbox (recipient, next) VALUES (?1, 2)
-         ON CONFLICT (recipient) DO UPDATE SET next = inbox.next + 1 RETURNING next - 1",
-        values![recipient],
-    )?;
-    let body = body.map(|body| body.row);
-    db.execute(
-        "INSERT INTO queue (recipient, number, sender, epoch, stamped, body, body_len, accepts)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        values![
-            recipient, number, sender, epoch, stamped, body, body_len, accepts
-        ],
-    )?;
-    Ok(())
-}
-
-/// Checks the limits: no sender can fill a queue alone, and no recipient can fill the relay.
-fn check_room(db: &Connection, sender: i64, to: i64, len: usize) -> Result<(), Refusal> {
-    let share = "SELECT messages, bytes FROM share WHERE recipient = ?1 AND sender = ?2";
-    let of_one: Option<(i64, i64)> = db.one(share, values![to, sender])?;
-    let room = Room {
-        free: MAX_QUEUED_IN_ALL.saturating_sub(db.queued_in_all()?),
-        queued: db.queued_for(to)?,
-        of_one: of_one.unwrap_or_default(),
-    };
-    room.check(len)
-}
-
-/// How full a queue and the relay are, in messages and bytes.
-pub(in crate::store) struct Room {
-    /// How many bytes are free in the relay.
-    pub free: i64,
-    /// What waits for the recipient.
-    pub queued: (i64, i64),
-    /// What waits for it of the sender.
-    pub of_one: (i64, i64),
-}
-
-impl Room {
-    /// Whether a message of this length has room.
-    pub fn check(&self, len: usize) -> Result<(), Refusal> {
-        let len = i64::try_from(len).unwrap_or(i64::MAX);
-        let fits = |(messages, bytes): (i64, i64), max: i64, max_bytes: i64| {
-            messages < max && bytes.saturating_add(len) <= max_bytes
-        };
-        if len > self.free {
-            return Err(Refusal::retry_after(ErrorCode::RelayFull, FULL_RETRY_SECS));
-        }
-        // Few accounts can have many devices that never fetch anything.
-        let max_bytes = MAX_QUEUED_BYTES.min(self.free / MIN_RECIPIENTS);
-        if !fits(self.queued, MAX_QUEUED, max_bytes)
-            || !fits(self.of_one, MAX_QUEUED_OF_ONE, MAX_QUEUED_BYTES_OF_ONE)
-        {
-            return Err(Refusal::retry_after(ErrorCode::QueueFull, FULL_RETRY_SECS));
-        }
-        Ok(())
-    }
-}
-
-/// Records that a message for a device was dropped, which was accepted between these times.
-pub fn lose(db: &Connection, recipient: i64, from_ms: u64, to_ms: u64) -> Result<(), Refusal> {
-    db.execute(
-        "UPDATE device SET
-             lost_from_ms = CASE WHEN lost_from_ms < ?1 THEN lost_from_ms ELSE ?1 END,
-             lost_to_ms = CASE WHEN lost_to_ms > ?2 THEN lost_to_ms ELSE ?2 END
-         WHERE id = ?3",
-        values![from_ms, to_ms, recipient],
-    )?;
-    Ok(())
-}
-
-/// Between which times messages for a device were dropped.
-fn lost(db: &Connection, recipient: i64) -> Result<Option<(u64, u64)>, Refusal> {
-    let lost = "SELECT lost_from_ms, lost_to_ms FROM device WHERE id = ?1";
-    let lost: Option<(Option<u64>, Option<u64>)> = db.one(lost, values![recipient])?;
-    Ok(lost.and_then(|(from_ms, to_ms)| from_ms.zip(to_ms)))
 }
 
 /// A message that waits for a device.
@@ -351,26 +175,22 @@ pub async fn acknowledge(
         return done.map(|()| false);
     }
     let acknowledge = move |db: &Connection| {
+        db.take_queues(&[recipient])?;
         for number in &numbers {
             delete(db, recipient, *number)?;
         }
-        let Some((from_ms, to_ms)) = known else {
-            return Ok(false);
-        };
-        let forgotten = db.execute(
-            "UPDATE device SET lost_from_ms = NULL, lost_to_ms = NULL
-             WHERE id = ?1 AND lost_from_ms = ?2 AND lost_to_ms = ?3",
-            values![recipient, from_ms, to_ms],
-        )?;
-        Ok(forgotten == 0)
+        match known {
+            Some(known) => forget(db, recipient, known).map(|is_forgotten| !is_forgotten),
+            None => Ok(false),
+        }
     };
-    store.run(acknowledge).await
+    store.run_under_locks(acknowledge, |_| ()).await
 }
 
-fn delete(db: &Connection, recipient: i64, number: i64) -> Result<(), Refusal> {
+/// Deletes a message. Returns whether it was there.
+fn delete(db: &Connection, recipient: i64, number: i64) -> Result<bool, Refusal> {
     let delete = "DELETE FROM queue WHERE recipient = ?1 AND number = ?2";
-    db.execute(delete, values![recipient, number])?;
-    Ok(())
+    Ok(db.execute(delete, values![recipient, number])? > 0)
 }
 
 /// How many bytes all queues have.
@@ -382,23 +202,36 @@ pub async fn bytes(store: &Store) -> Result<i64, Refusal> {
 /// before the epoch `oldest`: a day before. Goes one batch, and returns how many there were and
 /// whether there may be more. Their recipients are told on their next connection.
 pub async fn drop_destroyed(store: &Store, oldest: u32) -> Result<(usize, bool), Refusal> {
-    const BATCH: usize = 500;
+    const BATCH: usize = 200;
     let drop_batch = move |db: &Connection| {
         let batch: Vec<(i64, i64, u64)> = db.all(
             "SELECT recipient, number, epoch FROM queue
              WHERE epoch < (SELECT drop_before FROM proven WHERE drop_before < ?1) LIMIT ?2",
             values![oldest, BATCH],
         )?;
+        let recipients: BTreeSet<i64> = batch.iter().map(|(recipient, ..)| *recipient).collect();
+        let recipients: Vec<i64> = recipients.into_iter().collect();
+        db.take_queues(&recipients)?;
+        let mut dropped: BTreeMap<i64, (u64, u64)> = BTreeMap::new();
         for (recipient, number, epoch) in &batch {
-            lose(db, *recipient, epoch * EPOCH_MS, (epoch + 1) * EPOCH_MS - 1)?;
-            delete(db, *recipient, *number)?;
+            // The device may have acknowledged it meanwhile.
+            if delete(db, *recipient, *number)? {
+                let epochs = dropped.entry(*recipient).or_insert((*epoch, *epoch));
+                *epochs = (epochs.0.min(*epoch), epochs.1.max(*epoch));
+            }
+        }
+        for (recipient, (first, last)) in dropped {
+            lose(db, recipient, first * EPOCH_MS, (last + 1) * EPOCH_MS - 1)?;
         }
         Ok(batch.len())
     };
-    let dropped = store.run(drop_batch).await?;
+    let dropped = store.run_under_locks(drop_batch, |_| ()).await?;
     Ok((dropped, dropped == BATCH))
 }
 
 pub mod bodies;
+pub(in crate::store) mod losses;
+pub(in crate::store) mod pushing;
+pub(in crate::store) mod room;
 #[cfg(test)]
 mod tests;

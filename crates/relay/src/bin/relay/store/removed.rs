@@ -11,6 +11,7 @@ pub const BATCH: usize = 1_000;
 /// Deletes some messages of a removed device and, if these were all, the device. Returns whether
 /// they were.
 pub fn delete_batch(db: &Connection, device: i64) -> Result<bool, Refusal> {
+    db.take_queues(&[device])?;
     let deleted = db.execute(
         "DELETE FROM queue WHERE recipient = ?1 AND number IN
              (SELECT number FROM queue WHERE recipient = ?1 LIMIT ?2)",

@@ -1,45 +1,54 @@
 //! Lanes: what most requests do, for many of them in one transaction with few statements.
 //!
-//! A lane takes only what is plain. What is not, what meets another in the same rows, and what a
-//! lane cannot do for any other reason, goes the slow way: as a job of its own.
+//! A lane takes only what is plain. What is not, and what a lane cannot do for any other reason,
+//! goes the slow way: as a job of its own.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
-use postgres::{Client, Error, NoTls};
+use postgres::Error;
 use tokio::sync::mpsc;
 
-use super::statements::Failure;
-use super::{SETTINGS, Shared, thread};
+use super::statements::{Failure, Prepared};
+use super::{Shared, thread};
 use crate::errors::Refusal;
 
 /// Maximum number of requests that wait for a lane. Further ones go the slow way.
 const MAX_WAITING: usize = 4_096;
 
-/// Settings of a lane's connection: each statement sees what is committed, and the lane counts what
-/// is in the queues by itself.
-const OF_LANE: &str = "SET default_transaction_isolation = 'read committed';
-     SET waxseal.lane = 'on'";
+/// Maximum number of bytes in one transaction, unless one request has more.
+const MAX_BATCH_BYTES: usize = 8 << 20;
+
+/// How often a batch that failed is halved before its requests go the slow way, and for how long.
+const HALVINGS: u32 = 3;
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// Settings of a lane's connection. The plans for its statements are made once, perhaps while the
+/// tables are empty, so they must be those for full tables. And the lane counts by itself what it
+/// puts into the queues and takes out.
+const OF_LANE: &str = "SET waxseal.lane = 'on'; SET lock_timeout = '2s';
+     SET plan_cache_mode = 'force_generic_plan'; SET enable_seqscan = off;
+     SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off";
+
+/// Each statement sees what is committed.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 /// What a lane does.
-pub(super) trait Lane: Sized {
+pub(super) trait Lane: Default {
     type Request: Send + 'static;
 
     /// Maximum number of requests in one transaction.
     const MAX_BATCH: usize;
 
-    /// Prepares the statements on a new connection.
-    fn prepare(client: &mut Client) -> Result<Self, Error>;
-
     /// Does what is asked in one transaction, which has begun, and ends it. Answers all requests
     /// that it takes out. When this fails, the requests are still there.
-    fn run(
-        &mut self,
-        client: &mut Client,
-        shared: &Shared,
-        requests: &mut Vec<Self::Request>,
-    ) -> Result<(), Error>;
+    fn run(&mut self, db: &Prepared, requests: &mut Vec<Self::Request>) -> Result<(), Error>;
+
+    /// How many bytes a request brings.
+    fn len(request: &Self::Request) -> usize;
 
     /// Sends a request the slow way.
     fn go_slowly(request: Self::Request);
@@ -73,7 +82,7 @@ impl<R: Send + 'static> Entrance<R> {
         for _ in 0..threads {
             let (requests, waiting) = mpsc::channel(MAX_WAITING);
             let shared = shared.clone();
-            joined.push(thread().spawn(move || work::<L>(&shared, waiting))?);
+            joined.push(thread().spawn(move || Thread::<L>::of(&shared).work(waiting))?);
             entrance.threads.push(requests);
         }
         Ok(entrance)
@@ -90,60 +99,91 @@ impl<R: Send + 'static> Entrance<R> {
     }
 }
 
-/// Runs a lane until its entrance is closed.
-fn work<L: Lane>(shared: &Shared, mut waiting: mpsc::Receiver<L::Request>) {
-    let (mut batch, mut connected) = (Vec::with_capacity(L::MAX_BATCH), None);
-    while waiting.blocking_recv_many(&mut batch, L::MAX_BATCH) > 0 {
-        // A connection may have ended since the batch before.
-        let there = connected.take().and_then(begun);
-        let Some((mut client, mut lane)) = there.or_else(|| connect::<L>(shared).and_then(begun))
-        else {
-            batch.drain(..).for_each(L::refuse);
-            continue;
-        };
-        match lane.run(&mut client, shared, &mut batch) {
-            Ok(()) => {
-                go_slowly::<L>(shared, &mut batch);
-                connected = Some((client, lane));
-            }
-            Err(error) if Failure::of(&error) == Failure::Lost => {
-                tracing::error!(%error, "PostgreSQL failed");
-                batch.drain(..).for_each(L::refuse);
-            }
-            Err(error) => {
-                if Failure::of(&error) == Failure::Other {
-                    tracing::error!(%error, "a lane failed");
+/// A thread of a lane.
+struct Thread<'a, L> {
+    shared: &'a Shared,
+    connected: Option<(Prepared, L)>,
+}
+
+impl<'a, L: Lane> Thread<'a, L> {
+    fn of(shared: &'a Shared) -> Self {
+        let connected = None;
+        Self { shared, connected }
+    }
+
+    /// Runs until the entrance is closed.
+    fn work(&mut self, mut waiting: mpsc::Receiver<L::Request>) {
+        let mut received = Vec::with_capacity(L::MAX_BATCH);
+        while waiting.blocking_recv_many(&mut received, L::MAX_BATCH) > 0 {
+            let (mut batch, mut bytes) = (Vec::with_capacity(received.len()), 0_usize);
+            for request in received.drain(..) {
+                let len = L::len(&request);
+                if bytes.saturating_add(len) > MAX_BATCH_BYTES && !batch.is_empty() {
+                    self.run(
+                        std::mem::take(&mut batch),
+                        HALVINGS,
+                        Instant::now() + PATIENCE,
+                    );
+                    bytes = 0;
                 }
-                go_slowly::<L>(shared, &mut batch);
-                let undone = client.batch_execute("ROLLBACK").is_ok();
-                connected = undone.then_some((client, lane));
+                bytes = bytes.saturating_add(len);
+                batch.push(request);
             }
+            self.run(batch, HALVINGS, Instant::now() + PATIENCE);
         }
     }
-}
 
-fn go_slowly<L: Lane>(shared: &Shared, batch: &mut Vec<L::Request>) {
-    let slow = u64::try_from(batch.len()).unwrap_or_default();
-    shared.slow.fetch_add(slow, Ordering::Relaxed);
-    batch.drain(..).for_each(L::go_slowly);
-}
+    /// Runs a batch. If it fails, runs it again in halves: one request must not have all the others
+    /// go the slow way.
+    fn run(&mut self, mut batch: Vec<L::Request>, halvings: u32, until: Instant) {
+        // A connection may have ended since the batch before.
+        let begun = |connected: &(Prepared, L)| connected.0.run(BEGIN).is_ok();
+        let there = self.connected.take().filter(begun);
+        let Some((db, mut lane)) = there.or_else(|| self.connect().filter(begun)) else {
+            batch.drain(..).for_each(L::refuse);
+            return;
+        };
+        let ran = catch_unwind(AssertUnwindSafe(|| lane.run(&db, &mut batch)));
+        match ran {
+            Ok(Ok(())) => {
+                self.connected = Some((db, lane));
+                return self.go_slowly(batch);
+            }
+            Ok(Err(error)) => {
+                let failure = Failure::of(&error);
+                if failure != Failure::Overtaken {
+                    tracing::error!(%error, "a lane failed");
+                }
+                if failure == Failure::Lost {
+                    batch.drain(..).for_each(L::refuse);
+                    return;
+                }
+                let is_undone = db.run("ROLLBACK").is_ok();
+                self.connected = is_undone.then_some((db, lane));
+            }
+            // The connection and what the lane knows may be in any state.
+            Err(_) => tracing::error!("a lane panicked"),
+        }
+        if halvings == 0 || batch.len() < 2 || Instant::now() > until {
+            return self.go_slowly(batch);
+        }
+        let rest = batch.split_off(batch.len() / 2);
+        for half in [batch, rest] {
+            self.run(half, halvings - 1, until);
+        }
+    }
 
-/// Begins a transaction. `None` if the connection has ended.
-fn begun<L>((mut client, lane): (Client, L)) -> Option<(Client, L)> {
-    client.batch_execute("BEGIN").ok()?;
-    Some((client, lane))
-}
+    fn connect(&self) -> Option<(Prepared, L)> {
+        let db = self.shared.connect()?;
+        db.run(OF_LANE).ok()?;
+        Some((db, L::default()))
+    }
 
-fn connect<L: Lane>(shared: &Shared) -> Option<(Client, L)> {
-    let connected = shared.config.connect(NoTls).and_then(|mut client| {
-        client.batch_execute(SETTINGS)?;
-        client.batch_execute(OF_LANE)?;
-        let lane = L::prepare(&mut client)?;
-        Ok((client, lane))
-    });
-    connected
-        .inspect_err(|error| tracing::error!(%error, "no connection to PostgreSQL"))
-        .ok()
+    fn go_slowly(&self, batch: Vec<L::Request>) {
+        let slow = u64::try_from(batch.len()).unwrap_or_default();
+        self.shared.slow.fetch_add(slow, Ordering::Relaxed);
+        batch.into_iter().for_each(L::go_slowly);
+    }
 }
 
 pub(super) mod acknowledgements;

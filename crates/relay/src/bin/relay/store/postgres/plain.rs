@@ -133,7 +133,7 @@ where
         let _ = self.answer.send(Reply::Slowly);
     }
 
-    fn refuse(self: Box<Self>) {
-        let _ = self.answer.send(Reply::Done(Err(busy())));
+    fn refuse(self: Box<Self>, refusal: Refusal) {
+        let _ = self.answer.send(Reply::Done(Err(refusal)));
     }
 }

@@ -25,8 +25,6 @@ CREATE TABLE device (
     base BYTEA,
     accepted_at_ms BIGINT,
     mark BYTEA,
-    lost_from_ms BIGINT,
-    lost_to_ms BIGINT,
     has_left BIGINT NOT NULL DEFAULT 0,
     UNIQUE (account, number)
 ) WITH (fillfactor = 70); -- each message that a device sends changes its row in place
@@ -45,14 +43,33 @@ CREATE TABLE one_time (
 CREATE INDEX one_time_left ON one_time (device, id) WHERE part IS NOT NULL;
 CREATE INDEX one_time_spent ON one_time (device, id) WHERE part IS NULL;
 
--- Whoever changes the queue of a recipient holds the lock of its row here, in ascending order of
--- recipients. So its numbers follow the order of commits, and what it may still get is exact.
+-- Everyone takes the locks of rows in this order, so that nobody waits in a circle:
+--   1. the row of one group in `group_time`,
+--   2. rows of `inbox`, in ascending order,
+--   3. rows of `device`, in ascending order,
+--   4. everything else.
+-- Whoever changes the queue of a recipient has the lock of its row in `inbox`. So its numbers follow
+-- the order of commits, and what is counted of it is exact. Whoever changes the devices of an
+-- account or their roster has the locks of all its rows in both tables, and changes its row in
+-- `account`. So a sender that has the locks of its own device and its recipients knows that these
+-- stay as they are.
 CREATE TABLE inbox (
-    recipient BIGINT PRIMARY KEY REFERENCES device,
+    recipient BIGINT PRIMARY KEY REFERENCES device, -- every device has a row
     next BIGINT NOT NULL,
     messages BIGINT NOT NULL DEFAULT 0, -- what waits for it; in SQLite, `share` has this too
-    bytes BIGINT NOT NULL DEFAULT 0
+    bytes BIGINT NOT NULL DEFAULT 0,
+    is_long BIGINT NOT NULL DEFAULT 0, -- whether `share` has what waits for it
+    lost_from_ms BIGINT, -- in SQLite, `device` has these
+    lost_to_ms BIGINT
 ) WITH (fillfactor = 70);
+CREATE FUNCTION device_begins() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO inbox (recipient, next) VALUES (new.id, 1);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER device_begins AFTER INSERT ON device
+    FOR EACH ROW EXECUTE FUNCTION device_begins();
+
 -- There is no reference to `device` and `account`, which would be looked up for each message: a
 -- recipient has a row in `inbox`, which has one.
 CREATE TABLE queue (
@@ -75,9 +92,10 @@ CREATE TABLE body (
     stamped BYTEA NOT NULL
 );
 
--- What waits of one sender for one recipient. There is no total of all queues, for whose row every
--- connection would wait: each relay asks for the sum over `inbox`, in which a body counts for each
--- recipient.
+-- What waits of one sender for one recipient, if the recipient's queue is so long that a sender may
+-- have as much in it as one may have. It is counted from then on until the queue is empty. There is
+-- no total of all queues, for whose row every connection would wait: each relay asks for the sum
+-- over `inbox`, in which a body counts for each recipient.
 CREATE TABLE share (
     recipient BIGINT NOT NULL,
     sender BIGINT NOT NULL,
@@ -86,40 +104,27 @@ CREATE TABLE share (
     PRIMARY KEY (recipient, sender)
 ) WITH (fillfactor = 70);
 
--- The lanes of many messages at once (`store::postgres::lanes`) count by themselves.
+-- Whatever is put into queues is counted by `store::postgres::filling`, and what the lane of
+-- acknowledgements deletes by the lane.
 CREATE FUNCTION counts_itself() RETURNS boolean LANGUAGE sql AS $$
     SELECT coalesce(current_setting('waxseal.lane', true), '') = 'on'
 $$;
-CREATE FUNCTION queue_grows() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    UPDATE inbox SET messages = inbox.messages + c.messages, bytes = inbox.bytes + c.bytes
-        FROM (
-            SELECT recipient, count(*) AS messages, sum(length(stamped) + body_len) AS bytes
-                FROM came GROUP BY recipient
-        ) c
-        WHERE inbox.recipient = c.recipient;
-    INSERT INTO share AS s
-        SELECT recipient, sender, count(*), sum(length(stamped) + body_len) FROM came
-            GROUP BY recipient, sender ORDER BY recipient, sender
-    ON CONFLICT (recipient, sender) DO UPDATE
-        SET messages = s.messages + excluded.messages, bytes = s.bytes + excluded.bytes;
-    RETURN NULL;
-END $$;
-CREATE TRIGGER queue_grows AFTER INSERT ON queue REFERENCING NEW TABLE AS came
-    FOR EACH STATEMENT WHEN (NOT counts_itself()) EXECUTE FUNCTION queue_grows();
 CREATE FUNCTION queue_shrinks() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE inbox SET messages = inbox.messages - w.messages, bytes = inbox.bytes - w.bytes
+    UPDATE inbox SET messages = inbox.messages - w.messages, bytes = inbox.bytes - w.bytes,
+            is_long = CASE WHEN inbox.messages = w.messages THEN 0 ELSE inbox.is_long END
         FROM (
             SELECT recipient, count(*) AS messages, sum(length(stamped) + body_len) AS bytes
                 FROM went GROUP BY recipient
         ) w
         WHERE inbox.recipient = w.recipient;
-    INSERT INTO share AS s
-        SELECT recipient, sender, -count(*), -sum(length(stamped) + body_len) FROM went
-            GROUP BY recipient, sender ORDER BY recipient, sender
-    ON CONFLICT (recipient, sender) DO UPDATE
-        SET messages = s.messages + excluded.messages, bytes = s.bytes + excluded.bytes;
+    UPDATE share SET messages = share.messages - w.messages, bytes = share.bytes - w.bytes
+        FROM (
+            SELECT recipient, sender, count(*) AS messages,
+                    sum(length(stamped) + body_len) AS bytes
+                FROM went GROUP BY recipient, sender
+        ) w
+        WHERE share.recipient = w.recipient AND share.sender = w.sender;
     DELETE FROM share USING (SELECT DISTINCT recipient, sender FROM went) w
         WHERE share.recipient = w.recipient AND share.sender = w.sender AND share.messages = 0;
     RETURN NULL;

@@ -72,10 +72,20 @@ impl Prepared {
         self.failure.take()
     }
 
+    /// Runs one statement, for a lane, or for a job that says [what failed](Self::failed).
+    pub fn ask(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
+        let statement = self.prepare(sql)?;
+        self.client.borrow_mut().query(&statement, params)
+    }
+
+    /// Runs statements without parameters, for a lane.
+    pub fn run(&self, sql: &str) -> Result<(), Error> {
+        self.client.borrow_mut().batch_execute(sql)
+    }
+
     /// Runs statements without parameters.
     pub fn batch(&self, sql: &str) -> Result<(), Failure> {
-        let done = self.client.borrow_mut().batch_execute(sql);
-        done.map_err(|error| {
+        self.run(sql).map_err(|error| {
             let failure = Failure::of(&error);
             if failure != Failure::Overtaken {
                 tracing::error!(%error, "PostgreSQL failed");
@@ -121,17 +131,21 @@ impl Prepared {
     }
 
     fn statement(&self, sql: &str) -> Result<Statement, Refusal> {
+        self.prepare(sql).map_err(|error| self.failed(&error))
+    }
+
+    fn prepare(&self, sql: &str) -> Result<Statement, Error> {
         if let Some(statement) = self.statements.borrow().get(sql) {
             return Ok(statement.clone());
         }
-        let prepared = self.client.borrow_mut().prepare(&numbered(sql));
-        let prepared = prepared.map_err(|error| self.failed(&error))?;
+        let prepared = self.client.borrow_mut().prepare(&numbered(sql))?;
         let mut statements = self.statements.borrow_mut();
         statements.insert(sql.into(), prepared.clone());
         Ok(prepared)
     }
 
-    fn failed(&self, error: &Error) -> Refusal {
+    /// Notes why a statement of a job failed.
+    pub fn failed(&self, error: &Error) -> Refusal {
         let failure = Failure::of(error);
         self.failure.set(Some(failure));
         match failure {

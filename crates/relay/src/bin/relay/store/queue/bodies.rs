@@ -2,13 +2,13 @@
 
 use waxseal_reporting::relay::{Delivery, DeliveryKey, GroupSlot, StampedGroup};
 
-use super::{Pushed, insert};
 use crate::errors::Refusal;
 use crate::store::Connection;
+use crate::store::queue::pushing::{Batch, Pushed, Slot, push_all};
 use crate::store::values::values;
 
 /// What all devices get alike of a message to a group, as it is in the database.
-pub(super) struct Body {
+pub(in crate::store) struct Body {
     pub row: i64,
     pub len: usize,
 }
@@ -30,17 +30,22 @@ pub fn push_slots(
         row: db.only(keep, values![stamped])?,
         len: stamped.len(),
     };
-    let mut pushed = Pushed::default();
-    // In the order in which everyone takes queues.
-    let mut slots: Vec<&(i64, GroupSlot)> = slots.iter().collect();
-    slots.sort_by_key(|(recipient, _)| *recipient);
-    for (recipient, slot) in slots {
-        let slot = (slot.encode(), false);
-        let inserted = insert(db, sender, *recipient, epoch, slot, Some(&body));
-        pushed.note(db, *recipient, inserted, at_ms)?;
-    }
+    let row = body.row;
+    let slots = slots.iter().map(|(recipient, slot)| Slot {
+        recipient: *recipient,
+        stamped: slot.encode(),
+        accepts: false,
+    });
+    let batch = Batch {
+        sender,
+        epoch,
+        body: Some(body),
+        at_ms,
+        slots: slots.collect(),
+    };
+    let pushed = push_all(db, batch)?;
     if pushed.to.is_empty() {
-        db.execute("DELETE FROM body WHERE id = ?1", values![body.row])?;
+        db.execute("DELETE FROM body WHERE id = ?1", values![row])?;
     }
     Ok(pushed)
 }

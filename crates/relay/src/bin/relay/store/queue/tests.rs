@@ -6,6 +6,7 @@ use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId};
 
 use super::*;
 use crate::keys::Keys;
+use crate::limits::{MAX_QUEUED_BYTES, MAX_QUEUED_IN_ALL};
 use crate::store::accounts;
 use crate::store::options::StoreOptions;
 use crate::store::values::values;
@@ -231,7 +232,7 @@ async fn while_the_relay_fills_each_queue_gets_less_and_none_gets_all_that_is_le
             db.execute(set, values![of, bytes]).unwrap();
         };
         let room = |len: usize| {
-            let room = check_room(db, alice, bob, len);
+            let room = room::check(db, alice, bob, len);
             room.map_err(|refusal| refusal.code)
         };
         // An empty relay has room for the longest queue.

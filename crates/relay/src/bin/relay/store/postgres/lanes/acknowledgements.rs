@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use postgres::{Client, Error, Statement};
+use postgres::Error;
 use tokio::sync::oneshot;
 
 use super::{Lane, Reply};
-use crate::store::postgres::{Shared, busy};
+use crate::store::postgres::busy;
+use crate::store::postgres::statements::Prepared;
 
 /// A device that has these deliveries.
 pub struct Acknowledged {
@@ -15,55 +16,39 @@ pub struct Acknowledged {
     pub answer: oneshot::Sender<Reply<()>>,
 }
 
-pub struct Acknowledgements {
-    inboxes: Statement,
-    delete: Statement,
-    tidy: Statement,
-}
+#[derive(Default)]
+pub struct Acknowledgements;
+
+const TAKE: &str = "SELECT is_long FROM inbox WHERE recipient = ANY($1)
+     ORDER BY recipient FOR NO KEY UPDATE";
+
+const DELETE: &str = "WITH gone AS (
+         DELETE FROM queue USING unnest($1::bigint[], $2::bigint[]) AS w (recipient, number)
+         WHERE queue.recipient = w.recipient AND queue.number = w.number
+         RETURNING queue.recipient, sender, length(stamped) + body_len AS len
+     ), of_one AS (
+         UPDATE share SET messages = share.messages - c.messages, bytes = share.bytes - c.bytes
+         FROM (
+             SELECT recipient, sender, count(*) AS messages, sum(len) AS bytes
+             FROM gone GROUP BY recipient, sender
+         ) c
+         WHERE share.recipient = c.recipient AND share.sender = c.sender
+     )
+     UPDATE inbox SET messages = inbox.messages - c.messages, bytes = inbox.bytes - c.bytes,
+         is_long = CASE WHEN inbox.messages = c.messages THEN 0 ELSE inbox.is_long END
+     FROM (
+         SELECT recipient, count(*) AS messages, sum(len) AS bytes FROM gone GROUP BY recipient
+     ) c
+     WHERE inbox.recipient = c.recipient";
+
+const TIDY: &str = "DELETE FROM share WHERE recipient = ANY($1) AND messages = 0";
 
 impl Lane for Acknowledgements {
     type Request = Acknowledged;
 
     const MAX_BATCH: usize = 256;
 
-    fn prepare(client: &mut Client) -> Result<Self, Error> {
-        Ok(Self {
-            inboxes: client.prepare(
-                "SELECT recipient FROM inbox WHERE recipient = ANY($1)
-                 ORDER BY recipient FOR UPDATE",
-            )?,
-            delete: client.prepare(
-                "WITH gone AS (
-                     DELETE FROM queue USING unnest($1::bigint[], $2::bigint[])
-                         AS w (recipient, number)
-                     WHERE queue.recipient = w.recipient AND queue.number = w.number
-                     RETURNING queue.recipient, sender, length(stamped) AS len, body_len
-                 ), less AS (
-                     UPDATE inbox SET messages = inbox.messages - c.messages,
-                         bytes = inbox.bytes - c.bytes
-                     FROM (
-                         SELECT recipient, count(*) AS messages, sum(len + body_len) AS bytes
-                         FROM gone GROUP BY recipient
-                     ) c
-                     WHERE inbox.recipient = c.recipient
-                 )
-                 INSERT INTO share AS s
-                     SELECT recipient, sender, -count(*), -sum(len + body_len) FROM gone
-                         GROUP BY recipient, sender
-                 ON CONFLICT (recipient, sender) DO UPDATE
-                     SET messages = s.messages + excluded.messages,
-                         bytes = s.bytes + excluded.bytes",
-            )?,
-            tidy: client.prepare("DELETE FROM share WHERE recipient = ANY($1) AND messages = 0")?,
-        })
-    }
-
-    fn run(
-        &mut self,
-        client: &mut Client,
-        _: &Shared,
-        requests: &mut Vec<Acknowledged>,
-    ) -> Result<(), Error> {
+    fn run(&mut self, db: &Prepared, requests: &mut Vec<Acknowledged>) -> Result<(), Error> {
         let (mut recipients, mut numbers) = (Vec::new(), Vec::new());
         for request in requests.iter() {
             for number in &request.numbers {
@@ -73,14 +58,23 @@ impl Lane for Acknowledgements {
         }
         let inboxes: BTreeSet<i64> = recipients.iter().copied().collect();
         let inboxes: Vec<i64> = inboxes.into_iter().collect();
-        client.query(&self.inboxes, &[&inboxes])?;
-        client.execute(&self.delete, &[&recipients, &numbers])?;
-        client.execute(&self.tidy, &[&inboxes])?;
-        client.batch_execute("COMMIT")?;
+        let mut is_any_long = false;
+        for row in db.ask(TAKE, &[&inboxes])? {
+            is_any_long |= row.try_get::<_, i64>(0)? != 0;
+        }
+        db.ask(DELETE, &[&recipients, &numbers])?;
+        if is_any_long {
+            db.ask(TIDY, &[&inboxes])?;
+        }
+        db.run("COMMIT")?;
         for request in requests.drain(..) {
             let _ = request.answer.send(Reply::Done(Ok(())));
         }
         Ok(())
+    }
+
+    fn len(_: &Acknowledged) -> usize {
+        0
     }
 
     fn go_slowly(request: Acknowledged) {

@@ -1,11 +1,12 @@
 //! The lane of devices that read what waits for them.
 
-use postgres::{Client, Error, Row, Statement};
+use postgres::{Error, Row};
 use tokio::sync::oneshot;
 
 use super::{Lane, Reply};
 use crate::errors::Refusal;
-use crate::store::postgres::{Shared, busy};
+use crate::store::postgres::busy;
+use crate::store::postgres::statements::Prepared;
 use crate::store::queue::{ENOUGH_BYTES, Queued, Waiting};
 
 /// A device that reads.
@@ -16,9 +17,30 @@ pub struct Read {
     pub answer: oneshot::Sender<Reply<Queued>>,
 }
 
-pub struct Reads {
-    next: Statement,
-}
+#[derive(Default)]
+pub struct Reads;
+
+const NEXT: &str = "SELECT place, lost_from_ms, lost_to_ms, q.number, q.stamped, q.body, q.accepts
+     FROM unnest($1::bigint[], $2::bigint[], $3::bigint[])
+         WITH ORDINALITY AS w (recipient, after, most, place)
+     LEFT JOIN LATERAL (
+         SELECT d.id, lost_from_ms, lost_to_ms FROM device d JOIN inbox i ON i.recipient = d.id
+         WHERE d.id = w.recipient AND d.number >= 0 LIMIT 1
+     ) d ON true
+     LEFT JOIN LATERAL (
+         SELECT * FROM (
+             SELECT number, stamped, body, accepts, len,
+                 sum(len) OVER (ORDER BY number) AS bytes
+             FROM (
+                 SELECT q.number, q.stamped, b.stamped AS body, q.accepts,
+                     length(q.stamped) + coalesce(length(b.stamped), 0) AS len
+                 FROM queue q LEFT JOIN body b ON b.id = q.body
+                 WHERE q.recipient = d.id AND q.number > w.after
+                 ORDER BY q.number LIMIT w.most
+             ) n
+         ) m WHERE bytes - len < $4
+     ) q ON true
+     ORDER BY place, q.number";
 
 impl Lane for Reads {
     type Request = Read;
@@ -26,42 +48,13 @@ impl Lane for Reads {
     /// With [`ENOUGH_BYTES`] for each device, this bounds what is in memory.
     const MAX_BATCH: usize = 64;
 
-    fn prepare(client: &mut Client) -> Result<Self, Error> {
-        let next = client.prepare(
-            "SELECT place, lost_from_ms, lost_to_ms, q.number, q.stamped, q.body, q.accepts
-             FROM unnest($1::bigint[], $2::bigint[], $3::bigint[])
-                 WITH ORDINALITY AS w (recipient, after, most, place)
-             LEFT JOIN device d ON d.id = w.recipient AND d.number >= 0
-             LEFT JOIN LATERAL (
-                 SELECT * FROM (
-                     SELECT number, stamped, body, accepts, len,
-                         sum(len) OVER (ORDER BY number) AS bytes
-                     FROM (
-                         SELECT q.number, q.stamped, b.stamped AS body, q.accepts,
-                             length(q.stamped) + coalesce(length(b.stamped), 0) AS len
-                         FROM queue q LEFT JOIN body b ON b.id = q.body
-                         WHERE q.recipient = d.id AND q.number > w.after
-                         ORDER BY q.number LIMIT w.most
-                     ) n
-                 ) m WHERE bytes - len < $4
-             ) q ON true
-             ORDER BY place, q.number",
-        )?;
-        Ok(Self { next })
-    }
-
-    fn run(
-        &mut self,
-        client: &mut Client,
-        _: &Shared,
-        requests: &mut Vec<Read>,
-    ) -> Result<(), Error> {
+    fn run(&mut self, db: &Prepared, requests: &mut Vec<Read>) -> Result<(), Error> {
         let recipients: Vec<i64> = requests.iter().map(|read| read.recipient).collect();
         let after: Vec<i64> = requests.iter().map(|read| read.after).collect();
         let most: Vec<i64> = requests.iter().map(|read| read.most).collect();
         let enough = i64::try_from(ENOUGH_BYTES).unwrap_or(i64::MAX);
-        let rows = client.query(&self.next, &[&recipients, &after, &most, &enough])?;
-        client.batch_execute("COMMIT")?;
+        let rows = db.ask(NEXT, &[&recipients, &after, &most, &enough])?;
+        db.run("COMMIT")?;
         let mut rows = rows.iter().peekable();
         for (place, read) in (1_i64..).zip(requests.drain(..)) {
             let mut queued = Ok(Queued::default());
@@ -72,6 +65,10 @@ impl Lane for Reads {
             let _ = read.answer.send(Reply::Done(queued));
         }
         Ok(())
+    }
+
+    fn len(_: &Read) -> usize {
+        0
     }
 
     fn go_slowly(request: Read) {

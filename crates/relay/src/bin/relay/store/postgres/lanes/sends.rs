@@ -1,19 +1,17 @@
 //! The lane of messages between two accounts.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use postgres::{Client, Error, Statement};
+use postgres::Error;
+use waxseal_interface::ErrorCode;
 use waxseal_reporting::Timestamp;
-use waxseal_roster::Pinned;
 
-use super::Lane;
-use crate::store::devices::Listed;
-use crate::store::postgres::Shared;
-use crate::store::sending::{Facts, Party, Way};
-
-/// Maximum number of accounts whose rosters a lane keeps.
-const MAX_ROSTERS: usize = 10_000;
+use super::{BEGIN, Lane};
+use crate::errors::Refusal;
+use crate::store::postgres::filling::{Coming, Content, Filling, Sent};
+use crate::store::postgres::lanes::sends::known::Known;
+use crate::store::postgres::statements::Prepared;
+use crate::store::sending::{Facts, Way};
 
 /// A message that waits for the lane.
 pub trait Sending: Send {
@@ -23,7 +21,7 @@ pub trait Sending: Send {
     /// Answers, after the commit.
     fn answer(self: Box<Self>);
     fn go_slowly(self: Box<Self>);
-    fn refuse(self: Box<Self>);
+    fn refuse(self: Box<Self>, refusal: Refusal);
 }
 
 /// What is written for one message.
@@ -35,168 +33,45 @@ pub struct Written {
     pub epoch: u32,
 }
 
-pub struct Sends {
-    devices: Statement,
-    versions: Statement,
-    rosters: Statement,
-    inboxes: Statement,
-    shares: Statement,
-    push: Statement,
-    count: Statement,
-    share: Statement,
-    sent: Statement,
-    /// The newest rosters of accounts, each with the version of its row.
-    known: HashMap<i64, (i64, Arc<Pinned>)>,
+/// What becomes of a message.
+#[derive(Clone)]
+enum Fate {
+    Taken,
+    Refused(Refusal),
+    /// It is not plain.
+    Slow,
+    /// An account had changed. It is tried once more.
+    Again,
 }
 
-/// A device's row, as far as sending goes.
-struct Row {
-    listed: Listed,
-    last: Option<i64>,
-}
-
-/// What accounts are at one moment.
 #[derive(Default)]
-struct State {
-    /// The devices of each account, in ascending order.
-    devices: HashMap<i64, Vec<Row>>,
-    /// The version of each account's row.
-    versions: HashMap<i64, i64>,
+pub struct Sends {
+    known: Known,
 }
 
-impl State {
-    /// When the last message of a sender was accepted, if it sent one. `None` if it is not there.
-    fn last(&self, way: &Way) -> Option<Option<i64>> {
-        let mut devices = self.devices.get(&way.account)?.iter();
-        let device = devices.find(|row| row.listed.id == way.device)?;
-        Some(device.last)
-    }
-
-    /// Whether a message that was stamped in this state can be written in a later one: both
-    /// accounts have the same rosters and devices, and the sender has sent nothing else.
-    fn holds_for(&self, way: &Way, later: &Self) -> bool {
-        let is_same = |account: &i64| {
-            let listed = |state: &Self| -> Option<Vec<Listed>> {
-                let devices = state.devices.get(account)?.iter();
-                Some(devices.map(|row| row.listed).collect())
-            };
-            self.versions.get(account) == later.versions.get(account)
-                && listed(self) == listed(later)
-        };
-        is_same(&way.account) && is_same(&way.peer) && self.last(way) == later.last(way)
-    }
-}
+/// The senders, if they are still there, with the times at which their last messages were accepted.
+const SENDERS: &str = "SELECT id, accepted_at_ms FROM device
+     WHERE id = ANY($1) AND number >= 0 AND has_left = 0 ORDER BY id FOR NO KEY UPDATE";
 
 impl Lane for Sends {
     type Request = Box<dyn Sending>;
 
-    const MAX_BATCH: usize = 256;
+    const MAX_BATCH: usize = 512;
 
-    fn prepare(client: &mut Client) -> Result<Self, Error> {
-        Ok(Self {
-            devices: client.prepare(
-                "SELECT account, number, id, has_left, accepted_at_ms FROM device
-                 WHERE account = ANY($1) AND number >= 0 ORDER BY id",
-            )?,
-            // A row that was changed has another xmin.
-            versions: client
-                .prepare("SELECT id, xmin::text::bigint FROM account WHERE id = ANY($1)")?,
-            rosters: client.prepare("SELECT id, pinned FROM account WHERE id = ANY($1)")?,
-            inboxes: client.prepare(
-                "SELECT recipient, next, messages, bytes FROM inbox
-                 WHERE recipient = ANY($1) ORDER BY recipient FOR UPDATE",
-            )?,
-            shares: client.prepare(
-                "SELECT s.recipient, s.sender, s.messages, s.bytes
-                 FROM unnest($1::bigint[], $2::bigint[]) AS w (recipient, sender),
-                     LATERAL (SELECT * FROM share s
-                         WHERE s.recipient = w.recipient AND s.sender = w.sender LIMIT 1) s",
-            )?,
-            push: client.prepare(
-                "INSERT INTO queue (recipient, number, sender, epoch, stamped, accepts)
-                 SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[],
-                     $5::bytea[], $6::bigint[])",
-            )?,
-            count: client.prepare(
-                "UPDATE inbox SET next = w.next, messages = w.messages, bytes = w.bytes
-                 FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[])
-                     AS w (recipient, next, messages, bytes)
-                 WHERE inbox.recipient = w.recipient",
-            )?,
-            share: client.prepare(
-                "INSERT INTO share AS s
-                 SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[])
-                 ON CONFLICT (recipient, sender) DO UPDATE
-                     SET messages = s.messages + excluded.messages,
-                         bytes = s.bytes + excluded.bytes",
-            )?,
-            sent: client.prepare(
-                "UPDATE device SET accepted_at_ms = w.at,
-                     mark = CASE WHEN w.mark IS NULL
-                             OR substr(device.mark, 1, 8) >= substr(w.mark, 1, 8)
-                         THEN device.mark ELSE w.mark END
-                 FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bytea[])
-                     AS w (id, at, last, mark)
-                 WHERE device.id = w.id AND device.accepted_at_ms IS NOT DISTINCT FROM w.last
-                     AND device.number >= 0 AND device.has_left = 0",
-            )?,
-            known: HashMap::new(),
-        })
+    fn run(&mut self, db: &Prepared, requests: &mut Vec<Self::Request>) -> Result<(), Error> {
+        let mut slow = Vec::new();
+        let mut done = self.turn(db, requests, &mut slow);
+        if done.is_ok() && !requests.is_empty() {
+            done = db
+                .run(BEGIN)
+                .and_then(|()| self.turn(db, requests, &mut slow));
+        }
+        requests.append(&mut slow);
+        done
     }
 
-    fn run(
-        &mut self,
-        client: &mut Client,
-        shared: &Shared,
-        requests: &mut Vec<Self::Request>,
-    ) -> Result<(), Error> {
-        let ways = requests.iter().map(|request| request.way());
-        let accounts: BTreeSet<i64> = ways.flat_map(|way| [way.account, way.peer]).collect();
-        let accounts: Vec<i64> = accounts.into_iter().collect();
-        let state = self.state(client, &accounts)?;
-        self.read_rosters(client, &state.versions)?;
-        let parties = self.parties(&state);
-        let mut stamped = Vec::with_capacity(requests.len());
-        let mut senders: HashMap<i64, Option<i64>> = HashMap::new();
-        for (place, request) in requests.iter_mut().enumerate() {
-            let way = request.way();
-            let (Some(own), Some(peer)) = (parties.get(&way.account), parties.get(&way.peer))
-            else {
-                continue;
-            };
-            let last = match senders.get(&way.device) {
-                Some(last) => *last,
-                None => match state.last(&way) {
-                    Some(last) => last,
-                    None => continue,
-                },
-            };
-            let facts = Facts {
-                last: last.map(|ms| Timestamp::from_millis(u64::try_from(ms).unwrap_or_default())),
-                own,
-                peer,
-            };
-            if let Some(written) = request.stamp(&facts) {
-                let at = i64::try_from(written.accepted_at.as_millis()).unwrap_or(i64::MAX);
-                senders.insert(way.device, Some(at));
-                stamped.push((place, way, last, written));
-            }
-        }
-        let taken = self.write(client, shared, (&accounts, &state), stamped)?;
-        let Some(taken) = taken else {
-            // Another relay took a message of the same device meanwhile.
-            client.batch_execute("ROLLBACK")?;
-            return Ok(());
-        };
-        client.batch_execute("COMMIT")?;
-        let mut place = 0;
-        let (answered, left): (Vec<_>, Vec<_>) = requests.drain(..).partition(|_| {
-            place += 1;
-            taken.contains(&(place - 1))
-        });
-        *requests = left;
-        answered.into_iter().for_each(Sending::answer);
-        Ok(())
+    fn len(request: &Self::Request) -> usize {
+        request.way().len
     }
 
     fn go_slowly(request: Self::Request) {
@@ -204,77 +79,187 @@ impl Lane for Sends {
     }
 
     fn refuse(request: Self::Request) {
-        request.refuse();
+        request.refuse(super::super::busy());
     }
 }
 
 impl Sends {
-    /// What these accounts are now.
-    fn state(&self, client: &mut Client, accounts: &[i64]) -> Result<State, Error> {
-        let mut state = State::default();
-        for row in client.query(&self.devices, &[&accounts])? {
-            let number: i64 = row.try_get(1)?;
-            let Ok(number) = u32::try_from(number) else {
-                continue;
-            };
-            let listed = Listed {
-                number,
-                id: row.try_get(2)?,
-                has_left: row.try_get::<_, i64>(3)? != 0,
-            };
-            let last = row.try_get(4)?;
-            let devices = state.devices.entry(row.try_get(0)?).or_default();
-            devices.push(Row { listed, last });
-        }
-        for row in client.query(&self.versions, &[&accounts])? {
-            state.versions.insert(row.try_get(0)?, row.try_get(1)?);
-        }
-        Ok(state)
-    }
-
-    /// The accounts whose rosters are known.
-    fn parties(&self, state: &State) -> HashMap<i64, Party> {
-        let parties = state.devices.iter().filter_map(|(account, rows)| {
-            let (_, newest) = self.known.get(account)?;
-            let party = Party {
-                newest: newest.clone(),
-                listed: rows.iter().map(|row| row.listed).collect(),
-            };
-            Some((*account, party))
-        });
-        parties.collect()
-    }
-
-    /// Reads the rosters that the lane does not have in these versions.
-    fn read_rosters(
+    /// Takes messages in one transaction. Leaves those whose accounts had changed.
+    fn turn(
         &mut self,
-        client: &mut Client,
-        versions: &HashMap<i64, i64>,
+        db: &Prepared,
+        requests: &mut Vec<Box<dyn Sending>>,
+        slow: &mut Vec<Box<dyn Sending>>,
     ) -> Result<(), Error> {
-        if self.known.len() > MAX_ROSTERS {
-            self.known.clear();
-        }
-        let is_known = |account: &i64, version: &i64| {
-            let known = self.known.get(account);
-            known.is_some_and(|(known, _)| known == version)
-        };
-        let lacking = versions
+        let ways: Vec<Way> = requests.iter().map(|request| request.way()).collect();
+        let accounts: BTreeSet<i64> = ways
             .iter()
-            .filter(|(account, version)| !is_known(account, version));
-        let lacking: Vec<i64> = lacking.map(|(account, _)| *account).collect();
-        if lacking.is_empty() {
-            return Ok(());
+            .flat_map(|way| [way.account, way.peer])
+            .collect();
+        let accounts: Vec<i64> = accounts.into_iter().collect();
+        self.known.read(db, &accounts)?;
+        let recipients = ways.iter().flat_map(|way| self.known.recipients(way));
+        let recipients: BTreeSet<i64> = recipients.collect();
+        let recipients: Vec<i64> = recipients.into_iter().collect();
+        let mut filling = Filling::of(db, &recipients)?;
+        let senders: BTreeSet<i64> = ways.iter().map(|way| way.device).collect();
+        let senders: Vec<i64> = senders.into_iter().collect();
+        let mut last: HashMap<i64, Option<i64>> = HashMap::new();
+        for row in db.ask(SENDERS, &[&senders])? {
+            last.insert(row.try_get(0)?, row.try_get(1)?);
         }
-        for row in client.query(&self.rosters, &[&lacking])? {
-            let (account, pinned): (i64, Option<&[u8]>) = (row.try_get(0)?, row.try_get(1)?);
-            self.known.remove(&account);
-            let pinned = pinned.and_then(|pinned| Pinned::decode(pinned).ok());
-            if let (Some(pinned), Some(version)) = (pinned, versions.get(&account)) {
-                self.known.insert(account, (*version, Arc::new(pinned)));
+        // CHK-307: whoever changes a roster takes the queues and the devices of its account first.
+        // So an account that is as it was stays so until the commit.
+        let changed = self.known.forget_changed(db, &accounts)?;
+
+        let mut fates = Vec::with_capacity(requests.len());
+        let mut stamped = Vec::with_capacity(requests.len());
+        let mut held: HashMap<i64, Fate> = HashMap::new();
+        for (request, way) in requests.iter_mut().zip(&ways) {
+            let is_changed = changed.contains(&way.account) || changed.contains(&way.peer);
+            let written = match held.get(&way.device) {
+                Some(fate) => Err(fate.clone()),
+                None if is_changed => Err(Fate::Again),
+                None => self.stamp(request.as_mut(), way, &mut last),
+            };
+            // If a message of the device is not taken here, its later ones do not overtake it.
+            if let Err(fate) = &written {
+                held.insert(way.device, fate.clone());
+            }
+            fates.push(written.as_ref().err().cloned());
+            stamped.push(written.ok());
+        }
+        let taken = take(db, &mut filling, &self.known, (&ways, stamped), &mut fates)?;
+        filling.write(db, &taken)?;
+        db.run("COMMIT")?;
+
+        let mut answered = Vec::with_capacity(requests.len());
+        let all = std::mem::take(requests);
+        for (request, fate) in all.into_iter().zip(fates) {
+            match fate {
+                Some(Fate::Again) => requests.push(request),
+                Some(Fate::Slow) | None => slow.push(request),
+                Some(fate) => answered.push((request, fate)),
+            }
+        }
+        for (request, fate) in answered {
+            match fate {
+                Fate::Refused(refusal) => request.refuse(refusal),
+                _ => request.answer(),
             }
         }
         Ok(())
     }
+
+    /// Stamps a message, if it is plain.
+    fn stamp(
+        &self,
+        request: &mut dyn Sending,
+        way: &Way,
+        last: &mut HashMap<i64, Option<i64>>,
+    ) -> Result<Written, Fate> {
+        let at = last.get_mut(&way.device).ok_or(Fate::Slow)?;
+        let party = |account| self.known.party(account).ok_or(Fate::Slow);
+        let millis = |ms| Timestamp::from_millis(u64::try_from(ms).unwrap_or_default());
+        let facts = Facts {
+            last: at.map(millis),
+            own: party(way.account)?,
+            peer: party(way.peer)?,
+        };
+        let written = request.stamp(&facts).ok_or(Fate::Slow)?;
+        *at = Some(signed(written.accepted_at));
+        Ok(written)
+    }
 }
 
-mod writing;
+/// Puts messages into the queues that have room, and says what becomes of each. Returns what the
+/// devices sent.
+fn take(
+    db: &Prepared,
+    filling: &mut Filling,
+    known: &Known,
+    (ways, stamped): (&[Way], Vec<Option<Written>>),
+    fates: &mut [Option<Fate>],
+) -> Result<Vec<Sent>, Error> {
+    let each = |way: &Way, written: &Written| {
+        let to = written.to.iter().map(|(recipient, stamped, _)| Coming {
+            recipient: *recipient,
+            sender: way.account,
+            len: stamped.len(),
+        });
+        to.collect::<Vec<_>>()
+    };
+    let coming = ways.iter().zip(&stamped);
+    let coming = coming.flat_map(|(way, written)| written.iter().flat_map(|one| each(way, one)));
+    filling.expect(db, &coming.collect::<Vec<_>>())?;
+    let mut sent: BTreeMap<i64, Sent> = BTreeMap::new();
+    let mut left = BTreeSet::new();
+    for ((way, written), fate) in ways.iter().zip(stamped).zip(fates) {
+        let Some(written) = written else {
+            continue;
+        };
+        let coming = each(way, &written);
+        // What has no queue here is not plain, and no later one of the device overtakes it.
+        if left.contains(&way.device) || !coming.iter().all(|one| filling.has(one.recipient)) {
+            left.insert(way.device);
+            continue;
+        }
+        if let Err(refusal) = room(filling, known, way, &coming) {
+            *fate = Some(Fate::Refused(refusal));
+            continue;
+        }
+        let (at_ms, epoch) = (signed(written.accepted_at), written.epoch);
+        for (coming, (recipient, stamped, accepts)) in coming.iter().zip(written.to) {
+            let content = Content {
+                epoch,
+                stamped,
+                accepts,
+                body: None,
+            };
+            match filling.check(coming) {
+                Ok(()) => filling.add(coming, content),
+                Err(_) => filling.lose(recipient, written.accepted_at.as_millis()),
+            }
+        }
+        let before = sent.remove(&way.device).and_then(|sent| sent.mark);
+        let now = Sent {
+            device: way.device,
+            at_ms,
+            mark: higher(before, written.mark),
+        };
+        sent.insert(way.device, now);
+        *fate = Some(Fate::Taken);
+    }
+    Ok(sent.into_values().collect())
+}
+
+/// Whether the relay has room for a message, and a device of the recipient. One that has none is
+/// told later that a message was dropped.
+fn room(filling: &Filling, known: &Known, way: &Way, coming: &[Coming]) -> Result<(), Refusal> {
+    let (mut full, mut is_delivered) = (None, false);
+    for one in coming {
+        match filling.check(one) {
+            Ok(()) => is_delivered |= known.has(way.peer, one.recipient),
+            Err(refusal) if refusal.code == ErrorCode::QueueFull => full = Some(refusal),
+            Err(refusal) => return Err(refusal),
+        }
+    }
+    match full {
+        Some(refusal) if !is_delivered => Err(refusal),
+        _ => Ok(()),
+    }
+}
+
+/// The mark with the higher counter, which is its first 8 bytes.
+fn higher(one: Option<Vec<u8>>, other: Option<Vec<u8>>) -> Option<Vec<u8>> {
+    match (one, other) {
+        (Some(one), Some(other)) if one.get(..8) >= other.get(..8) => Some(one),
+        (one, other) => other.or(one),
+    }
+}
+
+fn signed(at: Timestamp) -> i64 {
+    i64::try_from(at.as_millis()).unwrap_or(i64::MAX)
+}
+
+mod known;
