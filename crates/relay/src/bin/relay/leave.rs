@@ -38,6 +38,7 @@ pub async fn leave(
         .answer_challenge(&request.challenge, uptime_ms)?;
     let (store, changed, reader) = (&relay.store, relay.clone(), relay.clone());
     let job = move |db: &Connection| {
+        devices::take_account(db, device.account)?;
         if devices::pinned(db, device.account)?.is_none() {
             return Err(ErrorCode::NoRoster.into());
         }
@@ -45,6 +46,6 @@ pub async fn leave(
         cache::read(db, &reader.keys, device.account)
     };
     let then = move |account: &Account| changed.account_changed(account);
-    store.run_then(job, then).await?;
+    store.run_under_locks(job, then).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -30,12 +30,13 @@ pub async fn publish(
     let roster = verified(&signed, &device.me.account)?;
     let (store, changed, relay) = (&relay.store, relay.clone(), relay.clone());
     let job = move |db: &Connection| {
+        devices::take_account(db, device.account)?;
         let is_listed = lists(&roster, device.me.device.0, &device.identity);
         take(db, device.account, &roster, is_listed, relay.now())?;
         cache::read(db, &relay.keys, device.account)
     };
     let then = move |account: &Account| changed.account_changed(account);
-    store.run_then(job, then).await?;
+    store.run_under_locks(job, then).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -233,7 +233,7 @@ pub mod news;
 pub mod notices;
 pub mod options;
 #[cfg(feature = "postgres")]
-mod postgres;
+pub mod postgres;
 pub mod prekeys;
 pub mod processes;
 pub mod proven;

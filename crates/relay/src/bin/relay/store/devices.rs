@@ -89,11 +89,14 @@ pub fn take_queues(db: &Connection, accounts: [i64; 2]) -> Result<(), Refusal> {
 }
 
 /// Keeps messages from and to an account until the transaction ends, so that each is for the
-/// devices of before, and stored before, or for those of afterwards.
-fn take_account(db: &Connection, account: i64) -> Result<(), Refusal> {
+/// devices of before, and stored before, or for those of afterwards. Whoever takes a roster or
+/// leaves begins with it.
+pub fn take_account(db: &Connection, account: i64) -> Result<(), Refusal> {
     take_queues(db, [account; 2])?;
     let devices = "SELECT id FROM device WHERE account = ?1 ORDER BY id";
-    db.all::<i64>(&db.locking(devices), values![account])
+    db.all::<i64>(&db.locking(devices), values![account])?;
+    let itself = "SELECT id FROM account WHERE id = ?1";
+    db.all::<i64>(&db.locking(itself), values![account])
         .map(drop)
 }
 

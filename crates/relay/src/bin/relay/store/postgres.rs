@@ -418,4 +418,4 @@ mod plain;
 mod schema;
 pub mod statements;
 #[cfg(test)]
-mod tests;
+pub mod tests;

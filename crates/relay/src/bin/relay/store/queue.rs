@@ -234,4 +234,4 @@ pub(in crate::store) mod losses;
 pub(in crate::store) mod pushing;
 pub(in crate::store) mod room;
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -21,7 +21,7 @@ fn with_token(relay: &Relay, from: &Device, to: &Device) -> ContactHeaders {
 }
 
 /// Whether what is counted of the queues is what is in them.
-async fn counts_are_right(relay: &Relay) -> bool {
+pub async fn counts_are_right(relay: &Relay) -> bool {
     let wrong = |db: &Connection| {
         let inboxes: i64 = db.only(
             "SELECT count(*) FROM inbox i
@@ -157,3 +157,5 @@ async fn a_full_queue_is_answered_by_the_lane_and_a_removed_device_is_refused() 
     let refused = send_with(&relay, &alice, &bob, "more", contact).await;
     assert_eq!(refused.unwrap_err().code, ErrorCode::Removed);
 }
+
+mod sending;

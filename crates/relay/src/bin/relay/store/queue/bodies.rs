@@ -8,7 +8,7 @@ use crate::store::queue::pushing::{Batch, Pushed, Slot, push_all};
 use crate::store::values::values;
 
 /// What all devices get alike of a message to a group, as it is in the database.
-pub(in crate::store) struct Body {
+pub struct Body {
     pub row: i64,
     pub len: usize,
 }

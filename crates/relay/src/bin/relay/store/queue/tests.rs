@@ -77,7 +77,7 @@ async fn a_job_that_fails_takes_no_time() {
 }
 
 /// A message that is ready for the queue.
-fn stamped() -> StampedEnvelope {
+pub fn stamped() -> StampedEnvelope {
     let dir = tempfile::tempdir().unwrap();
     let now = Timestamp::from_millis(CLOCK);
     let keys = Keys::open(dir.path(), now).unwrap();

@@ -108,7 +108,7 @@ impl Sends {
         for row in db.ask(SENDERS, &[&senders])? {
             last.insert(row.try_get(0)?, row.try_get(1)?);
         }
-        // CHK-307: whoever changes a roster takes the queues and the devices of its account first.
+        // Whoever changes a roster takes the queues and the devices of its account first.
         // So an account that is as it was stays so until the commit.
         let changed = self.known.forget_changed(db, &accounts)?;
 
