@@ -248,6 +248,6 @@ pub async fn leave(
         }
         Ok(())
     };
-    store.run(job).await?;
+    store.run_under_locks(job, |_| ()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

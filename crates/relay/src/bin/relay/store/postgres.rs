@@ -41,12 +41,14 @@ const SILENT: Duration = Duration::from_secs(3);
 /// How often a job runs that others overtake, before its request is refused.
 const MAX_RUNS: u32 = 32;
 
-/// How long a connection may take, and one statement.
+/// How long a connection may take, and one statement. A plan that reads whole tables may have been
+/// made while they were empty, and makes all transactions meet that read them.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const SETTINGS: &str = "SET statement_timeout = '10s'; SET lock_timeout = '5s';
      SET idle_in_transaction_session_timeout = '15s';
      SET default_transaction_isolation = 'serializable';
-     SET synchronous_commit = 'on'";
+     SET synchronous_commit = 'on'; SET enable_seqscan = off; SET enable_hashjoin = off;
+     SET enable_mergejoin = off; SET jit = off";
 
 /// How long a machine that is connected may be gone before the connection ends.
 const GONE: Duration = Duration::from_secs(5);

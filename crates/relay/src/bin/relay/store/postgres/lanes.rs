@@ -26,12 +26,10 @@ const MAX_BATCH_BYTES: usize = 8 << 20;
 const HALVINGS: u32 = 3;
 const PATIENCE: Duration = Duration::from_secs(4);
 
-/// Settings of a lane's connection. The plans for its statements are made once, perhaps while the
-/// tables are empty, so they must be those for full tables. And the lane counts by itself what it
-/// puts into the queues and takes out.
+/// Settings of a lane's connection. It plans each of its statements once, and counts by itself what
+/// it takes out of queues.
 const OF_LANE: &str = "SET waxseal.lane = 'on'; SET lock_timeout = '2s';
-     SET plan_cache_mode = 'force_generic_plan'; SET enable_seqscan = off;
-     SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off";
+     SET plan_cache_mode = 'force_generic_plan'";
 
 /// Each statement sees what is committed.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
