@@ -22,6 +22,7 @@ use crate::state::{Device, Relay};
 use crate::store::groups::Group;
 use crate::store::members;
 use crate::store::queue::{self, bodies};
+use crate::store::turns::Whose;
 
 pub async fn send(
     State(relay): State<Arc<Relay>>,
@@ -50,6 +51,7 @@ pub async fn send(
         let _ = &held;
         take(db, &shared, keys, &from, &group, &authentic)
     };
+    let _turn = relay.store.turn(Whose::Group(group)).await?;
     let (job, woken) = accepting(&relay, &sender, mark, job);
     answer(&sender, relay.store.run_under_locks(job, woken).await?)
 }

@@ -18,6 +18,7 @@ use crate::extract::{AccountName, BinaryBody, Caller, Contact, Mark};
 use crate::limits::MAX_MESSAGE_LEN;
 use crate::state::{Account, Device, Relay};
 use crate::store::sending::{Facts, Held, Stamped, Way};
+use crate::store::turns::Whose;
 use crate::store::{Connection, devices, queue};
 use crate::strangers;
 use crate::targets::Targets;
@@ -71,6 +72,7 @@ pub async fn send(
         let message = (authentic.clone(), accepts);
         fan_out(db, keys, &from, &targets, message, accepted_at)
     };
+    let _turn = relay.store.turn(Whose::Account(sender.account)).await?;
     let (job, woken) = accepting(&relay, &sender, mark, job);
     answer(&sender, relay.store.run_then(job, woken).await?)
 }

@@ -14,6 +14,7 @@ use crate::errors::Refusal;
 use crate::extract::{AccountName, BinaryBody, Caller, Mark};
 use crate::messages::{Accepted, accepting, answer, clock_differs};
 use crate::state::Relay;
+use crate::store::turns::Whose;
 use crate::store::{Connection, devices, members, queue};
 
 /// How long a sender is told to wait while the relay's clock shows an earlier time than its own
@@ -62,6 +63,7 @@ pub async fn send_again(
         queue::push(db, from.account, to, &stamped)?;
         Ok(Accepted::Stamped(stamped.claim().clone(), vec![to]))
     };
+    let _turn = relay.store.turn(Whose::Account(sender.account)).await?;
     let (job, woken) = accepting(&relay, &sender, mark, job);
     answer(&sender, relay.store.run_then(job, woken).await?)
 }

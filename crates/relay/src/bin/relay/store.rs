@@ -9,6 +9,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use tokio::sync::OwnedMutexGuard;
+
 use crate::errors::Refusal;
 #[cfg(feature = "postgres")]
 use crate::store::news::Ear;
@@ -20,6 +22,7 @@ use crate::store::queue::Queued;
 use crate::store::sending::{Facts, Space, Stamped, Way};
 use crate::store::sqlite::Sqlite;
 use crate::store::times::Times;
+use crate::store::turns::{Turns, Whose};
 
 pub use crate::store::connection::Connection;
 
@@ -30,6 +33,7 @@ pub struct Store {
     pub times: Times,
     /// Bounds the messages that wait.
     pub space: Space,
+    turns: Turns,
 }
 
 enum Engine {
@@ -53,6 +57,7 @@ impl Store {
             engine,
             times: Times::default(),
             space: Space::default(),
+            turns: Turns::default(),
         })
     }
 
@@ -109,6 +114,16 @@ impl Store {
         };
         self.times.note(began.elapsed());
         result
+    }
+
+    /// Waits until no other message of an account, or to a group, is taken in a job. What this
+    /// returns is held until the job is done. SQLite runs one job after another anyway.
+    pub async fn turn(&self, whose: Whose) -> Result<Option<OwnedMutexGuard<()>>, Refusal> {
+        match &self.engine {
+            Engine::Sqlite(_) => Ok(None),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(_) => self.turns.take(whose).await.map(Some),
+        }
     }
 
     /// Whether the database cannot be reached.
@@ -249,4 +264,5 @@ pub mod strangers;
 #[cfg(test)]
 mod tests;
 pub mod times;
+pub mod turns;
 pub mod values;

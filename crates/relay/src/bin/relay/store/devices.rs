@@ -84,8 +84,7 @@ pub fn take_queues(db: &Connection, accounts: [i64; 2]) -> Result<(), Refusal> {
          WHERE recipient IN (SELECT id FROM device WHERE account = ?1 OR account = ?2)
          ORDER BY recipient";
     let [one, other] = accounts;
-    db.all::<i64>(&db.locking(queues), values![one, other])
-        .map(drop)
+    db.lock(queues, values![one, other])
 }
 
 /// Keeps messages from and to an account until the transaction ends, so that each is for the
@@ -94,10 +93,9 @@ pub fn take_queues(db: &Connection, accounts: [i64; 2]) -> Result<(), Refusal> {
 pub fn take_account(db: &Connection, account: i64) -> Result<(), Refusal> {
     take_queues(db, [account; 2])?;
     let devices = "SELECT id FROM device WHERE account = ?1 ORDER BY id";
-    db.all::<i64>(&db.locking(devices), values![account])?;
+    db.lock(devices, values![account])?;
     let itself = "SELECT id FROM account WHERE id = ?1";
-    db.all::<i64>(&db.locking(itself), values![account])
-        .map(drop)
+    db.lock(itself, values![account])
 }
 
 /// Stores the newest roster of an account. Adds a row for each device that it lists, and removes

@@ -57,7 +57,7 @@ impl Group {
     pub fn take(db: &Connection, group: &ConversationId) -> Result<Option<Self>, Refusal> {
         let times = "SELECT group_id FROM group_time
              WHERE group_id = (SELECT id FROM group_log WHERE public_id = ?1)";
-        db.one::<i64>(&db.locking(times), values![group.as_bytes()])?;
+        db.lock(times, values![group.as_bytes()])?;
         Self::find(db, group)
     }
 

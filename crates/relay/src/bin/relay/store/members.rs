@@ -106,12 +106,13 @@ pub fn leave(db: &Connection, group: i64, account: i64, at: Timestamp) -> Result
 /// Keeps others from the queues of all members until the transaction ends, so that their rosters and
 /// devices stay.
 pub fn take_queues(db: &Connection, group: &Group) -> Result<(), Refusal> {
-    let devices: Vec<i64> = db.all(
-        "SELECT d.id FROM member m JOIN device d ON d.account = m.account
-         WHERE group_id = ?1 AND until IS NULL AND number >= 0",
+    db.lock(
+        "SELECT recipient FROM inbox WHERE recipient IN (
+             SELECT d.id FROM member m JOIN device d ON d.account = m.account
+             WHERE group_id = ?1 AND until IS NULL AND number >= 0
+         ) ORDER BY recipient",
         values![group.row],
-    )?;
-    db.take_queues(&devices)
+    )
 }
 
 /// The names of those who left and are not removed yet, in the order in which they left.

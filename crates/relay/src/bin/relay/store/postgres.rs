@@ -3,7 +3,6 @@
 //! Every answer waits for the commit. Transactions are serializable: a job sees and leaves the
 //! database as if it ran alone. If others were faster, it runs again.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
@@ -13,17 +12,18 @@ use postgres::{Config, NoTls};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use waxseal_interface::ErrorCode;
-use waxseal_relay::system_rng;
 
 use crate::errors::Refusal;
-use crate::keys::random;
 use crate::store::connection::Connection;
 use crate::store::news::{Ear, News};
 use crate::store::postgres::lanes::Entrance;
 use crate::store::postgres::lanes::acknowledgements::{Acknowledged, Acknowledgements};
 use crate::store::postgres::lanes::reads::{Read, Reads};
 use crate::store::postgres::lanes::sends::{Sending, Sends};
+use crate::store::postgres::running::{PLANS, caught, pause};
 use crate::store::postgres::statements::{Failure, Prepared};
+
+pub use crate::store::postgres::running::Sees;
 
 /// Maximum number of jobs that wait for the database. A further request waits for a place, for
 /// [`MAX_WAIT`] at most, and is then refused.
@@ -41,14 +41,12 @@ const SILENT: Duration = Duration::from_secs(3);
 /// How often a job runs that others overtake, before its request is refused.
 const MAX_RUNS: u32 = 32;
 
-/// How long a connection may take, and one statement. A plan that reads whole tables may have been
-/// made while they were empty, and makes all transactions meet that read them.
+/// How long a connection may take, and one statement.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const SETTINGS: &str = "SET statement_timeout = '10s'; SET lock_timeout = '5s';
      SET idle_in_transaction_session_timeout = '15s';
      SET default_transaction_isolation = 'serializable';
-     SET synchronous_commit = 'on'; SET enable_seqscan = off; SET enable_hashjoin = off;
-     SET enable_mergejoin = off; SET jit = off";
+     SET synchronous_commit = 'on'";
 
 /// How long a machine that is connected may be gone before the connection ends.
 const GONE: Duration = Duration::from_secs(5);
@@ -94,24 +92,6 @@ struct Shared {
     slow: AtomicU64,
     /// What takes the news of other relays.
     ear: RwLock<Option<Arc<dyn Ear>>>,
-}
-
-/// What the statements of a job see.
-#[derive(Clone, Copy)]
-pub enum Sees {
-    /// All the same, as if the job ran alone.
-    Snapshot,
-    /// Each what is committed when it begins. The job holds locks of what must stay as it is.
-    Committed,
-}
-
-impl Sees {
-    fn begin(self) -> &'static str {
-        match self {
-            Self::Snapshot => "BEGIN ISOLATION LEVEL SERIALIZABLE",
-            Self::Committed => "BEGIN ISOLATION LEVEL READ COMMITTED",
-        }
-    }
 }
 
 /// A request that waits for a transaction.
@@ -339,6 +319,7 @@ impl Shared {
     fn connect(&self) -> Option<Prepared> {
         let connected = self.config.connect(NoTls).and_then(|mut client| {
             client.batch_execute(SETTINGS)?;
+            client.batch_execute(PLANS)?;
             Ok(client)
         });
         match connected {
@@ -360,16 +341,13 @@ fn run(prepared: &Prepared, mut job: Box<dyn Job>) -> bool {
             _ => prepared.batch(job.begin()),
         };
         let attempt = || begun.and_then(|()| attempt(prepared, job.as_mut()));
-        let Ok(attempted) = catch_unwind(AssertUnwindSafe(attempt)) else {
-            tracing::error!("a job panicked");
+        let Some(attempted) = caught(attempt) else {
             job.refuse(ErrorCode::Internal.into());
             return false;
         };
         match attempted {
             Ok(()) => {
-                // What a panic leaves out is found in the database.
-                let answered = catch_unwind(AssertUnwindSafe(|| job.answer()));
-                let _ = answered.inspect_err(|_| tracing::error!("an answer panicked"));
+                caught(|| job.answer());
                 return true;
             }
             Err(Failure::Overtaken) => pause(turn),
@@ -404,19 +382,12 @@ fn attempt(prepared: &Prepared, job: &mut dyn Job) -> Result<(), Failure> {
     })
 }
 
-/// Waits a little, longer after each turn, so that those that overtook each other do not meet
-/// again.
-fn pause(turn: u32) {
-    let most = 1_u64 << turn.min(6);
-    let random = u64::from_be_bytes(*random(&mut system_rng()));
-    std::thread::sleep(Duration::from_millis(random % (most + 1)));
-}
-
 pub mod budgets;
 pub mod filling;
 mod lanes;
 mod listening;
 mod plain;
+mod running;
 mod schema;
 pub mod statements;
 #[cfg(test)]

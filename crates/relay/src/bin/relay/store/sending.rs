@@ -85,3 +85,6 @@ pub struct Stamped<T> {
     pub messages: Vec<Message>,
     pub answer: T,
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,6 @@
 //! A lane takes only what is plain. What is not, and what a lane cannot do for any other reason,
 //! goes the slow way: as a job of its own.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
@@ -12,6 +11,7 @@ use std::time::{Duration, Instant};
 use postgres::Error;
 use tokio::sync::mpsc;
 
+use super::running::{Sees, caught};
 use super::statements::{Failure, Prepared};
 use super::{Shared, thread};
 use crate::errors::Refusal;
@@ -30,9 +30,6 @@ const PATIENCE: Duration = Duration::from_secs(4);
 /// it takes out of queues.
 const OF_LANE: &str = "SET waxseal.lane = 'on'; SET lock_timeout = '2s';
      SET plan_cache_mode = 'force_generic_plan'";
-
-/// Each statement sees what is committed.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 /// What a lane does.
 pub(super) trait Lane: Default {
@@ -135,19 +132,18 @@ impl<'a, L: Lane> Thread<'a, L> {
     /// go the slow way.
     fn run(&mut self, mut batch: Vec<L::Request>, halvings: u32, until: Instant) {
         // A connection may have ended since the batch before.
-        let begun = |connected: &(Prepared, L)| connected.0.run(BEGIN).is_ok();
+        let begun = |connected: &(Prepared, L)| connected.0.run(Sees::Committed.begin()).is_ok();
         let there = self.connected.take().filter(begun);
         let Some((db, mut lane)) = there.or_else(|| self.connect().filter(begun)) else {
             batch.drain(..).for_each(L::refuse);
             return;
         };
-        let ran = catch_unwind(AssertUnwindSafe(|| lane.run(&db, &mut batch)));
-        match ran {
-            Ok(Ok(())) => {
+        match caught(|| lane.run(&db, &mut batch)) {
+            Some(Ok(())) => {
                 self.connected = Some((db, lane));
                 return self.go_slowly(batch);
             }
-            Ok(Err(error)) => {
+            Some(Err(error)) => {
                 let failure = Failure::of(&error);
                 if failure != Failure::Overtaken {
                     tracing::error!(%error, "a lane failed");
@@ -160,7 +156,7 @@ impl<'a, L: Lane> Thread<'a, L> {
                 self.connected = is_undone.then_some((db, lane));
             }
             // The connection and what the lane knows may be in any state.
-            Err(_) => tracing::error!("a lane panicked"),
+            None => {}
         }
         if halvings == 0 || batch.len() < 2 || Instant::now() > until {
             return self.go_slowly(batch);

@@ -6,10 +6,12 @@ use postgres::Error;
 use waxseal_interface::ErrorCode;
 use waxseal_reporting::Timestamp;
 
-use super::{BEGIN, Lane};
+use super::Lane;
 use crate::errors::Refusal;
+use crate::store::postgres::busy;
 use crate::store::postgres::filling::{Coming, Content, Filling, Sent};
 use crate::store::postgres::lanes::sends::known::Known;
+use crate::store::postgres::running::Sees;
 use crate::store::postgres::statements::Prepared;
 use crate::store::sending::{Facts, Way};
 
@@ -63,7 +65,7 @@ impl Lane for Sends {
         let mut done = self.turn(db, requests, &mut slow);
         if done.is_ok() && !requests.is_empty() {
             done = db
-                .run(BEGIN)
+                .run(Sees::Committed.begin())
                 .and_then(|()| self.turn(db, requests, &mut slow));
         }
         requests.append(&mut slow);
@@ -79,7 +81,7 @@ impl Lane for Sends {
     }
 
     fn refuse(request: Self::Request) {
-        request.refuse(super::super::busy());
+        request.refuse(busy());
     }
 }
 

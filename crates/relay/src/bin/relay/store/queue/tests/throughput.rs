@@ -69,7 +69,7 @@ async fn durable_messages_a_second() {
     let jobs = JOBS[usize::from(options.database.is_some())];
     options.database_connections = 16;
     let store = Store::open(&dir.path().join("db"), &options).unwrap();
-    let add = |db: &Connection| {
+    let add = move |db: &Connection| {
         let names = (0..jobs + RECIPIENTS).map(|number| format!("device{number}"));
         let devices = names.map(|name| insert(db, &name)).collect::<Vec<i64>>();
         let roster = Owner::new("alice").first(1, &SigningKey::from_bytes(&[3; 32]), CLOCK);
