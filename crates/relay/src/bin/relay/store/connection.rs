@@ -192,8 +192,8 @@ impl<'c> Connection<'c> {
         }
     }
 
-    /// Keeps others from the rows that a statement reads until the transaction ends. SQLite runs one
-    /// job after another anyway.
+    /// Keeps others from the rows that a statement reads until the transaction ends. SQLite runs
+    /// one job after another anyway.
     pub(in crate::store) fn lock(&self, select: &str, params: &[Value<'_>]) -> Result<(), Refusal> {
         match &self.engine {
             Engine::Sqlite(_) => {

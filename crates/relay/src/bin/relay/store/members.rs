@@ -103,8 +103,8 @@ pub fn leave(db: &Connection, group: i64, account: i64, at: Timestamp) -> Result
     Ok(())
 }
 
-/// Keeps others from the queues of all members until the transaction ends, so that their rosters and
-/// devices stay.
+/// Keeps others from the queues of all members until the transaction ends, so that their rosters
+/// and devices stay.
 pub fn take_queues(db: &Connection, group: &Group) -> Result<(), Refusal> {
     db.lock(
         "SELECT recipient FROM inbox WHERE recipient IN (

@@ -1,5 +1,5 @@
-//! What jobs of one account or group wait for before they take a thread of the database. There, each
-//! of them would wait for the locks of the one before, and hold up the jobs of all others.
+//! What jobs of one account or group wait for before they take a thread of the database. There,
+//! each of them would wait for the locks of the one before, and hold up the jobs of all others.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

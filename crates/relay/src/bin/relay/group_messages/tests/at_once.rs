@@ -201,6 +201,8 @@ async fn none_comes_after(
         let change = change.clone();
         let changed = other.store.run(move |db| {
             change(db, &id)?;
+            // Meanwhile others read what was before.
+            db.exists("SELECT pg_sleep(0.3)", &[])?;
             next(db, member)
         });
         match changed.await {

@@ -9,8 +9,7 @@ use waxseal_interface::ErrorCode;
 use crate::errors::Refusal;
 use crate::limits::{MAX_QUEUED_BYTES_OF_ONE, MAX_QUEUED_IN_ALL, MAX_QUEUED_OF_ONE};
 use crate::store::postgres::statements::Prepared;
-use crate::store::queue::bodies::Body;
-use crate::store::queue::pushing::{Batch, Pushed};
+use crate::store::queue::pushing::{Batch, Body, Pushed};
 use crate::store::queue::room::Room;
 
 /// A longer queue is counted by its senders. In a shorter one, no sender has as much as one may

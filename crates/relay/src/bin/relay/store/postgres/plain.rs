@@ -13,8 +13,8 @@ use crate::store::queue::Queued;
 use crate::store::sending::{Facts, Stamped, Way};
 
 impl Postgres {
-    /// The lanes, unless the database is lost, does not answer, or is being closed. Then the slow way
-    /// says so.
+    /// The lanes, unless the database is lost, does not answer, or is being closed. Then the slow
+    /// way says so.
     fn lanes(&self) -> Option<&Lanes> {
         self.check_there().ok()?;
         self.lanes.as_ref()

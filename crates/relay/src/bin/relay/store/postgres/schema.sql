@@ -48,9 +48,9 @@ CREATE INDEX one_time_spent ON one_time (device, id) WHERE part IS NULL;
 --   2. rows of `inbox`, in ascending order,
 --   3. rows of `device`, in ascending order,
 --   4. everything else.
--- Whoever changes the queue of a recipient has the lock of its row in `inbox`. So its numbers follow
--- the order of commits, and what is counted of it is exact. Whoever changes the devices of an
--- account or their roster has the locks of all its rows in both tables, and changes its row in
+-- Whoever changes the queue of a recipient has the lock of its row in `inbox`. So its numbers
+-- follow the order of commits, and what is counted of it is exact. Whoever changes the devices of
+-- an account or their roster has the locks of all its rows in both tables, and changes its row in
 -- `account`. So a sender that has the locks of its own device and its recipients knows that these
 -- stay as they are.
 CREATE TABLE inbox (

@@ -4,14 +4,8 @@ use waxseal_reporting::relay::{Delivery, DeliveryKey, GroupSlot, StampedGroup};
 
 use crate::errors::Refusal;
 use crate::store::Connection;
-use crate::store::queue::pushing::{Batch, Pushed, Slot, push_all};
+use crate::store::queue::pushing::{Batch, Body, Pushed, Slot, push_all};
 use crate::store::values::values;
-
-/// What all devices get alike of a message to a group, as it is in the database.
-pub struct Body {
-    pub row: i64,
-    pub len: usize,
-}
 
 /// Stores what all devices get alike, and queues a slot for each of the devices. For a device whose
 /// queue is full, it records that a message was dropped at this time. Fails if the relay is full.
@@ -53,9 +47,9 @@ pub fn push_slots(
 /// Maximum number of bodies that one job deletes.
 const BATCH: usize = 100;
 
-/// Deletes bodies that no device will get, some of them. SQLite has none, because they go with their
-/// last slot. In PostgreSQL, all devices that acknowledge would wait for the row of the body then.
-/// Returns whether there may be more.
+/// Deletes bodies that no device will get, some of them. SQLite has none, because they go with
+/// their last slot. In PostgreSQL, all devices that acknowledge would wait for the row of the body
+/// then. Returns whether there may be more.
 pub fn sweep(db: &Connection) -> Result<bool, Refusal> {
     let swept = db.execute(
         "DELETE FROM body WHERE id IN (

@@ -5,7 +5,6 @@ use waxseal_reporting::relay::StampedEnvelope;
 
 use crate::errors::Refusal;
 use crate::store::Connection;
-use crate::store::queue::bodies::Body;
 use crate::store::queue::losses::lose;
 use crate::store::queue::room;
 use crate::store::values::values;
@@ -39,6 +38,12 @@ pub struct Batch {
     pub at_ms: u64,
     /// What each device gets.
     pub slots: Vec<Slot>,
+}
+
+/// What all devices get alike of a message to a group, as it is in the database.
+pub struct Body {
+    pub row: i64,
+    pub len: usize,
 }
 
 /// What is queued for one device.
