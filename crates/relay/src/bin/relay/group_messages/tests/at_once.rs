@@ -220,12 +220,15 @@ async fn none_comes_after(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_message_to_a_group_misses_a_roster_that_was_stored_before_it() {
     none_comes_after(|db, _| {
-        let account = accounts::find(db, &name(1))?.unwrap();
-        let before = devices::pinned(db, account)?.unwrap();
-        let by = (1, &key_of(1, 1));
-        let next = Owner::new(&name(1)).next(before.roster(), by, NOW, |draft| {
-            draft.remove(2).unwrap();
+        // Another account key, but the same devices and one more.
+        let (owner, by) = (Owner::new(&name(1)), (1, &key_of(1, 1)));
+        let first = owner.first(1, &key_of(1, 1), NOW);
+        let next = owner.next(&first, by, NOW, |draft| {
+            for device in [2, 3] {
+                draft.add(owner.entry(device, &key_of(1, device))).unwrap();
+            }
         });
+        let account = accounts::find(db, &name(1))?.unwrap();
         devices::keep_roster(db, account, &Pinned::first(next))
     })
     .await;

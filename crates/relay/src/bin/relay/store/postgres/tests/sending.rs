@@ -171,7 +171,7 @@ async fn one_message_that_fails_does_not_have_all_others_go_the_slow_way() {
     }
     let relay = world.open().await;
     let devices = devices_of(&relay, 24).await;
-    let row = devices[1].id;
+    let row = devices[12].id;
     let made = relay.store.run(move |db| {
         db.batch(&format!(
             "CREATE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql AS
