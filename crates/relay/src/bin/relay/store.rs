@@ -119,10 +119,9 @@ impl Store {
     /// Waits until no other message of an account, or to a group, is taken in a job. What this
     /// returns is held until the job is done. SQLite runs one job after another anyway.
     pub async fn turn(&self, whose: Whose) -> Result<Option<OwnedMutexGuard<()>>, Refusal> {
-        match &self.engine {
-            Engine::Sqlite(_) => Ok(None),
-            #[cfg(feature = "postgres")]
-            Engine::Postgres(_) => self.turns.take(whose).await.map(Some),
+        match self.answers_in_order() {
+            true => Ok(None),
+            false => self.turns.take(whose).await.map(Some),
         }
     }
 
