@@ -15,7 +15,8 @@ pub struct Relays {
     /// The newest URL of each.
     urls: Mutex<Vec<String>>,
     world: World,
-    database: String,
+    /// The URL of the database, which all use from their next start on.
+    pub database: Mutex<String>,
     pub server: Server,
 }
 
@@ -27,7 +28,7 @@ impl Relays {
             running: Mutex::default(),
             urls: Mutex::default(),
             world: World::without_relay(),
-            database: server.database(),
+            database: server.database().into(),
             server,
         };
         for at in 0..count {
@@ -57,8 +58,15 @@ impl Relays {
 
     /// Starts a relay that was killed.
     pub fn restart(&self, at: usize) {
+        self.restart_with(at, &[]);
+    }
+
+    /// Starts a relay that was killed, with further options.
+    pub fn restart_with(&self, at: usize, options: &[&str]) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_relay"));
-        command.args(["--database", &self.database, "--database-connections", "4"]);
+        let database = self.database.lock().unwrap().clone();
+        command.args(["--database", &database, "--database-connections", "4"]);
+        command.args(options);
         let data = format!("data-{at}");
         let relay = RelayProcess::start_in(command, self.world.dir.path(), &data);
         self.urls.lock().unwrap()[at].clone_from(&relay.url);

@@ -43,6 +43,7 @@ mod process;
 mod relays;
 mod reports;
 mod reseals;
+mod restored;
 mod reviewer;
 mod rosters;
 mod routes;
@@ -125,6 +126,10 @@ struct Options {
     /// Use it once, after checking the clock, when the log asks for it
     #[arg(long)]
     trust_clock: bool,
+    /// The database is from a backup that lacks what came after it. Tells all devices that messages
+    /// may be lost, and gives no number again. Use it once, while no other relay runs
+    #[arg(long)]
+    restored: bool,
     /// A name for this relay among those of a database that several share; without one, a number
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
@@ -207,6 +212,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     if !relay.process.me.is_shared {
         blobs::remove_strays(&relay).await?;
         blobs::remove_lost(&relay, options.blobs.blobs_lost).await?;
+    }
+    if options.restored {
+        relay.restored().await?;
     }
     if options.trust_clock {
         relay.trust_clock().await?;

@@ -220,6 +220,7 @@ pub mod queue;
 pub mod relay_key;
 pub mod removed;
 pub mod reports;
+pub mod restored;
 mod rows;
 pub mod sending;
 pub mod slots;

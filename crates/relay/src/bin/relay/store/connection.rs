@@ -11,9 +11,10 @@ use std::sync::atomic::Ordering;
 use crate::errors::Refusal;
 use crate::store::news::News;
 #[cfg(feature = "postgres")]
-use crate::store::postgres::{budgets, statements as on_postgres};
+use crate::store::postgres::{budgets, schema, statements as on_postgres};
 use crate::store::rows::{FromRow, Row};
-use crate::store::sqlite::statements::Prepared;
+use crate::store::sqlite::SCHEMA_VERSION;
+use crate::store::sqlite::statements::{self as on_sqlite, Prepared};
 use crate::store::values::{Value, values};
 
 /// A connection within a transaction. It keeps each statement that it has prepared, by its text.
@@ -163,6 +164,24 @@ impl<'c> Connection<'c> {
             Engine::Sqlite(_) => Ok(false),
             #[cfg(feature = "postgres")]
             Engine::Postgres(prepared) => budgets::sweep(prepared),
+        }
+    }
+
+    /// The version of the newest tables that this relay knows.
+    pub(in crate::store) fn tables(&self) -> usize {
+        match &self.engine {
+            Engine::Sqlite(_) => SCHEMA_VERSION,
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(_) => schema::VERSIONS.len(),
+        }
+    }
+
+    /// Gives the next row of each table a number that is higher by so much.
+    pub(in crate::store) fn skip_rows(&self, by: i64) -> Result<(), Refusal> {
+        match &self.engine {
+            Engine::Sqlite(prepared) => on_sqlite::skip_rows(prepared, by),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(prepared) => on_postgres::skip_rows(prepared, by),
         }
     }
 

@@ -147,7 +147,7 @@ impl Postgres {
         // A blocking client cannot run on a thread that runs tasks.
         let made = std::thread::scope(|scope| {
             let making =
-                scope.spawn(|| schema::prepare(&config).map_err(|error| error.to_string()));
+                scope.spawn(|| schema::prepare(&config, schema::VERSIONS).map_err(|error| error.to_string()));
             making.join()
         });
         made.map_err(|_| "the tables could not be made")??;
@@ -377,7 +377,7 @@ pub mod budgets;
 mod lanes;
 mod listening;
 mod plain;
-mod schema;
+pub mod schema;
 pub mod statements;
 #[cfg(test)]
 mod tests;

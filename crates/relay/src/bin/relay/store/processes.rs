@@ -71,16 +71,18 @@ pub fn enter(db: &Connection, me: &Me, said: &Said) -> Result<Confirmed, Refusal
         return Ok(Confirmed::NameTaken);
     }
     db.execute(
-        "INSERT INTO process (number, run, name, seen_ms, destroyed_before, steady_ms, clock_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        "INSERT INTO process
+             (number, run, name, version, seen_ms, destroyed_before, steady_ms, clock_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
          ON CONFLICT (number) DO UPDATE SET
-             run = excluded.run, name = excluded.name, seen_ms = excluded.seen_ms,
-             destroyed_before = excluded.destroyed_before, steady_ms = excluded.steady_ms,
-             clock_ms = excluded.clock_ms",
+             run = excluded.run, name = excluded.name, version = excluded.version,
+             seen_ms = excluded.seen_ms, destroyed_before = excluded.destroyed_before,
+             steady_ms = excluded.steady_ms, clock_ms = excluded.clock_ms",
         values![
             me.number,
             me.run,
             me.name,
+            db.tables(),
             said.seen_ms,
             said.destroyed_before,
             said.steady_ms,

@@ -184,6 +184,7 @@ CREATE TABLE process (
     number BIGINT PRIMARY KEY,
     run BIGINT NOT NULL,
     name TEXT COLLATE "C" NOT NULL UNIQUE,
+    version BIGINT NOT NULL, -- of the newest tables that it knows
     seen_ms BIGINT NOT NULL,
     destroyed_before BIGINT NOT NULL,
     steady_ms BIGINT NOT NULL,

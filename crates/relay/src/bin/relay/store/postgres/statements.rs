@@ -141,6 +141,14 @@ impl Prepared {
     }
 }
 
+/// See [`Connection::skip_rows`](crate::store::Connection::skip_rows).
+pub fn skip_rows(prepared: &Prepared, by: i64) -> Result<(), Refusal> {
+    let skip = "SELECT setval(format('%I.%I', schemaname, sequencename)::regclass,
+             coalesce(last_value, 0) + ?1)
+         FROM pg_sequences WHERE schemaname = current_schema()";
+    prepared.each(skip, values![by], |_| Ok(ControlFlow::Continue(())))
+}
+
 /// The text with `$1` for `?1`.
 fn numbered(sql: &str) -> String {
     sql.replace('?', "$")

@@ -173,6 +173,7 @@ CREATE TABLE process (
     number INTEGER PRIMARY KEY, -- drawn for the relay's folder
     run INTEGER NOT NULL, -- drawn when it started
     name TEXT NOT NULL UNIQUE,
+    version INTEGER NOT NULL, -- of the newest tables that it knows
     seen_ms INTEGER NOT NULL, -- its time when it said something last
     destroyed_before INTEGER NOT NULL, -- the epoch before which it has destroyed its stamp keys
     steady_ms INTEGER NOT NULL, -- for how long its clocks have agreed

@@ -6,6 +6,7 @@ pub const PROCESSES: &str = "CREATE TABLE process (
          number INTEGER PRIMARY KEY,
          run INTEGER NOT NULL,
          name TEXT NOT NULL UNIQUE,
+         version INTEGER NOT NULL,
          seen_ms INTEGER NOT NULL,
          destroyed_before INTEGER NOT NULL,
          steady_ms INTEGER NOT NULL,
@@ -15,6 +16,6 @@ pub const PROCESSES: &str = "CREATE TABLE process (
          id INTEGER PRIMARY KEY CHECK (id = 1),
          public_key BLOB NOT NULL
      ) STRICT;
-     INSERT INTO process SELECT 0, 0, '', clock_ms, drop_before, steady_ms, clock_ms FROM proven;
+     INSERT INTO process SELECT 0, 0, '', 0, clock_ms, drop_before, steady_ms, clock_ms FROM proven;
      ALTER TABLE proven DROP COLUMN steady_ms;
      ALTER TABLE proven DROP COLUMN clock_ms;";
