@@ -2,7 +2,10 @@
 
 use std::error::Error;
 
-use postgres::{Config, NoTls};
+use postgres::Client;
+
+use super::failure::Said;
+use super::session::Access;
 
 /// Held while a process makes or upgrades the tables: others wait. The number means `waxseal`.
 const LOCK: i64 = 0x77_61_78_73_65_61_6c;
@@ -10,9 +13,17 @@ const LOCK: i64 = 0x77_61_78_73_65_61_6c;
 /// What each version added.
 const VERSIONS: [&str; 1] = [include_str!("schema.sql")];
 
-/// Makes the tables, or upgrades them to the newest version.
-pub fn prepare(config: &Config) -> Result<(), Box<dyn Error>> {
-    let mut client = config.connect(NoTls)?;
+/// Makes the tables, or upgrades them to the newest version. Returns the connection.
+pub fn prepare(access: &Access) -> Result<Client, Box<dyn Error>> {
+    let mut client = access.connect().map_err(|error| Said(&error).to_string())?;
+    upgrade(&mut client).map_err(|error| match error.downcast::<postgres::Error>() {
+        Ok(error) => Said(&error).to_string().into(),
+        Err(error) => error,
+    })?;
+    Ok(client)
+}
+
+fn upgrade(client: &mut Client) -> Result<(), Box<dyn Error>> {
     let mut change = client.transaction()?;
     change.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK])?;
     change.batch_execute("CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)")?;
