@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::thread;
 use std::time::Duration;
 
-use postgres::config::{Host, SslMode};
 use postgres::{Client, Config, NoTls, Statement};
 
 use super::tls::Tls;
@@ -50,7 +49,7 @@ pub(super) struct Session {
     statements: HashMap<String, Statement>,
 }
 
-/// What a URL asks for. There is no TLS to this machine, or if the URL says so.
+/// What a URL asks for.
 pub(super) fn configured(url: &str) -> Result<(Config, Option<Tls>), StoreError> {
     let mut config: Config = url.parse().map_err(failed)?;
     if config.get_connect_timeout().is_none() {
@@ -62,29 +61,7 @@ pub(super) fn configured(url: &str) -> Result<(Config, Option<Tls>), StoreError>
     if config.get_application_name().is_none() {
         config.application_name("waxseal-desk");
     }
-    let is_here = |host: &Host| match host {
-        Host::Unix(_) => true,
-        Host::Tcp(name) => {
-            let address = name.parse::<std::net::IpAddr>();
-            name == "localhost" || address.is_ok_and(|address| address.is_loopback())
-        }
-    };
-    let all_here = config.get_hosts().iter().all(is_here)
-        && config
-            .get_hostaddrs()
-            .iter()
-            .all(std::net::IpAddr::is_loopback);
-    let tls = match config.get_ssl_mode() {
-        SslMode::Disable => None,
-        SslMode::Prefer if all_here => None,
-        _ => {
-            config.ssl_mode(SslMode::Require);
-            Some(Tls::of_platform()?)
-        }
-    };
-    if tls.is_none() {
-        config.ssl_mode(SslMode::Disable);
-    }
+    let tls = Tls::asked_for(&mut config)?;
     Ok((config, tls))
 }
 

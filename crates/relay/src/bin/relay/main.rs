@@ -78,7 +78,8 @@ use crate::store::options::StoreOptions;
 use crate::strangers::options::StrangerOptions;
 use crate::tls::TlsOptions;
 
-/// Maximum time that open requests and deliveries get to finish once the relay is told to stop.
+/// Maximum time that open requests, deliveries and the relay's own work get to finish once the
+/// relay is told to stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Maximum number of connections that read the metrics.
@@ -279,21 +280,23 @@ async fn main() -> Result<(), Box<dyn Error>> {
         asked = asked_to_stop(&mut terminated) => asked?, // for the second time
     }
     let _ = stop.send(true);
-    serving.await?;
-    time.await?;
-    beating.await?;
-    at_desk.await?;
-    #[cfg(feature = "postgres")]
-    checking.await?;
-    let _ = served.send(true);
-
-    // The database is closed once the last request has dropped its reference to the relay.
-    drop(relay);
-    if tokio::time::timeout(STOP_TIMEOUT, done.recv())
-        .await
-        .is_err()
-    {
-        tracing::warn!("some requests were cut off");
+    let stopped = async {
+        serving.await?;
+        time.await?;
+        beating.await?;
+        at_desk.await?;
+        #[cfg(feature = "postgres")]
+        checking.await?;
+        let _ = served.send(true);
+        // The database is closed once the last request has dropped its reference to the relay. It
+        // waits for its threads, so that a task must not do it.
+        std::thread::spawn(move || drop(relay));
+        done.recv().await;
+        Ok::<_, tokio::task::JoinError>(())
+    };
+    match tokio::time::timeout(STOP_TIMEOUT, stopped).await {
+        Ok(stopped) => stopped?,
+        Err(_) => tracing::warn!("some requests were cut off"),
     }
     tracing::info!("stopped");
     Ok(())
@@ -341,6 +344,7 @@ async fn keep_time(relay: Arc<Relay>, mut stopping: Stopping) {
         }
         if let Err(error) = relay.keep_time().await {
             tracing::error!(%error, "time could not be recorded");
+            time.reset_after(process::BEAT); // the relay is not ready until it is
         }
         // A failure is in the log already, and the next turn goes on. So does a later start.
         tokio::select! {

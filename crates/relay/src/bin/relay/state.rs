@@ -14,7 +14,7 @@ use waxseal_reporting::{AccountId, DeviceAddress, Timestamp};
 use crate::blobs::files::Files;
 use crate::blobs::options::BlobRoom;
 use crate::blobs::store::Blobs;
-use crate::cache::{self, Accounts, MAX_CACHED};
+use crate::cache::{self, Accounts, MAX_AGE, MAX_CACHED};
 use crate::connected::ConnectedDevices;
 use crate::counts::Counts;
 use crate::desk::client::{Desk, DeskSetup};
@@ -171,7 +171,7 @@ impl Relay {
             vault_key,
             desk,
             reviewer,
-            accounts: Accounts::new(MAX_CACHED),
+            accounts: Accounts::new(MAX_CACHED, database.is_shared().then_some(MAX_AGE)),
             connected: ConnectedDevices::default(),
             blobs: Blobs::new(files, room.blobs),
             contacts: ContactKey::derive(&keys.token),

@@ -117,13 +117,16 @@ impl Store {
         }
     }
 
-    /// The number of the next connection of a device, at whatever relay: it is higher than those
+    /// The number of the next connection of this device, at whatever relay: it is higher than those
     /// that were given before.
-    pub async fn next_connection(&self) -> Result<i64, Refusal> {
+    pub async fn next_connection(&self, device: i64) -> Result<i64, Refusal> {
         match &self.engine {
-            Engine::Sqlite(sqlite) => Ok(sqlite.next_connection()),
+            Engine::Sqlite(sqlite) => {
+                let _ = device; // all connections are here
+                Ok(sqlite.next_connection())
+            }
             #[cfg(feature = "postgres")]
-            Engine::Postgres(postgres) => postgres.next_connection().await,
+            Engine::Postgres(postgres) => postgres.next_connection(device).await,
         }
     }
 
@@ -163,7 +166,7 @@ impl Store {
                 None
             }
             #[cfg(feature = "postgres")]
-            Engine::Postgres(postgres) => postgres.send(way, stamp, then).await,
+            Engine::Postgres(postgres) => self.timed(postgres.send(way, stamp, then)).await,
         }
     }
 
@@ -179,8 +182,19 @@ impl Store {
                 None
             }
             #[cfg(feature = "postgres")]
-            Engine::Postgres(postgres) => postgres.read(recipient, after, max).await,
+            Engine::Postgres(postgres) => self.timed(postgres.read(recipient, after, max)).await,
         }
+    }
+
+    /// Notes how long a lane took. What goes the slow way is noted there.
+    #[cfg(feature = "postgres")]
+    async fn timed<T>(&self, lane: impl Future<Output = Option<T>>) -> Option<T> {
+        let began = Instant::now();
+        let done = lane.await;
+        if done.is_some() {
+            self.times.note(began.elapsed());
+        }
+        done
     }
 
     async fn acknowledge_in_lane(
@@ -194,7 +208,10 @@ impl Store {
                 None
             }
             #[cfg(feature = "postgres")]
-            Engine::Postgres(postgres) => postgres.acknowledge(recipient, numbers.to_vec()).await,
+            Engine::Postgres(postgres) => {
+                let acknowledged = postgres.acknowledge(recipient, numbers.to_vec());
+                self.timed(acknowledged).await
+            }
         }
     }
 }

@@ -7,20 +7,20 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 
-use postgres::{Client, Error, NoTls};
+use postgres::{Client, Error};
 use tokio::sync::mpsc;
 
-use super::statements::Failure;
-use super::{SETTINGS, Shared, thread};
+use super::failure::{Failure, Said};
+use super::session::SETTINGS;
+use super::{Shared, thread};
 use crate::errors::Refusal;
 
 /// Maximum number of requests that wait for a lane. Further ones go the slow way.
 const MAX_WAITING: usize = 4_096;
 
-/// Settings of a lane's connection: each statement sees what is committed, and the lane counts what
-/// is in the queues by itself.
-const OF_LANE: &str = "SET default_transaction_isolation = 'read committed';
-     SET waxseal.lane = 'on'";
+/// How a lane begins: each statement sees what is committed, and the lane counts what is in the
+/// queues by itself.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL waxseal.lane = 'on'";
 
 /// What a lane does.
 pub(super) trait Lane: Sized {
@@ -107,11 +107,13 @@ fn work<L: Lane>(shared: &Shared, mut waiting: mpsc::Receiver<L::Request>) {
                 connected = Some((client, lane));
             }
             Err(error) if Failure::of(&error) == Failure::Lost => {
+                let error = Said(&error);
                 tracing::error!(%error, "PostgreSQL failed");
                 batch.drain(..).for_each(L::refuse);
             }
             Err(error) => {
                 if Failure::of(&error) == Failure::Other {
+                    let error = Said(&error);
                     tracing::error!(%error, "a lane failed");
                 }
                 go_slowly::<L>(shared, &mut batch);
@@ -130,19 +132,21 @@ fn go_slowly<L: Lane>(shared: &Shared, batch: &mut Vec<L::Request>) {
 
 /// Begins a transaction. `None` if the connection has ended.
 fn begun<L>((mut client, lane): (Client, L)) -> Option<(Client, L)> {
-    client.batch_execute("BEGIN").ok()?;
+    client.batch_execute(BEGIN).ok()?;
     Some((client, lane))
 }
 
 fn connect<L: Lane>(shared: &Shared) -> Option<(Client, L)> {
-    let connected = shared.config.connect(NoTls).and_then(|mut client| {
-        client.batch_execute(SETTINGS)?;
-        client.batch_execute(OF_LANE)?;
+    let connected = shared.access.connect_with(SETTINGS);
+    let connected = connected.and_then(|mut client| {
         let lane = L::prepare(&mut client)?;
         Ok((client, lane))
     });
     connected
-        .inspect_err(|error| tracing::error!(%error, "no connection to PostgreSQL"))
+        .inspect_err(|error| {
+            let error = Said(error);
+            tracing::error!(%error, "no connection to PostgreSQL");
+        })
         .ok()
 }
 

@@ -7,7 +7,10 @@
 
 use std::error::Error;
 
-use postgres::{Config, NoTls, Transaction};
+use postgres::{Client, Transaction};
+
+use super::failure::Said;
+use super::session::Access;
 
 /// Held while a process makes or upgrades the tables: others wait. The number means `waxseal`.
 const LOCK: i64 = 0x77_61_78_73_65_61_6c;
@@ -26,9 +29,19 @@ pub const VERSIONS: &[Version] = &[Version {
     oldest: 1,
 }];
 
+/// Makes the tables, or upgrades them to the newest version. Returns the connection.
+pub fn prepare(access: &Access) -> Result<Client, Box<dyn Error>> {
+    let mut client = access.connect().map_err(|error| Said(&error).to_string())?;
+    let upgraded = upgrade(&mut client, VERSIONS);
+    upgraded.map_err(|error| match error.downcast::<postgres::Error>() {
+        Ok(error) => Said(&error).to_string().into(),
+        Err(error) => error,
+    })?;
+    Ok(client)
+}
+
 /// Makes the tables, or upgrades them to the newest of these versions.
-pub fn prepare(config: &Config, versions: &[Version]) -> Result<(), Box<dyn Error>> {
-    let mut client = config.connect(NoTls)?;
+fn upgrade(client: &mut Client, versions: &[Version]) -> Result<(), Box<dyn Error>> {
     let mut change = client.transaction()?;
     change.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK])?;
     change.batch_execute(

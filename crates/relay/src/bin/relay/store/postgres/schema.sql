@@ -28,6 +28,7 @@ CREATE TABLE device (
     lost_from_ms BIGINT,
     lost_to_ms BIGINT,
     has_left BIGINT NOT NULL DEFAULT 0,
+    connection BIGINT, -- the number of its newest connection
     UNIQUE (account, number)
 ) WITH (fillfactor = 70); -- each message that a device sends changes its row in place
 CREATE INDEX device_removed ON device (number) WHERE number < 0;

@@ -53,6 +53,16 @@ fn slow(relay: &Relay) -> u64 {
     postgres.shared.slow.load(Ordering::Relaxed)
 }
 
+/// How many jobs the metrics have the times of.
+fn timed(relay: &Relay) -> u64 {
+    let mut text = String::new();
+    relay.store.times.write("job", &mut text);
+    let count = text
+        .lines()
+        .find_map(|line| line.strip_prefix("job_count "));
+    count.unwrap().parse().unwrap()
+}
+
 #[tokio::test]
 async fn plain_messages_go_through_the_lanes_and_what_is_counted_is_right() {
     let world = World::at(NOW);
@@ -95,9 +105,11 @@ async fn plain_messages_go_through_the_lanes_and_what_is_counted_is_right() {
 
     let mut read = 0;
     for device in &devices {
+        let before = timed(&relay);
         let queued = queue::read_after(&relay.store, device.id, 0, 64)
             .await
             .unwrap();
+        assert_eq!(timed(&relay), before + 1);
         assert!(queued.all);
         let numbers: Vec<i64> = queued.messages.iter().map(|(number, _)| *number).collect();
         let expected: Vec<i64> = (1..).take(numbers.len()).collect();

@@ -5,6 +5,7 @@ use tokio::sync::oneshot;
 
 use super::{Lane, Reply};
 use crate::errors::Refusal;
+use crate::store::postgres::failure::Said;
 use crate::store::postgres::{Shared, busy};
 use crate::store::queue::{ENOUGH_BYTES, Queued, Waiting};
 
@@ -85,7 +86,7 @@ impl Lane for Reads {
 
 /// Adds what a row says.
 fn with(mut queued: Queued, row: &Row, most: i64) -> Result<Queued, Refusal> {
-    let unreadable = |error: Error| Refusal::internal(&error);
+    let unreadable = |error: Error| Refusal::internal(&Said(&error));
     let ms = |column| {
         let ms: Option<i64> = row.try_get(column).map_err(unreadable)?;
         Ok::<_, Refusal>(ms.and_then(|ms| u64::try_from(ms).ok()))

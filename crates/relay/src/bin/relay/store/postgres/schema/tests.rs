@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
-use postgres::{Client, Config, NoTls};
+use postgres::{Client, NoTls};
 use waxseal_postgres::Server;
 
-use super::{VERSIONS, Version, prepare};
+use super::{VERSIONS, Version, upgrade};
 
 /// What a later version might add.
 const LATER: &str = "ALTER TABLE device ADD COLUMN later BIGINT NOT NULL DEFAULT 0;
@@ -20,10 +20,10 @@ fn later(oldest: i64) -> [Version; 2] {
     ]
 }
 
-fn database() -> Option<(Arc<Server>, Config)> {
+fn database() -> Option<(Arc<Server>, Client)> {
     let server = Server::shared()?;
-    let config = server.database().parse().unwrap();
-    Some((server, config))
+    let client = Client::connect(&server.database(), NoTls).unwrap();
+    Some((server, client))
 }
 
 /// Enters a relay of this version.
@@ -35,19 +35,18 @@ fn enter(db: &mut Client, number: i64, version: i64) {
 
 #[test]
 fn chk732_relays_and_tables_of_two_versions_work_together_only_if_the_later_says_so() {
-    let Some((_server, config)) = database() else {
+    let Some((_server, mut db)) = database() else {
         return;
     };
-    prepare(&config, VERSIONS).unwrap();
-    let mut db = config.connect(NoTls).unwrap();
+    upgrade(&mut db, VERSIONS).unwrap();
     enter(&mut db, 1, 1);
     // Tables that do not work with the relay of before are not made while it is known.
-    let error = prepare(&config, &later(2)).unwrap_err().to_string();
+    let error = upgrade(&mut db, &later(2)).unwrap_err().to_string();
     assert!(error.contains("relay-1"), "{error}");
     assert!(db.execute("SELECT later FROM device", &[]).is_err());
     // Tables that do are, and it starts again with them.
-    prepare(&config, &later(1)).unwrap();
-    prepare(&config, VERSIONS).unwrap();
+    upgrade(&mut db, &later(1)).unwrap();
+    upgrade(&mut db, VERSIONS).unwrap();
     db.execute("SELECT later FROM device", &[]).unwrap();
     let version = "SELECT version FROM schema_version";
     let version: i64 = db.query_one(version, &[]).unwrap().get(0);
@@ -56,7 +55,7 @@ fn chk732_relays_and_tables_of_two_versions_work_together_only_if_the_later_says
     db.execute("UPDATE process SET version = 2", &[]).unwrap();
     db.execute("UPDATE schema_version SET oldest = 2", &[])
         .unwrap();
-    let error = prepare(&config, VERSIONS).unwrap_err().to_string();
+    let error = upgrade(&mut db, VERSIONS).unwrap_err().to_string();
     assert!(error.contains("version 2"), "{error}");
-    prepare(&config, &later(2)).unwrap();
+    upgrade(&mut db, &later(2)).unwrap();
 }
