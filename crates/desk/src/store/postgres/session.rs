@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::thread;
 use std::time::Duration;
 
-use postgres::config::{Host, SslMode};
+use postgres::config::{Host, SslMode, TargetSessionAttrs};
 use postgres::{Client, Config, NoTls, Statement};
 
 use super::tls::Tls;
@@ -18,10 +18,12 @@ const CONNECTING: Duration = Duration::from_secs(10);
 const UNANSWERED: Duration = Duration::from_secs(30);
 
 /// Settings of a connection. A call waits five seconds while another desk writes. A desk that
-/// stands still within a transaction lets go of the lock after half a minute. Policies that hide
-/// rows are errors. Each list has an index in its order, which is read whatever statistics say.
+/// stands still within a transaction lets go of the lock after half a minute. Only erasing can take
+/// ten minutes: it waits for whoever reads a page. Policies that hide rows are errors. Each list
+/// has an index in its order, which is read without statistics.
 const SETTINGS: &str = "
     SET lock_timeout = '5s';
+    SET statement_timeout = '10min';
     SET idle_in_transaction_session_timeout = '30s';
     SET default_transaction_isolation = 'read committed';
     SET default_transaction_read_only = off;
@@ -50,7 +52,8 @@ pub(super) struct Session {
     statements: HashMap<String, Statement>,
 }
 
-/// What a URL asks for. There is no TLS to this machine, or if the URL says so.
+/// What a URL asks for. There is no TLS to this machine, or if the URL says so. Of several hosts,
+/// the first one that is no standby is used.
 pub(super) fn configured(url: &str) -> Result<(Config, Option<Tls>), StoreError> {
     let mut config: Config = url.parse().map_err(failed)?;
     if config.get_connect_timeout().is_none() {
@@ -59,6 +62,7 @@ pub(super) fn configured(url: &str) -> Result<(Config, Option<Tls>), StoreError>
     if config.get_tcp_user_timeout().is_none() {
         config.tcp_user_timeout(UNANSWERED);
     }
+    config.target_session_attrs(TargetSessionAttrs::ReadWrite);
     if config.get_application_name().is_none() {
         config.application_name("waxseal-desk");
     }
