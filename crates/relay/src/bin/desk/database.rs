@@ -2,9 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use waxseal_desk::store::Store;
 #[cfg(not(feature = "postgres"))]
 use waxseal_desk::store::MetaRow;
+use waxseal_desk::store::Store;
 
 /// A store, in the folder or in the database that the folder names.
 pub type AnyStore = Box<dyn Store + Send>;

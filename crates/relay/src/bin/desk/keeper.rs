@@ -242,7 +242,7 @@ impl Keeper {
     }
 
     /// Adds to the public folder what is new.
-    fn publish(&mut self) -> Result<(), String> {
+    pub fn publish(&mut self) -> Result<(), String> {
         let (delay, before) = (self.delay, self.published);
         let folder = self.server.folder.public();
         let published = self.server.readers.read_now(|desk| {
@@ -382,4 +382,4 @@ fn shuffled(rows: Vec<ReportRow>) -> Vec<ReportRow> {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -138,7 +138,10 @@ fn a_standby_gives_no_place_and_is_no_store() {
     server.restart_as_standby();
     let mut place = OneServer::at(&url).unwrap();
     assert!(matches!(place.take(), Err(StoreError::Failed(_))));
-    assert!(matches!(PostgresStore::open(&url), Err(StoreError::Failed(_))));
+    assert!(matches!(
+        PostgresStore::open(&url),
+        Err(StoreError::Failed(_))
+    ));
     // Of several hosts, the one that is no standby is meant.
     let Some(primary) = Server::start() else {
         return;
