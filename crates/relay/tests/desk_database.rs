@@ -88,6 +88,33 @@ fn one_server_works_over_a_database_and_the_next_takes_over_when_it_ends() {
 }
 
 #[test]
+fn a_server_that_waits_outlives_the_database() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let mut office = Office::over(server.database());
+    second_folder(&office);
+    let reported = office.intake.report("mallory", "victim", &["now"]);
+    let promise = office.bring(&reported.encoded).unwrap();
+    let (mut command, metrics) = office.command("second", &[]);
+    let starting = std::thread::spawn(move || Process::start(&mut command, "listening on "));
+    std::thread::sleep(Duration::from_secs(2));
+    // The first one ends with its connection, and no server takes over until there is a database.
+    server.kill();
+    assert!(!office.desk().end());
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(!starting.is_finished());
+    server.restart();
+    let (second, url) = starting.join().unwrap();
+    office.take_over(second, url, metrics);
+    let bring = || office.bring(&reported.encoded).ok();
+    assert_eq!(wait_for(bring), promise);
+    office.settled();
+    assert!(office.desk().stop());
+    office.audit();
+}
+
+#[test]
 fn a_server_that_stands_still_is_followed_by_another_and_does_nothing_when_it_goes_on() {
     let Some(server) = Server::start() else {
         return;

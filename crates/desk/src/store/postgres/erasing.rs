@@ -47,13 +47,22 @@ impl PostgresStore {
                 thread::sleep(TICK);
             }
             for table in unclean {
-                // A statement of its own each, since it cannot be in a transaction. The options
-                // remove keys from indexes too, such as names of accounts, however few they are.
-                let sql = format!("VACUUM (FREEZE, INDEX_CLEANUP TRUE) {table}");
-                self.with(|session| session.run(&sql))?;
+                self.with(|session| vacuum(session, &table))?;
             }
         }
     }
+}
+
+/// Removes what it can from a table. A reader that stays on a page holds it up for a minute.
+fn vacuum(session: &mut Session, table: &str) -> Result<(), StoreError> {
+    session.run("SET statement_timeout = '1min'")?;
+    // A statement of its own, since it cannot be in a transaction. The options remove keys from
+    // indexes too, such as names of accounts, however few they are.
+    let done = session.run(&format!("VACUUM (FREEZE, INDEX_CLEANUP TRUE) {table}"));
+    if !matches!(done, Err(StoreError::Failed(_))) {
+        session.run("RESET statement_timeout")?;
+    }
+    done
 }
 
 /// The texts in the first column of an answer.

@@ -18,12 +18,10 @@ const CONNECTING: Duration = Duration::from_secs(10);
 const UNANSWERED: Duration = Duration::from_secs(30);
 
 /// Settings of a connection. A call waits five seconds while another desk writes. A desk that
-/// stands still within a transaction lets go of the lock after half a minute. Only erasing can take
-/// ten minutes: it waits for whoever reads a page. Policies that hide rows are errors. Each list
-/// has an index in its order, which is read without statistics.
+/// stands still within a transaction lets go of the lock after half a minute. Policies that hide
+/// rows are errors. Each list has an index in its order, which is read without statistics.
 const SETTINGS: &str = "
     SET lock_timeout = '5s';
-    SET statement_timeout = '10min';
     SET idle_in_transaction_session_timeout = '30s';
     SET default_transaction_isolation = 'read committed';
     SET default_transaction_read_only = off;

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use rand::Rng as _;
 use waxseal_postgres::Server;
@@ -88,6 +89,35 @@ fn what_an_older_transaction_still_sees_is_not_said_to_be_gone() {
     assert_eq!(row.get::<_, Option<&str>>(0), Some("mallory"));
     dump.batch_execute("COMMIT").unwrap();
     store.compact().unwrap();
+}
+
+#[test]
+fn a_page_that_someone_reads_is_waited_for() {
+    let Some((_server, url)) = database() else {
+        return;
+    };
+    let mut store = PostgresStore::open(&url).unwrap();
+    store.apply(&[Change::add(case("mallory"))]).unwrap();
+    let erased = crate::store::CaseRow {
+        account: None,
+        ..case("mallory")
+    };
+    let swap = Change::swap(case("mallory"), erased);
+    store.apply(&[swap]).unwrap();
+    // The cursor sees the new version, and keeps the page with the old one.
+    let mut reader = admin(&url);
+    let sql = "SET enable_indexscan = off; SET enable_bitmapscan = off; BEGIN;
+        DECLARE cases CURSOR FOR SELECT id FROM cases; FETCH 1 FROM cases";
+    reader.batch_execute(sql).unwrap();
+    let began = Instant::now();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            thread::sleep(Duration::from_secs(1));
+            reader.batch_execute("COMMIT").unwrap();
+        });
+        store.compact().unwrap();
+    });
+    assert!(began.elapsed() >= Duration::from_secs(1));
 }
 
 #[test]
