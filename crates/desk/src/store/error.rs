@@ -13,8 +13,8 @@ pub enum StoreError {
     /// The changes break a rule that does not depend on what is stored. Correct the caller.
     #[error("the change is not valid: {0}")]
     Invalid(&'static str),
-    /// Another desk has been writing to the store for too long, or a transaction needs what is to be
-    /// erased. Try again.
+    /// Another desk has been writing to the store for too long, or a transaction needs what is to
+    /// be erased. Try again.
     #[error("the store is in use")]
     InUse,
     /// Another server has the place of the one that this store was opened for. End the program.

@@ -54,6 +54,7 @@ impl Folder {
     }
 
     /// The folder of the server that works over a database while this row is stored.
+    #[cfg(any(feature = "postgres", test))]
     pub fn while_stored(mut self, row: MetaRow) -> Self {
         self.place = Some(row);
         self
