@@ -103,6 +103,8 @@ impl OneServer {
                 self.session.insert(session)
             }
         };
+        // A database that stands still would keep this one waiting after another has its place.
+        session.check(Self::PATIENCE)?;
         let row = session.client()?.query_one(LOCK, &[]).map_err(failed)?;
         if !row.try_get::<_, bool>(0).map_err(failed)? {
             return Ok(None);
@@ -120,10 +122,8 @@ impl OneServer {
 
     /// Whether the connection still answers, and so the place is held. If not, it is let go.
     pub fn is_held(&mut self) -> bool {
-        let answers = self.session.as_mut().is_some_and(|session| {
-            let client = session.client();
-            client.is_ok_and(|client| client.is_valid(Self::PATIENCE).is_ok())
-        });
+        let session = self.session.as_mut();
+        let answers = session.is_some_and(|session| session.check(Self::PATIENCE).is_ok());
         if !answers {
             self.session = None;
         }

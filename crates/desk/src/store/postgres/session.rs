@@ -13,8 +13,8 @@ use crate::store::error::StoreError;
 
 /// How long a new connection may take.
 const CONNECTING: Duration = Duration::from_secs(10);
-/// How long a server may leave what was sent to it without an answer of its network. Then the
-/// connection is lost.
+/// How long a server may leave what was sent to it without an answer of its network, and after
+/// which silence it is asked for one. Then the connection is lost.
 const UNANSWERED: Duration = Duration::from_secs(30);
 
 /// Settings of a connection. A call waits five seconds while another desk writes. A desk that
@@ -59,6 +59,9 @@ pub(super) fn configured(url: &str) -> Result<(Config, Option<Tls>), StoreError>
     }
     if config.get_tcp_user_timeout().is_none() {
         config.tcp_user_timeout(UNANSWERED);
+    }
+    if config.get_keepalives_idle() > UNANSWERED {
+        config.keepalives_idle(UNANSWERED);
     }
     config.target_session_attrs(TargetSessionAttrs::ReadWrite);
     if config.get_application_name().is_none() {
@@ -111,6 +114,11 @@ impl Session {
 
     pub(super) fn client(&mut self) -> Result<&mut Client, StoreError> {
         self.client.as_mut().ok_or(StoreError::InUse)
+    }
+
+    /// Checks that the server answers within this time.
+    pub(super) fn check(&mut self, patience: Duration) -> Result<(), StoreError> {
+        self.client()?.is_valid(patience).map_err(failed)
     }
 
     /// Begins a transaction that writes, alone.

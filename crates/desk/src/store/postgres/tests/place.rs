@@ -94,6 +94,24 @@ fn a_server_that_stands_still_loses_the_place_within_seconds() {
 }
 
 #[test]
+fn a_database_that_stands_still_keeps_nobody_waiting() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let url = server.database();
+    let [mut first, mut second] = [(); 2].map(|()| OneServer::at(&url).unwrap());
+    first.take().unwrap().unwrap();
+    assert!(second.take().unwrap().is_none());
+    server.freeze();
+    let began = Instant::now();
+    assert!(!first.is_held());
+    assert!(matches!(second.take(), Err(StoreError::Failed(_))));
+    assert!(began.elapsed() < Duration::from_secs(10));
+    server.thaw();
+    waited(&mut second);
+}
+
+#[test]
 fn chk717_a_server_whose_place_was_taken_changes_nothing() {
     let Some(server) = Server::start() else {
         return;
