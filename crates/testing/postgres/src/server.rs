@@ -234,6 +234,17 @@ impl Server {
         *process = Some(child);
     }
 
+    /// Like [`restart`](Self::restart), as a standby that only reads. It follows no other server.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn restart_as_standby(&self) {
+        let path = self.folder.path().join("data/standby.signal");
+        fs::write(&path, "").unwrap();
+        self.programs.hand_over(&path);
+        self.restart();
+    }
+
     fn spawn(&self) -> Child {
         let log = File::options()
             .create(true)

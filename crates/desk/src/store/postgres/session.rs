@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::thread;
 use std::time::Duration;
 
+use postgres::config::TargetSessionAttrs;
 use postgres::{Client, Config, NoTls, Statement};
 
 use super::tls::Tls;
@@ -12,13 +13,13 @@ use crate::store::error::StoreError;
 
 /// How long a new connection may take.
 const CONNECTING: Duration = Duration::from_secs(10);
-/// How long a server may leave what was sent to it without an answer of its network. Then the
-/// connection is lost.
+/// How long a server may leave what was sent to it without an answer of its network, and after
+/// which silence it is asked for one. Then the connection is lost.
 const UNANSWERED: Duration = Duration::from_secs(30);
 
 /// Settings of a connection. A call waits five seconds while another desk writes. A desk that
 /// stands still within a transaction lets go of the lock after half a minute. Policies that hide
-/// rows are errors. Each list has an index in its order, which is read whatever statistics say.
+/// rows are errors. Each list has an index in its order, which is read without statistics.
 const SETTINGS: &str = "
     SET lock_timeout = '5s';
     SET idle_in_transaction_session_timeout = '30s';
@@ -49,7 +50,7 @@ pub(super) struct Session {
     statements: HashMap<String, Statement>,
 }
 
-/// What a URL asks for.
+/// What a URL asks for. Of several hosts, the first one that is no standby is used.
 pub(super) fn configured(url: &str) -> Result<(Config, Option<Tls>), StoreError> {
     let mut config: Config = url.parse().map_err(failed)?;
     if config.get_connect_timeout().is_none() {
@@ -58,6 +59,10 @@ pub(super) fn configured(url: &str) -> Result<(Config, Option<Tls>), StoreError>
     if config.get_tcp_user_timeout().is_none() {
         config.tcp_user_timeout(UNANSWERED);
     }
+    if config.get_keepalives_idle() > UNANSWERED {
+        config.keepalives_idle(UNANSWERED);
+    }
+    config.target_session_attrs(TargetSessionAttrs::ReadWrite);
     if config.get_application_name().is_none() {
         config.application_name("waxseal-desk");
     }
@@ -86,6 +91,11 @@ impl Session {
 
     pub(super) fn client(&mut self) -> Result<&mut Client, StoreError> {
         self.client.as_mut().ok_or(StoreError::InUse)
+    }
+
+    /// Checks that the server answers within this time.
+    pub(super) fn check(&mut self, patience: Duration) -> Result<(), StoreError> {
+        self.client()?.is_valid(patience).map_err(failed)
     }
 
     /// Begins a transaction that writes, alone.
