@@ -4,6 +4,8 @@ use waxseal_interface::{ContactHeaders, ErrorCode};
 
 use super::*;
 use crate::fixture::{World, device, report, send, send_at_once};
+use crate::store::queue;
+use crate::store::values::values;
 use crate::time::Proven;
 
 const HOUR: u64 = 3_600_000;
@@ -31,7 +33,7 @@ fn oldest(relay: &Relay) -> u32 {
     relay.keys.stamp().oldest_epoch()
 }
 
-async fn why(world: &World) -> String {
+async fn why_not(world: &World) -> String {
     let refused = world.try_open().await;
     refused.err().unwrap().to_string()
 }
@@ -44,8 +46,16 @@ async fn chk700_a_relay_with_another_root_key_than_that_of_the_database_does_not
     drop(other.open().await);
     let right = fs::read(&own).unwrap();
     fs::copy(other.dir.path().join("root.key"), &own).unwrap();
-    let why = why(&world).await;
+    let why = why_not(&world).await;
     assert!(why.contains("not that of the database"), "{why}");
+    // Each secret that lasts counts, and not the signing key alone.
+    for at in [1, 33, 65, 97, 129] {
+        let mut altered = right.clone();
+        altered[at + 8] ^= 1;
+        fs::write(&own, altered).unwrap();
+        let why = why_not(&world).await;
+        assert!(why.contains("not that of the database"), "{at}: {why}");
+    }
     fs::write(&own, right).unwrap();
     drop(world.open().await);
     // A relay of a new database brings its own.
@@ -63,7 +73,7 @@ async fn chk701_no_root_key_is_drawn_for_a_database_that_has_one() {
         let root = world.dir.path().join("root.key");
         let kept = fs::read(&root).unwrap();
         fs::remove_file(&root).unwrap();
-        let why = why(world).await;
+        let why = why_not(world).await;
         assert!(why.contains("restore it from a backup"), "{why}");
         assert!(!root.exists());
         fs::write(&root, kept).unwrap();
@@ -134,6 +144,7 @@ async fn chk703_an_epoch_is_destroyed_once_every_relay_has_destroyed_it() {
     for _ in 0..24 {
         first.run(&a, HOUR).await;
         second.run(&b, HOUR).await;
+        b.clean_up().await.unwrap();
     }
     assert_eq!(a.store.run(waiting).await.unwrap(), 0);
     assert_eq!(destroyed(&b).await, TODAY + 11);
@@ -242,6 +253,13 @@ async fn chk706_of_two_relays_with_one_number_the_older_one_gives_way() {
     let mut fourth = first.beside("third").unwrap();
     let why = fourth.try_open().await.unwrap().keep_time().await;
     assert!(why.unwrap_err().to_string().contains("has the name third"));
+    // If the folder of the first one with this name is lost, it is taken out under its name.
+    drop(c);
+    let d = fourth.try_open().await.unwrap();
+    d.forget_process("third", Duration::ZERO).await.unwrap();
+    d.keep_time().await.unwrap();
+    assert!(d.forget_process("third", Duration::ZERO).await.is_err());
+    drop(d);
     fourth.name = Some("fourth".to_owned());
     drop(fourth.open().await);
 }
@@ -275,7 +293,7 @@ async fn chk707_a_relay_that_runs_is_not_taken_out_and_one_that_is_gone_no_longe
     // If it comes back, it is as any relay that enters.
     b.beat().await.unwrap();
     assert_eq!(oldest(&b), TODAY - 25);
-    assert_eq!(b.others().await.unwrap(), [own]);
+    assert_eq!(b.peers().await.unwrap().names(), [own]);
 }
 
 #[tokio::test]
@@ -291,7 +309,9 @@ async fn chk709_no_relay_sets_time_back_or_makes_stamp_keys_while_others_have_th
         b.keep_time().await.ok();
         assert!(b.time.proven().at_ms >= NOON && oldest(&b) == TODAY - 30);
     }
-    // Forwards, all follow. Alone, a relay may do both.
+    // Forwards, all follow, if the other agrees. Alone, a relay may do both.
+    first.clocks.set(NOON + 2 * DAY);
+    a.beat().await.unwrap();
     second.clocks.set(NOON + 2 * DAY);
     b.trust_clock().await.unwrap();
     b.keep_time().await.unwrap();
@@ -305,4 +325,117 @@ async fn chk709_no_relay_sets_time_back_or_makes_stamp_keys_while_others_have_th
     b.keep_time().await.unwrap();
     assert_eq!(b.time.proven().at_ms, NOON - 40 * DAY);
     assert_eq!((oldest(&b), destroyed(&b).await), (TODAY - 70, TODAY - 70));
+}
+
+#[tokio::test]
+async fn chk710_no_clock_that_is_ahead_moves_the_time_of_all() {
+    let Some([first, second]) = two().await else {
+        return;
+    };
+    let (a, b) = (first.open().await, second.open().await);
+    // The clock of the second is six days ahead, and steady for two days.
+    second.clocks.set(NOON + 6 * DAY);
+    let error = b.trust_clock().await.unwrap_err().to_string();
+    assert!(error.contains("set the clock"), "{error}");
+    let live = async |hours: u64| {
+        for _ in 0..hours {
+            for (world, relay) in [(&first, &a), (&second, &b)] {
+                world.clocks.pass(HOUR);
+                relay.keep_time().await.unwrap();
+            }
+            a.beat().await.unwrap();
+        }
+    };
+    live(48).await;
+    for relay in [&a, &b] {
+        assert_eq!(relay.time.proven().at_ms, NOON + 2 * DAY);
+        assert_eq!(oldest(relay), TODAY - 28);
+    }
+    // The first one was wrong: now most agree.
+    first.clocks.set(NOON + 8 * DAY);
+    a.beat().await.unwrap();
+    live(1).await;
+    assert_eq!(b.time.proven().at_ms, NOON + 8 * DAY + HOUR);
+    a.beat().await.unwrap();
+    assert_eq!((oldest(&a), oldest(&b)), (TODAY - 22, TODAY - 22));
+}
+
+#[tokio::test]
+async fn chk711_what_a_relay_stamps_is_committed_only_if_the_database_knows_it() {
+    let Some([first, second]) = two().await else {
+        return;
+    };
+    let (a, b) = (first.open().await, second.open().await);
+    let (alice, bob) = (device(&a, "alice").await, device(&a, "bob").await);
+    let day = u32::try_from(NOON / DAY).unwrap();
+    let contact = ContactHeaders {
+        token: b.contacts.token(day, &alice.me.account, &bob.me.account),
+        ..ContactHeaders::default()
+    };
+    let try_send = async || {
+        let sent = send_at_once(&b, &alice, &bob, "hi", contact).await;
+        sent.map_err(|refusal| refusal.code)
+    };
+    let try_report = async |message| {
+        let reported = report(&b, &alice, message).await;
+        reported.map(|_| ()).map_err(|refusal| refusal.code)
+    };
+    let message = try_send().await.unwrap();
+    for _ in 0..3 {
+        try_send().await.unwrap();
+    }
+    // It was taken out, and does not know: its clocks stood still.
+    let forget = |name| a.forget_process(name, Duration::ZERO);
+    forget("second").await.unwrap();
+    b.process.check(b.time.reading()).unwrap();
+    assert_eq!(try_send().await.err(), Some(ErrorCode::Busy));
+    assert_eq!(try_report(&message).await, Err(ErrorCode::Busy));
+    b.beat().await.unwrap();
+    try_send().await.unwrap();
+
+    // It entered again, and what it has counts as destroyed meanwhile.
+    let destroy =
+        |db: &Connection| db.execute("UPDATE proven SET drop_before = ?1", values![TODAY]);
+    a.store.run(destroy).await.unwrap();
+    assert_eq!(try_send().await.err(), Some(ErrorCode::Busy));
+    assert_eq!(try_report(&message).await, Err(ErrorCode::Busy));
+    let not_destroyed =
+        |db: &Connection| db.execute("UPDATE proven SET drop_before = ?1", values![TODAY - 30]);
+    a.store.run(not_destroyed).await.unwrap();
+    try_report(&message).await.unwrap();
+}
+
+#[tokio::test]
+async fn messages_of_destroyed_epochs_are_dropped_after_the_relay_has_confirmed() {
+    let world = World::at(NOON);
+    let relay = world.open().await;
+    let (alice, bob) = (device(&relay, "alice").await, device(&relay, "bob").await);
+    for text in ["one", "two", "three"] {
+        send(&relay, &alice, &bob, text).await.unwrap();
+    }
+    let mut proven = Proven::starting_at(NOON);
+    (proven.began_ms, proven.settled) = (NOON - 100 * DAY, true);
+    let settle = move |db: &Connection| proven::save(db, &proven);
+    relay.store.run(settle).await.unwrap();
+    let waiting = |db: &Connection| db.only::<i64>("SELECT count(*) FROM queue", &[]);
+    let waiting = async || relay.store.run(waiting).await.unwrap();
+
+    // Since the keys are destroyed on the 31st day, messages wait for one more.
+    for days in 1..=32 {
+        world.run(&relay, DAY).await;
+        assert!(destroyed(&relay).await <= TODAY + days - 30);
+        assert_eq!(waiting().await, 3);
+        if days < 32 {
+            relay.clean_up().await.unwrap();
+            assert_eq!(waiting().await, 3, "{days}");
+        }
+    }
+    assert_eq!(destroyed(&relay).await, TODAY + 2);
+    relay.clean_up().await.unwrap();
+    assert_eq!(waiting().await, 0);
+    let queued = queue::read_after(&relay.store, bob.id, 0, 64)
+        .await
+        .unwrap();
+    let of_day = u64::from(TODAY) * DAY;
+    assert_eq!(queued.lost, Some((of_day, of_day + DAY - 1)));
 }

@@ -142,7 +142,7 @@ impl Prepared {
 }
 
 /// The text with `$1` for `?1`.
-fn numbered(sql: &str) -> String {
+pub fn numbered(sql: &str) -> String {
     sql.replace('?', "$")
 }
 
