@@ -118,7 +118,7 @@ fn check(relay: &Relay, report: Report, reporter: &Device) -> Result<Examined, R
     if !relay.has_moderation_key(report.moderation_key()) {
         return Err(ErrorCode::OtherModerationKey.into());
     }
-    // A relay that may not stamp may have keys that count as destroyed.
+    // CHK-705: a relay that may not stamp may have keys that count as destroyed.
     relay.process.check(relay.time.reading())?;
     let stamp_keys = relay.keys.stamp();
     examine(report, &stamp_keys, &reporter.delivery_key, relay.now()).map_err(refused)
