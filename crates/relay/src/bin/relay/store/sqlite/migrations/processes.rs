@@ -1,7 +1,7 @@
 //! The change with which a database knows the relays that use it.
 
-/// Each relay has a row, and the database knows the root key that all have. The relay that was there
-/// has a row under 0, with what it knew of its clocks, until it enters under its number.
+/// Each relay has a row, and the database knows the root key that all have. The relay that was
+/// there has a row under 0, with what it knew of its clocks, until it enters under its number.
 pub const PROCESSES: &str = "CREATE TABLE process (
          number INTEGER PRIMARY KEY,
          run INTEGER NOT NULL,
