@@ -12,6 +12,7 @@ use crate::desk::expiry as desk_expiry;
 use crate::errors::Refusal;
 use crate::process::agree;
 use crate::state::Relay;
+use crate::store::connection::Work;
 use crate::store::processes::{self, Peers, Said};
 use crate::store::queue::{bodies, destroyed};
 use crate::store::{Connection, budgets, proven, removed, slots};
@@ -120,7 +121,7 @@ impl Relay {
         &self,
         job: impl Fn(&Connection) -> Result<bool, Refusal> + Clone + Send + 'static,
     ) -> Result<(), Refusal> {
-        let alone = move |db: &Connection| Ok(db.cleans_alone()? && job(db)?);
+        let alone = move |db: &Connection| Ok(db.works_alone(Work::Sweeping)? && job(db)?);
         while self.store.run(alone.clone()).await? {}
         Ok(())
     }

@@ -16,9 +16,16 @@ use crate::store::rows::{FromRow, Row};
 use crate::store::sqlite::statements::Prepared;
 use crate::store::values::{Value, values};
 
-/// The lock of PostgreSQL that a relay holds while it cleans up. The number means `cleaning`.
-#[cfg(feature = "postgres")]
-const CLEANING: i64 = 0x63_6c_65_61_6e_69_6e_67;
+/// Work that one relay at a time does: the lock of PostgreSQL that it holds meanwhile. The numbers
+/// mean `sweeping` and `dropping`.
+#[derive(Clone, Copy)]
+#[repr(i64)]
+pub enum Work {
+    /// Rows that are of no use any more.
+    Sweeping = 0x73_77_65_65_70_69_6e_67,
+    /// Messages of destroyed epochs, of which there may be very many.
+    Dropping = 0x64_72_6f_70_70_69_6e_67,
+}
 
 /// A connection within a transaction. It keeps each statement that it has prepared, by its text.
 pub struct Connection<'c> {
@@ -153,13 +160,16 @@ impl<'c> Connection<'c> {
         Ok(())
     }
 
-    /// Whether no other relay cleans up the database while this job runs.
-    pub fn cleans_alone(&self) -> Result<bool, Refusal> {
+    /// Whether no other relay does this work while this job runs.
+    pub fn works_alone(&self, at: Work) -> Result<bool, Refusal> {
         match &self.engine {
-            Engine::Sqlite(_) => Ok(true),
+            Engine::Sqlite(_) => {
+                let _ = at; // there is no other
+                Ok(true)
+            }
             #[cfg(feature = "postgres")]
             Engine::Postgres(_) => {
-                self.only("SELECT pg_try_advisory_xact_lock(?1)", values![CLEANING])
+                self.only("SELECT pg_try_advisory_xact_lock(?1)", values![at as i64])
             }
         }
     }

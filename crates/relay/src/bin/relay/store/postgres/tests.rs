@@ -5,6 +5,7 @@ use waxseal_interface::{ContactHeaders, ErrorCode};
 use super::*;
 use crate::fixture::{World, device, send_with};
 use crate::state::{Device, Relay};
+use crate::store::connection::Work;
 use crate::store::queue;
 use crate::store::values::values;
 
@@ -207,15 +208,19 @@ async fn two_relays_drop_what_is_old_while_devices_send_and_what_is_counted_is_r
     }
     // While another relay drops, this one does not.
     let alone = |db: &Connection| {
-        assert!(db.cleans_alone()?);
+        assert!(db.works_alone(Work::Dropping)?);
         std::thread::sleep(Duration::from_millis(500));
         Ok(())
     };
     let not_alone = async {
         tokio::time::sleep(Duration::from_millis(200)).await;
-        let asked = other.store.run(|db| db.cleans_alone());
-        asked.await.unwrap()
+        let asked = |db: &Connection| {
+            let of = |work| db.works_alone(work);
+            Ok((of(Work::Dropping)?, of(Work::Sweeping)?))
+        };
+        other.store.run(asked).await.unwrap()
     };
     let (held, is_alone) = tokio::join!(one.store.run(alone), not_alone);
-    assert!(held.is_ok() && !is_alone);
+    held.unwrap();
+    assert_eq!(is_alone, (false, true));
 }

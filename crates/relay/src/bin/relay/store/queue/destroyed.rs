@@ -4,6 +4,7 @@ use waxseal_reporting::relay::EPOCH_MS;
 
 use super::lose;
 use crate::errors::Refusal;
+use crate::store::connection::Work;
 use crate::store::values::values;
 use crate::store::{Connection, Store};
 
@@ -48,7 +49,7 @@ fn find(db: &Connection, before: u32) -> Result<Vec<i64>, Refusal> {
 /// Drops some of the messages of a recipient. Returns how many. `None` if another relay drops.
 fn drop_some(db: &Connection, recipient: i64, before: u32) -> Result<Option<usize>, Refusal> {
     db.read_committed()?;
-    if !db.cleans_alone()? {
+    if !db.works_alone(Work::Dropping)? {
         return Ok(None);
     }
     if let Some(for_update) = db.for_update() {
