@@ -220,13 +220,14 @@ impl World {
         Ok(relay)
     }
 
-    /// Lets the relay run, and record the time every hour.
+    /// Lets the relay run, record the time every hour, and clean up at the end.
     pub async fn run(&self, relay: &Relay, ms: u64) {
         const STEP: u64 = 3_600_000;
         for _ in 0..ms / STEP {
             self.clocks.pass(STEP);
             relay.keep_time().await.unwrap();
         }
+        relay.clean_up().await.unwrap();
     }
 }
 
@@ -279,11 +280,15 @@ pub async fn send_with(
     text: &str,
     contact: ContactHeaders,
 ) -> Result<Evidence, Refusal> {
-    // Clocks of a test move without the beats of the time between.
+    beat_if_late(relay).await;
+    send_at_once(relay, from, to, text, contact).await
+}
+
+/// Clocks of a test move without the beats of the time between.
+async fn beat_if_late(relay: &Relay) {
     if relay.process.check(relay.time.reading()).is_err() {
         let _ = relay.beat().await;
     }
-    send_at_once(relay, from, to, text, contact).await
 }
 
 /// Posts a message without a beat before.
@@ -336,6 +341,7 @@ pub async fn report_all(
     reporter: &Arc<Device>,
     evidence: &[&Evidence],
 ) -> Result<ReportTaken, Refusal> {
+    beat_if_late(relay).await;
     let mut draft = ReportDraft::new(reporter.me.clone(), Reason::Scam);
     for evidence in evidence {
         draft.add(evidence, Disclosure::Whole).unwrap();

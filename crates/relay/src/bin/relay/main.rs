@@ -68,6 +68,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
+use tokio::time::MissedTickBehavior;
 use tracing_subscriber::EnvFilter;
 
 use crate::blobs::options::BlobOptions;
@@ -85,7 +86,7 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(15);
 /// Maximum number of connections that read the metrics.
 const MAX_SCRAPERS: usize = 8;
 
-/// How often the relay records how much time has passed.
+/// How often the relay records how much time has passed, and cleans up.
 const TIME_INTERVAL: Duration = Duration::from_secs(60);
 
 /// A Waxseal relay: delivers messages it cannot read, and passes reports it cannot read to the
@@ -217,11 +218,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     if options.restored {
         relay.restored().await?;
     }
-    if options.trust_clock {
-        relay.trust_clock().await?;
-    }
+    // To trust its clock, a relay may have to be alone.
     for name in &options.forget_process {
         relay.forget_process(name, process::SILENCE).await?;
+    }
+    if options.trust_clock {
+        relay.trust_clock().await?;
     }
     relay.keep_time().await?;
     let relay = Arc::new(relay);
@@ -249,6 +251,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     say_ready(tls.is_some(), listener.local_addr()?)?;
     let time = tokio::spawn(keep_time(relay.clone(), stopping.clone()));
     let beating = tokio::spawn(beat(relay.clone(), stopping.clone()));
+    let cleaning = tokio::spawn(clean_up(relay.clone(), stopping.clone()));
     #[cfg(feature = "postgres")]
     let checking = relays::check_connections(relay.clone(), changed, stopping.clone());
     #[cfg(feature = "postgres")]
@@ -284,6 +287,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         serving.await?;
         time.await?;
         beating.await?;
+        cleaning.await?;
         at_desk.await?;
         #[cfg(feature = "postgres")]
         checking.await?;
@@ -346,11 +350,23 @@ async fn keep_time(relay: Arc<Relay>, mut stopping: Stopping) {
             tracing::error!(%error, "time could not be recorded");
             time.reset_after(process::BEAT); // the relay is not ready until it is
         }
-        // A failure is in the log already, and the next turn goes on. So does a later start.
-        tokio::select! {
-            _ = relay.clean_up() => {}
-            () = stopping.wait() => return,
+    }
+}
+
+/// Cleans up, which may take longer than time may go unrecorded.
+async fn clean_up(relay: Arc<Relay>, mut stopping: Stopping) {
+    let mut turns = tokio::time::interval(TIME_INTERVAL);
+    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let cleaning = async {
+        loop {
+            turns.tick().await;
+            // A failure is in the log already, and the next turn goes on. So does a later start.
+            let _ = relay.clean_up().await;
         }
+    };
+    tokio::select! {
+        () = cleaning => {}
+        () = stopping.wait() => {}
     }
 }
 

@@ -16,6 +16,7 @@ use waxseal_reporting::{Audience, Timestamp};
 use crate::errors::Refusal;
 use crate::extract::{AccountName, BinaryBody, Caller, Contact, Mark};
 use crate::limits::MAX_MESSAGE_LEN;
+use crate::limits::once::Once;
 use crate::state::{Account, Device, Relay};
 use crate::store::sending::{Facts, Stamped, Way};
 use crate::store::{Connection, devices, queue};
@@ -48,7 +49,7 @@ pub async fn send(
     {
         return answer(&sender, accepted?);
     }
-    let (from, shared) = (sender.clone(), relay.clone());
+    let (from, shared, roster) = (sender.clone(), relay.clone(), Once::default());
     accept(&relay, &sender, mark, move |db, keys, accepted_at| {
         let targets = Targets::read(db, &from, &peer)?;
         // CHK-610: the sender may write to the recipient. Otherwise nothing is stamped, counted or
@@ -57,7 +58,7 @@ pub async fn send(
         // CHK-307: the message names the newest rosters of both accounts, and goes to exactly their
         // devices, whatever it has for those that left.
         if !targets.are_those_of(&authentic, shared.now()) {
-            let mismatch = targets.mismatch(db, &shared, &authentic)?;
+            let mismatch = targets.mismatch(db, (&shared, &roster), &authentic)?;
             return Ok(Accepted::Mismatch(mismatch));
         }
         cost.count(db)?;
@@ -103,6 +104,7 @@ async fn send_plainly(
         let (claim, messages, _) = stamp(&keys, &targets, message, accepted_at).ok()?;
         let to = messages.iter().map(|message| message.recipient).collect();
         Some(Stamped {
+            by: shared.process.me.by(keys.oldest_epoch()),
             accepted_at,
             mark,
             messages,
@@ -193,9 +195,11 @@ pub async fn accept(
     let (store, waking, relay) = (&relay.store, relay.clone(), relay.clone());
     let job = move |db: &Connection| {
         relay.process.check(relay.time.reading())?;
+        let keys = relay.keys.stamp();
+        relay.process.check_in(db, keys.oldest_epoch())?;
         // The time is stored before the message is queued. If the job fails, neither is.
         let accepted_at = queue::next_accepted_at(db, from, relay.now())?;
-        let accepted = stamp(db, &relay.keys.stamp(), accepted_at)?;
+        let accepted = stamp(db, &keys, accepted_at)?;
         if let Accepted::Stamped(claim, _) = &accepted {
             // In a group, the time may be later than the one that was offered.
             queue::keep_accepted_at(db, from, claim.context().accepted_at)?;

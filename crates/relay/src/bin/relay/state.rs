@@ -20,7 +20,7 @@ use crate::counts::Counts;
 use crate::desk::client::{Desk, DeskSetup};
 use crate::errors::Refusal;
 use crate::keys::{BLOBS, DATABASE, Keys, REGION, VERIFY_DAYS};
-use crate::limits::{Limits, MAX_ACCOUNTS};
+use crate::limits::Limits;
 use crate::process::Process;
 use crate::serve::Stopping;
 use crate::store::Store;
@@ -268,7 +268,7 @@ impl Relay {
 
     /// Whether there is the maximum number of accounts already.
     pub async fn accounts_are_full(&self) -> Result<bool, Refusal> {
-        self.store.run(|db| accounts::are(db, MAX_ACCOUNTS)).await
+        self.store.run(accounts::are_full).await
     }
 
     /// The present time, which is never before proven time.
@@ -296,7 +296,7 @@ async fn open(
         // CHK-701: there is no new root key for a database that has one.
         let known = store.run(relay_key::load).await;
         if known
-            .map_err(|_| "the relay's key cannot be read")?
+            .map_err(|_| "the digest of root.key cannot be read")?
             .is_some()
         {
             return Err(format!(
@@ -324,9 +324,9 @@ async fn open(
     if !cache::has_keys_of(&store, &keys).await? {
         return Err(other().into());
     }
-    let key = keys.relay.verifying_key().to_bytes();
-    let known = store.run(move |db| relay_key::keep(db, &key)).await;
-    if known.map_err(|_| "the relay's key cannot be read")? != key {
+    let digest = keys.digest();
+    let known = store.run(move |db| relay_key::keep(db, &digest)).await;
+    if known.map_err(|_| "the digest of root.key cannot be read")? != digest {
         return Err(other().into());
     }
     Ok((keys, store))

@@ -16,18 +16,17 @@ const SOON: Duration = Duration::from_secs(20);
 
 /// Two relays over one database that hear from each other as long as the sender is there. `None`
 /// if this machine has no PostgreSQL.
-async fn two(world: &World) -> Option<([Arc<Relay>; 2], watch::Sender<bool>)> {
-    if !world.is_on_postgres() {
-        return None;
-    }
+async fn two(world: &World) -> Option<([Arc<Relay>; 2], (watch::Sender<bool>, World))> {
     let (stop, stopping) = watch::channel(false);
-    let relays = [world.open().await, world.open().await];
+    let one = world.open().await;
+    let second = world.beside("second")?;
+    let relays = [one, second.open().await];
     for relay in &relays {
         let changed = hear(relay);
         let checking = check_connections(relay.clone(), changed, Stopping(stopping.clone()));
         tokio::spawn(checking);
     }
-    Some((relays, stop))
+    Some((relays, (stop, second)))
 }
 
 async fn sent(signal: &Notify) {

@@ -53,7 +53,7 @@ async fn chk731_each_device_is_told_that_messages_since_the_backup_may_be_lost()
         let queued = queue::read_after(&relay.store, device.id, 0, 10)
             .await
             .unwrap();
-        // From a minute before the relay said something last, to now.
+        // From a minute before the newest time that the backup has, to now.
         assert_eq!(queued.lost, Some((NOW - 60_000, now_ms)));
     }
     let queued = queue::read_after(&relay.store, bob.id, 0, 10)

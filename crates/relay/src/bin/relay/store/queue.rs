@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use waxseal_interface::ErrorCode;
 use waxseal_reporting::Timestamp;
-use waxseal_reporting::relay::{Delivery, DeliveryKey, EPOCH_MS, StampedEnvelope};
+use waxseal_reporting::relay::{Delivery, DeliveryKey, StampedEnvelope};
 
 use crate::errors::Refusal;
 use crate::limits::{
@@ -378,27 +378,7 @@ pub async fn bytes(store: &Store) -> Result<i64, Refusal> {
     store.run(|db| db.queued_in_all()).await
 }
 
-/// Drops messages whose stamp keys every relay had destroyed before a relay comes to destroy those
-/// before the epoch `oldest`: a day before. Goes one batch, and returns how many there were and
-/// whether there may be more. Their recipients are told on their next connection.
-pub async fn drop_destroyed(store: &Store, oldest: u32) -> Result<(usize, bool), Refusal> {
-    const BATCH: usize = 500;
-    let drop_batch = move |db: &Connection| {
-        let batch: Vec<(i64, i64, u64)> = db.all(
-            "SELECT recipient, number, epoch FROM queue
-             WHERE epoch < (SELECT drop_before FROM proven WHERE drop_before < ?1) LIMIT ?2",
-            values![oldest, BATCH],
-        )?;
-        for (recipient, number, epoch) in &batch {
-            lose(db, *recipient, epoch * EPOCH_MS, (epoch + 1) * EPOCH_MS - 1)?;
-            delete(db, *recipient, *number)?;
-        }
-        Ok(batch.len())
-    };
-    let dropped = store.run(drop_batch).await?;
-    Ok((dropped, dropped == BATCH))
-}
-
 pub mod bodies;
+pub mod destroyed;
 #[cfg(test)]
 mod tests;

@@ -2,8 +2,8 @@
 //! it go on where they stood then.
 
 use crate::errors::Refusal;
-use crate::store::Connection;
 use crate::store::values::values;
+use crate::store::{Connection, proven};
 
 /// How far all numbers go on: more than were given since the backup.
 const SKIPPED: i64 = 1 << 32;
@@ -11,13 +11,13 @@ const SKIPPED: i64 = 1 << 32;
 /// Maximum number of devices in one job.
 const BATCH: usize = 2_000;
 
-/// A message that was accepted this long before a relay last said something is in the backup.
+/// A message that was accepted this long before the time that the backup has is in the backup.
 const MARGIN_MS: u64 = 60_000;
 
 /// The time up to which the backup has all messages.
 pub fn complete_until(db: &Connection) -> Result<u64, Refusal> {
-    let seen: Option<u64> = db.only("SELECT max(seen_ms) FROM process", &[])?;
-    Ok(seen.unwrap_or_default().saturating_sub(MARGIN_MS))
+    let proven = proven::load(db)?;
+    Ok(proven.map_or(0, |proven| proven.at_ms.saturating_sub(MARGIN_MS)))
 }
 
 /// Gives no row the number of one that was made since the backup. Clients know notices by numbers,

@@ -8,6 +8,7 @@ use waxseal_reporting::Timestamp;
 use waxseal_roster::Pinned;
 
 use crate::store::devices::Listed;
+use crate::store::processes::By;
 use crate::store::queue::Message;
 
 /// Who sends to whom, by their rows.
@@ -43,6 +44,7 @@ pub struct Facts<'a> {
     expect(dead_code, reason = "SQLite has no lanes")
 )]
 pub struct Stamped<T> {
+    pub by: By,
     pub accepted_at: Timestamp,
     pub mark: Option<[u8; MARK_LEN]>,
     pub messages: Vec<Message>,

@@ -109,6 +109,7 @@ where
         let to = stamped.messages.iter();
         let to = to.map(|one| (one.recipient, one.stamped.encode(), one.accepts));
         Some(Written {
+            by: stamped.by,
             accepted_at: stamped.accepted_at,
             mark: stamped.mark.map(Vec::from),
             to: to.collect(),

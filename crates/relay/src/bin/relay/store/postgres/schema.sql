@@ -187,6 +187,7 @@ CREATE TABLE process (
     name TEXT COLLATE "C" NOT NULL UNIQUE,
     version BIGINT NOT NULL, -- of the newest tables that it knows
     seen_ms BIGINT NOT NULL,
+    said_ms BIGINT NOT NULL, -- the server's clock then
     destroyed_before BIGINT NOT NULL,
     steady_ms BIGINT NOT NULL,
     clock_ms BIGINT NOT NULL
@@ -203,7 +204,7 @@ CREATE FUNCTION now_us() RETURNS BIGINT STABLE LANGUAGE sql AS
     'SELECT CAST(extract(epoch FROM statement_timestamp()) * 1000000 AS BIGINT)';
 CREATE TABLE relay_key (
     id BIGINT PRIMARY KEY CHECK (id = 1),
-    public_key BYTEA NOT NULL
+    digest BYTEA NOT NULL
 );
 
 CREATE TABLE report (

@@ -126,7 +126,7 @@ pub fn skip_rows(prepared: &Prepared, by: i64) -> Result<(), Refusal> {
 }
 
 /// The text with `$1` for `?1`.
-fn numbered(sql: &str) -> String {
+pub fn numbered(sql: &str) -> String {
     sql.replace('?', "$")
 }
 

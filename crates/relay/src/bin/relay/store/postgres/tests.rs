@@ -5,6 +5,7 @@ use waxseal_interface::{ContactHeaders, ErrorCode};
 use super::*;
 use crate::fixture::{World, device, send_with};
 use crate::state::{Device, Relay};
+use crate::store::connection::Work;
 use crate::store::queue;
 use crate::store::values::values;
 
@@ -167,4 +168,71 @@ async fn what_is_not_plain_goes_the_slow_way_and_has_the_same_answer() {
     assert_eq!(removed.await.unwrap(), 1);
     let refused = send_with(&relay, &alice, &bob, "more", contact).await;
     assert_eq!(refused.unwrap_err().code, ErrorCode::Removed);
+}
+
+#[tokio::test]
+async fn two_relays_drop_what_is_old_while_devices_send_and_what_is_counted_is_right() {
+    let first = World::at(NOW);
+    let one = first.open().await;
+    let Some(second) = first.beside("second") else {
+        return;
+    };
+    let other = second.open().await;
+    let mut devices = Vec::new();
+    for name in ["alice", "bob", "carol", "dave"] {
+        devices.push(device(&one, name).await);
+    }
+    let send = async |n: usize| {
+        let (from, to) = (&devices[n % 4], &devices[(n + 1 + n / 4 % 3) % 4]);
+        let relay = [&one, &other][n % 2];
+        let contact = with_token(relay, from, to);
+        send_with(relay, from, to, "more", contact).await.map(drop)
+    };
+    for n in 0..24 {
+        send(n).await.unwrap();
+    }
+    let grow_old = |db: &Connection| db.execute("UPDATE queue SET epoch = 7", &[]);
+    assert_eq!(one.store.run(grow_old).await.unwrap(), 24);
+    let sending = async {
+        let mut failed = 0;
+        for n in 24..60 {
+            failed += usize::from(send(n).await.is_err());
+        }
+        failed
+    };
+    for relay in [&one, &other] {
+        relay.process.drop_before(8);
+    }
+    let (cleaned, also, failed) = tokio::join!(one.clean_up(), other.clean_up(), sending);
+    assert_eq!((cleaned.is_ok(), also.is_ok(), failed), (true, true, 0));
+    one.clean_up().await.unwrap();
+    let left = |db: &Connection| {
+        let old: i64 = db.only("SELECT count(*) FROM queue WHERE epoch = 7", &[])?;
+        let all: i64 = db.only("SELECT count(*) FROM queue", &[])?;
+        Ok((old, all))
+    };
+    assert_eq!(one.store.run(left).await.unwrap(), (0, 36));
+    assert!(counts_are_right(&one).await);
+    for device in &devices {
+        let queued = queue::read_after(&other.store, device.id, 0, 64).await;
+        let days = (7 * 86_400_000, 8 * 86_400_000 - 1);
+        assert_eq!(queued.unwrap().lost, Some(days));
+    }
+    // While another relay drops, this one does not.
+    let alone = |db: &Connection| {
+        assert!(db.works_alone(Work::Dropping)?);
+        std::thread::sleep(Duration::from_millis(500));
+        Ok(())
+    };
+    let not_alone = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let asked = |db: &Connection| {
+            let of = |work| db.works_alone(work);
+            Ok((of(Work::Dropping)?, of(Work::Sweeping)?))
+        };
+        other.store.run(asked).await.unwrap()
+    };
+    let (held, is_alone) = tokio::join!(one.store.run(alone), not_alone);
+    held.unwrap();
+    assert_eq!(is_alone, (false, true));
 }

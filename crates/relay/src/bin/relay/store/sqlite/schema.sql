@@ -174,16 +174,17 @@ CREATE TABLE process (
     run INTEGER NOT NULL, -- drawn when it started
     name TEXT NOT NULL UNIQUE,
     version INTEGER NOT NULL, -- of the newest tables that it knows
-    seen_ms INTEGER NOT NULL, -- its time when it said something last
+    seen_ms INTEGER NOT NULL, -- its clock when it said something last
+    said_ms INTEGER NOT NULL, -- the database's clock then, if it has one
     destroyed_before INTEGER NOT NULL, -- the epoch before which it has destroyed its stamp keys
     steady_ms INTEGER NOT NULL, -- for how long its clocks have agreed
     clock_ms INTEGER NOT NULL -- its clock when it moved proven time last
 ) STRICT;
 
--- One row: the relay's public key, which all relays of the database have.
+-- One row: the digest of the root key, which all relays of the database have.
 CREATE TABLE relay_key (
     id INTEGER PRIMARY KEY CHECK (id = 1),
-    public_key BLOB NOT NULL
+    digest BLOB NOT NULL
 ) STRICT;
 
 CREATE TABLE report (

@@ -10,6 +10,8 @@ use waxseal_roster::Pinned;
 use super::Lane;
 use crate::store::devices::Listed;
 use crate::store::postgres::Shared;
+use crate::store::postgres::statements::numbered;
+use crate::store::processes::{By, MAY_COMMIT};
 use crate::store::sending::{Facts, Party, Way};
 
 /// Maximum number of accounts whose rosters a lane keeps.
@@ -28,6 +30,7 @@ pub trait Sending: Send {
 
 /// What is written for one message.
 pub struct Written {
+    pub by: By,
     pub accepted_at: Timestamp,
     pub mark: Option<Vec<u8>>,
     /// The recipients, each with what it gets and whether it gets a token with it.
@@ -45,6 +48,7 @@ pub struct Sends {
     count: Statement,
     share: Statement,
     sent: Statement,
+    may_commit: Statement,
     /// The newest rosters of accounts, each with the version of its row.
     known: HashMap<i64, (i64, Arc<Pinned>)>,
 }
@@ -140,6 +144,7 @@ impl Lane for Sends {
                  WHERE device.id = w.id AND device.accepted_at_ms IS NOT DISTINCT FROM w.last
                      AND device.number >= 0 AND device.has_left = 0",
             )?,
+            may_commit: client.prepare(&numbered(MAY_COMMIT))?,
             known: HashMap::new(),
         })
     }
@@ -184,7 +189,7 @@ impl Lane for Sends {
         }
         let taken = self.write(client, shared, (&accounts, &state), stamped)?;
         let Some(taken) = taken else {
-            // Another relay took a message of the same device meanwhile.
+            // Another relay took a message of the same device meanwhile, or this one may not stamp.
             client.batch_execute("ROLLBACK")?;
             return Ok(());
         };

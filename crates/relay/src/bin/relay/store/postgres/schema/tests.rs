@@ -28,7 +28,7 @@ fn database() -> Option<(Arc<Server>, Client)> {
 
 /// Enters a relay of this version.
 fn enter(db: &mut Client, number: i64, version: i64) {
-    let enter = "INSERT INTO process VALUES ($1, 0, $2, $3, 0, 0, 0, 0)";
+    let enter = "INSERT INTO process VALUES ($1, 0, $2, $3, 0, 0, 0, 0, 0)";
     let name = format!("relay-{number}");
     db.execute(enter, &[&number, &name, &version]).unwrap();
 }

@@ -309,7 +309,7 @@ async fn version_16_keeps_its_reports_and_none_of_them_has_a_promise() {
 
 #[tokio::test]
 async fn version_17_keeps_proven_time_and_what_the_relay_knew_of_its_clocks() {
-    use crate::store::processes::{self, Confirmed, Me, Said};
+    use crate::store::processes::{self, Confirmed, Me, Peers, Said};
     use crate::store::proven;
 
     let dir = tempfile::tempdir().unwrap();
@@ -336,7 +336,7 @@ async fn version_17_keeps_proven_time_and_what_the_relay_knew_of_its_clocks() {
             let clocks = processes::clocks(db, number)?;
             let (proven, drop_before) = (proven::load(db)?.unwrap(), proven::drop_before(db)?);
             let entered = processes::enter(db, &me, &said)?;
-            assert_eq!(entered, Confirmed::Counts(Vec::new()));
+            assert_eq!(entered, Confirmed::Counts(Peers::default()));
             Ok((clocks, proven.at_ms, proven.began_ms, drop_before))
         });
         let (clocks, at_ms, began_ms, drop_before) = enter.await.unwrap();

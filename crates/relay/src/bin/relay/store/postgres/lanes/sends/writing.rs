@@ -42,7 +42,7 @@ struct Sent {
 
 impl Sends {
     /// Writes the messages that have room. Returns the places of those that were written. `None` if
-    /// a message of one of the devices was taken elsewhere meanwhile.
+    /// a message of one of the devices was taken elsewhere meanwhile, or this relay may not stamp.
     pub(super) fn write(
         &self,
         client: &mut Client,
@@ -68,6 +68,9 @@ impl Sends {
         // Whoever changes a roster takes the queues of its account first. So what is read from here
         // on stays until the commit.
         let later = self.state(client, accounts)?;
+        if !self.may_commit(client, &stamped)? {
+            return Ok(None);
+        }
         let (of, by): (Vec<i64>, Vec<i64>) = pairs.iter().copied().unzip();
         let mut shares: HashMap<(i64, i64), (i64, i64)> = HashMap::new();
         for row in client.query(&self.shares, &[&of, &by])? {
@@ -134,6 +137,23 @@ impl Sends {
         }
         self.store(client, &columns, &inboxes, &added)
             .map(|is_stored| is_stored.then_some(taken))
+    }
+
+    /// Whether this relay may commit what it stamped.
+    fn may_commit(
+        &self,
+        client: &mut Client,
+        stamped: &[(usize, Way, Option<i64>, Written)],
+    ) -> Result<bool, Error> {
+        let by = stamped.iter().map(|(.., written)| written.by);
+        // CHK-711: see `check_in`.
+        let Some(by) = by.min_by_key(|by| by.oldest) else {
+            return Ok(true);
+        };
+        let id = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        let (number, run, oldest) = (id(by.number), id(by.run), i64::from(by.oldest));
+        let there = client.query_opt(&self.may_commit, &[&number, &run, &oldest])?;
+        Ok(there.is_some())
     }
 
     /// Writes the columns. Returns `false` if a device sent something else meanwhile.
