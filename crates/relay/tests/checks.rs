@@ -20,6 +20,7 @@ fn numbers() -> Vec<u16> {
         .chain(660..=667)
         .chain(694..=696)
         .chain(699..=709)
+        .chain(720..=725)
         .collect()
 }
 

@@ -16,18 +16,28 @@ pub struct Relays {
     urls: Mutex<Vec<String>>,
     world: World,
     database: String,
+    /// The store of blobs that they share.
+    blobs: String,
     pub server: Server,
 }
 
 impl Relays {
-    /// Starts a database and this many relays. `None` if this machine has no PostgreSQL.
+    /// Starts a database and this many relays, which share a folder for blobs. `None` if this
+    /// machine has no PostgreSQL.
     pub fn start(count: usize) -> Option<Self> {
-        let server = Server::start()?;
+        Self::start_over(count, None)
+    }
+
+    /// The same over another store of blobs, if one is given.
+    pub fn start_over(count: usize, blobs: Option<String>) -> Option<Self> {
+        let (server, world) = (Server::start()?, World::without_relay());
+        let folder = world.dir.path().join("blobs");
         let relays = Self {
             running: Mutex::default(),
             urls: Mutex::default(),
-            world: World::without_relay(),
+            world,
             database: server.database(),
+            blobs: blobs.unwrap_or_else(|| folder.to_str().unwrap().to_owned()),
             server,
         };
         for at in 0..count {
@@ -59,6 +69,9 @@ impl Relays {
     pub fn restart(&self, at: usize) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_relay"));
         command.args(["--database", &self.database, "--database-connections", "4"]);
+        command.args(["--blobs", &self.blobs]);
+        command.env("AWS_ACCESS_KEY_ID", waxseal_s3::ACCESS_KEY);
+        command.env("AWS_SECRET_ACCESS_KEY", waxseal_s3::SECRET_KEY);
         let data = format!("data-{at}");
         let relay = RelayProcess::start_in(command, self.world.dir.path(), &data);
         self.urls.lock().unwrap()[at].clone_from(&relay.url);
