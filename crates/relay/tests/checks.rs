@@ -21,6 +21,7 @@ fn numbers() -> Vec<u16> {
         .chain(694..=696)
         .chain(699..=711)
         .chain(716..=716)
+        .chain(720..=725)
         .chain(730..=732)
         .collect()
 }

@@ -20,14 +20,25 @@ pub struct Relays {
     pub database: Mutex<String>,
     /// Whose certificates of a database the relays take: a file in the folder of the world.
     authority: Option<&'static str>,
+    /// The store of blobs that they share.
+    blobs: String,
     pub server: Server,
 }
 
 impl Relays {
-    /// Starts a database and this many relays. `None` if this machine has no PostgreSQL.
+    /// Starts a database and this many relays, which share a folder for blobs. `None` if this
+    /// machine has no PostgreSQL.
     pub fn start(count: usize) -> Option<Self> {
+        Self::start_over(count, None)
+    }
+
+    /// The same over another store of blobs, if one is given.
+    pub fn start_over(count: usize, blobs: Option<String>) -> Option<Self> {
         let server = Server::start()?;
-        let relays = Self::over(server.database(), server);
+        let mut relays = Self::over(server.database(), server);
+        if let Some(blobs) = blobs {
+            relays.blobs = blobs;
+        }
         relays.start_all(count);
         Some(relays)
     }
@@ -48,10 +59,13 @@ impl Relays {
     }
 
     fn over(database: String, server: Server) -> Self {
+        let world = World::without_relay();
+        let blobs = world.dir.path().join("blobs");
         Self {
             running: Mutex::default(),
             urls: Mutex::default(),
-            world: World::without_relay(),
+            blobs: blobs.to_str().unwrap().to_owned(),
+            world,
             database: database.into(),
             authority: None,
             server,
@@ -120,6 +134,9 @@ impl Relays {
         let mut command = Command::new(env!("CARGO_BIN_EXE_relay"));
         let database = self.database.lock().unwrap().clone();
         command.args(["--database", &database, "--database-connections", "4"]);
+        command.args(["--blobs", &self.blobs]);
+        command.env("AWS_ACCESS_KEY_ID", waxseal_s3::ACCESS_KEY);
+        command.env("AWS_SECRET_ACCESS_KEY", waxseal_s3::SECRET_KEY);
         if let Some(authority) = self.authority {
             command.env("SSL_CERT_FILE", self.world.dir.path().join(authority));
         }

@@ -79,6 +79,7 @@ impl World {
         let arguments = [
             &mut arguments[..],
             &mut ["--database", &database.url, "--database-connections", "4"],
+            &mut ["--blobs", "blobs"], // which both have
         ];
         self.serve("relay", &arguments.concat());
     }

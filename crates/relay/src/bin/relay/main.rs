@@ -199,6 +199,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         dir: &options.data,
         database: &options.store,
         name: options.name.as_deref(),
+        blobs: options.blobs.place()?,
     };
     let relay = Relay::open(
         place,
@@ -210,11 +211,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         working,
     )
     .await?;
-    // Of a database that several relays share, not all files are in this folder.
-    if !relay.process.me.is_shared {
-        blobs::remove_strays(&relay).await?;
-        blobs::remove_lost(&relay, options.blobs.blobs_lost).await?;
-    }
+    blobs::start::check(&relay, options.blobs.wishes()).await?;
     if options.restored {
         relay.restored().await?;
     }

@@ -11,8 +11,8 @@ use waxseal_reporting::intake::AcceptanceKey;
 use waxseal_reporting::reporter::{ModerationKeyId, ModerationPublicKey};
 use waxseal_reporting::{AccountId, DeviceAddress, Timestamp};
 
-use crate::blobs::files::Files;
-use crate::blobs::options::BlobRoom;
+use crate::blobs::files::folder::Folder;
+use crate::blobs::options::{self, BlobRoom};
 use crate::blobs::store::Blobs;
 use crate::cache::{self, Accounts, MAX_AGE, MAX_CACHED};
 use crate::connected::ConnectedDevices;
@@ -105,6 +105,8 @@ pub struct Place<'a> {
     pub database: &'a StoreOptions,
     /// The name of this relay among those of the database.
     pub name: Option<&'a str>,
+    /// Where the blobs are, if not in `dir`.
+    pub blobs: options::Place,
 }
 
 /// What the machine and its operator give the relay room for.
@@ -123,6 +125,7 @@ impl Relay {
             dir,
             database,
             name,
+            blobs,
         }: Place<'_>,
         clocks: impl Fn() -> Reading + Send + Sync + 'static,
         vault: Vault,
@@ -134,7 +137,11 @@ impl Relay {
         let clock_ms = clocks().wall_ms;
         let (keys, store) = open(dir, database, Timestamp::from_millis(clock_ms)).await?;
         let process = Process::open(dir, name, database.is_shared())?;
-        let files = Files::open(&dir.join(BLOBS))?;
+        let are_own = blobs.is_none() && !database.is_shared();
+        let files = match blobs {
+            Some(files) => files,
+            None => Arc::new(Folder::open(&dir.join(BLOBS))?),
+        };
         let number = process.me.number;
         let read = move |db: &Connection| Ok((proven::load(db)?, processes::clocks(db, number)?));
         let read = store.run(read).await;
@@ -173,7 +180,7 @@ impl Relay {
             reviewer,
             accounts: Accounts::new(MAX_CACHED, database.is_shared().then_some(MAX_AGE)),
             connected: ConnectedDevices::default(),
-            blobs: Blobs::new(files, room.blobs),
+            blobs: Blobs::new(files, are_own, room.blobs),
             contacts: ContactKey::derive(&keys.token),
             strangers: room.strangers,
             sockets: Arc::new(Semaphore::new(room.sockets)),

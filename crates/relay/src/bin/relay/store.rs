@@ -228,6 +228,7 @@ pub mod members;
 pub mod news;
 pub mod notices;
 pub mod options;
+pub mod parts;
 #[cfg(feature = "postgres")]
 mod postgres;
 pub mod prekeys;

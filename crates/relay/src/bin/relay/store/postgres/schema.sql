@@ -307,6 +307,24 @@ CREATE TABLE blob (
 );
 CREATE INDEX blob_age ON blob (kept_until_ms);
 CREATE INDEX blob_unfinished ON blob (kept_until_ms) WHERE received < len;
+CREATE TABLE blob_part (
+    blob BIGINT NOT NULL,
+    start BIGINT NOT NULL,
+    len BIGINT NOT NULL,
+    name TEXT COLLATE "C" NOT NULL UNIQUE,
+    PRIMARY KEY (blob, start)
+);
+CREATE TABLE blob_loose (
+    name TEXT COLLATE "C" PRIMARY KEY,
+    until_ms BIGINT NOT NULL,
+    is_doomed BIGINT NOT NULL
+);
+CREATE INDEX blob_loose_age ON blob_loose (until_ms);
+CREATE TABLE blob_ended (blob BIGINT PRIMARY KEY);
+CREATE TABLE blob_store (
+    id BIGINT PRIMARY KEY CHECK (id = 1),
+    name TEXT COLLATE "C" NOT NULL
+);
 CREATE TABLE stored (
     account BIGINT PRIMARY KEY,
     blobs BIGINT NOT NULL,
