@@ -102,6 +102,7 @@ impl Servers {
         }
         if let Some(database) = &self.database {
             command.args(["--database", &database.url]);
+            command.arg("--blobs").arg(at("blobs"));
         }
         let mut child = command
             .env("RUST_LOG", "warn")

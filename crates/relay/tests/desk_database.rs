@@ -5,12 +5,15 @@
 mod office;
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::Command;
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use office::raw::Raw;
 use office::{ORIGIN, Office, Process, now, wait_for};
+use waxseal_desk::officer::Signed;
 use waxseal_desk::store::Store as _;
 use waxseal_log::entry::Measure;
 use waxseal_postgres::Server;
@@ -82,6 +85,83 @@ fn one_server_works_over_a_database_and_the_next_takes_over_when_it_ends() {
     office.audit();
     assert!(!office.dir.path().join("desk/desk.sqlite").exists());
     assert!(office.desk_store().meta("requests.mark").unwrap().is_some());
+}
+
+#[test]
+fn a_server_that_waits_outlives_the_database() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let mut office = Office::over(server.database());
+    second_folder(&office);
+    let reported = office.intake.report("mallory", "victim", &["now"]);
+    let promise = office.bring(&reported.encoded).unwrap();
+    let (mut command, metrics) = office.command("second", &[]);
+    let starting = std::thread::spawn(move || Process::start(&mut command, "listening on "));
+    std::thread::sleep(Duration::from_secs(2));
+    // The first one ends with its connection, and no server takes over until there is a database.
+    server.kill();
+    assert!(!office.desk().end());
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(!starting.is_finished());
+    server.restart();
+    let (second, url) = starting.join().unwrap();
+    office.take_over(second, url, metrics);
+    let bring = || office.bring(&reported.encoded).ok();
+    assert_eq!(wait_for(bring), promise);
+    office.settled();
+    assert!(office.desk().stop());
+    office.audit();
+}
+
+#[test]
+fn a_server_that_stands_still_is_followed_by_another_and_does_nothing_when_it_goes_on() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let mut office = Office::over(server.database());
+    second_folder(&office);
+    let reported = office.intake.report("mallory", "victim", &["now"]);
+    let promise = office.bring(&reported.encoded).unwrap();
+    let case = office.case_about("mallory").case.id;
+    let (mut command, metrics) = office.command("second", &[]);
+    let first = office.desk();
+    first.freeze(true);
+    let began = Instant::now();
+    let (second, url) = Process::start(&mut command, "listening on ");
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(20), "{took:?}");
+
+    // Requests that reach the first one as soon as it goes on.
+    let address = office.address().to_owned();
+    let mut waiting = Vec::new();
+    office.take_over(second, url, metrics);
+    let (alice, bob) = (&office.officers.alice, &office.officers.bob);
+    wait_for(|| (Raw::get(bob, "/v1/queue").send(&office).0 == 200).then_some(()));
+    let decision = office.decision(case, Measure::Warning);
+    let signed = Signed::sign(&decision, ORIGIN, alice, now()).unwrap();
+    let act = Raw::signed_at(alice, ("POST", "/v1/acts"), &signed.encode(), ORIGIN, now());
+    for request in [Raw::get(bob, "/v1/queue"), act] {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        stream.set_read_timeout(Some(office::SOON)).unwrap();
+        stream.write_all(&request.bytes()).unwrap();
+        waiting.push(stream);
+    }
+    first.freeze(false);
+    for mut stream in waiting {
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(!answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+    assert!(!first.end());
+    // The second one was not disturbed.
+    assert_eq!(office.case(case).decisions.len(), 0);
+    office.act(alice, &decision).unwrap();
+    assert_eq!(office.bring(&reported.encoded).unwrap(), promise);
+    office.settled();
+    assert!(office.desk().stop());
+    office.audit();
 }
 
 #[test]

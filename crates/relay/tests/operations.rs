@@ -222,6 +222,31 @@ fn a_relay_whose_database_is_lost_is_alive_and_not_ready_until_it_is_back() {
 }
 
 #[test]
+fn a_relay_whose_database_hangs_is_not_ready_until_it_goes_on() {
+    for mut place in engines() {
+        let Some(server) = place.server.take() else {
+            continue;
+        };
+        let address = place.world.address().to_owned();
+        wait_until_ready_is(&address, 200);
+        server.freeze();
+        let began = Instant::now();
+        while get(&address, "/ready").unwrap().0 == 200 {
+            assert!(began.elapsed() < Duration::from_secs(6));
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let why = get(&address, "/ready").unwrap().1;
+        assert_eq!(why.lines().next(), Some("the database is lost"));
+        assert_eq!(metric(&place.metrics, "database_lost"), 1);
+        std::thread::sleep(Duration::from_secs(1));
+        assert_eq!(metric(&place.metrics, "database_losses_total"), 1);
+        server.thaw();
+        wait_until_ready_is(&address, 200);
+        assert_eq!(metric(&place.metrics, "database_lost"), 0);
+    }
+}
+
+#[test]
 fn numbers_are_served_on_this_machine_alone() {
     let world = World::new();
     assert_eq!(get(world.address(), "/metrics").unwrap().0, 404);

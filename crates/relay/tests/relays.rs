@@ -278,3 +278,54 @@ fn a_database_that_hangs_counts_as_lost_until_it_goes_on() {
     let texts: Vec<String> = bob.receive().into_iter().map(|(text, _)| text).collect();
     assert_eq!(texts, ["before", "after"]);
 }
+
+#[test]
+fn a_relay_that_is_told_to_stop_while_its_database_hangs_ends() {
+    let Some(relays) = Relays::start(2) else {
+        return;
+    };
+    let (mut alice, bob) = (relays.device("alice", 0), relays.device("bob", 0));
+    let deliveries = relays.client(0).deliveries(bob.session()).unwrap();
+    relays.server.freeze();
+    // Whoever waits has an answer once the database counts as lost.
+    let began = Instant::now();
+    let refused = alice.send(&bob.me, "while it hangs").map(|_| ());
+    assert_eq!(code(refused), ErrorCode::Busy);
+    assert!(
+        began.elapsed() < Duration::from_secs(8),
+        "{:?}",
+        began.elapsed()
+    );
+    // One knows that it hangs, and the other one does not yet.
+    assert!(relays.stop(0));
+    relays.server.thaw();
+    until(|| relays.client(1).prekeys_left(bob.session()).ok());
+    relays.server.freeze();
+    assert!(relays.stop(1));
+    relays.server.thaw();
+    drop(deliveries);
+}
+
+#[test]
+fn relays_reach_their_database_over_tls_and_check_its_certificate() {
+    let Some(relays) = Relays::start_over_tls(2) else {
+        return;
+    };
+    let (mut alice, bob) = (relays.device("alice", 0), relays.device("bob", 1));
+    let mut deliveries = relays.client(1).deliveries(bob.session()).unwrap();
+    assert_eq!(
+        deliveries.next(SOON).unwrap(),
+        Some(waxseal_interface::Event::CaughtUp)
+    );
+    // Time in which a relay would notice that it hears nothing.
+    sleep(Duration::from_secs(5));
+    alice.send(&bob.me, "hello").unwrap();
+    let event = deliveries.next(SOON).unwrap();
+    assert!(matches!(
+        event,
+        Some(waxseal_interface::Event::Delivery { .. })
+    ));
+    assert!(relays.stop(1));
+    let said = relays.refused(1);
+    assert!(said.contains("invalid peer certificate"), "{said}");
+}

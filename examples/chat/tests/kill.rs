@@ -1,5 +1,6 @@
 //! Kills relay, vault, reviewer and clients with SIGKILL at random moments while several accounts
-//! exchange messages. Every message must arrive exactly once and be reportable. A report that is
+//! exchange messages. With `WAXSEAL_TEST_DATABASE=postgres`, two relays take turns at one address,
+//! over one PostgreSQL that is killed as well. Every message must arrive exactly once and be reportable. A report that is
 //! submitted twice must count once, and must open. In some rounds an account loses its device, and
 //! the others accept its new identity. `devices` does the same with two devices of each of two
 //! accounts, and `groups` with two devices of each of five, in three groups.
@@ -87,7 +88,7 @@ impl Exchange {
     fn new(per_round: usize, kills: usize, pause: Duration) -> Self {
         let seed = std::env::var("WAXSEAL_KILL_SEED").map_or(1, |seed| seed.parse().unwrap());
         println!("WAXSEAL_KILL_SEED={seed}");
-        let world = World::new("kill", &ACCOUNTS);
+        let world = World::with_database("kill", &ACCOUNTS);
         world.make_keys();
         world.start_relay();
         world.start_vault();
@@ -180,6 +181,9 @@ impl Exchange {
             self.go_on();
             thread::sleep(self.pause.mul_f64(rng.random()));
             match rng.random_range(0..8) {
+                0..2 if rng.random_bool(0.3) && self.world.kill_database() => {
+                    self.counts().database_kills += 1;
+                }
                 0..2 => {
                     let was_running = self.world.kill_relay();
                     assert!(was_running, "it ended: {}", self.world.relay_log());

@@ -13,9 +13,13 @@ pub enum StoreError {
     /// The changes break a rule that does not depend on what is stored. Correct the caller.
     #[error("the change is not valid: {0}")]
     Invalid(&'static str),
-    /// Another desk has been writing to the store for too long. Try again.
+    /// Another desk has been writing to the store for too long, or a transaction needs what is to
+    /// be erased. Try again.
     #[error("the store is in use")]
     InUse,
+    /// Another server has the place of the one that this store was opened for. End the program.
+    #[error("another server has taken over")]
+    TakenOver,
     /// The file or the schema of the database is not a store of the desk. Use another one.
     #[error("there is something else in place of the desk's store")]
     NotAStore,

@@ -1,6 +1,7 @@
 //! A store in PostgreSQL.
 
 mod database;
+mod erasing;
 mod failure;
 mod one_server;
 mod schema;
@@ -18,7 +19,7 @@ pub use self::one_server::OneServer;
 use self::session::{Session, configured};
 pub use self::tls::Tls;
 use super::calls::reads;
-use super::sql::{Database, in_sql, rows, write};
+use super::sql::{Database, in_sql, write};
 use super::*;
 
 /// A [`Store`] in PostgreSQL 13 or later, which the desks on many machines may share.
@@ -32,8 +33,8 @@ use super::*;
 ///
 /// # Durability
 /// [`apply`](Store::apply) is one transaction, and the server has synced it when `apply` returns.
-/// The store refuses a server with `fsync` off, and turns `synchronous_commit` on for itself. Where
-/// a standby takes over, only a synchronous one has every acknowledged change.
+/// The store refuses a standby and a server with `fsync` off, and turns `synchronous_commit` on for
+/// itself. Where a standby takes over, only a synchronous one has every acknowledged change.
 ///
 /// # Several desks
 /// One transaction writes at a time: it holds an advisory lock of the database until its commit. So
@@ -46,11 +47,17 @@ use super::*;
 /// [`StoreError::Failed`], and the next call connects again.
 ///
 /// # Erasing
-/// PostgreSQL keeps old versions of rows. [`compact`](Store::compact) removes those that no
-/// transaction can see any more, from tables and indexes: no statement can read them again. Their
-/// bytes stay on the server's disk until PostgreSQL uses the space again, in the write-ahead log
-/// until it is recycled, and in archives, standbys and backups for as long as those are kept. Keep
-/// the disk encrypted, and count the time of backups into what you promise.
+/// PostgreSQL keeps old versions of rows. [`compact`](Store::compact) removes those of before the
+/// call from tables and indexes, and makes sure that it did. It fails with [`StoreError::InUse`]
+/// while anything can still see them: an older transaction (such as a dump), a prepared one, a
+/// replication slot, or a standby that reports what it reads. Call it again then. The tables have
+/// no statistics, which would be copies of values.
+///
+/// So after `Ok` no statement gives erased rows, neither here nor, once it has caught up, at a
+/// standby. That is all. Their bytes stay on the server's disk until PostgreSQL writes over the
+/// space, in the write-ahead log until it is recycled, and in archives and backups for as long as
+/// those are kept. What the server logs of statements and their parameters is its operator's
+/// choice. Keep the disk encrypted, and count the time of backups into what you promise.
 ///
 /// # Security
 /// The database holds accounts, statements of reasons and salts in the clear, and the content of
@@ -62,6 +69,8 @@ pub struct PostgresStore {
     config: Config,
     tls: Option<Tls>,
     session: RefCell<Option<Session>>,
+    /// What must be stored for any change.
+    held: Option<Change>,
 }
 
 impl fmt::Debug for PostgresStore {
@@ -87,7 +96,19 @@ impl PostgresStore {
             config,
             tls,
             session: RefCell::new(Some(session)),
+            held: None,
         })
+    }
+
+    /// Like [`open`](Self::open), for a server. Once the row that [`OneServer::take`] returned is
+    /// another one, [`apply`](Store::apply) fails with [`StoreError::TakenOver`].
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn open_while(url: &str, row: MetaRow) -> Result<Self, StoreError> {
+        let mut store = Self::open(url)?;
+        store.held = Some(Change::unchanged(row));
+        Ok(store)
     }
 
     /// Runs `call` on a connection, and again on a new one if the old one was lost meanwhile.
@@ -129,9 +150,14 @@ impl PostgresStore {
         let Some(session) = self.session.get_mut() else {
             return Err(StoreError::InUse);
         };
-        let done = changes
-            .iter()
-            .try_for_each(|change| write::apply(&Postgres(RefCell::new(session)), change));
+        let db = &Postgres(RefCell::new(session));
+        // CHK-717: a server whose place another one has taken changes nothing.
+        let held = match self.held.iter().try_for_each(|row| write::apply(db, row)) {
+            Err(StoreError::Conflict(_)) => Err(StoreError::TakenOver),
+            held => held,
+        };
+        let mut changes = changes.iter();
+        let done = held.and_then(|()| changes.try_for_each(|change| write::apply(db, change)));
         let ended = match &done {
             // Whether a commit without an answer was carried out is not known.
             Ok(()) => session.commit(),
@@ -142,17 +168,6 @@ impl PostgresStore {
         }
         // A refusal stays one, also if the connection was lost after it.
         done.and(ended)
-    }
-
-    /// Removes versions of rows that were erased or replaced.
-    fn erase_traces(&self) -> Result<(), StoreError> {
-        for table in rows::tables() {
-            // A statement of its own each, since it cannot be in a transaction. The option removes
-            // keys from indexes too, such as names of accounts, however few they are.
-            let sql = format!("VACUUM (INDEX_CLEANUP TRUE) {}", table.name);
-            self.with(|session| session.run(&sql))?;
-        }
-        Ok(())
     }
 }
 

@@ -12,6 +12,7 @@ pub mod calls;
 pub mod intake;
 pub mod processes;
 pub mod raw;
+pub mod targets;
 pub mod witness;
 
 use std::process::Command;

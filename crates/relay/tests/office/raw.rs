@@ -69,9 +69,13 @@ impl Raw {
         )
     }
 
-    pub fn send(&self, office: &Office) -> (u16, Option<DeskCode>) {
+    pub fn bytes(&self) -> Vec<u8> {
         let head = format!("{}content-length: {}\r\n\r\n", self.head(), self.body.len());
-        send(office, &[head.as_bytes(), &self.body].concat())
+        [head.as_bytes(), &self.body].concat()
+    }
+
+    pub fn send(&self, office: &Office) -> (u16, Option<DeskCode>) {
+        send(office, &self.bytes())
     }
 }
 

@@ -21,7 +21,9 @@
     reason = "a test may fail by a panic, and says what it skips"
 )]
 
+mod copies;
 mod programs;
 mod server;
 
+pub use self::copies::Backup;
 pub use self::server::Server;

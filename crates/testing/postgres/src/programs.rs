@@ -54,14 +54,18 @@ impl Programs {
     }
 }
 
-/// The folder with all programs: from the PATH, or else the newest of Debian's.
+/// The folder with all programs: that to which the PATH leads, or else the newest of Debian's.
 fn folder() -> Option<PathBuf> {
     let is_whole = |folder: &PathBuf| {
         let has = |name| folder.join(name).is_file();
-        has("initdb") && has("postgres")
+        has("initdb") && has("postgres") && has("pg_basebackup")
     };
     let path = env::var_os("PATH").unwrap_or_default();
-    let found = env::split_paths(&path).find(is_whole);
+    let linked = env::split_paths(&path).filter_map(|folder| {
+        let program = fs::canonicalize(folder.join("initdb")).ok()?;
+        Some(program.parent()?.to_owned())
+    });
+    let found = linked.into_iter().find(is_whole);
     found.or_else(|| {
         let versions = fs::read_dir("/usr/lib/postgresql").ok()?;
         let number = |folder: &fs::DirEntry| folder.file_name().to_str()?.parse::<u32>().ok();

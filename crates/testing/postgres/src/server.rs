@@ -20,17 +20,17 @@ use crate::programs::Programs;
 /// It listens on 127.0.0.1 and on a socket in its folder, trusts everyone who connects, and syncs
 /// every commit to the disk.
 pub struct Server {
-    programs: Programs,
-    folder: tempfile::TempDir,
+    pub(crate) programs: Programs,
+    pub(crate) folder: tempfile::TempDir,
     port: u16,
     databases: AtomicU32,
     process: Mutex<Option<Child>>,
 }
 
 /// How long a server may take to start or to stop.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// The superuser of the server.
-const OWNER: &str = "waxseal";
+pub(crate) const OWNER: &str = "waxseal";
 /// The server that the tests of this process share.
 static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
 
@@ -41,10 +41,10 @@ impl Server {
     /// # Panics
     /// If PostgreSQL is there and does not start.
     pub fn start() -> Option<Self> {
-        let programs = Programs::find()?;
-        let folder = tempfile::tempdir().unwrap();
-        programs.hand_over(folder.path());
-        let made = programs
+        let server = Self::in_new_folder()?;
+        let folder = &server.folder;
+        let made = server
+            .programs
             .command("initdb")
             .args([
                 "--auth=trust",
@@ -59,15 +59,22 @@ impl Server {
             .unwrap();
         let said = String::from_utf8_lossy(&made.stderr);
         assert!(made.status.success(), "initdb failed: {said}");
-        let server = Self {
+        server.restart();
+        Some(server)
+    }
+
+    /// A server without data, which does not run.
+    pub(crate) fn in_new_folder() -> Option<Self> {
+        let programs = Programs::find()?;
+        let folder = tempfile::tempdir().unwrap();
+        programs.hand_over(folder.path());
+        Some(Self {
             programs,
             folder,
             port: free_port(),
             databases: AtomicU32::new(0),
             process: Mutex::new(None),
-        };
-        server.restart();
-        Some(server)
+        })
     }
 
     /// The server that all tests of this process share, and which none of them kills. It stops when
@@ -227,6 +234,17 @@ impl Server {
         *process = Some(child);
     }
 
+    /// Like [`restart`](Self::restart), as a standby that only reads. It follows no other server.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn restart_as_standby(&self) {
+        let path = self.folder.path().join("data/standby.signal");
+        fs::write(&path, "").unwrap();
+        self.programs.hand_over(&path);
+        self.restart();
+    }
+
     fn spawn(&self) -> Child {
         let log = File::options()
             .create(true)
@@ -271,7 +289,7 @@ impl Server {
         config.user(OWNER).dbname("postgres").connect(NoTls)
     }
 
-    fn admin(&self) -> Client {
+    pub(crate) fn admin(&self) -> Client {
         self.connect().unwrap()
     }
 

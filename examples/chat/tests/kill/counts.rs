@@ -7,6 +7,7 @@
 pub struct Counts {
     pub messages: usize,
     pub relay_kills: usize,
+    pub database_kills: usize,
     pub client_kills: usize,
     pub vault_kills: usize,
     pub review_kills: usize,

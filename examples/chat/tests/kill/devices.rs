@@ -28,7 +28,7 @@ const LINK_PAUSE: Duration = Duration::from_millis(2_000);
 #[test]
 fn all_devices_of_two_accounts_have_the_same_messages_after_any_kill() {
     let seed = std::env::var("WAXSEAL_KILL_SEED").map_or(1, |seed| seed.parse().unwrap());
-    let world = World::new("kill-devices", &HOMES);
+    let world = World::with_database("kill-devices", &HOMES);
     world.make_keys();
     world.start_relay();
     for (home, name) in ACCOUNTS.iter().enumerate() {
@@ -94,6 +94,7 @@ impl Pairs {
                 self.go_on();
                 thread::sleep(pause.mul_f64(rng.random()));
                 let was_running = match rng.random_range(0..4) {
+                    0 if rng.random_bool(0.3) && self.world.kill_database() => true,
                     0 => {
                         let was_running = self.world.kill_relay();
                         self.world.start_relay();

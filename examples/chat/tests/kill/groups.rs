@@ -45,7 +45,7 @@ fn all_devices_of_three_groups_have_each_message_once_in_ten_rounds() {
 
 fn run(rounds: usize) {
     let seed = std::env::var("WAXSEAL_KILL_SEED").map_or(1, |seed| seed.parse().unwrap());
-    let world = World::new("kill-groups", &HOMES);
+    let world = World::with_database("kill-groups", &HOMES);
     world.make_keys();
     world.start_relay();
     let mut crowd = Crowd {
@@ -188,6 +188,7 @@ impl Crowd {
                 crowd.go_on();
                 thread::sleep(PAUSE.mul_f64(rng.random()));
                 let was_running = match rng.random_range(0..5) {
+                    0 if rng.random_bool(0.3) && crowd.world.kill_database() => true,
                     0 => {
                         let was_running = crowd.world.kill_relay();
                         crowd.world.start_relay();

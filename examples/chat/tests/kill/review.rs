@@ -46,7 +46,8 @@ impl Exchange {
     fn reviewed(&self, arguments: &[&str]) -> Option<Vec<Value>> {
         let ended = self.world.review(arguments);
         if ended.was_killed() || ended.code() != Some(0) {
-            let is_away = ended.stderr.contains("no answer from the ");
+            let is_away = ["no answer from the ", "(503)"].map(|why| ended.stderr.contains(why));
+            let is_away = is_away.contains(&true); // 503: the relay has lost its database
             assert!(ended.was_killed() || is_away, "{}", ended.stderr);
             self.counts().not_opened += 1;
             return None;

@@ -7,6 +7,7 @@ use waxseal::store::{Key, Row, Table, Transaction};
 use waxseal::{Client, SqliteStore, Store, StoreKey};
 
 use super::World;
+use super::database::Param;
 
 impl World {
     /// Makes new keys for the vault. Those before are lost.
@@ -53,21 +54,21 @@ impl World {
         let pinned = Pinned::first(client.own_roster().unwrap().unwrap()).encode();
         drop(client);
         self.relay.kill();
-        let db = rusqlite::Connection::open(self.folder.join("relay-data/relay.sqlite")).unwrap();
-        let id: i64 = db
-            .query_row("SELECT id FROM account WHERE name = ?", [name], |row| {
-                row.get(0)
-            })
-            .unwrap();
-        let pin = "UPDATE account SET pinned = ? WHERE id = ?";
-        assert_eq!(db.execute(pin, (pinned, id)).unwrap(), 1);
-        let spent = "DELETE FROM one_time
-            WHERE device IN (SELECT id FROM device WHERE account = ?)";
-        db.execute(spent, [id]).unwrap();
-        let device = "UPDATE device SET identity = ?, delivery_key = NULL, base = NULL, mark = NULL
-            WHERE account = ?";
-        assert_eq!(db.execute(device, (&identity[..], id)).unwrap(), 1);
-        drop(db);
+        let devices = "WHERE account = (SELECT id FROM account WHERE name = ?1)";
+        let identity_sql = format!(
+            "UPDATE device SET identity = ?2, delivery_key = NULL, base = NULL, mark = NULL {devices}"
+        );
+        self.change(&[
+            (
+                "UPDATE account SET pinned = ?2 WHERE name = ?1",
+                &[Param::Text(name), Param::Bytes(&pinned)],
+            ),
+            (
+                &format!("DELETE FROM one_time WHERE device IN (SELECT id FROM device {devices})"),
+                &[Param::Text(name)],
+            ),
+            (&identity_sql, &[Param::Text(name), Param::Bytes(&identity)]),
+        ]);
         self.start_relay();
         self.chat(account, &["register", name]).output();
     }

@@ -11,6 +11,7 @@
 )]
 #![allow(clippy::restriction, reason = "tests")]
 
+mod database;
 pub mod desk;
 mod keys;
 pub mod talk;
@@ -25,6 +26,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+
+use self::database::Database;
 
 /// Maximum time to wait for a process to end. Only a defect or a very busy machine reaches it.
 const TIMEOUT: Duration = Duration::from_secs(240);
@@ -126,6 +129,8 @@ pub struct World {
     reviewer: Slot,
     desk: Slot,
     clients: Vec<(&'static str, Slot)>,
+    /// `None` if the relay has SQLite.
+    database: Option<Database>,
 }
 
 impl World {
@@ -158,6 +163,7 @@ impl World {
             reviewer: Slot::default(),
             desk: Slot::default(),
             clients,
+            database: None,
         }
     }
 
@@ -181,7 +187,10 @@ impl World {
 
     /// Starts the relay with its port and its data, and waits until it is ready.
     pub fn start_relay(&self) {
-        self.serve("relay", &RELAY);
+        match &self.database {
+            Some(database) => self.start_next_relay(database),
+            None => drop(self.serve("relay", &RELAY)),
+        }
     }
 
     /// Starts a program that keeps running, the relay or the vault, and waits for the line that it

@@ -39,6 +39,7 @@ pub(super) fn failed(error: Error) -> StoreError {
     let is_one_of = |codes: &[SqlState]| codes.contains(code);
     if is_one_of(&[
         SqlState::LOCK_NOT_AVAILABLE,
+        SqlState::QUERY_CANCELED,
         SqlState::T_R_SERIALIZATION_FAILURE,
         SqlState::T_R_DEADLOCK_DETECTED,
     ]) {

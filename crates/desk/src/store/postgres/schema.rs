@@ -16,9 +16,10 @@ pub(super) const VERSION: i32 = 4;
 
 /// What the schema `waxseal_desk` holds, in lines of text.
 const FOUND: &str = "
-    SELECT format('%s.%s %s%s%s', c.relname, a.attname, format_type(a.atttypid, a.atttypmod),
+    SELECT format('%s.%s %s%s%s%s', c.relname, a.attname, format_type(a.atttypid, a.atttypmod),
             CASE WHEN a.attnotnull THEN ' NOT NULL' END,
-            CASE WHEN a.attgenerated <> '' THEN ' GENERATED' END)
+            CASE WHEN a.attgenerated <> '' THEN ' GENERATED' END,
+            CASE WHEN a.attstattarget IS DISTINCT FROM 0 THEN ' STATISTICS' END)
         FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
         WHERE c.relnamespace = 'waxseal_desk'::regnamespace AND c.relkind = 'r'
             AND a.attnum > 0 AND NOT a.attisdropped
@@ -34,8 +35,22 @@ const FOUND: &str = "
     SELECT format('trigger %s', t.tgname) FROM pg_class c JOIN pg_trigger t ON t.tgrelid = c.oid
         WHERE c.relnamespace = 'waxseal_desk'::regnamespace
     UNION ALL
+    SELECT format('statistics %s', stxname) FROM pg_statistic_ext
+        WHERE stxrelid IN (SELECT oid FROM pg_class
+            WHERE relnamespace = 'waxseal_desk'::regnamespace)
+    UNION ALL
     SELECT format('rule %s', r.rulename) FROM pg_class c JOIN pg_rewrite r ON r.ev_class = c.oid
         WHERE c.relnamespace = 'waxseal_desk'::regnamespace
+";
+
+/// Statements that have the server collect no statistics of any column. They are copies of values,
+/// which would outlive the rows. No plan needs them: each list is read by the index in its order.
+const NO_STATISTICS: &str = "
+    SELECT coalesce(string_agg(format('ALTER TABLE %s ALTER COLUMN %I SET STATISTICS 0;',
+            c.oid::regclass, a.attname), ' '), '')
+        FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+        WHERE c.relnamespace = 'waxseal_desk'::regnamespace AND c.relkind = 'r'
+            AND a.attnum > 0 AND NOT a.attisdropped AND a.attstattarget IS DISTINCT FROM 0
 ";
 
 /// Makes the tables in the transaction that is open, or checks those that are there and adds what
@@ -85,16 +100,24 @@ fn upgrade(db: &mut Client, mut version: i32) -> Result<(), StoreError> {
         };
         let sql = format!("{tables}; {kept}");
         db.batch_execute(&sql).map_err(failed)?;
+        let row = db.query_one(NO_STATISTICS, &[]).map_err(failed)?;
+        let sql: String = row.try_get(0).map_err(failed)?;
+        db.batch_execute(&sql).map_err(failed)?;
         version = added;
     }
     Ok(())
 }
 
-/// Refuses a server that does not keep what it acknowledges, and a database that cannot hold every
-/// text.
+/// Refuses a standby, a server that does not keep what it acknowledges, and a database that cannot
+/// hold every text.
 fn check_server(db: &mut Client) -> Result<(), StoreError> {
-    let sql = "SELECT current_setting('fsync') = 'on', current_setting('server_encoding') = 'UTF8'";
+    let sql = "SELECT current_setting('fsync') = 'on',
+        current_setting('server_encoding') = 'UTF8', pg_is_in_recovery()";
     let row = db.query_one(sql, &[]).map_err(failed)?;
+    if row.get::<_, bool>(2) {
+        // Its locks keep nobody away from the other servers of the database.
+        return Err(StoreError::Failed("the server is a standby".into()));
+    }
     if !row.get::<_, bool>(0) {
         return Err(StoreError::Failed("the server has fsync off".into()));
     }
@@ -105,7 +128,7 @@ fn check_server(db: &mut Client) -> Result<(), StoreError> {
 }
 
 /// Checks that the schema has the tables, columns and indexes of this version and nothing else. A
-/// trigger or a rule would change what the desk writes.
+/// trigger or a rule would change what the desk writes, and statistics would outlive it.
 fn check_tables(db: &mut Client) -> Result<(), StoreError> {
     let rows = db.query(FOUND, &[]).map_err(failed)?;
     let found: Result<Vec<String>, _> = rows.iter().map(|row| row.try_get(0)).collect();

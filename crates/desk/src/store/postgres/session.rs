@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::thread;
 use std::time::Duration;
 
-use postgres::config::{Host, SslMode};
+use postgres::config::TargetSessionAttrs;
 use postgres::{Client, Config, NoTls, Statement};
 
 use super::tls::Tls;
@@ -13,13 +13,13 @@ use crate::store::error::StoreError;
 
 /// How long a new connection may take.
 const CONNECTING: Duration = Duration::from_secs(10);
-/// How long a server may leave what was sent to it without an answer of its network. Then the
-/// connection is lost.
+/// How long a server may leave what was sent to it without an answer of its network, and after
+/// which silence it is asked for one. Then the connection is lost.
 const UNANSWERED: Duration = Duration::from_secs(30);
 
 /// Settings of a connection. A call waits five seconds while another desk writes. A desk that
 /// stands still within a transaction lets go of the lock after half a minute. Policies that hide
-/// rows are errors. Each list has an index in its order, which is read whatever statistics say.
+/// rows are errors. Each list has an index in its order, which is read without statistics.
 const SETTINGS: &str = "
     SET lock_timeout = '5s';
     SET idle_in_transaction_session_timeout = '30s';
@@ -50,7 +50,7 @@ pub(super) struct Session {
     statements: HashMap<String, Statement>,
 }
 
-/// What a URL asks for. There is no TLS to this machine, or if the URL says so.
+/// What a URL asks for. Of several hosts, the first one that is no standby is used.
 pub(super) fn configured(url: &str) -> Result<(Config, Option<Tls>), StoreError> {
     let mut config: Config = url.parse().map_err(failed)?;
     if config.get_connect_timeout().is_none() {
@@ -59,32 +59,14 @@ pub(super) fn configured(url: &str) -> Result<(Config, Option<Tls>), StoreError>
     if config.get_tcp_user_timeout().is_none() {
         config.tcp_user_timeout(UNANSWERED);
     }
+    if config.get_keepalives_idle() > UNANSWERED {
+        config.keepalives_idle(UNANSWERED);
+    }
+    config.target_session_attrs(TargetSessionAttrs::ReadWrite);
     if config.get_application_name().is_none() {
         config.application_name("waxseal-desk");
     }
-    let is_here = |host: &Host| match host {
-        Host::Unix(_) => true,
-        Host::Tcp(name) => {
-            let address = name.parse::<std::net::IpAddr>();
-            name == "localhost" || address.is_ok_and(|address| address.is_loopback())
-        }
-    };
-    let all_here = config.get_hosts().iter().all(is_here)
-        && config
-            .get_hostaddrs()
-            .iter()
-            .all(std::net::IpAddr::is_loopback);
-    let tls = match config.get_ssl_mode() {
-        SslMode::Disable => None,
-        SslMode::Prefer if all_here => None,
-        _ => {
-            config.ssl_mode(SslMode::Require);
-            Some(Tls::of_platform()?)
-        }
-    };
-    if tls.is_none() {
-        config.ssl_mode(SslMode::Disable);
-    }
+    let tls = Tls::asked_for(&mut config)?;
     Ok((config, tls))
 }
 
@@ -109,6 +91,11 @@ impl Session {
 
     pub(super) fn client(&mut self) -> Result<&mut Client, StoreError> {
         self.client.as_mut().ok_or(StoreError::InUse)
+    }
+
+    /// Checks that the server answers within this time.
+    pub(super) fn check(&mut self, patience: Duration) -> Result<(), StoreError> {
+        self.client()?.is_valid(patience).map_err(failed)
     }
 
     /// Begins a transaction that writes, alone.

@@ -1,5 +1,6 @@
 mod erased;
 mod killed;
+mod place;
 mod shared;
 mod tables;
 mod texts;

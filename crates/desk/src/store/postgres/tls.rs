@@ -2,10 +2,13 @@
 
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use postgres::Config;
+use postgres::config::{Host, SslMode};
 use postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -22,6 +25,34 @@ use crate::store::error::StoreError;
 pub struct Tls(Arc<ClientConfig>);
 
 impl Tls {
+    /// The TLS that a connection with this config needs. `None` to this machine, unless the config
+    /// asks for TLS, and if it says `sslmode=disable`. Sets `sslmode` to what is returned, so that
+    /// no connection is made in any other way.
+    ///
+    /// # Errors
+    /// [`StoreError::Failed`] as of [`of_platform`](Self::of_platform), which checks certificates.
+    pub fn asked_for(config: &mut Config) -> Result<Option<Self>, StoreError> {
+        let is_here = |host: &Host| match host {
+            Host::Unix(_) => true,
+            Host::Tcp(name) => {
+                let address = name.parse::<IpAddr>();
+                name == "localhost" || address.is_ok_and(|address| address.is_loopback())
+            }
+        };
+        let all_here = config.get_hosts().iter().all(is_here)
+            && config.get_hostaddrs().iter().all(IpAddr::is_loopback);
+        let tls = match config.get_ssl_mode() {
+            SslMode::Disable => None,
+            SslMode::Prefer if all_here => None,
+            _ => Some(Self::of_platform()?),
+        };
+        config.ssl_mode(match tls {
+            Some(_) => SslMode::Require,
+            None => SslMode::Disable,
+        });
+        Ok(tls)
+    }
+
     /// Trusts the platform's certificate authorities, or those in the file that `SSL_CERT_FILE`
     /// names.
     ///

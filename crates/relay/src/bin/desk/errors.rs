@@ -8,6 +8,8 @@ use waxseal_desk::vault::VaultError;
 use waxseal_desk::{DeskError, Refused};
 use waxseal_relay::desk::{DeskCode, DeskErrorBody};
 
+use crate::database::taken_over;
+
 /// Why a request is refused.
 #[derive(Clone, Debug)]
 pub struct Refusal {
@@ -55,6 +57,10 @@ impl From<DeskError> for Refusal {
         match &error {
             DeskError::Refused(refused) => Self::new(code_of(*refused), refused.to_string()),
             DeskError::Vault(refused) => Self::new(code_of_vault(refused), error.to_string()),
+            DeskError::Store(StoreError::TakenOver) => {
+                taken_over();
+                Self::busy()
+            }
             DeskError::Store(_) => Self::failed(&error),
             _ => Self::failed(&error),
         }

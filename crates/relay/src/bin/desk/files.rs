@@ -7,7 +7,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use waxseal_desk::desk::DeskSetup;
-use waxseal_desk::store::SqliteStore;
+use waxseal_desk::store::{MetaRow, SqliteStore, Store, StoreError};
 use waxseal_log::keys::LogKeys;
 use waxseal_log::limits::MAX_KEYS_LEN;
 use waxseal_log::note::Signer;
@@ -40,15 +40,28 @@ const MAX_SECRET_LEN: usize = 4_096;
 /// | `targets.json` | the systems that exports go to; it names the files of their keys |
 /// | `outbox` | exports for the provider's own programs |
 #[derive(Clone, Debug)]
-pub struct Folder(PathBuf);
+pub struct Folder {
+    path: PathBuf,
+    place: Option<MetaRow>,
+}
 
 impl Folder {
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self(path.into())
+        Self {
+            path: path.into(),
+            place: None,
+        }
+    }
+
+    /// The folder of the server that works over a database while this row is stored.
+    #[cfg(any(feature = "postgres", test))]
+    pub fn while_stored(mut self, row: MetaRow) -> Self {
+        self.place = Some(row);
+        self
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
+        self.path.join(name)
     }
 
     /// The folder that everyone may read.
@@ -59,8 +72,8 @@ impl Folder {
     /// Makes the folder, for its owner alone.
     pub fn make(&self) -> Result<()> {
         let mut builder = DirBuilder::new();
-        let made = builder.recursive(true).mode(0o700).create(&self.0);
-        made.map_err(|error| failed(&self.0, &error))
+        let made = builder.recursive(true).mode(0o700).create(&self.path);
+        made.map_err(|error| failed(&self.path, &error))
     }
 
     /// Locks the folder for a server. No other server can use it while the returned file is open.
@@ -69,7 +82,7 @@ impl Folder {
         let file = File::create(&path).map_err(|error| failed(&path, &error))?;
         // CHK-635: one server uses a folder, so each request is taken by one server.
         rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)
-            .map_err(|_| format!("another server is using {}", self.0.display()))?;
+            .map_err(|_| format!("another server is using {}", self.path.display()))?;
         Ok(file)
     }
 
@@ -104,12 +117,22 @@ impl Folder {
     /// A connection to the store.
     pub fn store(&self) -> Result<AnyStore> {
         match self.database()? {
-            Some(url) => Ok(database::open(&url)?),
+            Some(url) => Ok(database::open(&url, self.place.clone())?),
             None => {
                 let path = self.path("desk.sqlite");
                 let store = SqliteStore::open(&path).map_err(|error| failed(&path, &error))?;
                 Ok(Box::new(store))
             }
+        }
+    }
+
+    /// Whether this server still has its place, as a store says. In a folder of its own it has.
+    pub fn check_place(&self, store: &impl Store) -> std::result::Result<(), StoreError> {
+        // CHK-716: a server that stood still, and whose place another one has taken, sends nothing
+        // and writes no file once it goes on.
+        match &self.place {
+            Some(row) if store.meta(&row.name)?.as_ref() != Some(row) => Err(StoreError::TakenOver),
+            _ => Ok(()),
         }
     }
 
@@ -140,7 +163,7 @@ impl Folder {
                 Err(format!("{} {why}", path.display()).into())
             }
             None => {
-                database::open(url)?; // makes the tables
+                database::open(url, None)?; // makes the tables
                 create(&path, 0o600, format!("{url}\n").as_bytes())
             }
         }

@@ -242,12 +242,13 @@ impl Keeper {
     }
 
     /// Adds to the public folder what is new.
-    fn publish(&mut self) -> Result<(), String> {
+    pub fn publish(&mut self) -> Result<(), String> {
         let (delay, before) = (self.delay, self.published);
         let folder = self.server.folder.public();
         let published = self.server.readers.read_now(|desk| {
             let files = desk.publish(now(), delay, before)?;
             let published = files.published();
+            self.server.folder.check_place(desk.store())?;
             Ok((published, write_folder(&folder, files)))
         });
         let (published, written) = published.map_err(|error| error.message)?;
@@ -295,6 +296,9 @@ impl Keeper {
         match folder.store().map(|mut store| store.compact()) {
             Ok(done) => {
                 self.has_traces = has_traces(done)?;
+                if self.has_traces {
+                    tracing::warn!("what was erased is still in the database: someone reads it");
+                }
                 Ok(())
             }
             Err(error) => Err(Refusal::failed(&error)),
@@ -378,4 +382,4 @@ fn shuffled(rows: Vec<ReportRow>) -> Vec<ReportRow> {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -6,11 +6,12 @@
 //! cover the time that comes again.
 //!
 //! A server over PostgreSQL can be followed by one on another machine, with another clock. So the
-//! mark is in the database, and covers every request.
+//! mark is in the database, and covers every request. Only the server that takes requests moves it.
+//! One that finds it moved takes none any more.
 
 use std::path::PathBuf;
 
-use waxseal_desk::store::{Change, MetaRow, Store as _};
+use waxseal_desk::store::{Change, MetaRow, Store as _, StoreError};
 
 use crate::files::{AnyStore, Result, replace, text};
 
@@ -29,7 +30,11 @@ pub struct Mark {
 
 enum Place {
     File(PathBuf),
-    Database(AnyStore),
+    Database {
+        store: AnyStore,
+        /// The mark as this server has read or written it last.
+        last: Option<MetaRow>,
+    },
 }
 
 impl Mark {
@@ -50,7 +55,8 @@ impl Mark {
             Some(Err(_)) => return Err("the mark in the database is damaged".into()),
             None => 0,
         };
-        let place = Place::Database(store);
+        let last = kept;
+        let place = Place::Database { store, last };
         Ok(Self { place, written_ms })
     }
 
@@ -63,27 +69,36 @@ impl Mark {
     pub fn cover(&mut self, at_ms: u64, now_ms: u64) -> Result<()> {
         // CHK-632: no restart makes the server take a request again, also if it was signed with a
         // time that was still to come.
-        if at_ms <= self.written_ms {
-            return Ok(());
-        }
+        let is_covered = at_ms <= self.written_ms;
         match &mut self.place {
-            Place::File(_) if at_ms <= now_ms => {}
+            Place::File(_) if is_covered || at_ms <= now_ms => {}
             Place::File(path) => {
                 let mark_ms = at_ms.saturating_add(STEP_MS);
                 replace(path, 0o600, format!("{mark_ms}\n").as_bytes())?;
                 self.written_ms = mark_ms;
             }
-            Place::Database(store) => {
+            Place::Database { store, last } if is_covered => {
+                // CHK-716: a server that stood still, and whose place another one has taken, takes
+                // no request once it goes on. The other one can have taken it.
+                if store.meta(NAME)? != *last {
+                    return Err(StoreError::TakenOver.into());
+                }
+            }
+            Place::Database { store, last } => {
                 let mark_ms = at_ms.saturating_add(STEP_IN_DATABASE_MS);
                 let new = MetaRow {
                     name: NAME.to_owned(),
                     value: mark_ms.to_be_bytes().to_vec(),
                 };
-                let change = match store.meta(NAME)? {
-                    Some(old) => Change::swap(old, new),
-                    None => Change::add(new),
+                let change = match last.clone() {
+                    Some(old) => Change::swap(old, new.clone()),
+                    None => Change::add(new.clone()),
                 };
-                store.apply(&[change])?;
+                store.apply(&[change]).map_err(|error| match error {
+                    StoreError::Conflict(_) => StoreError::TakenOver,
+                    error => error,
+                })?;
+                *last = Some(new);
                 self.written_ms = mark_ms;
             }
         }

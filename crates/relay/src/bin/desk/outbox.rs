@@ -91,9 +91,11 @@ pub fn send_due(server: &Server) -> std::result::Result<usize, Refusal> {
         if slow.contains(&target) {
             continue;
         }
-        let body = server
-            .readers
-            .read_now(|desk| Ok(desk.store().outbox(&row.id)?))?;
+        let body = server.readers.read_now(|desk| {
+            let body = desk.store().outbox(&row.id)?;
+            server.folder.check_place(desk.store())?;
+            Ok(body)
+        })?;
         // Its case was erased meanwhile.
         let Some(body) = body else { continue };
         let (outcome, answer) = send(server, &row, &body.body);

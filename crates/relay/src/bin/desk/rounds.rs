@@ -157,6 +157,7 @@ impl Thread<'_> {
         }
         let readers = &self.server.readers;
         let prove = |old| readers.read_now(|desk| Ok(desk.consistency(old, size)?));
+        self.server.check_place()?;
         let lines = self.witnesses.ask(&note, size, &prove);
         if !lines.is_empty() {
             office.act_now(move |desk, _| desk.cosigned(size, &lines))?;

@@ -105,10 +105,10 @@ async fn run_desk(options: &ServeOptions) -> Result<()> {
     let folder = Folder::new(&options.folder);
     let _lock = folder.lock()?;
     // Connections to a database are made and waited for in this thread.
-    tokio::task::block_in_place(|| {
+    let folder = tokio::task::block_in_place(|| {
         let url = options.database.database.as_ref();
         url.map_or(Ok(()), |url| folder.use_database(url))?;
-        take_place(&folder)
+        take_place(folder)
     })?;
     // The process before may have taken requests up to the time when it let go of the lock.
     let started = now();
@@ -221,16 +221,19 @@ async fn run_desk(options: &ServeOptions) -> Result<()> {
 
 /// Makes sure that no other server works over the folder's database.
 #[cfg(feature = "postgres")]
-fn take_place(folder: &Folder) -> Result<()> {
-    if let Some(url) = folder.database()? {
-        crate::database::Place::wait(&url)?.keep()?;
-    }
-    Ok(())
+fn take_place(folder: Folder) -> Result<Folder> {
+    let Some(url) = folder.database()? else {
+        return Ok(folder);
+    };
+    let place = crate::database::Place::wait(&url)?;
+    let folder = folder.while_stored(place.row());
+    place.keep()?;
+    Ok(folder)
 }
 
 #[cfg(not(feature = "postgres"))]
-fn take_place(_: &Folder) -> Result<()> {
-    Ok(())
+fn take_place(folder: Folder) -> Result<Folder> {
+    Ok(folder)
 }
 
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {

@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use waxseal_desk::desk::Desk;
+use waxseal_desk::store::StoreError;
 use waxseal_desk::vault::process::VaultClient;
 use waxseal_log::keys::LogKeys;
 use waxseal_relay::desk::Transparency;
@@ -64,16 +66,25 @@ impl Server {
     ) -> Result<(), Refusal> {
         let now_ms = now().as_millis();
         let mut mark = self.mark.lock().unwrap_or_else(PoisonError::into_inner);
-        // It writes to the disk at most once a second.
+        // It waits for the disk once a second at most, and for a database each time.
         let covered = tokio::task::block_in_place(|| mark.cover(at_ms, now_ms));
         drop(mark);
-        covered.map_err(|error| Refusal::failed(&error))?;
+        covered.map_err(|error| match error.downcast::<StoreError>() {
+            Ok(error) => Refusal::from(*error),
+            Err(error) => Refusal::failed(&error),
+        })?;
         let mut nonces = self.nonces.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = nonces.take(request, at_ms, now_ms, max);
         taken.map_err(|not_taken| match not_taken {
             NotTaken::Replayed => Refusal::not_signed(),
             NotTaken::TooMany => Refusal::busy(),
         })
+    }
+
+    /// Whether this server may send something or write a file: no other one has taken over.
+    pub fn check_place(&self) -> Result<(), Refusal> {
+        let of_store = |desk: &Desk<_>| Ok(self.folder.check_place(desk.store())?);
+        self.readers.read_now(of_store)
     }
 
     /// Has the threads end.

@@ -67,9 +67,11 @@ impl Todo {
             let Some((id, what)) = name.to_str().and_then(read) else {
                 continue;
             };
-            let row = server
-                .readers
-                .read_now(|desk| Ok(desk.store().report(id.as_bytes())?));
+            let row = server.readers.read_now(|desk| {
+                let row = desk.store().report(id.as_bytes())?;
+                server.folder.check_place(desk.store())?;
+                Ok(row)
+            });
             match is_so(row, what) {
                 Ok(true) if !tell(&server.relay, relay_key, &id, what) => return,
                 Ok(_) => {

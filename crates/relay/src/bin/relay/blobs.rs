@@ -1,9 +1,10 @@
 //! Blobs: sealed files, which devices upload in parts and fetch by ranges. The relay reads nothing
 //! of them.
 //!
-//! What the database says of a blob is on the disk before it says so: a part is written and flushed
-//! first, and a row is deleted before its file.
+//! What the database says of a blob is in the store before it says so: a part is written to a file
+//! of its own first, and a row is deleted before its files. Several relays may share the store.
 
+use std::io;
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -16,18 +17,23 @@ use serde::Deserialize;
 use waxseal_interface::{BlobState, ErrorCode, MAX_BLOB_LEN, MAX_BLOB_PART_LEN};
 use waxseal_reporting::BlobId;
 
+use crate::blobs::files::Files;
 use crate::blobs::holds::FULL_RETRY_SECS;
 use crate::blobs::loads::Load;
-use crate::blobs::store::blocking;
+use crate::blobs::uploads::{Next, Taken};
 use crate::errors::Refusal;
 use crate::extract::{BinaryBody, BlobInPath, Caller, Uploader};
 use crate::serve::Leave;
 use crate::state::Relay;
 use crate::store::Connection;
 use crate::store::blobs::{self as stored, Row};
+use crate::store::parts::{self, Part as File};
 
 /// The number under which the reviewer's requests are counted. No account has it.
 pub const REVIEWER: i64 = 0;
+
+/// After how long a client may ask again if the store of blobs cannot be reached.
+const AWAY_RETRY_SECS: u64 = 5;
 
 /// Where a part belongs.
 #[derive(Clone, Copy, Deserialize)]
@@ -81,47 +87,79 @@ async fn take(
     blob: BlobId,
     part: Part,
 ) -> Result<BlobState, Refusal> {
+    // Not needed between relays, but one file less is written in vain.
     let _lock = relay.blobs.locks.lock(&blob).await?;
-    let (room, now_ms) = (relay.blobs.room, millis(&relay));
-    let (at, of) = (part.at, part.of);
-    let begin = move |db: &Connection| uploads::begin(db, account, &blob, at, of, now_ms, &room);
-    let row = relay.store.run(begin).await?;
-    // CHK-510: a part is appended where the bytes that the relay has end, and replaces none.
-    let fresh = row.received.checked_sub(part.at);
-    let fresh = fresh.and_then(|skipped| part.bytes.get(usize::try_from(skipped).ok()?..));
-    let Some(fresh) = fresh.filter(|fresh| !fresh.is_empty()) else {
-        return Ok(rows::state(&row, now_ms, &room));
+    let (room, now_ms, name) = (relay.blobs.room, millis(&relay), files::draw());
+    let (at, end, of, drawn) = (part.at, part.end, part.of, name.clone());
+    let begin = move |db: &Connection| {
+        let row = uploads::begin(db, account, &blob, at, of, now_ms, &room)?;
+        uploads::announce(db, row, (at, end), &drawn, now_ms, &room)
     };
-    let fresh = part.bytes.slice_ref(fresh);
-    let (files, id, received) = (relay.blobs.files.clone(), row.id, row.received);
-    let append = move || files.append(id, received, &fresh);
-    match blocking(append).await {
-        Ok(true) => {}
-        // The file is shorter than the database says, or gone: the upload begins again.
-        Ok(false) => return begin_again(&relay, row).await,
-        Err(error) => {
-            give_up(&relay, &row).await?;
-            return Err(refused(&error));
+    let (row, last) = match relay.store.run(begin).await? {
+        Next::Nothing(state) => return Ok(state),
+        Next::Write { row, last } => (row, last),
+    };
+    let skipped = usize::try_from(row.received.saturating_sub(part.at)).unwrap_or(usize::MAX);
+    let fresh = part.bytes.get(skipped..).ok_or(ErrorCode::Malformed)?;
+    let (fresh, before, put) = (part.bytes.slice_ref(fresh), last.clone(), name.clone());
+    let write = move |files: &dyn Files| write(files, before.as_ref(), &put, &fresh);
+    let written = match relay.blobs.with_files(write).await {
+        Ok(true) => {
+            let start = last.as_ref().map_or(row.received, |last| last.start);
+            let file = File {
+                start,
+                len: part.end.saturating_sub(start),
+                name: name.clone(),
+            };
+            let replaced = last.clone();
+            let advance = move |db: &Connection| {
+                uploads::advance(db, &row, &file, replaced.as_ref(), now_ms, &room)
+            };
+            relay.store.run(advance).await
         }
+        // The last file is shorter than the database says, or gone: the upload begins again.
+        Ok(false) => begin_again(&relay, row).await.map(Taken::Moved),
+        Err(error) => give_up(&relay, &row).await.and(Err(refused(&error))),
+    };
+    // Either the new file is in the blob, or it is of no use.
+    let useless = match &written {
+        Ok(Taken::Done(_)) => last.map(|last| last.name),
+        _ => Some(name),
+    };
+    if let Some(name) = useless {
+        removal::discard(&relay.store, &relay.blobs, name, now_ms).await;
     }
-    let advance = move |db: &Connection| uploads::advance(db, &row, part.end, now_ms, &room);
-    match relay.store.run(advance).await? {
-        Some(state) => Ok(state),
-        // The row's time was over in between. Its file goes too.
-        None => {
-            relay.blobs.remove(vec![id]).await;
-            Err(ErrorCode::BlobTaken.into())
-        }
+    match written? {
+        Taken::Done(state) | Taken::Moved(state) => Ok(state),
+        // Whether it may begin again is told to who asks once more.
+        Taken::Gone => Err(Refusal::retry_after(ErrorCode::Busy, 1)),
     }
 }
 
-/// Lets an upload begin again whose file has lost bytes.
+/// Writes bytes to a new file, after those of the file that it replaces. Returns `false` if that
+/// one has lost bytes.
+fn write(files: &dyn Files, last: Option<&File>, name: &str, fresh: &[u8]) -> io::Result<bool> {
+    let Some(last) = last else {
+        return files.put(name, fresh).map(|()| true);
+    };
+    let len = usize::try_from(last.len).unwrap_or(usize::MAX);
+    let mut bytes = match files.read(&last.name, 0, len) {
+        Err(error) if is_lost(&error) => return Ok(false),
+        bytes => bytes?,
+    };
+    bytes.extend_from_slice(fresh);
+    files.put(name, &bytes).map(|()| true)
+}
+
+/// Lets an upload begin again of which a file has lost bytes.
 async fn begin_again(relay: &Relay, row: Row) -> Result<BlobState, Refusal> {
-    tracing::error!(file = row.id, "bytes of an unfinished blob are gone");
+    tracing::error!(blob = row.id, "bytes of an unfinished blob are gone");
     let (room, now_ms) = (relay.blobs.room, millis(relay));
     let begin_again = move |db: &Connection| {
-        stored::begin_again(db, row.id)?;
-        Ok(rows::state(&Row { received: 0, ..row }, now_ms, &room))
+        // If it went on at another relay, the file was not lost, but replaced.
+        stored::begin_again(db, &row)?;
+        let row = stored::by_number(db, row.id)?.ok_or(ErrorCode::NoSuchBlob)?;
+        Ok(rows::state(&row, now_ms, &room))
     };
     relay.store.run(begin_again).await
 }
@@ -130,19 +168,22 @@ async fn begin_again(relay: &Relay, row: Row) -> Result<BlobState, Refusal> {
 async fn give_up(relay: &Relay, row: &Row) -> Result<(), Refusal> {
     let id = row.id;
     let removed = relay.store.run(move |db| stored::remove_empty(db, id));
-    if removed.await? {
-        relay.blobs.remove(vec![id]).await;
-    }
-    Ok(())
+    removed.await.map(|_| ())
 }
 
-fn refused(error: &std::io::Error) -> Refusal {
-    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
-    if matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge) {
-        tracing::warn!(%error, "no room for a blob");
-        return Refusal::retry_after(ErrorCode::RelayFull, FULL_RETRY_SECS);
+fn refused(error: &io::Error) -> Refusal {
+    use io::ErrorKind::{FileTooLarge, NotConnected, QuotaExceeded, StorageFull};
+    match error.kind() {
+        StorageFull | QuotaExceeded | FileTooLarge => {
+            tracing::warn!(%error, "no room for a blob");
+            Refusal::retry_after(ErrorCode::RelayFull, FULL_RETRY_SECS)
+        }
+        NotConnected => {
+            tracing::error!(%error, "blobs cannot be reached");
+            Refusal::retry_after(ErrorCode::Busy, AWAY_RETRY_SECS)
+        }
+        _ => Refusal::internal(error),
     }
-    Refusal::internal(error)
 }
 
 /// Tells how much of a blob is there.
@@ -152,17 +193,20 @@ pub async fn state(
     BlobInPath(blob): BlobInPath,
 ) -> Result<Json<BlobState>, Refusal> {
     let account = caller.device.account;
-    let visible = move |db: &Connection| holds::visible(db, account, &blob);
-    let row = relay.store.run(visible).await?;
-    let row = row.ok_or(ErrorCode::NoSuchBlob)?;
-    let (files, id, received) = (relay.blobs.files.clone(), row.id, row.received);
-    let is_there = move || files.len(id).map(|len| len >= received);
+    let visible = move |db: &Connection| {
+        let row = holds::visible(db, account, &blob)?;
+        let row = row.ok_or(ErrorCode::NoSuchBlob)?;
+        Ok((row, parts::last(db, row.id)?))
+    };
+    let (row, last) = relay.store.run(visible).await?;
     // A row without its file is answered as one that is gone. A blob without bytes has no file yet.
-    match blocking(is_there).await {
-        Ok(true) => {}
-        _ if received == 0 => {}
-        Ok(false) => return Err(lost(&row)),
-        Err(error) => return Err(unread(&row, &error)),
+    if let Some(last) = last {
+        let is_there = move |files: &dyn Files| Ok(files.len(&last.name)? >= last.len);
+        match relay.blobs.with_files(is_there).await {
+            Ok(true) => {}
+            Ok(false) => return Err(lost(&row)),
+            Err(error) => return Err(unread(&row, &error)),
+        }
     }
     Ok(Json(rows::state(&row, millis(&relay), &relay.blobs.room)))
 }
@@ -212,89 +256,49 @@ pub async fn read(
     row: &Row,
     range: Range,
 ) -> Result<impl IntoResponse + use<>, Refusal> {
-    let (files, id) = (relay.blobs.files.clone(), row.id);
-    let read = move || files.read(id, range.at, range.len);
-    let bytes = blocking(read).await.map_err(|error| unread(row, &error))?;
+    let id = row.id;
+    let end = range
+        .at
+        .saturating_add(u64::try_from(range.len).unwrap_or(u64::MAX));
+    let covering = move |db: &Connection| parts::covering(db, id, range.at, end);
+    let parts = relay.store.run(covering).await?;
+    let read = move |files: &dyn Files| {
+        let mut bytes = Vec::with_capacity(range.len);
+        for part in parts {
+            let from = range.at.max(part.start);
+            let len = end.min(part.end()).saturating_sub(from);
+            let len = usize::try_from(len).unwrap_or(usize::MAX);
+            bytes.extend(files.read(&part.name, from.saturating_sub(part.start), len)?);
+        }
+        match bytes.len() == range.len {
+            true => Ok(bytes),
+            false => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    };
+    let bytes = relay.blobs.with_files(read).await;
+    let bytes = bytes.map_err(|error| unread(row, &error))?;
     let octets = [(header::CONTENT_TYPE, "application/octet-stream")];
     Ok((octets, load.carry(bytes)))
 }
 
 /// What is answered if a file cannot be read.
-fn unread(row: &Row, error: &std::io::Error) -> Refusal {
-    use std::io::ErrorKind::{NotFound, UnexpectedEof};
-    match error.kind() {
-        NotFound | UnexpectedEof => lost(row),
-        _ => Refusal::internal(error),
+fn unread(row: &Row, error: &io::Error) -> Refusal {
+    match is_lost(error) {
+        true => lost(row),
+        false => refused(error),
     }
+}
+
+fn is_lost(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof
+    )
 }
 
 fn lost(row: &Row) -> Refusal {
-    tracing::error!(file = row.id, "the file of a blob is gone or too short");
+    tracing::error!(blob = row.id, "a file of a blob is gone or too short");
     ErrorCode::NoSuchBlob.into()
-}
-
-/// Removes files that have no row: of blobs that were deleted when the relay crashed. Call this
-/// before the relay takes requests.
-pub async fn remove_strays(relay: &Relay) -> Result<(), Box<dyn std::error::Error>> {
-    let files = relay.blobs.files.clone();
-    let mut found = blocking(move || files.list()).await?;
-    while !found.is_empty() {
-        let batch = found.split_off(found.len().saturating_sub(expiry::BATCH));
-        let strays = relay.store.run(move |db| stored::strays(db, &batch));
-        let strays = strays.await.map_err(|_| "the database failed")?;
-        relay.blobs.remove(strays).await;
-    }
-    Ok(())
-}
-
-/// Deletes the rows of complete blobs whose files are gone or too short, as after a backup of the
-/// database alone. Call this before the relay takes requests.
-///
-/// # Errors
-/// Refuses to delete all of them, unless `are_known_lost`: the disk may not be mounted.
-pub async fn remove_lost(
-    relay: &Relay,
-    are_known_lost: bool,
-) -> Result<(), Box<dyn std::error::Error>> {
-    let failed = |_| "the database failed";
-    let files = relay.blobs.files.clone();
-    let is_empty = blocking(move || files.list()).await?.is_empty();
-    if is_empty && !are_known_lost {
-        let first = relay.store.run(move |db| stored::complete(db, 0));
-        if !first.await.map_err(failed)?.is_empty() {
-            return Err(
-                "the folder `blobs` is empty, and the database names files in it: mount \
-                        its disk, or start once with --blobs-lost"
-                    .into(),
-            );
-        }
-    }
-    let (mut after, mut lost) = (0, 0_usize);
-    loop {
-        let next = relay.store.run(move |db| stored::complete(db, after));
-        let next = next.await.map_err(failed)?;
-        let Some((last, _)) = next.last().copied() else {
-            break;
-        };
-        after = last;
-        let files = relay.blobs.files.clone();
-        let ids = blocking(move || files.lost(&next)).await?;
-        if ids.is_empty() {
-            continue;
-        }
-        lost = lost.saturating_add(ids.len());
-        let (gone, now_ms) = (ids.clone(), millis(relay));
-        let remove = relay.store.run(move |db| {
-            let mut gone = gone.iter();
-            gone.try_for_each(|id| expiry::lose(db, *id, now_ms))
-        });
-        remove.await.map_err(failed)?;
-        relay.blobs.remove(ids).await;
-    }
-    if lost > 0 {
-        tracing::error!(lost, "the files of blobs are gone or too short");
-    }
-    Ok(())
 }
 
 /// The present time, which is never before proven time.
@@ -308,7 +312,9 @@ pub mod holds;
 pub mod loads;
 mod locks;
 pub mod options;
+mod removal;
 pub mod rows;
+pub mod start;
 pub mod store;
 #[cfg(test)]
 mod tests;

@@ -16,33 +16,32 @@ use crate::store::{Connection, budgets};
 
 pub async fn registration(relay: &Relay, address: IpAddr) -> Result<(), Refusal> {
     relay.limits.registration(address)?;
-    // No address is in the database.
-    let key = relay.tokens.pseudonym(network(address));
-    take(relay, Scarce::Registrations, key).await
+    let network = network(address).to_string();
+    take(relay, Scarce::Registrations, &network).await
 }
 
 pub async fn report(relay: &Relay, account: &AccountId) -> Result<(), Refusal> {
     relay.limits.report(account)?;
-    take(relay, Scarce::Reports, account.as_str().to_owned()).await
+    take(relay, Scarce::Reports, account.as_str()).await
 }
 
 pub async fn desk(relay: &Relay, account: &AccountId) -> Result<(), Refusal> {
     relay.limits.desk(account)?;
-    take(relay, Scarce::Desk, account.as_str().to_owned()).await
+    take(relay, Scarce::Desk, account.as_str()).await
 }
 
 pub async fn roster_change(relay: &Relay, account: &AccountId) -> Result<(), Refusal> {
     relay.limits.roster_change(account)?;
-    take(relay, Scarce::RosterChanges, account.as_str().to_owned()).await
+    take(relay, Scarce::RosterChanges, account.as_str()).await
 }
 
 /// Counts an entry of this version, the first of a group also as a founding.
 pub async fn group_entry(relay: &Relay, account: &AccountId, version: u64) -> Result<(), Refusal> {
     relay.limits.group_entry(account, version)?;
     if version == 1 {
-        take(relay, Scarce::Foundings, account.as_str().to_owned()).await?;
+        take(relay, Scarce::Foundings, account.as_str()).await?;
     }
-    take(relay, Scarce::GroupEntries, account.as_str().to_owned()).await
+    take(relay, Scarce::GroupEntries, account.as_str()).await
 }
 
 /// Whether the account `to` may take another one-time part of the device `of`, which has `left`
@@ -58,7 +57,7 @@ pub fn one_time(
         return Ok(relay.limits.one_time(of, to, left, Instant::now()));
     }
     // This is in the transaction that hands the part out, so what it takes is undone with it.
-    let take = |scarce, key: &str| budgets::take(db, scarce, key);
+    let take = |scarce, key: &str| budgets::take(db, scarce, &relay.tokens.pseudonym(key));
     let device = of.to_string();
     Ok(left > 0
         && take(Scarce::Taken, &format!("{to}:{of}"))?
@@ -69,10 +68,12 @@ pub fn one_time(
 /// Takes one from the budget of `key` in the database, if several relays share it. The memory of
 /// this relay has refused before what is too much for one relay, so nobody can have the database
 /// asked without a limit.
-async fn take(relay: &Relay, scarce: Scarce, key: String) -> Result<(), Refusal> {
+async fn take(relay: &Relay, scarce: Scarce, key: &str) -> Result<(), Refusal> {
     if !relay.process.me.is_shared {
         return Ok(());
     }
+    // No address and no account is in these rows.
+    let key = relay.tokens.pseudonym(key);
     let take = move |db: &Connection| budgets::take(db, scarce, &key);
     // CHK-708: what all relays give away together stays within the limit.
     match relay.store.run(take).await? {

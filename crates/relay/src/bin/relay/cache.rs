@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::{Duration, Instant};
 
 use waxseal_reporting::relay::DeliveryKey;
 use waxseal_reporting::{AccountId, DeviceAddress, DeviceId};
@@ -15,6 +16,9 @@ use crate::tokens::Holder;
 
 /// Maximum number of accounts in memory, at about 500 bytes for each device.
 pub const MAX_CACHED: usize = 100_000;
+
+/// An account that others may change is read again after this time, whatever was heard of it.
+pub const MAX_AGE: Duration = Duration::from_secs(60);
 
 /// An account with its devices.
 #[derive(Clone)]
@@ -70,10 +74,10 @@ impl Device {
 /// when it is asked for.
 pub struct Accounts {
     max: usize,
+    max_age: Option<Duration>,
     cached: RwLock<Cached>,
 }
 
-#[derive(Default)]
 struct Cached {
     slots: Vec<Slot>,
     /// The place of each account among the slots, by its name and by its id.
@@ -83,72 +87,80 @@ struct Cached {
     hand: usize,
     /// How often accounts were forgotten because of a change.
     generation: u64,
+    /// What it was when all accounts changed.
+    all_changed_at: u64,
+    /// What it was at the last change, later than that, of an account whose id ends with this byte.
+    changed_at: HashMap<u8, u64>,
 }
 
 struct Slot {
     account: Arc<Account>,
     /// Whether it was asked for since the hand came by.
     is_used: AtomicBool,
+    /// When the read of it began.
+    read_at: Instant,
 }
 
-/// How often accounts had been forgotten when a read of the database began.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Generation(u64);
+/// How often accounts had been forgotten when a read of the database began, and when that was.
+#[derive(Clone, Copy)]
+pub struct Generation(u64, Instant);
 
 impl Accounts {
-    /// Keeps at most `max` accounts.
-    pub fn new(max: usize) -> Self {
-        let cached = RwLock::default();
-        Self { max, cached }
+    /// Keeps at most `max` accounts, and each for `max_age` at most.
+    pub fn new(max: usize, max_age: Option<Duration>) -> Self {
+        Self {
+            max,
+            max_age,
+            cached: RwLock::new(Cached::new(0)),
+        }
     }
 
     /// The account with this name, if it is in memory.
     pub fn get(&self, name: &AccountId) -> Option<Arc<Account>> {
         let cached = self.read();
         let slot = cached.slots.get(*cached.names.get(name)?)?;
+        if self.max_age.is_some_and(|max| slot.read_at.elapsed() > max) {
+            return None;
+        }
         slot.is_used.store(true, Ordering::Relaxed);
         Some(slot.account.clone())
     }
 
     /// Call this before the database is read.
     pub fn generation(&self) -> Generation {
-        Generation(self.read().generation)
+        Generation(self.read().generation, Instant::now())
     }
 
-    /// Keeps an account that was read from the database, unless one was forgotten since the read
-    /// began: it may be the account of before.
-    pub fn keep(&self, account: Arc<Account>, read_at: Generation) {
+    /// Keeps an account that was read from the database, unless it, or an account that is not told
+    /// apart from it, was forgotten since the read began: it may be the account of before.
+    pub fn keep(&self, account: Arc<Account>, Generation(generation, read_at): Generation) {
         let mut cached = self.write();
-        let is_there = cached.ids.contains_key(&account.id);
-        if cached.generation == read_at.0 && !is_there {
-            cached.insert(account, self.max);
+        let there = cached.ids.get(&account.id);
+        let there = there.and_then(|place| cached.slots.get(*place));
+        let is_newest = there.is_none_or(|there| there.read_at < read_at);
+        if cached.changed_at(account.id) <= generation && is_newest {
+            cached.remove(account.id);
+            cached.insert(account, read_at, self.max);
         }
     }
 
     /// Keeps an account that has changed. Only for changes that come here in their order.
     pub fn replace(&self, account: Arc<Account>) {
         let mut cached = self.write();
-        cached.generation = cached.generation.wrapping_add(1);
-        cached.remove(account.id);
-        cached.insert(account, self.max);
+        cached.note_change(account.id);
+        cached.insert(account, Instant::now(), self.max);
     }
 
     /// Forgets an account that has changed.
     pub fn forget(&self, id: i64) {
-        let mut cached = self.write();
-        cached.generation = cached.generation.wrapping_add(1);
-        cached.remove(id);
+        self.write().note_change(id);
     }
 
     /// Forgets all accounts: any may have changed.
     #[cfg(any(test, feature = "postgres"))]
     pub fn forget_all(&self) {
         let mut cached = self.write();
-        let generation = cached.generation.wrapping_add(1);
-        *cached = Cached {
-            generation,
-            ..Cached::default()
-        };
+        *cached = Cached::new(cached.generation.wrapping_add(1));
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Cached> {
@@ -161,7 +173,33 @@ impl Accounts {
 }
 
 impl Cached {
-    fn insert(&mut self, account: Arc<Account>, max: usize) {
+    /// None, after all accounts have changed in this generation.
+    fn new(generation: u64) -> Self {
+        Self {
+            slots: Vec::new(),
+            names: HashMap::new(),
+            ids: HashMap::new(),
+            hand: 0,
+            generation,
+            all_changed_at: generation,
+            changed_at: HashMap::new(),
+        }
+    }
+
+    /// What `generation` was at the last change of this account, or of one that is not told apart.
+    fn changed_at(&self, id: i64) -> u64 {
+        let changed_at = self.changed_at.get(&last_byte(id));
+        changed_at.copied().unwrap_or(self.all_changed_at)
+    }
+
+    /// Forgets an account that has changed.
+    fn note_change(&mut self, id: i64) {
+        self.generation = self.generation.wrapping_add(1);
+        self.changed_at.insert(last_byte(id), self.generation);
+        self.remove(id);
+    }
+
+    fn insert(&mut self, account: Arc<Account>, read_at: Instant, max: usize) {
         while self.slots.len() >= max.max(1) {
             self.make_room();
         }
@@ -171,6 +209,7 @@ impl Cached {
         self.slots.push(Slot {
             account,
             is_used: AtomicBool::new(false),
+            read_at,
         });
     }
 
@@ -202,6 +241,11 @@ impl Cached {
             self.names.insert(moved.account.name.clone(), place);
         }
     }
+}
+
+fn last_byte(id: i64) -> u8 {
+    let [.., last] = id.to_be_bytes();
+    last
 }
 
 /// Reads an account by its id.

@@ -73,7 +73,7 @@ pub async fn connect(
         .get(READS_TOKENS_HEADER)
         .is_some_and(|value| value == "1");
     // Before the device has an answer, after which it may connect again.
-    let number = relay.store.next_connection().await?;
+    let number = relay.store.next_connection(device.id).await?;
     let nonce = RequestNonce::generate(&mut system_rng());
     let header = [(NONCE_HEADER, STANDARD.encode(nonce.as_bytes()))];
     let upgraded = upgrade.on_upgrade(async move |mut socket| {

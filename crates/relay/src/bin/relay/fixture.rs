@@ -22,11 +22,12 @@ use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId};
 use waxseal_roster::Pinned;
 use zeroize::Zeroizing;
 
-use crate::blobs::options::BlobRoom;
+use crate::blobs::files::folder::Folder;
+use crate::blobs::options::{self, BlobRoom, Wishes};
 use crate::desk::client::DeskSetup;
 use crate::errors::Refusal;
 use crate::extract::{AccountName, BinaryBody, Caller, Contact, Mark};
-use crate::keys::DATABASE;
+use crate::keys::{BLOBS, DATABASE};
 use crate::serve::Stopping;
 use crate::state::{Device, OpenedAt, Place, Relay, Room, Vault};
 use crate::store::options::StoreOptions;
@@ -84,6 +85,10 @@ pub struct World {
     pub clocks: Clocks,
     /// The room for blobs of a relay that is opened next.
     pub blobs: BlobRoom,
+    /// Where a relay that is opened next has its blobs, if not in its folder.
+    pub files: options::Place,
+    /// What is looked at when a relay is opened.
+    pub wishes: Wishes,
     /// The desk of a relay that is opened next.
     pub desk: Option<DeskSetup>,
     /// The name of a relay that is opened next.
@@ -129,6 +134,11 @@ impl World {
                 of_all: 100 << 30,
                 kept_ms: 30 * 86_400_000,
             },
+            files: None,
+            wishes: Wishes {
+                are_lost: false,
+                check: true,
+            },
             desk: None,
             name: None,
             database,
@@ -155,6 +165,11 @@ impl World {
                 AtomicU64::new(7),
             ))),
             blobs: self.blobs,
+            files: self.files.clone().or_else(|| {
+                let folder = Folder::open(&self.dir.path().join(BLOBS)).unwrap();
+                Some(Arc::new(folder))
+            }),
+            wishes: self.wishes,
             desk: self.desk.clone(),
             name: Some(name.to_owned()),
             database: self.database.clone(),
@@ -204,6 +219,7 @@ impl World {
             dir: self.dir.path(),
             database: &self.database,
             name: self.name.as_deref(),
+            blobs: self.files.clone(),
         };
         let relay = Relay::open(
             place,
@@ -215,18 +231,18 @@ impl World {
             mpsc::channel(1).0,
         )
         .await?;
-        blobs::remove_strays(&relay).await?;
-        blobs::remove_lost(&relay, false).await?;
+        blobs::start::check(&relay, self.wishes).await?;
         Ok(relay)
     }
 
-    /// Lets the relay run, and record the time every hour.
+    /// Lets the relay run, record the time every hour, and clean up at the end.
     pub async fn run(&self, relay: &Relay, ms: u64) {
         const STEP: u64 = 3_600_000;
         for _ in 0..ms / STEP {
             self.clocks.pass(STEP);
             relay.keep_time().await.unwrap();
         }
+        relay.clean_up().await.unwrap();
     }
 }
 
@@ -279,11 +295,15 @@ pub async fn send_with(
     text: &str,
     contact: ContactHeaders,
 ) -> Result<Evidence, Refusal> {
-    // Clocks of a test move without the beats of the time between.
+    beat_if_late(relay).await;
+    send_at_once(relay, from, to, text, contact).await
+}
+
+/// Clocks of a test move without the beats of the time between.
+async fn beat_if_late(relay: &Relay) {
     if relay.process.check(relay.time.reading()).is_err() {
         let _ = relay.beat().await;
     }
-    send_at_once(relay, from, to, text, contact).await
 }
 
 /// Posts a message without a beat before.
@@ -336,6 +356,7 @@ pub async fn report_all(
     reporter: &Arc<Device>,
     evidence: &[&Evidence],
 ) -> Result<ReportTaken, Refusal> {
+    beat_if_late(relay).await;
     let mut draft = ReportDraft::new(reporter.me.clone(), Reason::Scam);
     for evidence in evidence {
         draft.add(evidence, Disclosure::Whole).unwrap();

@@ -17,6 +17,7 @@ use crate::errors::Refusal;
 use crate::extract::{BinaryBody, Caller, GroupInPath, Mark};
 use crate::group_targets::Members;
 use crate::limits::MAX_GROUP_MESSAGE_LEN;
+use crate::limits::once::Once;
 use crate::messages::{Accepted, accepting, answer, clock_differs};
 use crate::state::{Device, Relay};
 use crate::store::groups::Group;
@@ -46,14 +47,21 @@ pub async fn send(
     relay
         .limits
         .targets(&sender.me.account, authentic.slots())?;
-    let (from, shared) = (sender.clone(), relay.clone());
+    let (from, shared, budgets) = (sender.clone(), relay.clone(), Budgets::default());
     let job = move |db: &Connection, keys: &StampKeys| {
         let _ = &held;
-        take(db, &shared, keys, &from, &group, &authentic)
+        take(db, (&shared, &budgets), keys, &from, &group, &authentic)
     };
     let _turn = relay.store.turn(Whose::Group(group)).await?;
     let (job, woken) = accepting(&relay, &sender, mark, job);
     answer(&sender, relay.store.run_under_locks(job, woken).await?)
+}
+
+/// What a message takes within its job.
+#[derive(Default)]
+struct Budgets {
+    targets: Once,
+    news: Once,
 }
 
 /// Checks a message against the newest state of its group, stamps it, and queues its slots.
@@ -62,7 +70,7 @@ pub async fn send(
 /// take them too, so what is read after them stays until the message is stored.
 fn take(
     db: &Connection,
-    relay: &Relay,
+    (relay, budgets): (&Relay, &Budgets),
     keys: &StampKeys,
     from: &Device,
     id: &ConversationId,
@@ -80,12 +88,13 @@ fn take(
     let members = group.log.state().members().len();
     let more = members.saturating_sub(authentic.slots());
     let limits = &relay.limits;
-    limits.targets(&from.me.account, more.saturating_add(1))?;
+    let of_members = || limits.targets(&from.me.account, more.saturating_add(1));
+    budgets.targets.take(of_members)?;
     let known = Members::read(db, &group, from)?;
     let Some(fitting) = known.of_message(authentic, relay.now())? else {
         return Err(mismatch(
             db,
-            relay,
+            (relay, budgets),
             from,
             &group,
             id,
@@ -107,7 +116,7 @@ fn take(
 /// The refusal of a message for other devices, with what its sender lacks.
 fn mismatch(
     db: &Connection,
-    relay: &Relay,
+    (relay, budgets): (&Relay, &Budgets),
     from: &Device,
     group: &Group,
     id: &ConversationId,
@@ -118,9 +127,9 @@ fn mismatch(
     // If the sender has another state of the newest version, that version's entry is news too.
     let is_other = stamp.version == state.version() && stamp.state_hash != state.hash();
     let after = stamp.version.saturating_sub(u64::from(is_other));
-    let news = relay
-        .limits
-        .group_news(&from.me.account)
+    let news = budgets
+        .news
+        .take(|| relay.limits.group_news(&from.me.account))
         .and_then(|()| news(db, from, id, group, after));
     let (rosters, left) = known.claims();
     match news {

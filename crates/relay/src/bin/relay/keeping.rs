@@ -10,10 +10,12 @@ use waxseal_reporting::relay::EPOCH_MS;
 use crate::blobs::expiry::expire_all;
 use crate::desk::expiry as desk_expiry;
 use crate::errors::Refusal;
+use crate::process::agree;
 use crate::state::Relay;
-use crate::store::processes::{self, Said};
-use crate::store::queue::bodies;
-use crate::store::{Connection, budgets, proven, queue, removed, slots};
+use crate::store::connection::Work;
+use crate::store::processes::{self, Peers, Said};
+use crate::store::queue::{bodies, destroyed};
+use crate::store::{Connection, budgets, proven, removed, slots};
 use crate::strangers::expiry;
 use crate::time::MAX_BEHIND_MS;
 
@@ -22,18 +24,27 @@ impl Relay {
     pub async fn trust_clock(&self) -> Result<(), Box<dyn Error>> {
         let (before, clock_ms) = (self.time.proven(), self.time.reading().wall_ms);
         let now = Timestamp::from_millis(clock_ms);
-        if clock_ms.saturating_add(MAX_BEHIND_MS) < before.at_ms || self.keys.begin_after(now) {
-            // CHK-709: only a relay that is alone sets proven time back or makes new stamp keys.
-            let others = self.others().await?;
-            if !others.is_empty() {
-                return Err(format!(
-                    "the clock is behind proven time, which all relays share. If the clock is \
-                     right, stop the relays {}, take them out with --forget-process, and copy \
-                     root.key to them before they start again",
-                    others.join(", ")
-                )
-                .into());
-            }
+        let peers = self.peers().await?;
+        let is_back = clock_ms.saturating_add(MAX_BEHIND_MS) < before.at_ms;
+        // CHK-709: only a relay that is alone sets proven time back or makes new stamp keys.
+        if (is_back || self.keys.begin_after(now)) && !peers.others.is_empty() {
+            return Err(format!(
+                "the clock is behind proven time, which all relays share. If the clock is right, \
+                 stop the relays {}, take them out with --forget-process, and copy root.key to \
+                 them before they start again",
+                peers.names().join(", ")
+            )
+            .into());
+        }
+        // CHK-710: see `agree`.
+        if clock_ms > before.at_ms && !agree(&peers, clock_ms) {
+            return Err(format!(
+                "most clocks of the other relays ({}) and of the database do not agree with this \
+                 relay's clock, which would move the time of all: set the clock, or start without \
+                 --trust-clock",
+                peers.names().join(", ")
+            )
+            .into());
         }
         self.time.trust_clock();
         if self.keys.begin_after(now) {
@@ -43,10 +54,14 @@ impl Relay {
         self.keys.reach_back_to(now)
     }
 
-    async fn others(&self) -> Result<Vec<String>, &'static str> {
-        let number = self.process.me.number;
-        let others = self.store.run(move |db| processes::others(db, number));
-        others.await.map_err(failed)
+    /// The other relays of the database.
+    async fn peers(&self) -> Result<Peers, &'static str> {
+        let me = self.process.me.clone();
+        if !me.is_shared {
+            return Ok(Peers::default());
+        }
+        let peers = self.store.run(move |db| processes::peers(db, me.number));
+        peers.await.map_err(failed)
     }
 
     /// Takes out a relay that is gone for good, as the operator asked: its stamp keys are not
@@ -56,17 +71,17 @@ impl Relay {
         name: &str,
         silence: Duration,
     ) -> Result<(), Box<dyn Error>> {
-        if name == self.process.me.name {
-            return Err("--forget-process is for another relay of the database".into());
-        }
-        let wanted = name.to_owned();
-        let seen = self.store.run(move |db| processes::seen(db, &wanted)).await;
-        let Some(seen) = seen.map_err(failed)? else {
-            let others = self.others().await?.join(", ");
-            return Err(format!("there is no relay {name}. The others are: {others}").into());
+        let peers = self.peers().await?;
+        let others = peers.names().join(", ");
+        let mut peers = peers.others.into_iter();
+        let Some(other) = peers.find(|other| other.name == name) else {
+            return Err(format!("there is no other relay {name}. The others are: {others}").into());
         };
         tokio::time::sleep(silence).await;
-        let forgotten = self.store.run(move |db| processes::forget(db, seen)).await;
+        let forgotten = self
+            .store
+            .run(move |db| processes::forget(db, &other))
+            .await;
         let epoch = forgotten
             .map_err(failed)?
             .ok_or_else(|| format!("the relay {name} runs: stop it first"))?;
@@ -82,21 +97,49 @@ impl Relay {
     }
 
     /// Deletes what nobody can get any more: the content of mailboxes and the blobs whose time is
-    /// over, and the queues of removed devices.
+    /// over, the queues of removed devices, and messages of destroyed epochs. Goes on after a
+    /// failure, and returns the first one.
     pub async fn clean_up(&self) -> Result<(), Refusal> {
         let now_ms = i64::try_from(self.now().as_millis()).unwrap_or(i64::MAX);
-        let expire = move |db: &Connection| slots::expire(db, now_ms);
-        while self.store.run(expire).await? {}
-        let proven_ms = self.time.proven().at_ms;
-        let expire = move |db: &Connection| expiry::expire(db, proven_ms);
-        while self.store.run(expire).await? {}
-        let at_ms = i64::try_from(proven_ms).unwrap_or(i64::MAX);
-        let expire = move |db: &Connection| desk_expiry::expire(db, at_ms);
-        while self.store.run(expire).await? {}
+        let proven = self.time.proven();
+        let at_ms = i64::try_from(proven.at_ms).unwrap_or(i64::MAX);
+        let slots = self.sweep(move |db| slots::expire(db, now_ms)).await;
+        let strangers = self.sweep(move |db| expiry::expire(db, proven.at_ms));
+        let strangers = strangers.await;
+        let notices = self.sweep(move |db| desk_expiry::expire(db, at_ms)).await;
+        let bodies = self.sweep(bodies::sweep).await;
+        let budgets = self.sweep_budgets().await;
+        let blobs = expire_all(&self.store, &self.blobs, now_ms, proven).await;
+        let removed = removed::delete_all(&self.store).await;
+        let dropped = self.drop_destroyed().await;
+        let all = slots.and(strangers).and(notices).and(bodies);
+        all.and(budgets).and(blobs).and(removed).and(dropped)
+    }
+
+    /// Runs a job until it says that there is no more to clean up. One relay at a time does.
+    async fn sweep(
+        &self,
+        job: impl Fn(&Connection) -> Result<bool, Refusal> + Clone + Send + 'static,
+    ) -> Result<(), Refusal> {
+        let alone = move |db: &Connection| Ok(db.works_alone(Work::Sweeping)? && job(db)?);
+        while self.store.run(alone.clone()).await? {}
+        Ok(())
+    }
+
+    async fn sweep_budgets(&self) -> Result<(), Refusal> {
         while self.store.run(budgets::sweep).await? {}
-        while self.store.run(bodies::sweep).await? {}
-        expire_all(&self.store, &self.blobs, now_ms, self.time.proven()).await?;
-        removed::delete_all(&self.store).await
+        Ok(())
+    }
+
+    /// Drops the messages whose keys are destroyed long since. What is left after a failure is
+    /// dropped in the next round.
+    async fn drop_destroyed(&self) -> Result<(), Refusal> {
+        let before = self.process.dropped_before();
+        let dropped = destroyed::drop_all(&self.store, before).await?;
+        if dropped > 0 {
+            tracing::info!(before, dropped, "messages of destroyed epochs dropped");
+        }
+        Ok(())
     }
 
     /// Keeps the time, and notes whether it could.
@@ -112,51 +155,36 @@ impl Relay {
     /// prepares those of today and tomorrow. Then the relay may stamp.
     ///
     /// The undelivered messages of a destroyed epoch can no longer be reported. They stay until the
-    /// next destruction, a day later, and are dropped then.
+    /// next destruction, a day later. Then the relay drops them when it cleans up: there may be
+    /// very many, and it waits for none of them.
     async fn move_time(&self) -> Result<(), Box<dyn Error>> {
         let kept_from = self.keys.stamp().oldest_epoch();
-        let proven = self.time.advance(kept_from);
+        let others_agree = agree(&self.peers().await?, self.time.reading().wall_ms);
+        let proven = self.time.advance(kept_from, others_agree);
         let (is_set_back, me) = (self.time.is_set_back(), self.process.me.clone());
         let record = move |db: &Connection| {
-            let is_alone = !me.is_shared || processes::others(db, me.number)?.is_empty();
+            let is_alone = !me.is_shared || processes::peers(db, me.number)?.others.is_empty();
             let recorded = proven::record(db, &proven, is_set_back && is_alone)?;
-            let destroyed = match me.is_shared {
-                true => proven::drop_before(db)?,
-                false => 0,
-            };
-            Ok((recorded, destroyed))
+            Ok((recorded, proven::drop_before(db)?))
         };
         let (recorded, destroyed) = self.store.run(record).await.map_err(failed)?;
         self.time.record(&recorded);
 
-        let oldest = self.time.proven().oldest_epoch().max(destroyed);
+        let mut oldest = self.time.proven().oldest_epoch();
+        if self.process.me.is_shared {
+            oldest = oldest.max(destroyed);
+        }
         if kept_from < oldest {
-            let dropped = self.drop_destroyed(oldest).await;
             self.keys.destroy_before(oldest)?;
-            tracing::info!(oldest, dropped, "old epochs destroyed");
+            tracing::info!(oldest, "old epochs destroyed");
+            if destroyed < oldest {
+                self.process.drop_before(destroyed);
+            }
         }
         self.keys.advance(self.now()).map_err(|error| {
             format!("{error}: set the clock or, if it is right, start the relay with --trust-clock")
         })?;
         self.confirm().await
-    }
-
-    /// Drops the messages whose keys are destroyed long since. Returns how many there were. What is
-    /// left after a failure is dropped a day later.
-    async fn drop_destroyed(&self, oldest: u32) -> usize {
-        let mut all = 0;
-        while let Ok((dropped, true)) = queue::drop_destroyed(&self.store, oldest)
-            .await
-            .inspect(|(dropped, _)| all += dropped)
-        {
-            tracing::debug!(dropped, "messages of destroyed epochs");
-            // There may be very many. Meanwhile this relay is there, and its keys are those of
-            // before.
-            if self.process.has_entered() && self.confirm().await.is_err() {
-                break;
-            }
-        }
-        all
     }
 
     /// Says that this relay is there. If others have proven more time, destroys first what they
@@ -177,7 +205,7 @@ impl Relay {
     async fn confirm(&self) -> Result<(), Box<dyn Error>> {
         let (at, proven) = (self.time.reading(), self.time.proven());
         let said = Said {
-            seen_ms: self.now().as_millis(),
+            seen_ms: at.wall_ms,
             destroyed_before: self.keys.stamp().oldest_epoch(),
             steady_ms: proven.steady_ms,
             clock_ms: proven.clock_ms,
@@ -188,7 +216,8 @@ impl Relay {
             false => processes::enter(db, &me, &said),
         });
         let confirmed = confirmed.await.map_err(failed)?;
-        self.process.note(&confirmed, at)?;
+        self.process.note(confirmed, at)?;
+        self.process.warn_of_silent(at);
         self.limits.divide(self.process.alive(at));
         Ok(())
     }

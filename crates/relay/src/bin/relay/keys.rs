@@ -10,6 +10,7 @@ use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use ed25519_dalek::SigningKey;
 use rand_core::CryptoRng;
+use sha2::{Digest, Sha256};
 use waxseal_interface::SealingKeyPair;
 use waxseal_relay::{AcceptanceKeys, system_rng};
 use waxseal_reporting::intake::AcceptanceKey;
@@ -38,6 +39,7 @@ pub const DATABASE: &str = "relay.sqlite";
 /// The name of the folder with the blobs.
 pub const BLOBS: &str = "blobs";
 const VERSION: u8 = 2;
+const DIGEST: &[u8] = b"waxseal/1/relay/root-key-digest";
 
 /// The version in which reviewers held the acceptance key.
 const VERSION_1: u8 = 1;
@@ -135,6 +137,13 @@ impl Keys {
     fn encode(&self, stamp: &StampKeys) -> Zeroizing<Vec<u8>> {
         // Reserves all the space at once: a vector that grows leaves copies of secrets in memory.
         let mut out = Zeroizing::new(Vec::with_capacity(512));
+        self.encode_lasting(&mut out);
+        out.extend_from_slice(&stamp.export());
+        out
+    }
+
+    /// Encodes all but the stamp keys.
+    fn encode_lasting(&self, out: &mut Vec<u8>) {
         out.push(VERSION);
         out.extend_from_slice(self.relay.as_bytes());
         out.extend_from_slice(&*self.sealing.to_bytes());
@@ -145,8 +154,17 @@ impl Keys {
         if let Some(old) = &self.acceptance.old {
             out.extend_from_slice(&*old.to_bytes());
         }
-        out.extend_from_slice(&stamp.export());
-        out
+    }
+
+    /// The digest of all secrets that do not change over time. The database keeps it. It tells
+    /// nothing about them, because each has 32 random bytes.
+    pub fn digest(&self) -> [u8; 32] {
+        let mut lasting = Zeroizing::new(Vec::with_capacity(512));
+        self.encode_lasting(&mut lasting);
+        Sha256::new_with_prefix(DIGEST)
+            .chain_update(&*lasting)
+            .finalize()
+            .into()
     }
 
     /// Reads the file. Version 01 has one acceptance key, which reviewers held. It becomes the old

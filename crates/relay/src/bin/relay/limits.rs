@@ -40,8 +40,10 @@ const _: () = assert!(MAX_GROUP_MESSAGE_LEN <= MAX_POSTED_GROUP_LEN);
 /// Maximum length in bytes of a report.
 pub const MAX_REPORT_BODY_LEN: usize = MAX_REPORT_LEN;
 
-/// Maximum number of accounts. None is deleted.
-pub const MAX_ACCOUNTS: usize = 100_000;
+/// Maximum number of accounts in SQLite, which has all in one file. None is deleted.
+pub const MAX_ACCOUNTS: i64 = 100_000;
+/// Maximum number of accounts in PostgreSQL. Memory has [some](crate::cache::MAX_CACHED) of them.
+pub const MAX_ACCOUNTS_ON_POSTGRES: i64 = 100_000_000;
 
 /// Maximum number of groups. None is deleted.
 pub const MAX_GROUPS: i64 = 100_000;
@@ -288,6 +290,7 @@ impl Limits {
 }
 
 mod buckets;
+pub mod once;
 pub mod scarce;
 mod takers;
 #[cfg(test)]

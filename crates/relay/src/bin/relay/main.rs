@@ -43,6 +43,7 @@ mod process;
 mod relays;
 mod reports;
 mod reseals;
+mod restored;
 mod reviewer;
 mod rosters;
 mod routes;
@@ -67,6 +68,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
+use tokio::time::MissedTickBehavior;
 use tracing_subscriber::EnvFilter;
 
 use crate::blobs::options::BlobOptions;
@@ -77,13 +79,14 @@ use crate::store::options::StoreOptions;
 use crate::strangers::options::StrangerOptions;
 use crate::tls::TlsOptions;
 
-/// Maximum time that open requests and deliveries get to finish once the relay is told to stop.
+/// Maximum time that open requests, deliveries and the relay's own work get to finish once the
+/// relay is told to stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Maximum number of connections that read the metrics.
 const MAX_SCRAPERS: usize = 8;
 
-/// How often the relay records how much time has passed.
+/// How often the relay records how much time has passed, and cleans up.
 const TIME_INTERVAL: Duration = Duration::from_secs(60);
 
 /// A Waxseal relay: delivers messages it cannot read, and passes reports it cannot read to the
@@ -125,6 +128,10 @@ struct Options {
     /// Use it once, after checking the clock, when the log asks for it
     #[arg(long)]
     trust_clock: bool,
+    /// The database is from a backup that lacks what came after it. Tells all devices that messages
+    /// may be lost, and gives no number again. Use it once, while no other relay runs
+    #[arg(long)]
+    restored: bool,
     /// A name for this relay among those of a database that several share; without one, a number
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
@@ -192,6 +199,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         dir: &options.data,
         database: &options.store,
         name: options.name.as_deref(),
+        blobs: options.blobs.place()?,
     };
     let relay = Relay::open(
         place,
@@ -203,16 +211,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
         working,
     )
     .await?;
-    // Of a database that several relays share, not all files are in this folder.
-    if !relay.process.me.is_shared {
-        blobs::remove_strays(&relay).await?;
-        blobs::remove_lost(&relay, options.blobs.blobs_lost).await?;
+    blobs::start::check(&relay, options.blobs.wishes()).await?;
+    if options.restored {
+        relay.restored().await?;
+    }
+    // To trust its clock, a relay may have to be alone.
+    for name in &options.forget_process {
+        relay.forget_process(name, process::SILENCE).await?;
     }
     if options.trust_clock {
         relay.trust_clock().await?;
-    }
-    for name in &options.forget_process {
-        relay.forget_process(name, process::SILENCE).await?;
     }
     relay.keep_time().await?;
     let relay = Arc::new(relay);
@@ -240,6 +248,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     say_ready(tls.is_some(), listener.local_addr()?)?;
     let time = tokio::spawn(keep_time(relay.clone(), stopping.clone()));
     let beating = tokio::spawn(beat(relay.clone(), stopping.clone()));
+    let cleaning = tokio::spawn(clean_up(relay.clone(), stopping.clone()));
     #[cfg(feature = "postgres")]
     let checking = relays::check_connections(relay.clone(), changed, stopping.clone());
     #[cfg(feature = "postgres")]
@@ -271,21 +280,24 @@ async fn main() -> Result<(), Box<dyn Error>> {
         asked = asked_to_stop(&mut terminated) => asked?, // for the second time
     }
     let _ = stop.send(true);
-    serving.await?;
-    time.await?;
-    beating.await?;
-    at_desk.await?;
-    #[cfg(feature = "postgres")]
-    checking.await?;
-    let _ = served.send(true);
-
-    // The database is closed once the last request has dropped its reference to the relay.
-    drop(relay);
-    if tokio::time::timeout(STOP_TIMEOUT, done.recv())
-        .await
-        .is_err()
-    {
-        tracing::warn!("some requests were cut off");
+    let stopped = async {
+        serving.await?;
+        time.await?;
+        beating.await?;
+        cleaning.await?;
+        at_desk.await?;
+        #[cfg(feature = "postgres")]
+        checking.await?;
+        let _ = served.send(true);
+        // The database is closed once the last request has dropped its reference to the relay. It
+        // waits for its threads, so that a task must not do it.
+        std::thread::spawn(move || drop(relay));
+        done.recv().await;
+        Ok::<_, tokio::task::JoinError>(())
+    };
+    match tokio::time::timeout(STOP_TIMEOUT, stopped).await {
+        Ok(stopped) => stopped?,
+        Err(_) => tracing::warn!("some requests were cut off"),
     }
     tracing::info!("stopped");
     Ok(())
@@ -333,12 +345,25 @@ async fn keep_time(relay: Arc<Relay>, mut stopping: Stopping) {
         }
         if let Err(error) = relay.keep_time().await {
             tracing::error!(%error, "time could not be recorded");
+            time.reset_after(process::BEAT); // the relay is not ready until it is
         }
-        // A failure is in the log already, and the next turn goes on. So does a later start.
-        tokio::select! {
-            _ = relay.clean_up() => {}
-            () = stopping.wait() => return,
+    }
+}
+
+/// Cleans up, which may take longer than time may go unrecorded.
+async fn clean_up(relay: Arc<Relay>, mut stopping: Stopping) {
+    let mut turns = tokio::time::interval(TIME_INTERVAL);
+    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let cleaning = async {
+        loop {
+            turns.tick().await;
+            // A failure is in the log already, and the next turn goes on. So does a later start.
+            let _ = relay.clean_up().await;
         }
+    };
+    tokio::select! {
+        () = cleaning => {}
+        () = stopping.wait() => {}
     }
 }
 

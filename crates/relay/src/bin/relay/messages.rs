@@ -16,6 +16,7 @@ use waxseal_reporting::{Audience, Timestamp};
 use crate::errors::Refusal;
 use crate::extract::{AccountName, BinaryBody, Caller, Contact, Mark};
 use crate::limits::MAX_MESSAGE_LEN;
+use crate::limits::once::Once;
 use crate::state::{Account, Device, Relay};
 use crate::store::sending::{Facts, Held, Stamped, Way};
 use crate::store::turns::Whose;
@@ -51,7 +52,7 @@ pub async fn send(
     if let Some(accepted) = send_plainly(&relay, &sender, &peer, message, (contact, mark)).await {
         return answer(&sender, accepted?);
     }
-    let (from, shared) = (sender.clone(), relay.clone());
+    let (from, shared, roster) = (sender.clone(), relay.clone(), Once::default());
     let job = move |db: &Connection, keys: &StampKeys| {
         let _ = &held;
         devices::take_queues(db, [from.account, peer.id])?;
@@ -63,7 +64,7 @@ pub async fn send(
         // CHK-307: the message names the newest rosters of both accounts, and goes to exactly their
         // devices, whatever it has for those that left.
         if !targets.are_those_of(&authentic, shared.now()) {
-            let mismatch = targets.mismatch(db, &shared, &authentic)?;
+            let mismatch = targets.mismatch(db, (&shared, &roster), &authentic)?;
             return Ok(Accepted::Mismatch(mismatch));
         }
         cost.count(db)?;
@@ -114,6 +115,7 @@ async fn send_plainly(
         let (claim, messages, _) = stamp(&keys, &targets, message, accepted_at).ok()?;
         let to = messages.iter().map(|message| message.recipient).collect();
         Some(Stamped {
+            by: shared.process.me.by(keys.oldest_epoch()),
             accepted_at,
             mark,
             messages,
@@ -208,7 +210,9 @@ pub fn accepting(
     let (waking, relay) = (relay.clone(), relay.clone());
     let job = move |db: &Connection| {
         relay.process.check(relay.time.reading())?;
-        let accepted = stamp(db, &relay.keys.stamp())?;
+        let keys = relay.keys.stamp();
+        let accepted = stamp(db, &keys)?;
+        relay.process.check_in(db, keys.oldest_epoch())?;
         if let Accepted::Stamped(claim, _) = &accepted {
             // If the job fails, neither the time is stored nor the message.
             queue::keep_accepted_at(db, from, claim.context().accepted_at)?;

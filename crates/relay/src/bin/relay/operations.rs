@@ -56,6 +56,7 @@ async fn metrics(State(relay): State<Arc<Relay>>) -> Response {
     let mut out = String::new();
     let (counts, store) = (&relay.counts, &relay.store);
     let ready = not_ready(&relay).is_empty();
+    let (silent, silent_ms) = relay.process.silence(relay.time.reading());
     for (name, kind, value) in [
         ("messages_accepted_total", "counter", counts.accepted()),
         ("deliveries_total", "counter", counts.delivered()),
@@ -67,6 +68,8 @@ async fn metrics(State(relay): State<Arc<Relay>>) -> Response {
             "gauge",
             relay.process.alive(relay.time.reading()).into(),
         ),
+        ("silent_relays", "gauge", count(silent.len())),
+        ("oldest_confirmation_seconds", "gauge", silent_ms / 1_000),
         (
             "proven_time_seconds",
             "gauge",
@@ -90,6 +93,10 @@ async fn metrics(State(relay): State<Arc<Relay>>) -> Response {
     store.times.write("waxseal_relay_job_seconds", &mut out);
     let kind = "text/plain; version=0.0.4; charset=utf-8";
     ([(header::CONTENT_TYPE, kind)], out).into_response()
+}
+
+fn count(len: usize) -> u64 {
+    u64::try_from(len).unwrap_or(u64::MAX)
 }
 
 fn write(out: &mut String, name: &str, kind: &str, value: impl std::fmt::Display) {

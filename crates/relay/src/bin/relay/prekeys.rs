@@ -13,6 +13,7 @@ use waxseal_reporting::DeviceId;
 
 use crate::errors::Refusal;
 use crate::extract::{Caller, JsonBody};
+use crate::limits::once::Once;
 use crate::limits::{MAX_JSON_LEN, MAX_ONE_TIME, MAX_UPLOAD_LEN};
 use crate::state::Relay;
 use crate::store::{Connection, devices, members, prekeys};
@@ -83,6 +84,7 @@ pub async fn bundles(
     let account = relay.some_account(&name).await?;
     let as_stranger = relay.limits.roster(caller.device.account, account.id);
     let (store, relay, to) = (&relay.store, relay.clone(), caller.device);
+    let fellow = Once::default();
     let bundles = store.run(move |db| {
         devices::check_present(db, to.id)?;
         if let Err(refusal) = &as_stranger {
@@ -90,7 +92,7 @@ pub async fn bundles(
             if !members::are_fellows(db, to.account, account.id)? {
                 return Err(refusal.clone());
             }
-            relay.limits.fellow(to.account)?;
+            fellow.take(|| relay.limits.fellow(to.account))?;
         }
         let newest = devices::pinned(db, account.id)?.ok_or(ErrorCode::NoRoster)?;
         let (mut devices, mut wanted) = (Vec::new(), false);

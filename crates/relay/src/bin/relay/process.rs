@@ -4,12 +4,12 @@
 //! a while stamps nothing: others may count its keys as destroyed by then, because its operator has
 //! taken it out, or it was asleep while proven time went on.
 
-use std::collections::HashMap;
 use std::error::Error;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,8 +18,12 @@ use waxseal_relay::system_rng;
 
 use crate::errors::Refusal;
 use crate::keys::random;
-use crate::store::processes::{Confirmed, Me};
+use crate::process::known::Known;
+use crate::store::Connection;
+use crate::store::processes::{self, Confirmed, Me};
 use crate::time::Reading;
+
+pub use crate::process::known::agree;
 
 /// How often a relay confirms.
 pub const BEAT: Duration = Duration::from_secs(5);
@@ -31,16 +35,20 @@ const LEASE_MS: u64 = 20_000;
 /// stamp without a word.
 pub const SILENCE: Duration = Duration::from_secs(30);
 
-/// Another relay counts as alive if it said something within this time.
-const ALIVE_MS: u64 = 60_000;
+/// How often the log names relays that are silent.
+const WARNING_MS: u64 = 86_400_000;
 
 /// The file with the number. It is that of one folder, and is not copied.
 const FILE: &str = "process";
 
+/// This relay among those of its database.
 pub struct Process {
     pub me: Me,
     /// Held while proven time moves and stamp keys are destroyed, which two tasks do.
     pub moving: tokio::sync::Mutex<()>,
+    /// The epoch before which undelivered messages are dropped. Their stamp keys were destroyed at
+    /// all relays before this relay destroyed its own of the next day.
+    dropped_before: AtomicU32,
     state: Mutex<State>,
 }
 
@@ -49,14 +57,10 @@ struct State {
     has_entered: bool,
     /// The clocks before this relay confirmed last.
     confirmed: Option<Reading>,
-    others: HashMap<u64, Other>,
-}
-
-struct Other {
-    /// What it said last.
-    seen_ms: u64,
-    /// This relay's clock when the other said something new.
-    at_ms: u64,
+    /// The other relays when it did, if it ever did.
+    known: Option<Known>,
+    /// This relay's clock when the log named silent relays.
+    warned_ms: Option<u64>,
 }
 
 impl Process {
@@ -72,6 +76,7 @@ impl Process {
                 is_shared,
             },
             moving: tokio::sync::Mutex::default(),
+            dropped_before: AtomicU32::new(0),
             state: Mutex::default(),
         })
     }
@@ -82,10 +87,10 @@ impl Process {
     }
 
     /// Takes what became of a confirmation that began at this time.
-    pub fn note(&self, confirmed: &Confirmed, at: Reading) -> Result<(), String> {
+    pub fn note(&self, confirmed: Confirmed, at: Reading) -> Result<(), String> {
         let mut state = self.state();
         let state = &mut *state;
-        let Confirmed::Counts(others) = confirmed else {
+        let Confirmed::Counts(peers) = confirmed else {
             state.confirmed = None;
             return Err(match confirmed {
                 Confirmed::TakenOver => format!(
@@ -101,15 +106,8 @@ impl Process {
             });
         };
         (state.has_entered, state.confirmed) = (true, Some(at));
-        let known = &mut state.others;
-        known.retain(|number, _| others.iter().any(|(other, _)| other == number));
-        for &(number, seen_ms) in others {
-            let at_ms = at.monotonic_ms;
-            let other = known.entry(number).or_insert(Other { seen_ms, at_ms });
-            if other.seen_ms != seen_ms {
-                *other = Other { seen_ms, at_ms };
-            }
-        }
+        let at_ms = at.monotonic_ms;
+        state.known = Some(Known { peers, at_ms });
         Ok(())
     }
 
@@ -126,12 +124,66 @@ impl Process {
         }
     }
 
+    /// Refuses in a job that stamps, or verifies stamps, if the database knows that this relay must
+    /// not. `oldest` is the epoch of its oldest stamp keys.
+    pub fn check_in(&self, db: &Connection, oldest: u32) -> Result<(), Refusal> {
+        // CHK-711: what is stamped or verified is committed only if the database says so too.
+        match !self.me.is_shared || processes::may_commit(db, self.me.by(oldest))? {
+            true => Ok(()),
+            false => Err(Refusal::retry_after(ErrorCode::Busy, BEAT.as_secs())),
+        }
+    }
+
+    /// Has the undelivered messages before an epoch dropped.
+    pub fn drop_before(&self, epoch: u32) {
+        self.dropped_before.fetch_max(epoch, Ordering::Relaxed);
+    }
+
+    /// The epoch before which undelivered messages are dropped.
+    pub fn dropped_before(&self) -> u32 {
+        self.dropped_before.load(Ordering::Relaxed)
+    }
+
     /// How many relays are alive, with this one.
     pub fn alive(&self, now: Reading) -> u32 {
         let state = self.state();
-        let is_alive = |other: &&Other| now.monotonic_ms.saturating_sub(other.at_ms) <= ALIVE_MS;
-        let others = state.others.values().filter(is_alive).count();
+        let others = state.known.as_ref().map_or(0, |known| known.alive(now));
         u32::try_from(others).unwrap_or(u32::MAX).saturating_add(1)
+    }
+
+    /// The relays that have said nothing for long, and for how many milliseconds the one did that
+    /// is silent for longest, be it this one.
+    pub fn silence(&self, now: Reading) -> (Vec<String>, u64) {
+        let state = self.state();
+        let (silent, longest) = match &state.known {
+            Some(known) => (known.silent(now), known.longest_ms(now)),
+            None => (Vec::new(), 0),
+        };
+        let own = state.known.as_ref().map_or(0, |known| known.passed_ms(now));
+        (silent, longest.max(own))
+    }
+
+    /// Names silent relays in the log, once a day.
+    pub fn warn_of_silent(&self, now: Reading) {
+        let (silent, _) = self.silence(now);
+        let mut state = self.state();
+        if silent.is_empty() {
+            state.warned_ms = None;
+            return;
+        }
+        let since = |at_ms: u64| now.monotonic_ms.saturating_sub(at_ms);
+        if state
+            .warned_ms
+            .is_none_or(|at_ms| since(at_ms) >= WARNING_MS)
+        {
+            state.warned_ms = Some(now.monotonic_ms);
+            let names = silent.join(", ");
+            tracing::warn!(
+                names,
+                "these relays say nothing: until they do, or are taken out with --forget-process, \
+                 no epoch counts as destroyed, and undelivered messages stay"
+            );
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -169,5 +221,6 @@ fn draw() -> u64 {
     u64::from_be_bytes(*random::<8>(&mut system_rng())) >> 1
 }
 
+mod known;
 #[cfg(test)]
 mod tests;

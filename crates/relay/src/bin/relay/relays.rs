@@ -2,7 +2,8 @@
 //!
 //! A relay tells the others within the transaction that an account changes, so they hear of it
 //! whatever becomes of the relay. Messages and connections are told after the commit, and may get
-//! lost: the database is asked every second for the next number of each connected device.
+//! lost: the database is asked every second for the next message and the newest connection of each
+//! device that is connected.
 
 use std::sync::{Arc, Weak};
 
@@ -72,9 +73,10 @@ impl Ear for Hearing {
         relay.map_or_else(Vec::new, |relay| relay.connected.devices())
     }
 
-    fn next_number(&self, device: i64, next: i64) {
+    fn found(&self, device: i64, next: i64, connection: i64) {
         if let Some(relay) = self.relay.upgrade() {
             relay.connected.next_number(device, next);
+            relay.connected.end_older(device, connection);
         }
     }
 }

@@ -118,6 +118,8 @@ fn check(relay: &Relay, report: Report, reporter: &Device) -> Result<Examined, R
     if !relay.has_moderation_key(report.moderation_key()) {
         return Err(ErrorCode::OtherModerationKey.into());
     }
+    // CHK-705: a relay that may not stamp may have keys that count as destroyed.
+    relay.process.check(relay.time.reading())?;
     let stamp_keys = relay.keys.stamp();
     examine(report, &stamp_keys, &reporter.delivery_key, relay.now()).map_err(refused)
 }
@@ -162,6 +164,9 @@ fn take(
         return duplicate(db, same, blobs);
     }
     let examined = examined.clone()?;
+    relay
+        .process
+        .check_in(db, relay.keys.stamp().oldest_epoch())?;
     let nullifiers = examined.nullifiers();
     let known = nullifiers.iter();
     let known = known.map(|nullifier| reports::is_known(db, nullifier.as_bytes()));

@@ -11,16 +11,16 @@ use waxseal_reporting::intake::AcceptanceKey;
 use waxseal_reporting::reporter::{ModerationKeyId, ModerationPublicKey};
 use waxseal_reporting::{AccountId, DeviceAddress, Timestamp};
 
-use crate::blobs::files::Files;
-use crate::blobs::options::BlobRoom;
+use crate::blobs::files::folder::Folder;
+use crate::blobs::options::{self, BlobRoom};
 use crate::blobs::store::Blobs;
-use crate::cache::{self, Accounts, MAX_CACHED};
+use crate::cache::{self, Accounts, MAX_AGE, MAX_CACHED};
 use crate::connected::ConnectedDevices;
 use crate::counts::Counts;
 use crate::desk::client::{Desk, DeskSetup};
 use crate::errors::Refusal;
 use crate::keys::{BLOBS, DATABASE, Keys, REGION, VERIFY_DAYS};
-use crate::limits::{Limits, MAX_ACCOUNTS};
+use crate::limits::Limits;
 use crate::process::Process;
 use crate::serve::Stopping;
 use crate::store::Store;
@@ -105,6 +105,8 @@ pub struct Place<'a> {
     pub database: &'a StoreOptions,
     /// The name of this relay among those of the database.
     pub name: Option<&'a str>,
+    /// Where the blobs are, if not in `dir`.
+    pub blobs: options::Place,
 }
 
 /// What the machine and its operator give the relay room for.
@@ -123,6 +125,7 @@ impl Relay {
             dir,
             database,
             name,
+            blobs,
         }: Place<'_>,
         clocks: impl Fn() -> Reading + Send + Sync + 'static,
         vault: Vault,
@@ -134,7 +137,11 @@ impl Relay {
         let clock_ms = clocks().wall_ms;
         let (keys, store) = open(dir, database, Timestamp::from_millis(clock_ms)).await?;
         let process = Process::open(dir, name, database.is_shared())?;
-        let files = Files::open(&dir.join(BLOBS))?;
+        let are_own = blobs.is_none() && !database.is_shared();
+        let files = match blobs {
+            Some(files) => files,
+            None => Arc::new(Folder::open(&dir.join(BLOBS))?),
+        };
         let number = process.me.number;
         let read = move |db: &Connection| Ok((proven::load(db)?, processes::clocks(db, number)?));
         let read = store.run(read).await;
@@ -171,9 +178,9 @@ impl Relay {
             vault_key,
             desk,
             reviewer,
-            accounts: Accounts::new(MAX_CACHED),
+            accounts: Accounts::new(MAX_CACHED, database.is_shared().then_some(MAX_AGE)),
             connected: ConnectedDevices::default(),
-            blobs: Blobs::new(files, room.blobs),
+            blobs: Blobs::new(files, are_own, room.blobs),
             contacts: ContactKey::derive(&keys.token),
             strangers: room.strangers,
             sockets: Arc::new(Semaphore::new(room.sockets)),
@@ -268,7 +275,7 @@ impl Relay {
 
     /// Whether there is the maximum number of accounts already.
     pub async fn accounts_are_full(&self) -> Result<bool, Refusal> {
-        self.store.run(|db| accounts::are(db, MAX_ACCOUNTS)).await
+        self.store.run(accounts::are_full).await
     }
 
     /// The present time, which is never before proven time.
@@ -296,7 +303,7 @@ async fn open(
         // CHK-701: there is no new root key for a database that has one.
         let known = store.run(relay_key::load).await;
         if known
-            .map_err(|_| "the relay's key cannot be read")?
+            .map_err(|_| "the digest of root.key cannot be read")?
             .is_some()
         {
             return Err(format!(
@@ -324,9 +331,9 @@ async fn open(
     if !cache::has_keys_of(&store, &keys).await? {
         return Err(other().into());
     }
-    let key = keys.relay.verifying_key().to_bytes();
-    let known = store.run(move |db| relay_key::keep(db, &key)).await;
-    if known.map_err(|_| "the relay's key cannot be read")? != key {
+    let digest = keys.digest();
+    let known = store.run(move |db| relay_key::keep(db, &digest)).await;
+    if known.map_err(|_| "the digest of root.key cannot be read")? != digest {
         return Err(other().into());
     }
     Ok((keys, store))

@@ -11,6 +11,7 @@ use waxseal_reporting::{DeviceAddress, DeviceId, Timestamp};
 use waxseal_roster::Pinned;
 
 use crate::errors::Refusal;
+use crate::limits::once::Once;
 use crate::state::{Account, Device, Relay};
 use crate::store::sending::{Facts, Party};
 use crate::store::{Connection, devices};
@@ -83,15 +84,15 @@ impl Targets {
     }
 
     /// What the sender of a message for other devices lacks. The one-time parts in it are handed
-    /// out.
+    /// out. It takes a roster of the relay's limits once.
     pub fn mismatch(
         &self,
         db: &Connection,
-        relay: &Relay,
+        (relay, roster): (&Relay, &Once),
         message: &AuthenticFanout,
     ) -> Result<Mismatch, Refusal> {
         if let Some(peer) = &self.peer {
-            relay.limits.roster(self.own.account, peer.account)?;
+            roster.take(|| relay.limits.roster(self.own.account, peer.account))?;
         }
         let mut mismatch = Mismatch::default();
         for (side, version) in self.sides(message) {

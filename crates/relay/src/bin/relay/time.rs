@@ -33,6 +33,9 @@ const NEW_MS: u64 = VERIFY_DAYS as u64 * EPOCH_MS;
 /// clock was ahead when the relay was first started.
 pub const MAX_BEHIND_MS: u64 = 300_000;
 
+/// How often the log says that other clocks do not agree with this relay's.
+const DISAGREED_MS: u64 = 3_600_000;
+
 /// One reading of both clocks of the system.
 #[derive(Clone, Copy)]
 pub struct Reading {
@@ -56,6 +59,8 @@ struct State {
     jump_logged: bool,
     /// Whether the log has said that the clock is ahead of proven time.
     gap_logged: bool,
+    /// The clock that cannot be set when the log said that other clocks do not agree.
+    disagreed_ms: Option<u64>,
     /// Whether proven time was set back since it was recorded: by the operator, or while new.
     is_set_back: bool,
 }
@@ -65,7 +70,8 @@ struct State {
 ///
 /// It moves with the time that passed on both clocks while the relay ran. A clock that jumps does
 /// not move it. When the clock is ahead by up to seven days, after downtime or because it was set,
-/// it catches up once the clock was steady for a day. A larger gap needs `--trust-clock`.
+/// it catches up once the clock was steady for a day, and if most clocks of the other relays agree.
+/// A larger gap needs `--trust-clock`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Proven {
     pub at_ms: u64,
@@ -122,6 +128,7 @@ impl Time {
             last,
             jump_logged: false,
             gap_logged: false,
+            disagreed_ms: None,
             is_set_back: false,
         };
         Self {
@@ -150,10 +157,10 @@ impl Time {
     }
 
     /// Advances proven time, and returns it for the database. `oldest_epoch` is that of the
-    /// existing stamp keys.
-    pub fn advance(&self, oldest_epoch: u32) -> Proven {
+    /// existing stamp keys. `others_agree` says whether the clocks of others agree with this one.
+    pub fn advance(&self, oldest_epoch: u32, others_agree: bool) -> Proven {
         let read = (self.read)();
-        self.state().advance(read, oldest_epoch)
+        self.state().advance(read, oldest_epoch, others_agree)
     }
 
     /// The clocks of the system.
@@ -214,7 +221,7 @@ impl State {
         }
     }
 
-    fn advance(&mut self, read: Reading, oldest_epoch: u32) -> Proven {
+    fn advance(&mut self, read: Reading, oldest_epoch: u32, others_agree: bool) -> Proven {
         self.log_jump(read);
         let on_wall = read.wall_ms.saturating_sub(self.last.wall_ms);
         let passed = on_wall.min(read.monotonic_ms.saturating_sub(self.last.monotonic_ms));
@@ -229,8 +236,11 @@ impl State {
         proven.at_ms = proven.at_ms.saturating_add(passed);
         let gap_ms = read.wall_ms.saturating_sub(proven.at_ms);
         let is_steady = steady_ms >= STEADY_MS;
-        if is_steady && gap_ms <= MAX_CREDIT_MS {
-            proven.at_ms = proven.at_ms.max(read.wall_ms);
+        match gap_ms <= MAX_CREDIT_MS && is_steady {
+            true if others_agree => proven.at_ms = proven.at_ms.max(read.wall_ms),
+            // CHK-710: see `agree`.
+            true if gap_ms > MAX_DRIFT_MS => log_disagreed(&mut self.disagreed_ms, read, gap_ms),
+            _ => {}
         }
         self.gap_logged &= gap_ms > MAX_CREDIT_MS;
         if gap_ms > MAX_CREDIT_MS && !self.gap_logged {
@@ -252,6 +262,21 @@ impl State {
         }
         proven.settled = is_steady && proven.at_ms.saturating_sub(proven.began_ms) >= NEW_MS;
         *proven
+    }
+}
+
+/// Logs that other clocks do not agree, once an hour.
+fn log_disagreed(logged_ms: &mut Option<u64>, read: Reading, gap_ms: u64) {
+    let since = |at_ms: u64| read.monotonic_ms.saturating_sub(at_ms);
+    if logged_ms.is_none_or(|at_ms| since(at_ms) >= DISAGREED_MS) {
+        *logged_ms = Some(read.monotonic_ms);
+        let (clock_ms, ahead_secs) = (read.wall_ms, gap_ms / 1_000);
+        tracing::warn!(
+            clock_ms,
+            ahead_secs,
+            "the clock is ahead of proven time, and most clocks of the other relays and of the \
+             database do not agree with it: it moves no time until they do"
+        );
     }
 }
 

@@ -2,7 +2,6 @@
 //! clients that never come back.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use base64::Engine;
@@ -19,7 +18,7 @@ use crate::errors::Refusal;
 use crate::keys::random;
 
 const CHALLENGE: &[u8] = b"waxseal/1/relay/challenge-mac";
-const ADDRESS: &[u8] = b"waxseal/1/relay/address-mac";
+const BUDGET: &[u8] = b"waxseal/1/relay/budget-mac";
 const TOKEN: &[u8] = b"waxseal/1/relay/token-mac";
 
 /// Time in which a challenge can be answered.
@@ -71,9 +70,10 @@ impl Tokens {
         challenge
     }
 
-    /// What stands for an address in the database, which has no addresses.
-    pub fn pseudonym(&self, address: IpAddr) -> String {
-        let mac = mac(&self.token_key, ADDRESS, address.to_string().as_bytes());
+    /// What stands for a budget's key in the database, which has no addresses, and does not say who
+    /// reports or who gets whose prekeys.
+    pub fn pseudonym(&self, key: &str) -> String {
+        let mac = mac(&self.token_key, BUDGET, key.as_bytes());
         URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
     }
 

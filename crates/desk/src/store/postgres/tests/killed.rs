@@ -14,7 +14,14 @@ use crate::store::{Conflict, Store as _, StoreError};
 /// Writes until it is told to stop. Returns how many acts were acknowledged, and how many calls
 /// failed. Each failed call must have left a whole act or nothing.
 fn write(url: &str, stop: &AtomicBool) -> (u64, u64) {
-    let mut store = PostgresStore::open(url).unwrap();
+    // The server may be killed meanwhile.
+    let mut store = loop {
+        match PostgresStore::open(url) {
+            Ok(store) => break store,
+            Err(StoreError::Failed(_)) => sleep(Duration::from_millis(5)),
+            Err(error) => panic!("{error:?}"),
+        }
+    };
     let (mut acknowledged, mut failed, mut known) = (0, 0, 0);
     while !stop.load(Ordering::Relaxed) {
         let Ok(size) = store.log_size() else {

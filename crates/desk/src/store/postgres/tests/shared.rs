@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::super::{OneServer, PostgresStore};
+use super::super::PostgresStore;
 use super::{acts, admin, database};
 use crate::store::tests::{act, case};
 use crate::store::{CaseStatus, Change, Conflict, Store as _, StoreError};
@@ -109,28 +109,4 @@ fn a_call_that_waits_too_long_for_another_desk_changes_nothing_and_reads_do_not_
     other.batch_execute("ROLLBACK").unwrap();
     store.apply(&act(1)).unwrap();
     assert_eq!(acts(&store), 2);
-}
-
-#[test]
-fn one_server_has_the_place_and_another_gets_it_when_the_first_is_cut_off() {
-    let Some(server) = waxseal_postgres::Server::start() else {
-        return;
-    };
-    let url = server.database();
-    let mut first = OneServer::take(&url).unwrap().unwrap();
-    assert!(OneServer::take(&url).unwrap().is_none());
-    // Desks go on meanwhile, and another database has a place of its own.
-    PostgresStore::open(&url).unwrap().apply(&act(0)).unwrap();
-    assert!(OneServer::take(&server.database()).unwrap().is_some());
-    assert!(first.is_held());
-
-    server.cut_connections();
-    let mut second = OneServer::take(&url).unwrap().unwrap();
-    assert!(second.is_held() && !first.is_held());
-    drop(second);
-    let began = Instant::now();
-    while OneServer::take(&url).unwrap().is_none() {
-        assert!(began.elapsed() < Duration::from_secs(30));
-        thread::sleep(Duration::from_millis(5));
-    }
 }

@@ -71,6 +71,8 @@ fn tables_that_the_desk_does_not_make_are_damage() {
         "ALTER TABLE cases ALTER COLUMN reason TYPE INTEGER",
         "ALTER TABLE cases ALTER COLUMN reason DROP NOT NULL",
         "ALTER TABLE cases ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE cases ALTER COLUMN account SET STATISTICS 100",
+        "CREATE STATISTICS pairs ON account, status FROM cases",
         "ALTER TABLE contents SET UNLOGGED",
         "DROP TABLE meta",
         "DELETE FROM format",

@@ -47,19 +47,24 @@ fn each_step_tells_the_relay_of_the_reports_that_it_erases() {
     assert_eq!(not_erased(&store, &CASE).unwrap().len(), 300);
 }
 
-#[test]
-fn what_was_erased_is_wiped_later_if_someone_reads() {
-    let world = World::new(&[]);
-    let folder = world.server.folder.clone();
-    let mut keeper = Keeper {
-        server: world.server.clone(),
-        todo: Todo::open(&folder).unwrap(),
+/// The keeper of a server, as after a start.
+pub fn keeper(server: &Arc<Server>) -> Keeper {
+    Keeper {
+        server: server.clone(),
+        todo: Todo::open(&server.folder).unwrap(),
         keep_ms: 0,
         delay: Delay { ms: 0 },
         refused: HashMap::new(),
         has_traces: true,
         published: Published::default(),
-    };
+    }
+}
+
+#[test]
+fn what_was_erased_is_wiped_later_if_someone_reads() {
+    let world = World::new(&[]);
+    let folder = world.server.folder.clone();
+    let mut keeper = keeper(&world.server);
     keeper.wipe().unwrap();
     assert!(!keeper.has_traces);
     let path = folder.path("desk.sqlite");

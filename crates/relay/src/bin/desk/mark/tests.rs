@@ -31,7 +31,7 @@ fn a_mark_in_the_database_covers_every_request() {
     let path = dir.path().join("desk.sqlite");
     let store = || -> AnyStore { Box::new(waxseal_desk::store::SqliteStore::open(&path).unwrap()) };
     let open = || Mark::in_database(store()).unwrap();
-    let (mut mark, mut other) = (open(), open());
+    let mut mark = open();
     assert_eq!(mark.floor_ms(), 0);
     // The next server's clock may be behind this one's.
     mark.cover(1_000, 1_000).unwrap();
@@ -42,8 +42,6 @@ fn a_mark_in_the_database_covers_every_request() {
     assert_eq!(store().meta(NAME).unwrap(), row);
     mark.cover(4_001, 4_000).unwrap();
     assert_eq!(open().floor_ms(), 7_001);
-    other.cover(9_000, 5_000).unwrap();
-    assert_eq!(open().floor_ms(), 12_000);
 
     let damaged = MetaRow {
         name: NAME.to_owned(),
@@ -52,4 +50,31 @@ fn a_mark_in_the_database_covers_every_request() {
     let old = store().meta(NAME).unwrap().unwrap();
     store().apply(&[Change::swap(old, damaged)]).unwrap();
     assert!(Mark::in_database(store()).is_err());
+}
+
+#[test]
+fn a_server_that_finds_the_mark_moved_takes_no_request_and_moves_it_no_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("desk.sqlite");
+    let store = || -> AnyStore { Box::new(waxseal_desk::store::SqliteStore::open(&path).unwrap()) };
+    let open = || Mark::in_database(store()).unwrap();
+    for first in [5_000, 20_000] {
+        let (mut old, mut next) = (open(), open());
+        old.cover(first, first).unwrap();
+        assert!(is_taken_over(next.cover(first + 9_000, first)));
+        let mut next = open();
+        next.cover(first + 9_000, first).unwrap();
+        let row = store().meta(NAME).unwrap();
+        // It stood still meanwhile. Its mark would be the lower one, or the higher one.
+        for at in [first, first + 5_000, first + 50_000] {
+            assert!(is_taken_over(old.cover(at, at)), "{at}");
+            assert_eq!(store().meta(NAME).unwrap(), row);
+        }
+        next.cover(first + 9_000, first).unwrap();
+    }
+}
+
+fn is_taken_over(covered: Result<()>) -> bool {
+    let error = covered.unwrap_err();
+    matches!(error.downcast_ref(), Some(StoreError::TakenOver))
 }

@@ -5,11 +5,12 @@
 //! while the relay is new, because then a clock that is set back takes proven time along.
 
 use crate::blobs::options::BlobRoom;
+use crate::blobs::removal;
 use crate::blobs::store::Blobs;
 use crate::errors::Refusal;
 use crate::limits::{GONE_BLOB_MS, UNFINISHED_BLOB_MS};
 use crate::store::blobs::{self, PUBLIC};
-use crate::store::{Connection, Store};
+use crate::store::{Connection, Store, parts};
 use crate::time::Proven;
 
 /// Maximum number of rows of each kind that one job deletes or changes.
@@ -25,34 +26,24 @@ pub async fn expire_all(
     let room = blobs.room;
     loop {
         let expire = move |db: &Connection| expire(db, now_ms, &proven, &room);
-        let expired = store.run(expire).await?;
-        blobs.remove(expired.files).await;
-        if !expired.more {
-            return Ok(());
+        if !store.run(expire).await? {
+            break;
         }
     }
+    removal::remove_due(store, blobs, now_ms).await
 }
 
-/// What a job deleted.
-pub struct Expired {
-    /// The files to remove once the job is committed.
-    pub files: Vec<i64>,
-    /// Whether there may be more.
-    pub more: bool,
-}
-
-/// Deletes a batch of blobs whose time is over.
+/// Deletes a batch of blobs whose time is over. Returns whether there may be more.
 pub fn expire(
     db: &Connection,
     now_ms: i64,
     proven: &Proven,
     room: &BlobRoom,
-) -> Result<Expired, Refusal> {
+) -> Result<bool, Refusal> {
     let proven_ms = i64::try_from(proven.at_ms).unwrap_or(i64::MAX);
     let mut more = proven.settled && correct(db, now_ms, room)?;
     let due = blobs::due(db, proven_ms, BATCH)?;
     more |= due.len() == BATCH;
-    let mut files = Vec::new();
     for blob in due {
         if blob.was_public {
             remember(db, &blob.public_id, now_ms)?;
@@ -62,11 +53,10 @@ pub fn expire(
             blobs::keep_for_review(db, blob.id)?;
         } else {
             blobs::delete(db, blob.id)?;
-            files.push(blob.id);
         }
     }
     more |= blobs::forget(db, proven_ms, BATCH)? == BATCH;
-    Ok(Expired { files, more })
+    Ok(more)
 }
 
 /// Remembers the id of a blob that is deleted.
@@ -75,11 +65,21 @@ fn remember(db: &Connection, public_id: &[u8], now_ms: i64) -> Result<(), Refusa
     blobs::remember(db, public_id, now_ms + GONE_BLOB_MS)
 }
 
-/// Deletes a complete blob whose file is lost. The reports that held it lack it again, so their
-/// reporters can upload it.
-pub fn lose(db: &Connection, id: i64, now_ms: i64) -> Result<(), Refusal> {
-    let row = blobs::by_number(db, id)?;
-    let row = row.ok_or_else(|| Refusal::internal(&"a lost blob has no row"))?;
+/// Deletes a blob of which this file is lost. The reports that held it lack it again, so their
+/// reporters can upload it. The upload of an unfinished one begins again.
+pub fn lose(db: &Connection, id: i64, name: &str, now_ms: i64) -> Result<(), Refusal> {
+    // Another relay may have deleted the blob, or put another file in place of this one.
+    let row = match parts::is_in(db, id, name)? {
+        true => blobs::by_number(db, id)?,
+        false => None,
+    };
+    let Some(row) = row else {
+        return Ok(());
+    };
+    if !row.is_complete() {
+        blobs::begin_again(db, &row)?;
+        return Ok(());
+    }
     if row.place == PUBLIC {
         remember(db, blobs::public_id(db, id)?.as_bytes(), now_ms)?;
     }

@@ -1,125 +1,78 @@
-//! The files of blobs. Each is named by the number of its row, so that no name comes from outside.
+//! The files of blobs: in a folder, or in a store that speaks S3. They know nothing of rows.
+//!
+//! A file is written once, under a name that was drawn for it, and never changed. So relays that
+//! share a store do not get in each other's way, and a store needs no locks and no conditions.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
-use std::io::{Seek, SeekFrom};
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::io;
 
-/// What is left free on the disk, for messages and reports.
-const MIN_FREE: u64 = 256 << 20;
+use waxseal_relay::system_rng;
 
-pub struct Files {
-    dir: PathBuf,
-}
+use crate::keys::random;
 
-impl Files {
-    /// The files in a folder, which is made if it does not exist.
-    pub fn open(dir: &Path) -> io::Result<Self> {
-        DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-        // The folder itself must be there after a crash, as the database is.
-        if let Some(parent) = dir.parent() {
-            File::open(parent)?.sync_all()?;
-        }
-        Ok(Self {
-            dir: dir.to_owned(),
-        })
-    }
+/// How many names are listed at once.
+pub const PAGE: usize = 1_000;
 
-    /// Appends to a file that has `received` bytes, and flushes it to the disk. What a crash left
-    /// behind them is cut off. Returns `false` if the file has less.
-    pub fn append(&self, id: i64, received: u64, bytes: &[u8]) -> io::Result<bool> {
-        self.check_free(bytes.len())?;
-        let is_new = received == 0;
-        let mut options = OpenOptions::new();
-        options.write(true).create(is_new).mode(0o600);
-        let mut file = match options.open(self.path(id)) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-            file => file?,
-        };
-        let len = file.metadata()?.len();
-        if len < received {
-            return Ok(false);
-        }
-        if len > received {
-            file.set_len(received)?;
-        }
-        let written = write_at(&mut file, received, bytes).and_then(|()| match is_new {
-            true => File::open(&self.dir)?.sync_all(),
-            false => Ok(()),
-        });
-        if written.is_err() {
-            // Cut off again at the next part, if this fails too.
-            let _ = file.set_len(received);
-        }
-        written.map(|()| true)
-    }
+/// The names of files, a page after another.
+pub type Pages = Box<dyn Iterator<Item = io::Result<Vec<String>>> + Send>;
+
+/// Where files are. All calls wait.
+///
+/// A file that is not there is [`NotFound`](io::ErrorKind::NotFound), and one that is too short
+/// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof). If there is no room, the error is
+/// [`StorageFull`](io::ErrorKind::StorageFull) or a like one. If the store cannot be reached now,
+/// it is [`NotConnected`](io::ErrorKind::NotConnected).
+pub trait Files: Send + Sync {
+    /// Writes a file that is not there. Once this returns, it survives a crash. After an error it
+    /// may be there.
+    fn put(&self, name: &str, bytes: &[u8]) -> io::Result<()>;
 
     /// Reads exactly this many bytes from an offset on.
-    pub fn read(&self, id: i64, at: u64, len: usize) -> io::Result<Vec<u8>> {
-        let mut bytes = vec![0; len];
-        File::open(self.path(id))?.read_exact_at(&mut bytes, at)?;
-        Ok(bytes)
-    }
+    fn read(&self, name: &str, at: u64, len: usize) -> io::Result<Vec<u8>>;
 
     /// The length of a file.
-    pub fn len(&self, id: i64) -> io::Result<u64> {
-        Ok(fs::metadata(self.path(id))?.len())
-    }
-
-    /// Those of some files that are gone or shorter than they were.
-    pub fn lost(&self, files: &[(i64, u64)]) -> io::Result<Vec<i64>> {
-        let mut lost = Vec::new();
-        for (id, len) in files {
-            match self.len(*id) {
-                Ok(found) if found >= *len => {}
-                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-                _ => lost.push(*id),
-            }
-        }
-        Ok(lost)
-    }
+    fn len(&self, name: &str) -> io::Result<u64>;
 
     /// Removes a file. One that is gone already is no error.
-    pub fn remove(&self, id: i64) -> io::Result<()> {
-        match fs::remove_file(self.path(id)) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
-    }
+    fn remove(&self, name: &str) -> io::Result<()>;
 
-    /// The numbers of all files. Files with other names are left out.
-    pub fn list(&self) -> io::Result<Vec<i64>> {
-        let mut found = Vec::new();
-        for entry in fs::read_dir(&self.dir)? {
-            let name = entry?.file_name();
-            let number = name.to_str().and_then(|name| name.parse::<i64>().ok());
-            found.extend(number.filter(|number| name == *number.to_string()));
-        }
-        Ok(found)
-    }
-
-    fn path(&self, id: i64) -> PathBuf {
-        self.dir.join(id.to_string())
-    }
-
-    /// Blobs leave room for what matters more.
-    fn check_free(&self, len: usize) -> io::Result<()> {
-        let disk = rustix::fs::statvfs(&self.dir)?;
-        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-        let len = u64::try_from(len).unwrap_or(u64::MAX);
-        match free.checked_sub(len).is_some_and(|left| left >= MIN_FREE) {
-            true => Ok(()),
-            false => Err(ErrorKind::StorageFull.into()),
-        }
-    }
+    /// The names of all files, in any order. Names that relays do not give are left out.
+    fn list(&self) -> io::Result<Pages>;
 }
 
-fn write_at(file: &mut File, at: u64, bytes: &[u8]) -> io::Result<()> {
-    file.seek(SeekFrom::Start(at))?;
-    file.write_all(bytes)?;
-    file.sync_data()
+/// Draws the name of a file.
+pub fn draw() -> String {
+    hex(&*random::<16>(&mut system_rng()))
 }
 
+/// Draws the name of a file that says whose store it is.
+pub fn draw_mark() -> String {
+    format!("{MARK}{}", draw())
+}
+
+const MARK: &str = "store-";
+
+/// Whether a name is one that [`draw_mark`] gives.
+pub fn is_mark(name: &str) -> bool {
+    name.strip_prefix(MARK).is_some_and(is_drawn)
+}
+
+/// Whether a relay gives such names. Those of before are numbers.
+fn is_ours(name: &str) -> bool {
+    let number = name.parse::<i64>().ok();
+    let is_number = number.is_some_and(|number| name == number.to_string());
+    is_number || is_drawn(name) || is_mark(name)
+}
+
+fn is_drawn(name: &str) -> bool {
+    let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    name.len() == 32 && name.bytes().all(is_hex)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+pub mod folder;
+pub mod s3;
 #[cfg(test)]
 mod tests;

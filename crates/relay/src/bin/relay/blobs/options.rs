@@ -1,7 +1,16 @@
 //! The options for blobs.
 
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
 use clap::Args;
 
+use crate::blobs::files::Files;
+use crate::blobs::files::folder::Folder;
+use crate::blobs::files::s3::S3;
+use crate::blobs::files::s3::credentials::Credentials;
 use crate::keys::VERIFY_DAYS;
 
 const GIB: f64 = (1 << 30) as f64;
@@ -23,7 +32,38 @@ pub struct BlobOptions {
     /// that the disk with the files is mounted and empty: what reports and messages name is then
     /// answered as gone
     #[arg(long)]
-    pub blobs_lost: bool,
+    blobs_lost: bool,
+    /// Where the sealed files are, in place of DIR/blobs: another folder, or a bucket of a store
+    /// that speaks S3, as `s3://BUCKET/PREFIX?endpoint=https://HOST:PORT&region=REGION`. Relays of
+    /// one database share it. It begins empty, or with all files of before
+    #[arg(long, value_name = "DIR|URL")]
+    blobs: Option<String>,
+    /// A file with lines AWS_ACCESS_KEY_ID=, AWS_SECRET_ACCESS_KEY= and, if there is one,
+    /// AWS_SESSION_TOKEN=. It may be replaced while the relay runs. Without it, these are variables
+    /// of the environment
+    #[arg(long, value_name = "FILE", requires = "blobs")]
+    blobs_credentials: Option<PathBuf>,
+    /// A PEM file with the authorities whose certificates the store may have, in place of those of
+    /// the platform
+    #[arg(long, value_name = "FILE", requires = "blobs")]
+    blobs_ca: Option<PathBuf>,
+    /// Compare the files with the database at the start: files that it does not name are removed,
+    /// and sealed files of which one is missing are answered as gone. Use it once, after a backup
+    /// was restored. For files in DIR/blobs of the only relay, this is always done
+    #[arg(long)]
+    check_blobs: bool,
+}
+
+/// Where the files of blobs are, if the operator says so.
+pub type Place = Option<Arc<dyn Files>>;
+
+/// What the operator says of files that are there or not.
+#[derive(Clone, Copy, Default)]
+pub struct Wishes {
+    /// The files are lost for good.
+    pub are_lost: bool,
+    /// Files and rows are compared. For files in the relay's own folder, they always are.
+    pub check: bool,
 }
 
 /// The limits that the operator sets.
@@ -56,6 +96,26 @@ impl BlobOptions {
 }
 
 impl BlobOptions {
+    /// Opens the store that the operator names.
+    pub fn place(&self) -> Result<Place, Box<dyn Error>> {
+        let Some(place) = &self.blobs else {
+            return Ok(None);
+        };
+        if !place.starts_with("s3://") {
+            return Ok(Some(Arc::new(Folder::open(Path::new(place))?)));
+        }
+        let credentials = Credentials::find(self.blobs_credentials.clone())?;
+        let ca = self.blobs_ca.as_ref().map(fs::read).transpose()?;
+        Ok(Some(Arc::new(S3::new(place, credentials, ca.as_deref())?)))
+    }
+
+    pub fn wishes(&self) -> Wishes {
+        Wishes {
+            are_lost: self.blobs_lost,
+            check: self.check_blobs,
+        }
+    }
+
     /// Whether a message can be reported for longer than its files are kept.
     fn is_short(&self) -> bool {
         u32::from(self.blob_days) < VERIFY_DAYS
@@ -82,6 +142,10 @@ mod tests {
                 blobs_gib: 0,
                 blob_days,
                 blobs_lost: false,
+                blobs: None,
+                blobs_credentials: None,
+                blobs_ca: None,
+                check_blobs: false,
             };
             assert_eq!(options.is_short(), is_short);
         }

@@ -9,7 +9,9 @@ use crate::blobs::options::BlobRoom;
 
 /// The blobs of a relay.
 pub struct Blobs {
-    pub files: Arc<Files>,
+    pub files: Arc<dyn Files>,
+    /// Whether the files are in the relay's own folder, and no other relay knows of them.
+    pub are_own: bool,
     pub room: BlobRoom,
     pub locks: Locks,
     /// The answers to devices.
@@ -21,9 +23,10 @@ pub struct Blobs {
 }
 
 impl Blobs {
-    pub fn new(files: Files, room: BlobRoom) -> Self {
+    pub fn new(files: Arc<dyn Files>, are_own: bool, room: BlobRoom) -> Self {
         Self {
-            files: Arc::new(files),
+            files,
+            are_own,
             room,
             locks: Locks::new(),
             answers: Loads::new(MAX_LOADS),
@@ -32,31 +35,13 @@ impl Blobs {
         }
     }
 
-    /// Removes files whose rows are deleted. A file that cannot be removed now is removed at the
-    /// next start.
-    pub async fn remove(&self, ids: Vec<i64>) {
-        if ids.is_empty() {
-            return;
-        }
+    /// Does something with the files on a thread that may wait.
+    pub async fn with_files<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn Files) -> std::io::Result<T> + Send + 'static,
+    ) -> std::io::Result<T> {
         let files = self.files.clone();
-        let remove = move || {
-            for id in ids {
-                if let Err(error) = files.remove(id) {
-                    tracing::error!(%error, id, "the file of a deleted blob stays until the next start");
-                }
-            }
-            Ok(())
-        };
-        if let Err(error) = blocking(remove).await {
-            tracing::error!(%error, "the files of deleted blobs stay until the next start");
-        }
+        let done = tokio::task::spawn_blocking(move || work(&*files)).await;
+        done.unwrap_or_else(|error| Err(std::io::Error::other(error)))
     }
-}
-
-/// Runs work with files on a thread that may wait.
-pub async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
-) -> std::io::Result<T> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|error| Err(std::io::Error::other(error)))
 }

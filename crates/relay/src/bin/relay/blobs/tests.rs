@@ -96,6 +96,21 @@ async fn execute(relay: &Relay, sql: &'static str) {
     relay.store.run(execute).await.unwrap();
 }
 
+/// The names of the files that are in the store.
+async fn files(relay: &Relay) -> Vec<String> {
+    let list = |files: &dyn Files| files.list()?.collect::<io::Result<Vec<_>>>();
+    let pages = relay.blobs.with_files(list).await.unwrap();
+    let names = pages.into_iter().flatten();
+    names.filter(|name| !files::is_mark(name)).collect()
+}
+
+/// The file that a blob has at this byte.
+async fn file(relay: &Relay, blob: i64, start: u64) -> String {
+    let find = move |db: &Connection| parts::covering(db, blob, start, start + 1);
+    let parts = relay.store.run(find).await.unwrap();
+    parts[0].name.clone()
+}
+
 fn content(len: usize) -> Vec<u8> {
     (0..len).map(|i| (i * 7 + i / 251) as u8).collect()
 }
@@ -111,7 +126,7 @@ async fn a_blob_is_kept_for_its_days_of_proven_time_and_its_id_for_400_more() {
     world.run(&relay, 30 * DAY - 1).await;
     relay.clean_up().await.unwrap();
     assert_eq!(get(&relay, &bob, first(), 0, 6).await.unwrap(), b"sealed");
-    assert_eq!(relay.blobs.files.list().unwrap().len(), 1);
+    assert_eq!(files(&relay).await.len(), 1);
     world.run(&relay, 3_600_000).await;
     relay.clean_up().await.unwrap();
     for device in [&alice, &bob] {
@@ -120,7 +135,7 @@ async fn a_blob_is_kept_for_its_days_of_proven_time_and_its_id_for_400_more() {
         let gone = get(&relay, device, first(), 0, 6).await;
         assert_eq!(gone, Err(ErrorCode::NoSuchBlob));
     }
-    assert!(relay.blobs.files.list().unwrap().is_empty());
+    assert!(files(&relay).await.is_empty());
     assert_eq!(count(&relay, "SELECT count(*) FROM stored").await, 1);
     assert_eq!(count(&relay, "SELECT max(bytes) FROM stored").await, 0);
     // Nobody puts other bytes in its place, until the id is forgotten.
@@ -165,7 +180,7 @@ async fn an_unfinished_blob_is_kept_for_a_day_after_its_newest_part_and_leaves_i
     relay.clean_up().await.unwrap();
     let gone = state_of(&relay, &alice, first()).await;
     assert_eq!(gone, Err(ErrorCode::NoSuchBlob));
-    assert!(relay.blobs.files.list().unwrap().is_empty());
+    assert!(files(&relay).await.is_empty());
     // Nobody but its sender could see it, so the upload can begin anew.
     put_all(&relay, &alice, first(), b"sealed").await;
 }
@@ -254,99 +269,6 @@ async fn parts_that_arrive_at_once_or_again_make_the_same_blob() {
 }
 
 #[tokio::test]
-async fn an_upload_goes_on_after_a_crash_at_any_of_its_steps() {
-    let world = World::at(NOW);
-    let whole = content(9_000);
-    let relay = world.open().await;
-    let alice = device(&relay, "alice").await;
-    put_part(&relay, &alice, first(), 0, 9_000, &whole[..3_000])
-        .await
-        .unwrap();
-    drop(relay);
-    let file = world.dir.path().join("blobs/1");
-    // The bytes were on the disk, and the database did not know yet; then, only some of them were.
-    for rest in [&b"other bytes of the part"[..], b"torn"] {
-        let mut on_disk = std::fs::read(&file).unwrap();
-        on_disk.extend_from_slice(rest);
-        std::fs::write(&file, on_disk).unwrap();
-        let relay = world.open().await;
-        let state = state_of(&relay, &alice, first()).await.unwrap();
-        let (at, of) = (state.received, 9_000);
-        let part = &whole[at as usize..at as usize + 2_000];
-        put_part(&relay, &alice, first(), at, of, part)
-            .await
-            .unwrap();
-    }
-    let relay = world.open().await;
-    let ended = put_part(&relay, &alice, first(), 6_500, 9_000, &whole[6_500..]).await;
-    assert!(ended.unwrap().is_complete());
-    assert_eq!(get(&relay, &alice, first(), 0, 9_000).await.unwrap(), whole);
-}
-
-#[tokio::test]
-async fn an_unfinished_blob_whose_file_lost_bytes_begins_again() {
-    let world = World::at(NOW);
-    let relay = world.open().await;
-    let alice = device(&relay, "alice").await;
-    put_part(&relay, &alice, first(), 0, 6, b"seal")
-        .await
-        .unwrap();
-    std::fs::write(world.dir.path().join("blobs/1"), b"se").unwrap();
-    let state = put_part(&relay, &alice, first(), 4, 6, b"ed")
-        .await
-        .unwrap();
-    assert_eq!(state.received, 0);
-    put_all(&relay, &alice, first(), b"sealed").await;
-    assert_eq!(get(&relay, &alice, first(), 0, 6).await.unwrap(), b"sealed");
-}
-
-#[tokio::test]
-async fn files_without_rows_are_removed_at_the_start_and_rows_without_files_are_gone() {
-    let world = World::at(NOW);
-    let relay = world.open().await;
-    let alice = device(&relay, "alice").await;
-    put_all(&relay, &alice, first(), b"sealed").await;
-    let lost = BlobId::from_bytes([1; 32]);
-    put_all(&relay, &alice, lost, b"sealed").await;
-    drop(relay);
-    let blobs = world.dir.path().join("blobs");
-    for name in 3..250 {
-        std::fs::write(blobs.join(name.to_string()), b"of a deleted row").unwrap();
-    }
-    std::fs::remove_file(blobs.join("2")).unwrap();
-    let relay = world.open().await;
-    assert_eq!(relay.blobs.files.list().unwrap(), [1]);
-    assert_eq!(get(&relay, &alice, first(), 0, 6).await.unwrap(), b"sealed");
-    let gone = Err(ErrorCode::NoSuchBlob);
-    assert_eq!(get(&relay, &alice, lost, 0, 6).await, gone);
-    let gone = Err(ErrorCode::NoSuchBlob);
-    assert_eq!(state_of(&relay, &alice, lost).await, gone);
-    // A file that is too short is as good as none.
-    std::fs::write(blobs.join("1"), b"seal").unwrap();
-    assert_eq!(state_of(&relay, &alice, first()).await, gone);
-    let gone = Err(ErrorCode::NoSuchBlob);
-    assert_eq!(get(&relay, &alice, first(), 0, 6).await, gone);
-}
-
-#[tokio::test]
-async fn a_first_part_for_which_the_disk_has_no_room_leaves_nothing() {
-    let world = World::at(NOW);
-    let relay = world.open().await;
-    let alice = device(&relay, "alice").await;
-    let file = world.dir.path().join("blobs/1");
-    std::os::unix::fs::symlink("/dev/full", &file).unwrap();
-    let full = put_part(&relay, &alice, first(), 0, 6, b"sealed").await;
-    assert_eq!(full, Err(ErrorCode::RelayFull));
-    assert_eq!(count(&relay, "SELECT count(*) FROM blob").await, 0);
-    assert_eq!(
-        count(&relay, "SELECT CAST(sum(bytes) AS BIGINT) FROM stored").await,
-        0
-    );
-    assert!(std::fs::symlink_metadata(&file).is_err());
-    put_all(&relay, &alice, first(), b"sealed").await;
-}
-
-#[tokio::test]
 async fn the_space_of_all_and_the_number_of_one_are_bounded() {
     let mut world = World::at(NOW);
     world.blobs.of_all = 1 << 20;
@@ -397,6 +319,8 @@ async fn files_have_a_budget_of_their_own() {
     relay.limits.account(&alice.me.account, 1 << 20).unwrap();
 }
 
+mod file_parts;
 mod held;
 mod places;
+mod shared;
 mod space;

@@ -7,10 +7,20 @@ use crate::blobs::holds::{self, FULL_RETRY_SECS, over_quota};
 use crate::blobs::options::BlobRoom;
 use crate::blobs::rows::{reserved, space, state};
 use crate::errors::Refusal;
-use crate::limits::{MAX_BLOBS_OF_ACCOUNT, MIN_UPLOADERS, SHARE_OF_COPIES, UNFINISHED_BLOB_MS};
+use crate::limits::{
+    MAX_BLOBS_OF_ACCOUNT, MIN_BLOB_SPACE, MIN_UPLOADERS, SHARE_OF_COPIES, UNFINISHED_BLOB_MS,
+};
 use crate::store::Connection;
 use crate::store::blobs::{self, ALL, PUBLIC, Row, by_number, find};
 use crate::store::holds::is_wanted;
+use crate::store::parts::{self, Part};
+
+/// A file that is shorter gives way to one that goes on with it. So a blob has no more files than
+/// it counts for.
+const MIN_FILE_LEN: u64 = MIN_BLOB_SPACE as u64;
+
+/// A file that is in no blob after this time is removed.
+const MAX_WRITE_MS: i64 = 3_600_000;
 
 /// The blob that an account uploads or goes on with. Only its first part, at 0, makes a row: for
 /// another one, the row that is returned is in no database.
@@ -116,20 +126,65 @@ fn full() -> Refusal {
     Refusal::retry_after(ErrorCode::RelayFull, FULL_RETRY_SECS)
 }
 
-/// Records that a part is on the disk. Returns `None` if the blob was deleted in between.
+/// What an upload does with the bytes that arrived.
+pub enum Next {
+    /// There is nothing new in them.
+    Nothing(BlobState),
+    /// They are written to a file that is announced: after those of the last file, whose place the
+    /// new one takes, if it is short.
+    Write { row: Row, last: Option<Part> },
+}
+
+/// Begins to take the bytes of a blob from `at` to `end`, in a file with this name.
+pub fn announce(
+    db: &Connection,
+    row: Row,
+    (at, end): (u64, u64),
+    name: &str,
+    now_ms: i64,
+    room: &BlobRoom,
+) -> Result<Next, Refusal> {
+    // CHK-510: a part is appended where the bytes that the relay has end, and replaces none.
+    if row.received < at || row.received >= end {
+        return Ok(Next::Nothing(state(&row, now_ms, room)));
+    }
+    // A blob in many short parts does not take many files.
+    let last = parts::last(db, row.id)?.filter(|last| last.len < MIN_FILE_LEN);
+    parts::announce(db, name, now_ms + MAX_WRITE_MS)?;
+    Ok(Next::Write { row, last })
+}
+
+/// What became of a file that was written.
+pub enum Taken {
+    /// The blob has it.
+    Done(BlobState),
+    /// The blob has other bytes there already: a part that arrived at another relay.
+    Moved(BlobState),
+    /// The blob was deleted in between.
+    Gone,
+}
+
+/// Records that a file is in the store, in place of `last` if that is given.
 pub fn advance(
     db: &Connection,
     row: &Row,
-    received: u64,
+    part: &Part,
+    last: Option<&Part>,
     now_ms: i64,
     room: &BlobRoom,
-) -> Result<Option<BlobState>, Refusal> {
+) -> Result<Taken, Refusal> {
+    let received = part.end();
     let kept_ms = match received == row.len {
         true => room.kept_ms,
         false => UNFINISHED_BLOB_MS,
     };
+    // CHK-722: the bytes that a blob has stay, whatever arrives at other relays at once.
     if !blobs::advance(db, row, received, now_ms + kept_ms)? {
-        return Ok(None);
+        let row = by_number(db, row.id)?;
+        return Ok(row.map_or(Taken::Gone, |row| Taken::Moved(state(&row, now_ms, room))));
+    }
+    if !parts::add(db, row.id, part, last)? {
+        return Err(Refusal::retry_after(ErrorCode::Busy, 1));
     }
     // An unfinished blob takes space as its bytes arrive.
     if reserved(row.len, received) > reserved(row.len, row.received)
@@ -141,5 +196,5 @@ pub fn advance(
         holds::completed(db, row.id, room)?;
     }
     let row = by_number(db, row.id)?;
-    Ok(row.map(|row| state(&row, now_ms, room)))
+    Ok(row.map_or(Taken::Gone, |row| Taken::Done(state(&row, now_ms, room))))
 }

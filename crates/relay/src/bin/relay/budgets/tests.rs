@@ -55,8 +55,9 @@ async fn chk708_what_is_scarce_is_counted_for_all_relays_together() {
     }
     assert!((300..303).contains(&registered), "{registered}"); // one comes back in ten seconds
     let is_there = |db: &Connection| {
-        let address = "SELECT 1 FROM budget WHERE key LIKE '%192.0.2.1%'";
-        db.exists(address, &[])
+        let named = "SELECT 1 FROM budget
+             WHERE key LIKE '%192.0.2.1%' OR key LIKE '%alice%' OR length(key) <> 43";
+        db.exists(named, &[])
     };
     assert!(!one.store.run(is_there).await.unwrap());
 }
@@ -87,6 +88,8 @@ async fn one_time_parts_are_counted_with_their_transaction_and_for_all_relays() 
     }
     assert_eq!(taken, 20);
     assert!(!take(&one, 50, 0, true).await);
+    let named = |db: &Connection| db.exists("SELECT 1 FROM budget WHERE length(key) <> 43", &[]);
+    assert!(!one.store.run(named).await.unwrap());
 }
 
 #[tokio::test]
@@ -101,4 +104,68 @@ async fn full_budgets_are_forgotten() {
     one.clean_up().await.unwrap();
     let count = |db: &Connection| db.only::<i64>("SELECT count(*) FROM budget", &[]);
     assert_eq!(one.store.run(count).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_clock_of_the_database_that_was_ahead_locks_no_budget() {
+    let Some([(_first, one), (_second, other)]) = two().await else {
+        return;
+    };
+    let names = ["alice", "bob"].map(|name| AccountId::new(name).unwrap());
+    for name in &names {
+        group_entry(&one, name, 2).await.unwrap();
+    }
+    // It was two days ahead, and was set right.
+    let ahead = |db: &Connection| {
+        let ahead = "UPDATE budget SET full_us = full_us + 172800000000";
+        db.execute(ahead, &[])
+    };
+    assert_eq!(one.store.run(ahead).await.unwrap(), 2);
+    let mut taken = 0;
+    while group_entry(&other, &names[0], 2).await.is_ok() {
+        taken += 1;
+    }
+    assert!((100..102).contains(&taken), "{taken}"); // as if it was full
+    other.clean_up().await.unwrap();
+    let count = |db: &Connection| db.only::<i64>("SELECT count(*) FROM budget", &[]);
+    assert_eq!(one.store.run(count).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn budgets_are_swept_while_others_take_from_them() {
+    let Some([(_first, one), (_second, other)]) = two().await else {
+        return;
+    };
+    let fill = |db: &Connection| {
+        let rows = "INSERT INTO budget SELECT 3, 'k' || n, 1 FROM generate_series(1, 3) n";
+        db.execute(rows, &[])
+    };
+    assert_eq!(one.store.run(fill).await.unwrap(), 3);
+    // One is locked for longer than a statement may wait.
+    let (locked, is_locked) = std::sync::mpsc::channel();
+    let (end, ended) = std::sync::mpsc::channel::<()>();
+    let (is_locked, ended) = (
+        std::sync::Mutex::new(is_locked),
+        std::sync::Mutex::new(ended),
+    );
+    let holding = one.clone();
+    let held = tokio::spawn(async move {
+        let hold = move |db: &Connection| {
+            db.exists("SELECT 1 FROM budget WHERE key = 'k2' FOR UPDATE", &[])?;
+            let _ = locked.send(());
+            let _ = ended.lock().unwrap().recv();
+            Ok(())
+        };
+        holding.store.run(hold).await
+    });
+    while is_locked.lock().unwrap().try_recv().is_err() {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    other.clean_up().await.unwrap();
+    let count = |db: &Connection| db.only::<i64>("SELECT count(*) FROM budget", &[]);
+    assert_eq!(other.store.run(count).await.unwrap(), 1);
+    end.send(()).unwrap();
+    held.await.unwrap().unwrap();
+    other.clean_up().await.unwrap();
+    assert_eq!(other.store.run(count).await.unwrap(), 0);
 }

@@ -24,7 +24,7 @@ fn keep(accounts: &Accounts, id: i64) {
 
 #[test]
 fn an_account_that_nobody_asks_for_makes_room_for_others() {
-    let accounts = Accounts::new(4);
+    let accounts = Accounts::new(4, None);
     for id in 0..100 {
         keep(&accounts, id);
         // Someone asks for the first one again and again.
@@ -36,7 +36,7 @@ fn an_account_that_nobody_asks_for_makes_room_for_others() {
 
 #[test]
 fn an_account_that_was_read_before_a_change_is_not_kept() {
-    let accounts = Accounts::new(4);
+    let accounts = Accounts::new(4, None);
     keep(&accounts, 1);
     let read_at = accounts.generation();
     accounts.forget(1);
@@ -58,8 +58,38 @@ fn an_account_that_was_read_before_a_change_is_not_kept() {
 }
 
 #[test]
+fn a_change_of_another_account_does_not_keep_one_from_being_kept() {
+    let accounts = Accounts::new(4, None);
+    let read_at = accounts.generation();
+    accounts.forget(2);
+    accounts.keep(account(1), read_at);
+    assert!(accounts.get(&name(1)).is_some());
+    // These are not told apart.
+    let read_at = accounts.generation();
+    accounts.forget(3 + 256);
+    accounts.keep(account(3), read_at);
+    assert!(accounts.get(&name(3)).is_none());
+}
+
+#[test]
+fn an_account_that_is_too_old_is_read_again_even_if_nobody_said_that_it_changed() {
+    let accounts = Accounts::new(4, Some(Duration::from_millis(200)));
+    let read_at = accounts.generation();
+    accounts.keep(account(1), read_at);
+    assert!(accounts.get(&name(1)).is_some());
+    std::thread::sleep(Duration::from_millis(210));
+    assert!(accounts.get(&name(1)).is_none());
+    // What was read before does not count as new.
+    accounts.keep(account(1), read_at);
+    assert!(accounts.get(&name(1)).is_none());
+    let newest = account(1);
+    accounts.keep(newest.clone(), accounts.generation());
+    assert!(Arc::ptr_eq(&accounts.get(&name(1)).unwrap(), &newest));
+}
+
+#[test]
 fn whatever_is_kept_and_forgotten_an_account_is_found_by_its_name_or_not_at_all() {
-    let (accounts, rng) = (Accounts::new(16), &mut rand::rng());
+    let (accounts, rng) = (Accounts::new(16, None), &mut rand::rng());
     let mut newest: HashMap<i64, Arc<Account>> = HashMap::new();
     for _ in 0..20_000 {
         let id = rng.random_range(0..40);

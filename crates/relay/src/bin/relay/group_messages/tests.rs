@@ -154,7 +154,14 @@ async fn post(relay: &Arc<Relay>, members: usize) -> f64 {
             let posted = PostedGroup::decode(&posted).unwrap();
             let authentic = posted.authenticate(&sender.delivery_key, &sender.me, shared.now());
             let keys = shared.keys.stamp();
-            let taken = take(db, &shared, &keys, &sender, &id, &authentic.unwrap())?;
+            let taken = take(
+                db,
+                (&shared, &Budgets::default()),
+                &keys,
+                &sender,
+                &id,
+                &authentic.unwrap(),
+            )?;
             let Accepted::Stamped(_, to) = taken else {
                 panic!("it is for the devices of the members");
             };
@@ -190,7 +197,14 @@ async fn a_message_with_few_slots_counts_for_as_many_as_the_group_has_members() 
             let posted = PostedGroup::decode(&posted).unwrap();
             let authentic = posted.authenticate(&sender.delivery_key, &sender.me, shared.now());
             let keys = shared.keys.stamp();
-            let taken = take(db, &shared, &keys, &sender, &id, &authentic.unwrap());
+            let taken = take(
+                db,
+                (&shared, &Budgets::default()),
+                &keys,
+                &sender,
+                &id,
+                &authentic.unwrap(),
+            );
             Ok(taken.err().map(|refusal| refusal.code))
         };
         codes.extend(relay.store.run_under_locks(job, |_| ()).await.unwrap());

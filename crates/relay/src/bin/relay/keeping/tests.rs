@@ -31,7 +31,7 @@ fn oldest(relay: &Relay) -> u32 {
     relay.keys.stamp().oldest_epoch()
 }
 
-async fn why(world: &World) -> String {
+async fn why_not(world: &World) -> String {
     let refused = world.try_open().await;
     refused.err().unwrap().to_string()
 }
@@ -44,8 +44,16 @@ async fn chk700_a_relay_with_another_root_key_than_that_of_the_database_does_not
     drop(other.open().await);
     let right = fs::read(&own).unwrap();
     fs::copy(other.dir.path().join("root.key"), &own).unwrap();
-    let why = why(&world).await;
+    let why = why_not(&world).await;
     assert!(why.contains("not that of the database"), "{why}");
+    // Each secret that lasts counts, and not the signing key alone.
+    for at in [1, 33, 65, 97, 129] {
+        let mut altered = right.clone();
+        altered[at + 8] ^= 1;
+        fs::write(&own, altered).unwrap();
+        let why = why_not(&world).await;
+        assert!(why.contains("not that of the database"), "{at}: {why}");
+    }
     fs::write(&own, right).unwrap();
     drop(world.open().await);
     // A relay of a new database brings its own.
@@ -63,7 +71,7 @@ async fn chk701_no_root_key_is_drawn_for_a_database_that_has_one() {
         let root = world.dir.path().join("root.key");
         let kept = fs::read(&root).unwrap();
         fs::remove_file(&root).unwrap();
-        let why = why(world).await;
+        let why = why_not(world).await;
         assert!(why.contains("restore it from a backup"), "{why}");
         assert!(!root.exists());
         fs::write(&root, kept).unwrap();
@@ -242,6 +250,13 @@ async fn chk706_of_two_relays_with_one_number_the_older_one_gives_way() {
     let mut fourth = first.beside("third").unwrap();
     let why = fourth.try_open().await.unwrap().keep_time().await;
     assert!(why.unwrap_err().to_string().contains("has the name third"));
+    // If the folder of the first one with this name is lost, it is taken out under its name.
+    drop(c);
+    let d = fourth.try_open().await.unwrap();
+    d.forget_process("third", Duration::ZERO).await.unwrap();
+    d.keep_time().await.unwrap();
+    assert!(d.forget_process("third", Duration::ZERO).await.is_err());
+    drop(d);
     fourth.name = Some("fourth".to_owned());
     drop(fourth.open().await);
 }
@@ -275,7 +290,7 @@ async fn chk707_a_relay_that_runs_is_not_taken_out_and_one_that_is_gone_no_longe
     // If it comes back, it is as any relay that enters.
     b.beat().await.unwrap();
     assert_eq!(oldest(&b), TODAY - 25);
-    assert_eq!(b.others().await.unwrap(), [own]);
+    assert_eq!(b.peers().await.unwrap().names(), [own]);
 }
 
 #[tokio::test]
@@ -291,7 +306,9 @@ async fn chk709_no_relay_sets_time_back_or_makes_stamp_keys_while_others_have_th
         b.keep_time().await.ok();
         assert!(b.time.proven().at_ms >= NOON && oldest(&b) == TODAY - 30);
     }
-    // Forwards, all follow. Alone, a relay may do both.
+    // Forwards, all follow, if the other agrees. Alone, a relay may do both.
+    first.clocks.set(NOON + 2 * DAY);
+    a.beat().await.unwrap();
     second.clocks.set(NOON + 2 * DAY);
     b.trust_clock().await.unwrap();
     b.keep_time().await.unwrap();
@@ -306,3 +323,38 @@ async fn chk709_no_relay_sets_time_back_or_makes_stamp_keys_while_others_have_th
     assert_eq!(b.time.proven().at_ms, NOON - 40 * DAY);
     assert_eq!((oldest(&b), destroyed(&b).await), (TODAY - 70, TODAY - 70));
 }
+
+#[tokio::test]
+async fn chk710_no_clock_that_is_ahead_moves_the_time_of_all() {
+    let Some([first, second]) = two().await else {
+        return;
+    };
+    let (a, b) = (first.open().await, second.open().await);
+    // The clock of the second is six days ahead, and steady for two days.
+    second.clocks.set(NOON + 6 * DAY);
+    let error = b.trust_clock().await.unwrap_err().to_string();
+    assert!(error.contains("set the clock"), "{error}");
+    let live = async |hours: u64| {
+        for _ in 0..hours {
+            for (world, relay) in [(&first, &a), (&second, &b)] {
+                world.clocks.pass(HOUR);
+                relay.keep_time().await.unwrap();
+            }
+            a.beat().await.unwrap();
+        }
+    };
+    live(48).await;
+    for relay in [&a, &b] {
+        assert_eq!(relay.time.proven().at_ms, NOON + 2 * DAY);
+        assert_eq!(oldest(relay), TODAY - 28);
+    }
+    // The first one was wrong: now most agree.
+    first.clocks.set(NOON + 8 * DAY);
+    a.beat().await.unwrap();
+    live(1).await;
+    assert_eq!(b.time.proven().at_ms, NOON + 8 * DAY + HOUR);
+    a.beat().await.unwrap();
+    assert_eq!((oldest(&a), oldest(&b)), (TODAY - 22, TODAY - 22));
+}
+
+mod committing;

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use waxseal_interface::ErrorCode;
 
-use super::MAX_ACCOUNTS;
 use super::scarce::Rate;
 use crate::errors::Refusal;
 
@@ -46,8 +45,8 @@ pub struct Table<K> {
     swept_at: Option<Instant>,
 }
 
-/// Maximum number of buckets of one kind.
-pub const MAX_BUCKETS: usize = MAX_ACCOUNTS;
+/// Maximum number of buckets of one kind: of those who asked so recently that theirs are not full.
+pub const MAX_BUCKETS: usize = 100_000;
 
 /// Minimum time between two searches of a full table for buckets that are full again.
 const SWEEP: Duration = Duration::from_secs(1);

@@ -3,6 +3,7 @@ use std::time::Duration;
 use waxseal_interface::ErrorCode;
 
 use super::buckets::MAX_BUCKETS;
+use super::once::Once;
 use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -127,4 +128,23 @@ fn relays_divide_what_an_account_may_ask_for_and_not_what_is_counted_for_all() {
     limits.divide(4);
     let registered = (0..2_000).take_while(|_| limits.registration([192, 0, 2, 1].into()).is_ok());
     assert_eq!(registered.count(), 300);
+}
+
+#[test]
+fn a_job_that_runs_again_takes_once() {
+    let (limits, account) = (Limits::new(), AccountId::new("alice").unwrap());
+    let left = || {
+        let left = (0..1_000).take_while(|_| limits.group_news(&account).is_ok());
+        left.count()
+    };
+    let once = Once::default();
+    for _ in 0..32 {
+        once.take(|| limits.group_news(&account)).unwrap();
+    }
+    assert_eq!(left(), 499);
+    let refused = Once::default();
+    for _ in 0..2 {
+        let refusal = refused.take(|| limits.group_news(&account)).unwrap_err();
+        assert_eq!(refusal.code, ErrorCode::TooManyRequests);
+    }
 }

@@ -62,6 +62,8 @@ async fn the_numbers_tell_what_was_accepted_and_refused_and_name_nobody() {
         "waxseal_relay_deliveries_total 0",
         "waxseal_relay_ready 1",
         "waxseal_relay_relays 1",
+        "waxseal_relay_silent_relays 0",
+        "waxseal_relay_oldest_confirmation_seconds 0",
         "waxseal_relay_database_lost 0",
         "waxseal_relay_refused_total{code=\"unauthorized\"} 2",
         "# TYPE waxseal_relay_job_seconds histogram",

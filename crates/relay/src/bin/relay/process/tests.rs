@@ -1,4 +1,5 @@
 use super::*;
+use crate::store::processes::{Other, Peers};
 
 #[test]
 fn a_folder_keeps_its_number_and_has_another_one_than_others() {
@@ -14,8 +15,23 @@ fn a_folder_keeps_its_number_and_has_another_one_than_others() {
     }
 }
 
+/// Relays that say that it is `wall_ms` so many milliseconds ago, by the clock of a database.
+fn said(database_ms: u64, others: &[(u64, u64)]) -> Peers {
+    let others = others.iter().enumerate();
+    let others = others.map(|(at, (seen_ms, ago_ms))| Other {
+        number: at as u64,
+        name: format!("relay {at}"),
+        seen_ms: *seen_ms,
+        said_ms: database_ms - ago_ms,
+    });
+    Peers {
+        others: others.collect(),
+        clock_ms: Some(database_ms),
+    }
+}
+
 #[test]
-fn a_relay_is_alive_for_a_minute_after_it_said_something_new() {
+fn a_relay_is_alive_for_a_minute_and_silent_after_ten() {
     let dir = tempfile::tempdir().unwrap();
     let process = Process::open(dir.path(), Some("me"), true).unwrap();
     let at = |monotonic_ms| Reading {
@@ -23,14 +39,63 @@ fn a_relay_is_alive_for_a_minute_after_it_said_something_new() {
         monotonic_ms,
     };
     let note = |others: &[(u64, u64)], ms| {
-        let counts = Confirmed::Counts(others.to_vec());
-        process.note(&counts, at(ms)).unwrap();
+        let counts = Confirmed::Counts(said(1_000_000_000, others));
+        process.note(counts, at(ms)).unwrap();
     };
     assert_eq!(process.alive(at(0)), 1);
-    note(&[(1, 10), (2, 10)], 0);
-    assert_eq!(process.alive(at(60_000)), 3);
-    note(&[(1, 11), (2, 10)], 30_000);
-    assert_eq!(process.alive(at(60_001)), 2);
-    note(&[(2, 10)], 70_000);
+    assert_eq!(process.silence(at(9)), (vec![], 0));
+    note(&[(1, 0), (2, 30_000)], 0);
+    assert_eq!(process.alive(at(30_000)), 3);
+    assert_eq!(process.alive(at(60_000)), 2);
+    note(&[(2, 60_001)], 70_000);
     assert_eq!(process.alive(at(70_000)), 1);
+    assert_eq!(process.silence(at(70_000)), (vec![], 60_001));
+    note(&[(1, 1), (2, 600_000)], 70_000);
+    let silent = vec!["relay 1".to_owned()];
+    assert_eq!(process.silence(at(70_001)), (silent, 600_001));
+    // The log names it once a day.
+    for (now_ms, warned_ms) in [
+        (70_001, 70_001),
+        (86_400_000, 70_001),
+        (86_470_001, 86_470_001),
+    ] {
+        process.warn_of_silent(at(now_ms));
+        assert_eq!(process.state().warned_ms, Some(warned_ms));
+    }
+    note(&[], 86_480_000);
+    process.warn_of_silent(at(86_480_000));
+    assert_eq!(process.state().warned_ms, None);
+}
+
+#[test]
+fn chk710_most_clocks_must_agree_within_five_minutes() {
+    const NOW: u64 = 1_790_000_000_000;
+    const APART: u64 = 300_000;
+    let agrees = |others: &[(u64, u64)], wall_ms| agree(&said(NOW, others), wall_ms);
+    // Alone, a relay goes by its own clock.
+    assert!(agrees(&[], NOW + 86_400_000));
+    assert!(agree(&Peers::default(), NOW));
+    // Of two, the database's decides.
+    for (wall_ms, agree) in [
+        (NOW + APART, true),
+        (NOW + APART + 1, false),
+        (NOW - APART, true),
+    ] {
+        assert_eq!(
+            agrees(&[(NOW + 86_400_000 * 40, 0)], wall_ms),
+            agree,
+            "{wall_ms}"
+        );
+    }
+    // Or the other's, whose clock went on since.
+    let ahead = NOW + 86_400_000;
+    assert!(agrees(&[(ahead - 50_000, 50_000)], ahead));
+    assert!(!agrees(&[(ahead - 50_000 - APART - 1, 50_000)], ahead));
+    // One that is silent does not count.
+    assert!(!agrees(&[(ahead - 60_001, 60_001)], ahead));
+    assert!(agrees(&[(ahead, 0), (NOW, 60_001)], ahead));
+    // Of many, half of the others and the database.
+    assert!(!agrees(&[(ahead, 0), (NOW, 0)], ahead));
+    assert!(agrees(&[(ahead, 0), (ahead, 0), (NOW, 0)], ahead));
+    assert!(!agrees(&[(u64::MAX, 0), (0, 0)], u64::MAX - APART));
 }

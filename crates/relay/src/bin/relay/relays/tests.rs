@@ -16,18 +16,17 @@ const SOON: Duration = Duration::from_secs(20);
 
 /// Two relays over one database that hear from each other as long as the sender is there. `None`
 /// if this machine has no PostgreSQL.
-async fn two(world: &World) -> Option<([Arc<Relay>; 2], watch::Sender<bool>)> {
-    if !world.is_on_postgres() {
-        return None;
-    }
+async fn two(world: &World) -> Option<([Arc<Relay>; 2], (watch::Sender<bool>, World))> {
     let (stop, stopping) = watch::channel(false);
-    let relays = [world.open().await, world.open().await];
+    let one = world.open().await;
+    let second = world.beside("second")?;
+    let relays = [one, second.open().await];
     for relay in &relays {
         let changed = hear(relay);
         let checking = check_connections(relay.clone(), changed, Stopping(stopping.clone()));
         tokio::spawn(checking);
     }
-    Some((relays, stop))
+    Some((relays, (stop, second)))
 }
 
 async fn sent(signal: &Notify) {
@@ -71,7 +70,7 @@ async fn a_device_that_connects_elsewhere_ends_its_connection_here() {
         return;
     };
     let bob = device(&one, "bob").await;
-    let number = async |relay: &Relay| relay.store.next_connection().await.unwrap();
+    let number = async |relay: &Relay| relay.store.next_connection(bob.id).await.unwrap();
     let here = one.connected.enter(bob.clone(), number(&one).await);
     let newest = number(&other).await;
     let there = other.connected.enter(bob.clone(), newest);
@@ -81,6 +80,28 @@ async fn a_device_that_connects_elsewhere_ends_its_connection_here() {
     });
     sent(&here.taken_over).await;
     let second = timeout(Duration::from_secs(1), there.taken_over.notified());
+    assert!(second.await.is_err(), "it is the newest one");
+}
+
+#[tokio::test]
+async fn an_older_connection_ends_even_if_the_news_of_the_newer_one_is_lost() {
+    let world = World::at(NOW);
+    let Some(([one, other], _stop)) = two(&world).await else {
+        return;
+    };
+    let bob = device(&one, "bob").await;
+    let number = async |relay: &Relay| relay.store.next_connection(bob.id).await.unwrap();
+    let here = one.connected.enter(bob.clone(), number(&one).await);
+    let there = other.connected.enter(bob.clone(), number(&other).await);
+    sent(&here.taken_over).await; // nobody told it
+    let second = timeout(Duration::from_secs(3), there.taken_over.notified());
+    assert!(second.await.is_err(), "it is the newest one");
+    // One that takes its number first and enters last is the older one still.
+    let older = number(&other).await;
+    let newest = one.connected.enter(bob.clone(), number(&one).await);
+    let late = other.connected.enter(bob.clone(), older);
+    sent(&late.taken_over).await;
+    let second = timeout(Duration::from_secs(3), newest.taken_over.notified());
     assert!(second.await.is_err(), "it is the newest one");
 }
 

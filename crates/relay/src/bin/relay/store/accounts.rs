@@ -1,6 +1,7 @@
 //! The rows of accounts.
 
 use crate::errors::Refusal;
+use crate::limits::{MAX_ACCOUNTS, MAX_ACCOUNTS_ON_POSTGRES};
 use crate::store::Connection;
 use crate::store::values::values;
 
@@ -22,16 +23,20 @@ pub fn find(db: &Connection, name: &str) -> Result<Option<i64>, Refusal> {
     Ok(found.filter(|(_, found)| found == name).map(|(id, _)| id))
 }
 
-/// Whether there are at least this many accounts. None is deleted, so they are counted only once
+/// Whether there is the maximum number of accounts. None is deleted, so they are counted only once
 /// the highest id is that high.
-pub fn are(db: &Connection, count: usize) -> Result<bool, Refusal> {
+pub fn are_full(db: &Connection) -> Result<bool, Refusal> {
+    let max = match db.is_shared() {
+        true => MAX_ACCOUNTS_ON_POSTGRES,
+        false => MAX_ACCOUNTS,
+    };
+    are(db, max)
+}
+
+/// Whether there are at least so many accounts.
+pub fn are(db: &Connection, max: i64) -> Result<bool, Refusal> {
     let highest: Option<i64> = db.only("SELECT max(id) FROM account", &[])?;
-    let count = i64::try_from(count).unwrap_or(i64::MAX);
-    if highest.is_none_or(|highest| highest < count) {
-        return Ok(false);
-    }
-    let there: i64 = db.only("SELECT count(*) FROM account", &[])?;
-    Ok(there >= count)
+    Ok(highest.is_some_and(|highest| highest >= max) && db.accounts()? >= max)
 }
 
 /// Until when the account may write to any number of strangers, in proven time. `None` if it was

@@ -4,6 +4,7 @@ use waxseal_reporting::BlobId;
 
 use crate::errors::Refusal;
 use crate::store::Connection;
+use crate::store::parts;
 use crate::store::values::values;
 
 /// Where a blob is that any device may fetch. Others are for a review alone: that which a reporter
@@ -71,25 +72,6 @@ pub fn public_id(db: &Connection, id: i64) -> Result<BlobId, Refusal> {
     Ok(BlobId::from_bytes(public_id))
 }
 
-/// The next complete blobs: number and length.
-pub fn complete(db: &Connection, after: i64) -> Result<Vec<(i64, u64)>, Refusal> {
-    db.all(
-        "SELECT id, len FROM blob WHERE id > ?1 AND received = len ORDER BY id LIMIT 100",
-        values![after],
-    )
-}
-
-/// Those of some numbers under which there is no blob.
-pub fn strays(db: &Connection, ids: &[i64]) -> Result<Vec<i64>, Refusal> {
-    let mut strays = Vec::new();
-    for id in ids {
-        if !db.exists("SELECT 1 FROM blob WHERE id = ?1", values![id])? {
-            strays.push(*id);
-        }
-    }
-    Ok(strays)
-}
-
 /// Number and size of the blobs of an account, or of [`ALL`].
 pub fn stored(db: &Connection, account: i64) -> Result<(i64, i64), Refusal> {
     let stored = "SELECT blobs, bytes FROM stored WHERE account = ?1";
@@ -128,7 +110,7 @@ pub fn add(
 }
 
 /// Records how much of a blob is there, and until when it is kept. Returns `false` if it was
-/// deleted, or has another length by now.
+/// deleted, or there is another number of its bytes by now.
 pub fn advance(
     db: &Connection,
     row: &Row,
@@ -142,11 +124,14 @@ pub fn advance(
     Ok(advanced > 0)
 }
 
-/// Lets the upload of a blob begin again.
-pub fn begin_again(db: &Connection, id: i64) -> Result<(), Refusal> {
-    let begin = "UPDATE blob SET received = 0 WHERE id = ?1 AND received < len";
-    db.execute(begin, values![id])?;
-    Ok(())
+/// Lets the upload of a blob begin again, if it did not go on in between.
+pub fn begin_again(db: &Connection, row: &Row) -> Result<bool, Refusal> {
+    let begin = "UPDATE blob SET received = 0 WHERE id = ?1 AND received = ?2 AND received < len";
+    if db.execute(begin, values![row.id, row.received])? == 0 {
+        return Ok(false);
+    }
+    parts::begin_again(db, row.id)?;
+    Ok(true)
 }
 
 /// Deletes a blob of which nothing was received. Returns whether it did.
@@ -209,10 +194,10 @@ pub fn keep_for_review(db: &Connection, id: i64) -> Result<(), Refusal> {
 /// Deletes a blob that no report holds.
 pub fn delete(db: &Connection, id: i64) -> Result<(), Refusal> {
     db.execute("DELETE FROM blob WHERE id = ?1", values![id])?;
-    Ok(())
+    parts::end(db, id)
 }
 
-/// Deletes a blob whose file is lost. The reports that held it lack it again.
+/// Deletes a blob of which a file is lost. The reports that held it lack it again.
 pub fn lose(db: &Connection, id: i64) -> Result<(), Refusal> {
     let hold = "UPDATE blob_hold SET blob = NULL WHERE blob = ?1";
     db.execute(hold, values![id])?;

@@ -18,5 +18,6 @@ pub fn take(db: &Connection, scarce: Scarce, key: &str) -> Result<bool, Refusal>
 
 /// Forgets the budgets that are full again. Returns whether there may be more.
 pub fn sweep(db: &Connection) -> Result<bool, Refusal> {
+    db.read_committed()?;
     db.sweep_budgets()
 }

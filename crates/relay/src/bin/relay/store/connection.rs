@@ -12,12 +12,24 @@ use std::sync::atomic::Ordering;
 use crate::errors::Refusal;
 use crate::store::news::News;
 #[cfg(feature = "postgres")]
-use crate::store::postgres::{budgets, filling, statements as on_postgres};
+use crate::store::postgres::{budgets, filling, schema, statements as on_postgres};
 #[cfg(feature = "postgres")]
 use crate::store::queue::pushing::{Batch, Pushed};
 use crate::store::rows::{FromRow, Row};
-use crate::store::sqlite::statements::Prepared;
-use crate::store::values::Value;
+use crate::store::sqlite::SCHEMA_VERSION;
+use crate::store::sqlite::statements::{self as on_sqlite, Prepared};
+use crate::store::values::{Value, values};
+
+/// Work that one relay at a time does: the lock of PostgreSQL that it holds meanwhile. The numbers
+/// mean `sweeping` and `dropping`.
+#[derive(Clone, Copy)]
+#[repr(i64)]
+pub enum Work {
+    /// Rows that are of no use any more.
+    Sweeping = 0x73_77_65_65_70_69_6e_67,
+    /// Messages of destroyed epochs, of which there may be very many.
+    Dropping = 0x64_72_6f_70_70_69_6e_67,
+}
 
 /// A connection within a transaction. It keeps each statement that it has prepared, by its text.
 pub struct Connection<'c> {
@@ -153,6 +165,65 @@ impl<'c> Connection<'c> {
         }
     }
 
+    /// The clock of the database, if it has one of its own.
+    pub(in crate::store) fn clock_ms(&self) -> Result<Option<u64>, Refusal> {
+        match &self.engine {
+            Engine::Sqlite(_) => Ok(None),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(_) => self.one("SELECT now_us() / 1000", &[]),
+        }
+    }
+
+    /// Lets each statement of this job see what is committed, for a job that holds the locks of
+    /// what it changes. No other job overtakes it then. Comes first in the job.
+    pub(in crate::store) fn read_committed(&self) -> Result<(), Refusal> {
+        match &self.engine {
+            Engine::Sqlite(_) => {}
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(prepared) => {
+                prepared.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED", &[])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether no other relay does this work while this job runs.
+    pub fn works_alone(&self, at: Work) -> Result<bool, Refusal> {
+        match &self.engine {
+            Engine::Sqlite(_) => {
+                let _ = at; // there is no other
+                Ok(true)
+            }
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(_) => {
+                self.only("SELECT pg_try_advisory_xact_lock(?1)", values![at as i64])
+            }
+        }
+    }
+
+    /// Whether other relays may use the database too.
+    pub(in crate::store) fn is_shared(&self) -> bool {
+        match &self.engine {
+            Engine::Sqlite(_) => false,
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(_) => true,
+        }
+    }
+
+    /// How many accounts there are, of which none is deleted. To count as many as PostgreSQL may
+    /// have takes too long, so it is as many as it counted some time ago.
+    pub(in crate::store) fn accounts(&self) -> Result<i64, Refusal> {
+        let count = match &self.engine {
+            Engine::Sqlite(_) => "SELECT count(*) FROM account",
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(_) => {
+                "SELECT CAST(reltuples AS BIGINT) FROM pg_class
+                 WHERE oid = CAST('account' AS regclass)"
+            }
+        };
+        self.only(count, &[])
+    }
+
     /// Tells the other relays, once this transaction is committed, that an account has other
     /// devices or keys. No kill of this relay loses it. With SQLite there are no others.
     pub(in crate::store) fn tell_changed(&self, account: i64) -> Result<(), Refusal> {
@@ -189,6 +260,24 @@ impl<'c> Connection<'c> {
             Engine::Sqlite(_) => Ok(false),
             #[cfg(feature = "postgres")]
             Engine::Postgres(prepared) => budgets::sweep(prepared),
+        }
+    }
+
+    /// The version of the newest tables that this relay knows.
+    pub(in crate::store) fn tables(&self) -> usize {
+        match &self.engine {
+            Engine::Sqlite(_) => SCHEMA_VERSION,
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(_) => schema::VERSIONS.len(),
+        }
+    }
+
+    /// Gives the next row of each table a number that is higher by so much.
+    pub(in crate::store) fn skip_rows(&self, by: i64) -> Result<(), Refusal> {
+        match &self.engine {
+            Engine::Sqlite(prepared) => on_sqlite::skip_rows(prepared, by),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(prepared) => on_postgres::skip_rows(prepared, by),
         }
     }
 

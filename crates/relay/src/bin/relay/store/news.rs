@@ -23,8 +23,9 @@ pub trait Ear: Send + Sync {
     fn hear(&self, news: News);
     /// The devices that are connected here.
     fn connected(&self) -> Vec<i64>;
-    /// Takes which number the next message of a connected device has in the database.
-    fn next_number(&self, device: i64, next: i64);
+    /// Takes what the database has of a connected device: which number its next message has, and
+    /// which one its newest connection.
+    fn found(&self, device: i64, next: i64, connection: i64);
 }
 
 impl News {

@@ -7,10 +7,13 @@ use clap::Args;
 pub struct StoreOptions {
     /// A PostgreSQL database that several relays share, as `postgres://USER@HOST/NAME`, instead of
     /// the file DIR/relay.sqlite. The relay makes its tables. A password can be in the environment
-    /// variable PGPASSWORD, where other users of the machine do not see it
+    /// variable PGPASSWORD, where other users of the machine do not see it. Another machine is
+    /// asked over TLS, and must have a certificate by one of the platform's authorities, or by
+    /// those in the file that SSL_CERT_FILE names, unless the URL says `sslmode=disable`
     #[arg(long, value_name = "URL")]
     pub database: Option<String>,
-    /// How many connections to PostgreSQL the relay holds at most
+    /// How many jobs run in PostgreSQL at once, each on a connection of its own. The relay holds
+    /// nine more connections
     #[arg(long, value_name = "N", default_value_t = 16)]
     pub database_connections: u8,
 }

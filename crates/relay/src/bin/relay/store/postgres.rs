@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use postgres::{Config, NoTls};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use waxseal_interface::ErrorCode;
@@ -16,12 +15,14 @@ use waxseal_interface::ErrorCode;
 use crate::errors::Refusal;
 use crate::store::connection::Connection;
 use crate::store::news::{Ear, News};
+use crate::store::postgres::jobs::{Job, Request};
 use crate::store::postgres::lanes::Entrance;
 use crate::store::postgres::lanes::acknowledgements::{Acknowledged, Acknowledgements};
 use crate::store::postgres::lanes::reads::{Read, Reads};
 use crate::store::postgres::lanes::sends::{Sending, Sends};
-use crate::store::postgres::running::{PLANS, caught, pause};
-use crate::store::postgres::statements::{Failure, Prepared};
+use crate::store::postgres::listening::Told;
+use crate::store::postgres::session::Access;
+use crate::store::values::values;
 
 pub use crate::store::postgres::running::Sees;
 
@@ -35,21 +36,15 @@ const MAX_WAIT: Duration = Duration::from_secs(5);
 /// Maximum time that a request waits for the answer of its job.
 const MAX_ANSWER: Duration = Duration::from_secs(20);
 
-/// A database that does not answer for this long counts as lost, though it is connected.
+/// How often a request that waits looks whether the database is there.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// A database that does not tell this relay what it tells itself for this long counts as lost,
+/// though it is connected.
 const SILENT: Duration = Duration::from_secs(3);
 
-/// How often a job runs that others overtake, before its request is refused.
-const MAX_RUNS: u32 = 32;
-
-/// How long a connection may take, and one statement.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-const SETTINGS: &str = "SET statement_timeout = '10s'; SET lock_timeout = '5s';
-     SET idle_in_transaction_session_timeout = '15s';
-     SET default_transaction_isolation = 'serializable';
-     SET synchronous_commit = 'on'";
-
-/// How long a machine that is connected may be gone before the connection ends.
-const GONE: Duration = Duration::from_secs(5);
+/// How long threads get to end when the database is closed. One that hangs is left behind.
+const CLOSING: Duration = Duration::from_secs(5);
 
 /// Maximum number of news that wait to be told.
 const MAX_NEWS: usize = 10_000;
@@ -57,7 +52,7 @@ const MAX_NEWS: usize = 10_000;
 pub struct Postgres {
     /// `None` once the database is being closed.
     jobs: Option<mpsc::Sender<Box<dyn Job>>>,
-    news: Option<mpsc::Sender<News>>,
+    news: Option<mpsc::Sender<Told>>,
     /// `None` once the database is being closed.
     lanes: Option<Lanes>,
     threads: Vec<JoinHandle<()>>,
@@ -74,14 +69,18 @@ struct Lanes {
 /// How many threads a lane has. What concerns one row is done by one of them.
 const LANE_THREADS: usize = 2;
 
+/// How many connections there are beside those of jobs: three lanes, and those that listen, tell
+/// and ask.
+const MORE_CONNECTIONS: usize = 3 * LANE_THREADS + 3;
+
 /// What all threads share.
 struct Shared {
-    config: Config,
+    access: Access,
     waiting: Mutex<mpsc::Receiver<Box<dyn Job>>>,
-    /// Whether the last attempt to reach the database failed. Then requests are refused at once.
+    /// Whether nothing is heard from the database. Then requests are refused at once.
     is_lost: AtomicBool,
-    /// Since when the thread that listens has waited for an answer, if it does.
-    asked_at: Mutex<Option<Instant>>,
+    /// When the newest of what this relay told itself was told, of what it has heard.
+    heard_at: Mutex<Instant>,
     /// How often it was lost.
     losses: AtomicU64,
     /// Whether the threads must end.
@@ -94,78 +93,28 @@ struct Shared {
     ear: RwLock<Option<Arc<dyn Ear>>>,
 }
 
-/// A request that waits for a transaction.
-trait Job: Send {
-    /// What begins its transaction.
-    fn begin(&self) -> &'static str;
-    /// Runs the job, and keeps what it returned. Returns whether it succeeded.
-    fn run(&mut self, db: &Connection) -> bool;
-    /// Answers the request after the commit, or after what it returned was a refusal.
-    fn answer(self: Box<Self>);
-    /// Answers that nothing was done.
-    fn refuse(self: Box<Self>, refusal: Refusal);
-}
-
-struct Request<T, J, A> {
-    job: J,
-    sees: Sees,
-    then: A,
-    result: Option<Result<T, Refusal>>,
-    answer: oneshot::Sender<Result<T, Refusal>>,
-}
-
-impl<T, J, A> Job for Request<T, J, A>
-where
-    T: Send,
-    J: Fn(&Connection) -> Result<T, Refusal> + Send,
-    A: FnOnce(&T) + Send,
-{
-    fn begin(&self) -> &'static str {
-        self.sees.begin()
-    }
-
-    fn run(&mut self, db: &Connection) -> bool {
-        self.result.insert((self.job)(db)).is_ok()
-    }
-
-    fn answer(self: Box<Self>) {
-        let Some(result) = self.result else { return };
-        // If the client has hung up, there is no one to answer. What the job changed remains.
-        let _ = self.answer.send(result.inspect(self.then));
-    }
-
-    fn refuse(self: Box<Self>, refusal: Refusal) {
-        let _ = self.answer.send(Err(refusal));
-    }
-}
-
 impl Postgres {
     /// Connects to the database, and makes the tables or upgrades them.
     pub fn open(url: &str, connections: u8) -> Result<Self, Box<dyn std::error::Error>> {
-        let mut config: Config = url.parse()?;
-        config.connect_timeout(CONNECT_TIMEOUT);
-        // A machine that is gone without a word ends no connection by itself.
-        config.tcp_user_timeout(GONE);
-        config.keepalives_idle(GONE);
-        config.keepalives_interval(GONE / 5);
-        config.application_name("waxseal-relay");
-        if let (None, Ok(password)) = (config.get_password(), std::env::var("PGPASSWORD")) {
-            config.password(password);
-        }
+        let access = Access::of(url)?;
+        let needed = usize::from(connections.max(1)) + MORE_CONNECTIONS;
         // A blocking client cannot run on a thread that runs tasks.
         let made = std::thread::scope(|scope| {
-            let making =
-                scope.spawn(|| schema::prepare(&config).map_err(|error| error.to_string()));
+            let making = scope.spawn(|| {
+                let mut client = schema::prepare(&access).map_err(|error| error.to_string())?;
+                session::check_room(&mut client, needed);
+                Ok::<_, String>(())
+            });
             making.join()
         });
         made.map_err(|_| "the tables could not be made")??;
         let (jobs, waiting) = mpsc::channel(MAX_JOBS);
         let (news, told) = mpsc::channel(MAX_NEWS);
         let shared = Arc::new(Shared {
-            config,
+            access,
             waiting: Mutex::new(waiting),
             is_lost: AtomicBool::new(false),
-            asked_at: Mutex::default(),
+            heard_at: Mutex::new(Instant::now()),
             losses: AtomicU64::new(0),
             is_closed: AtomicBool::new(false),
             all_bytes: Arc::default(),
@@ -177,8 +126,10 @@ impl Postgres {
             let shared = shared.clone();
             threads.push(thread().spawn(move || shared.work())?);
         }
-        let listening = shared.clone();
-        threads.push(thread().spawn(move || listening.listen())?);
+        let (listening, beats) = (shared.clone(), news.clone());
+        threads.push(thread().spawn(move || listening.listen(&beats))?);
+        let asking = shared.clone();
+        threads.push(thread().spawn(move || asking.ask())?);
         let telling = shared.clone();
         threads.push(thread().spawn(move || telling.tell(told))?);
         let lanes = Lanes {
@@ -212,7 +163,7 @@ impl Postgres {
     /// Tells the other relays. What is too much at once is left to be found in the database.
     pub fn tell(&self, news: News) {
         if let Some(telling) = &self.news {
-            let _ = telling.try_send(news);
+            let _ = telling.try_send(Told::News(news));
         }
     }
 
@@ -226,21 +177,26 @@ impl Postgres {
         *place = Some(ear);
     }
 
-    /// Refuses if the last attempt to reach the database failed, or if it does not answer.
+    /// Refuses if the database cannot be reached, or does not answer.
     fn check_there(&self) -> Result<(), Refusal> {
-        let asked_at = self.shared.asked_at.lock();
-        let asked_at = *asked_at.unwrap_or_else(PoisonError::into_inner);
-        let is_silent = asked_at.is_some_and(|at| at.elapsed() > SILENT);
-        match is_silent || self.shared.is_lost.load(Ordering::Relaxed) {
+        let heard_at = self.shared.heard_at.lock();
+        let heard_at = *heard_at.unwrap_or_else(PoisonError::into_inner);
+        match heard_at.elapsed() > SILENT || self.shared.is_lost.load(Ordering::Relaxed) {
             true => Err(busy()),
             false => Ok(()),
         }
     }
 
-    /// The number of the next connection of a device, at whatever relay.
-    pub async fn next_connection(&self) -> Result<i64, Refusal> {
-        let next = |db: &Connection| db.only("SELECT nextval('connection')", &[]);
-        self.run_then(next, |_| (), Sees::Snapshot).await
+    /// The number of the next connection of this device, at whatever relay. It is in the device's
+    /// row, so that older connections end even if nobody hears of it.
+    pub async fn next_connection(&self, device: i64) -> Result<i64, Refusal> {
+        let next = move |db: &Connection| {
+            let next = "UPDATE device SET connection = nextval('connection') WHERE id = ?1
+                 RETURNING connection";
+            let number = db.one(next, values![device])?;
+            number.ok_or_else(|| ErrorCode::Removed.into())
+        };
+        self.run_then(next, |_| ()).await
     }
 
     /// Runs a job in a transaction, and `then` after its commit. When this returns `Ok`, all that
@@ -250,7 +206,16 @@ impl Postgres {
         &self,
         job: impl Fn(&Connection) -> Result<T, Refusal> + Send + 'static,
         then: impl FnOnce(&T) + Send + 'static,
+    ) -> Result<T, Refusal> {
+        self.run_seeing(Sees::Snapshot, job, then).await
+    }
+
+    /// Runs a job like [`run_then`](Self::run_then), whose statements see this.
+    pub async fn run_seeing<T: Send + 'static>(
+        &self,
         sees: Sees,
+        job: impl Fn(&Connection) -> Result<T, Refusal> + Send + 'static,
+        then: impl FnOnce(&T) + Send + 'static,
     ) -> Result<T, Refusal> {
         self.check_there()?;
         let (answer, answered) = oneshot::channel();
@@ -264,8 +229,19 @@ impl Postgres {
         let jobs = self.jobs.as_ref().ok_or_else(busy)?;
         let sent = jobs.send_timeout(Box::new(request), MAX_WAIT).await;
         sent.map_err(|_| busy())?;
-        let answered = timeout(MAX_ANSWER, answered).await;
-        answered.map_err(|_| busy())?.map_err(|_| busy())?
+        self.answer(answered).await?
+    }
+
+    /// Waits for an answer, until the database counts as lost.
+    async fn answer<T>(&self, mut answered: oneshot::Receiver<T>) -> Result<T, Refusal> {
+        let began = Instant::now();
+        while began.elapsed() < MAX_ANSWER {
+            if let Ok(answer) = timeout(LOOK, &mut answered).await {
+                return answer.map_err(|_| busy());
+            }
+            self.check_there()?;
+        }
+        Err(busy())
     }
 }
 
@@ -277,118 +253,49 @@ fn busy() -> Refusal {
     Refusal::retry_after(ErrorCode::Busy, 1)
 }
 
-/// Waits until every job is done.
+/// Waits until every job is done, except for a thread that hangs.
 impl Drop for Postgres {
     fn drop(&mut self) {
         (self.jobs, self.news, self.lanes) = (None, None, None);
         self.shared.is_closed.store(true, Ordering::Relaxed);
-        let me = std::thread::current().id();
+        let (me, began, mut hang) = (std::thread::current().id(), Instant::now(), 0);
         for thread in self.threads.drain(..) {
-            if thread.thread().id() != me {
-                let _ = thread.join();
+            if thread.thread().id() == me {
+                continue;
             }
+            while !thread.is_finished() && began.elapsed() < CLOSING {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            match thread.is_finished() {
+                true => _ = thread.join(),
+                false => hang += 1,
+            }
+        }
+        if hang > 0 {
+            tracing::warn!(hang, "the database is closed while threads wait for it");
         }
     }
 }
 
 impl Shared {
-    /// Runs jobs until there are no more.
-    fn work(&self) {
-        let mut connected = None;
-        while let Some(job) = self.next() {
-            // A connection may have ended since the job before.
-            let begin = job.begin();
-            let begun = |prepared: &Prepared| prepared.batch(begin).is_ok();
-            let there = connected.take().filter(begun);
-            let Some(prepared) = there.or_else(|| self.connect().filter(begun)) else {
-                job.refuse(busy());
-                continue;
-            };
-            if run(&prepared, job) {
-                connected = Some(prepared);
-            }
-        }
-    }
-
     fn next(&self) -> Option<Box<dyn Job>> {
         let waiting = self.waiting.lock();
         let mut waiting = waiting.unwrap_or_else(PoisonError::into_inner);
         waiting.blocking_recv()
     }
-
-    fn connect(&self) -> Option<Prepared> {
-        let connected = self.config.connect(NoTls).and_then(|mut client| {
-            client.batch_execute(SETTINGS)?;
-            client.batch_execute(PLANS)?;
-            Ok(client)
-        });
-        match connected {
-            Ok(client) => Some(Prepared::new(client, self.all_bytes.clone())),
-            Err(error) => {
-                tracing::error!(%error, "no connection to PostgreSQL");
-                None
-            }
-        }
-    }
 }
 
-/// Runs a job until it is committed, refuses, or was overtaken too often, and answers it. Its first
-/// transaction has begun. Returns whether the connection is of use afterwards.
-fn run(prepared: &Prepared, mut job: Box<dyn Job>) -> bool {
-    for turn in 0..MAX_RUNS {
-        let begun = match turn {
-            0 => Ok(()),
-            _ => prepared.batch(job.begin()),
-        };
-        let attempt = || begun.and_then(|()| attempt(prepared, job.as_mut()));
-        let Some(attempted) = caught(attempt) else {
-            job.refuse(ErrorCode::Internal.into());
-            return false;
-        };
-        match attempted {
-            Ok(()) => {
-                caught(|| job.answer());
-                return true;
-            }
-            Err(Failure::Overtaken) => pause(turn),
-            Err(Failure::Lost) => {
-                job.refuse(busy());
-                return false;
-            }
-            Err(Failure::Other) => {
-                job.refuse(ErrorCode::Internal.into());
-                return true;
-            }
-        }
-    }
-    tracing::warn!("a job was overtaken too often");
-    job.refuse(busy());
-    true
-}
-
-/// Runs a job once, in a transaction that has begun. When this returns `Ok`, either it is
-/// committed, or it refused and nothing changed.
-fn attempt(prepared: &Prepared, job: &mut dyn Job) -> Result<(), Failure> {
-    let succeeded = job.run(&Connection::of_postgres(prepared));
-    if let Some(failure) = prepared.take_failure() {
-        if failure != Failure::Lost {
-            prepared.batch("ROLLBACK")?;
-        }
-        return Err(failure);
-    }
-    prepared.batch(match succeeded {
-        true => "COMMIT",
-        false => "ROLLBACK",
-    })
-}
-
+mod asking;
 pub mod budgets;
+mod failure;
 pub mod filling;
+mod jobs;
 mod lanes;
 mod listening;
 mod plain;
 mod running;
-mod schema;
+pub mod schema;
+mod session;
 pub mod statements;
 #[cfg(test)]
 pub mod tests;

@@ -17,10 +17,29 @@ pub struct Me {
     pub is_shared: bool,
 }
 
+/// A relay that stamped something, and the epoch of its oldest stamp keys then.
+#[derive(Clone, Copy)]
+pub struct By {
+    pub number: u64,
+    pub run: u64,
+    pub oldest: u32,
+}
+
+impl Me {
+    pub fn by(&self, oldest: u32) -> By {
+        let (number, run) = (self.number, self.run);
+        By {
+            number,
+            run,
+            oldest,
+        }
+    }
+}
+
 /// What a relay says of itself.
 #[derive(Clone, Copy)]
 pub struct Said {
-    /// Its time now. The next time is another one, as long as it runs.
+    /// Its clock now. The next time is another one, as long as it runs.
     pub seen_ms: u64,
     /// The epoch before which it has destroyed its stamp keys.
     pub destroyed_before: u32,
@@ -29,11 +48,39 @@ pub struct Said {
     pub clock_ms: u64,
 }
 
+/// Another relay, and what it said last.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Other {
+    pub number: u64,
+    pub name: String,
+    /// Its clock then.
+    pub seen_ms: u64,
+    /// The clock of the database then.
+    pub said_ms: u64,
+}
+
+/// The other relays.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Peers {
+    pub others: Vec<Other>,
+    /// The clock of the database now. `None` if it has none of its own: then there are no others.
+    pub clock_ms: Option<u64>,
+}
+
+impl Peers {
+    pub fn names(&self) -> Vec<&str> {
+        self.others
+            .iter()
+            .map(|other| other.name.as_str())
+            .collect()
+    }
+}
+
 /// What became of it.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Confirmed {
-    /// It counts. These are the other relays, each with what it said last.
-    Counts(Vec<(u64, u64)>),
+    /// It counts.
+    Counts(Peers),
     /// The relay has keys that count as destroyed. It must destroy them first.
     Behind,
     /// Another relay has started since with the same number.
@@ -50,10 +97,33 @@ pub fn clocks(db: &Connection, number: u64) -> Result<Option<(u64, u64)>, Refusa
     db.one(clocks, values![number])
 }
 
-/// The names of the other relays.
-pub fn others(db: &Connection, number: u64) -> Result<Vec<String>, Refusal> {
-    let others = "SELECT name FROM process WHERE number <> ?1 ORDER BY name";
-    db.all(others, values![number])
+/// The other relays, in the order of their names.
+pub fn peers(db: &Connection, number: u64) -> Result<Peers, Refusal> {
+    let others = "SELECT number, name, seen_ms, said_ms FROM process
+         WHERE number <> ?1 ORDER BY name";
+    let others: Vec<(u64, String, u64, u64)> = db.all(others, values![number])?;
+    let others = others.into_iter();
+    let others = others.map(|(number, name, seen_ms, said_ms)| Other {
+        number,
+        name,
+        seen_ms,
+        said_ms,
+    });
+    Ok(Peers {
+        others: others.collect(),
+        clock_ms: db.clock_ms()?,
+    })
+}
+
+/// Finds a relay that may commit what it stamps and verifies: no other one runs under its number,
+/// it was not taken out, and it has no keys that count as destroyed. Its clocks may have stood
+/// still, so that it does not know.
+pub(in crate::store) const MAY_COMMIT: &str = "SELECT 1 FROM process, proven
+     WHERE number = ?1 AND run = ?2 AND drop_before <= ?3";
+
+/// Whether the relay may commit what it stamps and verifies.
+pub fn may_commit(db: &Connection, by: By) -> Result<bool, Refusal> {
+    db.exists(MAY_COMMIT, values![by.number, by.run, by.oldest])
 }
 
 /// Enters a relay that has started. It takes the place of itself as it ran before. On a database
@@ -71,17 +141,21 @@ pub fn enter(db: &Connection, me: &Me, said: &Said) -> Result<Confirmed, Refusal
         return Ok(Confirmed::NameTaken);
     }
     db.execute(
-        "INSERT INTO process (number, run, name, seen_ms, destroyed_before, steady_ms, clock_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        "INSERT INTO process
+             (number, run, name, version, seen_ms, said_ms, destroyed_before, steady_ms, clock_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
          ON CONFLICT (number) DO UPDATE SET
-             run = excluded.run, name = excluded.name, seen_ms = excluded.seen_ms,
+             run = excluded.run, name = excluded.name, version = excluded.version,
+             seen_ms = excluded.seen_ms, said_ms = excluded.said_ms,
              destroyed_before = excluded.destroyed_before, steady_ms = excluded.steady_ms,
              clock_ms = excluded.clock_ms",
         values![
             me.number,
             me.run,
             me.name,
+            db.tables(),
             said.seen_ms,
+            db.clock_ms()?.unwrap_or_default(),
             said.destroyed_before,
             said.steady_ms,
             said.clock_ms
@@ -107,10 +181,12 @@ pub fn confirm(db: &Connection, me: &Me, said: &Said) -> Result<Confirmed, Refus
         None => return enter(db, me, said),
     }
     db.execute(
-        "UPDATE process SET seen_ms = ?1, destroyed_before = ?2, steady_ms = ?3, clock_ms = ?4
-         WHERE number = ?5",
+        "UPDATE process SET
+             seen_ms = ?1, said_ms = ?2, destroyed_before = ?3, steady_ms = ?4, clock_ms = ?5
+         WHERE number = ?6",
         values![
             said.seen_ms,
+            db.clock_ms()?.unwrap_or_default(),
             said.destroyed_before,
             said.steady_ms,
             said.clock_ms,
@@ -134,21 +210,14 @@ fn count(db: &Connection, me: &Me) -> Result<Confirmed, Refusal> {
     if proven::drop_before(db)? < every {
         db.execute("UPDATE proven SET drop_before = ?1", values![every])?;
     }
-    let others = "SELECT number, seen_ms FROM process WHERE number <> ?1";
-    Ok(Confirmed::Counts(db.all(others, values![me.number])?))
-}
-
-/// What the relay with this name said last: its number, and when.
-pub fn seen(db: &Connection, name: &str) -> Result<Option<(u64, u64)>, Refusal> {
-    let seen = "SELECT number, seen_ms FROM process WHERE name = ?1";
-    db.one(seen, values![name])
+    Ok(Confirmed::Counts(peers(db, me.number)?))
 }
 
 /// Takes out a relay that has said nothing since. Returns the epoch before which it has destroyed
 /// its stamp keys.
-pub fn forget(db: &Connection, (number, seen_ms): (u64, u64)) -> Result<Option<u32>, Refusal> {
+pub fn forget(db: &Connection, relay: &Other) -> Result<Option<u32>, Refusal> {
     // CHK-707: a relay that runs is not taken out.
-    let silent = "DELETE FROM process WHERE number = ?1 AND seen_ms = ?2
+    let silent = "DELETE FROM process WHERE number = ?1 AND seen_ms = ?2 AND said_ms = ?3
          RETURNING destroyed_before";
-    db.one(silent, values![number, seen_ms])
+    db.one(silent, values![relay.number, relay.seen_ms, relay.said_ms])
 }

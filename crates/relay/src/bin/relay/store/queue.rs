@@ -1,15 +1,14 @@
 //! The queue of undelivered messages.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use waxseal_interface::ErrorCode;
 use waxseal_reporting::Timestamp;
-use waxseal_reporting::relay::{Delivery, DeliveryKey, EPOCH_MS, StampedEnvelope};
+use waxseal_reporting::relay::{Delivery, DeliveryKey, StampedEnvelope};
 
 use crate::errors::Refusal;
 use crate::store::queue::bodies::WithSlot;
-use crate::store::queue::losses::{forget, lose, lost};
+use crate::store::queue::losses::{forget, lost};
 use crate::store::values::values;
 use crate::store::{Connection, Store};
 
@@ -198,38 +197,8 @@ pub async fn bytes(store: &Store) -> Result<i64, Refusal> {
     store.run(|db| db.queued_in_all()).await
 }
 
-/// Drops messages whose stamp keys every relay had destroyed before a relay comes to destroy those
-/// before the epoch `oldest`: a day before. Goes one batch, and returns how many there were and
-/// whether there may be more. Their recipients are told on their next connection.
-pub async fn drop_destroyed(store: &Store, oldest: u32) -> Result<(usize, bool), Refusal> {
-    const BATCH: usize = 200;
-    let drop_batch = move |db: &Connection| {
-        let batch: Vec<(i64, i64, u64)> = db.all(
-            "SELECT recipient, number, epoch FROM queue
-             WHERE epoch < (SELECT drop_before FROM proven WHERE drop_before < ?1) LIMIT ?2",
-            values![oldest, BATCH],
-        )?;
-        let recipients: BTreeSet<i64> = batch.iter().map(|(recipient, ..)| *recipient).collect();
-        let recipients: Vec<i64> = recipients.into_iter().collect();
-        db.take_queues(&recipients)?;
-        let mut dropped: BTreeMap<i64, (u64, u64)> = BTreeMap::new();
-        for (recipient, number, epoch) in &batch {
-            // The device may have acknowledged it meanwhile.
-            if delete(db, *recipient, *number)? {
-                let epochs = dropped.entry(*recipient).or_insert((*epoch, *epoch));
-                *epochs = (epochs.0.min(*epoch), epochs.1.max(*epoch));
-            }
-        }
-        for (recipient, (first, last)) in dropped {
-            lose(db, recipient, first * EPOCH_MS, (last + 1) * EPOCH_MS - 1)?;
-        }
-        Ok(batch.len())
-    };
-    let dropped = store.run_under_locks(drop_batch, |_| ()).await?;
-    Ok((dropped, dropped == BATCH))
-}
-
 pub mod bodies;
+pub mod destroyed;
 pub(in crate::store) mod losses;
 pub(in crate::store) mod pushing;
 pub(in crate::store) mod room;

@@ -1,6 +1,7 @@
 //! What is left of devices that were removed from their accounts. Their rows have negative numbers.
 
 use crate::errors::Refusal;
+use crate::store::connection::Work;
 use crate::store::values::values;
 use crate::store::{Connection, Store};
 
@@ -32,6 +33,9 @@ pub fn delete_batch(db: &Connection, device: i64) -> Result<bool, Refusal> {
 /// Deletes what is left of removed devices, a batch at a time.
 pub async fn delete_all(store: &Store) -> Result<(), Refusal> {
     let batch = |db: &Connection| {
+        if !db.works_alone(Work::Sweeping)? {
+            return Ok(false); // another relay does
+        }
         let removed = "SELECT id FROM device WHERE number < 0 LIMIT 1";
         match db.one(removed, &[])? {
             Some(device) => delete_batch(db, device).map(|_| true),

@@ -12,6 +12,7 @@ use waxseal_roster::Pinned;
 
 use crate::errors::Refusal;
 use crate::store::devices::Listed;
+use crate::store::processes::By;
 use crate::store::queue::Message;
 
 /// Who sends to whom, by their rows, and how much.
@@ -80,6 +81,7 @@ impl Space {
     expect(dead_code, reason = "SQLite has no lanes")
 )]
 pub struct Stamped<T> {
+    pub by: By,
     pub accepted_at: Timestamp,
     pub mark: Option<[u8; MARK_LEN]>,
     pub messages: Vec<Message>,

@@ -26,7 +26,7 @@ const MAX_BATCH: usize = 256;
 /// Maximum time that a request waits for a place among the jobs.
 const MAX_WAIT: Duration = Duration::from_secs(5);
 
-const SCHEMA_VERSION: usize = MIGRATIONS.len() + 1;
+pub const SCHEMA_VERSION: usize = MIGRATIONS.len() + 1;
 
 /// A job runs within the transaction. It returns the function that answers the request afterwards.
 type Job = Box<dyn FnOnce(&Connection) -> Answer + Send>;

@@ -21,9 +21,9 @@ fn run(time: &Time, clocks: &Clocks, ms: u64) -> Proven {
     let mut proven = None;
     for _ in 0..ms / (10 * MINUTE) {
         clocks.pass(10 * MINUTE);
-        proven = Some(time.advance(0));
+        proven = Some(time.advance(0, true));
     }
-    proven.unwrap_or_else(|| time.advance(0))
+    proven.unwrap_or_else(|| time.advance(0, true))
 }
 
 #[test]
@@ -34,19 +34,19 @@ fn proven_time_moves_with_both_clocks_and_never_with_a_clock_that_jumps() {
     // 40 days ahead for a second.
     clocks.set(NOON + 40 * DAY);
     assert_eq!(time.now().as_millis(), NOON + 40 * DAY);
-    assert_eq!(time.advance(0).at_ms, NOON + HOUR);
+    assert_eq!(time.advance(0, true).at_ms, NOON + HOUR);
     clocks.set(NOON + HOUR);
     clocks.pass(1_000);
-    time.advance(0);
+    time.advance(0, true);
     let after = run(&time, &clocks, HOUR).at_ms;
     assert!((NOON + 2 * HOUR..=NOON + 2 * HOUR + 1_000).contains(&after));
     // A clock that runs ten times too fast, or stands still.
     for (wall, expected) in [(10 * MINUTE, MINUTE), (0, 0)] {
-        let before = time.advance(0).at_ms;
+        let before = time.advance(0, true).at_ms;
         let read = clocks.read();
         clocks.pass(MINUTE);
         clocks.set(read.wall_ms + wall);
-        assert_eq!(time.advance(0).at_ms, before + expected);
+        assert_eq!(time.advance(0, true).at_ms, before + expected);
     }
 }
 
@@ -90,7 +90,7 @@ fn the_time_is_never_before_proven_time() {
         // After a restart too.
         let again = Time::start(proven, clocks.reader());
         assert_eq!(again.now().as_millis(), proven.at_ms);
-        assert!(again.advance(0).settled);
+        assert!(again.advance(0, true).settled);
     }
 }
 
@@ -103,7 +103,7 @@ fn a_relay_first_started_with_a_clock_ahead_follows_the_clock_when_it_is_set_rig
         // These are the keys that exist then.
         let oldest = proven.oldest_epoch();
         clocks.set(NOON + 2 * DAY);
-        let corrected = time.advance(oldest);
+        let corrected = time.advance(oldest, true);
         assert_eq!(corrected, Proven::starting_at(NOON + 2 * DAY), "{ahead}");
         assert_eq!(time.now().as_millis(), NOON + 2 * DAY);
         assert!(u64::from(oldest) <= TODAY + 2);
@@ -114,10 +114,10 @@ fn a_relay_first_started_with_a_clock_ahead_follows_the_clock_when_it_is_set_rig
 fn a_new_relay_does_not_follow_a_clock_to_a_day_without_keys() {
     let clocks = Clocks::at(NOON);
     let time = Time::start(Proven::starting_at(clocks.read().wall_ms), clocks.reader());
-    let oldest = time.advance(0).oldest_epoch();
+    let oldest = time.advance(0, true).oldest_epoch();
     clocks.set(0); // The clock of a machine whose battery is empty.
     clocks.pass(HOUR);
-    let proven = time.advance(oldest);
+    let proven = time.advance(oldest, true);
     assert_eq!((proven.at_ms, proven.began_ms), (NOON, NOON));
     assert_eq!(time.now().as_millis(), NOON);
 }
@@ -134,7 +134,7 @@ fn a_relay_is_new_for_thirty_days_of_proven_time_and_destroys_nothing_recent_unt
     assert_eq!(u64::from(settled.oldest_epoch()), TODAY);
     // Once settled, it stays so.
     let again = Time::start(settled, clocks.reader());
-    assert!(again.advance(0).settled);
+    assert!(again.advance(0, true).settled);
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn the_operators_word_moves_proven_time_at_once() {
         let clocks = Clocks::at(wall);
         let time = Time::start(settled(NOON), clocks.reader());
         assert_eq!(time.trust_clock().at_ms, wall);
-        assert_eq!(time.advance(0).at_ms, wall);
+        assert_eq!(time.advance(0, true).at_ms, wall);
         assert_eq!(time.now().as_millis(), wall);
     }
 }
@@ -159,7 +159,7 @@ fn a_jump_is_logged_once_between_two_records_and_only_a_jump() {
     clocks.set(clocks.read().wall_ms + 1);
     time.now();
     assert!(time.state().jump_logged);
-    time.advance(0);
+    time.advance(0, true);
     assert!(!time.state().jump_logged);
 }
 
@@ -182,7 +182,12 @@ fn a_relay_that_is_restarted_every_day_proves_a_steady_day_too() {
         let proven = run(&Time::start(settled(NOON), clocks.reader()), &clocks, DAY);
         assert_eq!(proven.steady_ms, DAY);
         clocks.set(set + DAY);
-        assert_eq!(Time::start(proven, clocks.reader()).advance(0).steady_ms, 0);
+        assert_eq!(
+            Time::start(proven, clocks.reader())
+                .advance(0, true)
+                .steady_ms,
+            0
+        );
     }
 }
 
@@ -203,7 +208,7 @@ fn a_new_relay_does_not_begin_again_for_a_clock_that_is_set_back_a_little() {
         let time = Time::start(Proven::starting_at(clocks.read().wall_ms), clocks.reader());
         run(&time, &clocks, HOUR);
         clocks.set(NOON + HOUR - back);
-        assert_eq!(time.advance(0).began_ms != NOON, begins_again);
+        assert_eq!(time.advance(0, true).began_ms != NOON, begins_again);
     }
 }
 
@@ -215,4 +220,30 @@ fn a_new_relay_whose_operator_set_its_time_back_is_new_for_thirty_days() {
     time.trust_clock();
     assert!(!run(&time, &clocks, 29 * DAY).settled);
     assert!(run(&time, &clocks, DAY).settled);
+}
+
+#[test]
+fn chk710_a_gap_is_not_credited_while_other_clocks_do_not_agree() {
+    let clocks = Clocks::at(NOON + 6 * DAY);
+    let time = Time::start(settled(NOON), clocks.reader());
+    for _ in 0..48 * 6 {
+        clocks.pass(10 * MINUTE);
+        time.advance(0, false);
+    }
+    assert_eq!(time.proven().at_ms, NOON + 2 * DAY);
+    assert!(time.proven().settled);
+    // It was said within the last hour.
+    let since = time.reading().monotonic_ms - time.state().disagreed_ms.unwrap();
+    assert!(since < DISAGREED_MS, "{since}");
+    // A clock that is slewed gains nothing either.
+    clocks.set(NOON + 2 * DAY);
+    let before = run(&time, &clocks, 2 * DAY).at_ms;
+    assert_eq!(before, clocks.read().wall_ms);
+    for _ in 0..60 {
+        clocks.pass(MINUTE);
+        clocks.set(clocks.read().wall_ms + MAX_DRIFT_MS);
+        time.advance(0, false);
+    }
+    assert_eq!(time.proven().at_ms, before + HOUR);
+    assert_eq!(time.advance(0, true).at_ms, clocks.read().wall_ms);
 }

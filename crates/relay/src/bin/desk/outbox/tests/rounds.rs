@@ -2,6 +2,11 @@
 
 use waxseal_desk::ids::CaseId;
 use waxseal_desk::outbox::NewExport;
+use waxseal_desk::store::{Change, MetaRow};
+use waxseal_reporting::intake::ReportId;
+
+use crate::keeper::tests::keeper;
+use crate::todo::Todo;
 
 use super::*;
 
@@ -80,4 +85,48 @@ async fn a_target_that_takes_nothing_is_asked_once_in_a_round() {
     // The others are tried in later rounds.
     assert_eq!((send_all(&world).await, send_all(&world).await), (1, 1));
     assert_eq!(send_all(&world).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chk716_a_server_whose_place_was_taken_sends_and_writes_nothing() {
+    let mut world = World::new(&[Target::Webhook, Target::Osprey]);
+    let place = |number| MetaRow {
+        name: "server".to_owned(),
+        value: vec![number],
+    };
+    let mut store = world.server.folder.store().unwrap();
+    store.apply(&[Change::add(place(1))]).unwrap();
+    world.restart_while(place(1));
+    let case = world.case("mallory");
+    for target in [Target::Webhook, Target::Osprey] {
+        exported(&world, case, target).await;
+    }
+    let folder = world.server.folder.clone();
+    let to_relay = || fs::read_dir(folder.path("to-relay")).unwrap().count();
+    Todo::open(&folder)
+        .unwrap()
+        .close(&ReportId::from_bytes([9; 16]));
+    let _ = world.server.relay_key.set([1; 32]);
+    // It stood still. Another one took over, and this one goes on.
+    store.apply(&[Change::swap(place(1), place(2))]).unwrap();
+    let server = world.server.clone();
+    let works = move || {
+        let published = keeper(&server).publish();
+        Todo::open(&server.folder).unwrap().work(&server);
+        (
+            published.is_ok(),
+            send_due(&server).ok(),
+            server.check_place().is_ok(),
+        )
+    };
+    let done = tokio::task::spawn_blocking(works.clone()).await.unwrap();
+    assert_eq!(done, (false, None, false));
+    assert!(world.got().is_empty());
+    assert!(!folder.path("outbox").exists() && !folder.public().join("tile").exists());
+    assert_eq!(to_relay(), 1);
+    // With its place it does all of that.
+    store.apply(&[Change::swap(place(2), place(1))]).unwrap();
+    let done = tokio::task::spawn_blocking(works).await.unwrap();
+    assert_eq!(done, (true, Some(2), true));
+    assert_eq!((world.got().len(), to_relay()), (1, 0));
 }

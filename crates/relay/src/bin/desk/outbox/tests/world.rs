@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use waxseal_desk::desk::Desk;
 use waxseal_desk::officer::OfficerKey;
 use waxseal_desk::policy::{Officer, Policy, PolicyTerms, Roles, Rule};
-use waxseal_desk::store::{CaseRow, CaseStatus, Change, ReportRow, Store as _};
+use waxseal_desk::store::{CaseRow, CaseStatus, Change, MetaRow, ReportRow, Store as _};
 use waxseal_desk::vault::process::{Endpoint, VaultClient};
 use waxseal_log::entry::PolicyKey;
 use waxseal_log::keys::LogKeys;
@@ -168,8 +168,16 @@ impl World {
 
     /// Stops the desk, and starts it again on the same folder.
     pub fn restart(&mut self) {
+        self.restart_in(self.server.folder.clone());
+    }
+
+    /// The same, while a row is stored.
+    pub fn restart_while(&mut self, row: MetaRow) {
+        self.restart_in(self.server.folder.clone().while_stored(row));
+    }
+
+    fn restart_in(&mut self, folder: Folder) {
         self.server.stop();
-        let folder = self.server.folder.clone();
         let desk = Desk::open(folder.store().unwrap(), folder.setup().unwrap()).unwrap();
         let (office, _) = Office::start(desk).unwrap();
         self.server = server(&folder, &self.keys, office);

@@ -1,54 +1,115 @@
+//! What any store of files does: a folder, and a real server that speaks S3 where there is one.
+
+use std::io::ErrorKind;
+
+use super::folder::Folder;
+use super::s3::tests::store;
 use super::*;
 
-fn files() -> (tempfile::TempDir, Files) {
+fn folder() -> (tempfile::TempDir, Folder) {
     let dir = tempfile::tempdir().unwrap();
-    let files = Files::open(&dir.path().join("blobs")).unwrap();
+    let files = Folder::open(&dir.path().join("blobs")).unwrap();
     (dir, files)
 }
 
-#[test]
-fn bytes_are_appended_where_they_end_and_what_a_crash_left_is_cut_off() {
-    let (dir, files) = files();
-    assert!(files.append(7, 0, b"abc").unwrap());
-    assert!(files.append(7, 3, b"def").unwrap());
-    // The relay crashed before its database knew of "def" and a torn rest.
-    fs::write(dir.path().join("blobs/7"), b"abcdef and more").unwrap();
-    assert!(files.append(7, 3, b"D").unwrap());
-    assert_eq!(fs::read(dir.path().join("blobs/7")).unwrap(), b"abcD");
-    assert_eq!(files.read(7, 1, 3).unwrap(), b"bcD");
-    let behind = files.read(7, 2, 3).unwrap_err();
-    assert_eq!(behind.kind(), ErrorKind::UnexpectedEof);
+/// Runs a test over each store.
+fn each(test: impl Fn(&dyn Files)) {
+    let (_dir, folder) = folder();
+    test(&folder);
+    if let Some((_server, s3)) = store("blobs") {
+        test(&s3);
+    }
+}
+
+fn names(files: &dyn Files) -> Vec<String> {
+    let pages = files.list().unwrap().collect::<io::Result<Vec<_>>>();
+    let mut names: Vec<_> = pages.unwrap().into_iter().flatten().collect();
+    names.sort_unstable();
+    names
 }
 
 #[test]
-fn a_file_that_has_lost_bytes_is_not_appended_to() {
-    let (dir, files) = files();
-    assert!(!files.append(7, 3, b"def").unwrap());
-    assert!(files.list().unwrap().is_empty());
-    fs::write(dir.path().join("blobs/7"), b"ab").unwrap();
-    assert!(!files.append(7, 3, b"def").unwrap());
-    assert_eq!(fs::read(dir.path().join("blobs/7")).unwrap(), b"ab");
+fn a_file_is_read_as_it_was_written() {
+    each(|files| {
+        let whole: Vec<u8> = (0..1_100_000_u32)
+            .map(|i| (i * 7 + i / 251) as u8)
+            .collect();
+        let (name, empty) = (draw(), draw());
+        files.put(&name, &whole).unwrap();
+        files.put(&empty, b"").unwrap();
+        assert_eq!(
+            (files.len(&name).unwrap(), files.len(&empty).unwrap()),
+            (1_100_000, 0)
+        );
+        for (at, len) in [(0, 1_100_000), (0, 1), (1_099_999, 1), (500_000, 70_000)] {
+            assert!(files.read(&name, at as u64, len).unwrap() == whole[at..at + len]);
+        }
+        for (at, len) in [(1_099_999, 2), (1_100_000, 1), (5_000_000, 3)] {
+            let short = files.read(&name, at, len).unwrap_err();
+            assert_eq!(short.kind(), ErrorKind::UnexpectedEof, "{short}");
+        }
+    });
+}
+
+#[test]
+fn a_file_that_is_not_there_is_told_from_a_store_that_is_not_there() {
+    each(|files| {
+        let name = draw();
+        assert_eq!(files.len(&name).unwrap_err().kind(), ErrorKind::NotFound);
+        assert_eq!(
+            files.read(&name, 0, 1).unwrap_err().kind(),
+            ErrorKind::NotFound
+        );
+        files.put(&name, b"sealed").unwrap();
+        files.remove(&name).unwrap();
+        files.remove(&name).unwrap();
+        assert_eq!(files.len(&name).unwrap_err().kind(), ErrorKind::NotFound);
+    });
+}
+
+#[test]
+fn all_files_are_listed_a_page_after_another() {
+    each(|files| {
+        assert!(names(files).is_empty());
+        let mut all: Vec<String> = (0..1_050).map(|_| draw()).collect();
+        all.extend([draw_mark(), "7".to_owned()]);
+        for name in &all {
+            files.put(name, b"x").unwrap();
+        }
+        all.sort_unstable();
+        assert_eq!(names(files), all);
+        assert!(files.list().unwrap().count() >= 2);
+    });
+}
+
+#[test]
+fn only_names_that_relays_give_are_listed() {
+    let (dir, files) = folder();
+    let drawn = draw();
+    let upper = format!("AB{}", &drawn[2..]);
+    for name in [
+        "1", "20", "03", "+4", "x", "1.part", "store-1", &drawn, &upper,
+    ] {
+        std::fs::write(dir.path().join("blobs").join(name), b"").unwrap();
+    }
+    let mut ours = vec!["1".to_owned(), "20".to_owned(), drawn];
+    ours.sort_unstable();
+    assert_eq!(names(&files), ours);
+}
+
+#[test]
+fn a_file_is_never_replaced_in_a_folder() {
+    let (_dir, files) = folder();
+    let name = draw();
+    files.put(&name, b"sealed").unwrap();
+    let again = files.put(&name, b"others").unwrap_err();
+    assert_eq!(again.kind(), ErrorKind::AlreadyExists);
+    assert_eq!(files.read(&name, 0, 6).unwrap(), b"sealed");
 }
 
 #[test]
 fn a_full_disk_is_an_error_of_its_kind() {
-    let (dir, files) = files();
-    std::os::unix::fs::symlink("/dev/full", dir.path().join("blobs/7")).unwrap();
-    let full = files.append(7, 0, b"abc").unwrap_err();
+    let files = Folder::open(std::path::Path::new("/proc")).unwrap();
+    let full = files.put(&draw(), b"abc").unwrap_err();
     assert_eq!(full.kind(), ErrorKind::StorageFull);
-}
-
-#[test]
-fn only_the_files_of_blobs_are_listed_and_a_file_is_removed_once() {
-    let (dir, files) = files();
-    for name in ["1", "20", "03", "+4", "x", "1.part"] {
-        fs::write(dir.path().join("blobs").join(name), b"").unwrap();
-    }
-    let mut found = files.list().unwrap();
-    found.sort_unstable();
-    assert_eq!(found, [1, 20]);
-    files.remove(20).unwrap();
-    files.remove(20).unwrap();
-    assert_eq!(files.list().unwrap(), [1]);
-    assert_eq!(files.len(20).unwrap_err().kind(), ErrorKind::NotFound);
 }

@@ -70,7 +70,7 @@ async fn a_blob_whose_time_is_over_stays_for_its_report_and_is_gone_for_all_othe
     assert!(is_held(&relay, 1, first()).await);
     release(&relay, 1).await;
     assert!(!is_held(&relay, 1, first()).await);
-    assert!(relay.blobs.files.list().unwrap().is_empty());
+    assert!(files(&relay).await.is_empty());
     assert_eq!(count(&relay, "SELECT max(bytes) FROM stored").await, 0);
 }
 
@@ -89,7 +89,7 @@ async fn a_blob_whose_review_ends_in_its_time_stays_until_its_time_is_over() {
     relay.clean_up().await.unwrap();
     assert!(is_held(&relay, 2, first()).await);
     release(&relay, 2).await;
-    assert!(relay.blobs.files.list().unwrap().is_empty());
+    assert!(files(&relay).await.is_empty());
 }
 
 #[tokio::test]
@@ -135,7 +135,7 @@ async fn a_reporter_uploads_what_is_gone_for_the_review_alone() {
     relay.clean_up().await.unwrap();
     assert!(is_held(&relay, 1, first()).await);
     release(&relay, 1).await;
-    assert!(relay.blobs.files.list().unwrap().is_empty());
+    assert!(files(&relay).await.is_empty());
     assert_eq!(
         put_part(&relay, &bob, first(), 0, 6, b"sealed").await,
         taken
@@ -163,7 +163,7 @@ async fn a_blob_that_was_unfinished_is_held_once_it_is_complete() {
         .await
         .unwrap();
     relay.clean_up().await.unwrap();
-    assert_eq!(relay.blobs.files.list().unwrap().len(), 1);
+    assert_eq!(files(&relay).await.len(), 1);
 }
 
 #[tokio::test]
@@ -227,7 +227,7 @@ async fn a_blob_that_is_not_held_is_not_there_for_its_reporter_until_it_is() {
     assert!(is_held(&relay, 2, second).await);
     assert!(state_of(&relay, &bob, second).await.unwrap().is_complete());
     // No second copy was made, and the blob stays for the review.
-    assert_eq!(relay.blobs.files.list().unwrap().len(), 2);
+    assert_eq!(files(&relay).await.len(), 2);
     world.run(&relay, 31 * DAY).await;
     relay.clean_up().await.unwrap();
     assert!(is_held(&relay, 2, second).await);
@@ -286,16 +286,17 @@ async fn a_blob_whose_file_is_lost_is_missing_after_the_start_and_its_reporter_u
     put_part(&relay, &alice, unfinished, 0, 6, b"sea")
         .await
         .unwrap();
-    drop(relay);
     // One file is gone, one has lost bytes, and all from the 51st on are gone.
-    let file = |n: u8| world.dir.path().join(format!("blobs/{n}"));
-    std::fs::write(file(2), b"seale").unwrap();
+    let blobs = world.dir.path().join("blobs");
+    std::fs::write(blobs.join(file(&relay, 2, 0).await), b"seale").unwrap();
     for n in (51..=150).chain([1]) {
-        std::fs::remove_file(file(n)).unwrap();
+        std::fs::remove_file(blobs.join(file(&relay, n, 0).await)).unwrap();
     }
+    drop(relay);
     let relay = world.open().await;
     assert_eq!(count(&relay, "SELECT count(*) FROM blob").await, 49);
-    assert_eq!(relay.blobs.files.list().unwrap().len(), 49);
+    relay.clean_up().await.unwrap();
+    assert_eq!(files(&relay).await.len(), 49);
     assert_eq!(get(&relay, &bob, id(3), 0, 6).await.unwrap(), b"sealed");
     assert_eq!(
         state_of(&relay, &alice, unfinished).await.unwrap().received,
@@ -321,13 +322,13 @@ async fn a_relay_whose_blobs_are_all_gone_deletes_none_until_it_is_told_that_the
     let [here, away] = ["blobs", "unmounted"].map(|name| world.dir.path().join(name));
     std::fs::rename(&here, &away).unwrap();
     std::fs::create_dir(&here).unwrap();
-    let refused = remove_lost(&relay, false).await;
+    let refused = start::remove_lost(&relay, false).await;
     assert!(refused.unwrap_err().to_string().contains("--blobs-lost"));
     std::fs::remove_dir(&here).unwrap();
     std::fs::rename(&away, &here).unwrap();
-    remove_lost(&relay, false).await.unwrap();
+    start::remove_lost(&relay, false).await.unwrap();
     assert_eq!(get(&relay, &alice, blob, 0, 6).await.unwrap(), b"sealed");
-    std::fs::remove_file(here.join("1")).unwrap();
-    remove_lost(&relay, true).await.unwrap();
+    std::fs::remove_file(here.join(file(&relay, 1, 0).await)).unwrap();
+    start::remove_lost(&relay, true).await.unwrap();
     assert_eq!(count(&relay, "SELECT count(*) FROM blob").await, 0);
 }

@@ -81,11 +81,22 @@ async fn a_file_that_cannot_be_removed_keeps_no_other_on_the_disk() {
     for n in 1..4 {
         put_all(&relay, &alice, BlobId::from_bytes([n; 32]), b"sealed").await;
     }
-    let file = world.dir.path().join("blobs/1");
-    std::fs::remove_file(&file).unwrap();
-    std::fs::create_dir(&file).unwrap();
+    let name = file(&relay, 1, 0).await;
+    let stuck = world.dir.path().join("blobs").join(&name);
+    std::fs::remove_file(&stuck).unwrap();
+    std::fs::create_dir(&stuck).unwrap();
     world.run(&relay, 31 * DAY).await;
     relay.clean_up().await.unwrap();
-    assert_eq!(relay.blobs.files.list().unwrap(), [1]);
+    assert_eq!(files(&relay).await, [name]);
     assert_eq!(count(&relay, "SELECT count(*) FROM blob").await, 0);
+    // It is removed later.
+    std::fs::remove_dir(&stuck).unwrap();
+    std::fs::write(&stuck, b"sealed").unwrap();
+    world.run(&relay, 2 * 3_600_000).await;
+    relay.clean_up().await.unwrap();
+    assert!(files(&relay).await.is_empty());
+    for rows in ["blob_part", "blob_loose", "blob_ended"] {
+        let sql: &'static str = format!("SELECT count(*) FROM {rows}").leak();
+        assert_eq!(count(&relay, sql).await, 0);
+    }
 }

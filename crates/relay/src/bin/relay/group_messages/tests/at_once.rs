@@ -36,7 +36,14 @@ async fn send(
     let (authentic, sender, shared) = (authentic.unwrap(), clone(from), relay.clone());
     let id = *id;
     let (job, woken) = accepting(relay, from, None, move |db, keys| {
-        take(db, &shared, keys, &sender, &id, &authentic)
+        take(
+            db,
+            (&shared, &Budgets::default()),
+            keys,
+            &sender,
+            &id,
+            &authentic,
+        )
     });
     relay.store.run_under_locks(job, woken).await
 }
@@ -60,6 +67,7 @@ async fn send_directly(relay: &Relay, way: Way, by_job: bool) -> bool {
         };
         return relay.store.run(job).await.is_ok();
     }
+    let by = relay.process.me.by(relay.keys.stamp().oldest_epoch());
     let stamp = move |facts: &Facts<'_>| {
         let message = |to: &devices::Listed| queue::Message {
             recipient: to.id,
@@ -67,6 +75,7 @@ async fn send_directly(relay: &Relay, way: Way, by_job: bool) -> bool {
             accepts: false,
         };
         Some(Stamped {
+            by,
             accepted_at: next_accepted_at(now, facts.last),
             mark: None,
             messages: facts.peer.listed.iter().map(message).collect(),

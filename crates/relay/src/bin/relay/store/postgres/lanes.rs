@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 use postgres::Error;
 use tokio::sync::mpsc;
 
-use super::running::{Sees, caught};
-use super::statements::{Failure, Prepared};
+use super::failure::{Failure, Said};
+use super::running::caught;
+use super::statements::Prepared;
 use super::{Shared, thread};
 use crate::errors::Refusal;
 
@@ -26,10 +27,12 @@ const MAX_BATCH_BYTES: usize = 8 << 20;
 const HALVINGS: u32 = 3;
 const PATIENCE: Duration = Duration::from_secs(4);
 
-/// Settings of a lane's connection. It plans each of its statements once, and counts by itself what
-/// it takes out of queues.
-const OF_LANE: &str = "SET waxseal.lane = 'on'; SET lock_timeout = '2s';
-     SET plan_cache_mode = 'force_generic_plan'";
+/// Settings of a lane's connection, which plans each of its statements once.
+const OF_LANE: &str = "SET lock_timeout = '2s'; SET plan_cache_mode = 'force_generic_plan'";
+
+/// How a lane begins: each statement sees what is committed, and the lane counts by itself what it
+/// takes out of queues.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL waxseal.lane = 'on'";
 
 /// What a lane does.
 pub(super) trait Lane: Default {
@@ -132,7 +135,7 @@ impl<'a, L: Lane> Thread<'a, L> {
     /// go the slow way.
     fn run(&mut self, mut batch: Vec<L::Request>, halvings: u32, until: Instant) {
         // A connection may have ended since the batch before.
-        let begun = |connected: &(Prepared, L)| connected.0.run(Sees::Committed.begin()).is_ok();
+        let begun = |connected: &(Prepared, L)| connected.0.run(BEGIN).is_ok();
         let there = self.connected.take().filter(begun);
         let Some((db, mut lane)) = there.or_else(|| self.connect().filter(begun)) else {
             batch.drain(..).for_each(L::refuse);
@@ -146,6 +149,7 @@ impl<'a, L: Lane> Thread<'a, L> {
             Some(Err(error)) => {
                 let failure = Failure::of(&error);
                 if failure != Failure::Overtaken {
+                    let error = Said(&error);
                     tracing::error!(%error, "a lane failed");
                 }
                 if failure == Failure::Lost {

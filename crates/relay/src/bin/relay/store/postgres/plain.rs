@@ -1,13 +1,12 @@
 //! Requests that go through the lanes.
 
 use tokio::sync::oneshot;
-use tokio::time::timeout;
 
 use super::lanes::Reply;
 use super::lanes::acknowledgements::Acknowledged;
 use super::lanes::reads::Read;
 use super::lanes::sends::{Sending, Written};
-use super::{Lanes, MAX_ANSWER, Postgres, busy};
+use super::{Lanes, Postgres};
 use crate::errors::Refusal;
 use crate::store::queue::Queued;
 use crate::store::sending::{Facts, Stamped, Way};
@@ -37,7 +36,7 @@ impl Postgres {
         };
         let handed = self.lanes()?.sends.hand_in(way.device, Box::new(request));
         handed.ok()?;
-        reply(answered).await
+        self.reply(answered).await
     }
 
     /// Reads through the lane. `None` if it must be read the slow way.
@@ -55,7 +54,7 @@ impl Postgres {
             answer,
         };
         self.lanes()?.reads.hand_in(recipient, request).ok()?;
-        reply(answered).await
+        self.reply(answered).await
     }
 
     /// Acknowledges through the lane. `None` if it must go the slow way.
@@ -72,15 +71,15 @@ impl Postgres {
         };
         let lane = &self.lanes()?.acknowledgements;
         lane.hand_in(recipient, request).ok()?;
-        reply(answered).await
+        self.reply(answered).await
     }
-}
 
-async fn reply<T>(answered: oneshot::Receiver<Reply<T>>) -> Option<Result<T, Refusal>> {
-    match timeout(MAX_ANSWER, answered).await {
-        Ok(Ok(Reply::Done(result))) => Some(result),
-        Ok(Ok(Reply::Slowly)) => None,
-        Ok(Err(_)) | Err(_) => Some(Err(busy())),
+    async fn reply<T>(&self, answered: oneshot::Receiver<Reply<T>>) -> Option<Result<T, Refusal>> {
+        match self.answer(answered).await {
+            Ok(Reply::Done(result)) => Some(result),
+            Ok(Reply::Slowly) => None,
+            Err(refusal) => Some(Err(refusal)),
+        }
     }
 }
 
@@ -110,6 +109,7 @@ where
         let to = stamped.messages.iter();
         let to = to.map(|one| (one.recipient, one.stamped.encode(), one.accepts));
         Some(Written {
+            by: stamped.by,
             accepted_at: stamped.accepted_at,
             mark: stamped.mark.map(Vec::from),
             to: to.collect(),

@@ -26,6 +26,7 @@ CREATE TABLE device (
     accepted_at_ms BIGINT,
     mark BYTEA,
     has_left BIGINT NOT NULL DEFAULT 0,
+    connection BIGINT, -- the number of its newest connection
     UNIQUE (account, number)
 ) WITH (fillfactor = 70); -- each message that a device sends changes its row in place
 CREATE INDEX device_removed ON device (number) WHERE number < 0;
@@ -189,7 +190,9 @@ CREATE TABLE process (
     number BIGINT PRIMARY KEY,
     run BIGINT NOT NULL,
     name TEXT COLLATE "C" NOT NULL UNIQUE,
+    version BIGINT NOT NULL, -- of the newest tables that it knows
     seen_ms BIGINT NOT NULL,
+    said_ms BIGINT NOT NULL, -- the server's clock then
     destroyed_before BIGINT NOT NULL,
     steady_ms BIGINT NOT NULL,
     clock_ms BIGINT NOT NULL
@@ -206,7 +209,7 @@ CREATE FUNCTION now_us() RETURNS BIGINT STABLE LANGUAGE sql AS
     'SELECT CAST(extract(epoch FROM statement_timestamp()) * 1000000 AS BIGINT)';
 CREATE TABLE relay_key (
     id BIGINT PRIMARY KEY CHECK (id = 1),
-    public_key BYTEA NOT NULL
+    digest BYTEA NOT NULL
 );
 
 CREATE TABLE report (
@@ -309,6 +312,24 @@ CREATE TABLE blob (
 );
 CREATE INDEX blob_age ON blob (kept_until_ms);
 CREATE INDEX blob_unfinished ON blob (kept_until_ms) WHERE received < len;
+CREATE TABLE blob_part (
+    blob BIGINT NOT NULL,
+    start BIGINT NOT NULL,
+    len BIGINT NOT NULL,
+    name TEXT COLLATE "C" NOT NULL UNIQUE,
+    PRIMARY KEY (blob, start)
+);
+CREATE TABLE blob_loose (
+    name TEXT COLLATE "C" PRIMARY KEY,
+    until_ms BIGINT NOT NULL,
+    is_doomed BIGINT NOT NULL
+);
+CREATE INDEX blob_loose_age ON blob_loose (until_ms);
+CREATE TABLE blob_ended (blob BIGINT PRIMARY KEY);
+CREATE TABLE blob_store (
+    id BIGINT PRIMARY KEY CHECK (id = 1),
+    name TEXT COLLATE "C" NOT NULL
+);
 CREATE TABLE stored (
     account BIGINT PRIMARY KEY,
     blobs BIGINT NOT NULL,

@@ -7,12 +7,12 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
-use postgres::error::SqlState;
 use postgres::types::private::BytesMut;
 use postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use postgres::{Client, Error, Row, Statement};
 use waxseal_interface::ErrorCode;
 
+use super::failure::{Failure, Said};
 use crate::errors::Refusal;
 use crate::store::news::News;
 use crate::store::values::{Value, values};
@@ -21,40 +21,10 @@ use crate::store::values::{Value, values};
 pub struct Prepared {
     client: RefCell<Client>,
     statements: RefCell<HashMap<Box<str>, Statement>>,
-    /// Why the last statement failed that did.
+    /// Why the first statement failed that did.
     failure: Cell<Option<Failure>>,
     /// How many bytes all queues had a moment ago.
     pub all_bytes: Arc<AtomicI64>,
-}
-
-/// Why a transaction failed that did nothing wrong.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Failure {
-    /// Others changed what it read. It may succeed if it runs again.
-    Overtaken,
-    /// The database cannot be reached, or is being shut down.
-    Lost,
-    /// Something else, which is in the log.
-    Other,
-}
-
-impl Failure {
-    pub fn of(error: &Error) -> Self {
-        match error.code() {
-            Some(code)
-                if *code == SqlState::T_R_SERIALIZATION_FAILURE
-                    || *code == SqlState::T_R_DEADLOCK_DETECTED =>
-            {
-                Self::Overtaken
-            }
-            // Class 57: the operator intervenes. Class 53: no connections or no room.
-            Some(code) if code.code().starts_with("57") || code.code().starts_with("53") => {
-                Self::Lost
-            }
-            Some(_) => Self::Other,
-            None => Self::Lost,
-        }
-    }
 }
 
 impl Prepared {
@@ -67,7 +37,7 @@ impl Prepared {
         }
     }
 
-    /// Why a statement failed since the last call.
+    /// Why the first statement failed of those that did since the last call.
     pub fn take_failure(&self) -> Option<Failure> {
         self.failure.take()
     }
@@ -88,6 +58,7 @@ impl Prepared {
         self.run(sql).map_err(|error| {
             let failure = Failure::of(&error);
             if failure != Failure::Overtaken {
+                let error = Said(&error);
                 tracing::error!(%error, "PostgreSQL failed");
             }
             failure
@@ -147,23 +118,36 @@ impl Prepared {
     /// Notes why a statement of a job failed.
     pub fn failed(&self, error: &Error) -> Refusal {
         let failure = Failure::of(error);
+        if let Some(first) = self.failure.get() {
+            // The transaction had failed already, so it takes no further statements.
+            self.failure.set(Some(first));
+            return ErrorCode::Internal.into();
+        }
         self.failure.set(Some(failure));
         match failure {
             Failure::Overtaken => ErrorCode::Internal.into(),
-            _ => Refusal::internal(error),
+            _ => Refusal::internal(&Said(error)),
         }
     }
 }
 
+/// See [`Connection::skip_rows`](crate::store::Connection::skip_rows).
+pub fn skip_rows(prepared: &Prepared, by: i64) -> Result<(), Refusal> {
+    let skip = "SELECT setval(format('%I.%I', schemaname, sequencename)::regclass,
+             coalesce(last_value, 0) + ?1)
+         FROM pg_sequences WHERE schemaname = current_schema()";
+    prepared.each(skip, values![by], |_| Ok(ControlFlow::Continue(())))
+}
+
 /// The text with `$1` for `?1`.
-fn numbered(sql: &str) -> String {
+pub fn numbered(sql: &str) -> String {
     sql.replace('?', "$")
 }
 
 /// The value in a column of a row.
 pub fn value(row: &Row, column: usize) -> Result<Value<'_>, Refusal> {
     let of = row.columns().get(column).map(postgres::Column::type_);
-    let unreadable = |error: Error| Refusal::internal(&error);
+    let unreadable = |error: Error| Refusal::internal(&Said(&error));
     let value = match of {
         Some(&Type::INT8) => row.try_get::<_, Option<i64>>(column).map(integer),
         Some(&Type::INT4) => row.try_get::<_, Option<i32>>(column).map(integer),

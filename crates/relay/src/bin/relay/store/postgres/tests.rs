@@ -5,6 +5,7 @@ use waxseal_interface::{ContactHeaders, ErrorCode};
 use super::*;
 use crate::fixture::{World, device, send_with};
 use crate::state::{Device, Relay};
+use crate::store::connection::Work;
 use crate::store::queue;
 use crate::store::values::values;
 
@@ -54,6 +55,16 @@ fn slow(relay: &Relay) -> u64 {
     postgres.shared.slow.load(Ordering::Relaxed)
 }
 
+/// How many jobs the metrics have the times of.
+fn timed(relay: &Relay) -> u64 {
+    let mut text = String::new();
+    relay.store.times.write("job", &mut text);
+    let count = text
+        .lines()
+        .find_map(|line| line.strip_prefix("job_count "));
+    count.unwrap().parse().unwrap()
+}
+
 #[tokio::test]
 async fn plain_messages_go_through_the_lanes_and_what_is_counted_is_right() {
     let world = World::at(NOW);
@@ -95,9 +106,11 @@ async fn plain_messages_go_through_the_lanes_and_what_is_counted_is_right() {
 
     let mut read = 0;
     for device in &devices {
+        let before = timed(&relay);
         let queued = queue::read_after(&relay.store, device.id, 0, 64)
             .await
             .unwrap();
+        assert_eq!(timed(&relay), before + 1);
         assert!(queued.all);
         let numbers: Vec<i64> = queued.messages.iter().map(|(number, _)| *number).collect();
         let expected: Vec<i64> = (1..).take(numbers.len()).collect();
@@ -158,4 +171,70 @@ async fn a_full_queue_is_answered_by_the_lane_and_a_removed_device_is_refused() 
     assert_eq!(refused.unwrap_err().code, ErrorCode::Removed);
 }
 
+#[tokio::test]
+async fn two_relays_drop_what_is_old_while_devices_send_and_what_is_counted_is_right() {
+    let first = World::at(NOW);
+    let one = first.open().await;
+    let Some(second) = first.beside("second") else {
+        return;
+    };
+    let other = second.open().await;
+    let mut devices = Vec::new();
+    for name in ["alice", "bob", "carol", "dave"] {
+        devices.push(device(&one, name).await);
+    }
+    let send = async |n: usize| {
+        let (from, to) = (&devices[n % 4], &devices[(n + 1 + n / 4 % 3) % 4]);
+        let relay = [&one, &other][n % 2];
+        let contact = with_token(relay, from, to);
+        send_with(relay, from, to, "more", contact).await.map(drop)
+    };
+    for n in 0..24 {
+        send(n).await.unwrap();
+    }
+    let grow_old = |db: &Connection| db.execute("UPDATE queue SET epoch = 7", &[]);
+    assert_eq!(one.store.run(grow_old).await.unwrap(), 24);
+    let sending = async {
+        let mut failed = 0;
+        for n in 24..60 {
+            failed += usize::from(send(n).await.is_err());
+        }
+        failed
+    };
+    for relay in [&one, &other] {
+        relay.process.drop_before(8);
+    }
+    let (cleaned, also, failed) = tokio::join!(one.clean_up(), other.clean_up(), sending);
+    assert_eq!((cleaned.is_ok(), also.is_ok(), failed), (true, true, 0));
+    one.clean_up().await.unwrap();
+    let left = |db: &Connection| {
+        let old: i64 = db.only("SELECT count(*) FROM queue WHERE epoch = 7", &[])?;
+        let all: i64 = db.only("SELECT count(*) FROM queue", &[])?;
+        Ok((old, all))
+    };
+    assert_eq!(one.store.run(left).await.unwrap(), (0, 36));
+    assert!(counts_are_right(&one).await);
+    for device in &devices {
+        let queued = queue::read_after(&other.store, device.id, 0, 64).await;
+        let days = (7 * 86_400_000, 8 * 86_400_000 - 1);
+        assert_eq!(queued.unwrap().lost, Some(days));
+    }
+    // While another relay drops, this one does not.
+    let alone = |db: &Connection| {
+        assert!(db.works_alone(Work::Dropping)?);
+        std::thread::sleep(Duration::from_millis(500));
+        Ok(())
+    };
+    let not_alone = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let asked = |db: &Connection| {
+            let of = |work| db.works_alone(work);
+            Ok((of(Work::Dropping)?, of(Work::Sweeping)?))
+        };
+        other.store.run(asked).await.unwrap()
+    };
+    let (held, is_alone) = tokio::join!(one.store.run(alone), not_alone);
+    held.unwrap();
+    assert_eq!(is_alone, (false, true));
+}
 mod sending;

@@ -2,7 +2,7 @@
 
 /// The changes from each version of the schema to the next, from version 1 on. `schema.sql` is the
 /// newest version.
-pub const MIGRATIONS: [&str; 17] = [
+pub const MIGRATIONS: [&str; 18] = [
     // Messages of format 01 in the queue are dropped: no recipient accepts them any more.
     "DELETE FROM queue;
      ALTER TABLE queue RENAME COLUMN delivery TO stamped;
@@ -382,7 +382,9 @@ pub const MIGRATIONS: [&str; 17] = [
      CREATE INDEX pass_age ON pass (at_ms);",
     desk::DESK,
     processes::PROCESSES,
+    parts::PARTS,
 ];
 
 mod desk;
+mod parts;
 mod processes;

@@ -173,16 +173,18 @@ CREATE TABLE process (
     number INTEGER PRIMARY KEY, -- drawn for the relay's folder
     run INTEGER NOT NULL, -- drawn when it started
     name TEXT NOT NULL UNIQUE,
-    seen_ms INTEGER NOT NULL, -- its time when it said something last
+    version INTEGER NOT NULL, -- of the newest tables that it knows
+    seen_ms INTEGER NOT NULL, -- its clock when it said something last
+    said_ms INTEGER NOT NULL, -- the database's clock then, if it has one
     destroyed_before INTEGER NOT NULL, -- the epoch before which it has destroyed its stamp keys
     steady_ms INTEGER NOT NULL, -- for how long its clocks have agreed
     clock_ms INTEGER NOT NULL -- its clock when it moved proven time last
 ) STRICT;
 
--- One row: the relay's public key, which all relays of the database have.
+-- One row: the digest of the root key, which all relays of the database have.
 CREATE TABLE relay_key (
     id INTEGER PRIMARY KEY CHECK (id = 1),
-    public_key BLOB NOT NULL
+    digest BLOB NOT NULL
 ) STRICT;
 
 CREATE TABLE report (
@@ -272,21 +274,44 @@ CREATE TABLE member (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX member_account ON member (account, group_id) WHERE until IS NULL;
 
--- Sealed files. Their bytes are in the folder `blobs`.
+-- Sealed files. Their bytes are in the store of blobs, in the files that `blob_part` names.
 CREATE TABLE blob (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, -- names the file, and is never given again
+    id INTEGER PRIMARY KEY AUTOINCREMENT, -- never given again
     public_id BLOB NOT NULL,
     -- 0: any device may fetch it; an account: what that account uploaded for the review of its
     -- report; the negative of `id`: kept for a review after its time was over
     place INTEGER NOT NULL,
     account INTEGER NOT NULL, -- in whose space it is; 0 if only reports hold it
     len INTEGER NOT NULL,
-    received INTEGER NOT NULL, -- so many bytes are on the disk
+    received INTEGER NOT NULL, -- so many bytes are in the store
     kept_until_ms INTEGER, -- NULL if it is kept until a review ends
     UNIQUE (public_id, place)
 ) STRICT;
 CREATE INDEX blob_age ON blob (kept_until_ms);
 CREATE INDEX blob_unfinished ON blob (kept_until_ms) WHERE received < len;
+
+-- The files of a blob, one after another. What a file has is never changed.
+CREATE TABLE blob_part (
+    blob INTEGER NOT NULL, -- of `blob`, or of `blob_ended`
+    start INTEGER NOT NULL, -- the first byte of the blob that it has
+    len INTEGER NOT NULL,
+    name TEXT NOT NULL UNIQUE,
+    PRIMARY KEY (blob, start)
+) STRICT, WITHOUT ROWID;
+-- Files of no blob. They are about to be written, or to be removed.
+CREATE TABLE blob_loose (
+    name TEXT PRIMARY KEY,
+    until_ms INTEGER NOT NULL, -- from then on it is removed
+    is_doomed INTEGER NOT NULL -- 1: it may be gone already, and gets into no blob
+) STRICT, WITHOUT ROWID;
+CREATE INDEX blob_loose_age ON blob_loose (until_ms);
+-- Deleted blobs whose files are not removed yet.
+CREATE TABLE blob_ended (blob INTEGER PRIMARY KEY) STRICT;
+-- The name of the store of blobs, if it is not the folder `blobs` of the only relay.
+CREATE TABLE blob_store (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    name TEXT NOT NULL
+) STRICT;
 
 -- Number and size of the blobs of one account. A short one counts for 64 KiB. The total is -1: in
 -- it, an unfinished one counts for twice what is there of it.

@@ -8,7 +8,7 @@ use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Error, Row, Statement, params_from_iter};
 
 use crate::errors::Refusal;
-use crate::store::values::Value;
+use crate::store::values::{Value, values};
 
 /// Maximum number of prepared statements that a connection keeps: more than the relay has.
 const MAX_PREPARED: usize = 256;
@@ -86,6 +86,19 @@ pub fn value<'a>(row: &'a Row<'_>, column: usize) -> Result<Value<'a>, Refusal> 
         }
         ValueRef::Real(_) => Err(Refusal::internal(&"a column has a fraction")),
     }
+}
+
+/// See [`Connection::skip_rows`](crate::store::Connection::skip_rows).
+pub fn skip_rows(prepared: &Prepared<'_>, by: i64) -> Result<(), Refusal> {
+    prepared.execute(
+        "INSERT INTO sqlite_sequence SELECT name, 0 FROM sqlite_master
+         WHERE type = 'table' AND sql LIKE '%AUTOINCREMENT%'
+             AND name NOT IN (SELECT name FROM sqlite_sequence)",
+        &[],
+    )?;
+    let skip = "UPDATE sqlite_sequence SET seq = seq + ?1";
+    prepared.execute(skip, values![by])?;
+    Ok(())
 }
 
 impl ToSql for Value<'_> {

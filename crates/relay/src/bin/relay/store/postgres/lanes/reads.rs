@@ -6,6 +6,7 @@ use tokio::sync::oneshot;
 use super::{Lane, Reply};
 use crate::errors::Refusal;
 use crate::store::postgres::busy;
+use crate::store::postgres::failure::Said;
 use crate::store::postgres::statements::Prepared;
 use crate::store::queue::{ENOUGH_BYTES, Queued, Waiting};
 
@@ -82,7 +83,7 @@ impl Lane for Reads {
 
 /// Adds what a row says.
 fn with(mut queued: Queued, row: &Row, most: i64) -> Result<Queued, Refusal> {
-    let unreadable = |error: Error| Refusal::internal(&error);
+    let unreadable = |error: Error| Refusal::internal(&Said(&error));
     let ms = |column| {
         let ms: Option<i64> = row.try_get(column).map_err(unreadable)?;
         Ok::<_, Refusal>(ms.and_then(|ms| u64::try_from(ms).ok()))

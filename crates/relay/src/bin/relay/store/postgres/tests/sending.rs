@@ -13,6 +13,7 @@ use super::*;
 use crate::fixture::key_of;
 use crate::fixture::owner::Owner;
 use crate::store::devices;
+use crate::store::processes::By;
 use crate::store::queue::tests::stamped;
 use crate::store::sending::{Facts, Stamped, Way};
 
@@ -26,7 +27,7 @@ fn way(from: &Device, to: &Device) -> Way {
 }
 
 /// Stamps a message for the devices of the other account.
-fn stamp(facts: &Facts<'_>) -> Stamped<Timestamp> {
+fn stamp(facts: &Facts<'_>, by: By) -> Stamped<Timestamp> {
     let message = |to: &devices::Listed| queue::Message {
         recipient: to.id,
         stamped: stamped(),
@@ -34,6 +35,7 @@ fn stamp(facts: &Facts<'_>) -> Stamped<Timestamp> {
     };
     let at = next_accepted_at(Timestamp::from_millis(NOW), facts.last);
     Stamped {
+        by,
         accepted_at: at,
         mark: None,
         messages: facts.peer.listed.iter().map(message).collect(),
@@ -41,10 +43,15 @@ fn stamp(facts: &Facts<'_>) -> Stamped<Timestamp> {
     }
 }
 
+fn by(relay: &Relay) -> By {
+    relay.process.me.by(relay.keys.stamp().oldest_epoch())
+}
+
 async fn send(relay: &Relay, from: &Device, to: &Device) -> Option<Timestamp> {
+    let by = by(relay);
     let sent = relay
         .store
-        .send(way(from, to), |facts| Some(stamp(facts)), |_| ());
+        .send(way(from, to), move |facts| Some(stamp(facts, by)), |_| ());
     sent.await.map(Result::unwrap)
 }
 
@@ -287,11 +294,12 @@ async fn no_message_of_an_account_misses_a_roster_that_was_stored_before_it() {
         for task in 0..8 {
             let (relay, from, to) = (relays[task % 2].clone(), from.clone(), to.clone());
             sending.spawn(async move {
+                let by = by(&relay);
                 let (mut taken, began) = (0, Instant::now());
                 while began.elapsed() < Duration::from_secs(30) {
                     let fits = move |facts: &Facts<'_>| {
                         let listed = [facts.own.listed.len(), facts.peer.listed.len()];
-                        (listed == plain).then(|| stamp(facts))
+                        (listed == plain).then(|| stamp(facts, by))
                     };
                     match relay.store.send(way(&from, &to), fits, |_| ()).await {
                         Some(sent) => taken += usize::from(sent.is_ok()),

@@ -9,10 +9,17 @@ use waxseal_roster::Pinned;
 use super::*;
 use crate::fixture;
 use crate::fixture::owner::Owner;
+use crate::store::processes::By;
 use crate::store::sending::{Facts, Stamped, Way};
 
 /// How many jobs wait at a time. PostgreSQL takes as many at once as several batches have.
 const JOBS: [usize; 2] = [512, 4_096];
+/// The relay that stamps.
+const BY: By = By {
+    number: 1,
+    run: 1,
+    oldest: 1,
+};
 /// How many devices get messages.
 const RECIPIENTS: usize = 1_000;
 
@@ -34,6 +41,7 @@ async fn send(
     let stamp = move |facts: &Facts<'_>| {
         let clock = Timestamp::from_millis(CLOCK);
         Some(Stamped {
+            by: BY,
             accepted_at: waxseal_reporting::relay::next_accepted_at(clock, facts.last),
             mark: None,
             messages: vec![in_lane()],
@@ -75,6 +83,16 @@ async fn durable_messages_a_second() {
         let roster = Owner::new("alice").first(1, &SigningKey::from_bytes(&[3; 32]), CLOCK);
         let pinned = Pinned::first(roster).encode();
         db.execute("UPDATE account SET pinned = ?1", values![pinned])?;
+        db.execute(
+            "INSERT INTO proven (id, at_ms, began_ms, settled, drop_before) VALUES (1, 1, 1, 1, 1)",
+            &[],
+        )?;
+        db.execute(
+            "INSERT INTO process (number, run, name, version, seen_ms, said_ms, destroyed_before,
+                 steady_ms, clock_ms)
+             VALUES (1, 1, 'measured', 1, 1, 1, 1, 1, 1)",
+            &[],
+        )?;
         Ok(devices)
     };
     let devices = Arc::new(store.run(add).await.unwrap());

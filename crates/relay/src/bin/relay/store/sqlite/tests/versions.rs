@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::*;
+use crate::store::parts::{self, Part};
 
 /// A database of an earlier version.
 fn before(path: &Path, version: usize) -> rusqlite::Connection {
@@ -309,7 +310,7 @@ async fn version_16_keeps_its_reports_and_none_of_them_has_a_promise() {
 
 #[tokio::test]
 async fn version_17_keeps_proven_time_and_what_the_relay_knew_of_its_clocks() {
-    use crate::store::processes::{self, Confirmed, Me, Said};
+    use crate::store::processes::{self, Confirmed, Me, Peers, Said};
     use crate::store::proven;
 
     let dir = tempfile::tempdir().unwrap();
@@ -336,7 +337,7 @@ async fn version_17_keeps_proven_time_and_what_the_relay_knew_of_its_clocks() {
             let clocks = processes::clocks(db, number)?;
             let (proven, drop_before) = (proven::load(db)?.unwrap(), proven::drop_before(db)?);
             let entered = processes::enter(db, &me, &said)?;
-            assert_eq!(entered, Confirmed::Counts(Vec::new()));
+            assert_eq!(entered, Confirmed::Counts(Peers::default()));
             Ok((clocks, proven.at_ms, proven.began_ms, drop_before))
         });
         let (clocks, at_ms, began_ms, drop_before) = enter.await.unwrap();
@@ -346,6 +347,30 @@ async fn version_17_keeps_proven_time_and_what_the_relay_knew_of_its_clocks() {
             0x17 => assert_eq!((clocks, drop_before), (Some((40, 510)), 7)),
             _ => assert_eq!((clocks, drop_before), (None, 8)),
         }
+        assert_eq!(columns(&store).await, columns(&fresh(&dir)).await);
+    }
+}
+
+#[tokio::test]
+async fn version_18_keeps_its_blobs_which_have_one_file_each() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let db = before(&path, 18);
+    db.execute_batch(
+        "INSERT INTO blob (id, public_id, place, account, len, received)
+             VALUES (1, x'01', 0, 1, 9, 9), (2, x'02', 0, 1, 9, 0), (12, x'03', 0, 1, 9, 4);",
+    )
+    .unwrap();
+    drop(db);
+    for _ in 0..2 {
+        let store = Store::open(&path, &StoreOptions::default()).unwrap();
+        let parts = store.run(|db| parts::of_all(db, (0, 0), 10)).await.unwrap();
+        let part = |len, name: &str| Part {
+            start: 0,
+            len,
+            name: name.to_owned(),
+        };
+        assert_eq!(parts, [(1, part(9, "1")), (12, part(4, "12"))]);
         assert_eq!(columns(&store).await, columns(&fresh(&dir)).await);
     }
 }

@@ -1,0 +1,208 @@
+//! The rows of the files of which blobs consist.
+//!
+//! A file has a row before it is written and until it is removed, so a file without one is of no
+//! use to anyone. A file that is about to be written is *loose*: it gets into a blob, or it is
+//! doomed and then removed, and never both.
+
+use crate::errors::Refusal;
+use crate::store::Connection;
+use crate::store::values::values;
+
+/// A file of a blob.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The first byte of the blob that it has.
+    pub start: u64,
+    pub len: u64,
+    pub name: String,
+}
+
+type Columns = (u64, u64, String);
+
+impl Part {
+    fn of((start, len, name): Columns) -> Self {
+        Self { start, len, name }
+    }
+
+    /// The byte of the blob after its last one.
+    pub fn end(&self) -> u64 {
+        self.start.saturating_add(self.len)
+    }
+}
+
+/// The files that have the bytes from `at` to `end` of a blob, in order.
+pub fn covering(db: &Connection, blob: i64, at: u64, end: u64) -> Result<Vec<Part>, Refusal> {
+    let parts: Vec<Columns> = db.all(
+        "SELECT start, len, name FROM blob_part WHERE blob = ?1 AND start < ?2 AND start >=
+             (SELECT max(start) FROM blob_part WHERE blob = ?1 AND start <= ?3) ORDER BY start",
+        values![blob, end, at],
+    )?;
+    Ok(parts.into_iter().map(Part::of).collect())
+}
+
+/// The last file of a blob. A blob without bytes has none.
+pub fn last(db: &Connection, blob: i64) -> Result<Option<Part>, Refusal> {
+    let last: Option<Columns> = db.one(
+        "SELECT start, len, name FROM blob_part WHERE blob = ?1 ORDER BY start DESC LIMIT 1",
+        values![blob],
+    )?;
+    Ok(last.map(Part::of))
+}
+
+/// Says that a file will be written, and that it is removed if it is in no blob by this time.
+pub fn announce(db: &Connection, name: &str, until_ms: i64) -> Result<(), Refusal> {
+    let announce = "INSERT INTO blob_loose (name, until_ms, is_doomed) VALUES (?1, ?2, 0)";
+    db.execute(announce, values![name, until_ms])?;
+    Ok(())
+}
+
+/// Puts a file that was announced at the end of a blob, in place of `last` if that is given.
+/// Returns `false` if the file was doomed in between.
+pub fn add(db: &Connection, blob: i64, part: &Part, last: Option<&Part>) -> Result<bool, Refusal> {
+    // CHK-721: a file that may have been removed gets into no blob.
+    let found = "DELETE FROM blob_loose WHERE name = ?1 AND is_doomed = 0";
+    if db.execute(found, values![part.name])? == 0 {
+        return Ok(false);
+    }
+    if let Some(last) = last {
+        let replaced = "DELETE FROM blob_part WHERE blob = ?1 AND start = ?2";
+        db.execute(replaced, values![blob, last.start])?;
+        doom(db, &last.name)?;
+    }
+    db.execute(
+        "INSERT INTO blob_part (blob, start, len, name) VALUES (?1, ?2, ?3, ?4)",
+        values![blob, part.start, part.len, part.name],
+    )?;
+    Ok(true)
+}
+
+/// Dooms a file that was announced, if it is still in no blob. Returns whether it is doomed.
+pub fn give_up(db: &Connection, name: &str) -> Result<bool, Refusal> {
+    let give_up = "UPDATE blob_loose SET until_ms = 0, is_doomed = 1 WHERE name = ?1";
+    Ok(db.execute(give_up, values![name])? > 0)
+}
+
+/// Dooms a file that is taken out of its blob.
+fn doom(db: &Connection, name: &str) -> Result<(), Refusal> {
+    db.execute(
+        "INSERT INTO blob_loose (name, until_ms, is_doomed) VALUES (?1, 0, 1)
+         ON CONFLICT (name) DO UPDATE SET until_ms = 0, is_doomed = 1",
+        values![name],
+    )?;
+    Ok(())
+}
+
+/// Dooms the files of a blob that is deleted: later, because they may be many.
+pub fn end(db: &Connection, blob: i64) -> Result<(), Refusal> {
+    db.execute(
+        "INSERT INTO blob_ended (blob) SELECT blob FROM blob_part WHERE blob = ?1 LIMIT 1",
+        values![blob],
+    )?;
+    Ok(())
+}
+
+/// Dooms the files of a blob whose upload begins again.
+pub fn begin_again(db: &Connection, blob: i64) -> Result<(), Refusal> {
+    db.execute(
+        "INSERT INTO blob_loose (name, until_ms, is_doomed)
+             SELECT name, 0, 1 FROM blob_part WHERE blob = ?1",
+        values![blob],
+    )?;
+    db.execute("DELETE FROM blob_part WHERE blob = ?1", values![blob])?;
+    Ok(())
+}
+
+/// Some files to remove, which are doomed from now on: those of deleted blobs, and those whose time
+/// is over by now.
+pub fn due(db: &Connection, now_ms: i64, max: usize) -> Result<Vec<String>, Refusal> {
+    let ended = "SELECT blob FROM blob_ended ORDER BY blob LIMIT 1";
+    if let Some(blob) = db.one::<i64>(ended, &[])? {
+        let parts = "SELECT name FROM blob_part WHERE blob = ?1 ORDER BY start LIMIT ?2";
+        let parts: Vec<String> = db.all(parts, values![blob, max])?;
+        for name in &parts {
+            doom(db, name)?;
+            db.execute("DELETE FROM blob_part WHERE name = ?1", values![name])?;
+        }
+        if parts.len() < max {
+            let ended = "DELETE FROM blob_ended WHERE blob = ?1";
+            db.execute(ended, values![blob])?;
+        }
+    }
+    let loose = "SELECT name FROM blob_loose WHERE until_ms <= ?1 ORDER BY until_ms LIMIT ?2";
+    let loose: Vec<String> = db.all(loose, values![now_ms, max])?;
+    let doomed = "UPDATE blob_loose SET is_doomed = 1 WHERE name = ?1 AND is_doomed = 0";
+    for name in &loose {
+        db.execute(doomed, values![name])?;
+    }
+    Ok(loose)
+}
+
+/// Forgets a doomed file that is removed.
+pub fn forget(db: &Connection, name: &str) -> Result<(), Refusal> {
+    let removed = "DELETE FROM blob_loose WHERE name = ?1 AND is_doomed = 1";
+    db.execute(removed, values![name])?;
+    Ok(())
+}
+
+/// Lets a doomed file that cannot be removed wait until this time.
+pub fn postpone(db: &Connection, name: &str, until_ms: i64) -> Result<(), Refusal> {
+    let later = "UPDATE blob_loose SET until_ms = ?1 WHERE name = ?2 AND is_doomed = 1";
+    db.execute(later, values![until_ms, name])?;
+    Ok(())
+}
+
+/// Those of some files that have no row.
+pub fn strays(db: &Connection, names: &[String]) -> Result<Vec<String>, Refusal> {
+    let mut strays = Vec::new();
+    for name in names {
+        let known = "SELECT 1 FROM blob_part WHERE name = ?1
+             UNION ALL SELECT 1 FROM blob_loose WHERE name = ?1";
+        if !db.exists(known, values![name])? {
+            strays.push(name.clone());
+        }
+    }
+    Ok(strays)
+}
+
+/// The next files of all blobs, each after the number of its blob.
+pub fn of_all(
+    db: &Connection,
+    (blob, start): (i64, u64),
+    max: usize,
+) -> Result<Vec<(i64, Part)>, Refusal> {
+    let parts: Vec<(i64, u64, u64, String)> = db.all(
+        "SELECT p.blob, p.start, p.len, p.name FROM blob_part p
+             JOIN blob b ON b.id = p.blob
+         WHERE p.blob > ?1 OR (p.blob = ?1 AND p.start > ?2)
+         ORDER BY p.blob, p.start LIMIT ?3",
+        values![blob, start, max],
+    )?;
+    let parts = parts.into_iter();
+    let parts = parts.map(|(blob, start, len, name)| (blob, Part::of((start, len, name))));
+    Ok(parts.collect())
+}
+
+/// Whether a file is in this blob.
+pub fn is_in(db: &Connection, blob: i64, name: &str) -> Result<bool, Refusal> {
+    let is_in = "SELECT 1 FROM blob_part WHERE name = ?1 AND blob = ?2";
+    db.exists(is_in, values![name, blob])
+}
+
+/// Whether any blob has bytes.
+pub fn any(db: &Connection) -> Result<bool, Refusal> {
+    db.exists("SELECT 1 FROM blob_part LIMIT 1", &[])
+}
+
+/// The name of the store of blobs, if it has one.
+pub fn store_name(db: &Connection) -> Result<Option<String>, Refusal> {
+    db.one("SELECT name FROM blob_store", &[])
+}
+
+/// Names the store, if it has no name. Returns the name that it has from now on.
+pub fn name_store(db: &Connection, name: &str) -> Result<String, Refusal> {
+    db.execute(
+        "INSERT INTO blob_store (id, name) VALUES (1, ?1) ON CONFLICT (id) DO NOTHING",
+        values![name],
+    )?;
+    db.only("SELECT name FROM blob_store", &[])
+}

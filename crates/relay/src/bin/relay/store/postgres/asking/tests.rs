@@ -1,0 +1,80 @@
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::thread::sleep;
+
+use super::*;
+use crate::fixture::database;
+use crate::store::news::{Ear, News};
+use crate::store::postgres::Postgres;
+use crate::store::postgres::session::Access;
+
+/// Keeps what is found of its devices.
+struct Finds {
+    devices: Vec<i64>,
+    found: Mutex<BTreeMap<i64, (i64, i64)>>,
+}
+
+impl Ear for Finds {
+    fn hear(&self, _: News) {}
+
+    fn connected(&self) -> Vec<i64> {
+        self.devices.clone()
+    }
+
+    fn found(&self, device: i64, next: i64, connection: i64) {
+        let mut found = self.found.lock().unwrap();
+        found.insert(device, (next, connection));
+    }
+}
+
+#[test]
+fn thousands_of_devices_are_asked_for_and_a_slow_answer_is_no_loss() {
+    let (options, _server) = database();
+    let Some(url) = options.database else {
+        return;
+    };
+    let postgres = Postgres::open(&url, 1).unwrap();
+    let mut client = Access::of(&url).unwrap().connect().unwrap();
+    let many = "INSERT INTO account (id, name) VALUES (1, 'alice');
+         INSERT INTO device (id, account, number, identity, connection)
+             SELECT n, 1, n, '', n FROM generate_series(1, 2500) n;
+         INSERT INTO inbox (recipient, next, bytes)
+             SELECT n, n + 1, 1 FROM generate_series(1, 2500) n WHERE n % 2 = 0";
+    client.batch_execute(many).unwrap();
+    let ear = Arc::new(Finds {
+        devices: (1..=2_501).collect(),
+        found: Mutex::default(),
+    });
+    postgres.hear(ear.clone());
+    let began = Instant::now();
+    while ear.found.lock().unwrap().len() < 2_500 {
+        assert!(began.elapsed() < Duration::from_secs(20));
+        sleep(Duration::from_millis(10));
+    }
+    let found = std::mem::take(&mut *ear.found.lock().unwrap());
+    let next = |n: i64| if n % 2 == 0 { n + 1 } else { 0 };
+    let expected: BTreeMap<_, _> = (1..=2_500).map(|n| (n, (next(n), n))).collect();
+    assert_eq!(found, expected);
+    while postgres.shared.all_bytes.load(Ordering::Relaxed) != 1_250 {
+        assert!(began.elapsed() < Duration::from_secs(20));
+        sleep(Duration::from_millis(10));
+    }
+
+    // Both statements wait until they end.
+    let lock = "LOCK TABLE device, inbox IN ACCESS EXCLUSIVE MODE";
+    let mut change = client.transaction().unwrap();
+    change.batch_execute(lock).unwrap();
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(6) {
+        assert!(!postgres.is_lost());
+        sleep(Duration::from_millis(20));
+    }
+    ear.found.lock().unwrap().clear();
+    change.commit().unwrap();
+    let began = Instant::now();
+    while ear.found.lock().unwrap().len() < 2_500 {
+        assert!(began.elapsed() < Duration::from_secs(20));
+        sleep(Duration::from_millis(10));
+    }
+    assert_eq!(postgres.losses(), 0);
+}
