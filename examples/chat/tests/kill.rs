@@ -1,9 +1,10 @@
 //! Kills relay, vault, reviewer and clients with SIGKILL at random moments while several accounts
 //! exchange messages. With `WAXSEAL_TEST_DATABASE=postgres`, two relays take turns at one address,
-//! over one PostgreSQL that is killed as well. Every message must arrive exactly once and be reportable. A report that is
-//! submitted twice must count once, and must open. In some rounds an account loses its device, and
-//! the others accept its new identity. `devices` does the same with two devices of each of two
-//! accounts, and `groups` with two devices of each of five, in three groups.
+//! over one PostgreSQL that is killed as well. Every message must arrive exactly once and be
+//! reportable. A report that is submitted twice must count once, and must open. In some rounds an
+//! account loses its device, and the others accept its new identity. `devices` does the same with
+//! two devices of each of two accounts, and `groups` with two devices of each of five, in three
+//! groups.
 //!
 //! By default there are ten rounds of 100 messages, which take about a minute. Ten rounds of 1,000
 //! take some minutes: `cargo test -p waxseal-chat --test kill -- --ignored --nocapture`. The

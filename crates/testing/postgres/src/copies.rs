@@ -66,8 +66,8 @@ impl Server {
         standby
     }
 
-    /// Lets a standby take the place of the server that it followed, which was killed. It then waits
-    /// for no standby itself.
+    /// Lets a standby take the place of the server that it followed, which was killed. It then
+    /// waits for no standby itself.
     ///
     /// # Panics
     /// If it follows no server.

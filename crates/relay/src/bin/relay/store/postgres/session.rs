@@ -17,7 +17,7 @@ const GONE: Duration = Duration::from_secs(5);
 
 /// Settings of the connections that change something. Each transaction says its isolation by
 /// itself. Every statement that runs often finds its rows by an index. A plan that reads a whole
-/// table may have been made while the table was empty, and makes all serializable transactions meet.
+/// table may have been made while the table was empty, and then all serializable transactions meet.
 pub const SETTINGS: &str = "SET statement_timeout = '10s'; SET lock_timeout = '5s';
      SET idle_in_transaction_session_timeout = '15s';
      SET synchronous_commit = 'on'; SET enable_seqscan = off; SET enable_hashjoin = off;
