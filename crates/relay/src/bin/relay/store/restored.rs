@@ -49,12 +49,13 @@ pub fn tell(
         values![SKIPPED, after, last],
     )?;
     // CHK-731: a device whose messages the backup may lack is told so.
-    db.execute(
-        "UPDATE device SET
+    let (table, id) = db.losses();
+    let tell = format!(
+        "UPDATE {table} SET
              lost_from_ms = CASE WHEN lost_from_ms < ?1 THEN lost_from_ms ELSE ?1 END,
              lost_to_ms = CASE WHEN lost_to_ms > ?2 THEN lost_to_ms ELSE ?2 END
-         WHERE id > ?3 AND id <= ?4",
-        values![from_ms, to_ms, after, last],
-    )?;
+         WHERE {id} > ?3 AND {id} <= ?4"
+    );
+    db.execute(&tell, values![from_ms, to_ms, after, last])?;
     Ok(Some(*last))
 }

@@ -15,11 +15,13 @@ use crate::store::sending::{Facts, Stamped, Way};
 use crate::store::values::values;
 
 /// Two relays over one PostgreSQL database. `None` if there is none.
-async fn two(world: &World) -> Option<[Arc<Relay>; 2]> {
-    match world.is_on_postgres() {
-        true => Some([world.open().await, world.open().await]),
-        false => None,
+async fn two(world: &World) -> Option<([Arc<Relay>; 2], World)> {
+    if !world.is_on_postgres() {
+        return None;
     }
+    let one = world.open().await;
+    let second = world.beside("second")?;
+    Some(([one, second.open().await], second))
 }
 
 /// Sends one message to a group as its handler does, without limits of time.
@@ -105,7 +107,7 @@ fn next(db: &Connection, device: i64) -> Result<i64, Refusal> {
 async fn messages_to_a_large_group_are_taken_while_its_members_get_others_all_the_time() {
     const MEMBERS: usize = 150;
     let world = World::at(NOW);
-    let Some([one, other]) = two(&world).await else {
+    let Some(([one, other], _second)) = two(&world).await else {
         return;
     };
     let made = one.store.run(|db| group(db, MEMBERS));
@@ -178,7 +180,7 @@ async fn none_comes_after(
     change: impl Fn(&Connection, &ConversationId) -> Result<(), Refusal> + Send + 'static + Clone,
 ) {
     let world = World::at(NOW);
-    let Some([one, other]) = two(&world).await else {
+    let Some(([one, other], _second)) = two(&world).await else {
         return;
     };
     let made = one.store.run(|db| group(db, 4));

@@ -69,7 +69,9 @@ async fn a_device_that_sends_at_two_relays_at_once_has_no_message_go_the_slow_wa
     if !world.is_on_postgres() {
         return;
     }
-    let relays = [world.open().await, world.open().await];
+    let one = world.open().await;
+    let second = world.beside("second").unwrap();
+    let relays = [one, second.open().await];
     let devices = devices_of(&relays[0], 5).await;
     let mut sending = JoinSet::new();
     for number in 0..160 {
@@ -284,7 +286,9 @@ async fn no_message_of_an_account_misses_a_roster_that_was_stored_before_it() {
     if !world.is_on_postgres() {
         return;
     }
-    let relays = [world.open().await, world.open().await];
+    let one = world.open().await;
+    let second = world.beside("second").unwrap();
+    let relays = [one, second.open().await];
     let devices = devices_of(&relays[0], 2).await;
     // One account gets another device: first the recipient, then the sender.
     for (times, changes) in [1, 0].into_iter().enumerate() {
