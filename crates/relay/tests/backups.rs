@@ -60,20 +60,23 @@ fn a_synchronous_standby_takes_over_and_no_message_that_was_acknowledged_is_lost
     assert!(outcome.acknowledged > 30, "{outcome:?}");
 }
 
-/// Takes what comes on a connection, until it is all. Returns the numbers and texts, and between
-/// which times messages may be lost.
-fn take_all(
-    device: &Device,
-    deliveries: &mut Deliveries,
-) -> (Vec<(u64, String)>, Option<(u64, u64)>) {
-    let (mut taken, mut lost) = (Vec::new(), None);
+/// What comes on a connection.
+struct Came {
+    messages: Vec<(u64, String)>,
+    /// Between which times messages may be lost.
+    lost: Option<(u64, u64)>,
+}
+
+/// Takes what comes on a connection, until it is all.
+fn take_all(device: &Device, deliveries: &mut Deliveries) -> Came {
+    let (mut messages, mut lost) = (Vec::new(), None);
     loop {
         match deliveries.next(SOON).unwrap() {
             Some(Event::Delivery { id, delivery, .. }) => {
-                taken.push((id, device.open(&delivery).0));
+                messages.push((id, device.open(&delivery).0));
             }
             Some(Event::QueueExpired { from_ms, to_ms }) => lost = Some((from_ms, to_ms)),
-            Some(Event::CaughtUp) => return (taken, lost),
+            Some(Event::CaughtUp) => return Came { messages, lost },
             None => panic!("nothing comes"),
         }
     }
@@ -98,7 +101,10 @@ fn after_a_restore_devices_know_what_may_be_lost_and_no_number_comes_again() {
     send(&mut alice, "after");
     relays.device("carol", 0);
     let mut deliveries = relays.client(1).deliveries(bob.session()).unwrap();
-    let (came, lost) = take_all(&bob, &mut deliveries);
+    let Came {
+        messages: came,
+        lost,
+    } = take_all(&bob, &mut deliveries);
     let texts: Vec<_> = came.iter().map(|(_, text)| text.as_str()).collect();
     assert_eq!((texts, lost), (vec!["before", "after"], None));
     let highest = came[1].0;
@@ -117,7 +123,10 @@ fn after_a_restore_devices_know_what_may_be_lost_and_no_number_comes_again() {
     relays.restart(1);
     send(&mut alice, "again");
     let mut deliveries = relays.client(1).deliveries(bob.session()).unwrap();
-    let (came, lost) = take_all(&bob, &mut deliveries);
+    let Came {
+        messages: came,
+        lost,
+    } = take_all(&bob, &mut deliveries);
     let texts: Vec<_> = came.iter().map(|(_, text)| text.as_str()).collect();
     assert_eq!(texts, ["before", "again"]);
     assert!(came[1].0 > highest, "{came:?}");

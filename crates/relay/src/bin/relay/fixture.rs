@@ -189,10 +189,14 @@ impl World {
         Arc::new(relay)
     }
 
-    /// The database is lost: the next relay has an empty one.
+    /// The database is lost: the next relay has an empty one. A database that can be shared takes no
+    /// blobs of another one.
     pub fn lose_database(&mut self) {
         match self.database.database {
-            Some(_) => (self.database, self.server) = database(),
+            Some(_) => {
+                std::fs::remove_dir_all(self.dir.path().join("blobs")).unwrap();
+                (self.database, self.server) = database();
+            }
             None => std::fs::remove_file(self.dir.path().join(DATABASE)).unwrap(),
         }
     }

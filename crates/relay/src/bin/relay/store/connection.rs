@@ -16,7 +16,7 @@ use crate::store::postgres::{budgets, filling, schema, statements as on_postgres
 #[cfg(feature = "postgres")]
 use crate::store::queue::pushing::{Batch, Pushed};
 use crate::store::rows::{FromRow, Row};
-use crate::store::sqlite::SCHEMA_VERSION;
+use crate::store::sqlite::migrations::SCHEMA_VERSION;
 use crate::store::sqlite::statements::{self as on_sqlite, Prepared};
 use crate::store::values::{Value, values};
 

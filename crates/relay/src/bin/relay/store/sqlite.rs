@@ -14,7 +14,7 @@ use waxseal_interface::ErrorCode;
 
 use crate::errors::Refusal;
 use crate::store::connection::Connection;
-use crate::store::sqlite::migrations::MIGRATIONS;
+use crate::store::sqlite::migrations::{MIGRATIONS, SCHEMA_VERSION};
 
 /// Maximum number of jobs that wait for the database. A further request waits for a place, for
 /// [`MAX_WAIT`] at most, and is then refused.
@@ -25,8 +25,6 @@ const MAX_BATCH: usize = 256;
 
 /// Maximum time that a request waits for a place among the jobs.
 const MAX_WAIT: Duration = Duration::from_secs(5);
-
-pub const SCHEMA_VERSION: usize = MIGRATIONS.len() + 1;
 
 /// A job runs within the transaction. It returns the function that answers the request afterwards.
 type Job = Box<dyn FnOnce(&Connection) -> Answer + Send>;
@@ -196,7 +194,7 @@ fn in_savepoint<T>(
     result
 }
 
-mod migrations;
+pub mod migrations;
 pub mod statements;
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,8 @@
 //! Brings a database of an earlier version up to date.
 
+/// The newest version of the schema.
+pub const SCHEMA_VERSION: usize = MIGRATIONS.len() + 1;
+
 /// The changes from each version of the schema to the next, from version 1 on. `schema.sql` is the
 /// newest version.
 pub const MIGRATIONS: [&str; 18] = [
