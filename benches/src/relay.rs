@@ -1,6 +1,7 @@
 //! Measures relays as their users see them: messages through HTTP and WebSockets, each stamped,
 //! stored and delivered, while servers are killed if asked for.
 
+mod accepting;
 mod device;
 mod http;
 mod load;
@@ -26,7 +27,7 @@ pub use self::store::alone as store_alone;
 pub use self::verdict::{Sent, Shown, Verdict, percentile_ms};
 
 use self::device::{Device, other};
-use self::load::{Phase, Recipient, Sender, Shared};
+use self::load::{Contact, Phase, Recipient, Sender, Shared};
 use self::servers::Servers;
 use self::trouble::Kills;
 use crate::clock::CpuInstant;
@@ -95,7 +96,8 @@ pub fn run(options: &RelayOptions) -> io::Result<Outcome> {
     runtime.block_on(load(options, &servers, &shared, senders, recipients))
 }
 
-/// Registers all devices at the first relay.
+/// Registers all devices at the first relay. Each recipient accepts its senders, as people do who
+/// write to each other.
 async fn register(
     options: &RelayOptions,
     shared: &Shared,
@@ -109,15 +111,24 @@ async fn register(
     }
     let mut senders = Vec::new();
     for number in 0..count {
-        let contacts = (number..number + CONTACTS.min(count)).map(|contact| {
-            let contact = &recipients[contact % count];
-            (contact.number, contact.device.me.account.clone())
-        });
-        senders.push(Sender {
+        let device = Device::register(count + number, port).await?;
+        let mut contacts = Vec::new();
+        for contact in number..number + CONTACTS.min(count) {
+            let contact = &mut recipients[contact % count];
+            contact.accept(&device.me.account, port).await?;
+            contacts.push(Contact {
+                number: contact.number,
+                account: contact.device.me.account.clone(),
+                token: None,
+            });
+        }
+        let mut sender = Sender {
             number,
-            contacts: contacts.collect(),
-            device: Device::register(count + number, port).await?,
-        });
+            device,
+            contacts,
+        };
+        sender.take_tokens(port).await?;
+        senders.push(sender);
     }
     Ok((senders, recipients))
 }

@@ -42,6 +42,7 @@ pub(super) struct Device {
 pub(super) struct Sealed {
     pub(super) tag: FrankingTag,
     to: AccountId,
+    contact: ContactHeaders,
     fanout: Fanout,
     sent: SentMessage,
 }
@@ -97,8 +98,8 @@ impl Device {
         })
     }
 
-    /// Seals a message of 64 bytes.
-    pub(super) fn seal(&mut self, to: &AccountId) -> Sealed {
+    /// Seals a message of 64 bytes, with what is said of the recipient.
+    pub(super) fn seal(&mut self, to: &AccountId, contact: ContactHeaders) -> Sealed {
         let rng = &mut rand::rng();
         let conversation = Audience::Direct(to.clone()).conversation(&self.me.account);
         let text = "about as long as a message is that people send to each other....";
@@ -115,6 +116,7 @@ impl Device {
         Sealed {
             tag,
             to: to.clone(),
+            contact,
             fanout,
             sent: sealed.sent,
         }
@@ -128,7 +130,7 @@ impl Device {
             recipient: sealed.to.clone(),
             posted: fanout.post(&self.delivery_key, &self.me, &audience, now()),
             mark: None,
-            contact: ContactHeaders::default(),
+            contact: sealed.contact,
         };
         ask(&request, Some(&self.token))
     }

@@ -11,7 +11,9 @@ use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
-use waxseal_interface::{Answer, ErrorCode, Event, FrameMacs, HttpAnswer};
+use waxseal_interface::{
+    Answer, ContactHeaders, ContactToken, ErrorCode, Event, FrameMacs, HttpAnswer,
+};
 use waxseal_reporting::{AccountId, FrankingTag};
 
 use super::device::{Device, Sealed, other};
@@ -131,16 +133,35 @@ impl<'a> Place<'a> {
 pub(super) struct Sender {
     pub(super) number: usize,
     pub(super) device: Device,
-    /// To whom it writes, with their numbers among the recipients.
-    pub(super) contacts: Vec<(usize, AccountId)>,
+    /// To whom it writes.
+    pub(super) contacts: Vec<Contact>,
+}
+
+/// An account that a sender writes to.
+pub(super) struct Contact {
+    /// Its number among the recipients.
+    pub(super) number: usize,
+    pub(super) account: AccountId,
+    /// What it gave the sender, which is no stranger to it.
+    pub(super) token: Option<ContactToken>,
+}
+
+impl Contact {
+    /// What the sender says with each message.
+    fn headers(&self) -> ContactHeaders {
+        ContactHeaders {
+            token: self.token,
+            ..ContactHeaders::default()
+        }
+    }
 }
 
 impl Sender {
     /// Sends a message to each contact, and checks its receipt.
     pub(super) async fn greet(mut self, shared: &Shared) -> io::Result<Self> {
         let mut line = Line::new(shared, self.number);
-        for (_, contact) in &self.contacts {
-            let sealed = self.device.seal(contact);
+        for contact in &self.contacts {
+            let sealed = self.device.seal(&contact.account, contact.headers());
             let receipt = line.post(&self.device, &sealed).await?;
             self.device.check_receipt(&sealed, &receipt)?;
             shared.accepted.fetch_add(1, Relaxed);
@@ -152,17 +173,17 @@ impl Sender {
     pub(super) async fn send(mut self, shared: &Shared) -> io::Result<Vec<Sent>> {
         let mut line = Line::new(shared, self.number);
         let mut sent = Vec::new();
-        for (to, contact) in self.contacts.iter().cycle() {
+        for contact in self.contacts.iter().cycle() {
             if *shared.phase.borrow() != Phase::Sending {
                 break;
             }
-            let sealed = self.device.seal(contact);
+            let sealed = self.device.seal(&contact.account, contact.headers());
             let posted_at = shared.micros();
             line.post(&self.device, &sealed).await?;
             shared.accepted.fetch_add(1, Relaxed);
             sent.push(Sent {
                 tag: sealed.tag,
-                to: *to,
+                to: contact.number,
                 posted_at,
                 accepted_at: shared.micros(),
             });
