@@ -23,6 +23,11 @@ const MAX_WAITING: usize = 4_096;
 /// Maximum number of bytes in one transaction, unless one request has more.
 const MAX_BATCH_BYTES: usize = 8 << 20;
 
+/// A batch of this many requests says that many more come. Then a lane waits a little before the
+/// next batch: what it costs to run one is nearly the same for few requests and for many.
+const MANY: usize = 8;
+const GATHERING: Duration = Duration::from_millis(2);
+
 /// How often a batch that failed is halved before its requests go the slow way, and for how long.
 const HALVINGS: u32 = 3;
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -40,6 +45,9 @@ pub(super) trait Lane: Default {
 
     /// Maximum number of requests in one transaction.
     const MAX_BATCH: usize;
+
+    /// Whether a batch is more than one statement.
+    const IS_TRANSACTION: bool = true;
 
     /// Does what is asked in one transaction, which has begun, and ends it. Answers all requests
     /// that it takes out. When this fails, the requests are still there.
@@ -112,7 +120,14 @@ impl<'a, L: Lane> Thread<'a, L> {
     /// Runs until the entrance is closed.
     fn work(&mut self, mut waiting: mpsc::Receiver<L::Request>) {
         let mut received = Vec::with_capacity(L::MAX_BATCH);
+        let mut are_many = false;
         while waiting.blocking_recv_many(&mut received, L::MAX_BATCH) > 0 {
+            if are_many && received.len() < L::MAX_BATCH {
+                std::thread::sleep(GATHERING);
+                let more = std::iter::from_fn(|| waiting.try_recv().ok());
+                received.extend(more.take(L::MAX_BATCH - received.len()));
+            }
+            are_many = received.len() >= MANY;
             let (mut batch, mut bytes) = (Vec::with_capacity(received.len()), 0_usize);
             for request in received.drain(..) {
                 let len = L::len(&request);
@@ -135,7 +150,10 @@ impl<'a, L: Lane> Thread<'a, L> {
     /// go the slow way.
     fn run(&mut self, mut batch: Vec<L::Request>, halvings: u32, until: Instant) {
         // A connection may have ended since the batch before.
-        let begun = |connected: &(Prepared, L)| connected.0.run(BEGIN).is_ok();
+        let begun = |connected: &(Prepared, L)| match L::IS_TRANSACTION {
+            true => connected.0.run(BEGIN).is_ok(),
+            false => !connected.0.is_closed(),
+        };
         let there = self.connected.take().filter(begun);
         let Some((db, mut lane)) = there.or_else(|| self.connect().filter(begun)) else {
             batch.drain(..).for_each(L::refuse);
@@ -153,7 +171,11 @@ impl<'a, L: Lane> Thread<'a, L> {
                     tracing::error!(%error, "a lane failed");
                 }
                 if failure == Failure::Lost {
-                    batch.drain(..).for_each(L::refuse);
+                    // What changes nothing may be asked again at once.
+                    match L::IS_TRANSACTION {
+                        true => batch.drain(..).for_each(L::refuse),
+                        false => self.go_slowly(batch),
+                    }
                     return;
                 }
                 let is_undone = db.run("ROLLBACK").is_ok();

@@ -53,6 +53,11 @@ impl Prepared {
         self.client.borrow_mut().batch_execute(sql)
     }
 
+    /// Whether the connection is known to have ended.
+    pub fn is_closed(&self) -> bool {
+        self.client.borrow().is_closed()
+    }
+
     /// Runs statements without parameters.
     pub fn batch(&self, sql: &str) -> Result<(), Failure> {
         self.run(sql).map_err(|error| {

@@ -49,13 +49,14 @@ impl Lane for Reads {
     /// With [`ENOUGH_BYTES`] for each device, this bounds what is in memory.
     const MAX_BATCH: usize = 64;
 
+    const IS_TRANSACTION: bool = false;
+
     fn run(&mut self, db: &Prepared, requests: &mut Vec<Read>) -> Result<(), Error> {
         let recipients: Vec<i64> = requests.iter().map(|read| read.recipient).collect();
         let after: Vec<i64> = requests.iter().map(|read| read.after).collect();
         let most: Vec<i64> = requests.iter().map(|read| read.most).collect();
         let enough = i64::try_from(ENOUGH_BYTES).unwrap_or(i64::MAX);
         let rows = db.ask(NEXT, &[&recipients, &after, &most, &enough])?;
-        db.run("COMMIT")?;
         let mut rows = rows.iter().peekable();
         for (place, read) in (1_i64..).zip(requests.drain(..)) {
             let mut queued = Ok(Queued::default());
