@@ -19,10 +19,13 @@ const AT_ONCE: usize = 8;
 /// For how long a file waits that cannot be removed.
 const PAUSE_MS: i64 = 3_600_000;
 
+/// After how long another relay removes what one began to remove.
+pub const TURN_MS: i64 = 300_000;
+
 /// Removes the files of deleted blobs, and those that got into none within their time.
 pub async fn remove_due(store: &Store, blobs: &Blobs, now_ms: i64) -> Result<(), Refusal> {
     for _ in 0..MAX_TURNS {
-        let due = move |db: &Connection| parts::due(db, now_ms, BATCH);
+        let due = move |db: &Connection| parts::due(db, now_ms, now_ms + TURN_MS, BATCH);
         let due = store.run(due).await?;
         if due.is_empty() || !remove(store, blobs, due, now_ms).await? {
             break;

@@ -53,8 +53,11 @@ async fn chk721_a_file_whose_time_was_over_gets_into_no_blob() {
     relay.store.run(announce).await.unwrap();
     // Its relay wrote it and slept, while another one found its time over.
     relay.blobs.files.put(&name, b"sealed").unwrap();
-    let due = relay.store.run(move |db| parts::due(db, now_ms, 10)).await;
-    assert_eq!(due.unwrap(), std::slice::from_ref(&name));
+    let due = move |db: &Connection| parts::due(db, now_ms, now_ms + removal::TURN_MS, 10);
+    let found = relay.store.run(due).await.unwrap();
+    assert_eq!(found, std::slice::from_ref(&name));
+    // Two relays do not remove the same files.
+    assert!(relay.store.run(due).await.unwrap().is_empty());
     let (room, late) = (relay.blobs.room, name.clone());
     let advance = move |db: &Connection| {
         let row = stored::by_number(db, 1)?.unwrap();
@@ -68,6 +71,7 @@ async fn chk721_a_file_whose_time_was_over_gets_into_no_blob() {
     };
     let refused = relay.store.run(advance).await;
     assert_eq!(refused.unwrap_err().code, ErrorCode::Busy);
+    world.clocks.pass(removal::TURN_MS as u64);
     relay.clean_up().await.unwrap();
     assert!(!files(&relay).await.contains(&name));
     assert_eq!(state_of(&relay, &alice, first()).await.unwrap().received, 3);
@@ -87,6 +91,59 @@ async fn chk725_a_file_whose_job_was_done_although_it_failed_stays_in_its_blob()
     removal::discard(&relay.store, &relay.blobs, name, NOW as i64).await;
     relay.clean_up().await.unwrap();
     assert_eq!(get(&relay, &alice, first(), 0, 6).await.unwrap(), b"sealed");
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_in_the_blob_any_more_is_not_replaced() {
+    let world = World::at(NOW);
+    let relay = world.open().await;
+    let alice = device(&relay, "alice").await;
+    put_part(&relay, &alice, first(), 0, 9, b"sea")
+        .await
+        .unwrap();
+    let (name, room) = (files::draw(), relay.blobs.room);
+    // The upload began again in between, and has as many bytes as before.
+    let advance = move |db: &Connection| {
+        let row = stored::by_number(db, 1)?.unwrap();
+        let mut last = parts::last(db, 1)?.unwrap();
+        last.name = files::draw();
+        parts::announce(db, &name, i64::MAX)?;
+        let part = File {
+            start: 0,
+            len: 6,
+            name: name.clone(),
+        };
+        uploads::advance(db, &row, &part, Some(&last), NOW as i64, &room).map(|_| ())
+    };
+    let refused = relay.store.run(advance).await;
+    assert_eq!(refused.unwrap_err().code, ErrorCode::Busy);
+    put_part(&relay, &alice, first(), 3, 9, b"ledtwo")
+        .await
+        .unwrap();
+    let read = get(&relay, &alice, first(), 0, 9).await;
+    assert_eq!(read.unwrap(), b"sealedtwo");
+}
+
+#[tokio::test]
+async fn many_blobs_of_one_file_go_in_few_jobs() {
+    let world = World::at(NOW);
+    let relay = world.open().await;
+    execute(
+        &relay,
+        "INSERT INTO blob_part (blob, start, len, name)
+             WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 300)
+             SELECT n, 0, 1, CAST(n AS TEXT) FROM n;
+         INSERT INTO blob_part (blob, start, len, name) VALUES (300, 1, 1, '301');
+         INSERT INTO blob_ended (blob) SELECT blob FROM blob_part WHERE start = 0;",
+    )
+    .await;
+    for (found, left) in [(100, 201), (99, 102), (100, 2), (2, 0)] {
+        let due = |db: &Connection| parts::due(db, NOW as i64, i64::MAX, 100);
+        assert_eq!(relay.store.run(due).await.unwrap().len(), found);
+        let now = count(&relay, "SELECT count(*) FROM blob_part").await;
+        assert_eq!(now, left);
+    }
+    assert_eq!(count(&relay, "SELECT count(*) FROM blob_ended").await, 0);
 }
 
 #[tokio::test]
