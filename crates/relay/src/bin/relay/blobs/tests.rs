@@ -324,3 +324,4 @@ mod held;
 mod places;
 mod shared;
 mod space;
+mod starts;
