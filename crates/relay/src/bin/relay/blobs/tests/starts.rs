@@ -131,3 +131,29 @@ async fn files_are_not_given_up_while_another_relay_runs() {
     assert!(refused.contains("stop all others"), "{refused}");
     assert_eq!(get(&relay, &alice, first(), 0, 6).await.unwrap(), b"sealed");
 }
+
+#[tokio::test]
+async fn a_relay_with_fewer_days_shortens_the_time_of_no_blob_of_another() {
+    let world = World::at(NOW - 100 * DAY);
+    let relay = world.open().await;
+    world.clocks.set(NOW);
+    let mut proven = Proven::starting_at(NOW);
+    (proven.began_ms, proven.settled) = (NOW - 100 * DAY, true);
+    let save = move |db: &Connection| proven::save(db, &proven);
+    relay.store.run(save).await.unwrap();
+    drop(relay);
+    let relay = world.open().await;
+    let alice = device(&relay, "alice").await;
+    put_all(&relay, &alice, first(), b"sealed").await;
+    let kept = state_of(&relay, &alice, first()).await.unwrap().kept_until_ms;
+    assert_eq!(kept, NOW + 30 * DAY);
+    let Some(mut beside) = world.beside("b") else {
+        return;
+    };
+    beside.blobs.kept_ms = DAY as i64;
+    let other = beside.open().await;
+    assert!(other.time.proven().settled);
+    other.clean_up().await.unwrap();
+    let still = state_of(&relay, &alice, first()).await.unwrap();
+    assert_eq!(still.kept_until_ms, kept);
+}
