@@ -31,6 +31,10 @@ pub async fn check(relay: &Relay, wishes: Wishes) -> Result<(), Box<dyn Error>> 
     if wishes.are_lost {
         refuse_others(relay).await?;
     }
+    // Not all stores tell.
+    if let Ok(true) = relay.blobs.with_files(|files| files.keeps_removed()).await {
+        tracing::warn!("the bucket keeps versions: no sealed file that is deleted goes");
+    }
     let known = prove(relay, wishes.are_lost).await?;
     if relay.blobs.are_own || wishes.check || wishes.are_lost {
         refuse_marks(relay, known).await?;
