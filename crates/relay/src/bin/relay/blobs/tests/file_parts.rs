@@ -1,6 +1,10 @@
 //! The files of which blobs consist.
 
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::*;
+use crate::blobs::files::folder::Folder;
 
 #[tokio::test]
 async fn an_upload_goes_on_after_a_crash_at_any_of_its_steps() {
@@ -248,21 +252,57 @@ async fn chk723_files_without_rows_are_removed_and_rows_without_files_are_gone()
     assert_eq!(get(&relay, &alice, first(), 0, 6).await, gone);
 }
 
+/// A folder whose place another one on a file system without room takes.
+struct Filling {
+    folder: Folder,
+    full: Folder,
+    is_full: Arc<AtomicBool>,
+}
+
+impl Filling {
+    fn now(&self) -> &Folder {
+        match self.is_full.load(Ordering::Relaxed) {
+            true => &self.full,
+            false => &self.folder,
+        }
+    }
+}
+
+impl Files for Filling {
+    fn put(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        self.now().put(name, bytes)
+    }
+
+    fn read(&self, name: &str, at: u64, len: usize) -> io::Result<Vec<u8>> {
+        self.folder.read(name, at, len)
+    }
+
+    fn len(&self, name: &str) -> io::Result<u64> {
+        self.folder.len(name)
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.folder.remove(name)
+    }
+
+    fn list(&self) -> io::Result<files::Pages> {
+        self.folder.list()
+    }
+}
+
 #[tokio::test]
 async fn a_part_for_which_the_disk_has_no_room_leaves_nothing() {
-    let world = World::at(NOW);
+    let (mut world, is_full) = (World::at(NOW), Arc::new(AtomicBool::new(false)));
+    let open = |dir: &Path| Folder::open(dir).unwrap();
+    world.files = Some(Arc::new(Filling {
+        folder: open(&world.dir.path().join("blobs")),
+        full: open(Path::new("/proc")),
+        is_full: is_full.clone(),
+    }));
     let relay = world.open().await;
     let alice = device(&relay, "alice").await;
-    let [blobs, away] = ["blobs", "away"].map(|name| world.dir.path().join(name));
-    let fill = || {
-        std::fs::rename(&blobs, &away).unwrap();
-        // A file system without room.
-        std::os::unix::fs::symlink("/proc", &blobs).unwrap();
-    };
-    let make_room = || {
-        std::fs::remove_file(&blobs).unwrap();
-        std::fs::rename(&away, &blobs).unwrap();
-    };
+    let fill = || is_full.store(true, Ordering::Relaxed);
+    let make_room = || is_full.store(false, Ordering::Relaxed);
     fill();
     let full = put_part(&relay, &alice, first(), 0, 6, b"sealed").await;
     assert_eq!(full, Err(ErrorCode::RelayFull));
