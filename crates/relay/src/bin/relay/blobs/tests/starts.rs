@@ -145,7 +145,10 @@ async fn a_relay_with_fewer_days_shortens_the_time_of_no_blob_of_another() {
     let relay = world.open().await;
     let alice = device(&relay, "alice").await;
     put_all(&relay, &alice, first(), b"sealed").await;
-    let kept = state_of(&relay, &alice, first()).await.unwrap().kept_until_ms;
+    let kept = state_of(&relay, &alice, first())
+        .await
+        .unwrap()
+        .kept_until_ms;
     assert_eq!(kept, NOW + 30 * DAY);
     let Some(mut beside) = world.beside("b") else {
         return;
