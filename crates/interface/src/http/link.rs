@@ -22,6 +22,10 @@ use crate::exchange::{HttpAnswer, HttpRequest};
 /// Maximum time for a whole request and its answer.
 const CALL_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// Maximum number of connections that are kept for the next calls. A server that makes many calls
+/// at once would otherwise connect anew for nearly each.
+const MAX_IDLE: usize = 64;
+
 /// Maximum time for connecting a WebSocket, and for each write to it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -254,6 +258,8 @@ fn agent(tls: Option<&Tls>, timeout: Duration) -> Agent {
         .max_redirects(0)
         .proxy(None)
         .timeout_global(Some(timeout))
+        .max_idle_connections(MAX_IDLE)
+        .max_idle_connections_per_host(MAX_IDLE)
         .build()
         .new_agent()
 }

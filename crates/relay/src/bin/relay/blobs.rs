@@ -6,6 +6,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
@@ -34,6 +35,9 @@ pub const REVIEWER: i64 = 0;
 
 /// After how long a client may ask again if the store of blobs cannot be reached.
 const AWAY_RETRY_SECS: u64 = 5;
+
+/// After this time, no more files are read for an answer.
+const MAX_READ: Duration = Duration::from_secs(16);
 
 /// Where a part belongs.
 #[derive(Clone, Copy, Deserialize)]
@@ -103,7 +107,10 @@ async fn take(
     let fresh = part.bytes.get(skipped..).ok_or(ErrorCode::Malformed)?;
     let (fresh, before, put) = (part.bytes.slice_ref(fresh), last.clone(), name.clone());
     let write = move |files: &dyn Files| write(files, before.as_ref(), &put, &fresh);
-    let written = match relay.blobs.with_files(write).await {
+    let put = relay.blobs.with_files(write).await;
+    // A store that is slow may still carry out what seems to have failed.
+    let may_come = matches!(&put, Err(error) if error.kind() == io::ErrorKind::NotConnected);
+    let written = match put {
         Ok(true) => {
             let start = last.as_ref().map_or(row.received, |last| last.start);
             let file = File {
@@ -124,6 +131,8 @@ async fn take(
     // Either the new file is in the blob, or it is of no use.
     let useless = match &written {
         Ok(Taken::Done(_)) => last.map(|last| last.name),
+        // It is removed once its time is over.
+        _ if may_come => None,
         _ => Some(name),
     };
     if let Some(name) = useless {
@@ -190,6 +199,7 @@ fn refused(error: &io::Error) -> Refusal {
 pub async fn state(
     State(relay): State<Arc<Relay>>,
     caller: Caller,
+    Extension(connection): Extension<Leave>,
     BlobInPath(blob): BlobInPath,
 ) -> Result<Json<BlobState>, Refusal> {
     let account = caller.device.account;
@@ -198,15 +208,27 @@ pub async fn state(
         let row = row.ok_or(ErrorCode::NoSuchBlob)?;
         Ok((row, parts::last(db, row.id)?))
     };
-    let (row, last) = relay.store.run(visible).await?;
+    let (mut row, mut last) = relay.store.run(visible).await?;
     // A row without its file is answered as one that is gone. A blob without bytes has no file yet.
-    if let Some(last) = last {
-        let is_there = move |files: &dyn Files| Ok(files.len(&last.name)? >= last.len);
-        match relay.blobs.with_files(is_there).await {
-            Ok(true) => {}
-            Ok(false) => return Err(lost(&row)),
-            Err(error) => return Err(unread(&row, &error)),
+    while let Some(part) = last {
+        let load = relay.blobs.looks.begin(account, &connection).await?;
+        let (name, len) = (part.name.clone(), part.len);
+        let is_there = move |files: &dyn Files| {
+            let _load = load;
+            match files.len(&name)? >= len {
+                true => Ok(()),
+                false => Err(io::ErrorKind::UnexpectedEof.into()),
+            }
+        };
+        let Err(error) = relay.blobs.with_files(is_there).await else {
+            break;
+        };
+        // Another relay may have replaced the file in between.
+        let (row_now, last_now) = relay.store.run(visible).await?;
+        if last_now.as_ref() == Some(&part) || !is_lost(&error) {
+            return Err(unread(&row, &error));
         }
+        (row, last) = (row_now, last_now);
     }
     Ok(Json(rows::state(&row, millis(&relay), &relay.blobs.room)))
 }
@@ -262,21 +284,28 @@ pub async fn read(
         .saturating_add(u64::try_from(range.len).unwrap_or(u64::MAX));
     let covering = move |db: &Connection| parts::covering(db, id, range.at, end);
     let parts = relay.store.run(covering).await?;
+    // If the client hangs up, the place is taken as long as the store is read.
     let read = move |files: &dyn Files| {
-        let mut bytes = Vec::with_capacity(range.len);
+        let (began, mut bytes) = (Instant::now(), Vec::with_capacity(range.len));
         for part in parts {
+            if began.elapsed() >= MAX_READ {
+                return Err(io::Error::new(
+                    io::ErrorKind::NotConnected,
+                    "they are read too slowly",
+                ));
+            }
             let from = range.at.max(part.start);
             let len = end.min(part.end()).saturating_sub(from);
             let len = usize::try_from(len).unwrap_or(usize::MAX);
             bytes.extend(files.read(&part.name, from.saturating_sub(part.start), len)?);
         }
         match bytes.len() == range.len {
-            true => Ok(bytes),
+            true => Ok((bytes, load)),
             false => Err(io::ErrorKind::UnexpectedEof.into()),
         }
     };
-    let bytes = relay.blobs.with_files(read).await;
-    let bytes = bytes.map_err(|error| unread(row, &error))?;
+    let read = relay.blobs.with_files(read).await;
+    let (bytes, load) = read.map_err(|error| unread(row, &error))?;
     let octets = [(header::CONTENT_TYPE, "application/octet-stream")];
     Ok((octets, load.carry(bytes)))
 }

@@ -109,9 +109,10 @@ impl Relay {
         let notices = self.sweep(move |db| desk_expiry::expire(db, at_ms)).await;
         let bodies = self.sweep(bodies::sweep).await;
         let budgets = self.sweep_budgets().await;
-        let blobs = expire_all(&self.store, &self.blobs, now_ms, proven).await;
         let removed = removed::delete_all(&self.store).await;
         let dropped = self.drop_destroyed().await;
+        // At the end, because the store of blobs may be slow.
+        let blobs = expire_all(&self.store, &self.blobs, now_ms, proven).await;
         let all = slots.and(strangers).and(notices).and(bodies);
         all.and(budgets).and(blobs).and(removed).and(dropped)
     }

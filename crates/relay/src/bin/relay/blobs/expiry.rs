@@ -4,13 +4,13 @@
 //! later of clock and proven time. If the clock was ahead then, the time is corrected later: not
 //! while the relay is new, because then a clock that is set back takes proven time along.
 
-use crate::blobs::options::BlobRoom;
+use crate::blobs::options::{BlobRoom, MAX_KEPT_MS};
 use crate::blobs::removal;
 use crate::blobs::store::Blobs;
 use crate::errors::Refusal;
 use crate::limits::{GONE_BLOB_MS, UNFINISHED_BLOB_MS};
 use crate::store::blobs::{self, PUBLIC};
-use crate::store::{Connection, Store, parts};
+use crate::store::{Connection, Store, parts, processes};
 use crate::time::Proven;
 
 /// Maximum number of rows of each kind that one job deletes or changes.
@@ -23,14 +23,27 @@ pub async fn expire_all(
     now_ms: i64,
     proven: Proven,
 ) -> Result<(), Refusal> {
-    let room = blobs.room;
+    let expired = expire_due(store, blobs.room, now_ms, proven).await;
+    let removed = removal::remove_due(store, blobs, now_ms).await;
+    expired.and(removed)
+}
+
+async fn expire_due(
+    store: &Store,
+    mut room: BlobRoom,
+    now_ms: i64,
+    proven: Proven,
+) -> Result<(), Refusal> {
+    // With others, which may keep blobs for longer, this relay shortens the time of none of theirs.
+    if store.run(processes::are_several).await? {
+        room.kept_ms = MAX_KEPT_MS;
+    }
     loop {
         let expire = move |db: &Connection| expire(db, now_ms, &proven, &room);
         if !store.run(expire).await? {
-            break;
+            return Ok(());
         }
     }
-    removal::remove_due(store, blobs, now_ms).await
 }
 
 /// Deletes a batch of blobs whose time is over. Returns whether there may be more.

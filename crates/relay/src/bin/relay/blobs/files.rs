@@ -35,6 +35,11 @@ pub trait Files: Send + Sync {
     /// Removes a file. One that is gone already is no error.
     fn remove(&self, name: &str) -> io::Result<()>;
 
+    /// Whether the store keeps the bytes of files that are removed.
+    fn keeps_removed(&self) -> io::Result<bool> {
+        Ok(false)
+    }
+
     /// The names of all files, in any order. Names that relays do not give are left out.
     fn list(&self) -> io::Result<Pages>;
 }

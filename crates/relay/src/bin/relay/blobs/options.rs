@@ -15,6 +15,12 @@ use crate::keys::VERIFY_DAYS;
 
 const GIB: f64 = (1 << 30) as f64;
 
+/// Maximum number of days for which a relay keeps a blob.
+const MAX_DAYS: u16 = 3_650;
+
+/// The same in milliseconds.
+pub const MAX_KEPT_MS: i64 = MAX_DAYS as i64 * 86_400_000;
+
 /// How much of blobs the relay keeps, and for how long.
 #[derive(Args)]
 pub struct BlobOptions {
@@ -25,8 +31,8 @@ pub struct BlobOptions {
     /// The space for the sealed files of all accounts together, in GiB; may have a fraction
     #[arg(long, value_name = "GIB", default_value = "100", value_parser = gib)]
     blobs_gib: i64,
-    /// For how many days a sealed file is kept
-    #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=3_650))]
+    /// For how many days a sealed file is kept. Give all relays of one database the same
+    #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_DAYS)))]
     blob_days: u16,
     /// Start although no sealed file is there that the database names. Use it once, after checking
     /// that the disk with the files is mounted and empty: what reports and messages name is then

@@ -1,6 +1,7 @@
 //! The removal of files that are in no blob any more, or got into none.
 
 use std::io::ErrorKind;
+use std::time::{Duration, Instant};
 
 use crate::blobs::files::Files;
 use crate::blobs::store::Blobs;
@@ -13,18 +14,28 @@ const BATCH: usize = 100;
 /// Maximum number of such jobs at a time. What is left waits for the next time.
 const MAX_TURNS: usize = 100;
 
+/// Maximum time for them, since other work waits.
+const MAX_TIME: Duration = Duration::from_secs(30);
+
 /// How many files are removed at once.
 const AT_ONCE: usize = 8;
 
 /// For how long a file waits that cannot be removed.
 const PAUSE_MS: i64 = 3_600_000;
 
+/// After how long another relay removes what one began to remove.
+pub const TURN_MS: i64 = 300_000;
+
 /// Removes the files of deleted blobs, and those that got into none within their time.
 pub async fn remove_due(store: &Store, blobs: &Blobs, now_ms: i64) -> Result<(), Refusal> {
+    let began = Instant::now();
     for _ in 0..MAX_TURNS {
-        let due = move |db: &Connection| parts::due(db, now_ms, BATCH);
+        let due = move |db: &Connection| parts::due(db, now_ms, now_ms + TURN_MS, BATCH);
         let due = store.run(due).await?;
         if due.is_empty() || !remove(store, blobs, due, now_ms).await? {
+            break;
+        }
+        if began.elapsed() >= MAX_TIME {
             break;
         }
     }

@@ -5,38 +5,73 @@ use std::error::Error;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
-use waxseal_interface::MAX_BLOB_LEN;
-
-use crate::blobs::files::{self, Files};
+use crate::blobs::files::{self, Files, Pages};
 use crate::blobs::options::Wishes;
 use crate::blobs::{expiry, millis};
+use crate::process::SILENCE;
 use crate::state::Relay;
-use crate::store::{Connection, parts};
+use crate::store::parts::{self, Part};
+use crate::store::{Connection, processes};
 
 /// How often another relay is given a moment that has just begun to use the store.
 const TURNS: u32 = 8;
 const TURN: Duration = Duration::from_millis(250);
+
+/// How many files are looked at at once.
+const AT_ONCE: usize = 8;
+
+/// Maximum number of blobs that one job gives up.
+const BATCH: usize = 100;
 
 /// Checks the store. Call this before the relay takes requests.
 ///
 /// # Errors
 /// Refuses a store that is not that of the database, unless its files are said to be lost.
 pub async fn check(relay: &Relay, wishes: Wishes) -> Result<(), Box<dyn Error>> {
-    prove(relay, wishes.are_lost).await?;
+    if wishes.are_lost {
+        refuse_others(relay).await?;
+    }
+    // Not all stores tell.
+    if let Ok(true) = relay.blobs.with_files(|files| files.keeps_removed()).await {
+        tracing::warn!("the bucket keeps versions: no sealed file that is deleted goes");
+    }
+    let known = prove(relay, wishes.are_lost).await?;
     if relay.blobs.are_own || wishes.check || wishes.are_lost {
-        remove_strays(relay).await?;
+        refuse_marks(relay, known).await?;
         remove_lost(relay, wishes.are_lost).await?;
+        remove_strays(relay).await?;
     }
     Ok(())
 }
 
+/// Checks that no other relay runs, since rows of lost files are given up for all.
+async fn refuse_others(relay: &Relay) -> Result<(), Box<dyn Error>> {
+    let me = relay.process.me.clone();
+    if !me.is_shared {
+        return Ok(());
+    }
+    let peers = relay.store.run(move |db| processes::peers(db, me.number));
+    let peers = peers.await.map_err(failed)?;
+    let silence = u64::try_from(SILENCE.as_millis()).unwrap_or(u64::MAX);
+    let since = peers.clock_ms.unwrap_or(0).saturating_sub(silence);
+    match peers.others.iter().find(|other| other.said_ms >= since) {
+        None => Ok(()),
+        Some(other) => Err(format!(
+            "the relay {} runs: stop all others for {} seconds before a start with --blobs-lost",
+            other.name,
+            SILENCE.as_secs()
+        )
+        .into()),
+    }
+}
+
 /// Checks that the store is the one that the database knows: it has a file with the name that the
-/// database has drawn.
-async fn prove(relay: &Relay, are_lost: bool) -> Result<(), Box<dyn Error>> {
+/// database has drawn. Returns that name.
+async fn prove(relay: &Relay, are_lost: bool) -> Result<Option<String>, Box<dyn Error>> {
     let known = name(relay).await?;
     if relay.blobs.are_own {
         return match known {
-            None => Ok(()),
+            None => Ok(None),
             Some(_) => Err("the blobs are elsewhere: give --blobs as before".into()),
         };
     }
@@ -46,7 +81,7 @@ async fn prove(relay: &Relay, are_lost: bool) -> Result<(), Box<dyn Error>> {
     };
     // CHK-720: relays of one database share one store of blobs.
     if has(relay, &known).await? {
-        return Ok(());
+        return Ok(Some(known));
     }
     if !are_lost {
         return Err(format!(
@@ -56,23 +91,59 @@ async fn prove(relay: &Relay, are_lost: bool) -> Result<(), Box<dyn Error>> {
         )
         .into());
     }
-    let put = move |files: &dyn Files| files.put(&known, b"waxseal");
-    Ok(relay.blobs.with_files(put).await?)
+    // CHK-720: what another database may have there is never taken for that of this one.
+    if let Some(found) = any_file(relay).await? {
+        return Err(format!(
+            "the store of blobs has files, as {found}, and may be that of another database: with \
+             --blobs-lost, give an empty one"
+        )
+        .into());
+    }
+    let mark = known.clone();
+    let put = move |files: &dyn Files| files.put(&mark, b"waxseal");
+    relay.blobs.with_files(put).await?;
+    Ok(Some(known))
+}
+
+/// Checks that no other database has named the store: its files would be removed as strays.
+async fn refuse_marks(relay: &Relay, known: Option<String>) -> Result<(), Box<dyn Error>> {
+    let other = move |files: &dyn Files| {
+        for page in files.list()? {
+            let mut page = page?.into_iter();
+            let other = page.find(|name| files::is_mark(name) && Some(name) != known.as_ref());
+            if other.is_some() {
+                return Ok(other);
+            }
+        }
+        Ok(None)
+    };
+    // CHK-720: files of another database are never removed.
+    match relay.blobs.with_files(other).await? {
+        None => Ok(()),
+        Some(other) => Err(format!(
+            "the store of blobs is that of another database, too, as its file {other} says: give \
+             each database a store of its own"
+        )
+        .into()),
+    }
 }
 
 /// Makes a store that of the database: an empty one, or one with all the files that the database
-/// names. Returns the name that the database has, which may be by another relay.
+/// names and no others. Returns the name that the database has, which may be by another relay.
 async fn first(relay: &Relay) -> Result<String, Box<dyn Error>> {
     let has_parts = relay.store.run(parts::any).await.map_err(failed)?;
-    if has_parts {
-        if let Some((_, name)) = lost(relay, (0, 0)).await? {
+    let mut after = (0, 0);
+    while has_parts && let Some(seen) = look(relay, after, false).await? {
+        if let Some((_, name)) = seen.lost.first() {
             return Err(format!(
                 "the store of blobs lacks the file {name} that the database names: copy all files \
                  to it first"
             )
             .into());
         }
-    } else if let Some(other) = wait_for_first(relay).await? {
+        after = seen.last;
+    }
+    if let Some(other) = wait_for_first(relay).await? {
         return Ok(other);
     }
     let mark = files::draw_mark();
@@ -89,18 +160,49 @@ async fn first(relay: &Relay) -> Result<String, Box<dyn Error>> {
     Ok(named)
 }
 
-/// Waits until the store is found empty, or another relay has named it.
+/// Waits until the store has no file that the database does not name, or another relay has named
+/// it.
 async fn wait_for_first(relay: &Relay) -> Result<Option<String>, Box<dyn Error>> {
+    let mut found = String::new();
     for _ in 0..TURNS {
-        if relay.blobs.with_files(is_empty).await? {
-            return Ok(None);
+        match foreign(relay).await? {
+            None => return Ok(None),
+            Some(name) => found = name,
         }
         if let Some(known) = name(relay).await? {
             return Ok(Some(known));
         }
         tokio::time::sleep(TURN).await;
     }
-    Err("the store of blobs has files of another database: give an empty one".into())
+    Err(format!(
+        "the store of blobs has files of another database, as {found}: give an empty one. If it \
+         has nothing but this file, a first start may have failed: remove it"
+    )
+    .into())
+}
+
+/// A file that the database does not name.
+async fn foreign(relay: &Relay) -> Result<Option<String>, Box<dyn Error>> {
+    let mut pages = relay.blobs.with_files(|files| files.list()).await?;
+    while let Some((page, rest)) = next_page(relay, pages).await? {
+        pages = rest;
+        // No mark is one of the database: it has no name yet.
+        let strays = relay.store.run(move |db| parts::strays(db, &page));
+        let mut strays = strays.await.map_err(failed)?;
+        if let Some(stray) = strays.pop() {
+            return Ok(Some(stray));
+        }
+    }
+    Ok(None)
+}
+
+async fn next_page(
+    relay: &Relay,
+    mut pages: Pages,
+) -> Result<Option<(Vec<String>, Pages)>, Box<dyn Error>> {
+    let next = move |_: &dyn Files| Ok((pages.next().transpose()?, pages));
+    let (page, rest) = relay.blobs.with_files(next).await?;
+    Ok(page.map(|page| (page, rest)))
 }
 
 async fn name(relay: &Relay) -> Result<Option<String>, Box<dyn Error>> {
@@ -121,15 +223,8 @@ async fn has(relay: &Relay, mark: &str) -> Result<bool, Box<dyn Error>> {
 /// Removes files that have no row. Other relays may run: a file has a row before it is written.
 async fn remove_strays(relay: &Relay) -> Result<(), Box<dyn Error>> {
     let mut pages = relay.blobs.with_files(|files| files.list()).await?;
-    loop {
-        let next = relay
-            .blobs
-            .with_files(move |_| Ok((pages.next().transpose()?, pages)));
-        let (page, rest) = next.await?;
+    while let Some((mut page, rest)) = next_page(relay, pages).await? {
         pages = rest;
-        let Some(mut page) = page else {
-            return Ok(());
-        };
         // CHK-723: only a file without a row is removed, and the rows are read after the names.
         page.retain(|name| !files::is_mark(name));
         let strays = relay.store.run(move |db| parts::strays(db, &page));
@@ -144,79 +239,125 @@ async fn remove_strays(relay: &Relay) -> Result<(), Box<dyn Error>> {
         };
         relay.blobs.with_files(remove).await?;
     }
+    Ok(())
 }
 
 /// Deletes the rows of blobs of which a file is gone or too short, as after a backup of the
 /// database alone. The uploads of unfinished ones begin again.
 ///
 /// # Errors
-/// Refuses to delete all of them, unless `are_known_lost`: the disk may not be mounted.
+/// Refuses to give up most files, unless they `are_known_lost`: the disk may not be mounted, or the
+/// files not copied back yet.
 pub async fn remove_lost(relay: &Relay, are_known_lost: bool) -> Result<(), Box<dyn Error>> {
-    if !are_known_lost
-        && relay.blobs.with_files(is_empty).await?
-        && relay.store.run(parts::any).await.map_err(failed)?
-    {
-        return Err(
-            "the folder `blobs` is empty, and the database names files in it: mount its disk, or \
-             start once with --blobs-lost"
-                .into(),
-        );
+    let are_all_lost = are_known_lost && any_file(relay).await?.is_none();
+    let (mut after, mut named, mut lost) = ((0, 0), 0_usize, Vec::new());
+    while let Some(seen) = look(relay, after, are_all_lost).await? {
+        after = seen.last;
+        named = named.saturating_add(seen.named);
+        lost.extend(seen.lost);
     }
-    let (mut after, mut count) = ((0, 0), 0_usize);
-    loop {
-        let Some((blob, name)) = lost(relay, after).await? else {
-            break;
+    if !are_known_lost && lost.len() > named / 2 {
+        return Err(format!(
+            "{} of the {named} files of blobs that the database names are gone or too short: mount \
+             their disk, copy them back, or start once with --blobs-lost",
+            lost.len()
+        )
+        .into());
+    }
+    // With one file, the blob is lost.
+    lost.dedup_by_key(|(blob, _)| *blob);
+    for batch in lost.chunks(BATCH) {
+        let (batch, now_ms) = (batch.to_vec(), millis(relay));
+        let lose = move |db: &Connection| {
+            for (blob, name) in &batch {
+                expiry::lose(db, *blob, name, now_ms)?;
+            }
+            Ok(())
         };
-        // Its other files make no difference.
-        after = (blob, MAX_BLOB_LEN);
-        count = count.saturating_add(1);
-        let now_ms = millis(relay);
-        let remove = relay
-            .store
-            .run(move |db| expiry::lose(db, blob, &name, now_ms));
-        remove.await.map_err(failed)?;
+        relay.store.run(lose).await.map_err(failed)?;
     }
-    if count > 0 {
+    if !lost.is_empty() {
+        let count = lost.len();
         tracing::error!(count, "the files of blobs are gone or too short");
     }
     Ok(())
 }
 
-/// The next file of a blob that is gone or too short, with its blob.
-async fn lost(
-    relay: &Relay,
-    mut after: (i64, u64),
-) -> Result<Option<(i64, String)>, Box<dyn Error>> {
-    loop {
-        let next = move |db: &Connection| parts::of_all(db, after, files::PAGE);
-        let next = relay.store.run(next).await.map_err(failed)?;
-        let Some((blob, last)) = next.last() else {
-            return Ok(None);
-        };
-        after = (*blob, last.start);
-        let look = move |files: &dyn Files| {
-            for (blob, part) in next {
-                match files.len(&part.name) {
-                    Ok(found) if found >= part.len => {}
-                    Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-                    _ => return Ok(Some((blob, part.name))),
-                }
-            }
-            Ok(None)
-        };
-        if let Some(lost) = relay.blobs.with_files(look).await? {
-            return Ok(Some(lost));
-        }
-    }
+/// What was seen of some files.
+struct Seen {
+    /// The blob and the start of the last one.
+    last: (i64, u64),
+    /// How many the database names.
+    named: usize,
+    /// Those that are gone or too short, with their blobs.
+    lost: Vec<(i64, String)>,
 }
 
-fn is_empty(files: &dyn Files) -> io::Result<bool> {
-    for page in files.list()? {
-        if !page?.is_empty() {
-            return Ok(false);
+/// Looks at the next files that the database names, unless `are_lost`.
+async fn look(
+    relay: &Relay,
+    after: (i64, u64),
+    are_lost: bool,
+) -> Result<Option<Seen>, Box<dyn Error>> {
+    let next = move |db: &Connection| parts::of_all(db, after, files::PAGE);
+    let next = relay.store.run(next).await.map_err(failed)?;
+    let Some((blob, part)) = next.last() else {
+        return Ok(None);
+    };
+    let mut seen = Seen {
+        last: (*blob, part.start),
+        named: next.len(),
+        lost: Vec::new(),
+    };
+    if are_lost {
+        seen.lost = next
+            .into_iter()
+            .map(|(blob, part)| (blob, part.name))
+            .collect();
+        return Ok(Some(seen));
+    }
+    let each = next.len().div_ceil(AT_ONCE).max(1);
+    let chunks: Vec<_> = next.chunks(each).map(<[_]>::to_vec).collect();
+    let working: Vec<_> = chunks
+        .into_iter()
+        .map(|parts| {
+            let files = relay.blobs.files.clone();
+            tokio::task::spawn_blocking(move || lost(&*files, parts))
+        })
+        .collect();
+    for work in working {
+        seen.lost.extend(work.await??);
+    }
+    Ok(Some(seen))
+}
+
+/// Those of some files that are gone or too short.
+fn lost(files: &dyn Files, parts: Vec<(i64, Part)>) -> io::Result<Vec<(i64, String)>> {
+    let mut lost = Vec::new();
+    for (blob, part) in parts {
+        match files.len(&part.name) {
+            Ok(found) if found >= part.len => {}
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => lost.push((blob, part.name)),
         }
     }
-    Ok(true)
+    Ok(lost)
+}
+
+/// Any file of the store but a mark of this database.
+async fn any_file(relay: &Relay) -> Result<Option<String>, Box<dyn Error>> {
+    let known = name(relay).await?;
+    let any = move |files: &dyn Files| {
+        for page in files.list()? {
+            let mut page = page?.into_iter();
+            let found = page.find(|name| Some(name) != known.as_ref());
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    };
+    Ok(relay.blobs.with_files(any).await?)
 }
 
 fn failed(_: crate::errors::Refusal) -> &'static str {

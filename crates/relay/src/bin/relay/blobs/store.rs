@@ -2,10 +2,18 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+
 use crate::blobs::files::Files;
 use crate::blobs::loads::{Loads, MAX_LOADS, MAX_OF_ONE};
 use crate::blobs::locks::Locks;
 use crate::blobs::options::BlobRoom;
+
+/// Maximum number of looks at files at once.
+const MAX_LOOKS: usize = 64;
+
+/// Maximum number of threads that wait for the store at once. There are 512 for all that waits.
+const MAX_CALLS: usize = 384;
 
 /// The blobs of a relay.
 pub struct Blobs {
@@ -18,8 +26,11 @@ pub struct Blobs {
     pub answers: Loads,
     /// The answers to the reviewer, for whom devices leave room.
     pub shown: Loads,
+    /// The answers that say how much of a blob is there.
+    pub looks: Loads,
     /// The parts that devices upload.
     pub parts: Loads,
+    calls: Arc<Semaphore>,
 }
 
 impl Blobs {
@@ -31,7 +42,9 @@ impl Blobs {
             locks: Locks::new(),
             answers: Loads::new(MAX_LOADS),
             shown: Loads::new(MAX_OF_ONE),
+            looks: Loads::new(MAX_LOOKS),
             parts: Loads::new(MAX_LOADS),
+            calls: Arc::new(Semaphore::new(MAX_CALLS)),
         }
     }
 
@@ -41,7 +54,12 @@ impl Blobs {
         work: impl FnOnce(&dyn Files) -> std::io::Result<T> + Send + 'static,
     ) -> std::io::Result<T> {
         let files = self.files.clone();
-        let done = tokio::task::spawn_blocking(move || work(&*files)).await;
+        let call = self.calls.clone().acquire_owned().await;
+        let done = tokio::task::spawn_blocking(move || {
+            let _call = call;
+            work(&*files)
+        })
+        .await;
         done.unwrap_or_else(|error| Err(std::io::Error::other(error)))
     }
 }

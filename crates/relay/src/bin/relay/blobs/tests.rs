@@ -59,7 +59,12 @@ async fn state_of(
     device: &Arc<Device>,
     blob: BlobId,
 ) -> Result<BlobState, ErrorCode> {
-    let asked = state(State(relay.clone()), caller(device), BlobInPath(blob));
+    let asked = state(
+        State(relay.clone()),
+        caller(device),
+        Extension(Leave::default()),
+        BlobInPath(blob),
+    );
     asked
         .await
         .map(|state| state.0)
@@ -324,3 +329,4 @@ mod held;
 mod places;
 mod shared;
 mod space;
+mod starts;

@@ -21,7 +21,7 @@ use crate::store::sqlite::statements::{self as on_sqlite, Prepared};
 use crate::store::values::{Value, values};
 
 /// Work that one relay at a time does: the lock of PostgreSQL that it holds meanwhile. The numbers
-/// mean `sweeping` and `dropping`.
+/// mean `sweeping`, `dropping` and `removing`.
 #[derive(Clone, Copy)]
 #[repr(i64)]
 pub enum Work {
@@ -29,6 +29,8 @@ pub enum Work {
     Sweeping = 0x73_77_65_65_70_69_6e_67,
     /// Messages of destroyed epochs, of which there may be very many.
     Dropping = 0x64_72_6f_70_70_69_6e_67,
+    /// Files that are in no blob.
+    Removing = 0x72_65_6d_6f_76_69_6e_67,
 }
 
 /// A connection within a transaction. It keeps each statement that it has prepared, by its text.

@@ -6,6 +6,7 @@
 
 use crate::errors::Refusal;
 use crate::store::Connection;
+use crate::store::connection::Work;
 use crate::store::values::values;
 
 /// A file of a blob.
@@ -57,7 +58,7 @@ pub fn announce(db: &Connection, name: &str, until_ms: i64) -> Result<(), Refusa
 }
 
 /// Puts a file that was announced at the end of a blob, in place of `last` if that is given.
-/// Returns `false` if the file was doomed in between.
+/// Returns `false` if the file was doomed in between, or `last` is not in the blob any more.
 pub fn add(db: &Connection, blob: i64, part: &Part, last: Option<&Part>) -> Result<bool, Refusal> {
     // CHK-721: a file that may have been removed gets into no blob.
     let found = "DELETE FROM blob_loose WHERE name = ?1 AND is_doomed = 0";
@@ -65,8 +66,11 @@ pub fn add(db: &Connection, blob: i64, part: &Part, last: Option<&Part>) -> Resu
         return Ok(false);
     }
     if let Some(last) = last {
-        let replaced = "DELETE FROM blob_part WHERE blob = ?1 AND start = ?2";
-        db.execute(replaced, values![blob, last.start])?;
+        // The upload may have begun again, and have another file of as many bytes there.
+        let replaced = "DELETE FROM blob_part WHERE blob = ?1 AND start = ?2 AND name = ?3";
+        if db.execute(replaced, values![blob, last.start, last.name])? == 0 {
+            return Ok(false);
+        }
         doom(db, &last.name)?;
     }
     db.execute(
@@ -113,28 +117,45 @@ pub fn begin_again(db: &Connection, blob: i64) -> Result<(), Refusal> {
 }
 
 /// Some files to remove, which are doomed from now on: those of deleted blobs, and those whose time
-/// is over by now.
-pub fn due(db: &Connection, now_ms: i64, max: usize) -> Result<Vec<String>, Refusal> {
-    let ended = "SELECT blob FROM blob_ended ORDER BY blob LIMIT 1";
-    if let Some(blob) = db.one::<i64>(ended, &[])? {
+/// is over by now. Until `again_ms`, nobody else is told to remove them.
+pub fn due(
+    db: &Connection,
+    now_ms: i64,
+    again_ms: i64,
+    max: usize,
+) -> Result<Vec<String>, Refusal> {
+    if !db.works_alone(Work::Removing)? {
+        return Ok(Vec::new());
+    }
+    doom_ended(db, max)?;
+    let loose = "SELECT name FROM blob_loose WHERE until_ms <= ?1 ORDER BY until_ms LIMIT ?2";
+    let loose: Vec<String> = db.all(loose, values![now_ms, max])?;
+    let doomed = "UPDATE blob_loose SET is_doomed = 1, until_ms = ?1 WHERE name = ?2";
+    for name in &loose {
+        db.execute(doomed, values![again_ms, name])?;
+    }
+    Ok(loose)
+}
+
+/// Dooms some files of deleted blobs. Most blobs have few.
+fn doom_ended(db: &Connection, max: usize) -> Result<(), Refusal> {
+    let ended = "SELECT blob FROM blob_ended ORDER BY blob LIMIT ?1";
+    let ended: Vec<i64> = db.all(ended, values![max])?;
+    let mut left = max;
+    for blob in ended {
         let parts = "SELECT name FROM blob_part WHERE blob = ?1 ORDER BY start LIMIT ?2";
-        let parts: Vec<String> = db.all(parts, values![blob, max])?;
+        let parts: Vec<String> = db.all(parts, values![blob, left])?;
         for name in &parts {
             doom(db, name)?;
             db.execute("DELETE FROM blob_part WHERE name = ?1", values![name])?;
         }
-        if parts.len() < max {
-            let ended = "DELETE FROM blob_ended WHERE blob = ?1";
-            db.execute(ended, values![blob])?;
+        left = left.saturating_sub(parts.len());
+        if left == 0 {
+            break;
         }
+        db.execute("DELETE FROM blob_ended WHERE blob = ?1", values![blob])?;
     }
-    let loose = "SELECT name FROM blob_loose WHERE until_ms <= ?1 ORDER BY until_ms LIMIT ?2";
-    let loose: Vec<String> = db.all(loose, values![now_ms, max])?;
-    let doomed = "UPDATE blob_loose SET is_doomed = 1 WHERE name = ?1 AND is_doomed = 0";
-    for name in &loose {
-        db.execute(doomed, values![name])?;
-    }
-    Ok(loose)
+    Ok(())
 }
 
 /// Forgets a doomed file that is removed.
@@ -173,7 +194,7 @@ pub fn of_all(
     let parts: Vec<(i64, u64, u64, String)> = db.all(
         "SELECT p.blob, p.start, p.len, p.name FROM blob_part p
              JOIN blob b ON b.id = p.blob
-         WHERE p.blob > ?1 OR (p.blob = ?1 AND p.start > ?2)
+         WHERE (p.blob, p.start) > (?1, ?2)
          ORDER BY p.blob, p.start LIMIT ?3",
         values![blob, start, max],
     )?;

@@ -89,6 +89,12 @@ pub enum Confirmed {
     NameTaken,
 }
 
+/// Whether several relays use the database.
+pub fn are_several(db: &Connection) -> Result<bool, Refusal> {
+    let relays: i64 = db.only("SELECT count(*) FROM process", &[])?;
+    Ok(relays > 1)
+}
+
 /// What a relay knew of its clocks when it ran before: for how long they had agreed, and the clock.
 /// The row 0 is of a relay without a number.
 pub fn clocks(db: &Connection, number: u64) -> Result<Option<(u64, u64)>, Refusal> {

@@ -94,7 +94,7 @@ impl S3 {
 
 /// Whether another try may succeed.
 fn may_pass(status: u16) -> bool {
-    matches!(status, 408 | 429 | 500..=506 | 508..)
+    matches!(status, 408 | 429 | 500 | 502..=506 | 508..)
 }
 
 /// An answer of success, or the error that it is.
@@ -112,6 +112,20 @@ fn checked(method: &str, answer: HttpAnswer) -> io::Result<HttpAnswer> {
         }
         (status, code) => unreachable(&format!("it answers {status} {code}")),
     })
+}
+
+/// Whether an answer with a part of an object says that the object ends before the range does.
+fn is_shorter(answer: &HttpAnswer, at: u64, len: usize) -> bool {
+    let range = header(answer, "content-range").and_then(|range| range.rsplit_once('/'));
+    let whole = range.and_then(|(_, whole)| whole.parse::<u64>().ok());
+    let len = u64::try_from(len).unwrap_or(u64::MAX);
+    whole.is_some_and(|whole| whole < at.saturating_add(len))
+}
+
+fn header<'a>(answer: &'a HttpAnswer, name: &str) -> Option<&'a str> {
+    let mut headers = answer.headers.iter();
+    let header = headers.find(|(found, _)| found == name);
+    header.map(|(_, value)| value.as_str())
 }
 
 fn unreachable(why: &str) -> io::Error {
@@ -148,16 +162,24 @@ impl Files for S3 {
         let answer = self.call("GET", &self.object(name), &[], Some(range), Vec::new())?;
         match (answer.status, answer.body.len() == len) {
             (206, true) => Ok(answer.body),
-            (206, false) => Err(ErrorKind::UnexpectedEof.into()),
+            (206, false) if is_shorter(&answer, at, len) => Err(ErrorKind::UnexpectedEof.into()),
+            (206, false) => Err(unreachable("it answers with another number of bytes")),
             _ => Err(unreachable("it knows no ranges")),
         }
     }
 
     fn len(&self, name: &str) -> io::Result<u64> {
-        let answer = self.call("HEAD", &self.object(name), &[], None, Vec::new())?;
-        let mut headers = answer.headers.iter();
-        let len = headers.find(|(name, _)| name == "content-length");
-        let len = len.and_then(|(_, value)| value.parse().ok());
+        let answer = match self.call("HEAD", &self.object(name), &[], None, Vec::new()) {
+            // It does not say what is not there: the object, the bucket, or the store.
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Err(match self.read(name, 0, 1) {
+                    Err(error) if error.kind() != ErrorKind::UnexpectedEof => error,
+                    _ => unreachable("it has a file, and says that it has not"),
+                });
+            }
+            answer => answer?,
+        };
+        let len = header(&answer, "content-length").and_then(|len| len.parse().ok());
         len.ok_or_else(|| unreachable("it tells no length"))
     }
 
@@ -168,30 +190,59 @@ impl Files for S3 {
         }
     }
 
+    fn keeps_removed(&self) -> io::Result<bool> {
+        let path = format!("/{}", self.place.bucket);
+        let answer = self.call("GET", &path, &[("versioning", "")], None, Vec::new())?;
+        let text = String::from_utf8_lossy(&answer.body);
+        Ok(listing::element(&text, "Status") == Some("Enabled"))
+    }
+
     fn list(&self) -> io::Result<Pages> {
-        let (store, mut after) = (self.clone(), String::new());
+        let (store, mut after) = (self.clone(), After::Nothing);
         let page = move || {
             let (path, max) = (format!("/{}", store.place.bucket), PAGE.to_string());
             let mut query = vec![("list-type", "2"), ("max-keys", &max)];
             query.push(("prefix", &store.place.prefix));
-            if !after.is_empty() {
-                query.push(("start-after", &after));
+            match &after {
+                After::Nothing => {}
+                After::Key(key) => query.push(("start-after", key)),
+                After::Token(token) => query.push(("continuation-token", token)),
             }
             let answer = store.call("GET", &path, &query, None, Vec::new())?;
-            let (keys, is_truncated) = listing::read(&answer.body)
-                .ok_or_else(|| unreachable("it answers with no list"))?;
-            let more = keys.last().filter(|last| is_truncated && **last > after);
-            let is_last = more.is_none();
-            after = more.cloned().unwrap_or_default();
-            let names = keys.iter();
+            let page = listing::read(&answer.body);
+            let page = page.ok_or_else(|| unreachable("it answers with no list"))?;
+            let next = After::of(&page);
+            // A list that ends too early would make files of others ones that are not there.
+            if page.is_truncated && (next == After::Nothing || next == after) {
+                return Err(unreachable("its list does not go on"));
+            }
+            after = next;
+            let names = page.keys.iter();
             let names = names.filter_map(|key| key.strip_prefix(&store.place.prefix));
             let names = names.filter(|name| is_ours(name)).map(str::to_owned);
-            Ok((names.collect(), is_last))
+            Ok((names.collect(), !page.is_truncated))
         };
         Ok(Box::new(Listing {
             page,
             is_over: false,
         }))
+    }
+}
+
+/// After what a list goes on.
+#[derive(PartialEq, Eq)]
+enum After {
+    Nothing,
+    /// For stores that give no tokens.
+    Key(String),
+    Token(String),
+}
+
+impl After {
+    fn of(page: &listing::Page) -> Self {
+        let key = page.keys.last().cloned().map(Self::Key);
+        let token = page.token.clone().map(Self::Token);
+        token.or(key).unwrap_or(Self::Nothing)
     }
 }
 

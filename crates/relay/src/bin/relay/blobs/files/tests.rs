@@ -113,3 +113,22 @@ fn a_full_disk_is_an_error_of_its_kind() {
     let full = files.put(&draw(), b"abc").unwrap_err();
     assert_eq!(full.kind(), ErrorKind::StorageFull);
 }
+
+#[test]
+fn a_folder_that_is_hidden_goes_on() {
+    let (dir, files) = folder();
+    let (name, later) = (draw(), draw());
+    files.put(&name, b"sealed").unwrap();
+    // Another folder comes to be at its path, as when a disk is unmounted.
+    let [here, away] = ["blobs", "away"].map(|name| dir.path().join(name));
+    std::fs::rename(&here, &away).unwrap();
+    std::fs::create_dir(&here).unwrap();
+    assert_eq!(files.read(&name, 0, 6).unwrap(), b"sealed");
+    assert_eq!(files.len(&name).unwrap(), 6);
+    files.put(&later, b"more").unwrap();
+    assert!(away.join(&later).exists());
+    files.remove(&name).unwrap();
+    assert!(!away.join(&name).exists());
+    assert_eq!(names(&files), [later]);
+    assert_eq!(std::fs::read_dir(&here).unwrap().count(), 0);
+}

@@ -1,6 +1,10 @@
 //! The files of which blobs consist.
 
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::*;
+use crate::blobs::files::folder::Folder;
 
 #[tokio::test]
 async fn an_upload_goes_on_after_a_crash_at_any_of_its_steps() {
@@ -53,8 +57,11 @@ async fn chk721_a_file_whose_time_was_over_gets_into_no_blob() {
     relay.store.run(announce).await.unwrap();
     // Its relay wrote it and slept, while another one found its time over.
     relay.blobs.files.put(&name, b"sealed").unwrap();
-    let due = relay.store.run(move |db| parts::due(db, now_ms, 10)).await;
-    assert_eq!(due.unwrap(), std::slice::from_ref(&name));
+    let due = move |db: &Connection| parts::due(db, now_ms, now_ms + removal::TURN_MS, 10);
+    let found = relay.store.run(due).await.unwrap();
+    assert_eq!(found, std::slice::from_ref(&name));
+    // Two relays do not remove the same files.
+    assert!(relay.store.run(due).await.unwrap().is_empty());
     let (room, late) = (relay.blobs.room, name.clone());
     let advance = move |db: &Connection| {
         let row = stored::by_number(db, 1)?.unwrap();
@@ -68,6 +75,7 @@ async fn chk721_a_file_whose_time_was_over_gets_into_no_blob() {
     };
     let refused = relay.store.run(advance).await;
     assert_eq!(refused.unwrap_err().code, ErrorCode::Busy);
+    world.clocks.pass(removal::TURN_MS as u64);
     relay.clean_up().await.unwrap();
     assert!(!files(&relay).await.contains(&name));
     assert_eq!(state_of(&relay, &alice, first()).await.unwrap().received, 3);
@@ -87,6 +95,59 @@ async fn chk725_a_file_whose_job_was_done_although_it_failed_stays_in_its_blob()
     removal::discard(&relay.store, &relay.blobs, name, NOW as i64).await;
     relay.clean_up().await.unwrap();
     assert_eq!(get(&relay, &alice, first(), 0, 6).await.unwrap(), b"sealed");
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_in_the_blob_any_more_is_not_replaced() {
+    let world = World::at(NOW);
+    let relay = world.open().await;
+    let alice = device(&relay, "alice").await;
+    put_part(&relay, &alice, first(), 0, 9, b"sea")
+        .await
+        .unwrap();
+    let (name, room) = (files::draw(), relay.blobs.room);
+    // The upload began again in between, and has as many bytes as before.
+    let advance = move |db: &Connection| {
+        let row = stored::by_number(db, 1)?.unwrap();
+        let mut last = parts::last(db, 1)?.unwrap();
+        last.name = files::draw();
+        parts::announce(db, &name, i64::MAX)?;
+        let part = File {
+            start: 0,
+            len: 6,
+            name: name.clone(),
+        };
+        uploads::advance(db, &row, &part, Some(&last), NOW as i64, &room).map(|_| ())
+    };
+    let refused = relay.store.run(advance).await;
+    assert_eq!(refused.unwrap_err().code, ErrorCode::Busy);
+    put_part(&relay, &alice, first(), 3, 9, b"ledtwo")
+        .await
+        .unwrap();
+    let read = get(&relay, &alice, first(), 0, 9).await;
+    assert_eq!(read.unwrap(), b"sealedtwo");
+}
+
+#[tokio::test]
+async fn many_blobs_of_one_file_go_in_few_jobs() {
+    let world = World::at(NOW);
+    let relay = world.open().await;
+    execute(
+        &relay,
+        "INSERT INTO blob_part (blob, start, len, name)
+             WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 300)
+             SELECT n, 0, 1, CAST(n AS TEXT) FROM n;
+         INSERT INTO blob_part (blob, start, len, name) VALUES (300, 1, 1, '301');
+         INSERT INTO blob_ended (blob) SELECT blob FROM blob_part WHERE start = 0;",
+    )
+    .await;
+    for (found, left) in [(100, 201), (99, 102), (100, 2), (2, 0)] {
+        let due = |db: &Connection| parts::due(db, NOW as i64, i64::MAX, 100);
+        assert_eq!(relay.store.run(due).await.unwrap().len(), found);
+        let now = count(&relay, "SELECT count(*) FROM blob_part").await;
+        assert_eq!(now, left);
+    }
+    assert_eq!(count(&relay, "SELECT count(*) FROM blob_ended").await, 0);
 }
 
 #[tokio::test]
@@ -191,21 +252,57 @@ async fn chk723_files_without_rows_are_removed_and_rows_without_files_are_gone()
     assert_eq!(get(&relay, &alice, first(), 0, 6).await, gone);
 }
 
+/// A folder whose place another one on a file system without room takes.
+struct Filling {
+    folder: Folder,
+    full: Folder,
+    is_full: Arc<AtomicBool>,
+}
+
+impl Filling {
+    fn now(&self) -> &Folder {
+        match self.is_full.load(Ordering::Relaxed) {
+            true => &self.full,
+            false => &self.folder,
+        }
+    }
+}
+
+impl Files for Filling {
+    fn put(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        self.now().put(name, bytes)
+    }
+
+    fn read(&self, name: &str, at: u64, len: usize) -> io::Result<Vec<u8>> {
+        self.folder.read(name, at, len)
+    }
+
+    fn len(&self, name: &str) -> io::Result<u64> {
+        self.folder.len(name)
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.folder.remove(name)
+    }
+
+    fn list(&self) -> io::Result<files::Pages> {
+        self.folder.list()
+    }
+}
+
 #[tokio::test]
 async fn a_part_for_which_the_disk_has_no_room_leaves_nothing() {
-    let world = World::at(NOW);
+    let (mut world, is_full) = (World::at(NOW), Arc::new(AtomicBool::new(false)));
+    let open = |dir: &Path| Folder::open(dir).unwrap();
+    world.files = Some(Arc::new(Filling {
+        folder: open(&world.dir.path().join("blobs")),
+        full: open(Path::new("/proc")),
+        is_full: is_full.clone(),
+    }));
     let relay = world.open().await;
     let alice = device(&relay, "alice").await;
-    let [blobs, away] = ["blobs", "away"].map(|name| world.dir.path().join(name));
-    let fill = || {
-        std::fs::rename(&blobs, &away).unwrap();
-        // A file system without room.
-        std::os::unix::fs::symlink("/proc", &blobs).unwrap();
-    };
-    let make_room = || {
-        std::fs::remove_file(&blobs).unwrap();
-        std::fs::rename(&away, &blobs).unwrap();
-    };
+    let fill = || is_full.store(true, Ordering::Relaxed);
+    let make_room = || is_full.store(false, Ordering::Relaxed);
     fill();
     let full = put_part(&relay, &alice, first(), 0, 6, b"sealed").await;
     assert_eq!(full, Err(ErrorCode::RelayFull));

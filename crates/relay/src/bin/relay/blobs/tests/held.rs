@@ -286,17 +286,17 @@ async fn a_blob_whose_file_is_lost_is_missing_after_the_start_and_its_reporter_u
     put_part(&relay, &alice, unfinished, 0, 6, b"sea")
         .await
         .unwrap();
-    // One file is gone, one has lost bytes, and all from the 51st on are gone.
+    // One file is gone, one has lost bytes, and all from the 81st on are gone.
     let blobs = world.dir.path().join("blobs");
     std::fs::write(blobs.join(file(&relay, 2, 0).await), b"seale").unwrap();
-    for n in (51..=150).chain([1]) {
+    for n in (81..=150).chain([1]) {
         std::fs::remove_file(blobs.join(file(&relay, n, 0).await)).unwrap();
     }
     drop(relay);
     let relay = world.open().await;
-    assert_eq!(count(&relay, "SELECT count(*) FROM blob").await, 49);
+    assert_eq!(count(&relay, "SELECT count(*) FROM blob").await, 79);
     relay.clean_up().await.unwrap();
-    assert_eq!(files(&relay).await.len(), 49);
+    assert_eq!(files(&relay).await.len(), 79);
     assert_eq!(get(&relay, &bob, id(3), 0, 6).await.unwrap(), b"sealed");
     assert_eq!(
         state_of(&relay, &alice, unfinished).await.unwrap().received,
@@ -319,16 +319,16 @@ async fn a_relay_whose_blobs_are_all_gone_deletes_none_until_it_is_told_that_the
     let alice = device(&relay, "alice").await;
     let blob = BlobId::from_bytes([1; 32]);
     put_all(&relay, &alice, blob, b"sealed").await;
-    let [here, away] = ["blobs", "unmounted"].map(|name| world.dir.path().join(name));
-    std::fs::rename(&here, &away).unwrap();
-    std::fs::create_dir(&here).unwrap();
+    let here = world.dir.path().join("blobs");
+    let name = file(&relay, 1, 0).await;
+    let [from, to] = [&here, world.dir.path()].map(|dir| dir.join(&name));
+    std::fs::rename(&from, &to).unwrap();
     let refused = start::remove_lost(&relay, false).await;
     assert!(refused.unwrap_err().to_string().contains("--blobs-lost"));
-    std::fs::remove_dir(&here).unwrap();
-    std::fs::rename(&away, &here).unwrap();
+    std::fs::rename(&to, &from).unwrap();
     start::remove_lost(&relay, false).await.unwrap();
     assert_eq!(get(&relay, &alice, blob, 0, 6).await.unwrap(), b"sealed");
-    std::fs::remove_file(here.join(file(&relay, 1, 0).await)).unwrap();
+    std::fs::remove_file(from).unwrap();
     start::remove_lost(&relay, true).await.unwrap();
     assert_eq!(count(&relay, "SELECT count(*) FROM blob").await, 0);
 }

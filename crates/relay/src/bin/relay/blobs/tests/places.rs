@@ -1,11 +1,12 @@
 //! The places in memory for parts and answers.
 
-use std::time::Duration;
+use std::sync::Mutex;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::watch;
 
 use super::*;
+use crate::blobs::files::folder::Folder;
 use crate::blobs::loads::{MAX_LOADS, MAX_OF_ONE};
 use crate::serve::Stopping;
 
@@ -98,5 +99,66 @@ async fn a_file_that_cannot_be_removed_keeps_no_other_on_the_disk() {
     for rows in ["blob_part", "blob_loose", "blob_ended"] {
         let sql: &'static str = format!("SELECT count(*) FROM {rows}").leak();
         assert_eq!(count(&relay, sql).await, 0);
+    }
+}
+
+/// A folder that is read only once it may be.
+struct Waiting {
+    folder: Folder,
+    may_read: Arc<Mutex<()>>,
+}
+
+impl Files for Waiting {
+    fn put(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        self.folder.put(name, bytes)
+    }
+
+    fn read(&self, name: &str, at: u64, len: usize) -> io::Result<Vec<u8>> {
+        drop(self.may_read.lock());
+        self.folder.read(name, at, len)
+    }
+
+    fn len(&self, name: &str) -> io::Result<u64> {
+        self.folder.len(name)
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.folder.remove(name)
+    }
+
+    fn list(&self) -> io::Result<files::Pages> {
+        self.folder.list()
+    }
+}
+
+#[tokio::test]
+async fn a_read_whose_client_hung_up_keeps_its_place_as_long_as_the_store_takes() {
+    let (mut world, may_read) = (World::at(NOW), Arc::new(Mutex::new(())));
+    world.files = Some(Arc::new(Waiting {
+        folder: Folder::open(&world.dir.path().join("blobs")).unwrap(),
+        may_read: may_read.clone(),
+    }));
+    let relay = world.open().await;
+    let alice = device(&relay, "alice").await;
+    put_all(&relay, &alice, first(), b"sealed").await;
+    let (begun, begins) = std::sync::mpsc::channel();
+    let (end, ends) = std::sync::mpsc::channel::<()>();
+    let holding = std::thread::spawn(move || {
+        let _only = may_read.lock();
+        begun.send(()).unwrap();
+        let _ = ends.recv();
+    });
+    begins.recv().unwrap();
+    for _ in 0..MAX_OF_ONE {
+        let read = get(&relay, &alice, first(), 0, 6);
+        let hung_up = tokio::time::timeout(Duration::from_millis(50), read).await;
+        assert!(hung_up.is_err());
+    }
+    let more = get(&relay, &alice, first(), 0, 6).await;
+    assert_eq!(more, Err(ErrorCode::TooManyRequests));
+    drop(end);
+    holding.join().unwrap();
+    while get(&relay, &alice, first(), 0, 6).await.is_err() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

@@ -176,6 +176,9 @@ async fn a_store_that_is_away_costs_no_bytes() {
             )
         );
         relay.clean_up().await.unwrap();
+        // The store may still carry out what it was told, so the files are not forgotten.
+        let announced = count(&relay, "SELECT count(*) FROM blob_loose").await;
+        assert_eq!(announced, 2);
         server.restart();
         assert_eq!(state_of(&relay, &alice, first()).await.unwrap().received, 3);
         put_part(&relay, &alice, first(), 3, 6, b"led")

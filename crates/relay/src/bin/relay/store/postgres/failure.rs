@@ -31,8 +31,8 @@ impl Failure {
         };
         match code.code() {
             // A conflict, a deadlock, a lock that is held for too long, a statement that takes too
-            // long.
-            "40001" | "40P01" | "55P03" | "57014" => Self::Overtaken,
+            // long, and a row that another job named or deleted at the same time.
+            "40001" | "40P01" | "55P03" | "57014" | "23503" => Self::Overtaken,
             // A server that takes no changes, and a transaction that it has ended.
             "25006" | "25P03" => Self::Lost,
             // Class 08: the connection. 53: no connections or no room. 57: the operator intervenes.

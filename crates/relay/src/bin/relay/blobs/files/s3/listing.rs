@@ -1,13 +1,28 @@
 //! Reads what a store lists.
 
-/// The keys of a page in their order, and whether there are more. `None` if it is no list.
-pub fn read(body: &[u8]) -> Option<(Vec<String>, bool)> {
+/// A page of a list.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Page {
+    /// In their order.
+    pub keys: Vec<String>,
+    /// Whether there are more.
+    pub is_truncated: bool,
+    /// What asks for the next page, if the store gives it.
+    pub token: Option<String>,
+}
+
+/// Reads a page. `None` if it is no list.
+pub fn read(body: &[u8]) -> Option<Page> {
     let text = std::str::from_utf8(body).ok()?;
     let list = element(text, "ListBucketResult")?;
-    let is_truncated = element(list, "IsTruncated")? == "true";
+    let token = element(list, "NextContinuationToken").map(unescaped);
     let contents = list.split("<Contents>").skip(1);
     let keys = contents.map(|object| element(object, "Key").map(unescaped));
-    Some((keys.collect::<Option<_>>()?, is_truncated))
+    Some(Page {
+        keys: keys.collect::<Option<_>>()?,
+        is_truncated: element(list, "IsTruncated")? == "true",
+        token: token.filter(|token| !token.is_empty()),
+    })
 }
 
 /// What is in the first element with this name.

@@ -96,8 +96,82 @@ fn answers_say_whether_a_file_is_lost_or_there_is_no_room_or_the_store_is_away()
         assert_eq!(error.kind(), kind, "{method} {status} {code}");
     }
     let passing = [408, 429, 500, 503, 504].map(may_pass);
-    let lasting = [200, 403, 404, 416, 507].map(may_pass);
-    assert_eq!((passing, lasting), ([true; 5], [false; 5]));
+    let lasting = [200, 403, 404, 416, 501, 507].map(may_pass);
+    assert_eq!((passing, lasting), ([true; 5], [false; 6]));
+}
+
+/// Answers calls with these answers, one after another.
+fn answering(answers: &'static [&'static str]) -> S3 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!(
+        "s3://blobs?endpoint=http://{}",
+        listener.local_addr().unwrap()
+    );
+    std::thread::spawn(move || {
+        for answer in answers {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut asked = Vec::new();
+            while !asked.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                io::Read::read_exact(&mut stream, &mut byte).unwrap();
+                asked.push(byte[0]);
+            }
+            io::Write::write_all(&mut stream, answer.as_bytes()).unwrap();
+        }
+    });
+    let pair = Pair {
+        access_key: "key".to_owned(),
+        secret_key: "secret".to_owned().into(),
+        session_token: None,
+    };
+    S3::new(&url, Credentials::Known(pair), None).unwrap()
+}
+
+#[test]
+fn an_object_is_lost_only_if_the_store_says_so() {
+    let Some((server, _)) = store("blobs") else {
+        return;
+    };
+    // Without its bucket, HEAD answers as without the object.
+    let elsewhere = with(&server, "nobucket", waxseal_s3::SECRET_KEY);
+    let away = elsewhere.len(&draw()).unwrap_err();
+    assert_eq!(away.kind(), ErrorKind::NotConnected, "{away}");
+    for (answer, kind) in [
+        (
+            "HTTP/1.1 206 x\r\nconnection: close\r\ncontent-range: bytes 0-1/2\r\n\
+             content-length: 2\r\n\r\nse",
+            ErrorKind::UnexpectedEof,
+        ),
+        (
+            "HTTP/1.1 206 x\r\nconnection: close\r\ncontent-range: bytes 0-1/6\r\n\
+             content-length: 2\r\n\r\nse",
+            ErrorKind::NotConnected,
+        ),
+    ] {
+        let short = answering(Box::leak(Box::new([answer]))).read("1", 0, 6);
+        assert_eq!(short.unwrap_err().kind(), kind);
+    }
+}
+
+#[test]
+fn a_list_that_does_not_go_on_is_no_list() {
+    const PAGE: &str = "HTTP/1.1 200 x\r\nconnection: close\r\ncontent-length: 104\r\n\r\n\
+        <ListBucketResult><IsTruncated>true</IsTruncated><Contents><Key>1</Key></Contents>\
+        </ListBucketResult>   ";
+    let mut pages = answering(&[PAGE, PAGE]).list().unwrap();
+    assert_eq!(pages.next().unwrap().unwrap(), ["1"]);
+    let stuck = pages.next().unwrap().unwrap_err();
+    assert!(stuck.to_string().contains("does not go on"), "{stuck}");
+}
+
+#[test]
+fn a_bucket_with_versions_is_noticed() {
+    const KEEPS: &str = "HTTP/1.1 200 x\r\nconnection: close\r\ncontent-length: 81\r\n\r\n\
+        <VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>      ";
+    const FORGETS: &str = "HTTP/1.1 200 x\r\nconnection: close\r\ncontent-length: 26\r\n\r\n\
+        <VersioningConfiguration/>";
+    assert!(answering(&[KEEPS]).keeps_removed().unwrap());
+    assert!(!answering(&[FORGETS]).keeps_removed().unwrap());
 }
 
 #[test]
@@ -194,7 +268,12 @@ fn answers_that_are_no_lists_are_refused() {
         </Size><Key>a/b&amp;c</Key></Contents><Contents><Key>a/d</Key></Contents>\
         </ListBucketResult>";
     let read = listing::read(page).unwrap();
-    assert_eq!(read, (vec!["a/b&c".to_owned(), "a/d".to_owned()], true));
+    assert_eq!(read.keys, ["a/b&c", "a/d"]);
+    assert!(read.is_truncated && After::of(&read) == After::Key("a/d".to_owned()));
+    let page = b"<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>1/2=\
+        </NextContinuationToken></ListBucketResult>";
+    let read = listing::read(page).unwrap();
+    assert!(read.keys.is_empty() && After::of(&read) == After::Token("1/2=".to_owned()));
     let no_key = b"<ListBucketResult><IsTruncated>false</IsTruncated><Contents></Contents>\
         </ListBucketResult>";
     assert!(listing::read(no_key).is_none());

@@ -19,7 +19,7 @@ fn what_the_server_says_tells_whether_a_job_may_run_again_and_whether_the_connec
         let raise = format!("DO $$ BEGIN RAISE EXCEPTION 'why' USING ERRCODE = '{code}'; END $$");
         Failure::of(&client.batch_execute(&raise).unwrap_err())
     };
-    for code in ["40001", "40P01", "55P03", "57014"] {
+    for code in ["23503", "40001", "40P01", "55P03", "57014"] {
         assert_eq!(of(code), Failure::Overtaken, "{code}");
     }
     for code in [

@@ -1,0 +1,162 @@
+//! What a start finds in a store, and what it leaves alone.
+
+use super::*;
+use crate::blobs::files::folder::Folder;
+use crate::blobs::options::Wishes;
+
+const LOST: Wishes = Wishes {
+    are_lost: true,
+    check: false,
+};
+
+/// A world with its blobs in this folder of another one.
+fn world_in(dir: &std::path::Path) -> World {
+    let mut world = World::at(NOW);
+    world.files = Some(Arc::new(Folder::open(dir).unwrap()));
+    world
+}
+
+async fn refusal(world: &World) -> String {
+    world.try_open().await.err().unwrap().to_string()
+}
+
+fn names(dir: &std::path::Path) -> Vec<std::ffi::OsString> {
+    let entries = std::fs::read_dir(dir).unwrap();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+    names.sort_unstable();
+    names
+}
+
+fn mark_in(dir: &std::path::Path) -> std::path::PathBuf {
+    let names = names(dir);
+    let mark = names
+        .iter()
+        .find(|name| files::is_mark(name.to_str().unwrap()));
+    dir.join(mark.unwrap())
+}
+
+#[tokio::test]
+async fn chk720_a_start_leaves_the_files_of_another_database_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let [of_a, of_b] = ["a", "b"].map(|name| dir.path().join(name));
+    let (mut a, b) = (world_in(&of_a), world_in(&of_b));
+    for world in [&a, &b] {
+        let relay = world.open().await;
+        let alice = device(&relay, "alice").await;
+        for n in 1..3 {
+            put_all(&relay, &alice, BlobId::from_bytes([n; 32]), b"sealed").await;
+        }
+    }
+    let before = names(&of_b);
+    // The files of one are said to be lost, and the store of the other is given by mistake.
+    (a.files, a.wishes) = (b.files.clone(), LOST);
+    assert!(refusal(&a).await.contains("give an empty one"));
+    std::fs::remove_file(mark_in(&of_b)).unwrap();
+    assert!(refusal(&a).await.contains("give an empty one"));
+    assert_eq!(names(&of_b).len(), before.len() - 1);
+    // A store that two databases have named is compared with neither.
+    std::fs::write(of_b.join(mark_in(&of_a).file_name().unwrap()), b"waxseal").unwrap();
+    let other = of_b.join(files::draw_mark());
+    std::fs::write(other, b"waxseal").unwrap();
+    a.wishes.are_lost = false;
+    a.wishes.check = true;
+    assert!(refusal(&a).await.contains("of another database, too"));
+    assert_eq!(names(&of_b).len(), before.len() + 1);
+    // Nor does a database that moves, with all its files, take one that has others.
+    if a.beside("c").is_some() {
+        return; // over PostgreSQL, the folder has a name from the start
+    }
+    let mut moving = World::at(NOW);
+    let relay = moving.open().await;
+    let alice = device(&relay, "alice").await;
+    put_all(&relay, &alice, first(), b"sealed").await;
+    drop(relay);
+    for name in names(&moving.dir.path().join("blobs")) {
+        let from = moving.dir.path().join("blobs").join(&name);
+        std::fs::copy(from, of_a.join(name)).unwrap();
+    }
+    moving.files = Some(Arc::new(Folder::open(&of_a).unwrap()));
+    assert!(refusal(&moving).await.contains("files of another database"));
+}
+
+#[tokio::test]
+async fn a_check_gives_up_few_files_but_not_most_of_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let [of_a, away] = ["a", "away"].map(|name| dir.path().join(name));
+    let mut world = world_in(&of_a);
+    let relay = world.open().await;
+    let alice = device(&relay, "alice").await;
+    for n in 1..6 {
+        put_all(&relay, &alice, BlobId::from_bytes([n; 32]), b"sealed").await;
+    }
+    drop(relay);
+    // The mark was copied back, and two of five files.
+    std::fs::create_dir(&away).unwrap();
+    let mark = mark_in(&of_a);
+    for name in names(&of_a)
+        .iter()
+        .filter(|name| of_a.join(name) != mark)
+        .take(3)
+    {
+        std::fs::rename(of_a.join(name), away.join(name)).unwrap();
+    }
+    // Files of before wait, too.
+    std::fs::write(of_a.join(files::draw()), b"a stray").unwrap();
+    let refused = refusal(&world).await;
+    assert!(refused.contains("3 of the 5 files"), "{refused}");
+    assert_eq!(names(&of_a).len(), 4);
+    let back = &names(&away)[0];
+    std::fs::rename(away.join(back), of_a.join(back)).unwrap();
+    let relay = world.open().await;
+    assert_eq!(count(&relay, "SELECT count(*) FROM blob").await, 3);
+    drop(relay);
+    std::fs::remove_dir_all(&of_a).unwrap();
+    world.files = Some(Arc::new(Folder::open(&of_a).unwrap()));
+    world.wishes = LOST;
+    let relay = world.open().await;
+    assert_eq!(count(&relay, "SELECT count(*) FROM blob").await, 0);
+}
+
+#[tokio::test]
+async fn files_are_not_given_up_while_another_relay_runs() {
+    let world = World::at(NOW);
+    let relay = world.open().await;
+    let Some(mut beside) = world.beside("b") else {
+        return;
+    };
+    let alice = device(&relay, "alice").await;
+    put_all(&relay, &alice, first(), b"sealed").await;
+    beside.wishes = LOST;
+    let refused = refusal(&beside).await;
+    assert!(refused.contains("stop all others"), "{refused}");
+    assert_eq!(get(&relay, &alice, first(), 0, 6).await.unwrap(), b"sealed");
+}
+
+#[tokio::test]
+async fn a_relay_with_fewer_days_shortens_the_time_of_no_blob_of_another() {
+    let world = World::at(NOW - 100 * DAY);
+    let relay = world.open().await;
+    world.clocks.set(NOW);
+    let mut proven = Proven::starting_at(NOW);
+    (proven.began_ms, proven.settled) = (NOW - 100 * DAY, true);
+    let save = move |db: &Connection| proven::save(db, &proven);
+    relay.store.run(save).await.unwrap();
+    drop(relay);
+    let relay = world.open().await;
+    let alice = device(&relay, "alice").await;
+    put_all(&relay, &alice, first(), b"sealed").await;
+    let kept = state_of(&relay, &alice, first())
+        .await
+        .unwrap()
+        .kept_until_ms;
+    assert_eq!(kept, NOW + 30 * DAY);
+    let Some(mut beside) = world.beside("b") else {
+        return;
+    };
+    beside.blobs.kept_ms = DAY as i64;
+    let other = beside.open().await;
+    assert!(other.time.proven().settled);
+    other.clean_up().await.unwrap();
+    let still = state_of(&relay, &alice, first()).await.unwrap();
+    assert_eq!(still.kept_until_ms, kept);
+}
