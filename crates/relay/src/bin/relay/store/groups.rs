@@ -61,17 +61,21 @@ impl Group {
         Self::find(db, group)
     }
 
-    /// Stores a new group, with the entry that founds it.
+    /// Stores a new group, with the entry that founds it. `None` if it was founded meanwhile.
     pub fn found(
         db: &Connection,
         group: &ConversationId,
         log: GroupLog,
         at: Timestamp,
-    ) -> Result<Self, Refusal> {
-        let row: i64 = db.only(
-            "INSERT INTO group_log (public_id, log) VALUES (?1, ?2) RETURNING id",
+    ) -> Result<Option<Self>, Refusal> {
+        let row: Option<i64> = db.one(
+            "INSERT INTO group_log (public_id, log) VALUES (?1, ?2)
+             ON CONFLICT DO NOTHING RETURNING id",
             values![group.as_bytes(), log.encode()],
         )?;
+        let Some(row) = row else {
+            return Ok(None);
+        };
         db.execute(
             "INSERT INTO group_time (group_id, changed_ms, newest_ms) VALUES (?1, ?2, ?2)",
             values![row, at.as_millis()],
@@ -83,7 +87,7 @@ impl Group {
             newest: at,
         };
         founded.keep_entry(db, at)?;
-        Ok(founded)
+        Ok(Some(founded))
     }
 
     /// Stores the log after its next entry.

@@ -259,3 +259,31 @@ async fn no_message_to_a_group_misses_a_leave_that_was_stored_before_it() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_waits_for_queues_does_not_hold_the_stamp_keys() {
+    let world = World::at(NOW);
+    let Some(([one, other], _second)) = two(&world).await else {
+        return;
+    };
+    let made = one.store.run(|db| group(db, 4));
+    let (from, id, stamp) = made.await.unwrap();
+    let account = senders(&one).await[1].0;
+    let holding = tokio::spawn(async move {
+        let hold = move |db: &Connection| {
+            devices::take_queues(db, [account; 2])?;
+            db.exists("SELECT pg_sleep(2)", &[])
+        };
+        other.store.run(hold).await
+    });
+    sleep(Duration::from_millis(500)).await;
+    let relay = one.clone();
+    let sending = tokio::spawn(async move { send(&relay, &from, &id, (stamp, 0), 7).await });
+    sleep(Duration::from_millis(500)).await;
+    assert!(!holding.is_finished());
+    let next_year = Timestamp::from_millis(NOW + 365 * 86_400_000);
+    let prepared = tokio::task::spawn_blocking(move || one.keys.advance(next_year).is_ok());
+    prepared.await.unwrap();
+    assert!(!holding.is_finished() && !sending.is_finished());
+    assert!(holding.await.unwrap().is_ok() && sending.await.unwrap().is_ok());
+}
