@@ -16,7 +16,7 @@ use waxseal_roster::group::{GroupChange, GroupError, GroupLog, SignedEntry};
 
 use crate::errors::Refusal;
 use crate::extract::{BinaryBody, Caller, GroupInPath, JsonBody, Tokens};
-use crate::limits::{MAX_GROUPS, MAX_JSON_LEN};
+use crate::limits::MAX_JSON_LEN;
 use crate::state::{Device, Relay};
 use crate::store::groups::{Group, roster_id};
 use crate::store::members::{self, Standing};
@@ -121,7 +121,7 @@ fn found_group(
     let log = GroupLog::first(entry, &roster_id(group)).map_err(|_| ErrorCode::BadEntry)?;
     check_account_key(db, by, &log)?;
     check_signed_at(entry, now)?;
-    if Group::count(db)? >= MAX_GROUPS {
+    if Group::are_full(db)? {
         return Err(Refusal::retry_after(ErrorCode::RelayFull, FULL_RETRY_SECS));
     }
     let Some(founded) = Group::found(db, group, log, now)? else {

@@ -44,8 +44,7 @@ pub fn are_full(db: &Connection) -> Result<bool, Refusal> {
 
 /// Whether there are at least so many accounts.
 pub fn are(db: &Connection, max: i64) -> Result<bool, Refusal> {
-    let highest: Option<i64> = db.only("SELECT max(id) FROM account", &[])?;
-    Ok(highest.is_some_and(|highest| highest >= max) && db.accounts()? >= max)
+    db.has_rows("account", max)
 }
 
 /// Until when the account may write to any number of strangers, in proven time. `None` if it was

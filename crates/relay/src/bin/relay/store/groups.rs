@@ -5,6 +5,7 @@ use waxseal_reporting::{ConversationId, Timestamp};
 use waxseal_roster::group::{GroupId, GroupLog, SignedEntry};
 
 use crate::errors::Refusal;
+use crate::limits::{MAX_GROUPS, MAX_GROUPS_ON_POSTGRES};
 use crate::store::Connection;
 use crate::store::values::values;
 
@@ -188,9 +189,13 @@ impl Group {
         )
     }
 
-    /// The highest number that a group has, or 0.
-    pub fn count(db: &Connection) -> Result<i64, Refusal> {
-        let newest: Option<i64> = db.only("SELECT max(id) FROM group_log", &[])?;
-        Ok(newest.unwrap_or(0))
+    /// Whether there is the maximum number of groups. None is deleted, so they are counted only
+    /// once the highest id is that high.
+    pub fn are_full(db: &Connection) -> Result<bool, Refusal> {
+        let max = match db.is_shared() {
+            true => MAX_GROUPS_ON_POSTGRES,
+            false => MAX_GROUPS,
+        };
+        db.has_rows("group_log", max)
     }
 }

@@ -287,3 +287,43 @@ async fn a_message_that_waits_for_queues_does_not_hold_the_stamp_keys() {
     assert!(!holding.is_finished() && !sending.is_finished());
     assert!(holding.await.unwrap().is_ok() && sending.await.unwrap().is_ok());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_counts_once_for_all_queues_at_all_relays_and_goes_once_nobody_gets_it() {
+    let world = World::at(NOW);
+    let Some((relays, _second)) = two(&world).await else {
+        return;
+    };
+    let made = relays[0].store.run(|db| group(db, 20));
+    let (from, id, stamp) = made.await.unwrap();
+    for sequence in 0..3 {
+        let sent = send(&relays[0], &from, &id, (stamp, sequence), 39).await;
+        assert!(sent.is_ok());
+    }
+    assert!(counts_are_right(&relays[0]).await);
+    let all = "SELECT CAST((SELECT coalesce(sum(length(stamped)), 0) FROM queue)
+         + (SELECT coalesce(sum(length(stamped)), 0) FROM body) AS BIGINT)";
+    let all = async || {
+        let all = relays[0].store.run(move |db| db.only::<i64>(all, &[]));
+        all.await.unwrap()
+    };
+    let is_counted = async || {
+        let (began, all) = (Instant::now(), all().await);
+        for relay in &relays {
+            while queue::bytes(&relay.store).await.unwrap() != all {
+                assert!(began.elapsed() < Duration::from_secs(20));
+                sleep(Duration::from_millis(50)).await;
+            }
+        }
+        all
+    };
+    assert!(is_counted().await > 0);
+    let fetched = relays[0]
+        .store
+        .run(|db| db.execute("DELETE FROM queue", &[]));
+    assert_eq!(fetched.await.unwrap(), 3 * 39);
+    assert!(counts_are_right(&relays[0]).await);
+    assert!(is_counted().await > 0);
+    relays[0].clean_up().await.unwrap();
+    assert_eq!(is_counted().await, 0);
+}

@@ -45,6 +45,9 @@ pub(super) trait Lane: Default {
     /// that it takes out. When this fails, the requests are still there.
     fn run(&mut self, db: &Prepared, requests: &mut Vec<Self::Request>) -> Result<(), Error>;
 
+    /// Whether someone waits for the answer.
+    fn is_wanted(request: &Self::Request) -> bool;
+
     /// How many bytes a request brings.
     fn len(request: &Self::Request) -> usize;
 
@@ -114,7 +117,7 @@ impl<'a, L: Lane> Thread<'a, L> {
         let mut received = Vec::with_capacity(L::MAX_BATCH);
         while waiting.blocking_recv_many(&mut received, L::MAX_BATCH) > 0 {
             let (mut batch, mut bytes) = (Vec::with_capacity(received.len()), 0_usize);
-            for request in received.drain(..) {
+            for request in received.drain(..).filter(L::is_wanted) {
                 let len = L::len(&request);
                 if bytes.saturating_add(len) > MAX_BATCH_BYTES && !batch.is_empty() {
                     self.run(
@@ -127,7 +130,9 @@ impl<'a, L: Lane> Thread<'a, L> {
                 bytes = bytes.saturating_add(len);
                 batch.push(request);
             }
-            self.run(batch, HALVINGS, Instant::now() + PATIENCE);
+            if !batch.is_empty() {
+                self.run(batch, HALVINGS, Instant::now() + PATIENCE);
+            }
         }
     }
 

@@ -25,7 +25,7 @@ const TAKE: &str = "SELECT is_long FROM inbox WHERE recipient = ANY($1)
 const DELETE: &str = "WITH gone AS (
          DELETE FROM queue USING unnest($1::bigint[], $2::bigint[]) AS w (recipient, number)
          WHERE queue.recipient = w.recipient AND queue.number = w.number
-         RETURNING queue.recipient, sender, length(stamped) + body_len AS len
+         RETURNING queue.recipient, sender, length(stamped) + body_len AS len, body_len
      ), of_one AS (
          UPDATE share SET messages = share.messages - c.messages, bytes = share.bytes - c.bytes
          FROM (
@@ -35,9 +35,11 @@ const DELETE: &str = "WITH gone AS (
          WHERE share.recipient = c.recipient AND share.sender = c.sender
      )
      UPDATE inbox SET messages = inbox.messages - c.messages, bytes = inbox.bytes - c.bytes,
+         body_bytes = inbox.body_bytes - c.body_bytes,
          is_long = CASE WHEN inbox.messages = c.messages THEN 0 ELSE inbox.is_long END
      FROM (
-         SELECT recipient, count(*) AS messages, sum(len) AS bytes FROM gone GROUP BY recipient
+         SELECT recipient, count(*) AS messages, sum(len) AS bytes, sum(body_len) AS body_bytes
+         FROM gone GROUP BY recipient
      ) c
      WHERE inbox.recipient = c.recipient";
 
@@ -71,6 +73,10 @@ impl Lane for Acknowledgements {
             let _ = request.answer.send(Reply::Done(Ok(())));
         }
         Ok(())
+    }
+
+    fn is_wanted(request: &Acknowledged) -> bool {
+        !request.answer.is_closed()
     }
 
     fn len(_: &Acknowledged) -> usize {

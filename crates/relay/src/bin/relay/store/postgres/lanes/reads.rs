@@ -68,6 +68,10 @@ impl Lane for Reads {
         Ok(())
     }
 
+    fn is_wanted(request: &Read) -> bool {
+        !request.answer.is_closed()
+    }
+
     fn len(_: &Read) -> usize {
         0
     }

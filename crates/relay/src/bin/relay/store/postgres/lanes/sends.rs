@@ -18,6 +18,8 @@ use crate::store::sending::{Facts, Way};
 /// A message that waits for the lane.
 pub trait Sending: Send {
     fn way(&self) -> Way;
+    /// Whether someone waits for the answer.
+    fn is_wanted(&self) -> bool;
     /// Stamps the message, if it is plain. Returns what is written.
     fn stamp(&mut self, facts: &Facts<'_>) -> Option<Written>;
     /// Answers, after the commit.
@@ -71,6 +73,10 @@ impl Lane for Sends {
         }
         requests.append(&mut slow);
         done
+    }
+
+    fn is_wanted(request: &Self::Request) -> bool {
+        request.is_wanted()
     }
 
     fn len(request: &Self::Request) -> usize {
