@@ -70,9 +70,9 @@ struct Lanes {
 /// How many threads a lane has. What concerns one row is done by one of them.
 const LANE_THREADS: usize = 2;
 
-/// How many connections there are beside those of jobs: three lanes, and those that listen, tell
-/// and ask.
-const MORE_CONNECTIONS: usize = 3 * LANE_THREADS + 3;
+/// How many connections there are beside those of jobs: three lanes, two of which have a thread
+/// that waits for locks, and those that listen, tell and ask.
+const MORE_CONNECTIONS: usize = 3 * LANE_THREADS + 2 + 3;
 
 /// What all threads share.
 struct Shared {

@@ -1,5 +1,6 @@
 //! Puts messages into queues, as many at once as there are, with few statements.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::Ordering;
 
@@ -56,6 +57,14 @@ const WRITE: &str = "WITH came AS (
      FROM unnest($20::bigint[], $21::bigint[], $22::bytea[]) AS w (id, at, mark)
      WHERE device.id = w.id";
 
+/// A statement that takes locks, and waits for them, or leaves out the rows that others have.
+pub fn taking(take: &'static str, waits: bool) -> Cow<'static, str> {
+    match waits {
+        true => take.into(),
+        false => format!("{take} SKIP LOCKED").into(),
+    }
+}
+
 /// Takes the locks of queues, for a job.
 pub fn take(db: &Prepared, recipients: &[i64]) -> Result<(), Refusal> {
     let taken = db.ask(TAKE, &[&recipients]);
@@ -72,7 +81,7 @@ pub fn push(db: &Prepared, batch: Batch) -> Result<Pushed, Refusal> {
 fn push_if_there_is_room(db: &Prepared, batch: Batch) -> Result<Result<Pushed, Refusal>, Error> {
     let recipients: Vec<i64> = batch.slots.iter().map(|slot| slot.recipient).collect();
     let body_len = batch.body.as_ref().map_or(0, |body| body.len);
-    let mut filling = Filling::of(db, &recipients)?;
+    let mut filling = Filling::of(db, &recipients, true)?;
     let coming = batch.slots.iter().map(|slot| Coming {
         recipient: slot.recipient,
         sender: batch.sender,
@@ -173,10 +182,10 @@ struct Came {
 }
 
 impl Filling {
-    /// Takes the locks of queues.
-    pub fn of(db: &Prepared, recipients: &[i64]) -> Result<Self, Error> {
+    /// Takes the locks of queues, and waits for them, or leaves out those that others have.
+    pub fn of(db: &Prepared, recipients: &[i64], waits: bool) -> Result<Self, Error> {
         let mut inboxes = BTreeMap::new();
-        for row in db.ask(TAKE, &[&recipients])? {
+        for row in db.ask(&taking(TAKE, waits), &[&recipients])? {
             let (from, to): (Option<i64>, Option<i64>) = (row.try_get(5)?, row.try_get(6)?);
             let inbox = Inbox {
                 next: row.try_get(1)?,

@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use super::{Lane, Reply};
 use crate::store::postgres::busy;
+use crate::store::postgres::filling::taking;
 use crate::store::postgres::statements::Prepared;
 
 /// A device that has these deliveries.
@@ -19,7 +20,7 @@ pub struct Acknowledged {
 #[derive(Default)]
 pub struct Acknowledgements;
 
-const TAKE: &str = "SELECT is_long FROM inbox WHERE recipient = ANY($1)
+const TAKE: &str = "SELECT recipient, is_long FROM inbox WHERE recipient = ANY($1)
      ORDER BY recipient FOR NO KEY UPDATE";
 
 const DELETE: &str = "WITH gone AS (
@@ -50,25 +51,39 @@ impl Lane for Acknowledgements {
 
     const MAX_BATCH: usize = 256;
 
-    fn run(&mut self, db: &Prepared, requests: &mut Vec<Acknowledged>) -> Result<(), Error> {
+    const WAITS: bool = true;
+
+    fn run(
+        &mut self,
+        db: &Prepared,
+        requests: &mut Vec<Acknowledged>,
+        held: Option<&mut Vec<Acknowledged>>,
+    ) -> Result<(), Error> {
+        let inboxes: BTreeSet<i64> = requests.iter().map(|request| request.recipient).collect();
+        let inboxes: Vec<i64> = inboxes.into_iter().collect();
+        let (mut is_any_long, mut taken) = (false, BTreeSet::new());
+        for row in db.ask(&taking(TAKE, held.is_none()), &[&inboxes])? {
+            taken.insert(row.try_get::<_, i64>(0)?);
+            is_any_long |= row.try_get::<_, i64>(1)? != 0;
+        }
         let (mut recipients, mut numbers) = (Vec::new(), Vec::new());
         for request in requests.iter() {
+            if !taken.contains(&request.recipient) {
+                continue; // the device is gone, or others have its queue
+            }
             for number in &request.numbers {
                 recipients.push(request.recipient);
                 numbers.push(*number);
             }
-        }
-        let inboxes: BTreeSet<i64> = recipients.iter().copied().collect();
-        let inboxes: Vec<i64> = inboxes.into_iter().collect();
-        let mut is_any_long = false;
-        for row in db.ask(TAKE, &[&inboxes])? {
-            is_any_long |= row.try_get::<_, i64>(0)? != 0;
         }
         db.ask(DELETE, &[&recipients, &numbers])?;
         if is_any_long {
             db.ask(TIDY, &[&inboxes])?;
         }
         db.run("COMMIT")?;
+        if let Some(held) = held {
+            held.extend(requests.extract_if(.., |request| !taken.contains(&request.recipient)));
+        }
         for request in requests.drain(..) {
             let _ = request.answer.send(Reply::Done(Ok(())));
         }

@@ -49,7 +49,14 @@ impl Lane for Reads {
     /// With [`ENOUGH_BYTES`] for each device, this bounds what is in memory.
     const MAX_BATCH: usize = 64;
 
-    fn run(&mut self, db: &Prepared, requests: &mut Vec<Read>) -> Result<(), Error> {
+    const WAITS: bool = false;
+
+    fn run(
+        &mut self,
+        db: &Prepared,
+        requests: &mut Vec<Read>,
+        _: Option<&mut Vec<Read>>,
+    ) -> Result<(), Error> {
         let recipients: Vec<i64> = requests.iter().map(|read| read.recipient).collect();
         let after: Vec<i64> = requests.iter().map(|read| read.after).collect();
         let most: Vec<i64> = requests.iter().map(|read| read.most).collect();

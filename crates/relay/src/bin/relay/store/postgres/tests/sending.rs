@@ -136,35 +136,6 @@ async fn what_a_device_sends_after_a_message_that_is_not_plain_does_not_overtake
 }
 
 #[tokio::test]
-async fn a_message_whose_sender_has_left_is_not_sent_after_it_waited() {
-    let world = World::at(NOW);
-    if !world.is_on_postgres() {
-        return;
-    }
-    let relay = world.open().await;
-    let devices = devices_of(&relay, 2).await;
-    let (from, to) = (&devices[0], &devices[1]);
-    let (store, row) = (relay.clone(), to.id);
-    let waiting = tokio::spawn(async move {
-        let wait = move |db: &Connection| {
-            db.take_queues(&[row])?;
-            db.exists("SELECT pg_sleep(1)", &[])
-        };
-        store.store.run(wait).await.unwrap()
-    });
-    sleep(Duration::from_millis(200)).await;
-    let shortly = Duration::from_millis(100);
-    for _ in 0..5 {
-        // The lane is busy with the first.
-        assert!(timeout(shortly, send(&relay, from, to)).await.is_err());
-    }
-    waiting.await.unwrap();
-    assert!(send(&relay, from, to).await.is_some());
-    let queued = queue::read_after(&relay.store, row, 0, 64).await.unwrap();
-    assert_eq!(queued.messages.len(), 2);
-}
-
-#[tokio::test]
 async fn what_panics_is_refused_and_the_threads_go_on() {
     let world = World::at(NOW);
     if !world.is_on_postgres() {
@@ -379,3 +350,5 @@ async fn no_message_of_an_account_misses_a_roster_that_was_stored_before_it() {
     }
     assert!(counts_are_right(&relays[0]).await);
 }
+
+mod held;
