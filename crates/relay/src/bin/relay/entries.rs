@@ -16,10 +16,11 @@ use waxseal_roster::group::{GroupChange, GroupError, GroupLog, SignedEntry};
 
 use crate::errors::Refusal;
 use crate::extract::{BinaryBody, Caller, GroupInPath, JsonBody, Tokens};
-use crate::limits::{MAX_GROUPS, MAX_JSON_LEN};
+use crate::limits::MAX_JSON_LEN;
 use crate::state::{Device, Relay};
 use crate::store::groups::{Group, roster_id};
 use crate::store::members::{self, Standing};
+use crate::store::turns::Whose;
 use crate::store::{Connection, devices};
 use crate::{budgets, strangers};
 
@@ -52,14 +53,15 @@ pub async fn put(
     }
     budgets::group_entry(&relay, &device.me.account, entry.version()).await?;
     let (store, shared, by) = (&relay.store, relay.clone(), device.clone());
+    let _turn = store.turn(Whose::Group(group)).await?;
     let job = move |db: &Connection| take(db, &shared, &by, &group, (&entry, &tokens));
-    let at_ms = store.run(job).await?;
+    let at_ms = store.run_under_locks(job, |_| ()).await?;
     let key = &device.delivery_key;
     Ok(Json(EntryReceipt::new(key, &group, &bytes, at_ms)))
 }
 
-/// Takes an entry in one transaction with the member rows. Returns its accepted time. So of two
-/// entries after the same state, one is taken.
+/// Takes an entry in one transaction with the member rows. Returns its accepted time. First takes
+/// the lock of the group, so of two entries after the same state, one is taken.
 fn take(
     db: &Connection,
     relay: &Relay,
@@ -119,11 +121,13 @@ fn found_group(
     let log = GroupLog::first(entry, &roster_id(group)).map_err(|_| ErrorCode::BadEntry)?;
     check_account_key(db, by, &log)?;
     check_signed_at(entry, now)?;
-    if Group::count(db)? >= MAX_GROUPS {
+    if Group::are_full(db)? {
         return Err(Refusal::retry_after(ErrorCode::RelayFull, FULL_RETRY_SECS));
     }
+    let Some(founded) = Group::found(db, group, log, now)? else {
+        return take(db, relay, by, group, (entry, tokens)); // founded meanwhile
+    };
     strangers::count_added(db, relay, by, entry.ops(), tokens)?;
-    let founded = Group::found(db, group, log, now)?;
     members::change(db, founded.row, 1, entry.ops(), now)?;
     Ok(now.as_millis())
 }

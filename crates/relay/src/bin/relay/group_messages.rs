@@ -8,7 +8,7 @@ use axum::response::Response;
 use waxseal_interface::{ErrorCode, GroupMismatch};
 use waxseal_reporting::ConversationId;
 use waxseal_reporting::relay::{
-    AuthenticGroup, Claim, PostError, PostedGroup, StampKeys, StampedGroup, TargetedGroup,
+    AuthenticGroup, Claim, PostError, PostedGroup, StampedGroup, TargetedGroup,
 };
 use waxseal_reporting::sender::GroupStamp;
 
@@ -18,7 +18,7 @@ use crate::extract::{BinaryBody, Caller, GroupInPath, Mark};
 use crate::group_targets::Members;
 use crate::limits::MAX_GROUP_MESSAGE_LEN;
 use crate::limits::once::Once;
-use crate::messages::{Accepted, accepting, answer, clock_differs};
+use crate::messages::{Accepted, Stamping, accepting, answer, clock_differs};
 use crate::state::{Device, Relay};
 use crate::store::groups::Group;
 use crate::store::members;
@@ -33,7 +33,7 @@ pub async fn send(
     BinaryBody(posted): BinaryBody<MAX_GROUP_MESSAGE_LEN>,
 ) -> Result<Response, Refusal> {
     let sender = caller.device;
-    let held = relay.store.space.hold(posted.len()).await?;
+    let len = posted.len();
     let posted = PostedGroup::decode(&posted).map_err(|_| ErrorCode::Malformed)?;
     if *posted.group() != group {
         return Err(ErrorCode::Malformed.into());
@@ -47,12 +47,14 @@ pub async fn send(
     relay
         .limits
         .targets(&sender.me.account, authentic.slots())?;
+    // Whoever waits for its turn takes no space from others.
+    let _turn = relay.store.turn(Whose::Group(group)).await?;
+    let held = relay.store.space.hold(len).await?;
     let (from, shared, budgets) = (sender.clone(), relay.clone(), Budgets::default());
-    let job = move |db: &Connection, keys: &StampKeys| {
+    let job = move |db: &Connection, keys: &Stamping<'_>| {
         let _ = &held;
         take(db, (&shared, &budgets), keys, &from, &group, &authentic)
     };
-    let _turn = relay.store.turn(Whose::Group(group)).await?;
     let (job, woken) = accepting(&relay, &sender, mark, job);
     answer(&sender, relay.store.run_under_locks(job, woken).await?)
 }
@@ -71,7 +73,7 @@ struct Budgets {
 fn take(
     db: &Connection,
     (relay, budgets): (&Relay, &Budgets),
-    keys: &StampKeys,
+    keys: &Stamping<'_>,
     from: &Device,
     id: &ConversationId,
     authentic: &AuthenticGroup,
@@ -106,7 +108,7 @@ fn take(
     let targeted = targeted.for_targets(fitting.devices, &fitting.digest);
     let targeted = targeted.map_err(|error| Refusal::internal(&error))?;
     let at = queue::next_accepted_at(db, from.id, group.clock(relay.now()))?;
-    let claim = keys.stamp_group(&targeted, at);
+    let claim = keys.take().stamp_group(&targeted, at);
     let claim = claim.map_err(|error| Refusal::internal(&error))?;
     let to = fan_out(db, from, &known, claim.clone(), targeted)?;
     group.keep_message(db, relay.now(), at)?;

@@ -107,7 +107,7 @@ impl Relay {
         let strangers = self.sweep(move |db| expiry::expire(db, proven.at_ms));
         let strangers = strangers.await;
         let notices = self.sweep(move |db| desk_expiry::expire(db, at_ms)).await;
-        let bodies = self.sweep(bodies::sweep).await;
+        let bodies = bodies::sweep_all(&self.store).await;
         let budgets = self.sweep_budgets().await;
         let removed = removed::delete_all(&self.store).await;
         let dropped = self.drop_destroyed().await;

@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
@@ -60,6 +61,8 @@ pub struct Keys {
     /// Authenticate accepted reports, so that the vault knows which ones the intake accepted.
     pub acceptance: AcceptanceKeys,
     stamp: RwLock<StampKeys>,
+    /// The day for which they were prepared, or 0.
+    prepared_on: AtomicU64,
     /// Held while the file is replaced.
     writing: Mutex<()>,
 }
@@ -123,6 +126,7 @@ impl Keys {
                 old: None,
             },
             stamp: RwLock::new(stamp_keys(now)?),
+            prepared_on: AtomicU64::new(0),
             writing: Mutex::default(),
         })
     }
@@ -202,6 +206,7 @@ impl Keys {
             store: Zeroizing::new(*store),
             acceptance,
             stamp: RwLock::new(StampKeys::import(stamp).ok()?),
+            prepared_on: AtomicU64::new(0),
             writing: Mutex::default(),
         })
     }
@@ -226,14 +231,23 @@ impl Keys {
         File::open(&self.dir)?.sync_all()
     }
 
-    /// The stamp keys, which make and verify stamps.
+    /// The stamp keys, which make and verify stamps. Nobody holds them while it waits for locks of
+    /// the database: whoever changes them waits for it, and then all others wait too.
     pub fn stamp(&self) -> RwLockReadGuard<'_, StampKeys> {
         self.stamp.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Prepares the stamp keys of today and tomorrow.
+    /// Prepares the stamp keys of today and tomorrow, unless they are there.
     pub fn advance(&self, now: Timestamp) -> Result<(), StampKeysError> {
-        self.stamp_mut(|stamp| stamp.advance_to(now))
+        let day = now.as_millis() / EPOCH_MS;
+        if self.prepared_on.load(Ordering::Acquire) == day {
+            return Ok(());
+        }
+        self.stamp_mut(|stamp| {
+            stamp.advance_to(now)?;
+            self.prepared_on.store(day, Ordering::Release);
+            Ok(())
+        })
     }
 
     /// Whether the existing stamp keys begin after `now`: they were made by a clock that was far
@@ -251,7 +265,10 @@ impl Keys {
         }
         let stamp = stamp_keys(now)?;
         self.write(&stamp)?;
-        self.stamp_mut(|keys| *keys = stamp);
+        self.stamp_mut(|keys| {
+            *keys = stamp;
+            self.prepared_on.store(0, Ordering::Release);
+        });
         tracing::warn!("new stamp keys: messages stamped before cannot be reported any more");
         Ok(())
     }

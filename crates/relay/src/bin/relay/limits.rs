@@ -45,8 +45,10 @@ pub const MAX_ACCOUNTS: i64 = 100_000;
 /// Maximum number of accounts in PostgreSQL. Memory has [some](crate::cache::MAX_CACHED) of them.
 pub const MAX_ACCOUNTS_ON_POSTGRES: i64 = 100_000_000;
 
-/// Maximum number of groups. None is deleted.
+/// Maximum number of groups in SQLite. None is deleted.
 pub const MAX_GROUPS: i64 = 100_000;
+/// Maximum number of groups in PostgreSQL.
+pub const MAX_GROUPS_ON_POSTGRES: i64 = 10_000_000;
 
 /// Maximum number of one-time parts stored per device. Each is a prekey that is handed out to one
 /// peer only.

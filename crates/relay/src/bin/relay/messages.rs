@@ -1,7 +1,8 @@
 //! Messages: stamped without being read, and queued for every device before the sender gets the
 //! receipt.
 
-use std::sync::Arc;
+use std::cell::Cell;
+use std::sync::{Arc, RwLockReadGuard};
 
 use axum::extract::State;
 use axum::http::header;
@@ -15,12 +16,13 @@ use waxseal_reporting::{Audience, Timestamp};
 
 use crate::errors::Refusal;
 use crate::extract::{AccountName, BinaryBody, Caller, Contact, Mark};
+use crate::keys::Keys;
 use crate::limits::MAX_MESSAGE_LEN;
 use crate::limits::once::Once;
 use crate::state::{Account, Device, Relay};
 use crate::store::sending::{Facts, Held, Stamped, Way};
 use crate::store::turns::Whose;
-use crate::store::{Connection, devices, queue};
+use crate::store::{Connection, accounts, devices, queue};
 use crate::strangers;
 use crate::targets::Targets;
 
@@ -52,11 +54,16 @@ pub async fn send(
     if let Some(accepted) = send_plainly(&relay, &sender, &peer, message, (contact, mark)).await {
         return answer(&sender, accepted?);
     }
+    // Whoever waits for its turn takes no space from others.
+    drop(held);
+    let _turn = relay.store.turn(Whose::Account(sender.account)).await?;
+    let held = relay.store.space.hold(len).await?;
     let (from, shared, roster) = (sender.clone(), relay.clone(), Once::default());
-    let job = move |db: &Connection, keys: &StampKeys| {
+    let job = move |db: &Connection, keys: &Stamping<'_>| {
         let _ = &held;
         devices::take_queues(db, [from.account, peer.id])?;
         let accepted_at = queue::next_accepted_at(db, from.id, shared.now())?;
+        accounts::take(db, [from.account, peer.id])?;
         let targets = Targets::read(db, &from, &peer)?;
         // CHK-610: the sender may write to the recipient. Otherwise nothing is stamped, counted or
         // handed out.
@@ -73,9 +80,8 @@ pub async fn send(
         let message = (authentic.clone(), accepts);
         fan_out(db, keys, &from, &targets, message, accepted_at)
     };
-    let _turn = relay.store.turn(Whose::Account(sender.account)).await?;
     let (job, woken) = accepting(&relay, &sender, mark, job);
-    answer(&sender, relay.store.run_then(job, woken).await?)
+    answer(&sender, relay.store.run_under_locks(job, woken).await?)
 }
 
 /// Sends a message without a job of its own, if it is plain: it costs nothing, its rosters are the
@@ -162,13 +168,13 @@ fn stamp(
 /// the recipient gets a token.
 fn fan_out(
     db: &Connection,
-    keys: &StampKeys,
+    keys: &Stamping<'_>,
     from: &Device,
     targets: &Targets,
     message: (AuthenticFanout, bool),
     accepted_at: Timestamp,
 ) -> Result<Accepted, Refusal> {
-    let (claim, messages, of_recipient) = stamp(keys, targets, message, accepted_at)?;
+    let (claim, messages, of_recipient) = stamp(&keys.take(), targets, message, accepted_at)?;
     let pushed = queue::push_each(db, from.account, &messages, accepted_at.as_millis())?;
     let is_delivered = pushed.to.iter().any(|row| of_recipient.contains(row));
     match pushed.full {
@@ -194,6 +200,35 @@ pub enum Accepted {
     Mismatch(Mismatch),
 }
 
+/// The stamp keys, as a job has them: only while it stamps or verifies, and not while it waits.
+pub struct Stamping<'a> {
+    keys: &'a Keys,
+    /// The oldest epoch of those that it took.
+    oldest: Cell<Option<u32>>,
+}
+
+impl<'a> Stamping<'a> {
+    pub fn of(keys: &'a Keys) -> Self {
+        let oldest = Cell::default();
+        Self { keys, oldest }
+    }
+
+    /// Takes the keys.
+    pub fn take(&self) -> RwLockReadGuard<'a, StampKeys> {
+        let keys = self.keys.stamp();
+        let (before, now) = (self.oldest.get(), keys.oldest_epoch());
+        self.oldest
+            .set(Some(before.map_or(now, |before| before.min(now))));
+        keys
+    }
+
+    /// The oldest epoch of the keys that were there when the job took them.
+    fn oldest_epoch(&self) -> u32 {
+        let oldest = self.oldest.get();
+        oldest.unwrap_or_else(|| self.keys.stamp().oldest_epoch())
+    }
+}
+
 /// A job that has a message stamped and queued, and keeps its time and the sender's mark. What is
 /// returned with it wakes the devices, after the commit. `stamp` takes the queues, and then the
 /// [time](queue::next_accepted_at).
@@ -201,7 +236,7 @@ pub fn accepting(
     relay: &Arc<Relay>,
     sender: &Device,
     mark: Option<[u8; MARK_LEN]>,
-    stamp: impl Fn(&Connection, &StampKeys) -> Result<Accepted, Refusal> + Send + 'static,
+    stamp: impl Fn(&Connection, &Stamping<'_>) -> Result<Accepted, Refusal> + Send + 'static,
 ) -> (
     impl Fn(&Connection) -> Result<Accepted, Refusal> + Send + 'static,
     impl FnOnce(&Accepted) + Send + 'static,
@@ -210,7 +245,7 @@ pub fn accepting(
     let (waking, relay) = (relay.clone(), relay.clone());
     let job = move |db: &Connection| {
         relay.process.check(relay.time.reading())?;
-        let keys = relay.keys.stamp();
+        let keys = Stamping::of(&relay.keys);
         let accepted = stamp(db, &keys)?;
         relay.process.check_in(db, keys.oldest_epoch())?;
         if let Accepted::Stamped(claim, _) = &accepted {

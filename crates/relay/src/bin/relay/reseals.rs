@@ -7,12 +7,12 @@ use axum::extract::State;
 use axum::response::Response;
 use waxseal_interface::ErrorCode;
 use waxseal_reporting::limits::MAX_POSTED_RESEAL_LEN;
-use waxseal_reporting::relay::{PostedReseal, ResealError, StampKeys, StampedEnvelope};
+use waxseal_reporting::relay::{PostedReseal, ResealError, StampedEnvelope};
 use waxseal_reporting::{AccountId, ConversationId, Timestamp};
 
 use crate::errors::Refusal;
 use crate::extract::{AccountName, BinaryBody, Caller, Mark};
-use crate::messages::{Accepted, accepting, answer, clock_differs};
+use crate::messages::{Accepted, Stamping, accepting, answer, clock_differs};
 use crate::state::Relay;
 use crate::store::turns::Whose;
 use crate::store::{Connection, devices, members, queue};
@@ -32,7 +32,7 @@ pub async fn send_again(
     let posted = PostedReseal::decode(&posted).map_err(|_| ErrorCode::Malformed)?;
     let account = relay.some_account(&recipient).await?;
     let (from, shared) = (sender.clone(), relay.clone());
-    let job = move |db: &Connection, keys: &StampKeys| {
+    let job = move |db: &Connection, keys: &Stamping<'_>| {
         devices::take_queues(db, [account.id; 2])?;
         let accepted_at = queue::next_accepted_at(db, from.id, shared.now())?;
         // A token alone stamps nothing, and neither does a claim of another device or another
@@ -46,7 +46,9 @@ pub async fn send_again(
             is_member.unwrap_or(false)
         };
         let authentic = posted.clone();
-        let authentic = authentic.authenticate_in_groups(key, &from.me, keys, now, is_member);
+        // Who is a member is read without locks.
+        let keys = keys.take();
+        let authentic = authentic.authenticate_in_groups(key, &from.me, &keys, now, is_member);
         let authentic = authentic.map_err(|error| refused(&shared, error))?;
         let target = authentic.target().clone();
         if target.account != recipient {
@@ -58,6 +60,7 @@ pub async fn send_again(
         let to = to.ok_or(ErrorCode::OtherTarget)?;
         let claim = keys.stamp_again(&authentic, accepted_at);
         let claim = claim.map_err(|error| Refusal::internal(&error))?;
+        drop(keys);
         let stamped = StampedEnvelope::resealed(claim, authentic);
         let stamped = stamped.map_err(|error| Refusal::internal(&error))?;
         queue::push(db, from.account, to, &stamped)?;
@@ -65,7 +68,7 @@ pub async fn send_again(
     };
     let _turn = relay.store.turn(Whose::Account(sender.account)).await?;
     let (job, woken) = accepting(&relay, &sender, mark, job);
-    answer(&sender, relay.store.run_then(job, woken).await?)
+    answer(&sender, relay.store.run_under_locks(job, woken).await?)
 }
 
 fn refused(relay: &Relay, error: ResealError) -> Refusal {

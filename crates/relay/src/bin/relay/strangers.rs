@@ -51,7 +51,8 @@ pub enum Counts {
     Spared,
 }
 
-/// Whether an account may write to another now, and what that costs. Changes nothing.
+/// Whether an account may write to another now, and what that costs. Changes nothing. The job has
+/// the lock of the sender's account.
 pub fn check(
     db: &Connection,
     relay: &Relay,
@@ -76,6 +77,7 @@ pub fn count_added(
         _ => None,
     });
     let tokens = tokens.iter().copied().chain(std::iter::repeat(None));
+    accounts::take(db, [by.account; 2])?;
     for (account, token) in added.zip(tokens) {
         let to = accounts::find(db, account)?.ok_or(ErrorCode::NoSuchAccount)?;
         let name = AccountId::new(account).map_err(|_| ErrorCode::NoSuchAccount)?;

@@ -89,7 +89,7 @@ fn group(db: &Connection, members: usize) -> Result<(Device, ConversationId, Gro
     let id = ConversationId::from_bytes(entry.group().to_bytes());
     let log = GroupLog::first(&entry, entry.group()).unwrap();
     let now = Timestamp::from_millis(NOW);
-    let mut found = Group::found(db, &id, log, now)?;
+    let mut found = Group::found(db, &id, log, now)?.unwrap();
     members::change(db, found.row, 1, entry.ops(), now)?;
     for ops in ops[1..].chunks(OPERATIONS) {
         let state = found.log.state();
@@ -153,7 +153,7 @@ async fn post(relay: &Arc<Relay>, members: usize) -> f64 {
             let began = busy_ms();
             let posted = PostedGroup::decode(&posted).unwrap();
             let authentic = posted.authenticate(&sender.delivery_key, &sender.me, shared.now());
-            let keys = shared.keys.stamp();
+            let keys = Stamping::of(&shared.keys);
             let taken = take(
                 db,
                 (&shared, &Budgets::default()),
@@ -196,7 +196,7 @@ async fn a_message_with_few_slots_counts_for_as_many_as_the_group_has_members() 
         let job = move |db: &Connection| {
             let posted = PostedGroup::decode(&posted).unwrap();
             let authentic = posted.authenticate(&sender.delivery_key, &sender.me, shared.now());
-            let keys = shared.keys.stamp();
+            let keys = Stamping::of(&shared.keys);
             let taken = take(
                 db,
                 (&shared, &Budgets::default()),

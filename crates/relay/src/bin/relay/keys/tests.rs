@@ -139,6 +139,21 @@ fn keys_reach_back_only_when_the_operator_trusts_a_clock_before_them() {
 }
 
 #[test]
+fn keys_that_are_there_are_prepared_without_waiting_for_whoever_uses_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys = Keys::open(dir.path(), NOW).unwrap();
+    keys.advance(NOW).unwrap();
+    let (done, waiting) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        let used = keys.stamp();
+        scope.spawn(|| done.send(keys.advance(NOW).is_ok()));
+        let prepared = waiting.recv_timeout(std::time::Duration::from_secs(5));
+        drop(used);
+        assert_eq!(prepared, Ok(true));
+    });
+}
+
+#[test]
 fn a_clock_that_was_never_set_makes_no_keys() {
     let dir = tempfile::tempdir().unwrap();
     for never_set in [0, FIRST_START.as_millis() - 1] {

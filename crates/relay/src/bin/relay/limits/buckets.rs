@@ -102,10 +102,12 @@ impl<K: Hash + Eq + Clone> Buckets<K> {
             filled_at: now,
         });
         let level = rate.level(bucket, now);
-        // A request that costs more than a full bucket waits for a full bucket.
-        let cost = cost.min(rate.burst);
-        if level < cost {
-            let wait = ((cost - level) / rate.per_second).ceil() as u64;
+        // A request that costs more than a full bucket waits for a full bucket. If it costs no more
+        // than that of a relay which is alone, the rest is owed.
+        let cost = cost.min(self.rate.burst);
+        let needed = cost.min(rate.burst);
+        if level < needed {
+            let wait = ((needed - level) / rate.per_second).ceil() as u64;
             return Err(Refusal::retry_after(
                 ErrorCode::TooManyRequests,
                 wait.max(1),

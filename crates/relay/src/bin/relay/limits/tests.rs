@@ -1,3 +1,5 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use waxseal_interface::ErrorCode;
@@ -38,6 +40,22 @@ fn a_refused_request_costs_nothing_and_an_unaffordable_one_waits_for_a_whole_buc
     assert_eq!(refusal.retry_after_secs, Some(4));
     buckets.take(&"al", 6.0, start).unwrap();
     buckets.take(&"bo", 500.0, start).unwrap();
+}
+
+#[test]
+fn what_is_divided_among_relays_costs_as_much_at_each_of_them() {
+    let relays = Arc::new(AtomicU32::new(10));
+    let (buckets, start) = (Buckets::divided(1_000.0, 200.0, &relays), Instant::now());
+    buckets.take(&"al", 900.0, start).unwrap();
+    // 800 are owed, and 20 come back in a second.
+    let refusal = buckets.take(&"al", 900.0, start).unwrap_err();
+    assert_eq!(refusal.retry_after_secs, Some(45));
+    buckets.take(&"al", 1.0, start + 40 * SECOND).unwrap_err();
+    buckets.take(&"al", 900.0, start + 45 * SECOND).unwrap();
+    // One that is alone again gives more at once.
+    relays.store(1, Ordering::Relaxed);
+    buckets.take(&"bo", 1_000.0, start).unwrap();
+    buckets.take(&"bo", 1.0, start).unwrap_err();
 }
 
 #[test]

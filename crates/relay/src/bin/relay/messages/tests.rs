@@ -4,10 +4,12 @@ use waxseal_reporting::DeviceId;
 use waxseal_reporting::message::{Payload, PayloadHeader};
 use waxseal_reporting::relay::EPOCH_MS;
 use waxseal_reporting::sender::{Fanout, RosterStamp, seal};
+use waxseal_roster::Pinned;
 
 use super::*;
 use crate::extract::JsonBody;
-use crate::fixture::{NoChannel, World, caller, device};
+use crate::fixture::owner::Owner;
+use crate::fixture::{self, NoChannel, World, caller, device, key_of};
 use crate::prekeys;
 
 const NOW: u64 = 21_000 * EPOCH_MS;
@@ -77,4 +79,45 @@ async fn rosters_are_limited_in_every_answer_that_has_one() {
         bundles.await.map(|Json(_)| ()).unwrap_err().code
     };
     assert!(times(ask, ErrorCode::NoPreKeys).await >= 1_000);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_message_that_goes_the_slow_way_misses_a_roster_that_was_stored_before_it() {
+    let world = World::at(NOW);
+    if !world.is_on_postgres() {
+        return;
+    }
+    let (one, second) = (world.open().await, world.beside("second").unwrap());
+    let other = second.open().await;
+    let (alice, bob) = (device(&one, "alice").await, device(&one, "bob").await);
+    // One account gets another device: first the recipient, then the sender.
+    for name in ["bob", "alice"] {
+        let account = if name == "bob" { &bob } else { &alice }.account;
+        let (owner, key) = (Owner::new(name), key_of(name));
+        let entry = owner.entry(2, &ed25519_dalek::SigningKey::from_bytes(&[7; 32]));
+        let next = owner.next(&owner.first(1, &key, NOW), (1, &key), NOW, |draft| {
+            draft.add(entry).unwrap();
+        });
+        let relay = other.clone();
+        let changing = tokio::spawn(async move {
+            let change = move |db: &Connection| {
+                devices::keep_roster(db, account, &Pinned::first(next.clone()))?;
+                db.exists("SELECT pg_sleep(1)", &[])
+            };
+            relay.store.run_under_locks(change, |_| ()).await
+        });
+        tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+        let sent = fixture::send(&one, &alice, &bob, "hello").await;
+        assert!(changing.await.unwrap().is_ok());
+        assert_eq!(
+            sent.err().map(|refusal| refusal.code),
+            Some(ErrorCode::Mismatch)
+        );
+        // The next one is about the sender alone.
+        let (owner, key) = (Owner::new("bob"), key_of("bob"));
+        let first = Pinned::first(owner.first(1, &key, NOW));
+        let account = bob.account;
+        let back = move |db: &Connection| devices::keep_roster(db, account, &first);
+        one.store.run(back).await.unwrap();
+    }
 }

@@ -23,6 +23,15 @@ pub fn find(db: &Connection, name: &str) -> Result<Option<i64>, Refusal> {
     Ok(found.filter(|(_, found)| found == name).map(|(id, _)| id))
 }
 
+/// Keeps others from the rows of two accounts until the transaction ends, so that what counts for
+/// one of them is exact, and so that their rosters stay, even of one that has no device. This comes
+/// after all locks of queues and devices.
+pub fn take(db: &Connection, accounts: [i64; 2]) -> Result<(), Refusal> {
+    let [one, other] = accounts;
+    let both = "SELECT id FROM account WHERE id = ?1 OR id = ?2 ORDER BY id";
+    db.lock(both, values![one, other])
+}
+
 /// Whether there is the maximum number of accounts. None is deleted, so they are counted only once
 /// the highest id is that high.
 pub fn are_full(db: &Connection) -> Result<bool, Refusal> {
@@ -35,8 +44,7 @@ pub fn are_full(db: &Connection) -> Result<bool, Refusal> {
 
 /// Whether there are at least so many accounts.
 pub fn are(db: &Connection, max: i64) -> Result<bool, Refusal> {
-    let highest: Option<i64> = db.only("SELECT max(id) FROM account", &[])?;
-    Ok(highest.is_some_and(|highest| highest >= max) && db.accounts()? >= max)
+    db.has_rows("account", max)
 }
 
 /// Until when the account may write to any number of strangers, in proven time. `None` if it was

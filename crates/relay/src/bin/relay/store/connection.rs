@@ -120,7 +120,7 @@ impl<'c> Connection<'c> {
     }
 
     /// How many bytes all queues have. Several relays change them at once, so that of PostgreSQL
-    /// may be a second old.
+    /// may be half a minute old, and older if there are very many devices.
     pub(in crate::store) fn queued_in_all(&self) -> Result<i64, Refusal> {
         match &self.engine {
             Engine::Sqlite(_) => {
@@ -212,18 +212,22 @@ impl<'c> Connection<'c> {
         }
     }
 
-    /// How many accounts there are, of which none is deleted. To count as many as PostgreSQL may
-    /// have takes too long, so it is as many as it counted some time ago.
-    pub(in crate::store) fn accounts(&self) -> Result<i64, Refusal> {
-        let count = match &self.engine {
-            Engine::Sqlite(_) => "SELECT count(*) FROM account",
+    /// Whether a table from which nothing is deleted has at least so many rows. To count as many as
+    /// PostgreSQL may have takes too long, so there it is as many as it counted some time ago.
+    pub(in crate::store) fn has_rows(&self, table: &str, max: i64) -> Result<bool, Refusal> {
+        let highest: Option<i64> = self.only(&format!("SELECT max(id) FROM {table}"), &[])?;
+        if highest.is_none_or(|highest| highest < max) {
+            return Ok(false);
+        }
+        let rows = match &self.engine {
+            Engine::Sqlite(_) => format!("SELECT count(*) FROM {table}"),
             #[cfg(feature = "postgres")]
-            Engine::Postgres(_) => {
+            Engine::Postgres(_) => format!(
                 "SELECT CAST(reltuples AS BIGINT) FROM pg_class
-                 WHERE oid = CAST('account' AS regclass)"
-            }
+                 WHERE oid = CAST('{table}' AS regclass)"
+            ),
         };
-        self.only(count, &[])
+        Ok(self.only::<i64>(&rows, &[])? >= max)
     }
 
     /// Tells the other relays, once this transaction is committed, that an account has other

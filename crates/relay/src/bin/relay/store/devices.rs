@@ -79,11 +79,14 @@ pub fn pinned(db: &Connection, account: i64) -> Result<Option<Pinned>, Refusal> 
 
 /// Keeps others from the queues of two accounts until the transaction ends. So their rosters and
 /// devices stay, and nobody waits in a circle for the rows of devices, which come after it.
+///
+/// Whoever waited may have waited for a new roster, so the queues of its devices are taken too.
 pub fn take_queues(db: &Connection, accounts: [i64; 2]) -> Result<(), Refusal> {
     let queues = "SELECT recipient FROM inbox
          WHERE recipient IN (SELECT id FROM device WHERE account = ?1 OR account = ?2)
          ORDER BY recipient";
     let [one, other] = accounts;
+    db.lock(queues, values![one, other])?;
     db.lock(queues, values![one, other])
 }
 

@@ -5,6 +5,7 @@ use waxseal_reporting::{ConversationId, Timestamp};
 use waxseal_roster::group::{GroupId, GroupLog, SignedEntry};
 
 use crate::errors::Refusal;
+use crate::limits::{MAX_GROUPS, MAX_GROUPS_ON_POSTGRES};
 use crate::store::Connection;
 use crate::store::values::values;
 
@@ -61,17 +62,21 @@ impl Group {
         Self::find(db, group)
     }
 
-    /// Stores a new group, with the entry that founds it.
+    /// Stores a new group, with the entry that founds it. `None` if it was founded meanwhile.
     pub fn found(
         db: &Connection,
         group: &ConversationId,
         log: GroupLog,
         at: Timestamp,
-    ) -> Result<Self, Refusal> {
-        let row: i64 = db.only(
-            "INSERT INTO group_log (public_id, log) VALUES (?1, ?2) RETURNING id",
+    ) -> Result<Option<Self>, Refusal> {
+        let row: Option<i64> = db.one(
+            "INSERT INTO group_log (public_id, log) VALUES (?1, ?2)
+             ON CONFLICT DO NOTHING RETURNING id",
             values![group.as_bytes(), log.encode()],
         )?;
+        let Some(row) = row else {
+            return Ok(None);
+        };
         db.execute(
             "INSERT INTO group_time (group_id, changed_ms, newest_ms) VALUES (?1, ?2, ?2)",
             values![row, at.as_millis()],
@@ -83,7 +88,7 @@ impl Group {
             newest: at,
         };
         founded.keep_entry(db, at)?;
-        Ok(founded)
+        Ok(Some(founded))
     }
 
     /// Stores the log after its next entry.
@@ -184,9 +189,13 @@ impl Group {
         )
     }
 
-    /// The highest number that a group has, or 0.
-    pub fn count(db: &Connection) -> Result<i64, Refusal> {
-        let newest: Option<i64> = db.only("SELECT max(id) FROM group_log", &[])?;
-        Ok(newest.unwrap_or(0))
+    /// Whether there is the maximum number of groups. None is deleted, so they are counted only
+    /// once the highest id is that high.
+    pub fn are_full(db: &Connection) -> Result<bool, Refusal> {
+        let max = match db.is_shared() {
+            true => MAX_GROUPS_ON_POSTGRES,
+            false => MAX_GROUPS,
+        };
+        db.has_rows("group_log", max)
     }
 }

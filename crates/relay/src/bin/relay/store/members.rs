@@ -104,15 +104,14 @@ pub fn leave(db: &Connection, group: i64, account: i64, at: Timestamp) -> Result
 }
 
 /// Keeps others from the queues of all members until the transaction ends, so that their rosters
-/// and devices stay.
+/// and devices stay. Those that came while this waited are taken too.
 pub fn take_queues(db: &Connection, group: &Group) -> Result<(), Refusal> {
-    db.lock(
-        "SELECT recipient FROM inbox WHERE recipient IN (
+    let queues = "SELECT recipient FROM inbox WHERE recipient IN (
              SELECT d.id FROM member m JOIN device d ON d.account = m.account
              WHERE group_id = ?1 AND until IS NULL AND number >= 0
-         ) ORDER BY recipient",
-        values![group.row],
-    )
+         ) ORDER BY recipient";
+    db.lock(queues, values![group.row])?;
+    db.lock(queues, values![group.row])
 }
 
 /// The names of those who left and are not removed yet, in the order in which they left.

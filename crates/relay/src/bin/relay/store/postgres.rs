@@ -15,6 +15,7 @@ use waxseal_interface::ErrorCode;
 use crate::errors::Refusal;
 use crate::store::connection::Connection;
 use crate::store::news::{Ear, News};
+use crate::store::postgres::failure::Said;
 use crate::store::postgres::jobs::{Job, Request};
 use crate::store::postgres::lanes::Entrance;
 use crate::store::postgres::lanes::acknowledgements::{Acknowledged, Acknowledgements};
@@ -69,9 +70,9 @@ struct Lanes {
 /// How many threads a lane has. What concerns one row is done by one of them.
 const LANE_THREADS: usize = 2;
 
-/// How many connections there are beside those of jobs: three lanes, and those that listen, tell
-/// and ask.
-const MORE_CONNECTIONS: usize = 3 * LANE_THREADS + 3;
+/// How many connections there are beside those of jobs: three lanes, two of which have a thread
+/// that waits for locks, and those that listen, tell and ask.
+const MORE_CONNECTIONS: usize = 3 * LANE_THREADS + 2 + 3;
 
 /// What all threads share.
 struct Shared {
@@ -85,7 +86,7 @@ struct Shared {
     losses: AtomicU64,
     /// Whether the threads must end.
     is_closed: AtomicBool,
-    /// How many bytes all queues had a moment ago.
+    /// How many bytes all queues had when a relay counted them.
     all_bytes: Arc<AtomicI64>,
     /// How many requests the lanes have sent the slow way.
     slow: AtomicU64,
@@ -103,11 +104,13 @@ impl Postgres {
             let making = scope.spawn(|| {
                 let mut client = schema::prepare(&access).map_err(|error| error.to_string())?;
                 session::check_room(&mut client, needed);
-                Ok::<_, String>(())
+                let found = client.query_one("SELECT bytes FROM found_out", &[]);
+                let bytes: Result<i64, _> = found.and_then(|found| found.try_get(0));
+                bytes.map_err(|error| Said(&error).to_string())
             });
             making.join()
         });
-        made.map_err(|_| "the tables could not be made")??;
+        let all_bytes = made.map_err(|_| "the tables could not be made")??;
         let (jobs, waiting) = mpsc::channel(MAX_JOBS);
         let (news, told) = mpsc::channel(MAX_NEWS);
         let shared = Arc::new(Shared {
@@ -117,7 +120,7 @@ impl Postgres {
             heard_at: Mutex::new(Instant::now()),
             losses: AtomicU64::new(0),
             is_closed: AtomicBool::new(false),
-            all_bytes: Arc::default(),
+            all_bytes: Arc::new(AtomicI64::new(all_bytes)),
             slow: AtomicU64::new(0),
             ear: RwLock::default(),
         });

@@ -39,10 +39,10 @@ pub fn base(db: &Connection, device: i64) -> Result<Option<Vec<u8>>, Refusal> {
 
 /// Takes the next one-time part of a device, which is deleted: nobody gets it again.
 pub fn hand_out(db: &Connection, device: i64) -> Result<Option<Vec<u8>>, Refusal> {
-    let next: Option<(i64, Vec<u8>)> = db.one(
-        "SELECT id, part FROM one_time WHERE device = ?1 AND part IS NOT NULL ORDER BY id LIMIT 1",
-        values![device],
-    )?;
+    let next =
+        "SELECT id, part FROM one_time WHERE device = ?1 AND part IS NOT NULL ORDER BY id LIMIT 1";
+    // Whoever waits here for another gets the part after that one.
+    let next: Option<(i64, Vec<u8>)> = db.one(&db.locking(next), values![device])?;
     let Some((id, part)) = next else {
         return Ok(None);
     };

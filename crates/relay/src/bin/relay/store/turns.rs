@@ -15,6 +15,9 @@ use crate::errors::Refusal;
 /// Maximum time that a request waits for its turn.
 const MAX_WAIT: Duration = Duration::from_secs(5);
 
+/// Maximum number of requests of one account or group that wait for their turns.
+const MAX_WAITING: usize = 32;
+
 /// From this number on, those that nobody waits for are forgotten.
 const MANY: usize = 4_096;
 
@@ -40,6 +43,10 @@ impl Turns {
             }
             turns.entry(whose).or_default().clone()
         };
+        // The table has it too, and so do whoever's turn it is and this request.
+        if Arc::strong_count(&turn) > MAX_WAITING + 2 {
+            return Err(Refusal::retry_after(ErrorCode::Busy, 1));
+        }
         let taken = timeout(MAX_WAIT, turn.lock_owned()).await;
         taken.map_err(|_| Refusal::retry_after(ErrorCode::Busy, 1))
     }

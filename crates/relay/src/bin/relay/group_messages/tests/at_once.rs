@@ -259,3 +259,71 @@ async fn no_message_to_a_group_misses_a_leave_that_was_stored_before_it() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_waits_for_queues_does_not_hold_the_stamp_keys() {
+    let world = World::at(NOW);
+    let Some(([one, other], _second)) = two(&world).await else {
+        return;
+    };
+    let made = one.store.run(|db| group(db, 4));
+    let (from, id, stamp) = made.await.unwrap();
+    let account = senders(&one).await[1].0;
+    let holding = tokio::spawn(async move {
+        let hold = move |db: &Connection| {
+            devices::take_queues(db, [account; 2])?;
+            db.exists("SELECT pg_sleep(2)", &[])
+        };
+        other.store.run(hold).await
+    });
+    sleep(Duration::from_millis(500)).await;
+    let relay = one.clone();
+    let sending = tokio::spawn(async move { send(&relay, &from, &id, (stamp, 0), 7).await });
+    sleep(Duration::from_millis(500)).await;
+    assert!(!holding.is_finished());
+    let next_year = Timestamp::from_millis(NOW + 365 * 86_400_000);
+    let prepared = tokio::task::spawn_blocking(move || one.keys.advance(next_year).is_ok());
+    prepared.await.unwrap();
+    assert!(!holding.is_finished() && !sending.is_finished());
+    assert!(holding.await.unwrap().is_ok() && sending.await.unwrap().is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_counts_once_for_all_queues_at_all_relays_and_goes_once_nobody_gets_it() {
+    let world = World::at(NOW);
+    let Some((relays, _second)) = two(&world).await else {
+        return;
+    };
+    let made = relays[0].store.run(|db| group(db, 20));
+    let (from, id, stamp) = made.await.unwrap();
+    for sequence in 0..3 {
+        let sent = send(&relays[0], &from, &id, (stamp, sequence), 39).await;
+        assert!(sent.is_ok());
+    }
+    assert!(counts_are_right(&relays[0]).await);
+    let all = "SELECT CAST((SELECT coalesce(sum(length(stamped)), 0) FROM queue)
+         + (SELECT coalesce(sum(length(stamped)), 0) FROM body) AS BIGINT)";
+    let all = async || {
+        let all = relays[0].store.run(move |db| db.only::<i64>(all, &[]));
+        all.await.unwrap()
+    };
+    let is_counted = async || {
+        let (began, all) = (Instant::now(), all().await);
+        for relay in &relays {
+            while queue::bytes(&relay.store).await.unwrap() != all {
+                assert!(began.elapsed() < Duration::from_secs(20));
+                sleep(Duration::from_millis(50)).await;
+            }
+        }
+        all
+    };
+    assert!(is_counted().await > 0);
+    let fetched = relays[0]
+        .store
+        .run(|db| db.execute("DELETE FROM queue", &[]));
+    assert_eq!(fetched.await.unwrap(), 3 * 39);
+    assert!(counts_are_right(&relays[0]).await);
+    assert!(is_counted().await > 0);
+    relays[0].clean_up().await.unwrap();
+    assert_eq!(is_counted().await, 0);
+}

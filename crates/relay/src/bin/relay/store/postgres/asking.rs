@@ -12,6 +12,35 @@ use super::failure::{Failure, Said};
 /// How often the database is asked.
 const ASK: Duration = Duration::from_secs(1);
 
+/// How long a relay counts at once what waits in all queues.
+const COUNTING: Duration = Duration::from_millis(300);
+
+/// What counting took is at most this part of the time. It is done at least this often.
+const PART: u32 = 20;
+const SELDOM: Duration = Duration::from_secs(30);
+
+/// The lock of the relay that counts. The number means `counting`.
+const LOCK: i64 = 0x63_6f_75_6e_74_69_6e_67;
+
+/// The rows of queues and of bodies, some at a time.
+const TABLES: [&str; 2] = [
+    "SELECT max(recipient), CAST(coalesce(sum(len), 0) AS BIGINT) FROM (
+         SELECT recipient, bytes - body_bytes AS len FROM inbox
+         WHERE recipient > $1 ORDER BY recipient LIMIT 10000
+     ) s",
+    "SELECT max(id), CAST(coalesce(sum(len), 0) AS BIGINT) FROM (
+         SELECT id, length(stamped) AS len FROM body WHERE id > $1 ORDER BY id LIMIT 10000
+     ) s",
+];
+
+/// How far a relay has counted what waits in all queues.
+struct Counting {
+    began: Instant,
+    bytes: i64,
+    /// The table, and the row up to which it is counted.
+    at: (usize, i64),
+}
+
 /// How long a thread sleeps, at most. A relay that stops waits for it.
 const NAP: Duration = Duration::from_millis(100);
 
@@ -24,7 +53,7 @@ const AT_ONCE: usize = 1_000;
 impl Shared {
     /// Asks until the database is closed.
     pub(super) fn ask(&self) {
-        let (mut connected, mut is_failing) = (None, false);
+        let (mut connected, mut counting, mut is_failing) = (None, None, false);
         while !self.is_closed.load(Ordering::Relaxed) {
             let began = Instant::now();
             let client = connected.take();
@@ -32,7 +61,10 @@ impl Shared {
             let asked = client.and_then(|client| {
                 let client = connected.insert(client);
                 // Each is of use without the other.
-                let (found, summed) = (self.ask_for_lost(client), self.ask_for_all(client));
+                let (found, summed) = (
+                    self.ask_for_lost(client),
+                    self.ask_for_all(client, &mut counting),
+                );
                 found.and(summed)
             });
             if let Err(error) = &asked {
@@ -41,7 +73,7 @@ impl Shared {
                     tracing::warn!(%error, "PostgreSQL does not say what there is, and is asked again");
                 }
                 if Failure::of(error) != Failure::Overtaken {
-                    connected = None;
+                    (connected, counting) = (None, None);
                 }
             }
             is_failing = asked.is_err();
@@ -51,11 +83,38 @@ impl Shared {
         }
     }
 
-    /// Asks how much waits in all queues.
-    fn ask_for_all(&self, client: &mut Client) -> Result<(), Error> {
-        let all = "SELECT CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM inbox";
-        let bytes = client.query_one(all, &[])?.try_get(0)?;
-        self.all_bytes.store(bytes, Ordering::Relaxed);
+    /// Asks how much waits in all queues. One relay counts it, some rows at a time.
+    fn ask_for_all(
+        &self,
+        client: &mut Client,
+        counting: &mut Option<Counting>,
+    ) -> Result<(), Error> {
+        let all = "SELECT bytes, due_ms <= now_us() / 1000 FROM found_out";
+        let all = client.query_one(all, &[])?;
+        self.all_bytes.store(all.try_get(0)?, Ordering::Relaxed);
+        if counting.is_none() && all.try_get(1)? {
+            let alone = client.query_one("SELECT pg_try_advisory_lock($1)", &[&LOCK])?;
+            let is_alone: bool = alone.try_get(0)?;
+            *counting = is_alone.then(|| Counting {
+                began: Instant::now(),
+                bytes: 0,
+                at: (0, 0),
+            });
+        }
+        let began = Instant::now();
+        while let Some(counted) = counting
+            && began.elapsed() < COUNTING
+        {
+            if !counted.go_on(client)? {
+                continue;
+            }
+            let wait = counted.began.elapsed().saturating_mul(PART);
+            let wait = i64::try_from(wait.clamp(ASK, SELDOM).as_millis()).unwrap_or(i64::MAX);
+            let keep = "UPDATE found_out SET bytes = $1, due_ms = now_us() / 1000 + $2";
+            client.execute(keep, &[&counted.bytes, &wait])?;
+            client.execute("SELECT pg_advisory_unlock($1)", &[&LOCK])?;
+            *counting = None;
+        }
         Ok(())
     }
 
@@ -73,6 +132,23 @@ impl Shared {
             }
         }
         Ok(())
+    }
+}
+
+impl Counting {
+    /// Counts some more rows. Returns whether there are no more.
+    fn go_on(&mut self, client: &mut Client) -> Result<bool, Error> {
+        let (table, after) = self.at;
+        let Some(sum) = TABLES.get(table) else {
+            return Ok(true);
+        };
+        let row = client.query_one(*sum, &[&after])?;
+        self.bytes = self.bytes.saturating_add(row.try_get(1)?);
+        self.at = match row.try_get::<_, Option<i64>>(0)? {
+            Some(last) => (table, last),
+            None => (table.saturating_add(1), 0),
+        };
+        Ok(false)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Puts messages into queues, as many at once as there are, with few statements.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::Ordering;
 
@@ -20,8 +21,8 @@ const _: () = assert!(LONG <= MAX_QUEUED_OF_ONE && LONG_BYTES <= MAX_QUEUED_BYTE
 
 /// Takes the locks of queues, in ascending order of their devices: whoever takes several does so.
 const TAKE: &str =
-    "SELECT recipient, next, messages, bytes, is_long, lost_from_ms, lost_to_ms FROM inbox
-     WHERE recipient = ANY($1) ORDER BY recipient FOR NO KEY UPDATE";
+    "SELECT recipient, next, messages, bytes, is_long, lost_from_ms, lost_to_ms, body_bytes
+     FROM inbox WHERE recipient = ANY($1) ORDER BY recipient FOR NO KEY UPDATE";
 
 const COUNT: &str = "INSERT INTO share (recipient, sender, messages, bytes)
      SELECT recipient, sender, count(*), sum(length(stamped) + body_len) FROM queue
@@ -43,10 +44,11 @@ const WRITE: &str = "WITH came AS (
              SET messages = s.messages + excluded.messages, bytes = s.bytes + excluded.bytes
      ), of_all AS (
          UPDATE inbox SET next = w.next, messages = w.messages, bytes = w.bytes,
-             is_long = w.is_long, lost_from_ms = w.lost_from_ms, lost_to_ms = w.lost_to_ms
+             is_long = w.is_long, lost_from_ms = w.lost_from_ms, lost_to_ms = w.lost_to_ms,
+             body_bytes = w.body_bytes
          FROM unnest($13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[],
-                 $18::bigint[], $19::bigint[])
-             AS w (recipient, next, messages, bytes, is_long, lost_from_ms, lost_to_ms)
+                 $18::bigint[], $19::bigint[], $23::bigint[])
+             AS w (recipient, next, messages, bytes, is_long, lost_from_ms, lost_to_ms, body_bytes)
          WHERE inbox.recipient = w.recipient
      )
      UPDATE device SET accepted_at_ms = w.at,
@@ -54,6 +56,14 @@ const WRITE: &str = "WITH came AS (
              THEN device.mark ELSE w.mark END
      FROM unnest($20::bigint[], $21::bigint[], $22::bytea[]) AS w (id, at, mark)
      WHERE device.id = w.id";
+
+/// A statement that takes locks, and waits for them, or leaves out the rows that others have.
+pub fn taking(take: &'static str, waits: bool) -> Cow<'static, str> {
+    match waits {
+        true => take.into(),
+        false => format!("{take} SKIP LOCKED").into(),
+    }
+}
 
 /// Takes the locks of queues, for a job.
 pub fn take(db: &Prepared, recipients: &[i64]) -> Result<(), Refusal> {
@@ -71,7 +81,7 @@ pub fn push(db: &Prepared, batch: Batch) -> Result<Pushed, Refusal> {
 fn push_if_there_is_room(db: &Prepared, batch: Batch) -> Result<Result<Pushed, Refusal>, Error> {
     let recipients: Vec<i64> = batch.slots.iter().map(|slot| slot.recipient).collect();
     let body_len = batch.body.as_ref().map_or(0, |body| body.len);
-    let mut filling = Filling::of(db, &recipients)?;
+    let mut filling = Filling::of(db, &recipients, true)?;
     let coming = batch.slots.iter().map(|slot| Coming {
         recipient: slot.recipient,
         sender: batch.sender,
@@ -134,7 +144,8 @@ pub struct Filling {
     inboxes: BTreeMap<i64, Inbox>,
     /// What waits in long queues, by recipient and sender.
     shares: HashMap<(i64, i64), Share>,
-    /// How many bytes are free in the relay.
+    /// How many bytes are free in the relay. A body takes some of them only once, so it does not
+    /// count here until it is stored.
     free: i64,
     came: Came,
 }
@@ -143,6 +154,8 @@ pub struct Filling {
 struct Inbox {
     next: i64,
     queued: (i64, i64),
+    /// How many of its bytes are of bodies.
+    of_bodies: i64,
     is_long: bool,
     lost: Option<(i64, i64)>,
     is_changed: bool,
@@ -169,14 +182,15 @@ struct Came {
 }
 
 impl Filling {
-    /// Takes the locks of queues.
-    pub fn of(db: &Prepared, recipients: &[i64]) -> Result<Self, Error> {
+    /// Takes the locks of queues, and waits for them, or leaves out those that others have.
+    pub fn of(db: &Prepared, recipients: &[i64], waits: bool) -> Result<Self, Error> {
         let mut inboxes = BTreeMap::new();
-        for row in db.ask(TAKE, &[&recipients])? {
+        for row in db.ask(&taking(TAKE, waits), &[&recipients])? {
             let (from, to): (Option<i64>, Option<i64>) = (row.try_get(5)?, row.try_get(6)?);
             let inbox = Inbox {
                 next: row.try_get(1)?,
                 queued: (row.try_get(2)?, row.try_get(3)?),
+                of_bodies: row.try_get(7)?,
                 is_long: row.try_get::<_, i64>(4)? != 0,
                 lost: from.zip(to),
                 is_changed: false,
@@ -265,6 +279,7 @@ impl Filling {
         came.bodies.push(content.body.map(|body| body.row));
         let body_len = content.body.map_or(0, |body| body.len);
         came.body_lens.push(signed(body_len));
+        inbox.of_bodies = inbox.of_bodies.saturating_add(signed(body_len));
         inbox.next = inbox.next.saturating_add(1);
         inbox.is_changed = true;
         add_to(&mut inbox.queued, coming.len);
@@ -272,7 +287,8 @@ impl Filling {
             add_to(&mut share.queued, coming.len);
             add_to(&mut share.added, coming.len);
         }
-        self.free = self.free.saturating_sub(signed(coming.len));
+        let own_len = coming.len.saturating_sub(body_len);
+        self.free = self.free.saturating_sub(signed(own_len));
     }
 
     /// Records that a message was dropped, which was accepted at this time.
@@ -290,13 +306,14 @@ impl Filling {
         let changed: Vec<(&i64, &Inbox)> = self.inboxes.iter().collect();
         let changed = changed.into_iter().filter(|(_, inbox)| inbox.is_changed);
         let (mut recipients, mut next, mut is_long) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut messages, mut bytes) = (Vec::new(), Vec::new());
+        let (mut messages, mut bytes, mut of_bodies) = (Vec::new(), Vec::new(), Vec::new());
         let (mut lost_from, mut lost_to) = (Vec::new(), Vec::new());
         for (recipient, inbox) in changed {
             recipients.push(*recipient);
             next.push(inbox.next);
             messages.push(inbox.queued.0);
             bytes.push(inbox.queued.1);
+            of_bodies.push(inbox.of_bodies);
             is_long.push(i64::from(inbox.is_long));
             lost_from.push(inbox.lost.map(|lost| lost.0));
             lost_to.push(inbox.lost.map(|lost| lost.1));
@@ -343,6 +360,7 @@ impl Filling {
                 &devices,
                 &at,
                 &marks,
+                &of_bodies,
             ],
         )?;
         Ok(())

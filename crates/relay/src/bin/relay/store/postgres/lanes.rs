@@ -46,12 +46,22 @@ pub(super) trait Lane: Default {
     /// Maximum number of requests in one transaction.
     const MAX_BATCH: usize;
 
-    /// Whether a batch is more than one statement.
-    const IS_TRANSACTION: bool = true;
+    /// Whether it changes something: in a transaction, under locks for which it may have to wait.
+    /// Otherwise it is one statement.
+    const CHANGES: bool;
 
     /// Does what is asked in one transaction, which has begun, and ends it. Answers all requests
-    /// that it takes out. When this fails, the requests are still there.
-    fn run(&mut self, db: &Prepared, requests: &mut Vec<Self::Request>) -> Result<(), Error>;
+    /// that it takes out. When this fails, the requests are still there. With `held`, it waits for
+    /// no lock, and moves there what would have to.
+    fn run(
+        &mut self,
+        db: &Prepared,
+        requests: &mut Vec<Self::Request>,
+        held: Option<&mut Vec<Self::Request>>,
+    ) -> Result<(), Error>;
+
+    /// Whether someone waits for the answer.
+    fn is_wanted(request: &Self::Request) -> bool;
 
     /// How many bytes a request brings.
     fn len(request: &Self::Request) -> usize;
@@ -76,7 +86,8 @@ pub(super) struct Entrance<R> {
 }
 
 impl<R: Send + 'static> Entrance<R> {
-    /// Starts the threads of a lane.
+    /// Starts the threads of a lane, and one more if it takes locks: whatever would have to wait
+    /// for one waits there, and nothing else waits behind it.
     pub fn open<L: Lane<Request = R>>(
         shared: &Arc<Shared>,
         threads: usize,
@@ -85,11 +96,16 @@ impl<R: Send + 'static> Entrance<R> {
         let mut entrance = Self {
             threads: Vec::with_capacity(threads),
         };
-        for _ in 0..threads {
+        let mut start = |patient: Option<mpsc::Sender<R>>| {
             let (requests, waiting) = mpsc::channel(MAX_WAITING);
             let shared = shared.clone();
-            joined.push(thread().spawn(move || Thread::<L>::of(&shared).work(waiting))?);
-            entrance.threads.push(requests);
+            let work = move || Thread::<L>::of(&shared, patient).work(waiting);
+            joined.push(thread().spawn(work)?);
+            Ok::<_, std::io::Error>(requests)
+        };
+        let patient = L::CHANGES.then(|| start(None)).transpose()?;
+        for _ in 0..threads {
+            entrance.threads.push(start(patient.clone())?);
         }
         Ok(entrance)
     }
@@ -106,15 +122,20 @@ impl<R: Send + 'static> Entrance<R> {
 }
 
 /// A thread of a lane.
-struct Thread<'a, L> {
+struct Thread<'a, L: Lane> {
     shared: &'a Shared,
+    /// The thread that waits for locks, unless it is this one.
+    patient: Option<mpsc::Sender<L::Request>>,
     connected: Option<(Prepared, L)>,
 }
 
 impl<'a, L: Lane> Thread<'a, L> {
-    fn of(shared: &'a Shared) -> Self {
-        let connected = None;
-        Self { shared, connected }
+    fn of(shared: &'a Shared, patient: Option<mpsc::Sender<L::Request>>) -> Self {
+        Self {
+            shared,
+            patient,
+            connected: None,
+        }
     }
 
     /// Runs until the entrance is closed.
@@ -129,7 +150,7 @@ impl<'a, L: Lane> Thread<'a, L> {
             }
             are_many = received.len() >= MANY;
             let (mut batch, mut bytes) = (Vec::with_capacity(received.len()), 0_usize);
-            for request in received.drain(..) {
+            for request in received.drain(..).filter(L::is_wanted) {
                 let len = L::len(&request);
                 if bytes.saturating_add(len) > MAX_BATCH_BYTES && !batch.is_empty() {
                     self.run(
@@ -142,7 +163,9 @@ impl<'a, L: Lane> Thread<'a, L> {
                 bytes = bytes.saturating_add(len);
                 batch.push(request);
             }
-            self.run(batch, HALVINGS, Instant::now() + PATIENCE);
+            if !batch.is_empty() {
+                self.run(batch, HALVINGS, Instant::now() + PATIENCE);
+            }
         }
     }
 
@@ -150,7 +173,7 @@ impl<'a, L: Lane> Thread<'a, L> {
     /// go the slow way.
     fn run(&mut self, mut batch: Vec<L::Request>, halvings: u32, until: Instant) {
         // A connection may have ended since the batch before.
-        let begun = |connected: &(Prepared, L)| match L::IS_TRANSACTION {
+        let begun = |connected: &(Prepared, L)| match L::CHANGES {
             true => connected.0.run(BEGIN).is_ok(),
             false => !connected.0.is_closed(),
         };
@@ -159,7 +182,12 @@ impl<'a, L: Lane> Thread<'a, L> {
             batch.drain(..).for_each(L::refuse);
             return;
         };
-        match caught(|| lane.run(&db, &mut batch)) {
+        let mut held = Vec::new();
+        let waits_elsewhere = self.patient.is_some();
+        let run = || lane.run(&db, &mut batch, waits_elsewhere.then_some(&mut held));
+        let done = caught(run);
+        self.wait(held);
+        match done {
             Some(Ok(())) => {
                 self.connected = Some((db, lane));
                 return self.go_slowly(batch);
@@ -172,7 +200,7 @@ impl<'a, L: Lane> Thread<'a, L> {
                 }
                 if failure == Failure::Lost {
                     // What changes nothing may be asked again at once.
-                    match L::IS_TRANSACTION {
+                    match L::CHANGES {
                         true => batch.drain(..).for_each(L::refuse),
                         false => self.go_slowly(batch),
                     }
@@ -197,6 +225,16 @@ impl<'a, L: Lane> Thread<'a, L> {
         let db = self.shared.connect()?;
         db.run(OF_LANE).ok()?;
         Some((db, L::default()))
+    }
+
+    /// Has requests wait for locks.
+    fn wait(&self, held: Vec<L::Request>) {
+        let Some(patient) = &self.patient else { return };
+        for request in held {
+            if let Err(full) = patient.try_send(request) {
+                self.go_slowly(vec![full.into_inner()]);
+            }
+        }
     }
 
     fn go_slowly(&self, batch: Vec<L::Request>) {

@@ -102,6 +102,10 @@ where
         self.way
     }
 
+    fn is_wanted(&self) -> bool {
+        !self.answer.is_closed()
+    }
+
     fn stamp(&mut self, facts: &Facts<'_>) -> Option<Written> {
         let stamped = (self.stamp)(facts)?;
         self.result = Some(stamped.answer);

@@ -59,6 +59,7 @@ CREATE TABLE inbox (
     next BIGINT NOT NULL,
     messages BIGINT NOT NULL DEFAULT 0, -- what waits for it; in SQLite, `share` has this too
     bytes BIGINT NOT NULL DEFAULT 0,
+    body_bytes BIGINT NOT NULL DEFAULT 0, -- how many of them are of bodies, which others share
     is_long BIGINT NOT NULL DEFAULT 0, -- whether `share` has what waits for it
     lost_from_ms BIGINT, -- in SQLite, `device` has these
     lost_to_ms BIGINT
@@ -95,8 +96,7 @@ CREATE TABLE body (
 
 -- What waits of one sender for one recipient, if the recipient's queue is so long that a sender may
 -- have as much in it as one may have. It is counted from then on until the queue is empty. There is
--- no total of all queues, for whose row every connection would wait: each relay asks for the sum
--- over `inbox`, in which a body counts for each recipient.
+-- no total of all queues that is always right, for whose row every connection would wait.
 CREATE TABLE share (
     recipient BIGINT NOT NULL,
     sender BIGINT NOT NULL,
@@ -104,6 +104,15 @@ CREATE TABLE share (
     bytes BIGINT NOT NULL,
     PRIMARY KEY (recipient, sender)
 ) WITH (fillfactor = 70);
+
+-- What one relay at a time finds out for all, in one row.
+CREATE TABLE found_out (
+    one BIGINT PRIMARY KEY CHECK (one = 1),
+    bytes BIGINT NOT NULL, -- in all queues, with each body once, some time ago
+    due_ms BIGINT NOT NULL, -- when they are counted again, by the clock of the database
+    swept BIGINT NOT NULL -- up to which body those that nobody gets were deleted, or 0
+);
+INSERT INTO found_out (one, bytes, due_ms, swept) VALUES (1, 0, 0, 0);
 
 -- Whatever is put into queues is counted by `store::postgres::filling`, and what the lane of
 -- acknowledgements deletes by the lane.
@@ -113,9 +122,11 @@ $$;
 CREATE FUNCTION queue_shrinks() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE inbox SET messages = inbox.messages - w.messages, bytes = inbox.bytes - w.bytes,
+            body_bytes = inbox.body_bytes - w.body_bytes,
             is_long = CASE WHEN inbox.messages = w.messages THEN 0 ELSE inbox.is_long END
         FROM (
-            SELECT recipient, count(*) AS messages, sum(length(stamped) + body_len) AS bytes
+            SELECT recipient, count(*) AS messages, sum(length(stamped) + body_len) AS bytes,
+                    sum(body_len) AS body_bytes
                 FROM went GROUP BY recipient
         ) w
         WHERE inbox.recipient = w.recipient;

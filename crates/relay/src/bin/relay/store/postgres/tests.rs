@@ -6,7 +6,8 @@ use super::*;
 use crate::fixture::{World, device, send_with};
 use crate::state::{Device, Relay};
 use crate::store::connection::Work;
-use crate::store::queue;
+use crate::store::groups::Group;
+use crate::store::queue::{self, bodies};
 use crate::store::values::values;
 
 const NOW: u64 = 1_790_000_000_000;
@@ -27,10 +28,11 @@ pub async fn counts_are_right(relay: &Relay) -> bool {
         let inboxes: i64 = db.only(
             "SELECT count(*) FROM inbox i
              LEFT JOIN LATERAL (
-                 SELECT count(*) AS n, coalesce(sum(length(stamped) + body_len), 0) AS len
+                 SELECT count(*) AS n, coalesce(sum(length(stamped) + body_len), 0) AS len,
+                     coalesce(sum(body_len), 0) AS body_len
                  FROM queue q WHERE q.recipient = i.recipient
              ) q ON true
-             WHERE i.messages <> q.n OR i.bytes <> q.len",
+             WHERE i.messages <> q.n OR i.bytes <> q.len OR i.body_bytes <> q.body_len",
             &[],
         )?;
         let shares: i64 = db.only(
@@ -63,6 +65,43 @@ fn timed(relay: &Relay) -> u64 {
         .lines()
         .find_map(|line| line.strip_prefix("job_count "));
     count.unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn bodies_that_nobody_gets_are_found_between_those_that_wait() {
+    let world = World::at(NOW);
+    let relay = world.open().await;
+    if relay.store.as_postgres().is_none() {
+        return;
+    }
+    let fill = |db: &Connection| {
+        db.execute(
+            "INSERT INTO body (stamped) SELECT CAST('' AS BYTEA) FROM generate_series(1, 2500)",
+            &[],
+        )?;
+        let waits = "INSERT INTO queue (recipient, number, sender, epoch, stamped, body)
+             SELECT 1, id, 1, 1, CAST('' AS BYTEA), id FROM body WHERE id % 500 <> 0";
+        db.execute(waits, &[])
+    };
+    assert_eq!(relay.store.run(fill).await.unwrap(), 2_495);
+    // Each looks at the next thousand.
+    for expected in [Some(2), Some(2), Some(1), None, Some(0)] {
+        let swept = relay.store.run_under_locks(bodies::sweep, |_| ());
+        assert_eq!(swept.await.unwrap(), expected);
+    }
+}
+
+#[tokio::test]
+async fn groups_are_counted_and_not_their_numbers() {
+    let world = World::at(NOW);
+    let relay = world.open().await;
+    let last = |db: &Connection| {
+        db.skip_rows(1 << 32)?;
+        let found = "INSERT INTO group_log (id, public_id, log) VALUES (?1, ?2, ?2)";
+        db.execute(found, values![1_i64 << 40, [0; 32]])?;
+        Group::are_full(db)
+    };
+    assert!(!relay.store.run(last).await.unwrap());
 }
 
 #[tokio::test]

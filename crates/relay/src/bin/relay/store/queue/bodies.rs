@@ -3,9 +3,10 @@
 use waxseal_reporting::relay::{Delivery, DeliveryKey, GroupSlot, StampedGroup};
 
 use crate::errors::Refusal;
-use crate::store::Connection;
+use crate::store::connection::Work;
 use crate::store::queue::pushing::{Batch, Body, Pushed, Slot, push_all};
 use crate::store::values::values;
+use crate::store::{Connection, Store};
 
 /// Stores what all devices get alike, and queues a slot for each of the devices. For a device whose
 /// queue is full, it records that a message was dropped at this time. Fails if the relay is full.
@@ -44,21 +45,47 @@ pub fn push_slots(
     Ok(pushed)
 }
 
-/// Maximum number of bodies that one job deletes.
-const BATCH: usize = 100;
+/// How many bodies one job looks at.
+const WINDOW: usize = 1_000;
 
-/// Deletes bodies that no device will get, some of them. SQLite has none, because they go with
-/// their last slot. In PostgreSQL, all devices that acknowledge would wait for the row of the body
-/// then. Returns whether there may be more.
-pub fn sweep(db: &Connection) -> Result<bool, Refusal> {
-    let swept = db.execute(
-        "DELETE FROM body WHERE id IN (
-             SELECT id FROM body WHERE NOT EXISTS (SELECT 1 FROM queue WHERE queue.body = body.id)
-             ORDER BY id LIMIT ?1
-         )",
-        values![BATCH],
+/// After so many jobs that found none to delete, the rest is left for later.
+const MAX_IDLE: usize = 100;
+
+/// Deletes bodies that no device will get. SQLite has none, because they go with their last slot.
+/// In PostgreSQL, all devices that acknowledge would wait for the row of the body then. Goes on
+/// where it ended before, up to the last body. One relay at a time does.
+pub async fn sweep_all(store: &Store) -> Result<(), Refusal> {
+    let mut idle = 0;
+    while idle < MAX_IDLE
+        && let Some(swept) = store.run_under_locks(sweep, |_| ()).await?
+    {
+        idle += usize::from(swept == 0);
+    }
+    Ok(())
+}
+
+/// Looks at the next bodies, and deletes those that no device will get. Returns how many, or `None`
+/// after the last one: then it begins anew.
+pub fn sweep(db: &Connection) -> Result<Option<usize>, Refusal> {
+    if !db.is_shared() || !db.works_alone(Work::Sweeping)? {
+        return Ok(None);
+    }
+    let after: i64 = db.only("SELECT swept FROM found_out", &[])?;
+    let last: Option<i64> = db.only(
+        "SELECT max(id) FROM (SELECT id FROM body WHERE id > ?1 ORDER BY id LIMIT ?2) b",
+        values![after, WINDOW],
     )?;
-    Ok(swept == BATCH)
+    let kept = "UPDATE found_out SET swept = ?1";
+    db.execute(kept, values![last.unwrap_or(0)])?;
+    let Some(last) = last else {
+        return Ok(None);
+    };
+    let swept = db.execute(
+        "DELETE FROM body WHERE id > ?1 AND id <= ?2
+             AND NOT EXISTS (SELECT 1 FROM queue WHERE queue.body = body.id)",
+        values![after, last],
+    )?;
+    Ok(Some(swept))
 }
 
 /// A body with the slot of one device.

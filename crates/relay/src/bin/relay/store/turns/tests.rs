@@ -28,3 +28,19 @@ async fn turns_that_nobody_waits_for_are_forgotten() {
     assert!(turns.lock().len() <= MANY);
     assert!(turns.lock().contains_key(&Whose::Account(-1)));
 }
+
+#[tokio::test]
+async fn no_more_wait_for_one_account_than_may() {
+    let turns = Arc::new(Turns::default());
+    let first = turns.take(Whose::Account(1)).await.unwrap();
+    let mut waiting = tokio::task::JoinSet::new();
+    for _ in 0..2 * MAX_WAITING {
+        let turns = turns.clone();
+        waiting.spawn(async move { turns.take(Whose::Account(1)).await.is_ok() });
+    }
+    tokio::time::sleep(SHORTLY).await;
+    turns.take(Whose::Account(2)).await.unwrap();
+    drop(first);
+    let taken = waiting.join_all().await.into_iter().filter(|taken| *taken);
+    assert_eq!(taken.count(), MAX_WAITING);
+}

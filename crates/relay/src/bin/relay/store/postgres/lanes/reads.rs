@@ -49,9 +49,14 @@ impl Lane for Reads {
     /// With [`ENOUGH_BYTES`] for each device, this bounds what is in memory.
     const MAX_BATCH: usize = 64;
 
-    const IS_TRANSACTION: bool = false;
+    const CHANGES: bool = false;
 
-    fn run(&mut self, db: &Prepared, requests: &mut Vec<Read>) -> Result<(), Error> {
+    fn run(
+        &mut self,
+        db: &Prepared,
+        requests: &mut Vec<Read>,
+        _: Option<&mut Vec<Read>>,
+    ) -> Result<(), Error> {
         let recipients: Vec<i64> = requests.iter().map(|read| read.recipient).collect();
         let after: Vec<i64> = requests.iter().map(|read| read.after).collect();
         let most: Vec<i64> = requests.iter().map(|read| read.most).collect();
@@ -67,6 +72,10 @@ impl Lane for Reads {
             let _ = read.answer.send(Reply::Done(queued));
         }
         Ok(())
+    }
+
+    fn is_wanted(request: &Read) -> bool {
+        !request.answer.is_closed()
     }
 
     fn len(_: &Read) -> usize {

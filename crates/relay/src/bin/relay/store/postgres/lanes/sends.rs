@@ -9,7 +9,7 @@ use waxseal_reporting::Timestamp;
 use super::{BEGIN, Lane};
 use crate::errors::Refusal;
 use crate::store::postgres::busy;
-use crate::store::postgres::filling::{Coming, Content, Filling, Sent};
+use crate::store::postgres::filling::{Coming, Content, Filling, Sent, taking};
 use crate::store::postgres::lanes::sends::known::Known;
 use crate::store::postgres::statements::Prepared;
 use crate::store::processes::{By, MAY_COMMIT};
@@ -18,6 +18,8 @@ use crate::store::sending::{Facts, Way};
 /// A message that waits for the lane.
 pub trait Sending: Send {
     fn way(&self) -> Way;
+    /// Whether someone waits for the answer.
+    fn is_wanted(&self) -> bool;
     /// Stamps the message, if it is plain. Returns what is written.
     fn stamp(&mut self, facts: &Facts<'_>) -> Option<Written>;
     /// Answers, after the commit.
@@ -45,6 +47,8 @@ enum Fate {
     Slow,
     /// An account had changed. It is tried once more.
     Again,
+    /// It must wait for a lock.
+    Held,
 }
 
 #[derive(Default)]
@@ -61,16 +65,27 @@ impl Lane for Sends {
 
     const MAX_BATCH: usize = 512;
 
-    fn run(&mut self, db: &Prepared, requests: &mut Vec<Self::Request>) -> Result<(), Error> {
+    const CHANGES: bool = true;
+
+    fn run(
+        &mut self,
+        db: &Prepared,
+        requests: &mut Vec<Self::Request>,
+        mut held: Option<&mut Vec<Self::Request>>,
+    ) -> Result<(), Error> {
         let mut slow = Vec::new();
-        let mut done = self.turn(db, requests, &mut slow);
+        let mut done = self.turn(db, requests, &mut slow, held.as_deref_mut());
         if done.is_ok() && !requests.is_empty() {
             done = db
                 .run(BEGIN)
-                .and_then(|()| self.turn(db, requests, &mut slow));
+                .and_then(|()| self.turn(db, requests, &mut slow, held));
         }
         requests.append(&mut slow);
         done
+    }
+
+    fn is_wanted(request: &Self::Request) -> bool {
+        request.is_wanted()
     }
 
     fn len(request: &Self::Request) -> usize {
@@ -93,7 +108,9 @@ impl Sends {
         db: &Prepared,
         requests: &mut Vec<Box<dyn Sending>>,
         slow: &mut Vec<Box<dyn Sending>>,
+        waiting: Option<&mut Vec<Box<dyn Sending>>>,
     ) -> Result<(), Error> {
+        let waits = waiting.is_none();
         let ways: Vec<Way> = requests.iter().map(|request| request.way()).collect();
         let accounts: BTreeSet<i64> = ways
             .iter()
@@ -104,11 +121,11 @@ impl Sends {
         let recipients = ways.iter().flat_map(|way| self.known.recipients(way));
         let recipients: BTreeSet<i64> = recipients.collect();
         let recipients: Vec<i64> = recipients.into_iter().collect();
-        let mut filling = Filling::of(db, &recipients)?;
+        let mut filling = Filling::of(db, &recipients, waits)?;
         let senders: BTreeSet<i64> = ways.iter().map(|way| way.device).collect();
         let senders: Vec<i64> = senders.into_iter().collect();
         let mut last: HashMap<i64, Option<i64>> = HashMap::new();
-        for row in db.ask(SENDERS, &[&senders])? {
+        for row in db.ask(&taking(SENDERS, waits), &[&senders])? {
             last.insert(row.try_get(0)?, row.try_get(1)?);
         }
         // Whoever changes a roster takes the queues and the devices of its account first.
@@ -119,9 +136,13 @@ impl Sends {
         let mut stamped = Vec::with_capacity(requests.len());
         let mut held: HashMap<i64, Fate> = HashMap::new();
         for (request, way) in requests.iter_mut().zip(&ways) {
+            let is_free = waits
+                || last.contains_key(&way.device)
+                    && self.known.recipients(way).all(|row| filling.has(row));
             let is_changed = changed.contains(&way.account) || changed.contains(&way.peer);
             let written = match held.get(&way.device) {
                 Some(fate) => Err(fate.clone()),
+                None if !is_free => Err(Fate::Held),
                 None if is_changed => Err(Fate::Again),
                 None => self.stamp(request.as_mut(), way, &mut last),
             };
@@ -139,14 +160,18 @@ impl Sends {
         filling.write(db, &taken)?;
         db.run("COMMIT")?;
 
-        let mut answered = Vec::with_capacity(requests.len());
+        let (mut answered, mut left) = (Vec::with_capacity(requests.len()), Vec::new());
         let all = std::mem::take(requests);
         for (request, fate) in all.into_iter().zip(fates) {
             match fate {
                 Some(Fate::Again) => requests.push(request),
+                Some(Fate::Held) => left.push(request),
                 Some(Fate::Slow) | None => slow.push(request),
                 Some(fate) => answered.push((request, fate)),
             }
+        }
+        if let Some(waiting) = waiting {
+            waiting.append(&mut left);
         }
         for (request, fate) in answered {
             match fate {

@@ -350,3 +350,5 @@ async fn no_message_of_an_account_misses_a_roster_that_was_stored_before_it() {
     }
     assert!(counts_are_right(&relays[0]).await);
 }
+
+mod held;
