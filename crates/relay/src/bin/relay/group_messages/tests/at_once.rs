@@ -186,14 +186,18 @@ async fn none_comes_after(
     let made = one.store.run(|db| group(db, 4));
     let (from, id, stamp) = made.await.unwrap();
     let member = senders(&one).await[1].1;
-    let mut sending = JoinSet::new();
+    let (mut sending, begun) = (JoinSet::new(), Arc::new(AtomicUsize::new(0)));
     for task in 0..3 {
         let (from, relay) = (clone(&from), [&one, &other][task % 2].clone());
+        let begun = begun.clone();
         sending.spawn(async move {
             let (mut taken, mut refused) = (0, 0);
             for sequence in 0.. {
                 match send(&relay, &from, &id, (stamp, sequence), 7).await {
-                    Ok(_) => taken += 1,
+                    Ok(_) => {
+                        begun.fetch_add(usize::from(taken == 0), SeqCst);
+                        taken += 1;
+                    }
                     Err(refusal) if refusal.code == ErrorCode::Busy => {}
                     Err(_) => refused += 1,
                 }
@@ -205,7 +209,7 @@ async fn none_comes_after(
         });
     }
     let waiting = || one.store.run(move |db| next(db, member));
-    while waiting().await.unwrap() < 10 {
+    while waiting().await.unwrap() < 10 || begun.load(SeqCst) < 3 {
         sleep(Duration::from_millis(2)).await;
     }
     let changed = loop {
