@@ -129,13 +129,16 @@ fn answering(answers: &'static [&'static str]) -> S3 {
 
 #[test]
 fn an_object_is_lost_only_if_the_store_says_so() {
-    let Some((server, _)) = store("blobs") else {
-        return;
-    };
+    const NONE: &str = "HTTP/1.1 404 x\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+    const NO_BUCKET: &str = "HTTP/1.1 404 x\r\nconnection: close\r\ncontent-length: 40\r\n\r\n\
+        <Error><Code>NoSuchBucket</Code></Error>";
+    const NO_KEY: &str = "HTTP/1.1 404 x\r\nconnection: close\r\ncontent-length: 37\r\n\r\n\
+        <Error><Code>NoSuchKey</Code></Error>";
     // Without its bucket, HEAD answers as without the object.
-    let elsewhere = with(&server, "nobucket", waxseal_s3::SECRET_KEY);
-    let away = elsewhere.len(&draw()).unwrap_err();
+    let away = answering(&[NONE, NO_BUCKET]).len("1").unwrap_err();
     assert_eq!(away.kind(), ErrorKind::NotConnected, "{away}");
+    let lost = answering(&[NONE, NO_KEY]).len("1").unwrap_err();
+    assert_eq!(lost.kind(), ErrorKind::NotFound, "{lost}");
     for (answer, kind) in [
         (
             "HTTP/1.1 206 x\r\nconnection: close\r\ncontent-range: bytes 0-1/2\r\n\
