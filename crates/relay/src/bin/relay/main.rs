@@ -213,7 +213,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     .await?;
     blobs::start::check(&relay, options.blobs.wishes()).await?;
     if options.restored {
-        relay.restored().await?;
+        relay.restored(process::SILENCE).await?;
     }
     // To trust its clock, a relay may have to be alone.
     for name in &options.forget_process {
@@ -272,7 +272,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let router = routes::router(relay.clone());
     let serving = serve::serve(listener, router, tls, files / 2, stopping);
     let serving = tokio::spawn(serving);
-    asked_to_stop(&mut terminated).await?;
+    tokio::select! {
+        asked = asked_to_stop(&mut terminated) => asked?,
+        why = relay.process.ended() => return Err(why.into()),
+    }
     relay.counts.drain();
     tracing::info!("stopping");
     tokio::select! {

@@ -69,6 +69,14 @@ impl Store {
         }
     }
 
+    /// The database counts as lost until the next beat comes back, within a second or so.
+    #[cfg(all(test, feature = "postgres"))]
+    pub fn lose(&self) {
+        if let Some(postgres) = self.as_postgres() {
+            postgres.lose();
+        }
+    }
+
     /// Runs a job in a transaction. When this returns `Ok`, all that the job did is on disk; when
     /// it returns `Err`, none of it is.
     ///
@@ -79,6 +87,19 @@ impl Store {
         job: impl Fn(&Connection) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
         self.run_then(job, |_| ()).await
+    }
+
+    /// Runs a job like [`run`](Self::run), before all others that wait: it says that this relay is
+    /// there.
+    pub async fn run_first<T: Send + 'static>(
+        &self,
+        job: impl Fn(&Connection) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.run_then(job, |_| ()).await,
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(postgres) => postgres.run_first(job).await,
+        }
     }
 
     /// Runs a job like [`run`](Self::run), and `then` once after its commit: before any later job,

@@ -29,7 +29,10 @@ async fn a_relay_is_ready_while_it_keeps_time_and_until_it_is_told_to_stop() {
     assert_eq!(ask("/ready").await.0, 200);
     // The clock is years off.
     world.clocks.set(NOON + 1_000 * 86_400_000);
-    relay.keep_time().await.unwrap_err();
+    for failed in 1..=24 {
+        assert_eq!(ask("/ready").await.0, 200, "{failed}");
+        relay.keep_time().await.unwrap_err();
+    }
     assert_eq!(ask("/ready").await.0, 503);
     world.clocks.set(NOON);
     relay.keep_time().await.unwrap();

@@ -66,6 +66,30 @@ fn timed(relay: &Relay) -> u64 {
 }
 
 #[tokio::test]
+async fn what_says_that_a_relay_is_there_waits_for_no_other_job() {
+    let world = World::at(NOW);
+    let relay = world.open().await;
+    if relay.store.as_postgres().is_none() {
+        return; // there is no PostgreSQL on this machine
+    }
+    let slow = |db: &Connection| db.exists("SELECT pg_sleep(2)", &[]);
+    let jobs: Vec<_> = (0..8)
+        .map(|_| {
+            let relay = relay.clone();
+            tokio::spawn(async move { relay.store.run(slow).await.is_ok() })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let began = Instant::now();
+    relay.beat().await.unwrap();
+    relay.keep_time().await.unwrap();
+    assert!(began.elapsed() < Duration::from_secs(1));
+    for job in jobs {
+        assert!(job.await.unwrap());
+    }
+}
+
+#[tokio::test]
 async fn plain_messages_go_through_the_lanes_and_what_is_counted_is_right() {
     let world = World::at(NOW);
     let relay = world.open().await;
