@@ -167,8 +167,12 @@ impl Relay {
         let proven = self.time.advance(kept_from, others_agree);
         let (is_set_back, me) = (self.time.is_set_back(), self.process.me.clone());
         let known_ms = self.process.recorded.at_ms();
+        let has_entered = self.process.has_entered();
         let record = move |db: &Connection| {
-            if went_back(proven::load(db)?.as_ref(), known_ms) {
+            // A relay that was taken out, as all others are after a restore, begins anew.
+            if went_back(proven::load(db)?.as_ref(), known_ms)
+                && (has_entered || processes::is_known(db, me.number)?)
+            {
                 return Ok(None);
             }
             let is_alone = !me.is_shared || processes::peers(db, me.number)?.others.is_empty();
@@ -202,7 +206,8 @@ impl Relay {
     pub async fn beat(&self) -> Result<(), Box<dyn Error>> {
         self.process.check_went_on()?;
         let recorded = self.store.run_first(proven::load).await.map_err(failed)?;
-        if went_back(recorded.as_ref(), self.process.recorded.at_ms()) {
+        let known_ms = self.process.recorded.at_ms();
+        if self.process.has_entered() && went_back(recorded.as_ref(), known_ms) {
             return Err(self.process.go_back().into());
         }
         if let Some(recorded) = recorded.filter(|_| !self.time.is_set_back()) {

@@ -129,7 +129,8 @@ struct Options {
     #[arg(long)]
     trust_clock: bool,
     /// The database is from a backup that lacks what came after it. Tells all devices that messages
-    /// may be lost, and gives no number again. Use it once, while no other relay runs
+    /// may be lost, and gives no number again. Use it once, while no other relay runs: it waits for
+    /// some seconds, and fails if one does
     #[arg(long)]
     restored: bool,
     /// A name for this relay among those of a database that several share; without one, a number
@@ -213,7 +214,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     .await?;
     blobs::start::check(&relay, options.blobs.wishes()).await?;
     if options.restored {
-        relay.restored(process::SILENCE).await?;
+        relay.restored(process::STOPPED).await?;
     }
     // To trust its clock, a relay may have to be alone.
     for name in &options.forget_process {
@@ -259,19 +260,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
     if let Some(address) = options.metrics_listen {
         let listener = TcpListener::bind(address).await?;
         tracing::info!("metrics on http://{}", listener.local_addr()?);
-        let router = operations::router(relay.clone());
-        let measuring = Stopping(measuring);
         tokio::spawn(serve::serve(
             listener,
-            router,
+            operations::router(relay.clone()),
             None,
             MAX_SCRAPERS,
-            measuring,
+            Stopping(measuring),
         ));
     }
     let router = routes::router(relay.clone());
-    let serving = serve::serve(listener, router, tls, files / 2, stopping);
-    let serving = tokio::spawn(serving);
+    let serving = tokio::spawn(serve::serve(listener, router, tls, files / 2, stopping));
     tokio::select! {
         asked = asked_to_stop(&mut terminated) => asked?,
         why = relay.process.ended() => return Err(why.into()),

@@ -36,6 +36,9 @@ const LEASE_MS: u64 = 20_000;
 /// stamp without a word.
 pub const SILENCE: Duration = Duration::from_secs(30);
 
+/// How long other relays must say nothing after a restore: for two beats.
+pub const STOPPED: Duration = Duration::from_secs(11);
+
 /// How often the log names relays that are silent.
 const WARNING_MS: u64 = 86_400_000;
 
@@ -44,8 +47,7 @@ const FILE: &str = "process";
 
 /// What is told of a database that went back in time.
 const WENT_BACK: &str = "the database has gone back in time, as after a restore, or on a standby \
-     that lacked what came last: stop all relays, and start one of them with --restored. If \
-     --trust-clock set proven time back at another relay, remove the file `recorded` of the folder";
+     that lacked what came last: stop all relays, and start one of them with --restored";
 
 /// This relay among those of its database.
 pub struct Process {

@@ -49,7 +49,7 @@ impl Store {
         let engine = match &options.database {
             None => Engine::Sqlite(Sqlite::open(path)?),
             #[cfg(feature = "postgres")]
-            Some(url) => Engine::Postgres(Postgres::open(url, options.database_connections)?),
+            Some(url) => Engine::Postgres(Postgres::open_as(url, options)?),
             #[cfg(not(feature = "postgres"))]
             Some(_) => return Err("--database needs a relay with the feature `postgres`".into()),
         };
@@ -152,6 +152,15 @@ impl Store {
             Engine::Sqlite(_) => false,
             #[cfg(feature = "postgres")]
             Engine::Postgres(postgres) => postgres.is_lost(),
+        }
+    }
+
+    /// Whether the database has no room for the connections of this relay.
+    pub fn lacks_connections(&self) -> bool {
+        match &self.engine {
+            Engine::Sqlite(_) => false,
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(postgres) => postgres.lacks_connections(),
         }
     }
 

@@ -16,6 +16,9 @@ pub struct StoreOptions {
     /// ten more connections
     #[arg(long, value_name = "N", default_value_t = 16)]
     pub database_connections: u8,
+    /// The number of this relay among those of the database.
+    #[arg(skip)]
+    pub own: Option<u64>,
 }
 
 impl StoreOptions {

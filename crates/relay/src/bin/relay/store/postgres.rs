@@ -15,6 +15,7 @@ use waxseal_interface::ErrorCode;
 use crate::errors::Refusal;
 use crate::store::connection::Connection;
 use crate::store::news::{Ear, News};
+use crate::store::options::StoreOptions;
 use crate::store::postgres::jobs::{Job, Request};
 use crate::store::postgres::lanes::Entrance;
 use crate::store::postgres::lanes::acknowledgements::{Acknowledged, Acknowledgements};
@@ -84,6 +85,8 @@ struct Shared {
     beat: Mutex<Option<Beat>>,
     /// When the newest of what this relay told itself was told, of what it has heard.
     heard_at: Mutex<Instant>,
+    /// Whether a thread could not connect, and none has tried again with success.
+    lacks_connections: AtomicBool,
     /// How often it was lost.
     losses: AtomicU64,
     /// Whether the threads must end.
@@ -97,14 +100,25 @@ struct Shared {
 }
 
 impl Postgres {
-    /// Connects to the database, and makes the tables or upgrades them.
+    #[cfg(test)]
     pub fn open(url: &str, connections: u8) -> Result<Self, Box<dyn std::error::Error>> {
+        let options = StoreOptions {
+            database_connections: connections,
+            ..StoreOptions::default()
+        };
+        Self::open_as(url, &options)
+    }
+
+    /// Connects to the database, and makes the tables or upgrades them.
+    pub fn open_as(url: &str, options: &StoreOptions) -> Result<Self, Box<dyn std::error::Error>> {
         let access = Access::of(url)?;
-        let needed = usize::from(connections.max(1)) + MORE_CONNECTIONS;
+        let (connections, own) = (options.database_connections.max(1), options.own);
+        let needed = usize::from(connections) + MORE_CONNECTIONS;
         // A blocking client cannot run on a thread that runs tasks.
         let made = std::thread::scope(|scope| {
             let making = scope.spawn(|| {
-                let mut client = schema::prepare(&access).map_err(|error| error.to_string())?;
+                let mut client =
+                    schema::prepare(&access, own).map_err(|error| error.to_string())?;
                 session::check_room(&mut client, needed);
                 Ok::<_, String>(())
             });
@@ -118,6 +132,7 @@ impl Postgres {
             is_lost: AtomicBool::new(false),
             beat: Mutex::default(),
             heard_at: Mutex::new(Instant::now()),
+            lacks_connections: AtomicBool::new(false),
             losses: AtomicU64::new(0),
             is_closed: AtomicBool::new(false),
             all_bytes: Arc::default(),
@@ -126,7 +141,7 @@ impl Postgres {
         });
         let mut threads = Vec::new();
         let waiting = Arc::new(Mutex::new(waiting));
-        for _ in 0..connections.max(1) {
+        for _ in 0..connections {
             let (shared, waiting) = (shared.clone(), waiting.clone());
             threads.push(thread().spawn(move || shared.work(&waiting))?);
         }
@@ -161,6 +176,11 @@ impl Postgres {
     /// Whether the database cannot be reached, or does not answer.
     pub fn is_lost(&self) -> bool {
         self.check_there().is_err()
+    }
+
+    /// Whether the database is there, but has no room for all connections of this relay.
+    pub fn lacks_connections(&self) -> bool {
+        self.shared.lacks_connections.load(Ordering::Relaxed)
     }
 
     #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Jobs: each runs in a transaction of its own, and again if others were faster.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -96,6 +97,7 @@ impl Shared {
         match self.access.connect_with(SETTINGS) {
             Ok(client) => Some(Prepared::new(client, self.all_bytes.clone())),
             Err(error) => {
+                self.lacks_connections.store(true, Ordering::Relaxed);
                 let error = Said(&error);
                 tracing::error!(%error, "no connection to PostgreSQL");
                 None

@@ -233,6 +233,7 @@ impl Shared {
                     connected = None; // it may be one to a server that is no longer the right one
                 }
                 beat.write(&mut payload);
+                self.try_connecting();
             }
             for told in batch.drain(..) {
                 // What is not told while the database is lost is found in it.
@@ -255,6 +256,16 @@ impl Shared {
                 log_full(full, &mut full_at);
                 Some(teller)
             });
+        }
+    }
+}
+
+impl Shared {
+    /// Connects once more, if a thread could not connect. While this relay is not ready, nobody else
+    /// tries.
+    fn try_connecting(&self) {
+        if self.lacks_connections.load(Ordering::Relaxed) && self.access.connect().is_ok() {
+            self.lacks_connections.store(false, Ordering::Relaxed);
         }
     }
 }

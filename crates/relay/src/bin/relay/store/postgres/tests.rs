@@ -66,6 +66,26 @@ fn timed(relay: &Relay) -> u64 {
 }
 
 #[tokio::test]
+async fn a_relay_that_could_not_connect_is_not_ready_until_it_can() {
+    let world = World::at(NOW);
+    let relay = world.open().await;
+    let Some(postgres) = relay.store.as_postgres() else {
+        return; // there is no PostgreSQL on this machine
+    };
+    assert!(!relay.store.lacks_connections());
+    postgres
+        .shared
+        .lacks_connections
+        .store(true, Ordering::Relaxed);
+    assert!(relay.store.lacks_connections());
+    let began = Instant::now();
+    while relay.store.lacks_connections() {
+        assert!(began.elapsed() < Duration::from_secs(5));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
 async fn what_says_that_a_relay_is_there_waits_for_no_other_job() {
     let world = World::at(NOW);
     let relay = world.open().await;
