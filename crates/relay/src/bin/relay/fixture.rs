@@ -190,8 +190,8 @@ impl World {
         Arc::new(relay)
     }
 
-    /// The database is lost: the next relay has an empty one. A database that can be shared takes no
-    /// blobs of another one.
+    /// The database is lost: the next relay has an empty one. A database that can be shared takes
+    /// no blobs of another one.
     pub fn lose_database(&mut self) {
         match self.database.database {
             Some(_) => {

@@ -205,8 +205,8 @@ impl Relay {
     /// destroy.
     pub async fn beat(&self) -> Result<(), Box<dyn Error>> {
         self.process.check_went_on()?;
+        let known_ms = self.process.recorded.at_ms(); // before, since it may rise meanwhile
         let recorded = self.store.run_first(proven::load).await.map_err(failed)?;
-        let known_ms = self.process.recorded.at_ms();
         if self.process.has_entered() && went_back(recorded.as_ref(), known_ms) {
             return Err(self.process.go_back().into());
         }

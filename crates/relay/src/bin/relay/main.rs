@@ -129,8 +129,7 @@ struct Options {
     #[arg(long)]
     trust_clock: bool,
     /// The database is from a backup that lacks what came after it. Tells all devices that messages
-    /// may be lost, and gives no number again. Use it once, while no other relay runs: it waits for
-    /// some seconds, and fails if one does
+    /// may be lost, and gives no number again. Use it once, while no other relay runs
     #[arg(long)]
     restored: bool,
     /// A name for this relay among those of a database that several share; without one, a number

@@ -72,8 +72,8 @@ struct Lanes {
 /// How many threads a lane has. What concerns one row is done by one of them.
 const LANE_THREADS: usize = 2;
 
-/// How many connections there are beside those of jobs: three lanes, those that listen, tell and ask,
-/// and that of jobs that wait for no others.
+/// How many connections there are beside those of jobs: three lanes, those that listen, tell and
+/// ask, and that of jobs that wait for no others.
 const MORE_CONNECTIONS: usize = 3 * LANE_THREADS + 4;
 
 /// What all threads share.

@@ -261,8 +261,8 @@ impl Shared {
 }
 
 impl Shared {
-    /// Connects once more, if a thread could not connect. While this relay is not ready, nobody else
-    /// tries.
+    /// Connects once more, if a thread could not connect. While this relay is not ready, nobody
+    /// else tries.
     fn try_connecting(&self) {
         if self.lacks_connections.load(Ordering::Relaxed) && self.access.connect().is_ok() {
             self.lacks_connections.store(false, Ordering::Relaxed);
