@@ -18,6 +18,10 @@ pub struct StoreOptions {
     pub database_connections: u8,
     /// The number of this relay among those of the database.
     #[arg(skip)]
+    #[cfg_attr(
+        not(feature = "postgres"),
+        expect(dead_code, reason = "a file has one relay")
+    )]
     pub own: Option<u64>,
 }
 
