@@ -1,10 +1,13 @@
 //! What the relay has done since it started, in numbers. None is about an account.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use waxseal_interface::ErrorCode;
+
+/// How often in a row proven time may not be kept. It is tried every few seconds then.
+const MAX_NOT_KEPT: u32 = 24;
 
 /// Counts, and what says whether the relay works.
 #[derive(Default)]
@@ -13,7 +16,10 @@ pub struct Counts {
     delivered: AtomicU64,
     refused: Mutex<HashMap<ErrorCode, u64>>,
     is_draining: AtomicBool,
-    keeps_time: AtomicBool,
+    /// Whether proven time was kept since the start.
+    has_kept_time: AtomicBool,
+    /// How often in a row it could not be kept since.
+    not_kept: AtomicU32,
 }
 
 impl Counts {
@@ -65,10 +71,19 @@ impl Counts {
 
     /// Notes whether proven time could be kept.
     pub fn keep_time(&self, kept: bool) {
-        self.keeps_time.store(kept, Ordering::Relaxed);
+        match kept {
+            true => {
+                self.has_kept_time.store(true, Ordering::Relaxed);
+                self.not_kept.store(0, Ordering::Relaxed);
+            }
+            false => _ = self.not_kept.fetch_add(1, Ordering::Relaxed),
+        }
     }
 
+    /// Whether proven time is kept. A busy database may fail a few times, and that is no reason to
+    /// send clients elsewhere: all relays have the same one.
     pub fn keeps_time(&self) -> bool {
-        self.keeps_time.load(Ordering::Relaxed)
+        self.has_kept_time.load(Ordering::Relaxed)
+            && self.not_kept.load(Ordering::Relaxed) < MAX_NOT_KEPT
     }
 }

@@ -116,6 +116,7 @@ pub fn database() -> (StoreOptions, Option<Arc<waxseal_postgres::Server>>) {
             let options = StoreOptions {
                 database: Some(database),
                 database_connections: 4,
+                own: None,
             };
             (options, Some(server))
         }

@@ -17,7 +17,7 @@ use crate::store::processes::{self, Peers, Said};
 use crate::store::queue::{bodies, destroyed};
 use crate::store::{Connection, budgets, proven, removed, slots};
 use crate::strangers::expiry;
-use crate::time::MAX_BEHIND_MS;
+use crate::time::{MAX_BEHIND_MS, Proven};
 
 impl Relay {
     /// Takes the clock's time as proven, as the operator asked.
@@ -55,12 +55,14 @@ impl Relay {
     }
 
     /// The other relays of the database.
-    async fn peers(&self) -> Result<Peers, &'static str> {
+    pub async fn peers(&self) -> Result<Peers, &'static str> {
         let me = self.process.me.clone();
         if !me.is_shared {
             return Ok(Peers::default());
         }
-        let peers = self.store.run(move |db| processes::peers(db, me.number));
+        let peers = self
+            .store
+            .run_first(move |db| processes::peers(db, me.number));
         peers.await.map_err(failed)
     }
 
@@ -103,7 +105,8 @@ impl Relay {
         let now_ms = i64::try_from(self.now().as_millis()).unwrap_or(i64::MAX);
         let proven = self.time.proven();
         let at_ms = i64::try_from(proven.at_ms).unwrap_or(i64::MAX);
-        let slots = self.sweep(move |db| slots::expire(db, now_ms)).await;
+        let shared_ms = i64::try_from(self.time.shared_ms()).unwrap_or(i64::MAX);
+        let slots = self.sweep(move |db| slots::expire(db, shared_ms)).await;
         let strangers = self.sweep(move |db| expiry::expire(db, proven.at_ms));
         let strangers = strangers.await;
         let notices = self.sweep(move |db| desk_expiry::expire(db, at_ms)).await;
@@ -159,16 +162,27 @@ impl Relay {
     /// next destruction, a day later. Then the relay drops them when it cleans up: there may be
     /// very many, and it waits for none of them.
     async fn move_time(&self) -> Result<(), Box<dyn Error>> {
+        self.process.check_went_on()?;
         let kept_from = self.keys.stamp().oldest_epoch();
         let others_agree = agree(&self.peers().await?, self.time.reading().wall_ms);
         let proven = self.time.advance(kept_from, others_agree);
         let (is_set_back, me) = (self.time.is_set_back(), self.process.me.clone());
+        let known_ms = self.process.recorded.at_ms();
+        let has_entered = self.process.has_entered();
         let record = move |db: &Connection| {
+            // A relay that was taken out, as all others are after a restore, begins anew.
+            if went_back(proven::load(db)?.as_ref(), known_ms)
+                && (has_entered || processes::is_known(db, me.number)?)
+            {
+                return Ok(None);
+            }
             let is_alone = !me.is_shared || processes::peers(db, me.number)?.others.is_empty();
             let recorded = proven::record(db, &proven, is_set_back && is_alone)?;
-            Ok((recorded, proven::drop_before(db)?))
+            Ok(Some((recorded, proven::drop_before(db)?)))
         };
-        let (recorded, destroyed) = self.store.run(record).await.map_err(failed)?;
+        let recorded = self.store.run_first(record).await.map_err(failed)?;
+        let (recorded, destroyed) = recorded.ok_or_else(|| self.process.go_back())?;
+        self.process.recorded.record(recorded.at_ms);
         self.time.record(&recorded);
 
         let mut oldest = self.time.proven().oldest_epoch();
@@ -191,7 +205,12 @@ impl Relay {
     /// Says that this relay is there. If others have proven more time, destroys first what they
     /// destroy.
     pub async fn beat(&self) -> Result<(), Box<dyn Error>> {
-        let recorded = self.store.run(proven::load).await.map_err(failed)?;
+        self.process.check_went_on()?;
+        let known_ms = self.process.recorded.at_ms(); // before, since it may rise meanwhile
+        let recorded = self.store.run_first(proven::load).await.map_err(failed)?;
+        if self.process.has_entered() && went_back(recorded.as_ref(), known_ms) {
+            return Err(self.process.go_back().into());
+        }
         if let Some(recorded) = recorded.filter(|_| !self.time.is_set_back()) {
             self.time.record(&recorded);
         }
@@ -204,7 +223,9 @@ impl Relay {
 
     /// Confirms which stamp keys this relay has destroyed.
     async fn confirm(&self) -> Result<(), Box<dyn Error>> {
+        let only = self.process.saying.lock().await;
         let (at, proven) = (self.time.reading(), self.time.proven());
+        let known_ms = self.process.recorded.say(at.wall_ms);
         let said = Said {
             seen_ms: at.wall_ms,
             destroyed_before: self.keys.stamp().oldest_epoch(),
@@ -212,16 +233,22 @@ impl Relay {
             clock_ms: proven.clock_ms,
         };
         let (me, has_entered) = (self.process.me.clone(), self.process.has_entered());
-        let confirmed = self.store.run(move |db| match has_entered {
-            true => processes::confirm(db, &me, &said),
+        let confirmed = self.store.run_first(move |db| match has_entered {
+            true => processes::confirm(db, &me, &said, &known_ms),
             false => processes::enter(db, &me, &said),
         });
         let confirmed = confirmed.await.map_err(failed)?;
         self.process.note(confirmed, at)?;
+        drop(only);
         self.process.warn_of_silent(at);
         self.limits.divide(self.process.alive(at));
         Ok(())
     }
+}
+
+/// Whether the database went back in time: this relay knows that it had this proven time.
+fn went_back(recorded: Option<&Proven>, known_ms: u64) -> bool {
+    recorded.is_some_and(|recorded| recorded.at_ms < known_ms)
 }
 
 fn failed(_: Refusal) -> &'static str {

@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use ed25519_dalek::SigningKey;
+use hmac::{Hmac, Mac};
 use rand_core::CryptoRng;
 use sha2::{Digest, Sha256};
 use waxseal_interface::SealingKeyPair;
@@ -41,6 +42,8 @@ pub const DATABASE: &str = "relay.sqlite";
 pub const BLOBS: &str = "blobs";
 const VERSION: u8 = 2;
 const DIGEST: &[u8] = b"waxseal/1/relay/root-key-digest";
+
+const LATER_ACCEPTANCE: &[u8] = b"waxseal/1/relay/acceptance-key-after-version-1";
 
 /// The version in which reviewers held the acceptance key.
 const VERSION_1: u8 = 1;
@@ -172,7 +175,8 @@ impl Keys {
     }
 
     /// Reads the file. Version 01 has one acceptance key, which reviewers held. It becomes the old
-    /// one, and a new one is drawn.
+    /// one. The new one follows from the other secrets, so that it is the same whenever the same
+    /// file is read, also one from a backup.
     fn decode(dir: &Path, bytes: &[u8]) -> Option<Self> {
         let (version, bytes) = bytes.split_first()?;
         let (relay, bytes) = bytes.split_first_chunk()?;
@@ -183,7 +187,7 @@ impl Keys {
         let acceptance = AcceptanceKey::from_bytes(*acceptance);
         let (acceptance, stamp) = match (*version, bytes.split_first()) {
             (VERSION_1, _) => {
-                let present = AcceptanceKey::generate(&mut system_rng());
+                let present = AcceptanceKey::from_bytes(later_acceptance(store));
                 let old = Some(acceptance);
                 (AcceptanceKeys { present, old }, bytes)
             }
@@ -324,6 +328,15 @@ impl Keys {
     fn cipher(&self) -> XChaCha20Poly1305 {
         XChaCha20Poly1305::new((&*self.store).into())
     }
+}
+
+/// The acceptance key that follows one which reviewers held. They do not know the key of the store.
+#[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
+fn later_acceptance(store: &[u8; 32]) -> [u8; 32] {
+    // HKDF needs no extraction here: the key is random.
+    let mut mac = Hmac::<Sha256>::new_from_slice(store).expect("HMAC takes keys of any length");
+    mac.update(LATER_ACCEPTANCE);
+    mac.finalize().into_bytes().into()
 }
 
 /// Draws stamp keys for today, and for the days before on which the clock may turn out to be.

@@ -74,8 +74,10 @@ fn slot_in(Path((mailbox, slot)): &Path<(String, String)>) -> Result<([u8; 16], 
     }
 }
 
+/// The time by which content is put and deleted. A clock that is wrong at one relay must not delete
+/// what was put at another.
 fn millis(relay: &Relay) -> i64 {
-    i64::try_from(relay.now().as_millis()).unwrap_or(i64::MAX)
+    i64::try_from(relay.time.shared_ms()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -213,7 +213,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     .await?;
     blobs::start::check(&relay, options.blobs.wishes()).await?;
     if options.restored {
-        relay.restored().await?;
+        relay.restored(process::STOPPED).await?;
     }
     // To trust its clock, a relay may have to be alone.
     for name in &options.forget_process {
@@ -259,20 +259,20 @@ async fn main() -> Result<(), Box<dyn Error>> {
     if let Some(address) = options.metrics_listen {
         let listener = TcpListener::bind(address).await?;
         tracing::info!("metrics on http://{}", listener.local_addr()?);
-        let router = operations::router(relay.clone());
-        let measuring = Stopping(measuring);
         tokio::spawn(serve::serve(
             listener,
-            router,
+            operations::router(relay.clone()),
             None,
             MAX_SCRAPERS,
-            measuring,
+            Stopping(measuring),
         ));
     }
     let router = routes::router(relay.clone());
-    let serving = serve::serve(listener, router, tls, files / 2, stopping);
-    let serving = tokio::spawn(serving);
-    asked_to_stop(&mut terminated).await?;
+    let serving = tokio::spawn(serve::serve(listener, router, tls, files / 2, stopping));
+    tokio::select! {
+        asked = asked_to_stop(&mut terminated) => asked?,
+        why = relay.process.ended() => return Err(why.into()),
+    }
     relay.counts.drain();
     tracing::info!("stopping");
     tokio::select! {

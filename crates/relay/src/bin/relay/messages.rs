@@ -129,6 +129,10 @@ async fn send_plainly(
         })
     };
     let wake = move |accepted: &Accepted| wake(&waking, accepted);
+    // CHK-705: see `accepting`. Nothing is read for a message that is refused anyway.
+    if let Err(refusal) = relay.process.check(relay.time.reading()) {
+        return Some(Err(refusal));
+    }
     relay.store.send(way, stamp, wake).await
 }
 

@@ -37,6 +37,10 @@ fn not_ready(relay: &Relay) -> Vec<&'static str> {
         (relay.counts.is_draining(), "stopping"),
         (relay.store.is_lost(), "the database is lost"),
         (
+            relay.store.lacks_connections(),
+            "the database takes no more connections",
+        ),
+        (
             !relay.counts.keeps_time() || !confirmed,
             "proven time is not kept",
         ),

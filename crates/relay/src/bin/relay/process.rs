@@ -24,6 +24,7 @@ use crate::store::processes::{self, Confirmed, Me};
 use crate::time::Reading;
 
 pub use crate::process::known::agree;
+pub use crate::process::recorded::Recorded;
 
 /// How often a relay confirms.
 pub const BEAT: Duration = Duration::from_secs(5);
@@ -35,20 +36,33 @@ const LEASE_MS: u64 = 20_000;
 /// stamp without a word.
 pub const SILENCE: Duration = Duration::from_secs(30);
 
+/// How long other relays must say nothing after a restore: for two beats.
+pub const STOPPED: Duration = Duration::from_secs(11);
+
 /// How often the log names relays that are silent.
 const WARNING_MS: u64 = 86_400_000;
 
 /// The file with the number. It is that of one folder, and is not copied.
 const FILE: &str = "process";
 
+/// What is told of a database that went back in time.
+const WENT_BACK: &str = "the database has gone back in time, as after a restore, or on a standby \
+     that lacked what came last: stop all relays, and start one of them with --restored";
+
 /// This relay among those of its database.
 pub struct Process {
     pub me: Me,
     /// Held while proven time moves and stamp keys are destroyed, which two tasks do.
     pub moving: tokio::sync::Mutex<()>,
+    /// Held while this relay confirms.
+    pub saying: tokio::sync::Mutex<()>,
+    /// What this relay knows the database to have.
+    pub recorded: Recorded,
     /// The epoch before which undelivered messages are dropped. Their stamp keys were destroyed at
     /// all relays before this relay destroyed its own of the next day.
     dropped_before: AtomicU32,
+    /// Told once this relay must end.
+    end: tokio::sync::Notify,
     state: Mutex<State>,
 }
 
@@ -57,6 +71,8 @@ struct State {
     has_entered: bool,
     /// The clocks before this relay confirmed last.
     confirmed: Option<Reading>,
+    /// The database went back in time.
+    went_back: bool,
     /// The other relays when it did, if it ever did.
     known: Option<Known>,
     /// This relay's clock when the log named silent relays.
@@ -76,7 +92,10 @@ impl Process {
                 is_shared,
             },
             moving: tokio::sync::Mutex::default(),
+            saying: tokio::sync::Mutex::default(),
+            recorded: Recorded::open(dir),
             dropped_before: AtomicU32::new(0),
+            end: tokio::sync::Notify::new(),
             state: Mutex::default(),
         })
     }
@@ -88,6 +107,9 @@ impl Process {
 
     /// Takes what became of a confirmation that began at this time.
     pub fn note(&self, confirmed: Confirmed, at: Reading) -> Result<(), String> {
+        if confirmed == Confirmed::WentBack {
+            return Err(self.go_back().to_owned());
+        }
         let mut state = self.state();
         let state = &mut *state;
         let Confirmed::Counts(peers) = confirmed else {
@@ -106,9 +128,32 @@ impl Process {
             });
         };
         (state.has_entered, state.confirmed) = (true, Some(at));
+        self.recorded.said(at.wall_ms);
         let at_ms = at.monotonic_ms;
         state.known = Some(Known { peers, at_ms });
         Ok(())
+    }
+
+    /// The database went back in time, so that this relay must end. Returns what to tell.
+    pub fn go_back(&self) -> &'static str {
+        let mut state = self.state();
+        (state.went_back, state.confirmed) = (true, None);
+        self.end.notify_one();
+        WENT_BACK
+    }
+
+    /// Waits until this relay must end, and returns why.
+    pub async fn ended(&self) -> &'static str {
+        self.end.notified().await;
+        WENT_BACK
+    }
+
+    /// Refuses once the database went back in time.
+    pub fn check_went_on(&self) -> Result<(), &'static str> {
+        match self.state().went_back {
+            true => Err(WENT_BACK),
+            false => Ok(()),
+        }
     }
 
     /// Whether this relay may stamp now.
@@ -222,5 +267,6 @@ fn draw() -> u64 {
 }
 
 mod known;
+mod recorded;
 #[cfg(test)]
 mod tests;

@@ -6,8 +6,10 @@
 //! device that is connected.
 
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use waxseal_interface::ErrorCode;
 
 use crate::cache;
 use crate::serve::Stopping;
@@ -17,6 +19,9 @@ use crate::store::news::{Ear, News};
 
 /// Maximum number of accounts that one job reads.
 const AT_ONCE: usize = 100;
+
+/// When accounts are read again that could not be read.
+const AGAIN: Duration = Duration::from_millis(500);
 
 /// Has the relay hear from the others. Nothing is in its memory yet that they may have changed.
 pub fn hear(relay: &Arc<Relay>) -> Changed {
@@ -91,20 +96,31 @@ pub async fn check_connections(relay: Arc<Relay>, mut changed: Changed, mut stop
         }
         accounts.sort_unstable();
         accounts.dedup();
-        check(&relay, std::mem::take(&mut accounts)).await;
+        tokio::select! {
+            () = check(&relay, std::mem::take(&mut accounts)) => {}
+            () = stopping.wait() => return,
+        }
     }
 }
 
-/// Reads these accounts, and ends the connections of devices that are not in them. If they cannot
-/// be read, it ends the connections of all their devices, which may connect again.
+/// Reads these accounts, and ends the connections of devices that are not in them. Waits for a
+/// database that is lost or busy: all connections of all relays would end at once otherwise. If an
+/// account cannot be read for another reason, ends the connections of all their devices, which may
+/// connect again.
 async fn check(relay: &Arc<Relay>, accounts: Vec<i64>) {
-    let (reader, asked) = (relay.clone(), accounts.clone());
-    let read = move |db: &Connection| {
-        let accounts = asked.iter();
-        let read = accounts.map(|account| cache::read(db, &reader.keys, *account));
-        read.collect::<Result<Vec<_>, _>>()
+    let newest = loop {
+        let (reader, asked) = (relay.clone(), accounts.clone());
+        let read = move |db: &Connection| {
+            let accounts = asked.iter();
+            let read = accounts.map(|account| cache::read(db, &reader.keys, *account));
+            read.collect::<Result<Vec<_>, _>>()
+        };
+        match relay.store.run(read).await {
+            Ok(newest) => break newest,
+            Err(refusal) if refusal.code == ErrorCode::Busy => tokio::time::sleep(AGAIN).await,
+            Err(_) => break Vec::new(),
+        }
     };
-    let newest = relay.store.run(read).await.unwrap_or_default();
     for account in accounts {
         let newest = newest.iter().find(|newest| newest.id == account);
         relay.connected.end_changed(account, newest);

@@ -1,16 +1,27 @@
 //! A relay whose database comes from a backup.
 
 use std::error::Error;
+use std::time::Duration;
 
 use crate::state::Relay;
-use crate::store::restored;
+use crate::store::{processes, proven, restored};
 
 impl Relay {
     /// Tells all devices that messages since the backup may be lost, and goes on with numbers that
-    /// were not given since, as the operator asked. May be repeated. Call this before the relay
-    /// takes requests.
-    pub async fn restored(&self) -> Result<(), Box<dyn Error>> {
+    /// were not given since, as the operator asked. The other relays must say nothing for
+    /// `silence`, and are taken out: those that still exist enter again. May be repeated. Call this
+    /// before the relay takes requests.
+    pub async fn restored(&self, silence: Duration) -> Result<(), Box<dyn Error>> {
         let failed = |_| "the database failed";
+        let before = self.peers().await?;
+        if self.process.me.is_shared {
+            tokio::time::sleep(silence).await;
+        }
+        let others = self.peers().await?;
+        if others.others != before.others {
+            let why = "another relay of the database runs: stop all others first";
+            return Err(why.into());
+        }
         let from_ms = self.store.run(restored::complete_until).await;
         let from_ms = from_ms.map_err(failed)?;
         let between = (from_ms, self.now().as_millis().max(from_ms));
@@ -20,6 +31,22 @@ impl Relay {
         while let Some(last) = after {
             let next = self.store.run(move |db| restored::tell(db, last, between));
             after = next.await.map_err(failed)?;
+        }
+        let number = self.process.me.number;
+        let forgotten = self.store.run(move |db| {
+            processes::forget_others(db, number)?;
+            proven::load(db)
+        });
+        let proven = forgotten.await.map_err(failed)?;
+        let at_ms = proven.map_or(0, |proven| proven.at_ms);
+        self.process.recorded.record(at_ms);
+        if !others.others.is_empty() {
+            let names = others.names().join(", ");
+            tracing::warn!(
+                names,
+                "these relays are taken out until they start again. Destroy root.key of those that \
+                 do not, and every copy of it"
+            );
         }
         tracing::warn!(
             from_ms,

@@ -135,8 +135,12 @@ impl Relay {
         working: mpsc::Sender<()>,
     ) -> Result<Self, Box<dyn std::error::Error>> {
         let clock_ms = clocks().wall_ms;
-        let (keys, store) = open(dir, database, Timestamp::from_millis(clock_ms)).await?;
         let process = Process::open(dir, name, database.is_shared())?;
+        let own = StoreOptions {
+            own: Some(process.me.number),
+            ..database.clone()
+        };
+        let (keys, store) = open(dir, &own, Timestamp::from_millis(clock_ms)).await?;
         let are_own = blobs.is_none() && !database.is_shared();
         let files = match blobs {
             Some(files) => files,

@@ -49,7 +49,7 @@ impl Store {
         let engine = match &options.database {
             None => Engine::Sqlite(Sqlite::open(path)?),
             #[cfg(feature = "postgres")]
-            Some(url) => Engine::Postgres(Postgres::open(url, options.database_connections)?),
+            Some(url) => Engine::Postgres(Postgres::open_as(url, options)?),
             #[cfg(not(feature = "postgres"))]
             Some(_) => return Err("--database needs a relay with the feature `postgres`".into()),
         };
@@ -69,6 +69,14 @@ impl Store {
         }
     }
 
+    /// The database counts as lost until the next beat comes back, within a second or so.
+    #[cfg(all(test, feature = "postgres"))]
+    pub fn lose(&self) {
+        if let Some(postgres) = self.as_postgres() {
+            postgres.lose();
+        }
+    }
+
     /// Runs a job in a transaction. When this returns `Ok`, all that the job did is on disk; when
     /// it returns `Err`, none of it is.
     ///
@@ -79,6 +87,19 @@ impl Store {
         job: impl Fn(&Connection) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
         self.run_then(job, |_| ()).await
+    }
+
+    /// Runs a job like [`run`](Self::run), before all others that wait: it says that this relay is
+    /// there.
+    pub async fn run_first<T: Send + 'static>(
+        &self,
+        job: impl Fn(&Connection) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.run_then(job, |_| ()).await,
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(postgres) => postgres.run_first(job).await,
+        }
     }
 
     /// Runs a job like [`run`](Self::run), and `then` once after its commit: before any later job,
@@ -131,6 +152,15 @@ impl Store {
             Engine::Sqlite(_) => false,
             #[cfg(feature = "postgres")]
             Engine::Postgres(postgres) => postgres.is_lost(),
+        }
+    }
+
+    /// Whether the database has no room for the connections of this relay.
+    pub fn lacks_connections(&self) -> bool {
+        match &self.engine {
+            Engine::Sqlite(_) => false,
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(postgres) => postgres.lacks_connections(),
         }
     }
 

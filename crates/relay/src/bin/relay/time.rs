@@ -146,6 +146,14 @@ impl Time {
         Timestamp::from_millis(read.wall_ms.max(proven_ms))
     }
 
+    /// Proven time, with what passed since it moved last: a time that all relays of a database have
+    /// alike, whatever their clocks say.
+    pub fn shared_ms(&self) -> u64 {
+        let (read, state) = ((self.read)(), self.state());
+        let passed = read.monotonic_ms.saturating_sub(state.last.monotonic_ms);
+        state.proven.at_ms.saturating_add(passed)
+    }
+
     /// Proven time as it was recorded last.
     pub fn proven(&self) -> Proven {
         self.state().proven

@@ -72,6 +72,10 @@ fn a_root_key_file_of_version_1_gets_another_acceptance_key_and_keeps_the_old_on
         *again.encode(&again.stamp()),
         *upgraded.encode(&upgraded.stamp())
     );
+    // A file from a backup of before is upgraded to the same keys, which the database knows.
+    fs::write(dir.path().join(FILE), &first).unwrap();
+    let restored = Keys::open(dir.path(), NOW).unwrap();
+    assert_eq!(restored.digest(), upgraded.digest());
     for at in [1, 33, 65, 97, 129, 162] {
         let whole = upgraded.encode(&upgraded.stamp());
         let cut = whole[..at].to_vec();

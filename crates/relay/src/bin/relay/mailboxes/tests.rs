@@ -77,3 +77,18 @@ async fn what_is_read_costs_as_much_as_what_is_put() {
     assert_eq!(refused, ErrorCode::TooManyRequests);
     assert!(read >= 140, "{read}");
 }
+
+#[tokio::test]
+async fn a_clock_that_is_ahead_at_one_relay_deletes_nothing_that_was_put_at_another() {
+    let world = World::at(NOW);
+    let relay = world.open().await;
+    put(&relay, 0, b"x").await.unwrap();
+    world.clocks.set(NOW + 700_000);
+    relay.clean_up().await.unwrap();
+    get(&relay, 0).await.unwrap();
+    put(&relay, 1, b"y").await.unwrap();
+    world.clocks.set(NOW);
+    get(&relay, 1).await.unwrap();
+    world.clocks.pass(600_001);
+    assert_eq!(get(&relay, 0).await, Err(ErrorCode::NoSuchMailbox));
+}

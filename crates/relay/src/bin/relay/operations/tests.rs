@@ -29,7 +29,12 @@ async fn a_relay_is_ready_while_it_keeps_time_and_until_it_is_told_to_stop() {
     assert_eq!(ask("/ready").await.0, 200);
     // The clock is years off.
     world.clocks.set(NOON + 1_000 * 86_400_000);
-    relay.keep_time().await.unwrap_err();
+    for failed in 1..=24 {
+        // Where others may count this relay's keys as destroyed, such a step ends its lease.
+        let is_ready = ask("/ready").await.0 == 200;
+        assert_eq!(is_ready, !relay.process.me.is_shared, "{failed}");
+        relay.keep_time().await.unwrap_err();
+    }
     assert_eq!(ask("/ready").await.0, 503);
     world.clocks.set(NOON);
     relay.keep_time().await.unwrap();

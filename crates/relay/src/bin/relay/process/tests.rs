@@ -68,9 +68,9 @@ fn a_relay_is_alive_for_a_minute_and_silent_after_ten() {
 }
 
 #[test]
-fn chk710_most_clocks_must_agree_within_five_minutes() {
+fn chk710_most_clocks_must_agree_within_ten_seconds() {
     const NOW: u64 = 1_790_000_000_000;
-    const APART: u64 = 300_000;
+    const APART: u64 = 10_000;
     let agrees = |others: &[(u64, u64)], wall_ms| agree(&said(NOW, others), wall_ms);
     // Alone, a relay goes by its own clock.
     assert!(agrees(&[], NOW + 86_400_000));

@@ -144,6 +144,7 @@ async fn whoever_missed_news_reads_accounts_again_and_checks_its_connections() {
     let cached = relay.device(&bob.me).await.unwrap().unwrap();
     assert!(cached.is_unchanged(&bob), "nothing was heard");
 
+    relay.store.lose(); // it is not there at once
     hearing.hear(News::Missed);
     sent(&of_bob.taken_over).await;
     let newest = relay.device(&bob.me).await.unwrap().unwrap();

@@ -1,8 +1,11 @@
+use std::time::Duration;
+
 use waxseal_interface::ContactHeaders;
 
 use crate::fixture::{World, device, report, send, send_with};
 use crate::store::values::values;
-use crate::store::{Connection, queue};
+use crate::store::{Connection, proven, queue};
+use crate::time::Proven;
 
 const NOW: u64 = 1_800_000_000_000;
 
@@ -15,7 +18,7 @@ async fn chk730_no_number_is_given_again_after_a_restore() {
     report(&relay, &bob, &evidence).await.unwrap();
     // Carol has no number yet, and may have got one since.
     let carol = device(&relay, "carol").await;
-    relay.restored().await.unwrap();
+    relay.restored(Duration::ZERO).await.unwrap();
     send(&relay, &alice, &bob, "after").await.unwrap();
     send_with(&relay, &alice, &carol, "after", ContactHeaders::default())
         .await
@@ -47,7 +50,7 @@ async fn chk731_each_device_is_told_that_messages_since_the_backup_may_be_lost()
     let (alice, bob) = (device(&relay, "alice").await, device(&relay, "bob").await);
     send(&relay, &alice, &bob, "before").await.unwrap();
     world.clocks.pass(3_600_000);
-    relay.restored().await.unwrap();
+    relay.restored(Duration::ZERO).await.unwrap();
     let now_ms = relay.now().as_millis();
     for device in [&alice, &bob] {
         let queued = queue::read_after(&relay.store, device.id, 0, 10)
@@ -62,9 +65,94 @@ async fn chk731_each_device_is_told_that_messages_since_the_backup_may_be_lost()
     assert_eq!(queued.messages.len(), 1, "what the backup has stays");
     // A second restore does not shorten what was lost at the first.
     world.clocks.pass(3_600_000);
-    relay.restored().await.unwrap();
+    relay.restored(Duration::ZERO).await.unwrap();
     let queued = queue::read_after(&relay.store, bob.id, 0, 10)
         .await
         .unwrap();
     assert_eq!(queued.lost, Some((NOW - 60_000, now_ms + 3_600_000)));
+}
+
+/// Another relay of the same database. `None` without PostgreSQL.
+async fn beside(world: &World) -> Option<World> {
+    drop(world.open().await);
+    world.beside("second")
+}
+
+async fn set_back(relay: &crate::state::Relay, at_ms: u64) {
+    let save = move |db: &Connection| proven::save(db, &Proven::starting_at(at_ms));
+    relay.store.run(save).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_relay_over_a_database_that_went_back_writes_nothing_and_ends() {
+    let world = World::at(NOW);
+    let relay = world.open().await;
+    world.clocks.pass(3_600_000);
+    relay.keep_time().await.unwrap();
+    set_back(&relay, NOW).await;
+    world.clocks.pass(1_000);
+    let at_ms = async |relay: &crate::state::Relay| {
+        let proven = relay.store.run(proven::load).await.unwrap();
+        proven.unwrap().at_ms
+    };
+    let why = relay.keep_time().await.unwrap_err().to_string();
+    assert!(why.contains("--restored"), "{why}");
+    assert_eq!(at_ms(&relay).await, NOW);
+    tokio::time::timeout(Duration::from_secs(5), relay.process.ended())
+        .await
+        .unwrap();
+    // It stays so, and also if it starts again.
+    assert!(relay.beat().await.is_err());
+    assert!(relay.keep_time().await.is_err());
+    drop(relay);
+    let relay = world.try_open().await.unwrap();
+    let why = relay.keep_time().await.unwrap_err().to_string();
+    assert!(why.contains("--restored"), "{why}");
+    assert_eq!(at_ms(&relay).await, NOW);
+    drop(relay);
+    let relay = world.try_open().await.unwrap();
+    relay.restored(Duration::ZERO).await.unwrap();
+    relay.keep_time().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_relay_whose_last_confirmation_is_not_there_ends() {
+    let world = World::at(NOW);
+    let Some(second) = beside(&world).await else {
+        return;
+    };
+    let relay = second.open().await;
+    second.clocks.pass(5_000);
+    relay.beat().await.unwrap();
+    let number = relay.process.me.number;
+    let set = move |db: &Connection| {
+        let set = "UPDATE process SET seen_ms = ?1 WHERE number = ?2";
+        db.execute(set, values![NOW, number])
+    };
+    relay.store.run(set).await.unwrap();
+    second.clocks.pass(5_000);
+    let why = relay.beat().await.unwrap_err().to_string();
+    assert!(why.contains("--restored"), "{why}");
+    assert!(relay.process.check(relay.time.reading()).is_err());
+}
+
+#[tokio::test]
+async fn after_a_restore_no_relay_is_known_and_none_runs() {
+    let world = World::at(NOW);
+    let Some(second) = beside(&world).await else {
+        return;
+    };
+    let (a, b) = (world.open().await, second.open().await);
+    let beats = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        second.clocks.pass(5_000);
+        b.beat().await.unwrap();
+    };
+    let (restored, ()) = tokio::join!(a.restored(Duration::from_millis(500)), beats);
+    assert!(restored.unwrap_err().to_string().contains("stop all"));
+    assert_eq!(a.peers().await.unwrap().names(), ["second"]);
+    a.restored(Duration::ZERO).await.unwrap();
+    assert!(a.peers().await.unwrap().others.is_empty());
+    b.beat().await.unwrap();
+    assert_eq!(a.peers().await.unwrap().names(), ["second"]);
 }

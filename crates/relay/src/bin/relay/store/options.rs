@@ -13,9 +13,16 @@ pub struct StoreOptions {
     #[arg(long, value_name = "URL")]
     pub database: Option<String>,
     /// How many jobs run in PostgreSQL at once, each on a connection of its own. The relay holds
-    /// nine more connections
+    /// ten more connections
     #[arg(long, value_name = "N", default_value_t = 16)]
     pub database_connections: u8,
+    /// The number of this relay among those of the database.
+    #[arg(skip)]
+    #[cfg_attr(
+        not(feature = "postgres"),
+        expect(dead_code, reason = "a file has one relay")
+    )]
+    pub own: Option<u64>,
 }
 
 impl StoreOptions {

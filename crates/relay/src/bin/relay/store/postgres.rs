@@ -15,13 +15,14 @@ use waxseal_interface::ErrorCode;
 use crate::errors::Refusal;
 use crate::store::connection::Connection;
 use crate::store::news::{Ear, News};
+use crate::store::options::StoreOptions;
 use crate::store::postgres::failure::Said;
 use crate::store::postgres::jobs::{Job, Request};
 use crate::store::postgres::lanes::Entrance;
 use crate::store::postgres::lanes::acknowledgements::{Acknowledged, Acknowledgements};
 use crate::store::postgres::lanes::reads::{Read, Reads};
 use crate::store::postgres::lanes::sends::{Sending, Sends};
-use crate::store::postgres::listening::Told;
+use crate::store::postgres::listening::{Beat, Told};
 use crate::store::postgres::session::Access;
 use crate::store::values::values;
 
@@ -53,6 +54,8 @@ const MAX_NEWS: usize = 10_000;
 pub struct Postgres {
     /// `None` once the database is being closed.
     jobs: Option<mpsc::Sender<Box<dyn Job>>>,
+    /// The same, for jobs that wait for no others.
+    first: Option<mpsc::Sender<Box<dyn Job>>>,
     news: Option<mpsc::Sender<Told>>,
     /// `None` once the database is being closed.
     lanes: Option<Lanes>,
@@ -71,17 +74,20 @@ struct Lanes {
 const LANE_THREADS: usize = 2;
 
 /// How many connections there are beside those of jobs: three lanes, two of which have a thread
-/// that waits for locks, and those that listen, tell and ask.
-const MORE_CONNECTIONS: usize = 3 * LANE_THREADS + 2 + 3;
+/// that waits for locks, those that listen, tell and ask, and that of jobs that wait for no others.
+const MORE_CONNECTIONS: usize = 3 * LANE_THREADS + 2 + 4;
 
 /// What all threads share.
 struct Shared {
     access: Access,
-    waiting: Mutex<mpsc::Receiver<Box<dyn Job>>>,
     /// Whether nothing is heard from the database. Then requests are refused at once.
     is_lost: AtomicBool,
+    /// What this relay tells itself next. No number of news keeps it from its place.
+    beat: Mutex<Option<Beat>>,
     /// When the newest of what this relay told itself was told, of what it has heard.
     heard_at: Mutex<Instant>,
+    /// Whether a thread could not connect, and none has tried again with success.
+    lacks_connections: AtomicBool,
     /// How often it was lost.
     losses: AtomicU64,
     /// Whether the threads must end.
@@ -95,14 +101,25 @@ struct Shared {
 }
 
 impl Postgres {
-    /// Connects to the database, and makes the tables or upgrades them.
+    #[cfg(test)]
     pub fn open(url: &str, connections: u8) -> Result<Self, Box<dyn std::error::Error>> {
+        let options = StoreOptions {
+            database_connections: connections,
+            ..StoreOptions::default()
+        };
+        Self::open_as(url, &options)
+    }
+
+    /// Connects to the database, and makes the tables or upgrades them.
+    pub fn open_as(url: &str, options: &StoreOptions) -> Result<Self, Box<dyn std::error::Error>> {
         let access = Access::of(url)?;
-        let needed = usize::from(connections.max(1)) + MORE_CONNECTIONS;
+        let (connections, own) = (options.database_connections.max(1), options.own);
+        let needed = usize::from(connections) + MORE_CONNECTIONS;
         // A blocking client cannot run on a thread that runs tasks.
         let made = std::thread::scope(|scope| {
             let making = scope.spawn(|| {
-                let mut client = schema::prepare(&access).map_err(|error| error.to_string())?;
+                let mut client =
+                    schema::prepare(&access, own).map_err(|error| error.to_string())?;
                 session::check_room(&mut client, needed);
                 let found = client.query_one("SELECT bytes FROM found_out", &[]);
                 let bytes: Result<i64, _> = found.and_then(|found| found.try_get(0));
@@ -115,9 +132,10 @@ impl Postgres {
         let (news, told) = mpsc::channel(MAX_NEWS);
         let shared = Arc::new(Shared {
             access,
-            waiting: Mutex::new(waiting),
             is_lost: AtomicBool::new(false),
+            beat: Mutex::default(),
             heard_at: Mutex::new(Instant::now()),
+            lacks_connections: AtomicBool::new(false),
             losses: AtomicU64::new(0),
             is_closed: AtomicBool::new(false),
             all_bytes: Arc::new(AtomicI64::new(all_bytes)),
@@ -125,10 +143,14 @@ impl Postgres {
             ear: RwLock::default(),
         });
         let mut threads = Vec::new();
-        for _ in 0..connections.max(1) {
-            let shared = shared.clone();
-            threads.push(thread().spawn(move || shared.work())?);
+        let waiting = Arc::new(Mutex::new(waiting));
+        for _ in 0..connections {
+            let (shared, waiting) = (shared.clone(), waiting.clone());
+            threads.push(thread().spawn(move || shared.work(&waiting))?);
         }
+        let (first, of_first) = mpsc::channel(MAX_JOBS);
+        let working = shared.clone();
+        threads.push(thread().spawn(move || working.work(&Mutex::new(of_first)))?);
         let (listening, beats) = (shared.clone(), news.clone());
         threads.push(thread().spawn(move || listening.listen(&beats))?);
         let asking = shared.clone();
@@ -146,6 +168,7 @@ impl Postgres {
         };
         Ok(Self {
             jobs: Some(jobs),
+            first: Some(first),
             news: Some(news),
             lanes: Some(lanes),
             threads,
@@ -158,14 +181,30 @@ impl Postgres {
         self.check_there().is_err()
     }
 
+    /// Whether the database is there, but has no room for all connections of this relay.
+    pub fn lacks_connections(&self) -> bool {
+        self.shared.lacks_connections.load(Ordering::Relaxed)
+    }
+
+    #[cfg(test)]
+    pub fn lose(&self) {
+        self.shared.is_lost.store(true, Ordering::Relaxed);
+    }
+
     /// How often it was lost since the start.
     pub fn losses(&self) -> u64 {
         self.shared.losses.load(Ordering::Relaxed)
     }
 
-    /// Tells the other relays. What is too much at once is left to be found in the database.
+    /// Tells the other relays. What is too much at once is left to be found in the database: first
+    /// that messages wait, of which there may be thousands for one message to a group.
     pub fn tell(&self, news: News) {
-        if let Some(telling) = &self.news {
+        let Some(telling) = &self.news else { return };
+        let kept_free = match news {
+            News::Queued(_) => MAX_NEWS / 2,
+            _ => 0,
+        };
+        if telling.capacity() > kept_free {
             let _ = telling.try_send(Told::News(news));
         }
     }
@@ -220,6 +259,25 @@ impl Postgres {
         job: impl Fn(&Connection) -> Result<T, Refusal> + Send + 'static,
         then: impl FnOnce(&T) + Send + 'static,
     ) -> Result<T, Refusal> {
+        self.run_among(self.jobs.as_ref(), sees, job, then).await
+    }
+
+    /// Runs a job like [`run_then`](Self::run_then), on a connection on which no request waits.
+    pub async fn run_first<T: Send + 'static>(
+        &self,
+        job: impl Fn(&Connection) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        self.run_among(self.first.as_ref(), Sees::Snapshot, job, |_| ())
+            .await
+    }
+
+    async fn run_among<T: Send + 'static>(
+        &self,
+        jobs: Option<&mpsc::Sender<Box<dyn Job>>>,
+        sees: Sees,
+        job: impl Fn(&Connection) -> Result<T, Refusal> + Send + 'static,
+        then: impl FnOnce(&T) + Send + 'static,
+    ) -> Result<T, Refusal> {
         self.check_there()?;
         let (answer, answered) = oneshot::channel();
         let request = Request {
@@ -229,7 +287,7 @@ impl Postgres {
             result: None,
             answer,
         };
-        let jobs = self.jobs.as_ref().ok_or_else(busy)?;
+        let jobs = jobs.ok_or_else(busy)?;
         let sent = jobs.send_timeout(Box::new(request), MAX_WAIT).await;
         sent.map_err(|_| busy())?;
         self.answer(answered).await?
@@ -259,7 +317,7 @@ fn busy() -> Refusal {
 /// Waits until every job is done, except for a thread that hangs.
 impl Drop for Postgres {
     fn drop(&mut self) {
-        (self.jobs, self.news, self.lanes) = (None, None, None);
+        (self.jobs, self.first, self.news, self.lanes) = (None, None, None, None);
         self.shared.is_closed.store(true, Ordering::Relaxed);
         let (me, began, mut hang) = (std::thread::current().id(), Instant::now(), 0);
         for thread in self.threads.drain(..) {
@@ -277,14 +335,6 @@ impl Drop for Postgres {
         if hang > 0 {
             tracing::warn!(hang, "the database is closed while threads wait for it");
         }
-    }
-}
-
-impl Shared {
-    fn next(&self) -> Option<Box<dyn Job>> {
-        let waiting = self.waiting.lock();
-        let mut waiting = waiting.unwrap_or_else(PoisonError::into_inner);
-        waiting.blocking_recv()
     }
 }
 

@@ -87,6 +87,8 @@ pub enum Confirmed {
     TakenOver,
     /// Another relay has the same name.
     NameTaken,
+    /// The database does not have what this relay said last: it went back in time.
+    WentBack,
 }
 
 /// Whether several relays use the database.
@@ -132,6 +134,11 @@ pub fn may_commit(db: &Connection, by: By) -> Result<bool, Refusal> {
     db.exists(MAY_COMMIT, values![by.number, by.run, by.oldest])
 }
 
+/// Whether this relay has a row.
+pub fn is_known(db: &Connection, number: u64) -> Result<bool, Refusal> {
+    db.exists("SELECT 1 FROM process WHERE number = ?1", values![number])
+}
+
 /// Enters a relay that has started. It takes the place of itself as it ran before. On a database
 /// that is not shared, it takes the place of any other.
 pub fn enter(db: &Connection, me: &Me, said: &Said) -> Result<Confirmed, Refusal> {
@@ -170,17 +177,24 @@ pub fn enter(db: &Connection, me: &Me, said: &Said) -> Result<Confirmed, Refusal
     count(db, me)
 }
 
-/// Confirms what a relay has destroyed. One that was taken out enters again.
-pub fn confirm(db: &Connection, me: &Me, said: &Said) -> Result<Confirmed, Refusal> {
+/// Confirms what a relay has destroyed. One that was taken out enters again. Its clock was one of
+/// `known_ms` when it confirmed last.
+pub fn confirm(
+    db: &Connection,
+    me: &Me,
+    said: &Said,
+    known_ms: &[u64],
+) -> Result<Confirmed, Refusal> {
     if is_behind(db, me, said)? {
         return Ok(Confirmed::Behind);
     }
-    let known: Option<u64> = db.one(
-        "SELECT run FROM process WHERE number = ?1",
+    let known: Option<(u64, u64)> = db.one(
+        "SELECT run, seen_ms FROM process WHERE number = ?1",
         values![me.number],
     )?;
     match known {
-        Some(run) if run == me.run => {}
+        Some((run, seen_ms)) if run == me.run && known_ms.contains(&seen_ms) => {}
+        Some((run, _)) if run == me.run => return Ok(Confirmed::WentBack),
         // CHK-706: a number is that of one relay. If its file was copied with the folder, the relay
         // that started first gives way, so that neither confirms what the other has not destroyed.
         Some(_) => return Ok(Confirmed::TakenOver),
@@ -217,6 +231,14 @@ fn count(db: &Connection, me: &Me) -> Result<Confirmed, Refusal> {
         db.execute("UPDATE proven SET drop_before = ?1", values![every])?;
     }
     Ok(Confirmed::Counts(peers(db, me.number)?))
+}
+
+/// Takes out all other relays, as they are not there after a restore. Each enters again when it
+/// starts.
+pub fn forget_others(db: &Connection, number: u64) -> Result<(), Refusal> {
+    let others = "DELETE FROM process WHERE number <> ?1";
+    db.execute(others, values![number])?;
+    Ok(())
 }
 
 /// Takes out a relay that has said nothing since. Returns the epoch before which it has destroyed

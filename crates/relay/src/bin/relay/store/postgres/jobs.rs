@@ -1,8 +1,10 @@
 //! Jobs: each runs in a transaction of its own, and again if others were faster.
 
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use waxseal_interface::ErrorCode;
 use waxseal_relay::system_rng;
 
@@ -71,9 +73,9 @@ where
 
 impl Shared {
     /// Runs jobs until there are no more.
-    pub(super) fn work(&self) {
+    pub(super) fn work(&self, waiting: &Mutex<mpsc::Receiver<Box<dyn Job>>>) {
         let mut connected = None;
-        while let Some(job) = self.next() {
+        while let Some(job) = next(waiting) {
             if !job.is_wanted() {
                 continue; // the client has left, or has waited for too long
             }
@@ -95,12 +97,18 @@ impl Shared {
         match self.access.connect_with(SETTINGS) {
             Ok(client) => Some(Prepared::new(client, self.all_bytes.clone())),
             Err(error) => {
+                self.lacks_connections.store(true, Ordering::Relaxed);
                 let error = Said(&error);
                 tracing::error!(%error, "no connection to PostgreSQL");
                 None
             }
         }
     }
+}
+
+fn next(waiting: &Mutex<mpsc::Receiver<Box<dyn Job>>>) -> Option<Box<dyn Job>> {
+    let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+    waiting.blocking_recv()
 }
 
 /// Runs a job until it is committed, refuses, was overtaken too often, or nobody waits for it any

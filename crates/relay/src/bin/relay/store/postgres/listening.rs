@@ -9,11 +9,12 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use postgres::fallible_iterator::FallibleIterator;
-use postgres::{Client, Error};
+use postgres::{Client, Error, Statement};
 use tokio::sync::mpsc;
 use waxseal_relay::system_rng;
 
 use super::failure::Said;
+use super::session::Access;
 use super::{SILENT, Shared};
 use crate::keys::random;
 use crate::store::news::{Ear, News};
@@ -27,10 +28,21 @@ const PATIENCE: Duration = Duration::from_millis(200);
 /// Maximum number of news in one notification, which PostgreSQL limits to 8,000 bytes.
 const AT_ONCE: usize = 180;
 
-/// What is told.
+/// How long is waited for the first number on a connection. The connection that tells it may have
+/// to be made first, to a server of which others are asked before.
+const FIRST: Duration = Duration::from_secs(30);
+
+/// How often the log says that the queue of PostgreSQL for notifications fills up.
+const FULL_LOGGED: Duration = Duration::from_secs(60);
+
+/// How full that queue may be without a word in the log.
+const MAX_FULL: f64 = 0.1;
+
+/// What wakes the thread that tells.
 pub enum Told {
     News(News),
-    Beat(Beat),
+    /// A beat is in its place.
+    Beat,
 }
 
 /// What a relay tells itself, in the same texts as news, in which it is `b` and two numbers.
@@ -41,25 +53,12 @@ pub struct Beat {
     number: u64,
 }
 
-impl Told {
-    fn write(&self, text: &mut String) {
-        match self {
-            Self::News(news) => news.write(text),
-            Self::Beat(Beat { listener, number }) => {
-                text.push_str(&format!("b{listener}.{number} "))
-            }
-        }
-    }
-
-    fn beat(&self) -> Option<Beat> {
-        match self {
-            Self::News(_) => None,
-            Self::Beat(beat) => Some(*beat),
-        }
-    }
-}
-
 impl Beat {
+    fn write(self, text: &mut String) {
+        let Self { listener, number } = self;
+        text.push_str(&format!("b{listener}.{number} "));
+    }
+
     /// Reads all beats in a text.
     fn read(text: &str) -> impl Iterator<Item = Self> + '_ {
         text.split_ascii_whitespace().filter_map(|word| {
@@ -101,6 +100,8 @@ struct Beats {
     told: VecDeque<(u64, Instant)>,
     /// When the newest was told that came back. At first, when the connection began.
     heard_at: Instant,
+    /// Whether one came back.
+    is_heard: bool,
 }
 
 impl Beats {
@@ -112,7 +113,14 @@ impl Beats {
             },
             told: VecDeque::new(),
             heard_at: Instant::now(),
+            is_heard: false,
         }
+    }
+
+    /// Whether none came back for too long.
+    fn is_silent(&self) -> bool {
+        let patience = if self.is_heard { SILENT } else { FIRST };
+        self.heard_at.elapsed() > patience
     }
 
     /// The next one, if it is time for it.
@@ -139,6 +147,7 @@ impl Beats {
             self.told.pop_front();
             (self.heard_at, is_known) = (at, true);
         }
+        self.is_heard |= is_known;
         is_known
     }
 }
@@ -160,15 +169,14 @@ impl Shared {
 
     /// Hears what the others tell, until the connection ends or nothing is heard.
     fn hear(&self, mut client: Client, telling: &mpsc::Sender<Told>) -> Result<(), Unheard> {
-        client.batch_execute("LISTEN waxseal")?;
-        // Only from here on is everything heard.
-        if let Some(ear) = self.ear() {
-            ear.hear(News::Missed);
-        }
+        // PostgreSQL keeps what a session has not read. It ends one that reads nothing any more.
+        client.batch_execute("SET tcp_user_timeout = '10s'; LISTEN waxseal")?;
         let mut beats = Beats::new();
         while !self.is_closed.load(Ordering::Relaxed) {
             if let Some(beat) = beats.next() {
-                let _ = telling.try_send(Told::Beat(beat));
+                *self.beat.lock().unwrap_or_else(PoisonError::into_inner) = Some(beat);
+                // Where there is no room, the thread that tells is awake.
+                let _ = telling.try_send(Told::Beat);
             }
             let mut notifications = client.notifications();
             let mut notifications = notifications.timeout_iter(PATIENCE);
@@ -179,7 +187,7 @@ impl Shared {
                     break;
                 }
             }
-            if beats.heard_at.elapsed() > SILENT {
+            if beats.is_silent() {
                 return Err(Unheard::Silent);
             }
         }
@@ -191,8 +199,13 @@ impl Shared {
             News::read(payload).for_each(|news| ear.hear(news));
         }
         for beat in Beat::read(payload) {
+            let is_first = !beats.is_heard;
             if !beats.hear(beat) {
                 continue;
+            }
+            // Everything was heard since the connection began, and no request was taken.
+            if let Some(ear) = self.ear().filter(|_| is_first) {
+                ear.hear(News::Missed);
             }
             let heard_at = self.heard_at.lock();
             *heard_at.unwrap_or_else(PoisonError::into_inner) = beats.heard_at;
@@ -208,33 +221,89 @@ impl Shared {
     }
 
     /// Tells the others what is sent here, until there is no more.
-    pub(super) fn tell(&self, mut news: mpsc::Receiver<Told>) {
+    pub(super) fn tell(&self, mut told: mpsc::Receiver<Told>) {
         let (mut batch, mut connected, mut listener) = (Vec::new(), None, None);
-        while news.blocking_recv_many(&mut batch, AT_ONCE) > 0 {
-            if let Some(beat) = batch.iter().rev().find_map(Told::beat)
-                && listener.replace(beat.listener) != Some(beat.listener)
-            {
-                connected = None; // it may be one to a server that is no longer the right one
-            }
-            if self.is_lost.load(Ordering::Relaxed) {
-                batch.retain(|told| told.beat().is_some()); // the rest is found in the database
-            }
+        let mut full_at = None;
+        while told.blocking_recv_many(&mut batch, AT_ONCE) > 0 {
+            let beat = self.beat.lock();
+            let beat = beat.unwrap_or_else(PoisonError::into_inner).take();
             let mut payload = String::new();
-            batch.drain(..).for_each(|told| told.write(&mut payload));
+            if let Some(beat) = beat {
+                if listener.replace(beat.listener) != Some(beat.listener) {
+                    connected = None; // it may be one to a server that is no longer the right one
+                }
+                beat.write(&mut payload);
+                self.try_connecting();
+            }
+            for told in batch.drain(..) {
+                // What is not told while the database is lost is found in it.
+                if let Told::News(news) = told
+                    && !self.is_lost.load(Ordering::Relaxed)
+                {
+                    news.write(&mut payload);
+                }
+            }
             if payload.is_empty() {
                 continue;
             }
             // If it fails, the others find it in the database.
-            let client = connected.take().map_or_else(|| self.access.connect(), Ok);
-            connected = client.ok().filter(|client: &Client| !client.is_closed());
-            if let Some(client) = &mut connected
-                && client
-                    .execute("SELECT pg_notify('waxseal', $1)", &[&payload])
-                    .is_err()
-            {
-                connected = None;
-            }
+            let teller = connected
+                .take()
+                .filter(|teller: &Teller| !teller.is_closed());
+            let teller = teller.map_or_else(|| Teller::connect(&self.access), Ok);
+            connected = teller.ok().and_then(|mut teller| {
+                let full = teller.tell(&payload).ok()?;
+                log_full(full, &mut full_at);
+                Some(teller)
+            });
         }
+    }
+}
+
+impl Shared {
+    /// Connects once more, if a thread could not connect. While this relay is not ready, nobody
+    /// else tries.
+    fn try_connecting(&self) {
+        if self.lacks_connections.load(Ordering::Relaxed) && self.access.connect().is_ok() {
+            self.lacks_connections.store(false, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The connection that tells.
+struct Teller {
+    client: Client,
+    telling: Statement,
+}
+
+impl Teller {
+    fn connect(access: &Access) -> Result<Self, Error> {
+        let mut client = access.connect()?;
+        let telling = "SELECT pg_notify('waxseal', $1), pg_notification_queue_usage()";
+        let telling = client.prepare(telling)?;
+        Ok(Self { client, telling })
+    }
+
+    fn is_closed(&self) -> bool {
+        self.client.is_closed()
+    }
+
+    /// Tells it, and returns how full the queue of the server is, up to 1.
+    fn tell(&mut self, payload: &str) -> Result<f64, Error> {
+        self.client
+            .query_one(&self.telling, &[&payload])?
+            .try_get(1)
+    }
+}
+
+/// Logs that the queue of the server fills up, once a minute.
+fn log_full(full: f64, logged_at: &mut Option<Instant>) {
+    if full > MAX_FULL && logged_at.is_none_or(|at: Instant| at.elapsed() >= FULL_LOGGED) {
+        *logged_at = Some(Instant::now());
+        tracing::warn!(
+            full,
+            "the queue of NOTIFY in PostgreSQL fills up: a relay that listens has stopped reading"
+        );
     }
 }
 

@@ -29,10 +29,11 @@ pub const VERSIONS: &[Version] = &[Version {
     oldest: 1,
 }];
 
-/// Makes the tables, or upgrades them to the newest version. Returns the connection.
-pub fn prepare(access: &Access) -> Result<Client, Box<dyn Error>> {
+/// Makes the tables, or upgrades them to the newest version, for the relay with the number `own`.
+/// Returns the connection.
+pub fn prepare(access: &Access, own: Option<u64>) -> Result<Client, Box<dyn Error>> {
     let mut client = access.connect().map_err(|error| Said(&error).to_string())?;
-    let upgraded = upgrade(&mut client, VERSIONS);
+    let upgraded = upgrade(&mut client, VERSIONS, own);
     upgraded.map_err(|error| match error.downcast::<postgres::Error>() {
         Ok(error) => Said(&error).to_string().into(),
         Err(error) => error,
@@ -41,7 +42,11 @@ pub fn prepare(access: &Access) -> Result<Client, Box<dyn Error>> {
 }
 
 /// Makes the tables, or upgrades them to the newest of these versions.
-fn upgrade(client: &mut Client, versions: &[Version]) -> Result<(), Box<dyn Error>> {
+fn upgrade(
+    client: &mut Client,
+    versions: &[Version],
+    own: Option<u64>,
+) -> Result<(), Box<dyn Error>> {
     let mut change = client.transaction()?;
     change.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK])?;
     change.batch_execute(
@@ -65,7 +70,7 @@ fn upgrade(client: &mut Client, versions: &[Version]) -> Result<(), Box<dyn Erro
         return Ok(change.commit()?);
     };
     if version > 0 {
-        check_relays(&mut change, newest.oldest)?;
+        check_relays(&mut change, newest.oldest, own)?;
     }
     for version in versions.iter().skip(usize::try_from(version)?) {
         change.batch_execute(version.added)?;
@@ -76,11 +81,17 @@ fn upgrade(client: &mut Client, versions: &[Version]) -> Result<(), Box<dyn Erro
     Ok(change.commit()?)
 }
 
-/// Refuses if relays are known to the database that do not work with the new tables.
-fn check_relays(change: &mut Transaction<'_>, oldest: i64) -> Result<(), Box<dyn Error>> {
-    // CHK-732: see above. A relay that does not run may be started again.
-    let older = "SELECT string_agg(name, ', ' ORDER BY name) FROM process WHERE version < $1";
-    let older: Option<String> = change.query_one(older, &[&oldest])?.try_get(0)?;
+/// Refuses if other relays are known to the database that do not work with the new tables.
+fn check_relays(
+    change: &mut Transaction<'_>,
+    oldest: i64,
+    own: Option<u64>,
+) -> Result<(), Box<dyn Error>> {
+    // CHK-732: see above. A relay that does not run may be started again, but this one is upgraded.
+    let older = "SELECT string_agg(name, ', ' ORDER BY name) FROM process
+         WHERE version < $1 AND number IS DISTINCT FROM $2";
+    let own = own.map(i64::try_from).transpose()?;
+    let older: Option<String> = change.query_one(older, &[&oldest, &own])?.try_get(0)?;
     match older {
         Some(names) => Err(format!(
             "the relays {names} are of a version before {oldest}: replace them first, or take \

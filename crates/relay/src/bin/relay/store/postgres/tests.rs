@@ -92,6 +92,50 @@ async fn bodies_that_nobody_gets_are_found_between_those_that_wait() {
 }
 
 #[tokio::test]
+async fn a_relay_that_could_not_connect_is_not_ready_until_it_can() {
+    let world = World::at(NOW);
+    let relay = world.open().await;
+    let Some(postgres) = relay.store.as_postgres() else {
+        return; // there is no PostgreSQL on this machine
+    };
+    assert!(!relay.store.lacks_connections());
+    postgres
+        .shared
+        .lacks_connections
+        .store(true, Ordering::Relaxed);
+    assert!(relay.store.lacks_connections());
+    let began = Instant::now();
+    while relay.store.lacks_connections() {
+        assert!(began.elapsed() < Duration::from_secs(5));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_says_that_a_relay_is_there_waits_for_no_other_job() {
+    let world = World::at(NOW);
+    let relay = world.open().await;
+    if relay.store.as_postgres().is_none() {
+        return; // there is no PostgreSQL on this machine
+    }
+    let slow = |db: &Connection| db.exists("SELECT pg_sleep(2)", &[]);
+    let jobs: Vec<_> = (0..8)
+        .map(|_| {
+            let relay = relay.clone();
+            tokio::spawn(async move { relay.store.run(slow).await.is_ok() })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let began = Instant::now();
+    relay.beat().await.unwrap();
+    relay.keep_time().await.unwrap();
+    assert!(began.elapsed() < Duration::from_secs(1));
+    for job in jobs {
+        assert!(job.await.unwrap());
+    }
+}
+
+#[tokio::test]
 async fn groups_are_counted_and_not_their_numbers() {
     let world = World::at(NOW);
     let relay = world.open().await;

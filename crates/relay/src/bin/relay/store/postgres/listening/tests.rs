@@ -15,14 +15,10 @@ fn a_relay_hears_when_the_newest_was_told_of_what_came_back() {
     assert!(beats.next().is_none(), "it is not time for it");
     let told_at = beats.told.back().unwrap().1;
     let mut text = String::new();
-    for told in [
-        Told::News(News::Queued(7)),
-        Told::Beat(others.next().unwrap()),
-        Told::Beat(first),
-        Told::News(News::Account(8)),
-    ] {
-        told.write(&mut text);
-    }
+    News::Queued(7).write(&mut text);
+    others.next().unwrap().write(&mut text);
+    first.write(&mut text);
+    News::Account(8).write(&mut text);
     let news: Vec<News> = News::read(&text).collect();
     assert_eq!(news, [News::Queued(7), News::Account(8)]);
     let read: Vec<Beat> = Beat::read(&text).collect();
@@ -132,11 +128,66 @@ fn a_database_whose_news_do_not_come_counts_as_lost_until_they_come() {
     }
     assert_eq!(postgres.losses(), 1);
 
-    // What is in memory is forgotten before requests are taken.
-    assert!(has(News::Missed));
-    heard.0.lock().unwrap().clear();
+    // What is in memory is forgotten once the database is there, and before requests are taken.
+    assert!(!has(News::Missed));
     is_deaf.store(false, Ordering::Relaxed);
     until(|| !postgres.is_lost());
+    assert!(has(News::Missed));
     postgres.tell(News::Queued(2));
     until(|| has(News::Queued(2)));
+}
+
+#[test]
+fn news_that_fill_all_their_room_keep_no_beat_back() {
+    let (options, _server) = database();
+    let Some(url) = options.database else {
+        return;
+    };
+    let postgres = Arc::new(Postgres::open(&url, 1).unwrap());
+    let heard = Arc::new(Heard::default());
+    postgres.hear(heard.clone());
+    let has = |news: News| heard.0.lock().unwrap().contains(&news);
+    let is_over = Arc::new(AtomicBool::new(false));
+    let flooding = {
+        let (postgres, is_over) = (postgres.clone(), is_over.clone());
+        thread::spawn(move || {
+            let telling = postgres.news.clone().unwrap();
+            while !is_over.load(Ordering::Relaxed) {
+                let _ = telling.try_send(Told::News(News::Queued(1)));
+            }
+        })
+    };
+    thread::sleep(3 * SILENT);
+    assert_eq!(postgres.losses(), 0);
+    is_over.store(true, Ordering::Relaxed);
+    flooding.join().unwrap();
+    // Word of messages leaves room for the rest.
+    until(|| postgres.news.as_ref().unwrap().capacity() == super::super::MAX_NEWS);
+    for _ in 0..2 * super::super::MAX_NEWS {
+        postgres.tell(News::Queued(2));
+    }
+    postgres.tell(News::Connected {
+        device: 3,
+        number: 4,
+    });
+    until(|| {
+        has(News::Connected {
+            device: 3,
+            number: 4,
+        })
+    });
+}
+
+#[test]
+fn the_first_beat_of_a_connection_has_more_time_than_the_others() {
+    let mut beats = Beats::new();
+    let ago = |time: Duration| Instant::now().checked_sub(time).unwrap();
+    beats.heard_at = ago(2 * SILENT);
+    assert!(!beats.is_silent());
+    beats.heard_at = ago(FIRST + BEAT);
+    assert!(beats.is_silent());
+    let beat = beats.next().unwrap();
+    assert!(beats.hear(beat) && !beats.is_silent());
+    beats.heard_at = ago(SILENT + BEAT);
+    assert!(beats.is_silent());
 }

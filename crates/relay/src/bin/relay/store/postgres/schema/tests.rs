@@ -38,15 +38,24 @@ fn chk732_relays_and_tables_of_two_versions_work_together_only_if_the_later_says
     let Some((_server, mut db)) = database() else {
         return;
     };
-    upgrade(&mut db, VERSIONS).unwrap();
+    upgrade(&mut db, VERSIONS, None).unwrap();
     enter(&mut db, 1, 1);
     // Tables that do not work with the relay of before are not made while it is known.
-    let error = upgrade(&mut db, &later(2)).unwrap_err().to_string();
+    let error = upgrade(&mut db, &later(2), None).unwrap_err().to_string();
     assert!(error.contains("relay-1"), "{error}");
     assert!(db.execute("SELECT later FROM device", &[]).is_err());
+    enter(&mut db, 2, 1);
+    let error = upgrade(&mut db, &later(2), Some(2)).unwrap_err();
+    let error = error.to_string();
+    assert!(
+        error.contains("relay-1") && !error.contains("relay-2"),
+        "{error}"
+    );
+    db.execute("DELETE FROM process WHERE number = 2", &[])
+        .unwrap();
     // Tables that do are, and it starts again with them.
-    upgrade(&mut db, &later(1)).unwrap();
-    upgrade(&mut db, VERSIONS).unwrap();
+    upgrade(&mut db, &later(1), None).unwrap();
+    upgrade(&mut db, VERSIONS, None).unwrap();
     db.execute("SELECT later FROM device", &[]).unwrap();
     let version = "SELECT version FROM schema_version";
     let version: i64 = db.query_one(version, &[]).unwrap().get(0);
@@ -55,7 +64,7 @@ fn chk732_relays_and_tables_of_two_versions_work_together_only_if_the_later_says
     db.execute("UPDATE process SET version = 2", &[]).unwrap();
     db.execute("UPDATE schema_version SET oldest = 2", &[])
         .unwrap();
-    let error = upgrade(&mut db, VERSIONS).unwrap_err().to_string();
+    let error = upgrade(&mut db, VERSIONS, None).unwrap_err().to_string();
     assert!(error.contains("version 2"), "{error}");
-    upgrade(&mut db, &later(2)).unwrap();
+    upgrade(&mut db, &later(2), None).unwrap();
 }
