@@ -18,7 +18,9 @@ use crate::store::queue::pushing::{Batch, Pushed};
 use crate::store::rows::{FromRow, Row};
 use crate::store::sqlite::migrations::SCHEMA_VERSION;
 use crate::store::sqlite::statements::{self as on_sqlite, Prepared};
-use crate::store::values::{Value, values};
+use crate::store::values::Value;
+#[cfg(feature = "postgres")]
+use crate::store::values::values;
 
 /// Work that one relay at a time does: the lock of PostgreSQL that it holds meanwhile. The numbers
 /// mean `sweeping`, `dropping` and `removing`.
