@@ -5,6 +5,8 @@
 
 #[path = "four_terminals/compare.rs"]
 mod compare;
+#[path = "four_terminals/relays.rs"]
+mod relays;
 mod world;
 
 use std::collections::HashMap;
@@ -108,7 +110,7 @@ fn the_commands_in_the_readmes_of_relay_and_chat_run() {
     let (alice, bob) = (0, 1);
     let relay = commands(README_OF_RELAY);
     let chat = commands(README_OF_CHAT);
-    assert_eq!((relay.len(), chat.len()), (14, 5));
+    assert_eq!((relay.len(), chat.len()), (16, 5));
     // `id` is what the placeholder of the README stands for.
     let run = |(command, _): &(String, String), id: &str| {
         let (name, mut words) = split(command);
@@ -146,14 +148,14 @@ fn the_commands_in_the_readmes_of_relay_and_chat_run() {
     assert!(received.contains("bob: Where?") && received.contains("bob: Are you there?"));
 
     // The commands with a desk are those of `provider.rs`, but for how a key is made.
-    assert!(relay[9].0.contains("officer -- keygen"));
-    assert_eq!(run(&relay[9], "").trim().len(), 64);
+    assert!(relay[11].0.contains("officer -- keygen"));
+    assert_eq!(run(&relay[11], "").trim().len(), 64);
 
     // Passes for users who wrote to many strangers.
-    run(&relay[11], "");
+    run(&relay[13], "");
     world.kill_relay();
-    run(&relay[12], "");
-    let pass = run(&relay[13], "");
+    run(&relay[14], "");
+    let pass = run(&relay[15], "");
     let kept = world.chat(alice, &["pass", pass.trim()]);
     assert_eq!(kept.code(), Some(0), "{}", kept.stderr);
     assert_eq!(world.chat(alice, &["pass", "abc"]).code(), Some(1));
