@@ -10,7 +10,7 @@ use waxseal_interface::{BlobState, ErrorCode, MAX_BLOB_LEN, MAX_BLOB_PART_LEN};
 use waxseal_relay::{ClientError, RelayClient};
 use waxseal_reporting::BlobId;
 use world::family::Family;
-use world::{Device, SOON, World, code, count, database, raw, request};
+use world::{Device, RelayProcess, SOON, World, code, count, database, raw, request};
 
 /// The blob of most tests.
 fn first() -> BlobId {
@@ -210,25 +210,26 @@ fn chk514_an_account_keeps_as_much_as_its_quota() {
 fn a_disk_that_is_full_in_the_middle_of_a_part_leaves_the_blob_as_it_was() {
     let mut world = World::new();
     let mut alice = world.device("alice");
-    let (whole, part) = (content(8 << 20), 700_000);
-    let next = |alice: &Device, at: usize| {
-        let bytes = &whole[at..at + part];
+    assert!(world.relay.take().unwrap().stop());
+    // 1,024,000 bytes: less than a part in full.
+    let dir = world.dir.path();
+    world.relay = Some(RelayProcess::start_with_short_files(dir, 2_000));
+    alice.use_relay_of(&world);
+    let whole = content(8 << 20);
+    let next = |alice: &Device, at: usize, len: usize| {
+        let bytes = &whole[at..at + len];
         put(alice, &first(), at as u64, whole.len(), bytes)
     };
     let mut at = 0;
-    while at < 4 * part {
-        at = next(&alice, at).unwrap().received as usize;
+    while at < 2_800_000 {
+        at = next(&alice, at, 700_000).unwrap().received as usize;
     }
-    let [blobs, away] = ["data/blobs", "away"].map(|name| world.dir.path().join(name));
-    std::fs::rename(&blobs, &away).unwrap();
-    std::os::unix::fs::symlink("/proc", &blobs).unwrap(); // a file system without room
-    let full = next(&alice, at).unwrap_err();
+    let full = next(&alice, at, MAX_BLOB_PART_LEN).unwrap_err();
     assert_eq!(full.code(), Some(ErrorCode::RelayFull));
     assert!(full.is_transient());
-    std::fs::remove_file(&blobs).unwrap();
-    std::fs::rename(&away, &blobs).unwrap();
     assert_eq!(state(&alice, &first()).unwrap().received as usize, at);
-    assert_eq!(std::fs::read_dir(&blobs).unwrap().count(), 4);
+    let blobs = world.dir.path().join("data/blobs");
+    assert_eq!(std::fs::read_dir(blobs).unwrap().count(), 4);
     world.restart_with(&[]);
     alice.use_relay_of(&world);
     upload(&alice, &first(), &whole, MAX_BLOB_PART_LEN);

@@ -195,6 +195,14 @@ impl RelayProcess {
         Self::start_with(shell, dir)
     }
 
+    /// Starts a relay whose files may be this long, in blocks of 512 bytes.
+    pub fn start_with_short_files(dir: &Path, blocks: usize) -> Self {
+        let mut shell = Command::new("sh");
+        let limit = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        shell.args(["-c", &limit, env!("CARGO_BIN_EXE_relay")]);
+        Self::start_with(shell, dir)
+    }
+
     fn start_with(command: Command, dir: &Path) -> Self {
         Self::start_in(command, dir, "data")
     }
