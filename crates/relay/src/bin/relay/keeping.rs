@@ -10,14 +10,14 @@ use waxseal_reporting::relay::EPOCH_MS;
 use crate::blobs::expiry::expire_all;
 use crate::desk::expiry as desk_expiry;
 use crate::errors::Refusal;
-use crate::process::agree;
+use crate::process::compare;
 use crate::state::Relay;
 use crate::store::connection::Work;
 use crate::store::processes::{self, Peers, Said};
 use crate::store::queue::{bodies, destroyed};
 use crate::store::{Connection, budgets, proven, removed, slots};
 use crate::strangers::expiry;
-use crate::time::{MAX_BEHIND_MS, Proven};
+use crate::time::{MAX_BEHIND_MS, Others, Proven};
 
 impl Relay {
     /// Takes the clock's time as proven, as the operator asked.
@@ -37,7 +37,7 @@ impl Relay {
             .into());
         }
         // CHK-710: see `agree`.
-        if clock_ms > before.at_ms && !agree(&peers, clock_ms) {
+        if clock_ms > before.at_ms && compare(&peers, clock_ms) != Others::Agree {
             return Err(format!(
                 "most clocks of the other relays ({}) and of the database do not agree with this \
                  relay's clock, which would move the time of all: set the clock, or start without \
@@ -164,8 +164,8 @@ impl Relay {
     async fn move_time(&self) -> Result<(), Box<dyn Error>> {
         self.process.check_went_on()?;
         let kept_from = self.keys.stamp().oldest_epoch();
-        let others_agree = agree(&self.peers().await?, self.time.reading().wall_ms);
-        let proven = self.time.advance(kept_from, others_agree);
+        let others = compare(&self.peers().await?, self.time.reading().wall_ms);
+        let proven = self.time.advance(kept_from, others);
         let (is_set_back, me) = (self.time.is_set_back(), self.process.me.clone());
         let known_ms = self.process.recorded.at_ms();
         let has_entered = self.process.has_entered();

@@ -23,7 +23,7 @@ use crate::store::Connection;
 use crate::store::processes::{self, Confirmed, Me};
 use crate::time::Reading;
 
-pub use crate::process::known::agree;
+pub use crate::process::known::compare;
 pub use crate::process::recorded::Recorded;
 
 /// How often a relay confirms.

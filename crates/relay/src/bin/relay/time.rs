@@ -45,6 +45,15 @@ pub struct Reading {
     pub monotonic_ms: u64,
 }
 
+/// What the clocks of the other relays and of the database say of this relay's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Others {
+    /// Most agree with it, or there are no others.
+    Agree,
+    /// Most do not. The median of all is given, in milliseconds.
+    Differ { median_ms: u64 },
+}
+
 /// The relay's clock.
 pub struct Time {
     read: Box<dyn Fn() -> Reading + Send + Sync>,
@@ -71,7 +80,8 @@ struct State {
 /// It moves with the time that passed on both clocks while the relay ran. A clock that jumps does
 /// not move it. When the clock is ahead by up to seven days, after downtime or because it was set,
 /// it catches up once the clock was steady for a day, and if most clocks of the other relays agree.
-/// A larger gap needs `--trust-clock`.
+/// A larger gap needs `--trust-clock`. While most do not agree, it moves no further than their
+/// median, so a machine whose clocks run fast does not lead the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Proven {
     pub at_ms: u64,
@@ -165,10 +175,10 @@ impl Time {
     }
 
     /// Advances proven time, and returns it for the database. `oldest_epoch` is that of the
-    /// existing stamp keys. `others_agree` says whether the clocks of others agree with this one.
-    pub fn advance(&self, oldest_epoch: u32, others_agree: bool) -> Proven {
+    /// existing stamp keys.
+    pub fn advance(&self, oldest_epoch: u32, others: Others) -> Proven {
         let read = (self.read)();
-        self.state().advance(read, oldest_epoch, others_agree)
+        self.state().advance(read, oldest_epoch, others)
     }
 
     /// The clocks of the system.
@@ -229,7 +239,7 @@ impl State {
         }
     }
 
-    fn advance(&mut self, read: Reading, oldest_epoch: u32, others_agree: bool) -> Proven {
+    fn advance(&mut self, read: Reading, oldest_epoch: u32, others: Others) -> Proven {
         self.log_jump(read);
         let on_wall = read.wall_ms.saturating_sub(self.last.wall_ms);
         let passed = on_wall.min(read.monotonic_ms.saturating_sub(self.last.monotonic_ms));
@@ -241,12 +251,18 @@ impl State {
 
         let proven = &mut self.proven;
         (proven.steady_ms, proven.clock_ms) = (steady_ms, read.wall_ms);
-        proven.at_ms = proven.at_ms.saturating_add(passed);
+        // CHK-710: see `compare`.
+        proven.at_ms = match others {
+            Others::Agree => proven.at_ms.saturating_add(passed),
+            Others::Differ { median_ms } => {
+                let passed_ms = proven.at_ms.saturating_add(passed);
+                passed_ms.min(median_ms.max(proven.at_ms))
+            }
+        };
         let gap_ms = read.wall_ms.saturating_sub(proven.at_ms);
         let is_steady = steady_ms >= STEADY_MS;
         match gap_ms <= MAX_CREDIT_MS && is_steady {
-            true if others_agree => proven.at_ms = proven.at_ms.max(read.wall_ms),
-            // CHK-710: see `agree`.
+            true if others == Others::Agree => proven.at_ms = proven.at_ms.max(read.wall_ms),
             true if gap_ms > MAX_DRIFT_MS => log_disagreed(&mut self.disagreed_ms, read, gap_ms),
             _ => {}
         }

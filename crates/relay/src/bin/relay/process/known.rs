@@ -1,7 +1,7 @@
 //! The other relays, as they were when this relay confirmed last, and whether their clocks agree.
 
 use crate::store::processes::{Other, Peers};
-use crate::time::Reading;
+use crate::time::{Others, Reading};
 
 /// Another relay counts as alive if it said something within this time.
 const ALIVE_MS: u64 = 60_000;
@@ -53,12 +53,12 @@ impl Known {
     }
 }
 
-/// Whether most clocks agree that it is `wall_ms`, with this relay's own: those of the other relays
-/// that are alive, and that of the database. A relay without others goes by its own clock.
-pub fn agree(peers: &Peers, wall_ms: u64) -> bool {
+/// Compares this relay's clock with those of the other relays that are alive, and that of the
+/// database. A relay without others goes by its own clock.
+pub fn compare(peers: &Peers, wall_ms: u64) -> Others {
     // CHK-710: one clock that is ahead moves no time that others share.
     let Some(database_ms) = peers.clock_ms.filter(|_| !peers.others.is_empty()) else {
-        return true;
+        return Others::Agree;
     };
     let ahead = |clock_ms: u64, of_ms: u64| i128::from(clock_ms) - i128::from(of_ms);
     let own = ahead(wall_ms, database_ms);
@@ -66,8 +66,15 @@ pub fn agree(peers: &Peers, wall_ms: u64) -> bool {
     let alive = alive.filter(|other| other.said_ms.abs_diff(database_ms) <= ALIVE_MS);
     // How far each was ahead of the database, whenever it said so.
     let all = alive.map(|other| ahead(other.seen_ms, other.said_ms));
-    let all: Vec<i128> = all.chain([0]).collect();
+    let mut all: Vec<i128> = all.chain([0]).collect();
     let agree = all.iter();
     let agree = agree.filter(|ahead| (own - **ahead).unsigned_abs() <= MAX_APART_MS.into());
-    agree.count() >= all.len().div_ceil(2)
+    if agree.count() >= all.len().div_ceil(2) {
+        return Others::Agree;
+    }
+    all.push(own);
+    all.sort_unstable();
+    let median = i128::from(database_ms) + all[(all.len() - 1) / 2];
+    let median_ms = u64::try_from(median.max(0)).unwrap_or(u64::MAX);
+    Others::Differ { median_ms }
 }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::store::processes::{Other, Peers};
+use crate::time::Others;
 
 #[test]
 fn a_folder_keeps_its_number_and_has_another_one_than_others() {
@@ -71,10 +72,11 @@ fn a_relay_is_alive_for_a_minute_and_silent_after_ten() {
 fn chk710_most_clocks_must_agree_within_ten_seconds() {
     const NOW: u64 = 1_790_000_000_000;
     const APART: u64 = 10_000;
-    let agrees = |others: &[(u64, u64)], wall_ms| agree(&said(NOW, others), wall_ms);
+    let agrees =
+        |others: &[(u64, u64)], wall_ms| compare(&said(NOW, others), wall_ms) == Others::Agree;
     // Alone, a relay goes by its own clock.
     assert!(agrees(&[], NOW + 86_400_000));
-    assert!(agree(&Peers::default(), NOW));
+    assert_eq!(compare(&Peers::default(), NOW), Others::Agree);
     // Of two, the database's decides.
     for (wall_ms, agree) in [
         (NOW + APART, true),
@@ -98,4 +100,15 @@ fn chk710_most_clocks_must_agree_within_ten_seconds() {
     assert!(!agrees(&[(ahead, 0), (NOW, 0)], ahead));
     assert!(agrees(&[(ahead, 0), (ahead, 0), (NOW, 0)], ahead));
     assert!(!agrees(&[(u64::MAX, 0), (0, 0)], u64::MAX - APART));
+    // If they do not agree, the median of all counts: the earlier of two.
+    for (others, wall_ms, median_ms) in [
+        (vec![(NOW, 70_000)], ahead, NOW),
+        (vec![(NOW, 0)], ahead, NOW),
+        (vec![(ahead + 2 * APART, 0)], ahead, ahead),
+        (vec![(ahead - 60_000, 0), (0, 0)], ahead, NOW),
+        (vec![(ahead, 0), (NOW + 60_000, 0)], ahead, NOW + 60_000),
+    ] {
+        let compared = compare(&said(NOW, &others), wall_ms);
+        assert_eq!(compared, Others::Differ { median_ms });
+    }
 }
