@@ -111,6 +111,9 @@ pub async fn connect(
             let close = Message::Close(Some(CloseFrame { code, reason }));
             let _ = timeout(GOODBYE_TIMEOUT, socket.send(close)).await;
         }
+        if !matches!(why, End::TakenOver | End::Stopping) {
+            let _ = relay.store.end_connection(device.id, number).await;
+        }
         drop(room);
     });
     Ok((header, upgraded).into_response())

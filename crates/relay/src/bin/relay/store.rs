@@ -195,6 +195,19 @@ impl Store {
         }
     }
 
+    /// The connection with this number has ended. If this is not recorded, the other relays tell
+    /// this one in vain.
+    pub async fn end_connection(&self, device: i64, number: i64) -> Result<(), Refusal> {
+        match &self.engine {
+            Engine::Sqlite(_) => {
+                let _ = (device, number); // all connections are here
+                Ok(())
+            }
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(postgres) => postgres.end_connection(device, number).await,
+        }
+    }
+
     /// Tells the other relays, soon. It may get lost.
     pub fn tell(&self, news: News) {
         match &self.engine {

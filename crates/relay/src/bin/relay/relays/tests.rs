@@ -112,11 +112,12 @@ async fn a_message_wakes_the_connection_at_the_other_relay_even_if_the_news_is_l
         return;
     };
     let (alice, bob) = (device(&one, "alice").await, device(&one, "bob").await);
-    let of_bob = other.connected.enter(bob.clone(), 1);
+    let number = other.store.next_connection(bob.id).await.unwrap();
+    let of_bob = other.connected.enter(bob.clone(), number);
     send(&one, &alice, &bob, "told").await.unwrap();
     sent(&of_bob.message_queued).await;
     // The relay that took this message takes its recipient for connected, and tells nobody.
-    let _stale = one.connected.enter(bob.clone(), 1);
+    let _stale = one.connected.enter(bob.clone(), number);
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     send(&one, &alice, &bob, "not told").await.unwrap();
     sent(&of_bob.message_queued).await;
@@ -204,3 +205,6 @@ async fn a_cursor_misses_no_message_of_those_that_three_relays_queue_at_once() {
     assert_eq!(read, taken);
     println!("{taken} messages");
 }
+
+#[cfg(feature = "postgres")]
+mod presence;

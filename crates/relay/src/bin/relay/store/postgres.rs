@@ -11,8 +11,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use waxseal_interface::ErrorCode;
+use waxseal_relay::system_rng;
 
 use crate::errors::Refusal;
+use crate::keys::random;
 use crate::store::connection::Connection;
 use crate::store::news::{Ear, News};
 use crate::store::options::StoreOptions;
@@ -82,6 +84,9 @@ struct Shared {
     access: Access,
     /// Whether nothing is heard from the database. Then requests are refused at once.
     is_lost: AtomicBool,
+    /// A number that was drawn when the database was opened. Others tell this relay by it that
+    /// messages wait for devices that are connected here.
+    relay: i64,
     /// What this relay tells itself next. No number of news keeps it from its place.
     beat: Mutex<Option<Beat>>,
     /// When the newest of what this relay told itself was told, of what it has heard.
@@ -133,6 +138,7 @@ impl Postgres {
         let shared = Arc::new(Shared {
             access,
             is_lost: AtomicBool::new(false),
+            relay: i64::from_be_bytes(*random(&mut system_rng())) & i64::MAX,
             beat: Mutex::default(),
             heard_at: Mutex::new(Instant::now()),
             lacks_connections: AtomicBool::new(false),
@@ -230,15 +236,27 @@ impl Postgres {
     }
 
     /// The number of the next connection of this device, at whatever relay. It is in the device's
-    /// row, so that older connections end even if nobody hears of it.
+    /// row, so that older connections end even if nobody hears of it, and with it which relay is
+    /// told what waits for the device.
     pub async fn next_connection(&self, device: i64) -> Result<i64, Refusal> {
+        let relay = self.shared.relay;
         let next = move |db: &Connection| {
-            let next = "UPDATE device SET connection = nextval('connection') WHERE id = ?1
-                 RETURNING connection";
-            let number = db.one(next, values![device])?;
+            let next = "UPDATE device SET connection = nextval('connection'), relay = ?2
+                 WHERE id = ?1 RETURNING connection";
+            let number = db.one(next, values![device, relay])?;
             number.ok_or_else(|| ErrorCode::Removed.into())
         };
         self.run_then(next, |_| ()).await
+    }
+
+    /// Nobody needs to tell this relay any more what waits for a device, if this was its newest
+    /// connection.
+    pub async fn end_connection(&self, device: i64, number: i64) -> Result<(), Refusal> {
+        let end = move |db: &Connection| {
+            let end = "UPDATE device SET relay = NULL WHERE id = ?1 AND connection = ?2";
+            db.execute(end, values![device, number]).map(drop)
+        };
+        self.run_then(end, |()| ()).await
     }
 
     /// Runs a job in a transaction, and `then` after its commit. When this returns `Ok`, all that

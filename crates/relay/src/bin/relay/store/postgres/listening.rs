@@ -1,6 +1,10 @@
 //! The connections on which a relay hears from the others and tells them. It tells itself a number
 //! every second: if that does not come back, the database counts as lost, or something between
 //! them does not pass on what is told.
+//!
+//! All hear what concerns all, on the channel `waxseal`. Each hears on a channel of its own what
+//! waits for the devices that are connected to it. Nobody is told of a device that is not
+//! connected.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -170,7 +174,10 @@ impl Shared {
     /// Hears what the others tell, until the connection ends or nothing is heard.
     fn hear(&self, mut client: Client, telling: &mpsc::Sender<Told>) -> Result<(), Unheard> {
         // PostgreSQL keeps what a session has not read. It ends one that reads nothing any more.
-        client.batch_execute("SET tcp_user_timeout = '10s'; LISTEN waxseal")?;
+        let relay = self.relay;
+        client.batch_execute(&format!(
+            "SET tcp_user_timeout = '10s'; LISTEN waxseal; LISTEN waxseal_{relay}"
+        ))?;
         let mut beats = Beats::new();
         while !self.is_closed.load(Ordering::Relaxed) {
             if let Some(beat) = beats.next() {
@@ -227,12 +234,12 @@ impl Shared {
         while told.blocking_recv_many(&mut batch, AT_ONCE) > 0 {
             let beat = self.beat.lock();
             let beat = beat.unwrap_or_else(PoisonError::into_inner).take();
-            let mut payload = String::new();
+            let (mut own, mut all, mut queued) = (String::new(), String::new(), Vec::new());
             if let Some(beat) = beat {
                 if listener.replace(beat.listener) != Some(beat.listener) {
                     connected = None; // it may be one to a server that is no longer the right one
                 }
-                beat.write(&mut payload);
+                beat.write(&mut own);
                 self.try_connecting();
             }
             for told in batch.drain(..) {
@@ -240,10 +247,13 @@ impl Shared {
                 if let Told::News(news) = told
                     && !self.is_lost.load(Ordering::Relaxed)
                 {
-                    news.write(&mut payload);
+                    match news {
+                        News::Queued(device) => queued.push(device),
+                        news => news.write(&mut all),
+                    }
                 }
             }
-            if payload.is_empty() {
+            if own.is_empty() && all.is_empty() && queued.is_empty() {
                 continue;
             }
             // If it fails, the others find it in the database.
@@ -252,7 +262,7 @@ impl Shared {
                 .filter(|teller: &Teller| !teller.is_closed());
             let teller = teller.map_or_else(|| Teller::connect(&self.access), Ok);
             connected = teller.ok().and_then(|mut teller| {
-                let full = teller.tell(&payload).ok()?;
+                let full = teller.tell((self.relay, &own), &all, &queued).ok()?;
                 log_full(full, &mut full_at);
                 Some(teller)
             });
@@ -279,8 +289,7 @@ struct Teller {
 impl Teller {
     fn connect(access: &Access) -> Result<Self, Error> {
         let mut client = access.connect()?;
-        let telling = "SELECT pg_notify('waxseal', $1), pg_notification_queue_usage()";
-        let telling = client.prepare(telling)?;
+        let telling = client.prepare(TELL)?;
         Ok(Self { client, telling })
     }
 
@@ -288,13 +297,24 @@ impl Teller {
         self.client.is_closed()
     }
 
-    /// Tells it, and returns how full the queue of the server is, up to 1.
-    fn tell(&mut self, payload: &str) -> Result<f64, Error> {
-        self.client
-            .query_one(&self.telling, &[&payload])?
-            .try_get(1)
+    /// Tells a relay and all of them what there is for them, and each that a message waits for these
+    /// devices of its own. Returns how full the queue of the server is, up to 1.
+    fn tell(&mut self, own: (i64, &str), all: &str, queued: &[i64]) -> Result<f64, Error> {
+        let (relay, own) = own;
+        let told = self
+            .client
+            .query(&self.telling, &[&relay, &own, &all, &queued])?;
+        told.first().map_or(Ok(0.0), |told| told.try_get(1))
     }
 }
+
+/// Notifies each channel once.
+const TELL: &str = "SELECT pg_notify(channel, news), pg_notification_queue_usage() FROM (
+         SELECT 'waxseal' AS channel, $3::text AS news
+         UNION ALL SELECT 'waxseal_' || $1::bigint, $2::text
+         UNION ALL SELECT 'waxseal_' || relay, string_agg('q' || id, ' ') FROM device
+             WHERE id = ANY($4::bigint[]) AND relay IS NOT NULL GROUP BY relay
+     ) told WHERE news <> ''";
 
 /// Logs that the queue of the server fills up, once a minute.
 fn log_full(full: f64, logged_at: &mut Option<Instant>) {

@@ -27,6 +27,7 @@ CREATE TABLE device (
     mark BYTEA,
     has_left BIGINT NOT NULL DEFAULT 0,
     connection BIGINT, -- the number of its newest connection
+    relay BIGINT, -- which relay has it, by a number drawn at its start, or had it before a crash
     UNIQUE (account, number)
 ) WITH (fillfactor = 70); -- each message that a device sends changes its row in place
 CREATE INDEX device_removed ON device (number) WHERE number < 0;

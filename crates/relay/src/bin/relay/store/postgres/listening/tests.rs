@@ -112,8 +112,8 @@ fn a_database_whose_news_do_not_come_counts_as_lost_until_they_come() {
     let heard = Arc::new(Heard::default());
     postgres.hear(heard.clone());
     let has = |news: News| heard.0.lock().unwrap().contains(&news);
-    postgres.tell(News::Queued(1));
-    until(|| has(News::Queued(1)));
+    postgres.tell(News::Account(1));
+    until(|| has(News::Account(1)));
     thread::sleep(SILENT + BEAT);
     assert!(!postgres.is_lost() && postgres.losses() == 0);
 
@@ -133,8 +133,8 @@ fn a_database_whose_news_do_not_come_counts_as_lost_until_they_come() {
     is_deaf.store(false, Ordering::Relaxed);
     until(|| !postgres.is_lost());
     assert!(has(News::Missed));
-    postgres.tell(News::Queued(2));
-    until(|| has(News::Queued(2)));
+    postgres.tell(News::Account(2));
+    until(|| has(News::Account(2)));
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn news_that_fill_all_their_room_keep_no_beat_back() {
         thread::spawn(move || {
             let telling = postgres.news.clone().unwrap();
             while !is_over.load(Ordering::Relaxed) {
-                let _ = telling.try_send(Told::News(News::Queued(1)));
+                let _ = telling.try_send(Told::News(News::Account(1)));
             }
         })
     };
