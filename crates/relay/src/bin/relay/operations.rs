@@ -41,6 +41,10 @@ fn not_ready(relay: &Relay) -> Vec<&'static str> {
             "the database takes no more connections",
         ),
         (
+            relay.process.is_clock_off(),
+            "the clock is far from those of most others",
+        ),
+        (
             !relay.counts.keeps_time() || !confirmed,
             "proven time is not kept",
         ),

@@ -91,6 +91,9 @@ struct Shared {
     beat: Mutex<Option<Beat>>,
     /// When the newest of what this relay told itself was told, of what it has heard.
     heard_at: Mutex<Instant>,
+    /// How often a connection that listens began. Older connections may be to a server that is no
+    /// longer the right one, and are used no more.
+    listeners: AtomicU64,
     /// Whether a thread could not connect, and none has tried again with success.
     lacks_connections: AtomicBool,
     /// How often it was lost.
@@ -141,6 +144,7 @@ impl Postgres {
             relay: i64::from_be_bytes(*random(&mut system_rng())) & i64::MAX,
             beat: Mutex::default(),
             heard_at: Mutex::new(Instant::now()),
+            listeners: AtomicU64::new(0),
             lacks_connections: AtomicBool::new(false),
             losses: AtomicU64::new(0),
             is_closed: AtomicBool::new(false),

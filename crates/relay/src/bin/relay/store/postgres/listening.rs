@@ -174,10 +174,9 @@ impl Shared {
     /// Hears what the others tell, until the connection ends or nothing is heard.
     fn hear(&self, mut client: Client, telling: &mpsc::Sender<Told>) -> Result<(), Unheard> {
         // PostgreSQL keeps what a session has not read. It ends one that reads nothing any more.
-        let relay = self.relay;
-        client.batch_execute(&format!(
-            "SET tcp_user_timeout = '10s'; LISTEN waxseal; LISTEN waxseal_{relay}"
-        ))?;
+        let listen = format!("LISTEN waxseal; LISTEN waxseal_{}", self.relay);
+        client.batch_execute(&listen)?;
+        self.listeners.fetch_add(1, Ordering::Relaxed);
         let mut beats = Beats::new();
         while !self.is_closed.load(Ordering::Relaxed) {
             if let Some(beat) = beats.next() {
@@ -262,8 +261,10 @@ impl Shared {
                 .filter(|teller: &Teller| !teller.is_closed());
             let teller = teller.map_or_else(|| Teller::connect(&self.access), Ok);
             connected = teller.ok().and_then(|mut teller| {
-                let full = teller.tell((self.relay, &own), &all, &queued).ok()?;
+                let full = teller.tell((self.relay, &own), &all).ok()?;
                 log_full(full, &mut full_at);
+                // It may have to wait for the table, and then nobody is told.
+                let _ = teller.tell_of_queued(&queued);
                 Some(teller)
             });
         }
@@ -284,37 +285,48 @@ impl Shared {
 struct Teller {
     client: Client,
     telling: Statement,
+    telling_of_queued: Statement,
 }
 
 impl Teller {
     fn connect(access: &Access) -> Result<Self, Error> {
-        let mut client = access.connect()?;
-        let telling = client.prepare(TELL)?;
-        Ok(Self { client, telling })
+        let mut client = access.connect_with(BRIEFLY)?;
+        Ok(Self {
+            telling: client.prepare(TELL)?,
+            telling_of_queued: client.prepare(TELL_OF_QUEUED)?,
+            client,
+        })
     }
 
     fn is_closed(&self) -> bool {
         self.client.is_closed()
     }
 
-    /// Tells a relay and all of them what there is for them, and each that a message waits for these
-    /// devices of its own. Returns how full the queue of the server is, up to 1.
-    fn tell(&mut self, own: (i64, &str), all: &str, queued: &[i64]) -> Result<f64, Error> {
-        let (relay, own) = own;
-        let told = self
-            .client
-            .query(&self.telling, &[&relay, &own, &all, &queued])?;
+    /// Tells a relay and all of them what there is for them. Returns how full the queue of the
+    /// server is, up to 1.
+    fn tell(&mut self, (relay, own): (i64, &str), all: &str) -> Result<f64, Error> {
+        let told = self.client.query(&self.telling, &[&relay, &own, &all])?;
         told.first().map_or(Ok(0.0), |told| told.try_get(1))
+    }
+
+    /// Tells each relay which of these devices, which are connected to it, have messages.
+    fn tell_of_queued(&mut self, devices: &[i64]) -> Result<(), Error> {
+        if !devices.is_empty() {
+            self.client.query(&self.telling_of_queued, &[&devices])?;
+        }
+        Ok(())
     }
 }
 
-/// Notifies each channel once.
+/// Whatever a lock of a table may be held for, beats are not kept back by it for long.
+const BRIEFLY: &str = "SET lock_timeout = '1s'; SET statement_timeout = '2s'";
+
 const TELL: &str = "SELECT pg_notify(channel, news), pg_notification_queue_usage() FROM (
-         SELECT 'waxseal' AS channel, $3::text AS news
-         UNION ALL SELECT 'waxseal_' || $1::bigint, $2::text
-         UNION ALL SELECT 'waxseal_' || relay, string_agg('q' || id, ' ') FROM device
-             WHERE id = ANY($4::bigint[]) AND relay IS NOT NULL GROUP BY relay
-     ) told WHERE news <> ''";
+         VALUES ('waxseal_' || $1::bigint, $2::text), ('waxseal', $3::text)
+     ) told (channel, news) WHERE news <> ''";
+
+const TELL_OF_QUEUED: &str = "SELECT pg_notify('waxseal_' || relay, string_agg('q' || id, ' '))
+     FROM device WHERE id = ANY($1::bigint[]) AND relay IS NOT NULL GROUP BY relay";
 
 /// Logs that the queue of the server fills up, once a minute.
 fn log_full(full: f64, logged_at: &mut Option<Instant>) {

@@ -19,6 +19,8 @@ use crate::store::values::{Value, values};
 
 /// A connection with the statements that it has prepared, by their text.
 pub struct Prepared {
+    /// Which listener there was when it was made.
+    pub listener: u64,
     client: RefCell<Client>,
     statements: RefCell<HashMap<Box<str>, Statement>>,
     /// Why the first statement failed that did.
@@ -28,8 +30,9 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    pub fn new(client: Client, all_bytes: Arc<AtomicI64>) -> Self {
+    pub fn new(client: Client, listener: u64, all_bytes: Arc<AtomicI64>) -> Self {
         Self {
+            listener,
             client: RefCell::new(client),
             statements: RefCell::default(),
             failure: Cell::new(None),
