@@ -117,6 +117,7 @@ pub fn database() -> (StoreOptions, Option<Arc<waxseal_postgres::Server>>) {
                 database: Some(database),
                 database_connections: 4,
                 own: None,
+                ..StoreOptions::default()
             };
             (options, Some(server))
         }

@@ -18,6 +18,9 @@ const KEPT: Duration = Duration::from_secs(10);
 /// How long a relay counts at once what waits in all queues.
 const COUNTING: Duration = Duration::from_millis(300);
 
+/// How many rows are counted at once, at most.
+const MAX_ROWS: i64 = 10_000;
+
 /// What counting took is at most this part of the time. It is done at least this often.
 const PART: u32 = 20;
 const SELDOM: Duration = Duration::from_secs(30);
@@ -26,10 +29,10 @@ const SELDOM: Duration = Duration::from_secs(30);
 const TABLES: [&str; 2] = [
     "SELECT max(recipient), CAST(coalesce(sum(len), 0) AS BIGINT) FROM (
          SELECT recipient, bytes - body_bytes AS len FROM inbox
-         WHERE recipient > $1 ORDER BY recipient LIMIT 10000
+         WHERE recipient > $1 ORDER BY recipient LIMIT $2
      ) s",
     "SELECT max(id), CAST(coalesce(sum(len), 0) AS BIGINT) FROM (
-         SELECT id, length(stamped) AS len FROM body WHERE id > $1 ORDER BY id LIMIT 10000
+         SELECT id, length(stamped) AS len FROM body WHERE id > $1 ORDER BY id LIMIT $2
      ) s",
 ];
 
@@ -41,6 +44,8 @@ struct Counting {
     bytes: i64,
     /// The table, and the row up to which it is counted.
     at: (usize, i64),
+    /// How many rows are counted at once.
+    rows: i64,
 }
 
 /// How long a thread sleeps, at most. A relay that stops waits for it.
@@ -100,6 +105,7 @@ impl Shared {
                 due_ms: all.try_get(1)?,
                 bytes: 0,
                 at: (0, 0),
+                rows: MAX_ROWS,
             });
         }
         if let Some(counted) = counting
@@ -159,7 +165,11 @@ impl Counting {
         let Some(sum) = TABLES.get(table) else {
             return Ok(true);
         };
-        let row = client.query_one(*sum, &[&after])?;
+        let counted = client.query_one(*sum, &[&after, &self.rows]);
+        if counted.is_err() {
+            self.rows = (self.rows / 2).max(1); // it may have taken too long
+        }
+        let row = counted?;
         self.bytes = self.bytes.saturating_add(row.try_get(1)?);
         self.at = match row.try_get::<_, Option<i64>>(0)? {
             Some(last) => (table, last),

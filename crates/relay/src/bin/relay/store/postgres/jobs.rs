@@ -102,7 +102,10 @@ impl Shared {
     pub(super) fn connect(&self) -> Option<Prepared> {
         let listener = self.listeners.load(Ordering::Relaxed);
         match self.access.connect_with(SETTINGS) {
-            Ok(client) => Some(Prepared::new(client, listener, self.all_bytes.clone())),
+            Ok(client) => {
+                let of_queues = (self.max_bytes, self.all_bytes.clone());
+                Some(Prepared::new(client, listener, of_queues))
+            }
             Err(error) => {
                 self.lacks_connections.store(true, Ordering::Relaxed);
                 let error = Said(&error);

@@ -94,6 +94,7 @@ fn one_relay_counts_and_another_one_goes_on_if_it_says_nothing_for_long() {
         due_ms: 0,
         bytes: 0,
         at: (0, 0),
+        rows: MAX_ROWS,
     };
     let (mut one, mut other) = (counting(), counting());
     assert!(one.go_first(&mut client, KEPT).unwrap());
