@@ -266,6 +266,14 @@ pub(super) fn cargo(command: &str) -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut cargo = Command::new(cargo);
     cargo.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")));
+    // What Cargo tells this program of its package. Build scripts that read it would run again.
+    let of_package =
+        |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(of_package) {
+            cargo.env_remove(name);
+        }
+    }
     cargo.args([
         command,
         "--locked",
