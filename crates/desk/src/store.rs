@@ -208,6 +208,12 @@ pub trait Store {
     /// A small value.
     fn meta(&self, name: &str) -> Result<Option<MetaRow>, StoreError>;
 
+    /// The time in milliseconds by the clock of the database's server. `None` if the store has no
+    /// clock of its own.
+    fn clock(&self) -> Result<Option<u64>, StoreError> {
+        Ok(None)
+    }
+
     /// Erases from the disk what removed and replaced rows left behind, as far as the store can.
     ///
     /// # Errors

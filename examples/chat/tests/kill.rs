@@ -21,6 +21,8 @@ mod devices;
 mod groups;
 #[path = "kill/identity.rs"]
 mod identity;
+#[path = "kill/killing.rs"]
+mod killing;
 #[path = "kill/review.rs"]
 mod review;
 mod world;
@@ -32,6 +34,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use counts::Counts;
+use killing::{Fuse, kill_relay};
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
@@ -138,6 +141,7 @@ impl Exchange {
             );
         }
         self.check_reports();
+        self.counts().kills().check(&self.world);
     }
 
     /// Runs one round: every account sends, receives and reports while processes are killed.
@@ -186,8 +190,7 @@ impl Exchange {
                     self.counts().database_kills += 1;
                 }
                 0..2 => {
-                    let was_running = self.world.kill_relay();
-                    assert!(was_running, "it ended: {}", self.world.relay_log());
+                    kill_relay(&self.world);
                     self.counts().relay_kills += 1;
                     // Clients cannot reach the relay for a while.
                     thread::sleep(Duration::from_millis(rng.random_range(0..200)));
@@ -392,16 +395,5 @@ impl Exchange {
 
     fn counts(&self) -> MutexGuard<'_, Counts> {
         self.counts.lock().unwrap()
-    }
-}
-
-/// Sets the flag `failed` when the thread that holds it panics, so that the other threads stop too.
-struct Fuse<'a>(&'a AtomicBool);
-
-impl Drop for Fuse<'_> {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            self.0.store(true, Ordering::Relaxed);
-        }
     }
 }

@@ -63,6 +63,7 @@ macro_rules! reads {
             fn callback(&self, digest: &[u8; 32]) -> Option<CallbackRow>;
             fn callbacks(&self, list: &CallbackList, limit: usize) -> Vec<CallbackRow>;
             fn meta(&self, name: &str) -> Option<MetaRow>;
+            fn clock(&self) -> Option<u64>;
         }
     };
 }

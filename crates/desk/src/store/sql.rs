@@ -31,6 +31,11 @@ pub(super) trait Database {
     /// Follows the name of a table in a statement, and names the index to read it by. Empty for an
     /// engine that chooses by itself.
     fn by_index(&self, index: &str) -> String;
+
+    /// The time in milliseconds by the clock of the database's server, if it has one.
+    fn clock(&self) -> Result<Option<u64>, StoreError> {
+        Ok(None)
+    }
 }
 
 /// A row of an answer.

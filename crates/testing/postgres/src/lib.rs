@@ -11,8 +11,8 @@
 //! ```
 //!
 //! Debian's package `postgresql` is enough, and `.ci/postgres` installs it. No service needs to
-//! run. Where there is no PostgreSQL, tests say so and pass, unless `WAXSEAL_POSTGRES=1` demands
-//! one.
+//! run. Where there is no PostgreSQL, tests say so and pass, unless `WAXSEAL_POSTGRES=1` or
+//! `WAXSEAL_TEST_DATABASE=postgres` demands one.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

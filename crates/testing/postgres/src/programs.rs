@@ -5,6 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
+/// What demands a PostgreSQL: tests fail where there is none.
+const DEMANDS: [(&str, &str); 2] = [
+    ("WAXSEAL_POSTGRES", "1"),
+    ("WAXSEAL_TEST_DATABASE", "postgres"),
+];
+
 /// Where the programs are, and as whom they run.
 pub(crate) struct Programs {
     folder: PathBuf,
@@ -13,11 +19,13 @@ pub(crate) struct Programs {
 
 impl Programs {
     /// Finds the programs. `None`, with a line that says so, if this machine cannot run them,
-    /// unless `WAXSEAL_POSTGRES=1` demands it.
+    /// unless `WAXSEAL_POSTGRES=1` or `WAXSEAL_TEST_DATABASE=postgres` demands it.
     pub(crate) fn find() -> Option<Self> {
         let missing = |what: &str| {
-            let demanded = env::var("WAXSEAL_POSTGRES").is_ok_and(|value| value == "1");
-            assert!(!demanded, "WAXSEAL_POSTGRES=1, and there is no {what}");
+            for (name, value) in DEMANDS {
+                let demanded = env::var(name).is_ok_and(|set| set == value);
+                assert!(!demanded, "{name}={value}, and there is no {what}");
+            }
             eprintln!("SKIPPED: there is no {what} on this machine; apt-get install postgresql");
         };
         let Some(folder) = folder() else {

@@ -36,7 +36,7 @@ static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
 
 impl Server {
     /// Starts a server. `None`, with a line that says so, if this machine has no PostgreSQL, unless
-    /// `WAXSEAL_POSTGRES=1` demands it.
+    /// `WAXSEAL_POSTGRES=1` or `WAXSEAL_TEST_DATABASE=postgres` demands it.
     ///
     /// # Panics
     /// If PostgreSQL is there and does not start.
@@ -168,9 +168,20 @@ impl Server {
         }
     }
 
+    /// Whether the server runs. One that ended by itself does not.
+    ///
+    /// # Panics
+    /// If the system does not say so.
+    pub fn runs(&self) -> bool {
+        let mut process = self.process();
+        let process = process.as_mut();
+        process.is_some_and(|process| process.try_wait().unwrap().is_none())
+    }
+
     /// Kills the server and its backends by SIGKILL. What was synced stays.
     pub fn kill(&self) {
-        let Some(mut process) = self.process().take() else {
+        let runs = self.runs();
+        let Some(mut process) = self.process().take().filter(|_| runs) else {
             return;
         };
         let server = pid(process.id());

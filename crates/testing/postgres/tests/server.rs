@@ -1,7 +1,10 @@
 //! The server keeps what it has committed, and is killed and cut off when a test asks for it.
 #![allow(clippy::unwrap_used, reason = "a test may fail by a panic")]
 
+use std::process::Command;
 use std::sync::Arc;
+use std::thread::sleep;
+use std::time::Duration;
 
 use postgres::{Client, NoTls};
 use waxseal_postgres::Server;
@@ -34,6 +37,23 @@ fn what_was_committed_outlives_a_kill() {
     assert_ne!(another, url);
     let mut other = Client::connect(&another, NoTls).unwrap();
     assert!(other.query("SELECT * FROM kept", &[]).is_err());
+}
+
+#[test]
+fn a_server_that_ended_by_itself_does_not_run() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    assert!(server.runs());
+    let own = server.processes().pop().unwrap();
+    let killed = Command::new("kill").args(["-9", &own.to_string()]).status();
+    assert!(killed.unwrap().success());
+    while server.runs() {
+        sleep(Duration::from_millis(10));
+    }
+    server.kill();
+    server.restart();
+    assert!(server.runs());
 }
 
 #[test]

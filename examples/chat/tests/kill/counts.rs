@@ -2,6 +2,8 @@
 
 #![allow(unreachable_pub, reason = "tests")]
 
+use super::killing::Kills;
+
 /// The counters of one run.
 #[derive(Default, Debug)]
 pub struct Counts {
@@ -25,4 +27,14 @@ pub struct Counts {
     pub opened: usize,
     /// Runs of the reviewer's command that were killed, or did not reach the relay or the vault.
     pub not_opened: usize,
+}
+
+impl Counts {
+    pub fn kills(&self) -> Kills {
+        Kills {
+            relays: self.relay_kills,
+            databases: self.database_kills,
+            clients: self.client_kills,
+        }
+    }
 }

@@ -11,8 +11,9 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use serde_json::Value;
 
+use super::RELAY_GONE;
+use super::killing::{Fuse, Kills, Victim};
 use super::world::{Ended, World};
-use super::{Fuse, RELAY_GONE};
 
 /// The homes: a phone and a second device of each account.
 const HOMES: [&str; 4] = ["alice", "bob", "laptop", "tablet"];
@@ -54,13 +55,13 @@ fn all_devices_of_two_accounts_have_the_same_messages_after_any_kill() {
         pairs.exchange(round, rng);
         pairs.check();
         println!(
-            "round {round}: linked in {:.1} s, all in {:.1} s, {} kills",
+            "round {round}: linked in {:.1} s, all in {:.1} s, {:?}",
             linked.as_secs_f32(),
             began.elapsed().as_secs_f32(),
             pairs.kills.lock().unwrap()
         );
     }
-    assert!(*pairs.kills.lock().unwrap() > 0, "nothing was killed");
+    pairs.kills.lock().unwrap().check(&pairs.world);
 }
 
 struct Pairs {
@@ -69,7 +70,7 @@ struct Pairs {
     sent: Vec<(usize, String)>,
     /// The texts that each home showed as new.
     printed: Mutex<BTreeSet<(usize, String)>>,
-    kills: Mutex<usize>,
+    kills: Mutex<Kills>,
     failed: AtomicBool,
     deadline: Instant,
 }
@@ -90,21 +91,11 @@ impl Pairs {
                 let _fuse = Fuse(&self.failed);
                 work(&killer_done);
             });
-            for _ in 0..kills {
+            for victim in Victim::draw(kills, 4, rng) {
                 self.go_on();
                 thread::sleep(pause.mul_f64(rng.random()));
-                let was_running = match rng.random_range(0..4) {
-                    0 if rng.random_bool(0.3) && self.world.kill_database() => true,
-                    0 => {
-                        let was_running = self.world.kill_relay();
-                        self.world.start_relay();
-                        was_running
-                    }
-                    _ => self
-                        .world
-                        .kill_client(homes[rng.random_range(0..homes.len())]),
-                };
-                *self.kills.lock().unwrap() += usize::from(was_running);
+                let home = homes[rng.random_range(0..homes.len())];
+                self.kills.lock().unwrap().kill(&self.world, victim, home);
             }
             killer_done.store(true, Ordering::Relaxed);
         });

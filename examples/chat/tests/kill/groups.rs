@@ -11,8 +11,9 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use serde_json::Value;
 
+use super::RELAY_GONE;
+use super::killing::{Fuse, Kills, Victim};
 use super::world::{Ended, World};
-use super::{Fuse, RELAY_GONE};
 
 /// The homes: a phone of each account, then a second device of each.
 const HOMES: [&str; 10] = [
@@ -66,12 +67,12 @@ fn run(rounds: usize) {
         crowd.exchange(round, rng);
         crowd.check();
         println!(
-            "round {round}: {:.1} s, {} kills",
+            "round {round}: {:.1} s, {:?}",
             began.elapsed().as_secs_f32(),
             crowd.kills.lock().unwrap()
         );
     }
-    assert!(*crowd.kills.lock().unwrap() > 0, "nothing was killed");
+    crowd.kills.lock().unwrap().check(&crowd.world);
 }
 
 /// A text that a home sends to a group.
@@ -86,7 +87,7 @@ struct Crowd {
     /// The beginning of the id of each group. Devices that were not invited know no titles.
     ids: Vec<String>,
     sent: Vec<Sent>,
-    kills: Mutex<usize>,
+    kills: Mutex<Kills>,
     failed: AtomicBool,
     deadline: Instant,
 }
@@ -184,19 +185,11 @@ impl Crowd {
                     }
                 });
             }
-            for _ in 0..KILLS {
+            for victim in Victim::draw(KILLS, 5, rng) {
                 crowd.go_on();
                 thread::sleep(PAUSE.mul_f64(rng.random()));
-                let was_running = match rng.random_range(0..5) {
-                    0 if rng.random_bool(0.3) && crowd.world.kill_database() => true,
-                    0 => {
-                        let was_running = crowd.world.kill_relay();
-                        crowd.world.start_relay();
-                        was_running
-                    }
-                    _ => crowd.world.kill_client(rng.random_range(0..HOMES.len())),
-                };
-                *crowd.kills.lock().unwrap() += usize::from(was_running);
+                let home = rng.random_range(0..HOMES.len());
+                crowd.kills.lock().unwrap().kill(&crowd.world, victim, home);
             }
             killer_done.store(true, Ordering::Relaxed);
         });

@@ -22,7 +22,7 @@ pub struct Database {
 }
 
 impl Database {
-    /// A server, if `WAXSEAL_TEST_DATABASE=postgres` asks for one and this machine has it.
+    /// A server, if `WAXSEAL_TEST_DATABASE=postgres` asks for one.
     fn wanted() -> Option<Self> {
         let wanted = std::env::var("WAXSEAL_TEST_DATABASE");
         wanted
@@ -52,14 +52,21 @@ impl World {
         world
     }
 
+    /// Whether the relay has PostgreSQL.
+    pub fn is_on_postgres(&self) -> bool {
+        self.database.is_some()
+    }
+
     /// Kills PostgreSQL with all its processes, and starts it again. The relay runs on. Returns
-    /// `false` if the relay has SQLite.
+    /// `false` if the relay has SQLite. Panics if PostgreSQL ended by itself.
     pub fn kill_database(&self) -> bool {
         let Some(database) = &self.database else {
             return false;
         };
-        database.server.kill();
-        database.server.restart();
+        let server = &database.server;
+        assert!(server.runs(), "PostgreSQL ended: {}", server.log());
+        server.kill();
+        server.restart();
         true
     }
 

@@ -15,6 +15,9 @@ use crate::store::error::StoreError;
 use crate::store::sql::columns::Value;
 use crate::store::sql::{Columns, Database, Refused};
 
+/// What the server's clock shows.
+const CLOCK: &str = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)";
+
 /// A connection, in the transaction that is open or without one.
 pub(super) struct Postgres<'a>(pub(super) RefCell<&'a mut Session>);
 
@@ -46,6 +49,18 @@ impl Database for Postgres<'_> {
 
     fn by_index(&self, _: &str) -> String {
         String::new()
+    }
+
+    fn clock(&self) -> Result<Option<u64>, StoreError> {
+        let mut clock = None;
+        self.query(CLOCK, &[], &mut |row| {
+            clock = match row.value(0)? {
+                Value::Integer(ms) => Some(u64::try_from(ms).unwrap_or_default()),
+                _ => return Err(StoreError::Damaged),
+            };
+            Ok(())
+        })?;
+        Ok(clock)
     }
 }
 

@@ -312,3 +312,7 @@ pub(crate) fn callback(
 pub(crate) fn meta(db: &dyn Database, name: &str) -> Result<Option<MetaRow>, StoreError> {
     one(db, "WHERE name = ?", &[Value::text(name)])
 }
+
+pub(crate) fn clock(db: &dyn Database) -> Result<Option<u64>, StoreError> {
+    db.clock()
+}

@@ -7,10 +7,13 @@
 //!
 //! A server over PostgreSQL can be followed by one on another machine, with another clock. So the
 //! mark is in the database, and covers every request. Only the server that takes requests moves it.
-//! One that finds it moved takes none any more.
+//! One that finds it moved takes none any more. The next server takes nothing that was signed
+//! before the mark. So the mark is never far ahead of the database's clock, whatever the clock of
+//! this machine shows.
 
 use std::path::PathBuf;
 
+use waxseal_desk::request::MAX_REQUEST_SKEW_MS;
 use waxseal_desk::store::{Change, MetaRow, Store as _, StoreError};
 
 use crate::files::{AnyStore, Result, replace, text};
@@ -19,6 +22,11 @@ use crate::files::{AnyStore, Result, replace, text};
 const STEP_MS: u64 = 1_000;
 /// The same, where each request moves it. The next server takes its time to begin anyway.
 const STEP_IN_DATABASE_MS: u64 = 3_000;
+/// By how much a request may be ahead of the database's clock: the clock of the server is a minute
+/// ahead of it at most, and that of the caller a minute ahead of the server's.
+const MAX_AHEAD_MS: u64 = 2 * MAX_REQUEST_SKEW_MS;
+/// By how much the mark may be ahead when a server starts, if all clocks are right.
+const USUAL_MS: u64 = MAX_REQUEST_SKEW_MS + STEP_IN_DATABASE_MS;
 /// The name of the mark in the database.
 const NAME: &str = "requests.mark";
 
@@ -85,6 +93,8 @@ impl Mark {
                 }
             }
             Place::Database { store, last } => {
+                // A mark that is far ahead would keep the next server from its work.
+                check_ahead(at_ms, store.clock()?, MAX_AHEAD_MS)?;
                 let mark_ms = at_ms.saturating_add(STEP_IN_DATABASE_MS);
                 let new = MetaRow {
                     name: NAME.to_owned(),
@@ -103,6 +113,39 @@ impl Mark {
             }
         }
         Ok(())
+    }
+}
+
+/// Refuses to work with a clock that is more than a minute ahead of the database's, if it has one.
+pub fn check_clock(now_ms: u64, database_ms: Option<u64>) -> std::result::Result<(), String> {
+    check_ahead(now_ms, database_ms, MAX_REQUEST_SKEW_MS)
+}
+
+fn check_ahead(
+    at_ms: u64,
+    database_ms: Option<u64>,
+    max_ms: u64,
+) -> std::result::Result<(), String> {
+    let ahead_ms = at_ms.saturating_sub(database_ms.unwrap_or(at_ms));
+    match ahead_ms > max_ms {
+        true => Err(format!(
+            "the clock is {} s ahead of the database's",
+            ahead_ms / 1_000
+        )),
+        false => Ok(()),
+    }
+}
+
+/// Says for how long no request is taken, if what was signed up to `floor_ms` is refused and that
+/// is further ahead than clocks that are right have it.
+pub fn check_floor(now_ms: u64, floor_ms: u64) -> std::result::Result<(), String> {
+    let ahead_ms = floor_ms.saturating_sub(now_ms);
+    match ahead_ms > USUAL_MS {
+        true => Err(format!(
+            "a server before took requests of a clock that was ahead: none is taken for {} s",
+            ahead_ms / 1_000
+        )),
+        false => Ok(()),
     }
 }
 

@@ -45,6 +45,11 @@ impl Nonces {
         }
     }
 
+    /// The time up to which what was signed is refused.
+    pub fn floor_ms(&self) -> u64 {
+        self.floor_ms
+    }
+
     /// Whether a request of this time can be taken at all. To be asked before its signature is
     /// checked.
     pub fn is_of_now(&self, at_ms: u64, now_ms: u64) -> bool {

@@ -92,8 +92,14 @@ async fn ready(State(server): State<Arc<Server>>) -> Response {
     use waxseal_desk::store::Store as _;
     let stored = server
         .readers
-        .read(|desk| Ok(desk.store().log_size()?))
+        .read(|desk| {
+            desk.store().log_size()?;
+            Ok(desk.store().clock()?)
+        })
         .await;
+    if let Ok(clock) = &stored {
+        server.note_clocks(*clock);
+    }
     server
         .health
         .note("store", &stored.map_err(|refusal| refusal.message));

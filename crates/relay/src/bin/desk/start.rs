@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 use waxseal_desk::desk::Desk;
 use waxseal_desk::publish::{Delay, Published};
+use waxseal_desk::store::Store as _;
 use waxseal_desk::vault::process::{Endpoint, VaultClient};
 
 use crate::asks::{Rounds, Wake};
@@ -23,7 +24,7 @@ use crate::export_targets::Targets;
 use crate::files::{Folder, Result};
 use crate::health::{Health, Metrics};
 use crate::keeper::{self, Keeper};
-use crate::mark::Mark;
+use crate::mark::{self, Mark};
 use crate::nonces::Nonces;
 use crate::office::Office;
 use crate::opened::Opened;
@@ -120,11 +121,18 @@ async fn run_desk(options: &ServeOptions) -> Result<()> {
     let (desk, follower, readers, mark) = tokio::task::block_in_place(|| {
         let desk = Desk::open(folder.store()?, setup)?;
         let mark = match folder.database()? {
-            Some(_) => Mark::in_database(folder.store()?)?,
+            Some(_) => {
+                let store = folder.store()?;
+                mark::check_clock(now().as_millis(), store.clock()?)?;
+                Mark::in_database(store)?
+            }
             None => Mark::open(folder.path("requests.mark"))?,
         };
         Ok::<_, Box<dyn Error + Send + Sync>>((desk, open()?, Readers::open(&folder)?, mark))
     })?;
+    if let Err(why) = mark::check_floor(now().as_millis(), mark.floor_ms()) {
+        tracing::error!("{why}");
+    }
     let (office, acting) = Office::start(desk)?;
     let relay_key = OnceLock::new();
     if let Some(pinned) = folder.relay_key()? {

@@ -15,7 +15,7 @@ use crate::errors::Refusal;
 use crate::export_targets::Targets;
 use crate::files::Folder;
 use crate::health::{Health, Metrics};
-use crate::mark::Mark;
+use crate::mark::{self, Mark};
 use crate::nonces::{Nonces, NotTaken};
 use crate::office::Office;
 use crate::opened::Opened;
@@ -55,6 +55,18 @@ impl Server {
     pub fn is_of_now(&self, at_ms: u64) -> bool {
         let nonces = self.nonces.lock().unwrap_or_else(PoisonError::into_inner);
         nonces.is_of_now(at_ms, now().as_millis())
+    }
+
+    /// Notes whether the clocks let this server take requests. The database's is read already.
+    pub fn note_clocks(&self, database_ms: Option<u64>) {
+        let now_ms = now().as_millis();
+        let nonces = self.nonces.lock().unwrap_or_else(PoisonError::into_inner);
+        let floor_ms = nonces.floor_ms();
+        drop(nonces);
+        self.health
+            .note("clock", &mark::check_clock(now_ms, database_ms));
+        self.health
+            .note("requests", &mark::check_floor(now_ms, floor_ms));
     }
 
     /// Takes a request whose signature was checked, by its key and nonce, once.

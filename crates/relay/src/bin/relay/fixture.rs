@@ -100,7 +100,7 @@ pub struct World {
     reviewer: Arc<ReviewerKey>,
 }
 
-/// With `WAXSEAL_TEST_DATABASE=postgres`, the relay is tested over PostgreSQL, where there is one.
+/// With `WAXSEAL_TEST_DATABASE=postgres`, the relay is tested over PostgreSQL.
 pub fn database() -> (StoreOptions, Option<Arc<waxseal_postgres::Server>>) {
     let wanted = std::env::var("WAXSEAL_TEST_DATABASE");
     if wanted.as_deref() != Ok("postgres") {

@@ -235,8 +235,8 @@ impl Keys {
         File::open(&self.dir)?.sync_all()
     }
 
-    /// The stamp keys, which make and verify stamps. Nobody holds them while it waits for locks of
-    /// the database: whoever changes them waits for it, and then all others wait too.
+    /// The stamp keys, which make and verify stamps. Nobody holds them while it waits for the
+    /// database: whoever changes them waits for it, and then all others wait too.
     pub fn stamp(&self) -> RwLockReadGuard<'_, StampKeys> {
         self.stamp.read().unwrap_or_else(PoisonError::into_inner)
     }

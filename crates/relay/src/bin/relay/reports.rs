@@ -112,7 +112,8 @@ pub async fn state(
     Ok(Json(state.await?))
 }
 
-fn check(relay: &Relay, report: Report, reporter: &Device) -> Result<Examined, Refusal> {
+/// First step. Returns also the epoch of the oldest stamp keys that were there meanwhile.
+fn check(relay: &Relay, report: Report, reporter: &Device) -> Result<(Examined, u32), Refusal> {
     // This relay's vault could not open the report. The app must fetch the card and seal the
     // report again.
     if !relay.has_moderation_key(report.moderation_key()) {
@@ -121,7 +122,8 @@ fn check(relay: &Relay, report: Report, reporter: &Device) -> Result<Examined, R
     // CHK-705: a relay that may not stamp may have keys that count as destroyed.
     relay.process.check(relay.time.reading())?;
     let stamp_keys = relay.keys.stamp();
-    examine(report, &stamp_keys, &reporter.delivery_key, relay.now()).map_err(refused)
+    let examined = examine(report, &stamp_keys, &reporter.delivery_key, relay.now());
+    Ok((examined.map_err(refused)?, stamp_keys.oldest_epoch()))
 }
 
 fn refused(rejection: Rejection) -> Refusal {
@@ -153,7 +155,7 @@ fn refused(rejection: Rejection) -> Refusal {
 fn take(
     db: &Connection,
     relay: &Relay,
-    examined: &Result<Examined, Refusal>,
+    examined: &Result<(Examined, u32), Refusal>,
     reporter: &Device,
     digest: &[u8],
     blobs: &[BlobId],
@@ -163,10 +165,9 @@ fn take(
     if let Some(same) = same {
         return duplicate(db, same, blobs);
     }
-    let examined = examined.clone()?;
-    relay
-        .process
-        .check_in(db, relay.keys.stamp().oldest_epoch())?;
+    let (examined, oldest_epoch) = examined.clone()?;
+    // CHK-711: keys can be destroyed between the two steps.
+    relay.process.check_in(db, oldest_epoch)?;
     let nullifiers = examined.nullifiers();
     let known = nullifiers.iter();
     let known = known.map(|nullifier| reports::is_known(db, nullifier.as_bytes()));

@@ -1,6 +1,7 @@
 //! Messages that their sender seals again, for a device that could not open them. The relay kept
 //! nothing about the message: its own first stamp proves that it accepted it from this sender.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -38,18 +39,26 @@ pub async fn send_again(
         // A token alone stamps nothing, and neither does a claim of another device or another
         // relay.
         let (key, now) = (&from.delivery_key, shared.now());
-        let is_member = |group: &ConversationId, account: &AccountId, at: Timestamp| {
-            let is_member = match at == now {
-                true => members::is_member(db, group, account),
-                false => members::was_member(db, group, account, at),
-            };
-            is_member.unwrap_or(false)
+        // Nobody holds the stamp keys while the database is asked who is a member.
+        let asked = RefCell::new(Vec::new());
+        let ask_later = |group: &ConversationId, account: &AccountId, at: Timestamp| {
+            asked.borrow_mut().push((*group, account.clone(), at));
+            true
         };
         let authentic = posted.clone();
-        // Who is a member is read without locks.
-        let keys = keys.take();
-        let authentic = authentic.authenticate_in_groups(key, &from.me, &keys, now, is_member);
+        let authentic =
+            authentic.authenticate_in_groups(key, &from.me, &keys.take(), now, ask_later);
         let authentic = authentic.map_err(|error| refused(&shared, error))?;
+        // Who is a member is read without locks.
+        for (group, account, at) in asked.into_inner() {
+            let is_member = match at == now {
+                true => members::is_member(db, &group, &account)?,
+                false => members::was_member(db, &group, &account, at)?,
+            };
+            if !is_member {
+                return Err(ErrorCode::OtherTarget.into());
+            }
+        }
         let target = authentic.target().clone();
         if target.account != recipient {
             return Err(ErrorCode::OtherTarget.into());
@@ -58,9 +67,8 @@ pub async fn send_again(
         // have been another roster when the message was sent.
         let to = devices::find(db, account.id, target.device)?;
         let to = to.ok_or(ErrorCode::OtherTarget)?;
-        let claim = keys.stamp_again(&authentic, accepted_at);
+        let claim = keys.take().stamp_again(&authentic, accepted_at);
         let claim = claim.map_err(|error| Refusal::internal(&error))?;
-        drop(keys);
         let stamped = StampedEnvelope::resealed(claim, authentic);
         let stamped = stamped.map_err(|error| Refusal::internal(&error))?;
         queue::push(db, from.account, to, &stamped)?;

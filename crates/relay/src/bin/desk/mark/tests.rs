@@ -74,6 +74,46 @@ fn a_server_that_finds_the_mark_moved_takes_no_request_and_moves_it_no_more() {
     }
 }
 
+#[cfg(feature = "postgres")]
+#[test]
+fn chk632_a_clock_that_is_ahead_does_not_keep_the_next_server_from_its_work() {
+    use crate::clock::now;
+
+    const HOUR: u64 = 3_600_000;
+    let Some(server) = waxseal_postgres::Server::shared() else {
+        return;
+    };
+    let url = server.database();
+    let store = || crate::database::open(&url, None).unwrap();
+    let open = || Mark::in_database(store()).unwrap();
+    let (mut mark, now_ms) = (open(), now().as_millis());
+    mark.cover(now_ms, now_ms).unwrap();
+    mark.cover(now_ms + 110_000, now_ms + 55_000).unwrap();
+    // The clocks of this server and of its caller are hours ahead.
+    let error = mark
+        .cover(now_ms + 6 * HOUR, now_ms + 6 * HOUR)
+        .unwrap_err();
+    assert!(error.to_string().contains("ahead of the database's"));
+    assert_eq!(mark.floor_ms(), now_ms + 113_000);
+    // The clock of the next one is right.
+    assert_eq!(open().floor_ms(), now_ms + 113_000);
+    mark.cover(now_ms + 111_000, now_ms + 55_000).unwrap();
+
+    let clock = store().clock().unwrap();
+    check_clock(now_ms + 30_000, clock).unwrap();
+    check_clock(now_ms - HOUR, clock).unwrap();
+    check_clock(now_ms + HOUR, clock).unwrap_err();
+}
+
+#[test]
+fn the_operator_is_told_for_how_long_no_request_is_taken() {
+    for (floor_ms, is_told) in [(0, false), (1_063_000, false), (1_063_001, true)] {
+        assert_eq!(check_floor(1_000_000, floor_ms).is_err(), is_told);
+    }
+    let told = check_floor(1_000_000, 4_600_000).unwrap_err();
+    assert!(told.contains("for 3600 s"), "{told}");
+}
+
 fn is_taken_over(covered: Result<()>) -> bool {
     let error = covered.unwrap_err();
     matches!(error.downcast_ref(), Some(StoreError::TakenOver))

@@ -1,6 +1,7 @@
 use waxseal_relay::Rejected;
 use waxseal_reporting::recipient::Evidence;
 use waxseal_reporting::relay::EPOCH_MS;
+use waxseal_reporting::reporter::{Disclosure, Reason, ReportDraft};
 
 use super::*;
 use crate::extract::{JsonBody, Reviewer};
@@ -300,4 +301,39 @@ async fn what_was_reviewed_to_its_end_stays_reported() {
         assert_eq!(state, ReportState::Ended, "{check}");
     }
     assert!(report(&relay, &alice, &message).await.unwrap().duplicate);
+}
+
+#[tokio::test]
+async fn chk711_a_report_that_waited_while_a_key_was_destroyed_is_not_taken() {
+    let world = World::at(NOW);
+    let relay = world.open().await;
+    if world.beside("second").is_none() {
+        return; // a relay alone destroys what it no longer takes
+    }
+    let (alice, bob) = (device(&relay, "alice").await, device(&relay, "bob").await);
+    let message = send(&relay, &alice, &bob, "x").await.unwrap();
+    let mut draft = ReportDraft::new(alice.me.clone(), Reason::Scam);
+    draft.add(&message, Disclosure::Whole).unwrap();
+    let key = &alice.delivery_key;
+    let sealed = draft.seal(key, &relay.moderation_key, &mut rand::rng());
+    let examined = check(&relay, sealed.unwrap(), &alice);
+    let oldest = examined.as_ref().unwrap().1;
+    let try_to_take = async || {
+        let (shared, examined, alice) = (relay.clone(), examined.clone(), alice.clone());
+        let taken = relay
+            .store
+            .run(move |db| take(db, &shared, &examined, &alice, &[7; 32], &[]));
+        taken.await.map(drop).map_err(|refusal| refusal.code)
+    };
+    let destroyed_before = async |epoch: u32| {
+        let count = "UPDATE proven SET drop_before = ?1";
+        let count = move |db: &Connection| db.execute(count, values![epoch]);
+        relay.store.run(count).await.unwrap();
+    };
+    // Midnight comes while the report waits for the database.
+    destroyed_before(oldest + 1).await;
+    relay.keys.destroy_before(oldest + 1).unwrap();
+    assert_eq!(try_to_take().await, Err(ErrorCode::Busy));
+    destroyed_before(oldest).await;
+    try_to_take().await.unwrap();
 }

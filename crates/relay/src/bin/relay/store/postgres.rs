@@ -132,6 +132,7 @@ impl Postgres {
             let making = scope.spawn(|| {
                 let mut client =
                     schema::prepare(&access, own).map_err(|error| error.to_string())?;
+                session::check_synced(&mut client).map_err(|error| error.to_string())?;
                 session::check_room(&mut client, needed);
                 let found = client.query_one("SELECT bytes FROM found_out", &[]);
                 let bytes: Result<i64, _> = found.and_then(|found| found.try_get(0));

@@ -70,6 +70,16 @@ impl Access {
     }
 }
 
+/// Refuses a server that does not keep what it acknowledges.
+pub fn check_synced(client: &mut Client) -> Result<(), Box<dyn Error>> {
+    let is_synced = client.query_one("SELECT current_setting('fsync') = 'on'", &[]);
+    let is_synced = is_synced.and_then(|row| row.try_get(0));
+    match is_synced.map_err(|error| Said(&error).to_string())? {
+        true => Ok(()),
+        false => Err("PostgreSQL has fsync off: it may lose what it has acknowledged".into()),
+    }
+}
+
 /// Says so if the server has no room for this many more connections.
 pub fn check_room(client: &mut Client, needed: usize) {
     match room(client) {

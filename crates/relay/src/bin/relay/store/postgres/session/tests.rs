@@ -54,6 +54,32 @@ fn a_server_that_takes_no_changes_is_refused() {
 }
 
 #[test]
+fn a_server_that_does_not_sync_is_refused() {
+    let Some(server) = waxseal_postgres::Server::start() else {
+        return;
+    };
+    let url = server.database();
+    for (setting, is_refused) in [("off", true), ("on", false)] {
+        let mut client = Access::of(&url).unwrap().connect().unwrap();
+        let set = format!("ALTER SYSTEM SET fsync = {setting}");
+        client.batch_execute(&set).unwrap();
+        client.batch_execute("SELECT pg_reload_conf()").unwrap();
+        let is_set = || -> bool {
+            let mut other = Access::of(&url).unwrap().connect().unwrap();
+            let row = other.query_one("SHOW fsync", &[]).unwrap();
+            row.get::<_, String>(0) == setting
+        };
+        while !is_set() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let why = Postgres::open(&url, 1).err().map(|error| error.to_string());
+        let is_why = why.as_ref().is_some_and(|why| why.contains("fsync"));
+        assert_eq!(is_why, is_refused, "{why:?}");
+        assert_eq!(why.is_some(), is_refused, "{why:?}");
+    }
+}
+
+#[test]
 fn a_relay_knows_how_many_connections_it_needs_and_how_many_the_server_takes() {
     let (options, _server) = database();
     let Some(url) = options.database else {
