@@ -170,10 +170,7 @@ impl Relay {
         let known_ms = self.process.recorded.at_ms();
         let has_entered = self.process.has_entered();
         let record = move |db: &Connection| {
-            // A relay that was taken out, as all others are after a restore, begins anew.
-            if went_back(proven::load(db)?.as_ref(), known_ms)
-                && (has_entered || processes::is_known(db, me.number)?)
-            {
+            if lacks(db, known_ms, has_entered, me.number)? {
                 return Ok(None);
             }
             let is_alone = !me.is_shared || processes::peers(db, me.number)?.others.is_empty();
@@ -244,6 +241,19 @@ impl Relay {
         self.limits.divide(self.process.alive(at));
         Ok(())
     }
+}
+
+/// Whether the database went back in time. Before a relay has entered, this holds only if it has a
+/// row there, under its number: one that was taken out, as all others are after a restore, begins
+/// anew.
+pub fn lacks(
+    db: &Connection,
+    known_ms: u64,
+    has_entered: bool,
+    number: u64,
+) -> Result<bool, Refusal> {
+    let went_back = went_back(proven::load(db)?.as_ref(), known_ms);
+    Ok(went_back && (has_entered || processes::is_known(db, number)?))
 }
 
 /// Whether the database went back in time: this relay knows that it had this proven time.

@@ -118,6 +118,37 @@ async fn a_check_gives_up_few_files_but_not_most_of_them() {
 }
 
 #[tokio::test]
+async fn a_start_over_a_database_that_went_back_removes_no_file_before_the_operators_word() {
+    let mut world = World::at(NOW);
+    let relay = world.open().await;
+    let alice = device(&relay, "alice").await;
+    put_all(&relay, &alice, first(), b"before").await;
+    world.clocks.pass(3_600_000);
+    relay.keep_time().await.unwrap();
+    put_all(&relay, &alice, BlobId::from_bytes([1; 32]), b"after").await;
+    // The backup lacks the second blob.
+    let restore = |db: &Connection| {
+        proven::save(db, &Proven::starting_at(NOW))?;
+        db.batch("DELETE FROM blob_part WHERE blob = 2; DELETE FROM blob WHERE id = 2")
+    };
+    relay.store.run(restore).await.unwrap();
+    assert_eq!(files(&relay).await.len(), 2);
+    drop(relay);
+    let refused = refusal(&world).await;
+    assert!(refused.contains("--restored"), "{refused}");
+    let dir = world.dir.path().join("blobs");
+    let files_of = |names: Vec<std::ffi::OsString>| {
+        let names = names.iter().map(|name| name.to_str().unwrap());
+        names.filter(|name| !files::is_mark(name)).count()
+    };
+    assert_eq!(files_of(names(&dir)), 2);
+    world.restored = Some(Duration::ZERO);
+    let relay = world.open().await;
+    assert_eq!(files_of(names(&dir)), 1);
+    assert_eq!(get(&relay, &alice, first(), 0, 6).await.unwrap(), b"before");
+}
+
+#[tokio::test]
 async fn files_are_not_given_up_while_another_relay_runs() {
     let world = World::at(NOW);
     let relay = world.open().await;
