@@ -93,11 +93,12 @@ async fn take(
 ) -> Result<BlobState, Refusal> {
     // Not needed between relays, but one file less is written in vain.
     let _lock = relay.blobs.locks.lock(&blob).await?;
-    let (room, now_ms, name) = (relay.blobs.room, millis(&relay), files::draw());
+    let (room, now_ms, name) = (relay.blobs.room, relay.agreed_ms(), files::draw());
+    let until_ms = relay.shared_ms() + uploads::MAX_WRITE_MS;
     let (at, end, of, drawn) = (part.at, part.end, part.of, name.clone());
     let begin = move |db: &Connection| {
         let row = uploads::begin(db, account, &blob, at, of, now_ms, &room)?;
-        uploads::announce(db, row, (at, end), &drawn, now_ms, &room)
+        uploads::announce(db, row, (at, end), (&drawn, until_ms), now_ms, &room)
     };
     let (row, last) = match relay.store.run(begin).await? {
         Next::Nothing(state) => return Ok(state),
@@ -136,7 +137,7 @@ async fn take(
         _ => Some(name),
     };
     if let Some(name) = useless {
-        removal::discard(&relay.store, &relay.blobs, name, now_ms).await;
+        removal::discard(&relay.store, &relay.blobs, name, relay.shared_ms()).await;
     }
     match written? {
         Taken::Done(state) | Taken::Moved(state) => Ok(state),
@@ -163,7 +164,7 @@ fn write(files: &dyn Files, last: Option<&File>, name: &str, fresh: &[u8]) -> io
 /// Lets an upload begin again of which a file has lost bytes.
 async fn begin_again(relay: &Relay, row: Row) -> Result<BlobState, Refusal> {
     tracing::error!(blob = row.id, "bytes of an unfinished blob are gone");
-    let (room, now_ms) = (relay.blobs.room, millis(relay));
+    let (room, now_ms) = (relay.blobs.room, relay.agreed_ms());
     let begin_again = move |db: &Connection| {
         // If it went on at another relay, the file was not lost, but replaced.
         stored::begin_again(db, &row)?;
@@ -230,7 +231,11 @@ pub async fn state(
         }
         (row, last) = (row_now, last_now);
     }
-    Ok(Json(rows::state(&row, millis(&relay), &relay.blobs.room)))
+    Ok(Json(rows::state(
+        &row,
+        relay.agreed_ms(),
+        &relay.blobs.room,
+    )))
 }
 
 /// Which bytes of a blob are wanted.
@@ -328,11 +333,6 @@ fn is_lost(error: &io::Error) -> bool {
 fn lost(row: &Row) -> Refusal {
     tracing::error!(blob = row.id, "a file of a blob is gone or too short");
     ErrorCode::NoSuchBlob.into()
-}
-
-/// The present time, which is never before proven time.
-fn millis(relay: &Relay) -> i64 {
-    i64::try_from(relay.now().as_millis()).unwrap_or(i64::MAX)
 }
 
 pub mod expiry;

@@ -102,10 +102,9 @@ impl Relay {
     /// over, the queues of removed devices, and messages of destroyed epochs. Goes on after a
     /// failure, and returns the first one.
     pub async fn clean_up(&self) -> Result<(), Refusal> {
-        let now_ms = i64::try_from(self.now().as_millis()).unwrap_or(i64::MAX);
         let proven = self.time.proven();
         let at_ms = i64::try_from(proven.at_ms).unwrap_or(i64::MAX);
-        let shared_ms = i64::try_from(self.time.shared_ms()).unwrap_or(i64::MAX);
+        let shared_ms = self.shared_ms();
         let slots = self.sweep(move |db| slots::expire(db, shared_ms)).await;
         let strangers = self.sweep(move |db| expiry::expire(db, proven.at_ms));
         let strangers = strangers.await;
@@ -115,7 +114,7 @@ impl Relay {
         let removed = removed::delete_all(&self.store).await;
         let dropped = self.drop_destroyed().await;
         // At the end, because the store of blobs may be slow.
-        let blobs = expire_all(&self.store, &self.blobs, now_ms, proven).await;
+        let blobs = expire_all(self).await;
         let all = slots.and(strangers).and(notices).and(bodies);
         all.and(budgets).and(blobs).and(removed).and(dropped)
     }

@@ -5,9 +5,9 @@ use std::error::Error;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
+use crate::blobs::expiry;
 use crate::blobs::files::{self, Files, Pages};
 use crate::blobs::options::Wishes;
-use crate::blobs::{expiry, millis};
 use crate::process::SILENCE;
 use crate::state::Relay;
 use crate::store::parts::{self, Part};
@@ -267,7 +267,7 @@ pub async fn remove_lost(relay: &Relay, are_known_lost: bool) -> Result<(), Box<
     // With one file, the blob is lost.
     lost.dedup_by_key(|(blob, _)| *blob);
     for batch in lost.chunks(BATCH) {
-        let (batch, now_ms) = (batch.to_vec(), millis(relay));
+        let (batch, now_ms) = (batch.to_vec(), relay.agreed_ms());
         let lose = move |db: &Connection| {
             for (blob, name) in &batch {
                 expiry::lose(db, *blob, name, now_ms)?;

@@ -191,3 +191,38 @@ async fn a_relay_with_fewer_days_shortens_the_time_of_no_blob_of_another() {
     let still = state_of(&relay, &alice, first()).await.unwrap();
     assert_eq!(still.kept_until_ms, kept);
 }
+
+#[tokio::test]
+async fn a_clock_with_which_others_do_not_agree_keeps_no_blob_longer_and_takes_no_file_away() {
+    let world = World::at(NOW);
+    let relay = world.open().await;
+    let (Some(ahead), Some(third)) = (world.beside("b"), world.beside("c")) else {
+        return;
+    };
+    let (other, c) = (ahead.open().await, third.open().await);
+    let alice = device(&relay, "alice").await;
+    let at_other = other.device(&alice.me).await.unwrap().unwrap();
+    // A file is on its way at one relay, when the clock of another one jumps.
+    let (name, until_ms) = (files::draw(), relay.shared_ms() + uploads::MAX_WRITE_MS);
+    let announce = move |db: &Connection| parts::announce(db, &name, until_ms);
+    relay.store.run(announce).await.unwrap();
+    ahead.clocks.set(NOW + 300 * DAY);
+    other.beat().await.unwrap();
+    put_all(&other, &at_other, first(), b"sealed").await;
+    let of_blob = state_of(&relay, &alice, first()).await.unwrap();
+    assert!(of_blob.kept_until_ms <= NOW + 31 * DAY);
+    other.clean_up().await.unwrap();
+    let doomed = "SELECT count(*) FROM blob_loose WHERE is_doomed = 0";
+    assert_eq!(count(&relay, doomed).await, 1);
+    // Where most are right, downtime that proven time has not made up for yet costs a blob no day.
+    for world in [&world, &ahead, &third] {
+        world.clocks.set(NOW + 9 * DAY);
+    }
+    for relay in [&other, &c, &relay] {
+        relay.beat().await.unwrap();
+    }
+    let late = BlobId::from_bytes([1; 32]);
+    put_all(&relay, &alice, late, b"sealed").await;
+    let of_blob = state_of(&relay, &alice, late).await.unwrap();
+    assert_eq!(of_blob.kept_until_ms, NOW + 39 * DAY);
+}
