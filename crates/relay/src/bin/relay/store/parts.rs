@@ -80,10 +80,12 @@ pub fn add(db: &Connection, blob: i64, part: &Part, last: Option<&Part>) -> Resu
     Ok(true)
 }
 
-/// Dooms a file that was announced, if it is still in no blob. Returns whether it is doomed.
+/// Dooms a file that was announced, if it is still in no blob. Returns whether it is in none. It
+/// may have been removed and forgotten before it was written: then it gets into none either.
 pub fn give_up(db: &Connection, name: &str) -> Result<bool, Refusal> {
     let give_up = "UPDATE blob_loose SET until_ms = 0, is_doomed = 1 WHERE name = ?1";
-    Ok(db.execute(give_up, values![name])? > 0)
+    let is_in = "SELECT 1 FROM blob_part WHERE name = ?1";
+    Ok(db.execute(give_up, values![name])? > 0 || !db.exists(is_in, values![name])?)
 }
 
 /// Dooms a file that is taken out of its blob.
