@@ -10,7 +10,7 @@ use waxseal_interface::http::{Link, LinkError};
 use waxseal_interface::{HttpAnswer, HttpRequest};
 
 use crate::blobs::files::s3::credentials::Credentials;
-use crate::blobs::files::s3::place::Place;
+use crate::blobs::files::s3::place::{Place, shown};
 use crate::blobs::files::s3::signature::Signer;
 use crate::blobs::files::{Files, PAGE, Pages, is_ours};
 
@@ -38,7 +38,9 @@ impl S3 {
             Some(pem) => Link::with_ca(&place.endpoint, pem),
             None => Link::new(&place.endpoint),
         };
-        let link = link.map_err(|error| format!("the endpoint {}: {error}", place.endpoint))?;
+        let link =
+            link.map_err(|error| format!("the endpoint {}: {error}", shown(&place.endpoint)));
+        let link = link?;
         Ok(Self {
             place,
             link: link.within(TRY_TIMEOUT),
@@ -275,7 +277,7 @@ impl<F: FnMut() -> io::Result<(Vec<String>, bool)>> Iterator for Listing<F> {
 
 pub mod credentials;
 mod listing;
-mod place;
+pub mod place;
 mod signature;
 #[cfg(test)]
 pub mod tests;

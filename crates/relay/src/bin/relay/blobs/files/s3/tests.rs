@@ -247,6 +247,8 @@ fn places_are_parsed_and_odd_ones_refused() {
     ] {
         assert!(Place::parse(bad).is_err(), "{bad}");
     }
+    let refused = Place::parse("s3://KEY:SEC@RET@blobs").unwrap_err();
+    assert!(refused.starts_with("--blobs ...@blobs: "), "{refused}");
 }
 
 #[test]
