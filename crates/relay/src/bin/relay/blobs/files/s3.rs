@@ -80,7 +80,9 @@ impl S3 {
             request
                 .headers
                 .extend(range.clone().map(|range| ("range", range)));
-            let why = match self.link.call(&request) {
+            let answer = self.link.call(&request);
+            signature::wipe(&mut request);
+            let why = match answer {
                 Ok(answer) if !may_pass(answer.status) => {
                     let answer = checked(method, answer);
                     // The store may still carry out an earlier try.
