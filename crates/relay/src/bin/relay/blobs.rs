@@ -126,7 +126,9 @@ async fn take(
             relay.store.run(advance).await
         }
         // The last file is shorter than the database says, or gone: the upload begins again.
-        Ok(false) => begin_again(&relay, row).await.map(Taken::Moved),
+        Ok(false) => begin_again(&relay, row, last.clone())
+            .await
+            .map(Taken::Moved),
         Err(error) => give_up(&relay, &row).await.and(Err(refused(&error))),
     };
     // Either the new file is in the blob, or it is of no use.
@@ -161,13 +163,15 @@ fn write(files: &dyn Files, last: Option<&File>, name: &str, fresh: &[u8]) -> io
     files.put(name, &bytes).map(|()| true)
 }
 
-/// Lets an upload begin again of which a file has lost bytes.
-async fn begin_again(relay: &Relay, row: Row) -> Result<BlobState, Refusal> {
+/// Lets an upload begin again whose last file has lost bytes.
+async fn begin_again(relay: &Relay, row: Row, last: Option<File>) -> Result<BlobState, Refusal> {
     tracing::error!(blob = row.id, "bytes of an unfinished blob are gone");
     let (room, now_ms) = (relay.blobs.room, relay.agreed_ms());
     let begin_again = move |db: &Connection| {
         // If it went on at another relay, the file was not lost, but replaced.
-        stored::begin_again(db, &row)?;
+        if let Some(last) = &last {
+            stored::begin_again(db, &row, &last.name)?;
+        }
         let row = stored::by_number(db, row.id)?.ok_or(ErrorCode::NoSuchBlob)?;
         Ok(rows::state(&row, now_ms, &room))
     };

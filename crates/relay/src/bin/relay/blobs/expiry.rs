@@ -87,7 +87,7 @@ pub fn lose(db: &Connection, id: i64, name: &str, now_ms: i64) -> Result<(), Ref
         return Ok(());
     };
     if !row.is_complete() {
-        blobs::begin_again(db, &row)?;
+        blobs::begin_again(db, &row, name)?;
         return Ok(());
     }
     if row.place == PUBLIC {
