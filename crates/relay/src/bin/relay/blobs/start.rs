@@ -3,19 +3,15 @@
 
 use std::error::Error;
 use std::io::{self, ErrorKind};
-use std::time::Duration;
 
-use crate::blobs::expiry;
 use crate::blobs::files::{self, Files, Pages};
 use crate::blobs::options::Wishes;
+use crate::blobs::uploads::MAX_WRITE_MS;
+use crate::blobs::{expiry, removal};
 use crate::process::SILENCE;
 use crate::state::Relay;
 use crate::store::parts::{self, Part};
 use crate::store::{Connection, processes};
-
-/// How often another relay is given a moment that has just begun to use the store.
-const TURNS: u32 = 8;
-const TURN: Duration = Duration::from_millis(250);
 
 /// How many files are looked at at once.
 const AT_ONCE: usize = 8;
@@ -107,25 +103,24 @@ async fn prove(relay: &Relay, are_lost: bool) -> Result<Option<String>, Box<dyn 
 
 /// Checks that no other database has named the store: its files would be removed as strays.
 async fn refuse_marks(relay: &Relay, known: Option<String>) -> Result<(), Box<dyn Error>> {
-    let other = move |files: &dyn Files| {
-        for page in files.list()? {
-            let mut page = page?.into_iter();
-            let other = page.find(|name| files::is_mark(name) && Some(name) != known.as_ref());
-            if other.is_some() {
-                return Ok(other);
+    let mut pages = relay.blobs.with_files(|files| files.list()).await?;
+    while let Some((mut page, rest)) = next_page(relay, pages).await? {
+        pages = rest;
+        page.retain(|name| files::is_mark(name) && Some(name) != known.as_ref());
+        // CHK-720: files of another database are never removed.
+        for other in strays(relay, page).await? {
+            // The mark of a relay that came second goes before its row.
+            if !has(relay, &other).await? {
+                continue;
             }
+            return Err(format!(
+                "the store of blobs is that of another database, too, as its file {other} says: \
+                 give each database a store of its own"
+            )
+            .into());
         }
-        Ok(None)
-    };
-    // CHK-720: files of another database are never removed.
-    match relay.blobs.with_files(other).await? {
-        None => Ok(()),
-        Some(other) => Err(format!(
-            "the store of blobs is that of another database, too, as its file {other} says: give \
-             each database a store of its own"
-        )
-        .into()),
     }
+    Ok(())
 }
 
 /// Makes a store that of the database: an empty one, or one with all the files that the database
@@ -143,10 +138,24 @@ async fn first(relay: &Relay) -> Result<String, Box<dyn Error>> {
         }
         after = seen.last;
     }
-    if let Some(other) = wait_for_first(relay).await? {
-        return Ok(other);
+    if let Some(found) = foreign(relay).await? {
+        // Another relay may have named the store just now.
+        return match name(relay).await? {
+            Some(known) => Ok(known),
+            None => Err(format!(
+                "the store of blobs has files of another database, as {found}: give an empty one"
+            )
+            .into()),
+        };
     }
-    let mark = files::draw_mark();
+    // A crash, or another relay that comes first, leaves a mark that is removed as any file without
+    // a blob.
+    let (mark, until_ms) = (files::draw_mark(), relay.shared_ms() + MAX_WRITE_MS);
+    let drawn = mark.clone();
+    let announced = relay
+        .store
+        .run(move |db| parts::announce(db, &drawn, until_ms));
+    announced.await.map_err(failed)?;
     let put = mark.clone();
     let put = move |files: &dyn Files| files.put(&put, b"waxseal");
     relay.blobs.with_files(put).await?;
@@ -154,31 +163,9 @@ async fn first(relay: &Relay) -> Result<String, Box<dyn Error>> {
     let named = relay.store.run(move |db| parts::name_store(db, &drawn));
     let named = named.await.map_err(failed)?;
     if named != mark {
-        let remove = move |files: &dyn Files| files.remove(&mark);
-        relay.blobs.with_files(remove).await?;
+        removal::discard(&relay.store, &relay.blobs, mark, relay.shared_ms()).await;
     }
     Ok(named)
-}
-
-/// Waits until the store has no file that the database does not name, or another relay has named
-/// it.
-async fn wait_for_first(relay: &Relay) -> Result<Option<String>, Box<dyn Error>> {
-    let mut found = String::new();
-    for _ in 0..TURNS {
-        match foreign(relay).await? {
-            None => return Ok(None),
-            Some(name) => found = name,
-        }
-        if let Some(known) = name(relay).await? {
-            return Ok(Some(known));
-        }
-        tokio::time::sleep(TURN).await;
-    }
-    Err(format!(
-        "the store of blobs has files of another database, as {found}: give an empty one. If it \
-         has nothing but this file, a first start may have failed: remove it"
-    )
-    .into())
 }
 
 /// A file that the database does not name.
@@ -186,14 +173,17 @@ async fn foreign(relay: &Relay) -> Result<Option<String>, Box<dyn Error>> {
     let mut pages = relay.blobs.with_files(|files| files.list()).await?;
     while let Some((page, rest)) = next_page(relay, pages).await? {
         pages = rest;
-        // No mark is one of the database: it has no name yet.
-        let strays = relay.store.run(move |db| parts::strays(db, &page));
-        let mut strays = strays.await.map_err(failed)?;
-        if let Some(stray) = strays.pop() {
+        if let Some(stray) = strays(relay, page).await?.pop() {
             return Ok(Some(stray));
         }
     }
     Ok(None)
+}
+
+/// Those of some files that have no row.
+async fn strays(relay: &Relay, names: Vec<String>) -> Result<Vec<String>, Box<dyn Error>> {
+    let strays = relay.store.run(move |db| parts::strays(db, &names));
+    Ok(strays.await.map_err(failed)?)
 }
 
 async fn next_page(
@@ -227,8 +217,7 @@ async fn remove_strays(relay: &Relay) -> Result<(), Box<dyn Error>> {
         pages = rest;
         // CHK-723: only a file without a row is removed, and the rows are read after the names.
         page.retain(|name| !files::is_mark(name));
-        let strays = relay.store.run(move |db| parts::strays(db, &page));
-        let strays = strays.await.map_err(failed)?;
+        let strays = strays(relay, page).await?;
         let remove = move |files: &dyn Files| {
             for name in &strays {
                 if let Err(error) = files.remove(name) {

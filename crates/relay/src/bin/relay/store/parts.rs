@@ -4,6 +4,8 @@
 //! use to anyone. A file that is about to be written is *loose*: it gets into a blob, or it is
 //! doomed and then removed, and never both.
 
+use waxseal_interface::ErrorCode;
+
 use crate::errors::Refusal;
 use crate::store::Connection;
 use crate::store::connection::Work;
@@ -221,8 +223,17 @@ pub fn store_name(db: &Connection) -> Result<Option<String>, Refusal> {
     db.one("SELECT name FROM blob_store", &[])
 }
 
-/// Names the store, if it has no name. Returns the name that it has from now on.
+/// Names the store after a file that was announced, if it has no name. Returns the name that it has
+/// from now on.
 pub fn name_store(db: &Connection, name: &str) -> Result<String, Refusal> {
+    if let Some(known) = store_name(db)? {
+        return Ok(known);
+    }
+    // CHK-721: see `add`.
+    let found = "DELETE FROM blob_loose WHERE name = ?1 AND is_doomed = 0";
+    if db.execute(found, values![name])? == 0 {
+        return Err(Refusal::retry_after(ErrorCode::Busy, 1));
+    }
     db.execute(
         "INSERT INTO blob_store (id, name) VALUES (1, ?1) ON CONFLICT (id) DO NOTHING",
         values![name],

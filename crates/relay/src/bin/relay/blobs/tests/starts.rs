@@ -80,6 +80,36 @@ async fn chk720_a_start_leaves_the_files_of_another_database_alone() {
 }
 
 #[tokio::test]
+async fn the_mark_of_a_first_start_that_failed_stops_no_check_and_goes() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world_in(dir.path());
+    let relay = world.open().await;
+    let (mark, until_ms) = (
+        files::draw_mark(),
+        relay.shared_ms() + uploads::MAX_WRITE_MS,
+    );
+    let announced = mark.clone();
+    let announce = move |db: &Connection| parts::announce(db, &announced, until_ms);
+    relay.store.run(announce).await.unwrap();
+    relay.blobs.files.put(&mark, b"waxseal").unwrap();
+    start::check(&relay, world.wishes).await.unwrap();
+    assert_eq!(names(dir.path()).len(), 2);
+    world.run(&relay, 3_600_000).await;
+    assert_eq!(names(dir.path()).len(), 1);
+    assert!(!dir.path().join(mark).exists());
+    // Nor does it keep the store from being named.
+    execute(&relay, "DELETE FROM blob_store").await;
+    std::fs::remove_file(mark_in(dir.path())).unwrap();
+    let late = files::draw_mark();
+    let name_store = move |db: &Connection| parts::name_store(db, &late);
+    let busy = relay.store.run(name_store).await.unwrap_err();
+    assert_eq!(busy.code, ErrorCode::Busy, "its file may have been removed");
+    start::check(&relay, world.wishes).await.unwrap();
+    assert_eq!(names(dir.path()).len(), 1);
+    assert_eq!(count(&relay, "SELECT count(*) FROM blob_loose").await, 0);
+}
+
+#[tokio::test]
 async fn a_check_gives_up_few_files_but_not_most_of_them() {
     let dir = tempfile::tempdir().unwrap();
     let [of_a, away] = ["a", "away"].map(|name| dir.path().join(name));
