@@ -25,13 +25,16 @@ const BATCH: usize = 100;
 /// Refuses a store that is not that of the database, unless its files are said to be lost.
 pub async fn check(relay: &Relay, wishes: Wishes) -> Result<(), Box<dyn Error>> {
     if wishes.are_lost {
-        refuse_others(relay).await?;
+        refuse_others(relay, "a start with --blobs-lost").await?;
     }
     // Not all stores tell.
     if let Ok(true) = relay.blobs.with_files(|files| files.keeps_removed()).await {
         tracing::warn!("the bucket keeps versions: no sealed file that is deleted goes");
     }
     let known = prove(relay, wishes.are_lost).await?;
+    if relay.process.me.is_shared {
+        check_place(relay, wishes).await?;
+    }
     if relay.blobs.are_own || wishes.check || wishes.are_lost {
         refuse_marks(relay, known).await?;
         remove_lost(relay, wishes.are_lost).await?;
@@ -40,8 +43,28 @@ pub async fn check(relay: &Relay, wishes: Wishes) -> Result<(), Box<dyn Error>> 
     Ok(())
 }
 
-/// Checks that no other relay runs, since rows of lost files are given up for all.
-async fn refuse_others(relay: &Relay) -> Result<(), Box<dyn Error>> {
+/// Checks that relays do not use a store and its copy at once: the copy has the same name.
+async fn check_place(relay: &Relay, wishes: Wishes) -> Result<(), Box<dyn Error>> {
+    let place = relay.blobs.files.place();
+    let before = relay.store.run(parts::place).await.map_err(failed)?;
+    match before {
+        Some(before) if before == place => return Ok(()),
+        Some(before) => {
+            // CHK-720: of two stores that have its name, all relays use the same one.
+            let other = format!("one with the blobs at {place} and not at {before}");
+            refuse_others(relay, &other).await?;
+            if !wishes.check && !wishes.are_lost {
+                refuse_incomplete(relay).await?;
+            }
+        }
+        None => {}
+    }
+    let moved = relay.store.run(move |db| parts::move_to(db, &place));
+    Ok(moved.await.map_err(failed)?)
+}
+
+/// Checks that no other relay runs before a start that changes something for all.
+async fn refuse_others(relay: &Relay, start: &str) -> Result<(), Box<dyn Error>> {
     let me = relay.process.me.clone();
     if !me.is_shared {
         return Ok(());
@@ -53,7 +76,7 @@ async fn refuse_others(relay: &Relay) -> Result<(), Box<dyn Error>> {
     match peers.others.iter().find(|other| other.said_ms >= since) {
         None => Ok(()),
         Some(other) => Err(format!(
-            "the relay {} runs: stop all others for {} seconds before a start with --blobs-lost",
+            "the relay {} runs: stop all others for {} seconds before {start}",
             other.name,
             SILENCE.as_secs()
         )
@@ -126,18 +149,7 @@ async fn refuse_marks(relay: &Relay, known: Option<String>) -> Result<(), Box<dy
 /// Makes a store that of the database: an empty one, or one with all the files that the database
 /// names and no others. Returns the name that the database has, which may be by another relay.
 async fn first(relay: &Relay) -> Result<String, Box<dyn Error>> {
-    let has_parts = relay.store.run(parts::any).await.map_err(failed)?;
-    let mut after = (0, 0);
-    while has_parts && let Some(seen) = look(relay, after, false).await? {
-        if let Some((_, name)) = seen.lost.first() {
-            return Err(format!(
-                "the store of blobs lacks the file {name} that the database names: copy all files \
-                 to it first"
-            )
-            .into());
-        }
-        after = seen.last;
-    }
+    refuse_incomplete(relay).await?;
     if let Some(found) = foreign(relay).await? {
         // Another relay may have named the store just now.
         return match name(relay).await? {
@@ -166,6 +178,22 @@ async fn first(relay: &Relay) -> Result<String, Box<dyn Error>> {
         removal::discard(&relay.store, &relay.blobs, mark, relay.shared_ms()).await;
     }
     Ok(named)
+}
+
+/// Checks that the store has all files that the database names.
+async fn refuse_incomplete(relay: &Relay) -> Result<(), Box<dyn Error>> {
+    let mut after = (0, 0);
+    while let Some(seen) = look(relay, after, false).await? {
+        if let Some((_, name)) = seen.lost.first() {
+            return Err(format!(
+                "the store of blobs lacks the file {name} that the database names: copy all files \
+                 to it first"
+            )
+            .into());
+        }
+        after = seen.last;
+    }
+    Ok(())
 }
 
 /// A file that the database does not name.

@@ -213,11 +213,6 @@ pub fn is_in(db: &Connection, blob: i64, name: &str) -> Result<bool, Refusal> {
     db.exists(is_in, values![name, blob])
 }
 
-/// Whether any blob has bytes.
-pub fn any(db: &Connection) -> Result<bool, Refusal> {
-    db.exists("SELECT 1 FROM blob_part LIMIT 1", &[])
-}
-
 /// The name of the store of blobs, if it has one.
 pub fn store_name(db: &Connection) -> Result<Option<String>, Refusal> {
     db.one("SELECT name FROM blob_store", &[])
@@ -239,4 +234,16 @@ pub fn name_store(db: &Connection, name: &str) -> Result<String, Refusal> {
         values![name],
     )?;
     db.only("SELECT name FROM blob_store", &[])
+}
+
+/// Where the store is, if that is known. Only a database that relays can share keeps it.
+pub fn place(db: &Connection) -> Result<Option<String>, Refusal> {
+    let place: Option<Option<String>> = db.one("SELECT place FROM blob_store", &[])?;
+    Ok(place.flatten())
+}
+
+/// The store is at this place from now on.
+pub fn move_to(db: &Connection, place: &str) -> Result<(), Refusal> {
+    db.execute("UPDATE blob_store SET place = ?1", values![place])?;
+    Ok(())
 }

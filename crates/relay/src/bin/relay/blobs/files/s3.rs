@@ -211,6 +211,16 @@ impl Files for S3 {
         Ok(listing::element(&text, "Status") == Some("Enabled"))
     }
 
+    fn place(&self) -> String {
+        let place = &self.place;
+        format!(
+            "{}/{}/{}",
+            shown(&place.endpoint),
+            place.bucket,
+            place.prefix
+        )
+    }
+
     fn list(&self) -> io::Result<Pages> {
         let (store, mut after) = (self.clone(), After::Nothing);
         let page = move || {

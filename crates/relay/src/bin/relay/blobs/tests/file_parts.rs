@@ -295,6 +295,10 @@ impl Files for Filling {
         self.folder.remove(name)
     }
 
+    fn place(&self) -> String {
+        self.folder.place()
+    }
+
     fn list(&self) -> io::Result<files::Pages> {
         self.folder.list()
     }

@@ -80,6 +80,46 @@ async fn chk720_a_start_leaves_the_files_of_another_database_alone() {
 }
 
 #[tokio::test]
+async fn chk720_relays_do_not_use_a_store_and_its_copy_at_once() {
+    let world = World::at(NOW);
+    let relay = world.open().await;
+    let Some(mut moving) = world.beside("b") else {
+        return;
+    };
+    let alice = device(&relay, "alice").await;
+    for n in 1..4 {
+        put_all(&relay, &alice, BlobId::from_bytes([n; 32]), b"sealed").await;
+    }
+    let [from, to] = [&world, &moving].map(|world| world.dir.path().join("blobs"));
+    moving.files = Some(Arc::new(Folder::open(&to).unwrap()));
+    moving.wishes.check = false;
+    // The copy has the name of the store, too.
+    for name in names(&from) {
+        std::fs::copy(from.join(&name), to.join(name)).unwrap();
+    }
+    let refused = refusal(&moving).await;
+    assert!(refused.contains("stop all others"), "{refused}");
+    // Once no other relay runs, it needs all files.
+    execute(&relay, "UPDATE process SET said_ms = 0").await;
+    let last = file(&relay, 3, 0).await;
+    drop(relay);
+    std::fs::remove_file(to.join(&last)).unwrap();
+    let refused = refusal(&moving).await;
+    assert!(refused.contains(&last), "{refused}");
+    std::fs::copy(from.join(&last), to.join(&last)).unwrap();
+    let relay = moving.open().await;
+    for n in 1..4 {
+        let read = get(&relay, &alice, BlobId::from_bytes([n; 32]), 0, 6).await;
+        assert_eq!(read.unwrap(), b"sealed");
+    }
+    // One that was not told stays out.
+    let refused = refusal(&world).await;
+    assert!(refused.contains("stop all others"), "{refused}");
+    moving.name = Some("c".to_owned());
+    drop(moving.open().await);
+}
+
+#[tokio::test]
 async fn the_mark_of_a_first_start_that_failed_stops_no_check_and_goes() {
     let dir = tempfile::tempdir().unwrap();
     let world = world_in(dir.path());
