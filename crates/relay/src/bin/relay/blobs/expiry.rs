@@ -1,9 +1,9 @@
 //! The end of blobs whose time is over.
 //!
 //! A blob is deleted along proven time, so a clock that jumps deletes none. Its time begins by the
-//! later of clock and proven time, and the clock is that of most relays. If that was ahead, the time
-//! is corrected later: not while the relay is new, because then a clock that is set back takes
-//! proven time along.
+//! later of clock and proven time, and the clock is that of most relays. If that was ahead, a relay
+//! without others corrects the time later: not while it is new, because then a clock that is set
+//! back takes proven time along.
 
 use crate::blobs::options::{BlobRoom, MAX_KEPT_MS};
 use crate::blobs::removal;
