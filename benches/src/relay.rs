@@ -158,10 +158,12 @@ async fn load(
         greeting.spawn(async move { sender.greet(&shared).await });
     }
     let senders: Vec<Sender> = joined(greeting).await?;
-    shared.settle(QUIET).await;
+    if !shared.settle(QUIET).await {
+        return Err(other("a message of before the clock was lost"));
+    }
 
     let length = Duration::from_secs(options.seconds);
-    let (before, client) = (servers.spent(), CpuInstant::now());
+    let (before, client) = (spent(servers).await?, CpuInstant::now());
     shared.began.get_or_init(Instant::now);
     let mut sending = JoinSet::new();
     for sender in senders {
@@ -173,23 +175,28 @@ async fn load(
         spawn_blocking(move || trouble::make(&servers, length))
     });
     sleep(length).await;
-    let (after, client) = (servers.spent(), client.elapsed());
-    shared.phase.send_replace(Phase::Receiving);
-    let sent: Vec<Vec<Sent>> = joined(sending).await?;
+    let (after, client) = (spent(servers).await?, client.elapsed());
+    // A server that was killed may take long to start, so the load stays for the rest of the kills.
     let kills = match trouble {
         Some(trouble) => trouble.await??,
         None => Kills::default(),
     };
-    let after_reconnect = match shared.settle(QUIET).await {
-        true => 0,
-        false => {
-            let missing = || shared.accepted.load(Relaxed) - shared.shown.load(Relaxed);
-            let were_missing = missing();
-            shared.phase.send_replace(Phase::ReceivingAgain);
-            shared.settle(QUIET).await;
-            were_missing - missing()
+    shared.phase.send_replace(Phase::Receiving);
+    let sent: Vec<Vec<Sent>> = joined(sending).await?;
+    shared.settle(QUIET).await;
+    servers.check_running()?;
+    let missing = || shared.accepted.load(Relaxed) - shared.shown.load(Relaxed);
+    let were_missing = missing();
+    shared.phase.send_replace(Phase::ReceivingAgain);
+    shared.settle(QUIET).await;
+    let after_reconnect = were_missing - missing();
+    let catching_up = async {
+        while shared.caught_up.load(Relaxed) < options.senders {
+            sleep(Duration::from_millis(10)).await;
         }
     };
+    let caught_up = timeout(Duration::from_secs(60), catching_up).await;
+    caught_up.map_err(|_| other("the recipients do not get all that is left for them"))?;
     shared.phase.send_replace(Phase::Ended);
     let mut shown = vec![Vec::new(); options.senders];
     while let Some(received) = receiving.join_next().await {
@@ -205,6 +212,7 @@ async fn load(
         options: options.clone(),
         verdict: Verdict::new(&sent.concat(), &shown, end),
         twice: shared.twice.load(Relaxed),
+        unacknowledged: shared.unacknowledged.load(Relaxed),
         after_reconnect,
         broken: shared.broken.load(Relaxed),
         refused: refused.clone(),
@@ -213,6 +221,12 @@ async fn load(
         spent: [after[0] - before[0], after[1] - before[1], client],
         warnings: servers.warnings(),
     })
+}
+
+/// The processor time of the servers. The load goes on meanwhile.
+async fn spent(servers: &Arc<Servers>) -> io::Result<[Duration; 2]> {
+    let servers = servers.clone();
+    Ok(spawn_blocking(move || servers.spent()).await?)
 }
 
 /// What tasks return, or the first error.

@@ -29,6 +29,7 @@ fn a_relay_over_sqlite_delivers_all_that_it_accepts_even_if_it_is_killed() {
         assert!(number("accepted") > 100.0, "{json:#}");
         assert_eq!(number("delivered"), number("accepted"));
         assert_eq!(number("lost") + number("out_of_order"), 0.0);
+        assert_eq!(number("unacknowledged"), 0.0);
         assert_eq!(number("kills_database"), 0.0, "SQLite is in the relay");
         for field in ["messages_per_s", "p50_ms", "p99_ms", "cpu_us_per_message"] {
             assert!(number(field) > 0.0, "{field}");

@@ -38,6 +38,10 @@ pub(super) struct Shared {
     pub(super) shown: AtomicUsize,
     /// How many deliveries were of messages that their recipients had seen.
     pub(super) twice: AtomicUsize,
+    /// How many of these came on the last connections, though all were acknowledged before.
+    pub(super) unacknowledged: AtomicUsize,
+    /// How many recipients have received all that was left for them on their last connections.
+    pub(super) caught_up: AtomicUsize,
     /// How many recipients are connected.
     pub(super) connected: AtomicUsize,
     /// How many connections broke.
@@ -66,6 +70,8 @@ impl Shared {
             accepted: AtomicUsize::new(0),
             shown: AtomicUsize::new(0),
             twice: AtomicUsize::new(0),
+            unacknowledged: AtomicUsize::new(0),
+            caught_up: AtomicUsize::new(0),
             connected: AtomicUsize::new(0),
             broken: AtomicUsize::new(0),
             refused: Mutex::default(),
@@ -258,12 +264,18 @@ impl Recipient {
         let mut phase = shared.phase.subscribe();
         let mut seen = Seen {
             shared,
+            is_last: false,
+            is_caught_up: false,
             tags: HashSet::new(),
             shown: Vec::new(),
         };
-        while *phase.borrow_and_update() != Phase::Ended {
-            let connection = self.connect(&mut place).await;
-            let ended = match connection {
+        loop {
+            let present = *phase.borrow_and_update();
+            if present == Phase::Ended {
+                return seen.shown;
+            }
+            seen.is_last = present == Phase::ReceivingAgain;
+            let ended = match self.connect(&mut place).await {
                 Ok((frames, macs)) => {
                     shared.connected.fetch_add(1, Relaxed);
                     let ended = self.stay(frames, macs, &mut phase, &mut seen).await;
@@ -277,7 +289,6 @@ impl Recipient {
                 place.leave().await;
             }
         }
-        seen.shown
     }
 
     async fn connect(&self, place: &mut Place<'_>) -> io::Result<(Frames, FrameMacs)> {
@@ -304,7 +315,7 @@ impl Recipient {
                     if *phase.borrow_and_update() == Phase::Receiving {
                         continue;
                     }
-                    return close(frames).await;
+                    return Ok(close(frames).await);
                 }
             };
             // All that has arrived is acknowledged with one write.
@@ -332,7 +343,10 @@ impl Recipient {
     ) -> io::Result<Option<u64>> {
         let event = macs.open(frame).and_then(Event::decode);
         match event.ok_or_else(|| other("a frame that the relay did not make"))? {
-            Event::CaughtUp => Ok(None),
+            Event::CaughtUp => {
+                seen.catch_up();
+                Ok(None)
+            }
             Event::QueueExpired { .. } => Err(other("the relay dropped messages")),
             Event::Delivery { id, delivery, .. } => {
                 let is_whole = seen.shared.began.get().is_none();
@@ -346,6 +360,10 @@ impl Recipient {
 /// What a recipient has seen.
 struct Seen<'a> {
     shared: &'a Shared,
+    /// Whether its connection is the last one.
+    is_last: bool,
+    /// Whether it has received all that was left on it.
+    is_caught_up: bool,
     tags: HashSet<FrankingTag>,
     shown: Vec<Shown>,
 }
@@ -354,21 +372,29 @@ impl Seen<'_> {
     fn note(&mut self, tag: FrankingTag) {
         if !self.tags.insert(tag) {
             self.shared.twice.fetch_add(1, Relaxed);
+            let again = self.is_last.into();
+            self.shared.unacknowledged.fetch_add(again, Relaxed);
             return;
         }
         self.shared.shown.fetch_add(1, Relaxed);
         let at = self.shared.micros();
         self.shown.push(Shown { tag, at });
     }
+
+    fn catch_up(&mut self) {
+        if self.is_last && !self.is_caught_up {
+            self.is_caught_up = true;
+            self.shared.caught_up.fetch_add(1, Relaxed);
+        }
+    }
 }
 
 /// Closes a connection, and waits until the relay has read all that was sent on it.
-async fn close(mut frames: Frames) -> io::Result<()> {
+async fn close(mut frames: Frames) {
     let closing = async {
         frames.close(None).await.ok()?;
         while frames.next().await?.is_ok() {}
         Some(())
     };
     let _ = timeout(Duration::from_secs(2), closing).await;
-    Ok(())
 }

@@ -16,6 +16,8 @@ pub struct Outcome {
     pub(super) verdict: Verdict,
     /// How many deliveries were of messages that their recipients had seen.
     pub(super) twice: usize,
+    /// How many of these came again after the end, though their recipients had acknowledged them.
+    pub(super) unacknowledged: usize,
     /// How many messages came only once their recipients connected again, after the end.
     pub(super) after_reconnect: usize,
     /// How many connections broke.
@@ -37,10 +39,11 @@ impl Outcome {
         &self.verdict
     }
 
-    /// Whether every accepted message was delivered, in order.
+    /// Whether every accepted message was delivered, in order, and none came again after it was
+    /// acknowledged.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        self.verdict.lost == 0 && self.verdict.out_of_order == 0
+        self.verdict.lost + self.verdict.out_of_order + self.unacknowledged == 0
     }
 
     /// The outcome for programs.
@@ -58,6 +61,7 @@ impl Outcome {
             "lost": verdict.lost,
             "out_of_order": verdict.out_of_order,
             "delivered_twice": self.twice,
+            "unacknowledged": self.unacknowledged,
             "delivered_after_reconnect": self.after_reconnect,
             "broken_connections": self.broken,
             "refused": self.refused,
@@ -114,6 +118,10 @@ impl Outcome {
             self.kills_database,
             plural(self.broken, "connection"),
         );
+        if self.unacknowledged > 0 {
+            let again = self.unacknowledged;
+            let _ = writeln!(text, "{again} came again though they were acknowledged");
+        }
         if self.after_reconnect > 0 {
             let late = self.after_reconnect;
             let _ = writeln!(

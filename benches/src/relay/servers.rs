@@ -89,8 +89,8 @@ impl Servers {
     /// Starts a relay, and waits until it is ready.
     pub(super) fn start_relay(&self, number: usize) -> io::Result<()> {
         let at = |name: &str| self.folder.path().join(name);
-        let log_path = at(&format!("relay-{number}.log"));
-        let log = File::options().create(true).append(true).open(&log_path)?;
+        let mut log = File::options();
+        let log = log.create(true).append(true).open(self.log(number))?;
         let mut command = Command::new(&self.program);
         command.args(["--listen", "127.0.0.1:0"]);
         for (option, value) in [
@@ -117,8 +117,7 @@ impl Servers {
         let port = line.trim().rsplit_once(':').map(|(_, port)| port.parse());
         let Some(Ok(port)) = port else {
             child.wait()?;
-            let log = fs::read_to_string(&log_path)?;
-            let last = log.lines().last().unwrap_or_default();
+            let last = self.last_words(number);
             return Err(other(format!("relay {number} does not start: {last}")));
         };
         *locked(&self.relays[number].process) = Some(child);
@@ -126,11 +125,37 @@ impl Servers {
         Ok(())
     }
 
-    /// Kills a relay by SIGKILL.
+    /// Fails if a relay has ended by itself.
+    pub(super) fn check_running(&self) -> io::Result<()> {
+        for (number, relay) in self.relays.iter().enumerate() {
+            if let Some(child) = locked(&relay.process).as_mut() {
+                self.check(number, child)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check(&self, number: usize, child: &mut Child) -> io::Result<()> {
+        match child.try_wait()? {
+            None => Ok(()),
+            Some(status) => Err(other(format!(
+                "relay {number} ended by itself, {status}: {}",
+                self.last_words(number)
+            ))),
+        }
+    }
+
+    fn last_words(&self, number: usize) -> String {
+        let log = fs::read_to_string(self.log(number)).unwrap_or_default();
+        log.lines().last().unwrap_or_default().to_owned()
+    }
+
+    /// Kills a relay by SIGKILL. Fails if it has ended by itself.
     pub(super) fn kill_relay(&self, number: usize) -> io::Result<()> {
         self.ports[number].store(0, Ordering::Relaxed);
         let relay = &self.relays[number];
         if let Some(mut child) = locked(&relay.process).take() {
+            self.check(number, &mut child)?;
             child.kill()?;
             // Until it is waited for, the system keeps how much time it took.
             *locked(&relay.spent) += processor::time_of(child.id());
@@ -171,16 +196,18 @@ impl Servers {
 
     /// What the relays warned of, without lines that are alike but for their beginnings.
     pub(super) fn warnings(&self) -> Vec<String> {
-        let logs = (0..self.relays.len()).map(|number| {
-            let log = self.folder.path().join(format!("relay-{number}.log"));
-            fs::read_to_string(log).unwrap_or_default()
-        });
+        let logs = 0..self.relays.len();
+        let logs = logs.map(|number| fs::read_to_string(self.log(number)).unwrap_or_default());
         let mut lines: Vec<_> = logs
             .flat_map(|log| log.lines().map(without_time).collect::<Vec<_>>())
             .collect();
         lines.sort_unstable();
         lines.dedup();
         lines
+    }
+
+    fn log(&self, number: usize) -> PathBuf {
+        self.folder.path().join(format!("relay-{number}.log"))
     }
 
     fn data(&self, number: usize) -> PathBuf {

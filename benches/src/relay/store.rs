@@ -29,6 +29,7 @@ pub fn alone(options: &RelayOptions) -> io::Result<Measured> {
     test.args(["--", "--ignored", "--nocapture", "--exact", TEST]);
     test.env("WAXSEAL_SECONDS", options.seconds.to_string());
     test.env("WAXSEAL_ENGINE", options.engine());
+    test.env("WAXSEAL_TEST_DATABASE", options.engine());
     let ran = test.stderr(Stdio::inherit()).output()?;
     let said = String::from_utf8_lossy(&ran.stdout);
     let measured = said.lines().find_map(|line| {

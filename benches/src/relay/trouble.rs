@@ -78,7 +78,7 @@ fn random_times(count: f64, length: Duration) -> Vec<Duration> {
 fn start(servers: &Servers, number: usize) -> io::Result<()> {
     let began = Instant::now();
     while let Err(error) = servers.start_relay(number) {
-        if began.elapsed() > PATIENCE {
+        if !servers.has_database() || began.elapsed() > PATIENCE {
             return Err(error);
         }
         thread::sleep(Duration::from_millis(50));

@@ -37,8 +37,13 @@ fn is_whole(relays: &Relays, at: usize, device: &Device, blob: &BlobId, whole: &
     let ranges = whole.chunks(MAX_BLOB_PART_LEN).enumerate();
     let mut read = ranges.map(|(n, range)| {
         let at = (n * MAX_BLOB_PART_LEN) as u64;
-        let bytes = client.blob(device.session(), blob, at, range.len());
-        bytes.unwrap() == range
+        loop {
+            match client.blob(device.session(), blob, at, range.len()) {
+                Ok(bytes) => return bytes == range,
+                Err(error) => assert!(error.is_transient(), "{error}"),
+            }
+            sleep(Duration::from_millis(100)); // it asks more often than one account may
+        }
     });
     read.all(|is_right| is_right)
 }

@@ -112,7 +112,7 @@ pub async fn connect(
             let _ = timeout(GOODBYE_TIMEOUT, socket.send(close)).await;
         }
         if !matches!(why, End::TakenOver | End::Stopping) {
-            let _ = relay.store.end_connection(device.id, number).await;
+            relay.store.end_connection(device.id, number);
         }
         drop(room);
     });

@@ -52,6 +52,8 @@ pub async fn put(
         return Err(ErrorCode::BadEntry.into());
     }
     budgets::group_entry(&relay, &device.me.account, entry.version()).await?;
+    // CHK-712: no time of a wrong clock gets into what all relays share.
+    relay.process.check(relay.time.reading())?;
     let (store, shared, by) = (&relay.store, relay.clone(), device.clone());
     let _turn = store.turn(Whose::Group(group)).await?;
     let job = move |db: &Connection| take(db, &shared, &by, &group, (&entry, &tokens));

@@ -119,7 +119,7 @@ pub fn database() -> (StoreOptions, Option<Arc<waxseal_postgres::Server>>) {
             let options = StoreOptions {
                 database: Some(database),
                 database_connections: 4,
-                own: None,
+                ..StoreOptions::default()
             };
             (options, Some(server))
         }

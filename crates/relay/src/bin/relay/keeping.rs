@@ -36,8 +36,8 @@ impl Relay {
             )
             .into());
         }
-        // CHK-710: see `agree`.
-        if clock_ms > before.at_ms && compare(&peers, clock_ms) != Others::Agree {
+        // CHK-710: see `compare`.
+        if clock_ms > before.at_ms && matches!(compare(&peers, clock_ms), Others::Differ { .. }) {
             return Err(format!(
                 "most clocks of the other relays ({}) and of the database do not agree with this \
                  relay's clock, which would move the time of all: set the clock, or start without \

@@ -203,11 +203,13 @@ impl Limits {
         self.accounts.take(account, cost, Instant::now())
     }
 
-    /// Counts a message for several devices as this many messages. One of them was counted with its
-    /// request. Each further device is as much work as another message.
+    /// Counts a message for several devices as this many messages, 1,000 at most. One of them was
+    /// counted with its request. Each further device is as much work as another message.
     pub fn targets(&self, account: &AccountId, count: usize) -> Result<(), Refusal> {
-        let cost = count.saturating_sub(1) as f64;
-        self.accounts.take(account, cost, Instant::now())
+        match count.saturating_sub(1) {
+            0 => Ok(()),
+            more => self.accounts.owe(account, more as f64, Instant::now()),
+        }
     }
 
     pub fn websocket(&self, account: &AccountId) -> Result<(), Refusal> {

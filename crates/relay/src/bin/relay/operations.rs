@@ -41,6 +41,10 @@ fn not_ready(relay: &Relay) -> Vec<&'static str> {
             "the database takes no more connections",
         ),
         (
+            relay.process.is_clock_off(),
+            "the clock is far from those of most others",
+        ),
+        (
             !relay.counts.keeps_time() || !confirmed,
             "proven time is not kept",
         ),
@@ -87,6 +91,7 @@ async fn metrics(State(relay): State<Arc<Relay>>) -> Response {
     if let Ok(bytes) = queued {
         write(&mut out, "queue_bytes", "gauge", bytes);
     }
+    write(&mut out, "queue_bytes_max", "gauge", store.max_queued());
     out.push_str("# TYPE waxseal_relay_refused_total counter\n");
     for (code, count) in counts.refused() {
         let _ = writeln!(

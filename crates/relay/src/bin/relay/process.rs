@@ -18,7 +18,7 @@ use waxseal_relay::system_rng;
 
 use crate::errors::Refusal;
 use crate::keys::random;
-use crate::process::known::Known;
+use crate::process::known::{Known, is_off};
 use crate::store::Connection;
 use crate::store::processes::{self, Confirmed, Me};
 use crate::time::{Others, Reading};
@@ -73,6 +73,8 @@ struct State {
     confirmed: Option<Reading>,
     /// The database went back in time.
     went_back: bool,
+    /// The clock was far from most others then.
+    is_clock_off: bool,
     /// The other relays when it did, if it ever did.
     known: Option<Known>,
     /// This relay's clock when the log named silent relays.
@@ -129,6 +131,7 @@ impl Process {
         };
         (state.has_entered, state.confirmed) = (true, Some(at));
         self.recorded.said(at.wall_ms);
+        state.is_clock_off = is_off(&peers, at.wall_ms);
         let at_ms = at.monotonic_ms;
         state.known = Some(Known { peers, at_ms });
         Ok(())
@@ -163,10 +166,16 @@ impl Process {
             let passed_ms = now.monotonic_ms.saturating_sub(at.monotonic_ms);
             passed_ms.max(now.wall_ms.abs_diff(at.wall_ms)) <= LEASE_MS
         });
-        match may_stamp || !self.me.is_shared {
+        // CHK-712: nor does one whose clock is far from most others.
+        match may_stamp && !self.is_clock_off() || !self.me.is_shared {
             true => Ok(()),
             false => Err(Refusal::retry_after(ErrorCode::Busy, BEAT.as_secs())),
         }
+    }
+
+    /// Whether this relay's clock is so far from most others that it must be wrong.
+    pub fn is_clock_off(&self) -> bool {
+        self.state().is_clock_off
     }
 
     /// Refuses in a job that stamps, or verifies stamps, if the database knows that this relay must
@@ -200,7 +209,7 @@ impl Process {
     pub fn compare(&self, now: Reading) -> Others {
         let state = self.state();
         let known = state.known.as_ref();
-        known.map_or(Others::Agree, |known| known.compare(now))
+        known.map_or(Others::Alone, |known| known.compare(now))
     }
 
     /// The relays that have said nothing for long, and for how many milliseconds the one did that

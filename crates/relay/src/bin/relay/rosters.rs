@@ -28,6 +28,8 @@ pub async fn publish(
     let device = caller.device;
     budgets::roster_change(&relay, &device.me.account).await?;
     let roster = verified(&signed, &device.me.account)?;
+    // CHK-712: no time of a wrong clock gets into what all relays share.
+    relay.process.check(relay.time.reading())?;
     let (store, changed, relay) = (&relay.store, relay.clone(), relay.clone());
     let job = move |db: &Connection| {
         devices::take_account(db, device.account)?;

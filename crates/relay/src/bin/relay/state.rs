@@ -287,12 +287,17 @@ impl Relay {
         self.time.now()
     }
 
+    /// The present time by the clock alone, for whom proven time means nothing.
+    pub fn clock(&self) -> Timestamp {
+        Timestamp::from_millis(self.time.reading().wall_ms)
+    }
+
     /// The present time as most relays of the database have it, and never before proven time: for
     /// times that all relays go by later.
     pub fn agreed_ms(&self) -> i64 {
         let agreed_ms = match self.process.compare(self.time.reading()) {
-            Others::Agree => self.now().as_millis(),
-            Others::Differ { median_ms } => median_ms.max(self.time.shared_ms()),
+            Others::Alone | Others::Agree => self.now().as_millis(),
+            Others::Differ { median_ms } => median_ms.unwrap_or(0).max(self.time.shared_ms()),
         };
         i64::try_from(agreed_ms).unwrap_or(i64::MAX)
     }

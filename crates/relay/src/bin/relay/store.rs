@@ -12,6 +12,7 @@ use std::time::Instant;
 use tokio::sync::OwnedMutexGuard;
 
 use crate::errors::Refusal;
+use crate::limits::MAX_QUEUED_IN_ALL;
 #[cfg(feature = "postgres")]
 use crate::store::news::Ear;
 use crate::store::news::News;
@@ -164,6 +165,15 @@ impl Store {
         }
     }
 
+    /// How many bytes all queues may have.
+    pub fn max_queued(&self) -> i64 {
+        match &self.engine {
+            Engine::Sqlite(_) => MAX_QUEUED_IN_ALL,
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(postgres) => postgres.max_queued(),
+        }
+    }
+
     /// How often the database was lost since the start.
     pub fn losses(&self) -> u64 {
         match &self.engine {
@@ -197,14 +207,13 @@ impl Store {
 
     /// The connection with this number has ended. If this is not recorded, the other relays tell
     /// this one in vain.
-    pub async fn end_connection(&self, device: i64, number: i64) -> Result<(), Refusal> {
+    pub fn end_connection(&self, device: i64, number: i64) {
         match &self.engine {
             Engine::Sqlite(_) => {
                 let _ = (device, number); // all connections are here
-                Ok(())
             }
             #[cfg(feature = "postgres")]
-            Engine::Postgres(postgres) => postgres.end_connection(device, number).await,
+            Engine::Postgres(postgres) => postgres.end_connection(device, number),
         }
     }
 

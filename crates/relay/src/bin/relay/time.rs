@@ -33,8 +33,11 @@ const NEW_MS: u64 = VERIFY_DAYS as u64 * EPOCH_MS;
 /// clock was ahead when the relay was first started.
 pub const MAX_BEHIND_MS: u64 = 300_000;
 
-/// How often the log says that other clocks do not agree with this relay's.
+/// How often the log says that clocks do not agree.
 const DISAGREED_MS: u64 = 3_600_000;
+
+/// How far proven time may be ahead of the clock without a word in the log.
+const MAX_LEAD_MS: u64 = 30_000;
 
 /// One reading of both clocks of the system.
 #[derive(Clone, Copy)]
@@ -48,10 +51,12 @@ pub struct Reading {
 /// What the clocks of the other relays and of the database say of this relay's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Others {
-    /// Most agree with it, or there are no others.
+    /// There are none.
+    Alone,
+    /// Most agree with it.
     Agree,
-    /// Most do not. The median of all is given, in milliseconds.
-    Differ { median_ms: u64 },
+    /// Most do not. The median of all is given, in milliseconds, unless there are only two.
+    Differ { median_ms: Option<u64> },
 }
 
 /// The relay's clock.
@@ -70,6 +75,8 @@ struct State {
     gap_logged: bool,
     /// The clock that cannot be set when the log said that other clocks do not agree.
     disagreed_ms: Option<u64>,
+    /// The same, when the log said that proven time is ahead of the clock.
+    lead_logged_ms: Option<u64>,
     /// Whether proven time was set back since it was recorded: by the operator, or while new.
     is_set_back: bool,
 }
@@ -80,8 +87,9 @@ struct State {
 /// It moves with the time that passed on both clocks while the relay ran. A clock that jumps does
 /// not move it. When the clock is ahead by up to seven days, after downtime or because it was set,
 /// it catches up once the clock was steady for a day, and if most clocks of the other relays agree.
-/// A larger gap needs `--trust-clock`. While most do not agree, it moves no further than their
-/// median, so a machine whose clocks run fast does not lead the others.
+/// A larger gap needs `--trust-clock`. Beside other relays it moves no further than the clock, and
+/// while most do not agree, no further than the median of all. So a machine whose clocks run fast
+/// does not lead the others, and a lead that there is gets smaller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Proven {
     pub at_ms: u64,
@@ -139,6 +147,7 @@ impl Time {
             jump_logged: false,
             gap_logged: false,
             disagreed_ms: None,
+            lead_logged_ms: None,
             is_set_back: false,
         };
         Self {
@@ -252,19 +261,29 @@ impl State {
         let proven = &mut self.proven;
         (proven.steady_ms, proven.clock_ms) = (steady_ms, read.wall_ms);
         // CHK-710: see `compare`.
-        proven.at_ms = match others {
-            Others::Agree => proven.at_ms.saturating_add(passed),
-            Others::Differ { median_ms } => {
-                let passed_ms = proven.at_ms.saturating_add(passed);
-                passed_ms.min(median_ms.max(proven.at_ms))
-            }
+        let most_ms = match others {
+            Others::Alone | Others::Differ { median_ms: None } => u64::MAX,
+            Others::Agree => read.wall_ms,
+            Others::Differ {
+                median_ms: Some(median_ms),
+            } => median_ms,
         };
+        let passed_ms = proven.at_ms.saturating_add(passed);
+        proven.at_ms = passed_ms.min(most_ms.max(proven.at_ms));
         let gap_ms = read.wall_ms.saturating_sub(proven.at_ms);
         let is_steady = steady_ms >= STEADY_MS;
-        match gap_ms <= MAX_CREDIT_MS && is_steady {
-            true if others == Others::Agree => proven.at_ms = proven.at_ms.max(read.wall_ms),
-            true if gap_ms > MAX_DRIFT_MS => log_disagreed(&mut self.disagreed_ms, read, gap_ms),
+        match (gap_ms <= MAX_CREDIT_MS && is_steady, others) {
+            (true, Others::Alone | Others::Agree) => {
+                proven.at_ms = proven.at_ms.max(read.wall_ms);
+            }
+            (true, _) if gap_ms > MAX_DRIFT_MS => {
+                log_disagreed(&mut self.disagreed_ms, read, gap_ms);
+            }
             _ => {}
+        }
+        let lead_ms = proven.at_ms.saturating_sub(read.wall_ms);
+        if lead_ms > MAX_LEAD_MS && is_due(&mut self.lead_logged_ms, read) {
+            tracing::warn!(lead_ms, "proven time is ahead of the clock");
         }
         self.gap_logged &= gap_ms > MAX_CREDIT_MS;
         if gap_ms > MAX_CREDIT_MS && !self.gap_logged {
@@ -289,11 +308,19 @@ impl State {
     }
 }
 
+/// Whether it is time to log something again, once an hour.
+fn is_due(logged_ms: &mut Option<u64>, read: Reading) -> bool {
+    let since = |at_ms: u64| read.monotonic_ms.saturating_sub(at_ms);
+    let is_due = logged_ms.is_none_or(|at_ms| since(at_ms) >= DISAGREED_MS);
+    if is_due {
+        *logged_ms = Some(read.monotonic_ms);
+    }
+    is_due
+}
+
 /// Logs that other clocks do not agree, once an hour.
 fn log_disagreed(logged_ms: &mut Option<u64>, read: Reading, gap_ms: u64) {
-    let since = |at_ms: u64| read.monotonic_ms.saturating_sub(at_ms);
-    if logged_ms.is_none_or(|at_ms| since(at_ms) >= DISAGREED_MS) {
-        *logged_ms = Some(read.monotonic_ms);
+    if is_due(logged_ms, read) {
         let (clock_ms, ahead_secs) = (read.wall_ms, gap_ms / 1_000);
         tracing::warn!(
             clock_ms,

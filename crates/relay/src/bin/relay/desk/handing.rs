@@ -48,7 +48,7 @@ pub async fn promise_of_refused(
         digest: Hex(*digest.as_bytes()),
         check,
     };
-    let now = relay.now();
+    let now = relay.clock();
     let post = move |client: &DeskClient, key: &SigningKey| {
         client.post_json(key, "/v1/intake/refused", &refused, now, &mut system_rng())
     };
@@ -105,7 +105,7 @@ async fn hand_on(relay: &Arc<Relay>, desk: &Desk, id: i64) -> Result<Option<Vec<
         let Some((digest, accepted)) = read.await.map_err(|_| DeskError::Malformed)? else {
             return Ok(None);
         };
-        let now = relay.now();
+        let now = relay.clock();
         let post = move |client: &DeskClient, key: &SigningKey| {
             client.post(key, "/v1/intake/accepted", accepted, now, &mut system_rng())
         };

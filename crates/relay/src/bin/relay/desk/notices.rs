@@ -22,8 +22,8 @@ const MAX_PARTS: usize = 10_000;
 /// keeps no others back.
 pub async fn fetch(relay: &Arc<Relay>, desk: &Desk) {
     let fetched = async {
-        desk.fetch_keys(relay.now()).await?;
-        let notices = desk.get("/v1/notices".to_owned(), relay.now()).await?;
+        desk.fetch_keys(relay.clock()).await?;
+        let notices = desk.get("/v1/notices".to_owned(), relay.clock()).await?;
         let Notices { notices } = read_json(&notices)?;
         for notice in notices {
             match take(relay, desk, notice).await {
@@ -56,7 +56,7 @@ async fn take(relay: &Arc<Relay>, desk: &Desk, notice: NoticeItem) -> Result<(),
         store.await.map_err(|_| DeskError::Malformed)?;
         if let Some(after) = after {
             let path = format!("/v1/notices/{decision}?after={after}");
-            next = Some(read_json(&desk.get(path, relay.now()).await?)?);
+            next = Some(read_json(&desk.get(path, relay.clock()).await?)?);
         }
     }
     // CHK-664: the desk enters a notice as sent only once everyone who is told has it.

@@ -46,7 +46,7 @@ pub async fn keys(
         Some(keys) => keys,
         None => {
             budgets::desk(&relay, &caller.device.me.account).await?;
-            let fetched = desk.fetch_keys(relay.now()).await;
+            let fetched = desk.fetch_keys(relay.clock()).await;
             fetched.map_err(|error| no_receipt(&error))?
         }
     };
@@ -134,7 +134,7 @@ async fn receipt(
     desk: &Desk,
     path: String,
 ) -> Result<impl IntoResponse + use<>, Refusal> {
-    let receipt = desk.get(path, relay.now()).await;
+    let receipt = desk.get(path, relay.clock()).await;
     let receipt = receipt.and_then(|receipt| match receipt.len() <= MAX_RECEIPT_LEN {
         true => Ok(receipt),
         false => Err(DeskError::Malformed),
@@ -207,7 +207,7 @@ pub async fn appeal(
     };
     let (path, now) = (
         format!("/v1/decisions/{}/appeals", leaf_text(&decision)),
-        relay.now(),
+        relay.clock(),
     );
     let post = move |client: &DeskClient, key: &SigningKey| {
         client.post_json(key, &path, &filing, now, &mut system_rng())

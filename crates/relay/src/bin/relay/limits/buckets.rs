@@ -80,7 +80,21 @@ impl<K: Hash + Eq + Clone> Buckets<K> {
 
     /// Takes `cost` tokens from the bucket of `key`. If there are not enough, or if the table has
     /// no room for a new bucket, the refusal says how long to wait.
+    ///
+    /// A request that costs more than a full bucket waits for a full bucket. If it costs no more
+    /// than that of a relay which is alone, the rest is owed.
     pub fn take(&self, key: &K, cost: f64, now: Instant) -> Result<(), Refusal> {
+        self.take_if(key, cost, now, cost.min(self.rate().burst))
+    }
+
+    /// Takes more tokens for a request that was let in. What is not there is owed: the next request
+    /// waits for it. Refuses if as much is owed already as a relay gives at once that is alone.
+    pub fn owe(&self, key: &K, cost: f64, now: Instant) -> Result<(), Refusal> {
+        self.take_if(key, cost, now, -self.rate.burst)
+    }
+
+    /// Takes tokens if there are so many, or if no more are owed.
+    fn take_if(&self, key: &K, cost: f64, now: Instant, needed: f64) -> Result<(), Refusal> {
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         let (table, rate) = (&mut *table, self.rate());
         if !table.buckets.contains_key(key) && table.buckets.len() >= MAX_BUCKETS {
@@ -102,10 +116,7 @@ impl<K: Hash + Eq + Clone> Buckets<K> {
             filled_at: now,
         });
         let level = rate.level(bucket, now);
-        // A request that costs more than a full bucket waits for a full bucket. If it costs no more
-        // than that of a relay which is alone, the rest is owed.
         let cost = cost.min(self.rate.burst);
-        let needed = cost.min(rate.burst);
         if level < needed {
             let wait = ((needed - level) / rate.per_second).ceil() as u64;
             return Err(Refusal::retry_after(

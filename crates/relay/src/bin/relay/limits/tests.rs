@@ -3,6 +3,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use waxseal_interface::ErrorCode;
+use waxseal_reporting::AccountId;
 
 use super::buckets::MAX_BUCKETS;
 use super::once::Once;
@@ -40,6 +41,32 @@ fn a_refused_request_costs_nothing_and_an_unaffordable_one_waits_for_a_whole_buc
     assert_eq!(refusal.retry_after_secs, Some(4));
     buckets.take(&"al", 6.0, start).unwrap();
     buckets.take(&"bo", 500.0, start).unwrap();
+}
+
+#[test]
+fn a_message_for_4096_devices_is_let_in_by_one_relay_and_by_ten() {
+    let account = AccountId::new("alice").unwrap();
+    for relays in [1, 10] {
+        let limits = Limits::new();
+        limits.divide(relays);
+        let post = |body_len: usize, devices: usize| {
+            limits.account(&account, body_len)?;
+            limits.targets(&account, devices)
+        };
+        post(2 << 20, 4_096).unwrap();
+        // The next one waits until what is owed has come back.
+        let refusal = post(100, 1).unwrap_err();
+        let wait = refusal.retry_after_secs.unwrap();
+        assert!((1..=6 * u64::from(relays)).contains(&wait), "{wait}");
+    }
+    // Those that were let in at once cannot owe without end.
+    let buckets = Buckets::divided(1_000.0, 200.0, &Arc::new(AtomicU32::new(10)));
+    let start = Instant::now();
+    buckets.owe(&"al", 4_095.0, start).unwrap();
+    buckets.owe(&"al", 4_095.0, start).unwrap();
+    let refusal = buckets.owe(&"al", 1.0, start).unwrap_err();
+    assert_eq!(refusal.retry_after_secs, Some(45));
+    buckets.owe(&"al", 1.0, start + 45 * SECOND).unwrap();
 }
 
 #[test]

@@ -13,6 +13,9 @@ const SILENT_MS: u64 = 600_000;
 /// a database that is slow to take what a relay says.
 const MAX_APART_MS: u64 = 10_000;
 
+/// How far a clock may be from the median of all while its relay stamps.
+const MAX_OFF_MS: u64 = 300_000;
+
 pub struct Known {
     pub peers: Peers,
     /// This relay's clock that cannot be set, then.
@@ -50,10 +53,10 @@ impl Known {
     pub fn compare(&self, now: Reading) -> Others {
         let passed_ms = self.passed_ms(now);
         match compare(&self.peers, now.wall_ms.saturating_sub(passed_ms)) {
-            Others::Agree => Others::Agree,
             Others::Differ { median_ms } => Others::Differ {
-                median_ms: median_ms.saturating_add(passed_ms),
+                median_ms: median_ms.map(|median_ms| median_ms.saturating_add(passed_ms)),
             },
+            same => same,
         }
     }
 
@@ -69,7 +72,7 @@ impl Known {
 pub fn compare(peers: &Peers, wall_ms: u64) -> Others {
     // CHK-710: one clock that is ahead moves no time that others share.
     let Some(database_ms) = peers.clock_ms.filter(|_| !peers.others.is_empty()) else {
-        return Others::Agree;
+        return Others::Alone;
     };
     let ahead = |clock_ms: u64, of_ms: u64| i128::from(clock_ms) - i128::from(of_ms);
     let own = ahead(wall_ms, database_ms);
@@ -85,7 +88,21 @@ pub fn compare(peers: &Peers, wall_ms: u64) -> Others {
     }
     all.push(own);
     all.sort_unstable();
-    let median = i128::from(database_ms) + all[(all.len() - 1) / 2];
-    let median_ms = u64::try_from(median.max(0)).unwrap_or(u64::MAX);
+    let median = all.get((all.len() - 1) / 2).filter(|_| all.len() > 2);
+    let median_ms = median.map(|ahead| {
+        let median_ms = i128::from(database_ms) + ahead;
+        u64::try_from(median_ms.max(0)).unwrap_or(u64::MAX)
+    });
     Others::Differ { median_ms }
+}
+
+/// Whether this relay's clock, which is at `wall_ms`, is so far from the median of all that it must
+/// be wrong.
+pub fn is_off(peers: &Peers, wall_ms: u64) -> bool {
+    match compare(peers, wall_ms) {
+        Others::Differ {
+            median_ms: Some(median_ms),
+        } => median_ms.abs_diff(wall_ms) > MAX_OFF_MS,
+        _ => false,
+    }
 }

@@ -72,11 +72,12 @@ fn a_relay_is_alive_for_a_minute_and_silent_after_ten() {
 fn chk710_most_clocks_must_agree_within_ten_seconds() {
     const NOW: u64 = 1_790_000_000_000;
     const APART: u64 = 10_000;
-    let agrees =
-        |others: &[(u64, u64)], wall_ms| compare(&said(NOW, others), wall_ms) == Others::Agree;
+    let agrees = |others: &[(u64, u64)], wall_ms| {
+        !matches!(compare(&said(NOW, others), wall_ms), Others::Differ { .. })
+    };
     // Alone, a relay goes by its own clock.
     assert!(agrees(&[], NOW + 86_400_000));
-    assert_eq!(compare(&Peers::default(), NOW), Others::Agree);
+    assert_eq!(compare(&Peers::default(), NOW), Others::Alone);
     // Of two, the database's decides.
     for (wall_ms, agree) in [
         (NOW + APART, true),
@@ -100,15 +101,48 @@ fn chk710_most_clocks_must_agree_within_ten_seconds() {
     assert!(!agrees(&[(ahead, 0), (NOW, 0)], ahead));
     assert!(agrees(&[(ahead, 0), (ahead, 0), (NOW, 0)], ahead));
     assert!(!agrees(&[(u64::MAX, 0), (0, 0)], u64::MAX - APART));
-    // If they do not agree, the median of all counts: the earlier of two.
+    // If they do not agree, the median of all counts, and none of two.
     for (others, wall_ms, median_ms) in [
-        (vec![(NOW, 70_000)], ahead, NOW),
-        (vec![(NOW, 0)], ahead, NOW),
-        (vec![(ahead + 2 * APART, 0)], ahead, ahead),
-        (vec![(ahead - 60_000, 0), (0, 0)], ahead, NOW),
-        (vec![(ahead, 0), (NOW + 60_000, 0)], ahead, NOW + 60_000),
+        (vec![(NOW, 70_000)], ahead, None),
+        (vec![(NOW, 0)], ahead, Some(NOW)),
+        (vec![(ahead + 2 * APART, 0)], ahead, Some(ahead)),
+        (vec![(ahead - 60_000, 0), (0, 0)], ahead, Some(NOW)),
+        (
+            vec![(ahead, 0), (NOW + 60_000, 0)],
+            ahead,
+            Some(NOW + 60_000),
+        ),
     ] {
         let compared = compare(&said(NOW, &others), wall_ms);
         assert_eq!(compared, Others::Differ { median_ms });
     }
+}
+
+#[test]
+fn chk712_a_relay_whose_clock_is_far_from_most_stamps_nothing() {
+    const NOW: u64 = 1_790_000_000_000;
+    let dir = tempfile::tempdir().unwrap();
+    let process = Process::open(dir.path(), Some("me"), true).unwrap();
+    let check = |others: &[(u64, u64)], wall_ms| {
+        let at = Reading {
+            wall_ms,
+            monotonic_ms: 0,
+        };
+        let counts = Confirmed::Counts(said(NOW, others));
+        process.note(counts, at).unwrap();
+        assert_eq!(process.check(at).is_ok(), !process.is_clock_off());
+        process.is_clock_off()
+    };
+    for (wall_ms, is_off) in [
+        (NOW + 300_000, false),
+        (NOW + 300_001, true),
+        (NOW - 300_000, false),
+        (NOW - 300_001, true),
+    ] {
+        assert_eq!(check(&[(NOW, 0)], wall_ms), is_off, "{wall_ms}");
+    }
+    let ahead = NOW + 72_000_000;
+    assert!(!check(&[], ahead), "it is alone");
+    assert!(!check(&[(NOW, 60_001)], ahead), "the other one is silent");
+    assert!(!check(&[(ahead, 0)], ahead), "the other one agrees");
 }

@@ -16,6 +16,9 @@ pub struct StoreOptions {
     /// ten more connections
     #[arg(long, value_name = "N", default_value_t = 16)]
     pub database_connections: u8,
+    /// The space for undelivered messages of all accounts together, in GiB, 8 without the option
+    #[arg(long, value_name = "GIB", requires = "database", value_parser = clap::value_parser!(u16).range(1..))]
+    pub queue_gib: Option<u16>,
     /// The number of this relay among those of the database.
     #[arg(skip)]
     #[cfg_attr(

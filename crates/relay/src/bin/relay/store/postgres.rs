@@ -15,6 +15,7 @@ use waxseal_relay::system_rng;
 
 use crate::errors::Refusal;
 use crate::keys::random;
+use crate::limits::MAX_QUEUED_IN_ALL;
 use crate::store::connection::Connection;
 use crate::store::news::{Ear, News};
 use crate::store::options::StoreOptions;
@@ -24,7 +25,7 @@ use crate::store::postgres::lanes::Entrance;
 use crate::store::postgres::lanes::acknowledgements::{Acknowledged, Acknowledgements};
 use crate::store::postgres::lanes::reads::{Read, Reads};
 use crate::store::postgres::lanes::sends::{Sending, Sends};
-use crate::store::postgres::listening::{Beat, Told};
+use crate::store::postgres::listening::{Beat, FIRST, Told};
 use crate::store::postgres::session::Access;
 use crate::store::values::values;
 
@@ -89,14 +90,20 @@ struct Shared {
     relay: i64,
     /// What this relay tells itself next. No number of news keeps it from its place.
     beat: Mutex<Option<Beat>>,
-    /// When the newest of what this relay told itself was told, of what it has heard.
+    /// When the newest of what this relay told itself was told, of what it has heard. Before it has
+    /// heard anything, a time that leaves more patience.
     heard_at: Mutex<Instant>,
+    /// How often a connection that listens began. Older connections may be to a server that is no
+    /// longer the right one, and are used no more.
+    listeners: AtomicU64,
     /// Whether a thread could not connect, and none has tried again with success.
     lacks_connections: AtomicBool,
     /// How often it was lost.
     losses: AtomicU64,
     /// Whether the threads must end.
     is_closed: AtomicBool,
+    /// How many bytes all queues may have.
+    max_bytes: i64,
     /// How many bytes all queues had when a relay counted them.
     all_bytes: Arc<AtomicI64>,
     /// How many requests the lanes have sent the slow way.
@@ -140,10 +147,14 @@ impl Postgres {
             is_lost: AtomicBool::new(false),
             relay: i64::from_be_bytes(*random(&mut system_rng())) & i64::MAX,
             beat: Mutex::default(),
-            heard_at: Mutex::new(Instant::now()),
+            heard_at: Mutex::new(Instant::now() + FIRST - SILENT),
+            listeners: AtomicU64::new(0),
             lacks_connections: AtomicBool::new(false),
             losses: AtomicU64::new(0),
             is_closed: AtomicBool::new(false),
+            max_bytes: options
+                .queue_gib
+                .map_or(MAX_QUEUED_IN_ALL, |gib| i64::from(gib) << 30),
             all_bytes: Arc::new(AtomicI64::new(all_bytes)),
             slow: AtomicU64::new(0),
             ear: RwLock::default(),
@@ -192,6 +203,11 @@ impl Postgres {
         self.shared.lacks_connections.load(Ordering::Relaxed)
     }
 
+    /// How many bytes all queues may have.
+    pub fn max_queued(&self) -> i64 {
+        self.shared.max_bytes
+    }
+
     #[cfg(test)]
     pub fn lose(&self) {
         self.shared.is_lost.store(true, Ordering::Relaxed);
@@ -205,13 +221,17 @@ impl Postgres {
     /// Tells the other relays. What is too much at once is left to be found in the database: first
     /// that messages wait, of which there may be thousands for one message to a group.
     pub fn tell(&self, news: News) {
-        let Some(telling) = &self.news else { return };
         let kept_free = match news {
             News::Queued(_) => MAX_NEWS / 2,
             _ => 0,
         };
-        if telling.capacity() > kept_free {
-            let _ = telling.try_send(Told::News(news));
+        self.tell_if_there_is_room(Told::News(news), kept_free);
+    }
+
+    fn tell_if_there_is_room(&self, told: Told, kept_free: usize) {
+        let telling = self.news.as_ref();
+        if let Some(telling) = telling.filter(|telling| telling.capacity() > kept_free) {
+            let _ = telling.try_send(told);
         }
     }
 
@@ -250,13 +270,9 @@ impl Postgres {
     }
 
     /// Nobody needs to tell this relay any more what waits for a device, if this was its newest
-    /// connection.
-    pub async fn end_connection(&self, device: i64, number: i64) -> Result<(), Refusal> {
-        let end = move |db: &Connection| {
-            let end = "UPDATE device SET relay = NULL WHERE id = ?1 AND connection = ?2";
-            db.execute(end, values![device, number]).map(drop)
-        };
-        self.run_then(end, |()| ()).await
+    /// connection. It is recorded soon, if at all.
+    pub fn end_connection(&self, device: i64, number: i64) {
+        self.tell_if_there_is_room(Told::Ended { device, number }, MAX_NEWS / 2);
     }
 
     /// Runs a job in a transaction, and `then` after its commit. When this returns `Ok`, all that

@@ -21,9 +21,9 @@ fn run(time: &Time, clocks: &Clocks, ms: u64) -> Proven {
     let mut proven = None;
     for _ in 0..ms / (10 * MINUTE) {
         clocks.pass(10 * MINUTE);
-        proven = Some(time.advance(0, Others::Agree));
+        proven = Some(time.advance(0, Others::Alone));
     }
-    proven.unwrap_or_else(|| time.advance(0, Others::Agree))
+    proven.unwrap_or_else(|| time.advance(0, Others::Alone))
 }
 
 #[test]
@@ -34,19 +34,19 @@ fn proven_time_moves_with_both_clocks_and_never_with_a_clock_that_jumps() {
     // 40 days ahead for a second.
     clocks.set(NOON + 40 * DAY);
     assert_eq!(time.now().as_millis(), NOON + 40 * DAY);
-    assert_eq!(time.advance(0, Others::Agree).at_ms, NOON + HOUR);
+    assert_eq!(time.advance(0, Others::Alone).at_ms, NOON + HOUR);
     clocks.set(NOON + HOUR);
     clocks.pass(1_000);
-    time.advance(0, Others::Agree);
+    time.advance(0, Others::Alone);
     let after = run(&time, &clocks, HOUR).at_ms;
     assert!((NOON + 2 * HOUR..=NOON + 2 * HOUR + 1_000).contains(&after));
     // A clock that runs ten times too fast, or stands still.
     for (wall, expected) in [(10 * MINUTE, MINUTE), (0, 0)] {
-        let before = time.advance(0, Others::Agree).at_ms;
+        let before = time.advance(0, Others::Alone).at_ms;
         let read = clocks.read();
         clocks.pass(MINUTE);
         clocks.set(read.wall_ms + wall);
-        assert_eq!(time.advance(0, Others::Agree).at_ms, before + expected);
+        assert_eq!(time.advance(0, Others::Alone).at_ms, before + expected);
     }
 }
 
@@ -90,7 +90,7 @@ fn the_time_is_never_before_proven_time() {
         // After a restart too.
         let again = Time::start(proven, clocks.reader());
         assert_eq!(again.now().as_millis(), proven.at_ms);
-        assert!(again.advance(0, Others::Agree).settled);
+        assert!(again.advance(0, Others::Alone).settled);
     }
 }
 
@@ -103,7 +103,7 @@ fn a_relay_first_started_with_a_clock_ahead_follows_the_clock_when_it_is_set_rig
         // These are the keys that exist then.
         let oldest = proven.oldest_epoch();
         clocks.set(NOON + 2 * DAY);
-        let corrected = time.advance(oldest, Others::Agree);
+        let corrected = time.advance(oldest, Others::Alone);
         assert_eq!(corrected, Proven::starting_at(NOON + 2 * DAY), "{ahead}");
         assert_eq!(time.now().as_millis(), NOON + 2 * DAY);
         assert!(u64::from(oldest) <= TODAY + 2);
@@ -114,10 +114,10 @@ fn a_relay_first_started_with_a_clock_ahead_follows_the_clock_when_it_is_set_rig
 fn a_new_relay_does_not_follow_a_clock_to_a_day_without_keys() {
     let clocks = Clocks::at(NOON);
     let time = Time::start(Proven::starting_at(clocks.read().wall_ms), clocks.reader());
-    let oldest = time.advance(0, Others::Agree).oldest_epoch();
+    let oldest = time.advance(0, Others::Alone).oldest_epoch();
     clocks.set(0); // The clock of a machine whose battery is empty.
     clocks.pass(HOUR);
-    let proven = time.advance(oldest, Others::Agree);
+    let proven = time.advance(oldest, Others::Alone);
     assert_eq!((proven.at_ms, proven.began_ms), (NOON, NOON));
     assert_eq!(time.now().as_millis(), NOON);
 }
@@ -134,7 +134,7 @@ fn a_relay_is_new_for_thirty_days_of_proven_time_and_destroys_nothing_recent_unt
     assert_eq!(u64::from(settled.oldest_epoch()), TODAY);
     // Once settled, it stays so.
     let again = Time::start(settled, clocks.reader());
-    assert!(again.advance(0, Others::Agree).settled);
+    assert!(again.advance(0, Others::Alone).settled);
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn the_operators_word_moves_proven_time_at_once() {
         let clocks = Clocks::at(wall);
         let time = Time::start(settled(NOON), clocks.reader());
         assert_eq!(time.trust_clock().at_ms, wall);
-        assert_eq!(time.advance(0, Others::Agree).at_ms, wall);
+        assert_eq!(time.advance(0, Others::Alone).at_ms, wall);
         assert_eq!(time.now().as_millis(), wall);
     }
 }
@@ -159,7 +159,7 @@ fn a_jump_is_logged_once_between_two_records_and_only_a_jump() {
     clocks.set(clocks.read().wall_ms + 1);
     time.now();
     assert!(time.state().jump_logged);
-    time.advance(0, Others::Agree);
+    time.advance(0, Others::Alone);
     assert!(!time.state().jump_logged);
 }
 
@@ -184,7 +184,7 @@ fn a_relay_that_is_restarted_every_day_proves_a_steady_day_too() {
         clocks.set(set + DAY);
         assert_eq!(
             Time::start(proven, clocks.reader())
-                .advance(0, Others::Agree)
+                .advance(0, Others::Alone)
                 .steady_ms,
             0
         );
@@ -209,7 +209,7 @@ fn a_new_relay_does_not_begin_again_for_a_clock_that_is_set_back_a_little() {
         run(&time, &clocks, HOUR);
         clocks.set(NOON + HOUR - back);
         assert_eq!(
-            time.advance(0, Others::Agree).began_ms != NOON,
+            time.advance(0, Others::Alone).began_ms != NOON,
             begins_again
         );
     }
@@ -228,7 +228,7 @@ fn a_new_relay_whose_operator_set_its_time_back_is_new_for_thirty_days() {
 #[test]
 fn chk710_a_gap_is_not_credited_while_other_clocks_do_not_agree() {
     let differ = Others::Differ {
-        median_ms: NOON + 5 * DAY,
+        median_ms: Some(NOON + 5 * DAY),
     };
     let clocks = Clocks::at(NOON + 6 * DAY);
     let time = Time::start(settled(NOON), clocks.reader());
@@ -251,19 +251,33 @@ fn chk710_a_gap_is_not_credited_while_other_clocks_do_not_agree() {
         time.advance(0, differ);
     }
     assert_eq!(time.proven().at_ms, before + HOUR);
-    assert_eq!(time.advance(0, Others::Agree).at_ms, clocks.read().wall_ms);
+    assert_eq!(time.advance(0, Others::Alone).at_ms, clocks.read().wall_ms);
 }
 
 #[test]
-fn chk710_time_moves_no_further_than_the_median_of_clocks_that_differ() {
+fn chk710_beside_others_time_moves_no_further_than_their_clocks() {
     let clocks = Clocks::at(NOON);
     let time = Time::start(settled(NOON), clocks.reader());
-    let advance = |median_ms| {
+    let advance = |others| {
         clocks.pass(MINUTE);
-        time.advance(0, Others::Differ { median_ms }).at_ms
+        time.advance(0, others).at_ms
     };
-    assert_eq!(advance(NOON + HOUR), NOON + MINUTE);
-    assert_eq!(advance(NOON + MINUTE + 1), NOON + MINUTE + 1);
-    assert_eq!(advance(0), NOON + MINUTE + 1, "it does not go back");
-    assert_eq!(advance(u64::MAX), NOON + 2 * MINUTE + 1);
+    let differ = |median_ms| Others::Differ {
+        median_ms: Some(median_ms),
+    };
+    assert_eq!(advance(differ(NOON + HOUR)), NOON + MINUTE);
+    assert_eq!(advance(differ(NOON + MINUTE + 1)), NOON + MINUTE + 1);
+    assert_eq!(advance(differ(0)), NOON + MINUTE + 1, "it does not go back");
+    assert_eq!(advance(differ(u64::MAX)), NOON + 2 * MINUTE + 1);
+    // Of two clocks, nobody knows which one is right.
+    let unknown = Others::Differ { median_ms: None };
+    assert_eq!(advance(unknown), NOON + 3 * MINUTE + 1);
+
+    // A clock that is set back leaves no lead for good.
+    assert_eq!(advance(Others::Agree), NOON + 4 * MINUTE + 1);
+    clocks.set(NOON);
+    for minute in 1..5 {
+        assert_eq!(advance(Others::Agree), NOON + 4 * MINUTE + 1, "{minute}");
+    }
+    assert_eq!(advance(Others::Agree), NOON + 5 * MINUTE);
 }

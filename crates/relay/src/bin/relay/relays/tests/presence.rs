@@ -60,10 +60,18 @@ async fn the_relay_to_which_a_device_is_connected_is_told_and_no_other() {
     let newest = other.store.next_connection(bob.id).await.unwrap();
     one.store.tell(waits);
     assert_eq!(all_is_heard().await, (0, 1));
-    one.store.end_connection(bob.id, older).await.unwrap();
+    one.store.end_connection(bob.id, older);
+    all_is_heard().await;
     one.store.tell(waits);
     assert_eq!(all_is_heard().await, (0, 2), "it is not the newest one");
-    other.store.end_connection(bob.id, newest).await.unwrap();
+    other.store.end_connection(bob.id, newest);
+    let is_connected = |db: &Connection| {
+        let connected = "SELECT 1 FROM device WHERE relay IS NOT NULL";
+        db.exists(connected, &[])
+    };
+    while one.store.run(is_connected).await.unwrap() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     one.store.tell(waits);
     assert_eq!(all_is_heard().await, (0, 2));
 }

@@ -12,33 +12,40 @@ use super::failure::{Failure, Said};
 /// How often the database is asked.
 const ASK: Duration = Duration::from_secs(1);
 
+/// How long others do not count after the relay that counts was heard of last.
+const KEPT: Duration = Duration::from_secs(10);
+
 /// How long a relay counts at once what waits in all queues.
 const COUNTING: Duration = Duration::from_millis(300);
+
+/// How many rows are counted at once, at most.
+const MAX_ROWS: i64 = 10_000;
 
 /// What counting took is at most this part of the time. It is done at least this often.
 const PART: u32 = 20;
 const SELDOM: Duration = Duration::from_secs(30);
 
-/// The lock of the relay that counts. The number means `counting`.
-const LOCK: i64 = 0x63_6f_75_6e_74_69_6e_67;
-
 /// The rows of queues and of bodies, some at a time.
 const TABLES: [&str; 2] = [
     "SELECT max(recipient), CAST(coalesce(sum(len), 0) AS BIGINT) FROM (
          SELECT recipient, bytes - body_bytes AS len FROM inbox
-         WHERE recipient > $1 ORDER BY recipient LIMIT 10000
+         WHERE recipient > $1 ORDER BY recipient LIMIT $2
      ) s",
     "SELECT max(id), CAST(coalesce(sum(len), 0) AS BIGINT) FROM (
-         SELECT id, length(stamped) AS len FROM body WHERE id > $1 ORDER BY id LIMIT 10000
+         SELECT id, length(stamped) AS len FROM body WHERE id > $1 ORDER BY id LIMIT $2
      ) s",
 ];
 
 /// How far a relay has counted what waits in all queues.
 struct Counting {
     began: Instant,
+    /// Until when no other relay counts, as the row has it.
+    due_ms: i64,
     bytes: i64,
     /// The table, and the row up to which it is counted.
     at: (usize, i64),
+    /// How many rows are counted at once.
+    rows: i64,
 }
 
 /// How long a thread sleeps, at most. A relay that stops waits for it.
@@ -89,17 +96,22 @@ impl Shared {
         client: &mut Client,
         counting: &mut Option<Counting>,
     ) -> Result<(), Error> {
-        let all = "SELECT bytes, due_ms <= now_us() / 1000 FROM found_out";
+        let all = "SELECT bytes, due_ms, due_ms <= now_us() / 1000 FROM found_out";
         let all = client.query_one(all, &[])?;
         self.all_bytes.store(all.try_get(0)?, Ordering::Relaxed);
-        if counting.is_none() && all.try_get(1)? {
-            let alone = client.query_one("SELECT pg_try_advisory_lock($1)", &[&LOCK])?;
-            let is_alone: bool = alone.try_get(0)?;
-            *counting = is_alone.then(|| Counting {
+        if counting.is_none() && all.try_get(2)? {
+            *counting = Some(Counting {
                 began: Instant::now(),
+                due_ms: all.try_get(1)?,
                 bytes: 0,
                 at: (0, 0),
+                rows: MAX_ROWS,
             });
+        }
+        if let Some(counted) = counting
+            && !counted.go_first(client, KEPT)?
+        {
+            *counting = None; // another relay counts
         }
         let began = Instant::now();
         while let Some(counted) = counting
@@ -109,10 +121,10 @@ impl Shared {
                 continue;
             }
             let wait = counted.began.elapsed().saturating_mul(PART);
-            let wait = i64::try_from(wait.clamp(ASK, SELDOM).as_millis()).unwrap_or(i64::MAX);
-            let keep = "UPDATE found_out SET bytes = $1, due_ms = now_us() / 1000 + $2";
-            client.execute(keep, &[&counted.bytes, &wait])?;
-            client.execute("SELECT pg_advisory_unlock($1)", &[&LOCK])?;
+            let keep = "UPDATE found_out SET bytes = $1, due_ms = now_us() / 1000 + $2
+                 WHERE due_ms = $3";
+            let wait = millis(wait.clamp(ASK, SELDOM));
+            client.execute(keep, &[&counted.bytes, &wait, &counted.due_ms])?;
             *counting = None;
         }
         Ok(())
@@ -136,13 +148,28 @@ impl Shared {
 }
 
 impl Counting {
+    /// Keeps others from counting for a while. Returns whether none does.
+    fn go_first(&mut self, client: &mut Client, time: Duration) -> Result<bool, Error> {
+        let take = "UPDATE found_out SET due_ms = greatest(now_us() / 1000 + $1, due_ms + 1)
+             WHERE due_ms = $2 RETURNING due_ms";
+        let taken = client.query_opt(take, &[&millis(time), &self.due_ms])?;
+        if let Some(row) = &taken {
+            self.due_ms = row.try_get(0)?;
+        }
+        Ok(taken.is_some())
+    }
+
     /// Counts some more rows. Returns whether there are no more.
     fn go_on(&mut self, client: &mut Client) -> Result<bool, Error> {
         let (table, after) = self.at;
         let Some(sum) = TABLES.get(table) else {
             return Ok(true);
         };
-        let row = client.query_one(*sum, &[&after])?;
+        let counted = client.query_one(*sum, &[&after, &self.rows]);
+        if counted.is_err() {
+            self.rows = (self.rows / 2).max(1); // it may have taken too long
+        }
+        let row = counted?;
         self.bytes = self.bytes.saturating_add(row.try_get(1)?);
         self.at = match row.try_get::<_, Option<i64>>(0)? {
             Some(last) => (table, last),
@@ -150,6 +177,10 @@ impl Counting {
         };
         Ok(false)
     }
+}
+
+fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

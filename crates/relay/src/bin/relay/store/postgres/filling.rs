@@ -8,7 +8,7 @@ use postgres::Error;
 use waxseal_interface::ErrorCode;
 
 use crate::errors::Refusal;
-use crate::limits::{MAX_QUEUED_BYTES_OF_ONE, MAX_QUEUED_IN_ALL, MAX_QUEUED_OF_ONE};
+use crate::limits::{MAX_QUEUED_BYTES_OF_ONE, MAX_QUEUED_OF_ONE};
 use crate::store::postgres::statements::Prepared;
 use crate::store::queue::pushing::{Batch, Body, Pushed};
 use crate::store::queue::room::Room;
@@ -201,7 +201,7 @@ impl Filling {
         Ok(Self {
             inboxes,
             shares: HashMap::new(),
-            free: MAX_QUEUED_IN_ALL.saturating_sub(all),
+            free: db.max_bytes.saturating_sub(all),
             came: Came::default(),
         })
     }

@@ -82,7 +82,8 @@ impl Shared {
             // A connection may have ended since the job before.
             let begin = job.begin();
             let begun = |prepared: &Prepared| prepared.batch(begin).is_ok();
-            let there = connected.take().filter(begun);
+            let there = connected.take().filter(|there| self.is_newest(there));
+            let there = there.filter(begun);
             let Some(prepared) = there.or_else(|| self.connect().filter(begun)) else {
                 job.refuse(busy());
                 continue;
@@ -93,9 +94,18 @@ impl Shared {
         }
     }
 
+    /// Whether no listener has begun since a connection was made.
+    pub(super) fn is_newest(&self, prepared: &Prepared) -> bool {
+        prepared.listener == self.listeners.load(Ordering::Relaxed)
+    }
+
     pub(super) fn connect(&self) -> Option<Prepared> {
+        let listener = self.listeners.load(Ordering::Relaxed);
         match self.access.connect_with(SETTINGS) {
-            Ok(client) => Some(Prepared::new(client, self.all_bytes.clone())),
+            Ok(client) => {
+                let of_queues = (self.max_bytes, self.all_bytes.clone());
+                Some(Prepared::new(client, listener, of_queues))
+            }
             Err(error) => {
                 self.lacks_connections.store(true, Ordering::Relaxed);
                 let error = Said(&error);

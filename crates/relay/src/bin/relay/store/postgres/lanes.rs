@@ -177,7 +177,9 @@ impl<'a, L: Lane> Thread<'a, L> {
             true => connected.0.run(BEGIN).is_ok(),
             false => !connected.0.is_closed(),
         };
-        let there = self.connected.take().filter(begun);
+        let there = self.connected.take();
+        let there = there.filter(|(db, _)| self.shared.is_newest(db));
+        let there = there.filter(begun);
         let Some((db, mut lane)) = there.or_else(|| self.connect().filter(begun)) else {
             batch.drain(..).for_each(L::refuse);
             return;

@@ -34,7 +34,7 @@ const AT_ONCE: usize = 180;
 
 /// How long is waited for the first number on a connection. The connection that tells it may have
 /// to be made first, to a server of which others are asked before.
-const FIRST: Duration = Duration::from_secs(30);
+pub(super) const FIRST: Duration = Duration::from_secs(30);
 
 /// How often the log says that the queue of PostgreSQL for notifications fills up.
 const FULL_LOGGED: Duration = Duration::from_secs(60);
@@ -45,6 +45,11 @@ const MAX_FULL: f64 = 0.1;
 /// What wakes the thread that tells.
 pub enum Told {
     News(News),
+    /// A connection of a device has ended.
+    Ended {
+        device: i64,
+        number: i64,
+    },
     /// A beat is in its place.
     Beat,
 }
@@ -174,10 +179,9 @@ impl Shared {
     /// Hears what the others tell, until the connection ends or nothing is heard.
     fn hear(&self, mut client: Client, telling: &mpsc::Sender<Told>) -> Result<(), Unheard> {
         // PostgreSQL keeps what a session has not read. It ends one that reads nothing any more.
-        let relay = self.relay;
-        client.batch_execute(&format!(
-            "SET tcp_user_timeout = '10s'; LISTEN waxseal; LISTEN waxseal_{relay}"
-        ))?;
+        let listen = format!("LISTEN waxseal; LISTEN waxseal_{}", self.relay);
+        client.batch_execute(&listen)?;
+        self.listeners.fetch_add(1, Ordering::Relaxed);
         let mut beats = Beats::new();
         while !self.is_closed.load(Ordering::Relaxed) {
             if let Some(beat) = beats.next() {
@@ -235,6 +239,7 @@ impl Shared {
             let beat = self.beat.lock();
             let beat = beat.unwrap_or_else(PoisonError::into_inner).take();
             let (mut own, mut all, mut queued) = (String::new(), String::new(), Vec::new());
+            let mut ended = (Vec::new(), Vec::new());
             if let Some(beat) = beat {
                 if listener.replace(beat.listener) != Some(beat.listener) {
                     connected = None; // it may be one to a server that is no longer the right one
@@ -244,16 +249,20 @@ impl Shared {
             }
             for told in batch.drain(..) {
                 // What is not told while the database is lost is found in it.
-                if let Told::News(news) = told
-                    && !self.is_lost.load(Ordering::Relaxed)
-                {
-                    match news {
-                        News::Queued(device) => queued.push(device),
-                        news => news.write(&mut all),
+                if self.is_lost.load(Ordering::Relaxed) {
+                    continue;
+                }
+                match told {
+                    Told::News(News::Queued(device)) => queued.push(device),
+                    Told::News(news) => news.write(&mut all),
+                    Told::Ended { device, number } => {
+                        ended.0.push(device);
+                        ended.1.push(number);
                     }
+                    Told::Beat => {}
                 }
             }
-            if own.is_empty() && all.is_empty() && queued.is_empty() {
+            if own.is_empty() && all.is_empty() && queued.is_empty() && ended.0.is_empty() {
                 continue;
             }
             // If it fails, the others find it in the database.
@@ -262,8 +271,11 @@ impl Shared {
                 .filter(|teller: &Teller| !teller.is_closed());
             let teller = teller.map_or_else(|| Teller::connect(&self.access), Ok);
             connected = teller.ok().and_then(|mut teller| {
-                let full = teller.tell((self.relay, &own), &all, &queued).ok()?;
+                let full = teller.tell((self.relay, &own), &all).ok()?;
                 log_full(full, &mut full_at);
+                // It may have to wait for the table, and then nobody is told.
+                let _ = teller.tell_of_queued(&queued);
+                let _ = teller.end(&ended);
                 Some(teller)
             });
         }
@@ -284,37 +296,83 @@ impl Shared {
 struct Teller {
     client: Client,
     telling: Statement,
+    /// Prepared when they are used first: someone may hold the lock of the table.
+    telling_of_queued: Option<Statement>,
+    ending: Option<Statement>,
 }
 
 impl Teller {
     fn connect(access: &Access) -> Result<Self, Error> {
-        let mut client = access.connect()?;
-        let telling = client.prepare(TELL)?;
-        Ok(Self { client, telling })
+        let mut client = access.connect_with(BRIEFLY)?;
+        Ok(Self {
+            telling: client.prepare(TELL)?,
+            telling_of_queued: None,
+            ending: None,
+            client,
+        })
     }
 
     fn is_closed(&self) -> bool {
         self.client.is_closed()
     }
 
-    /// Tells a relay and all of them what there is for them, and each that a message waits for these
-    /// devices of its own. Returns how full the queue of the server is, up to 1.
-    fn tell(&mut self, own: (i64, &str), all: &str, queued: &[i64]) -> Result<f64, Error> {
-        let (relay, own) = own;
-        let told = self
-            .client
-            .query(&self.telling, &[&relay, &own, &all, &queued])?;
+    /// Tells a relay and all of them what there is for them. Returns how full the queue of the
+    /// server is, up to 1.
+    fn tell(&mut self, (relay, own): (i64, &str), all: &str) -> Result<f64, Error> {
+        let told = self.client.query(&self.telling, &[&relay, &own, &all])?;
         told.first().map_or(Ok(0.0), |told| told.try_get(1))
+    }
+
+    /// Records that these connections of devices have ended. Leaves those out whose rows others
+    /// have.
+    fn end(&mut self, (devices, numbers): &(Vec<i64>, Vec<i64>)) -> Result<(), Error> {
+        if !devices.is_empty() {
+            let ending = prepared(&mut self.client, &mut self.ending, END)?;
+            self.client.execute(ending, &[devices, numbers])?;
+        }
+        Ok(())
+    }
+
+    /// Tells each relay which of these devices, which are connected to it, have messages.
+    fn tell_of_queued(&mut self, devices: &[i64]) -> Result<(), Error> {
+        if !devices.is_empty() {
+            let telling = &mut self.telling_of_queued;
+            let telling = prepared(&mut self.client, telling, TELL_OF_QUEUED)?;
+            self.client.query(telling, &[&devices])?;
+        }
+        Ok(())
     }
 }
 
-/// Notifies each channel once.
+/// A statement that is prepared once.
+fn prepared<'a>(
+    client: &mut Client,
+    place: &'a mut Option<Statement>,
+    sql: &str,
+) -> Result<&'a Statement, Error> {
+    match place {
+        Some(prepared) => Ok(prepared),
+        None => Ok(place.insert(client.prepare(sql)?)),
+    }
+}
+
+/// Whatever a lock of a table may be held for, beats are not kept back by it for long. Nothing that
+/// is told must survive.
+const BRIEFLY: &str = "SET lock_timeout = '1s'; SET statement_timeout = '2s';
+     SET synchronous_commit = off";
+
 const TELL: &str = "SELECT pg_notify(channel, news), pg_notification_queue_usage() FROM (
-         SELECT 'waxseal' AS channel, $3::text AS news
-         UNION ALL SELECT 'waxseal_' || $1::bigint, $2::text
-         UNION ALL SELECT 'waxseal_' || relay, string_agg('q' || id, ' ') FROM device
-             WHERE id = ANY($4::bigint[]) AND relay IS NOT NULL GROUP BY relay
-     ) told WHERE news <> ''";
+         VALUES ('waxseal_' || $1::bigint, $2::text), ('waxseal', $3::text)
+     ) told (channel, news) WHERE news <> ''";
+
+const TELL_OF_QUEUED: &str = "SELECT pg_notify('waxseal_' || relay, string_agg('q' || id, ' '))
+     FROM device WHERE id = ANY($1::bigint[]) AND relay IS NOT NULL GROUP BY relay";
+
+const END: &str = "WITH ended AS (
+         SELECT d.id FROM device d
+             JOIN unnest($1::bigint[], $2::bigint[]) e (id, number) ON e.id = d.id
+         WHERE d.connection = e.number ORDER BY d.id FOR NO KEY UPDATE OF d SKIP LOCKED
+     ) UPDATE device SET relay = NULL FROM ended WHERE device.id = ended.id";
 
 /// Logs that the queue of the server fills up, once a minute.
 fn log_full(full: f64, logged_at: &mut Option<Instant>) {

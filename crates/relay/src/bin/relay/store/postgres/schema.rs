@@ -15,6 +15,9 @@ use super::session::Access;
 /// Held while a process makes or upgrades the tables: others wait. The number means `waxseal`.
 const LOCK: i64 = 0x77_61_78_73_65_61_6c;
 
+/// Settings while the tables are made or upgraded. A change that is cut off ends soon.
+const SETTINGS: &str = "SET lock_timeout = '60s'; SET idle_in_transaction_session_timeout = '15s'";
+
 /// A version of the tables.
 pub struct Version {
     /// What it adds to the version before.
@@ -32,7 +35,8 @@ pub const VERSIONS: &[Version] = &[Version {
 /// Makes the tables, or upgrades them to the newest version, for the relay with the number `own`.
 /// Returns the connection.
 pub fn prepare(access: &Access, own: Option<u64>) -> Result<Client, Box<dyn Error>> {
-    let mut client = access.connect().map_err(|error| Said(&error).to_string())?;
+    let client = access.connect_with(SETTINGS);
+    let mut client = client.map_err(|error| Said(&error).to_string())?;
     let upgraded = upgrade(&mut client, VERSIONS, own);
     upgraded.map_err(|error| match error.downcast::<postgres::Error>() {
         Ok(error) => Said(&error).to_string().into(),
@@ -49,6 +53,8 @@ fn upgrade(
 ) -> Result<(), Box<dyn Error>> {
     let mut change = client.transaction()?;
     change.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK])?;
+    // Whoever waits for a table has all others wait behind.
+    change.batch_execute("SET LOCAL lock_timeout = '5s'")?;
     change.batch_execute(
         "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL, oldest BIGINT NOT NULL)",
     )?;

@@ -15,6 +15,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a machine that is connected may be gone before the connection ends.
 const GONE: Duration = Duration::from_secs(5);
 
+/// Settings of all connections. The server ends the session of a machine that is gone, too: it
+/// would keep its place among all connections for hours.
+const OF_ALL: &str = "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 2;
+     SET tcp_keepalives_count = 3; SET tcp_user_timeout = '10s'";
+
 /// Settings of the connections that change something. Each transaction says its isolation by
 /// itself. Every statement that runs often finds its rows by an index. A plan that reads a whole
 /// table may have been made while the table was empty, and then all serializable transactions meet.
@@ -49,10 +54,12 @@ impl Access {
     }
 
     pub fn connect(&self) -> Result<Client, postgres::Error> {
-        match &self.tls {
+        let mut client = match &self.tls {
             Some(tls) => self.config.connect(tls.clone()),
             None => self.config.connect(NoTls),
-        }
+        }?;
+        client.batch_execute(OF_ALL)?;
+        Ok(client)
     }
 
     /// A connection with these settings.

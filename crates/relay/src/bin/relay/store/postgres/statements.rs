@@ -19,17 +19,26 @@ use crate::store::values::{Value, values};
 
 /// A connection with the statements that it has prepared, by their text.
 pub struct Prepared {
+    /// Which listener there was when it was made.
+    pub listener: u64,
     client: RefCell<Client>,
     statements: RefCell<HashMap<Box<str>, Statement>>,
     /// Why the first statement failed that did.
     failure: Cell<Option<Failure>>,
-    /// How many bytes all queues had a moment ago.
+    /// How many bytes all queues may have, and had a moment ago.
+    pub max_bytes: i64,
     pub all_bytes: Arc<AtomicI64>,
 }
 
 impl Prepared {
-    pub fn new(client: Client, all_bytes: Arc<AtomicI64>) -> Self {
+    pub fn new(
+        client: Client,
+        listener: u64,
+        (max_bytes, all_bytes): (i64, Arc<AtomicI64>),
+    ) -> Self {
         Self {
+            listener,
+            max_bytes,
             client: RefCell::new(client),
             statements: RefCell::default(),
             failure: Cell::new(None),

@@ -78,3 +78,34 @@ fn thousands_of_devices_are_asked_for_and_a_slow_answer_is_no_loss() {
     }
     assert_eq!(postgres.losses(), 0);
 }
+
+#[test]
+fn one_relay_counts_and_another_one_goes_on_if_it_says_nothing_for_long() {
+    let (options, _server) = database();
+    let Some(url) = options.database else {
+        return;
+    };
+    drop(Postgres::open(&url, 1).unwrap());
+    let mut client = Access::of(&url).unwrap().connect().unwrap();
+    let reset = "UPDATE found_out SET due_ms = 0";
+    client.execute(reset, &[]).unwrap();
+    let counting = || Counting {
+        began: Instant::now(),
+        due_ms: 0,
+        bytes: 0,
+        at: (0, 0),
+        rows: MAX_ROWS,
+    };
+    let (mut one, mut other) = (counting(), counting());
+    assert!(one.go_first(&mut client, KEPT).unwrap());
+    assert!(!other.go_first(&mut client, KEPT).unwrap());
+    assert!(one.go_first(&mut client, KEPT).unwrap());
+    let due = "SELECT due_ms, due_ms > now_us() / 1000 + 8000 FROM found_out";
+    let row = client.query_one(due, &[]).unwrap();
+    let (due_ms, is_kept): (i64, bool) = (row.get(0), row.get(1));
+    assert!(is_kept);
+    // Once the time is over, the other one has it.
+    other.due_ms = due_ms;
+    assert!(other.go_first(&mut client, KEPT).unwrap());
+    assert!(!one.go_first(&mut client, KEPT).unwrap());
+}

@@ -103,3 +103,25 @@ async fn a_job_that_is_overtaken_stops_once_its_client_has_left() {
     let stays = postgres.run_then(overtaken(Arc::default()), |()| ());
     assert_eq!(stays.await.unwrap_err().code, ErrorCode::Busy);
 }
+
+#[tokio::test]
+async fn connections_of_before_a_new_listener_are_used_no_more() {
+    let (options, _server) = database();
+    let Some(url) = options.database else {
+        return;
+    };
+    let postgres = Postgres::open(&url, 1).unwrap();
+    while postgres.shared.listeners.load(Ordering::Relaxed) == 0 {
+        sleep(Duration::from_millis(10)).await;
+    }
+    let session = async || {
+        let pid = |db: &Connection| db.only::<i64>("SELECT CAST(pg_backend_pid() AS BIGINT)", &[]);
+        postgres.run_then(pid, |_| ()).await.unwrap()
+    };
+    let first = session().await;
+    assert_eq!(session().await, first);
+    postgres.shared.listeners.fetch_add(1, Ordering::Relaxed);
+    let second = session().await;
+    assert_ne!(second, first);
+    assert_eq!(session().await, second);
+}

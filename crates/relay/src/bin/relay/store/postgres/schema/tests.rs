@@ -3,7 +3,8 @@ use std::sync::Arc;
 use postgres::{Client, NoTls};
 use waxseal_postgres::Server;
 
-use super::{VERSIONS, Version, upgrade};
+use super::{SETTINGS, VERSIONS, Version, prepare, upgrade};
+use crate::store::postgres::session::Access;
 
 /// What a later version might add.
 const LATER: &str = "ALTER TABLE device ADD COLUMN later BIGINT NOT NULL DEFAULT 0;
@@ -67,4 +68,25 @@ fn chk732_relays_and_tables_of_two_versions_work_together_only_if_the_later_says
     let error = upgrade(&mut db, VERSIONS, None).unwrap_err().to_string();
     assert!(error.contains("version 2"), "{error}");
     upgrade(&mut db, &later(2), None).unwrap();
+}
+
+#[test]
+fn an_upgrade_does_not_wait_long_for_a_table_that_another_one_holds() {
+    let Some((server, mut db)) = database() else {
+        return;
+    };
+    upgrade(&mut db, VERSIONS, None).unwrap();
+    let url = server.database();
+    let access = Access::of(&url).unwrap();
+    drop(prepare(&access, None).unwrap());
+    let mut reader = Client::connect(&url, NoTls).unwrap();
+    let mut reading = reader.transaction().unwrap();
+    reading.execute("SELECT * FROM device", &[]).unwrap();
+    let mut client = access.connect_with(SETTINGS).unwrap();
+    let began = std::time::Instant::now();
+    assert!(upgrade(&mut client, &later(1), None).is_err());
+    let took = began.elapsed().as_secs();
+    assert!((4..30).contains(&took), "{took}");
+    drop(reading);
+    upgrade(&mut client, &later(1), None).unwrap();
 }

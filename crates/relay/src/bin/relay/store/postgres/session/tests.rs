@@ -71,3 +71,18 @@ fn a_relay_knows_how_many_connections_it_needs_and_how_many_the_server_takes() {
     let room = room(&mut client).unwrap();
     assert!(room > 0 && room < most.parse().unwrap(), "{room} of {most}");
 }
+
+#[test]
+fn the_server_ends_the_session_of_a_machine_that_is_gone() {
+    let (options, _server) = database();
+    let Some(url) = options.database else {
+        return;
+    };
+    let mut client = Access::of(&url).unwrap().connect().unwrap();
+    let settings = "SELECT current_setting('tcp_keepalives_idle'),
+         current_setting('tcp_keepalives_interval'), current_setting('tcp_keepalives_count'),
+         current_setting('tcp_user_timeout')";
+    let row = client.query_one(settings, &[]).unwrap();
+    let settings: Vec<String> = (0..4).map(|n| row.get(n)).collect();
+    assert_eq!(settings, ["10", "2", "3", "10000"]);
+}

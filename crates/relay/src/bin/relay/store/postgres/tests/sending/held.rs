@@ -27,14 +27,16 @@ async fn a_message_whose_sender_has_left_is_not_sent_after_it_waited() {
     let relay = world.open().await;
     let devices = devices_of(&relay, 2).await;
     let (from, to) = (&devices[0], &devices[1]);
-    let (waiting, row) = (hold(&relay, to, "SELECT pg_sleep(1)").await, to.id);
-    let shortly = Duration::from_millis(100);
-    for _ in 0..5 {
+    let (waiting, row) = (hold(&relay, to, "SELECT pg_sleep(1.6)").await, to.id);
+    let shortly = Duration::from_millis(300);
+    for _ in 0..4 {
         // The lane is busy with the first.
         assert!(timeout(shortly, send(&relay, from, to)).await.is_err());
     }
     waiting.await.unwrap();
     assert!(send(&relay, from, to).await.is_some());
+    // Whichever of the two is taken first.
+    sleep(Duration::from_secs(1)).await;
     let queued = queue::read_after(&relay.store, row, 0, 64).await.unwrap();
     assert_eq!(queued.messages.len(), 2);
 }
