@@ -3,7 +3,7 @@
 use std::fs::{DirBuilder, File};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt};
-use std::path::{self, Path};
+use std::path::{self, Path, PathBuf};
 
 use rustix::fs::{self, AtFlags, Dir, Mode, OFlags};
 use rustix::io::Errno;
@@ -28,7 +28,8 @@ impl Folder {
         if let Some(parent) = dir.canonicalize()?.parent() {
             File::open(parent)?.sync_all()?;
         }
-        let place = path::absolute(dir)?.to_string_lossy().into_owned();
+        let place: PathBuf = path::absolute(dir)?.components().collect();
+        let place = place.to_string_lossy().into_owned();
         let dir = File::open(dir)?;
         Ok(Self { dir, place })
     }
