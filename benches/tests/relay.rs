@@ -49,6 +49,30 @@ fn a_relay_over_sqlite_delivers_all_that_it_accepts_even_if_it_is_killed() {
 }
 
 #[test]
+fn two_relays_over_postgresql_deliver_all_that_they_accept_while_all_servers_are_killed() {
+    if waxseal_postgres::Server::shared().is_none() {
+        return;
+    }
+    let outcome = relay::run(&RelayOptions {
+        postgres: true,
+        relays: 2,
+        seconds: 6,
+        kill: true,
+        ..options()
+    });
+    let outcome = outcome.expect("a run");
+    let json = outcome.to_json();
+    assert!(outcome.is_clean(), "{json:#}");
+    assert_eq!(json["engine"], "postgres");
+    assert_eq!(json["delivered"], json["accepted"]);
+    assert!(json["accepted"].as_f64() > Some(50.0), "{json:#}");
+    assert_eq!(
+        (&json["kills_relay"], &json["kills_database"]),
+        (&7.into(), &1.into())
+    );
+}
+
+#[test]
 fn several_relays_need_a_database_that_they_can_share() {
     let several = RelayOptions {
         relays: 2,

@@ -19,7 +19,7 @@ fn numbers() -> Vec<u16> {
         .chain(640..=655)
         .chain(660..=667)
         .chain(694..=696)
-        .chain(699..=711)
+        .chain(699..=712)
         .chain(716..=716)
         .chain(720..=725)
         .chain(730..=732)
