@@ -93,11 +93,12 @@ async fn take(
 ) -> Result<BlobState, Refusal> {
     // Not needed between relays, but one file less is written in vain.
     let _lock = relay.blobs.locks.lock(&blob).await?;
-    let (room, now_ms, name) = (relay.blobs.room, millis(&relay), files::draw());
+    let (room, now_ms, name) = (relay.blobs.room, relay.agreed_ms(), files::draw());
+    let until_ms = relay.shared_ms() + uploads::MAX_WRITE_MS;
     let (at, end, of, drawn) = (part.at, part.end, part.of, name.clone());
     let begin = move |db: &Connection| {
         let row = uploads::begin(db, account, &blob, at, of, now_ms, &room)?;
-        uploads::announce(db, row, (at, end), &drawn, now_ms, &room)
+        uploads::announce(db, row, (at, end), (&drawn, until_ms), now_ms, &room)
     };
     let (row, last) = match relay.store.run(begin).await? {
         Next::Nothing(state) => return Ok(state),
@@ -125,7 +126,9 @@ async fn take(
             relay.store.run(advance).await
         }
         // The last file is shorter than the database says, or gone: the upload begins again.
-        Ok(false) => begin_again(&relay, row).await.map(Taken::Moved),
+        Ok(false) => begin_again(&relay, row, last.clone())
+            .await
+            .map(Taken::Moved),
         Err(error) => give_up(&relay, &row).await.and(Err(refused(&error))),
     };
     // Either the new file is in the blob, or it is of no use.
@@ -136,7 +139,7 @@ async fn take(
         _ => Some(name),
     };
     if let Some(name) = useless {
-        removal::discard(&relay.store, &relay.blobs, name, now_ms).await;
+        removal::discard(&relay.store, &relay.blobs, name, relay.shared_ms()).await;
     }
     match written? {
         Taken::Done(state) | Taken::Moved(state) => Ok(state),
@@ -160,13 +163,15 @@ fn write(files: &dyn Files, last: Option<&File>, name: &str, fresh: &[u8]) -> io
     files.put(name, &bytes).map(|()| true)
 }
 
-/// Lets an upload begin again of which a file has lost bytes.
-async fn begin_again(relay: &Relay, row: Row) -> Result<BlobState, Refusal> {
+/// Lets an upload begin again whose last file has lost bytes.
+async fn begin_again(relay: &Relay, row: Row, last: Option<File>) -> Result<BlobState, Refusal> {
     tracing::error!(blob = row.id, "bytes of an unfinished blob are gone");
-    let (room, now_ms) = (relay.blobs.room, millis(relay));
+    let (room, now_ms) = (relay.blobs.room, relay.agreed_ms());
     let begin_again = move |db: &Connection| {
         // If it went on at another relay, the file was not lost, but replaced.
-        stored::begin_again(db, &row)?;
+        if let Some(last) = &last {
+            stored::begin_again(db, &row, &last.name)?;
+        }
         let row = stored::by_number(db, row.id)?.ok_or(ErrorCode::NoSuchBlob)?;
         Ok(rows::state(&row, now_ms, &room))
     };
@@ -230,7 +235,11 @@ pub async fn state(
         }
         (row, last) = (row_now, last_now);
     }
-    Ok(Json(rows::state(&row, millis(&relay), &relay.blobs.room)))
+    Ok(Json(rows::state(
+        &row,
+        relay.agreed_ms(),
+        &relay.blobs.room,
+    )))
 }
 
 /// Which bytes of a blob are wanted.
@@ -328,11 +337,6 @@ fn is_lost(error: &io::Error) -> bool {
 fn lost(row: &Row) -> Refusal {
     tracing::error!(blob = row.id, "a file of a blob is gone or too short");
     ErrorCode::NoSuchBlob.into()
-}
-
-/// The present time, which is never before proven time.
-fn millis(relay: &Relay) -> i64 {
-    i64::try_from(relay.now().as_millis()).unwrap_or(i64::MAX)
 }
 
 pub mod expiry;

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use axum::body::{Bytes, to_bytes};
 use axum::extract::State;
@@ -89,6 +90,8 @@ pub struct World {
     pub files: options::Place,
     /// What is looked at when a relay is opened.
     pub wishes: Wishes,
+    /// If the database of a relay that is opened next is from a backup: see `check_database`.
+    pub restored: Option<Duration>,
     /// The desk of a relay that is opened next.
     pub desk: Option<DeskSetup>,
     /// The name of a relay that is opened next.
@@ -116,7 +119,6 @@ pub fn database() -> (StoreOptions, Option<Arc<waxseal_postgres::Server>>) {
             let options = StoreOptions {
                 database: Some(database),
                 database_connections: 4,
-                own: None,
                 ..StoreOptions::default()
             };
             (options, Some(server))
@@ -141,6 +143,7 @@ impl World {
                 are_lost: false,
                 check: true,
             },
+            restored: None,
             desk: None,
             name: None,
             database,
@@ -172,6 +175,7 @@ impl World {
                 Some(Arc::new(folder))
             }),
             wishes: self.wishes,
+            restored: None,
             desk: self.desk.clone(),
             name: Some(name.to_owned()),
             database: self.database.clone(),
@@ -237,6 +241,7 @@ impl World {
             mpsc::channel(1).0,
         )
         .await?;
+        relay.check_database(self.restored).await?;
         blobs::start::check(&relay, self.wishes).await?;
         Ok(relay)
     }

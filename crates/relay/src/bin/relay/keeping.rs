@@ -102,10 +102,9 @@ impl Relay {
     /// over, the queues of removed devices, and messages of destroyed epochs. Goes on after a
     /// failure, and returns the first one.
     pub async fn clean_up(&self) -> Result<(), Refusal> {
-        let now_ms = i64::try_from(self.now().as_millis()).unwrap_or(i64::MAX);
         let proven = self.time.proven();
         let at_ms = i64::try_from(proven.at_ms).unwrap_or(i64::MAX);
-        let shared_ms = i64::try_from(self.time.shared_ms()).unwrap_or(i64::MAX);
+        let shared_ms = self.shared_ms();
         let slots = self.sweep(move |db| slots::expire(db, shared_ms)).await;
         let strangers = self.sweep(move |db| expiry::expire(db, proven.at_ms));
         let strangers = strangers.await;
@@ -115,7 +114,7 @@ impl Relay {
         let removed = removed::delete_all(&self.store).await;
         let dropped = self.drop_destroyed().await;
         // At the end, because the store of blobs may be slow.
-        let blobs = expire_all(&self.store, &self.blobs, now_ms, proven).await;
+        let blobs = expire_all(self).await;
         let all = slots.and(strangers).and(notices).and(bodies);
         all.and(budgets).and(blobs).and(removed).and(dropped)
     }
@@ -170,10 +169,7 @@ impl Relay {
         let known_ms = self.process.recorded.at_ms();
         let has_entered = self.process.has_entered();
         let record = move |db: &Connection| {
-            // A relay that was taken out, as all others are after a restore, begins anew.
-            if went_back(proven::load(db)?.as_ref(), known_ms)
-                && (has_entered || processes::is_known(db, me.number)?)
-            {
+            if lacks(db, known_ms, has_entered, me.number)? {
                 return Ok(None);
             }
             let is_alone = !me.is_shared || processes::peers(db, me.number)?.others.is_empty();
@@ -244,6 +240,19 @@ impl Relay {
         self.limits.divide(self.process.alive(at));
         Ok(())
     }
+}
+
+/// Whether the database went back in time. Before a relay has entered, this holds only if it has a
+/// row there, under its number: one that was taken out, as all others are after a restore, begins
+/// anew.
+pub fn lacks(
+    db: &Connection,
+    known_ms: u64,
+    has_entered: bool,
+    number: u64,
+) -> Result<bool, Refusal> {
+    let went_back = went_back(proven::load(db)?.as_ref(), known_ms);
+    Ok(went_back && (has_entered || processes::is_known(db, number)?))
 }
 
 /// Whether the database went back in time: this relay knows that it had this proven time.

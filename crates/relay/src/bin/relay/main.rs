@@ -211,10 +211,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         working,
     )
     .await?;
+    // Before anything is removed.
+    let restored = options.restored.then_some(process::STOPPED);
+    relay.check_database(restored).await?;
     blobs::start::check(&relay, options.blobs.wishes()).await?;
-    if options.restored {
-        relay.restored(process::STOPPED).await?;
-    }
     // To trust its clock, a relay may have to be alone.
     for name in &options.forget_process {
         relay.forget_process(name, process::SILENCE).await?;

@@ -21,7 +21,7 @@ use crate::keys::random;
 use crate::process::known::{Known, is_off};
 use crate::store::Connection;
 use crate::store::processes::{self, Confirmed, Me};
-use crate::time::Reading;
+use crate::time::{Others, Reading};
 
 pub use crate::process::known::compare;
 pub use crate::process::recorded::Recorded;
@@ -203,6 +203,13 @@ impl Process {
         let state = self.state();
         let others = state.known.as_ref().map_or(0, |known| known.alive(now));
         u32::try_from(others).unwrap_or(u32::MAX).saturating_add(1)
+    }
+
+    /// What the clocks of the others say of this relay's clock, as far as this relay knows.
+    pub fn compare(&self, now: Reading) -> Others {
+        let state = self.state();
+        let known = state.known.as_ref();
+        known.map_or(Others::Alone, |known| known.compare(now))
     }
 
     /// The relays that have said nothing for long, and for how many milliseconds the one did that

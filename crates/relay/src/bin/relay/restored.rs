@@ -3,10 +3,26 @@
 use std::error::Error;
 use std::time::Duration;
 
+use crate::keeping::lacks;
 use crate::state::Relay;
 use crate::store::{processes, proven, restored};
 
 impl Relay {
+    /// Refuses a database that went back in time since this relay ran, unless the operator says
+    /// that it is [restored](Self::restored), and the others must say nothing for so long. Call
+    /// this before anything is removed: what the database lacks is not lost yet.
+    pub async fn check_database(&self, restored: Option<Duration>) -> Result<(), Box<dyn Error>> {
+        if let Some(silence) = restored {
+            return self.restored(silence).await;
+        }
+        let (known_ms, number) = (self.process.recorded.at_ms(), self.process.me.number);
+        let lacks = self.store.run(move |db| lacks(db, known_ms, false, number));
+        match lacks.await.map_err(|_| "the database failed")? {
+            true => Err(self.process.go_back().into()),
+            false => Ok(()),
+        }
+    }
+
     /// Tells all devices that messages since the backup may be lost, and goes on with numbers that
     /// were not given since, as the operator asked. The other relays must say nothing for
     /// `silence`, and are taken out: those that still exist enter again. May be repeated. Call this

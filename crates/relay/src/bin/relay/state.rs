@@ -28,7 +28,7 @@ use crate::store::news::News;
 use crate::store::options::StoreOptions;
 use crate::store::{accounts, processes, proven, relay_key};
 use crate::strangers::options::Strangers;
-use crate::time::{Proven, Reading, Time};
+use crate::time::{Others, Proven, Reading, Time};
 use crate::tokens::Tokens;
 
 pub use crate::cache::{Account, Device};
@@ -290,6 +290,21 @@ impl Relay {
     /// The present time by the clock alone, for whom proven time means nothing.
     pub fn clock(&self) -> Timestamp {
         Timestamp::from_millis(self.time.reading().wall_ms)
+    }
+
+    /// The present time as most relays of the database have it, and never before proven time: for
+    /// times that all relays go by later.
+    pub fn agreed_ms(&self) -> i64 {
+        let agreed_ms = match self.process.compare(self.time.reading()) {
+            Others::Alone | Others::Agree => self.now().as_millis(),
+            Others::Differ { median_ms } => median_ms.unwrap_or(0).max(self.time.shared_ms()),
+        };
+        i64::try_from(agreed_ms).unwrap_or(i64::MAX)
+    }
+
+    /// A time that all relays of the database have alike, which may stand still while none runs.
+    pub fn shared_ms(&self) -> i64 {
+        i64::try_from(self.time.shared_ms()).unwrap_or(i64::MAX)
     }
 }
 

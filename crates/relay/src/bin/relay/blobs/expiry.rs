@@ -1,14 +1,15 @@
 //! The end of blobs whose time is over.
 //!
 //! A blob is deleted along proven time, so a clock that jumps deletes none. Its time begins by the
-//! later of clock and proven time. If the clock was ahead then, the time is corrected later: not
-//! while the relay is new, because then a clock that is set back takes proven time along.
+//! later of clock and proven time, and the clock is that of most relays. If that was ahead, a relay
+//! without others corrects the time later: not while it is new, because then a clock that is set
+//! back takes proven time along.
 
 use crate::blobs::options::{BlobRoom, MAX_KEPT_MS};
 use crate::blobs::removal;
-use crate::blobs::store::Blobs;
 use crate::errors::Refusal;
 use crate::limits::{GONE_BLOB_MS, UNFINISHED_BLOB_MS};
+use crate::state::Relay;
 use crate::store::blobs::{self, PUBLIC};
 use crate::store::{Connection, Store, parts, processes};
 use crate::time::Proven;
@@ -17,14 +18,10 @@ use crate::time::Proven;
 pub const BATCH: usize = 100;
 
 /// Deletes all blobs whose time is over, and what is remembered of deleted ones, a batch at a time.
-pub async fn expire_all(
-    store: &Store,
-    blobs: &Blobs,
-    now_ms: i64,
-    proven: Proven,
-) -> Result<(), Refusal> {
-    let expired = expire_due(store, blobs.room, now_ms, proven).await;
-    let removed = removal::remove_due(store, blobs, now_ms).await;
+pub async fn expire_all(relay: &Relay) -> Result<(), Refusal> {
+    let (store, blobs) = (&relay.store, &relay.blobs);
+    let expired = expire_due(store, blobs.room, relay.agreed_ms(), relay.time.proven()).await;
+    let removed = removal::remove_due(store, blobs, relay.shared_ms()).await;
     expired.and(removed)
 }
 
@@ -90,7 +87,7 @@ pub fn lose(db: &Connection, id: i64, name: &str, now_ms: i64) -> Result<(), Ref
         return Ok(());
     };
     if !row.is_complete() {
-        blobs::begin_again(db, &row)?;
+        blobs::begin_again(db, &row, name)?;
         return Ok(());
     }
     if row.place == PUBLIC {

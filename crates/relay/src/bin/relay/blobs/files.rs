@@ -40,6 +40,9 @@ pub trait Files: Send + Sync {
         Ok(false)
     }
 
+    /// Where they are, as all relays that share them say it. There is no secret in it.
+    fn place(&self) -> String;
+
     /// The names of all files, in any order. Names that relays do not give are left out.
     fn list(&self) -> io::Result<Pages>;
 }

@@ -11,6 +11,7 @@ use crate::blobs::files::Files;
 use crate::blobs::files::folder::Folder;
 use crate::blobs::files::s3::S3;
 use crate::blobs::files::s3::credentials::Credentials;
+use crate::blobs::files::s3::place::shown;
 use crate::keys::VERIFY_DAYS;
 
 const GIB: f64 = (1 << 30) as f64;
@@ -108,6 +109,10 @@ impl BlobOptions {
             return Ok(None);
         };
         if !place.starts_with("s3://") {
+            if is_like_url(place) {
+                let why = "it is no folder, and does not begin with s3://";
+                return Err(format!("--blobs {}: {why}", shown(place)).into());
+            }
             return Ok(Some(Arc::new(Folder::open(Path::new(place))?)));
         }
         let credentials = Credentials::find(self.blobs_credentials.clone())?;
@@ -126,6 +131,12 @@ impl BlobOptions {
     fn is_short(&self) -> bool {
         u32::from(self.blob_days) < VERIFY_DAYS
     }
+}
+
+/// Whether a place is a URL, or meant as one: it is not the name of a folder to make.
+fn is_like_url(place: &str) -> bool {
+    let scheme = place.get(..3).unwrap_or_default();
+    place.contains("://") || scheme.eq_ignore_ascii_case("s3:")
 }
 
 /// Reads a number of GiB as one of bytes.
@@ -154,6 +165,16 @@ mod tests {
                 check_blobs: false,
             };
             assert_eq!(options.is_short(), is_short);
+        }
+    }
+
+    #[test]
+    fn a_mistyped_url_is_no_folder() {
+        for url in ["S3://b", "s3:/b", "S3:b", "https://host/b", "file:///b"] {
+            assert!(is_like_url(url), "{url}");
+        }
+        for folder in ["b", "/srv/blobs", "./s3:b", "s3", "ä", "../b:c"] {
+            assert!(!is_like_url(folder), "{folder}");
         }
     }
 

@@ -26,7 +26,8 @@ const PAUSE_MS: i64 = 3_600_000;
 /// After how long another relay removes what one began to remove.
 pub const TURN_MS: i64 = 300_000;
 
-/// Removes the files of deleted blobs, and those that got into none within their time.
+/// Removes the files of deleted blobs, and those that got into none within their time. That time is
+/// [`shared`](crate::state::Relay::shared_ms), since other relays have files on their way.
 pub async fn remove_due(store: &Store, blobs: &Blobs, now_ms: i64) -> Result<(), Refusal> {
     let began = Instant::now();
     for _ in 0..MAX_TURNS {

@@ -3,19 +3,15 @@
 
 use std::error::Error;
 use std::io::{self, ErrorKind};
-use std::time::Duration;
 
 use crate::blobs::files::{self, Files, Pages};
 use crate::blobs::options::Wishes;
-use crate::blobs::{expiry, millis};
+use crate::blobs::uploads::MAX_WRITE_MS;
+use crate::blobs::{expiry, removal};
 use crate::process::SILENCE;
 use crate::state::Relay;
 use crate::store::parts::{self, Part};
 use crate::store::{Connection, processes};
-
-/// How often another relay is given a moment that has just begun to use the store.
-const TURNS: u32 = 8;
-const TURN: Duration = Duration::from_millis(250);
 
 /// How many files are looked at at once.
 const AT_ONCE: usize = 8;
@@ -29,13 +25,16 @@ const BATCH: usize = 100;
 /// Refuses a store that is not that of the database, unless its files are said to be lost.
 pub async fn check(relay: &Relay, wishes: Wishes) -> Result<(), Box<dyn Error>> {
     if wishes.are_lost {
-        refuse_others(relay).await?;
+        refuse_others(relay, "a start with --blobs-lost").await?;
     }
     // Not all stores tell.
     if let Ok(true) = relay.blobs.with_files(|files| files.keeps_removed()).await {
         tracing::warn!("the bucket keeps versions: no sealed file that is deleted goes");
     }
     let known = prove(relay, wishes.are_lost).await?;
+    if relay.process.me.is_shared {
+        check_place(relay, wishes).await?;
+    }
     if relay.blobs.are_own || wishes.check || wishes.are_lost {
         refuse_marks(relay, known).await?;
         remove_lost(relay, wishes.are_lost).await?;
@@ -44,8 +43,28 @@ pub async fn check(relay: &Relay, wishes: Wishes) -> Result<(), Box<dyn Error>> 
     Ok(())
 }
 
-/// Checks that no other relay runs, since rows of lost files are given up for all.
-async fn refuse_others(relay: &Relay) -> Result<(), Box<dyn Error>> {
+/// Checks that relays do not use a store and its copy at once: the copy has the same name.
+async fn check_place(relay: &Relay, wishes: Wishes) -> Result<(), Box<dyn Error>> {
+    let place = relay.blobs.files.place();
+    let before = relay.store.run(parts::place).await.map_err(failed)?;
+    match before {
+        Some(before) if before == place => return Ok(()),
+        Some(before) => {
+            // CHK-720: of two stores that have its name, all relays use the same one.
+            let other = format!("one with the blobs at {place} and not at {before}");
+            refuse_others(relay, &other).await?;
+            if !wishes.check && !wishes.are_lost {
+                refuse_incomplete(relay).await?;
+            }
+        }
+        None => {}
+    }
+    let moved = relay.store.run(move |db| parts::move_to(db, &place));
+    Ok(moved.await.map_err(failed)?)
+}
+
+/// Checks that no other relay runs before a start that changes something for all.
+async fn refuse_others(relay: &Relay, start: &str) -> Result<(), Box<dyn Error>> {
     let me = relay.process.me.clone();
     if !me.is_shared {
         return Ok(());
@@ -57,7 +76,7 @@ async fn refuse_others(relay: &Relay) -> Result<(), Box<dyn Error>> {
     match peers.others.iter().find(|other| other.said_ms >= since) {
         None => Ok(()),
         Some(other) => Err(format!(
-            "the relay {} runs: stop all others for {} seconds before a start with --blobs-lost",
+            "the relay {} runs: stop all others for {} seconds before {start}",
             other.name,
             SILENCE.as_secs()
         )
@@ -107,33 +126,64 @@ async fn prove(relay: &Relay, are_lost: bool) -> Result<Option<String>, Box<dyn 
 
 /// Checks that no other database has named the store: its files would be removed as strays.
 async fn refuse_marks(relay: &Relay, known: Option<String>) -> Result<(), Box<dyn Error>> {
-    let other = move |files: &dyn Files| {
-        for page in files.list()? {
-            let mut page = page?.into_iter();
-            let other = page.find(|name| files::is_mark(name) && Some(name) != known.as_ref());
-            if other.is_some() {
-                return Ok(other);
+    let mut pages = relay.blobs.with_files(|files| files.list()).await?;
+    while let Some((mut page, rest)) = next_page(relay, pages).await? {
+        pages = rest;
+        page.retain(|name| files::is_mark(name) && Some(name) != known.as_ref());
+        // CHK-720: files of another database are never removed.
+        for other in strays(relay, page).await? {
+            // The mark of a relay that came second goes before its row.
+            if !has(relay, &other).await? {
+                continue;
             }
+            return Err(format!(
+                "the store of blobs is that of another database, too, as its file {other} says: \
+                 give each database a store of its own"
+            )
+            .into());
         }
-        Ok(None)
-    };
-    // CHK-720: files of another database are never removed.
-    match relay.blobs.with_files(other).await? {
-        None => Ok(()),
-        Some(other) => Err(format!(
-            "the store of blobs is that of another database, too, as its file {other} says: give \
-             each database a store of its own"
-        )
-        .into()),
     }
+    Ok(())
 }
 
 /// Makes a store that of the database: an empty one, or one with all the files that the database
 /// names and no others. Returns the name that the database has, which may be by another relay.
 async fn first(relay: &Relay) -> Result<String, Box<dyn Error>> {
-    let has_parts = relay.store.run(parts::any).await.map_err(failed)?;
+    refuse_incomplete(relay).await?;
+    if let Some(found) = foreign(relay).await? {
+        // Another relay may have named the store just now.
+        return match name(relay).await? {
+            Some(known) => Ok(known),
+            None => Err(format!(
+                "the store of blobs has files of another database, as {found}: give an empty one"
+            )
+            .into()),
+        };
+    }
+    // A crash, or another relay that comes first, leaves a mark that is removed as any file without
+    // a blob.
+    let (mark, until_ms) = (files::draw_mark(), relay.shared_ms() + MAX_WRITE_MS);
+    let drawn = mark.clone();
+    let announced = relay
+        .store
+        .run(move |db| parts::announce(db, &drawn, until_ms));
+    announced.await.map_err(failed)?;
+    let put = mark.clone();
+    let put = move |files: &dyn Files| files.put(&put, b"waxseal");
+    relay.blobs.with_files(put).await?;
+    let drawn = mark.clone();
+    let named = relay.store.run(move |db| parts::name_store(db, &drawn));
+    let named = named.await.map_err(failed)?;
+    if named != mark {
+        removal::discard(&relay.store, &relay.blobs, mark, relay.shared_ms()).await;
+    }
+    Ok(named)
+}
+
+/// Checks that the store has all files that the database names.
+async fn refuse_incomplete(relay: &Relay) -> Result<(), Box<dyn Error>> {
     let mut after = (0, 0);
-    while has_parts && let Some(seen) = look(relay, after, false).await? {
+    while let Some(seen) = look(relay, after, false).await? {
         if let Some((_, name)) = seen.lost.first() {
             return Err(format!(
                 "the store of blobs lacks the file {name} that the database names: copy all files \
@@ -143,42 +193,7 @@ async fn first(relay: &Relay) -> Result<String, Box<dyn Error>> {
         }
         after = seen.last;
     }
-    if let Some(other) = wait_for_first(relay).await? {
-        return Ok(other);
-    }
-    let mark = files::draw_mark();
-    let put = mark.clone();
-    let put = move |files: &dyn Files| files.put(&put, b"waxseal");
-    relay.blobs.with_files(put).await?;
-    let drawn = mark.clone();
-    let named = relay.store.run(move |db| parts::name_store(db, &drawn));
-    let named = named.await.map_err(failed)?;
-    if named != mark {
-        let remove = move |files: &dyn Files| files.remove(&mark);
-        relay.blobs.with_files(remove).await?;
-    }
-    Ok(named)
-}
-
-/// Waits until the store has no file that the database does not name, or another relay has named
-/// it.
-async fn wait_for_first(relay: &Relay) -> Result<Option<String>, Box<dyn Error>> {
-    let mut found = String::new();
-    for _ in 0..TURNS {
-        match foreign(relay).await? {
-            None => return Ok(None),
-            Some(name) => found = name,
-        }
-        if let Some(known) = name(relay).await? {
-            return Ok(Some(known));
-        }
-        tokio::time::sleep(TURN).await;
-    }
-    Err(format!(
-        "the store of blobs has files of another database, as {found}: give an empty one. If it \
-         has nothing but this file, a first start may have failed: remove it"
-    )
-    .into())
+    Ok(())
 }
 
 /// A file that the database does not name.
@@ -186,14 +201,17 @@ async fn foreign(relay: &Relay) -> Result<Option<String>, Box<dyn Error>> {
     let mut pages = relay.blobs.with_files(|files| files.list()).await?;
     while let Some((page, rest)) = next_page(relay, pages).await? {
         pages = rest;
-        // No mark is one of the database: it has no name yet.
-        let strays = relay.store.run(move |db| parts::strays(db, &page));
-        let mut strays = strays.await.map_err(failed)?;
-        if let Some(stray) = strays.pop() {
+        if let Some(stray) = strays(relay, page).await?.pop() {
             return Ok(Some(stray));
         }
     }
     Ok(None)
+}
+
+/// Those of some files that have no row.
+async fn strays(relay: &Relay, names: Vec<String>) -> Result<Vec<String>, Box<dyn Error>> {
+    let strays = relay.store.run(move |db| parts::strays(db, &names));
+    Ok(strays.await.map_err(failed)?)
 }
 
 async fn next_page(
@@ -227,8 +245,7 @@ async fn remove_strays(relay: &Relay) -> Result<(), Box<dyn Error>> {
         pages = rest;
         // CHK-723: only a file without a row is removed, and the rows are read after the names.
         page.retain(|name| !files::is_mark(name));
-        let strays = relay.store.run(move |db| parts::strays(db, &page));
-        let strays = strays.await.map_err(failed)?;
+        let strays = strays(relay, page).await?;
         let remove = move |files: &dyn Files| {
             for name in &strays {
                 if let Err(error) = files.remove(name) {
@@ -267,7 +284,7 @@ pub async fn remove_lost(relay: &Relay, are_known_lost: bool) -> Result<(), Box<
     // With one file, the blob is lost.
     lost.dedup_by_key(|(blob, _)| *blob);
     for batch in lost.chunks(BATCH) {
-        let (batch, now_ms) = (batch.to_vec(), millis(relay));
+        let (batch, now_ms) = (batch.to_vec(), relay.agreed_ms());
         let lose = move |db: &Connection| {
             for (blob, name) in &batch {
                 expiry::lose(db, *blob, name, now_ms)?;

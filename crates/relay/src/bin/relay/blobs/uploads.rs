@@ -20,7 +20,7 @@ use crate::store::parts::{self, Part};
 const MIN_FILE_LEN: u64 = MIN_BLOB_SPACE as u64;
 
 /// A file that is in no blob after this time is removed.
-const MAX_WRITE_MS: i64 = 3_600_000;
+pub const MAX_WRITE_MS: i64 = 3_600_000;
 
 /// The blob that an account uploads or goes on with. Only its first part, at 0, makes a row: for
 /// another one, the row that is returned is in no database.
@@ -135,12 +135,13 @@ pub enum Next {
     Write { row: Row, last: Option<Part> },
 }
 
-/// Begins to take the bytes of a blob from `at` to `end`, in a file with this name.
+/// Begins to take the bytes of a blob from `at` to `end`, in a file with this name, which is
+/// removed if it is in no blob until then.
 pub fn announce(
     db: &Connection,
     row: Row,
     (at, end): (u64, u64),
-    name: &str,
+    (name, until_ms): (&str, i64),
     now_ms: i64,
     room: &BlobRoom,
 ) -> Result<Next, Refusal> {
@@ -150,7 +151,7 @@ pub fn announce(
     }
     // A blob in many short parts does not take many files.
     let last = parts::last(db, row.id)?.filter(|last| last.len < MIN_FILE_LEN);
-    parts::announce(db, name, now_ms + MAX_WRITE_MS)?;
+    parts::announce(db, name, until_ms)?;
     Ok(Next::Write { row, last })
 }
 

@@ -49,6 +49,17 @@ impl Known {
         now.monotonic_ms.saturating_sub(self.at_ms)
     }
 
+    /// Compares this relay's clock now with those of the others, as far as they are known.
+    pub fn compare(&self, now: Reading) -> Others {
+        let passed_ms = self.passed_ms(now);
+        match compare(&self.peers, now.wall_ms.saturating_sub(passed_ms)) {
+            Others::Differ { median_ms } => Others::Differ {
+                median_ms: median_ms.map(|median_ms| median_ms.saturating_add(passed_ms)),
+            },
+            same => same,
+        }
+    }
+
     fn silent_ms(&self, other: &Other, now: Reading) -> u64 {
         let database_ms = self.peers.clock_ms.unwrap_or_default();
         let silent_ms = database_ms.saturating_sub(other.said_ms);

@@ -124,8 +124,12 @@ pub fn advance(
     Ok(advanced > 0)
 }
 
-/// Lets the upload of a blob begin again, if it did not go on in between.
-pub fn begin_again(db: &Connection, row: &Row) -> Result<bool, Refusal> {
+/// Lets the upload of a blob begin again of which this file is lost, if it did not go on in
+/// between: other bytes may be there by now, and as many.
+pub fn begin_again(db: &Connection, row: &Row, name: &str) -> Result<bool, Refusal> {
+    if !parts::is_in(db, row.id, name)? {
+        return Ok(false);
+    }
     let begin = "UPDATE blob SET received = 0 WHERE id = ?1 AND received = ?2 AND received < len";
     if db.execute(begin, values![row.id, row.received])? == 0 {
         return Ok(false);

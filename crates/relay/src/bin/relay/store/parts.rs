@@ -4,6 +4,8 @@
 //! use to anyone. A file that is about to be written is *loose*: it gets into a blob, or it is
 //! doomed and then removed, and never both.
 
+use waxseal_interface::ErrorCode;
+
 use crate::errors::Refusal;
 use crate::store::Connection;
 use crate::store::connection::Work;
@@ -80,10 +82,12 @@ pub fn add(db: &Connection, blob: i64, part: &Part, last: Option<&Part>) -> Resu
     Ok(true)
 }
 
-/// Dooms a file that was announced, if it is still in no blob. Returns whether it is doomed.
+/// Dooms a file that was announced, if it is still in no blob. Returns whether it is in none. It
+/// may have been removed and forgotten before it was written: then it gets into none either.
 pub fn give_up(db: &Connection, name: &str) -> Result<bool, Refusal> {
     let give_up = "UPDATE blob_loose SET until_ms = 0, is_doomed = 1 WHERE name = ?1";
-    Ok(db.execute(give_up, values![name])? > 0)
+    let is_in = "SELECT 1 FROM blob_part WHERE name = ?1";
+    Ok(db.execute(give_up, values![name])? > 0 || !db.exists(is_in, values![name])?)
 }
 
 /// Dooms a file that is taken out of its blob.
@@ -209,21 +213,37 @@ pub fn is_in(db: &Connection, blob: i64, name: &str) -> Result<bool, Refusal> {
     db.exists(is_in, values![name, blob])
 }
 
-/// Whether any blob has bytes.
-pub fn any(db: &Connection) -> Result<bool, Refusal> {
-    db.exists("SELECT 1 FROM blob_part LIMIT 1", &[])
-}
-
 /// The name of the store of blobs, if it has one.
 pub fn store_name(db: &Connection) -> Result<Option<String>, Refusal> {
     db.one("SELECT name FROM blob_store", &[])
 }
 
-/// Names the store, if it has no name. Returns the name that it has from now on.
+/// Names the store after a file that was announced, if it has no name. Returns the name that it has
+/// from now on.
 pub fn name_store(db: &Connection, name: &str) -> Result<String, Refusal> {
+    if let Some(known) = store_name(db)? {
+        return Ok(known);
+    }
+    // CHK-721: see `add`.
+    let found = "DELETE FROM blob_loose WHERE name = ?1 AND is_doomed = 0";
+    if db.execute(found, values![name])? == 0 {
+        return Err(Refusal::retry_after(ErrorCode::Busy, 1));
+    }
     db.execute(
         "INSERT INTO blob_store (id, name) VALUES (1, ?1) ON CONFLICT (id) DO NOTHING",
         values![name],
     )?;
     db.only("SELECT name FROM blob_store", &[])
+}
+
+/// Where the store is, if that is known. Only a database that relays can share keeps it.
+pub fn place(db: &Connection) -> Result<Option<String>, Refusal> {
+    let place: Option<Option<String>> = db.one("SELECT place FROM blob_store", &[])?;
+    Ok(place.flatten())
+}
+
+/// The store is at this place from now on.
+pub fn move_to(db: &Connection, place: &str) -> Result<(), Refusal> {
+    db.execute("UPDATE blob_store SET place = ?1", values![place])?;
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use std::fs::{DirBuilder, File};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt};
-use std::path::Path;
+use std::path::{self, Path, PathBuf};
 
 use rustix::fs::{self, AtFlags, Dir, Mode, OFlags};
 use rustix::io::Errno;
@@ -17,6 +17,7 @@ const MIN_FREE: u64 = 256 << 20;
 /// hidden do not count as lost.
 pub struct Folder {
     dir: File,
+    place: String,
 }
 
 impl Folder {
@@ -27,8 +28,10 @@ impl Folder {
         if let Some(parent) = dir.canonicalize()?.parent() {
             File::open(parent)?.sync_all()?;
         }
+        let place: PathBuf = path::absolute(dir)?.components().collect();
+        let place = place.to_string_lossy().into_owned();
         let dir = File::open(dir)?;
-        Ok(Self { dir })
+        Ok(Self { dir, place })
     }
 
     fn open_file(&self, name: &str, flags: OFlags) -> io::Result<File> {
@@ -82,6 +85,10 @@ impl Files for Folder {
             Err(error) if error != Errno::NOENT => Err(error.into()),
             _ => Ok(()),
         }
+    }
+
+    fn place(&self) -> String {
+        self.place.clone()
     }
 
     fn list(&self) -> io::Result<Pages> {

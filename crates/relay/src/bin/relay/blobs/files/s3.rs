@@ -10,7 +10,7 @@ use waxseal_interface::http::{Link, LinkError};
 use waxseal_interface::{HttpAnswer, HttpRequest};
 
 use crate::blobs::files::s3::credentials::Credentials;
-use crate::blobs::files::s3::place::Place;
+use crate::blobs::files::s3::place::{Place, shown};
 use crate::blobs::files::s3::signature::Signer;
 use crate::blobs::files::{Files, PAGE, Pages, is_ours};
 
@@ -38,7 +38,9 @@ impl S3 {
             Some(pem) => Link::with_ca(&place.endpoint, pem),
             None => Link::new(&place.endpoint),
         };
-        let link = link.map_err(|error| format!("the endpoint {}: {error}", place.endpoint))?;
+        let link =
+            link.map_err(|error| format!("the endpoint {}: {error}", shown(&place.endpoint)));
+        let link = link?;
         Ok(Self {
             place,
             link: link.within(TRY_TIMEOUT),
@@ -78,8 +80,18 @@ impl S3 {
             request
                 .headers
                 .extend(range.clone().map(|range| ("range", range)));
-            let why = match self.link.call(&request) {
-                Ok(answer) if !may_pass(answer.status) => return checked(method, answer),
+            let answer = self.link.call(&request);
+            signature::wipe(&mut request);
+            let why = match answer {
+                Ok(answer) if !may_pass(answer.status) => {
+                    let answer = checked(method, answer);
+                    // The store may still carry out an earlier try.
+                    let is_open = method == "PUT" && pauses.len() < PAUSES.len();
+                    return answer.map_err(|error| match is_open {
+                        true => unreachable(&error.to_string()),
+                        false => error,
+                    });
+                }
                 Ok(answer) => format!("it answers {} {}", answer.status, code(&answer)),
                 Err(LinkError::Unreachable(why)) => why,
                 Err(error) => error.to_string(),
@@ -99,9 +111,11 @@ fn may_pass(status: u16) -> bool {
 
 /// An answer of success, or the error that it is.
 fn checked(method: &str, answer: HttpAnswer) -> io::Result<HttpAnswer> {
+    if matches!(answer.status, 200..=299) {
+        return Ok(answer);
+    }
     let code = code(&answer);
     Err(match (answer.status, &*code) {
-        (200..=299, _) => return Ok(answer),
         // An answer to HEAD has no code.
         (404, "NoSuchKey") => ErrorKind::NotFound.into(),
         (404, "") if method == "HEAD" => ErrorKind::NotFound.into(),
@@ -197,6 +211,16 @@ impl Files for S3 {
         Ok(listing::element(&text, "Status") == Some("Enabled"))
     }
 
+    fn place(&self) -> String {
+        let place = &self.place;
+        format!(
+            "{}/{}/{}",
+            shown(&place.endpoint),
+            place.bucket,
+            place.prefix
+        )
+    }
+
     fn list(&self) -> io::Result<Pages> {
         let (store, mut after) = (self.clone(), After::Nothing);
         let page = move || {
@@ -267,7 +291,7 @@ impl<F: FnMut() -> io::Result<(Vec<String>, bool)>> Iterator for Listing<F> {
 
 pub mod credentials;
 mod listing;
-mod place;
+pub mod place;
 mod signature;
 #[cfg(test)]
 pub mod tests;

@@ -132,3 +132,22 @@ fn a_folder_that_is_hidden_goes_on() {
     assert_eq!(names(&files), [later]);
     assert_eq!(std::fs::read_dir(&here).unwrap().count(), 0);
 }
+
+#[test]
+fn a_place_is_the_same_however_it_is_written() {
+    let (dir, files) = folder();
+    let same = |path: &str| Folder::open(&dir.path().join(path)).unwrap().place();
+    for path in ["blobs/", "./blobs", ".//blobs/."] {
+        assert_eq!(same(path), files.place());
+    }
+    assert_ne!(same("other"), files.place());
+    if let Some((server, s3)) = store("blobs") {
+        let place = s3.place();
+        assert!(place.ends_with("/blobs/of/relays/"), "{place}");
+        assert!(
+            server
+                .url("blobs", "")
+                .contains(place.split('/').nth(2).unwrap())
+        );
+    }
+}

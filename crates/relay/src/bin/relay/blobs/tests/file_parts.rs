@@ -98,6 +98,16 @@ async fn chk725_a_file_whose_job_was_done_although_it_failed_stays_in_its_blob()
 }
 
 #[tokio::test]
+async fn a_file_that_is_written_after_its_row_was_forgotten_is_removed() {
+    let world = World::at(NOW);
+    let relay = world.open().await;
+    let name = files::draw();
+    relay.blobs.files.put(&name, b"late").unwrap();
+    removal::discard(&relay.store, &relay.blobs, name, NOW as i64).await;
+    assert!(files(&relay).await.is_empty());
+}
+
+#[tokio::test]
 async fn a_file_that_is_not_in_the_blob_any_more_is_not_replaced() {
     let world = World::at(NOW);
     let relay = world.open().await;
@@ -283,6 +293,10 @@ impl Files for Filling {
 
     fn remove(&self, name: &str) -> io::Result<()> {
         self.folder.remove(name)
+    }
+
+    fn place(&self) -> String {
+        self.folder.place()
     }
 
     fn list(&self) -> io::Result<files::Pages> {

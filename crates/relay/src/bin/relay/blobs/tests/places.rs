@@ -126,6 +126,10 @@ impl Files for Waiting {
         self.folder.remove(name)
     }
 
+    fn place(&self) -> String {
+        self.folder.place()
+    }
+
     fn list(&self) -> io::Result<files::Pages> {
         self.folder.list()
     }

@@ -206,6 +206,7 @@ async fn chk722_bytes_that_a_blob_has_stay_whatever_arrives_at_another_relay() {
         Ok((row, parts::last(db, 1)?.unwrap()))
     };
     let (row, last) = relay.store.run(read).await.unwrap();
+    let before = last.clone();
     put_part(&relay, &alice, first(), 3, 9, b"led")
         .await
         .unwrap();
@@ -225,8 +226,16 @@ async fn chk722_bytes_that_a_blob_has_stay_whatever_arrives_at_another_relay() {
         Taken::Done(_) | Taken::Gone => panic!("it did not move on"),
     }
     // Nor does it begin again because the file that it read is gone.
-    let begin_again = move |db: &Connection| stored::begin_again(db, &row);
-    assert!(!relay.store.run(begin_again).await.unwrap());
+    let lost = before.name.clone();
+    let begin_again = move |db: &Connection| {
+        let as_many = stored::by_number(db, row.id)?.unwrap();
+        Ok((
+            stored::begin_again(db, &row, &lost)?,
+            stored::begin_again(db, &as_many, &lost)?,
+        ))
+    };
+    let begun = relay.store.run(begin_again).await.unwrap();
+    assert_eq!(begun, (false, false));
     relay.clean_up().await.unwrap();
     put_part(&relay, &alice, first(), 6, 9, b"two")
         .await

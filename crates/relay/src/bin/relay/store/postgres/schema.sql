@@ -340,7 +340,8 @@ CREATE INDEX blob_loose_age ON blob_loose (until_ms);
 CREATE TABLE blob_ended (blob BIGINT PRIMARY KEY);
 CREATE TABLE blob_store (
     id BIGINT PRIMARY KEY CHECK (id = 1),
-    name TEXT COLLATE "C" NOT NULL
+    name TEXT COLLATE "C" NOT NULL,
+    place TEXT COLLATE "C"
 );
 CREATE TABLE stored (
     account BIGINT PRIMARY KEY,

@@ -16,7 +16,7 @@ const REGION: &str = "us-east-1";
 
 impl Place {
     pub fn parse(url: &str) -> Result<Self, String> {
-        let bad = |why: &str| Err(format!("--blobs {url}: {why}"));
+        let bad = |why: &str| Err(format!("--blobs {}: {why}", shown(url)));
         let Some(rest) = url.strip_prefix("s3://") else {
             return bad("it does not begin with s3://");
         };
@@ -62,5 +62,13 @@ impl Place {
     pub fn host(&self) -> &str {
         let (_, host) = self.endpoint.split_once("://").unwrap_or_default();
         host
+    }
+}
+
+/// A URL for the log. What is before an `@` may be a secret.
+pub fn shown(url: &str) -> String {
+    match url.rsplit_once('@') {
+        Some((_, rest)) => format!("...@{rest}"),
+        None => url.to_owned(),
     }
 }

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use waxseal_interface::HttpRequest;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::blobs::files::hex;
 use crate::blobs::files::s3::credentials::Pair;
@@ -45,17 +45,18 @@ impl Signer<'_> {
         let query = query.join("&");
         let names: Vec<&str> = signed.iter().map(|(name, _)| *name).collect();
         let names = names.join(";");
-        let headers: String = signed
-            .iter()
-            .map(|(name, value)| format!("{name}:{value}\n"))
-            .collect();
-        // Buckets, prefixes and names have no characters that are encoded in a path.
-        let call = format!(
-            "{}\n{}\n{query}\n{headers}\n{names}\n{body}",
-            request.method, request.path
-        );
+        // Buckets, prefixes and names have no characters that are encoded in a path. No text of the
+        // whole call is made, because the session token is in it.
+        let mut call = Sha256::new();
+        call.update(format!("{}\n{}\n{query}\n", request.method, request.path));
+        for (name, value) in &signed {
+            for text in [name, ":", value, "\n"] {
+                call.update(text);
+            }
+        }
+        call.update(format!("\n{names}\n{body}"));
+        let call = hex(&call.finalize());
         let scope = format!("{}/{}/s3/aws4_request", date.day(), self.region);
-        let call = hex(&Sha256::digest(call));
         let text = format!("AWS4-HMAC-SHA256\n{}\n{scope}\n{call}", date.time);
         let signature = hex(&*mac(&*self.key(date), &text));
         let key = &self.credentials.access_key;
@@ -79,6 +80,14 @@ impl Signer<'_> {
         let key = mac(&*key, self.region);
         mac(&*mac(&*key, "s3"), "aws4_request")
     }
+}
+
+/// Takes the headers off a request that was sent: a session token is a secret.
+pub fn wipe(request: &mut HttpRequest) {
+    for (_, value) in &mut request.headers {
+        value.zeroize();
+    }
+    request.headers.clear();
 }
 
 fn mac(key: &[u8], text: &str) -> Zeroizing<[u8; 32]> {

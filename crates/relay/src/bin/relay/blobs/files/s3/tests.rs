@@ -157,6 +157,17 @@ fn an_object_is_lost_only_if_the_store_says_so() {
 }
 
 #[test]
+fn a_file_may_come_after_a_try_without_an_answer_whatever_the_next_one_says() {
+    const LATE: &str = "HTTP/1.1 503 x\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+    const FULL: &str = "HTTP/1.1 507 x\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+    let full = answering(&[FULL]).put("1", b"").unwrap_err();
+    assert_eq!(full.kind(), ErrorKind::StorageFull);
+    let open = answering(&[LATE, FULL]).put("1", b"").unwrap_err();
+    assert_eq!(open.kind(), ErrorKind::NotConnected);
+    assert!(open.to_string().contains("storage"), "{open}");
+}
+
+#[test]
 fn a_list_that_does_not_go_on_is_no_list() {
     const PAGE: &str = "HTTP/1.1 200 x\r\nconnection: close\r\ncontent-length: 104\r\n\r\n\
         <ListBucketResult><IsTruncated>true</IsTruncated><Contents><Key>1</Key></Contents>\
@@ -236,6 +247,8 @@ fn places_are_parsed_and_odd_ones_refused() {
     ] {
         assert!(Place::parse(bad).is_err(), "{bad}");
     }
+    let refused = Place::parse("s3://KEY:SEC@RET@blobs").unwrap_err();
+    assert!(refused.starts_with("--blobs ...@blobs: "), "{refused}");
 }
 
 #[test]

@@ -90,3 +90,42 @@ fn a_query_is_encoded_and_sorted() {
             .contains(&("x-amz-security-token", "token".to_owned()))
     );
 }
+
+#[test]
+fn a_session_token_is_signed_and_taken_off_once_it_was_sent() {
+    let sign = |token: Option<&str>| {
+        let credentials = Pair {
+            access_key: "key".to_owned(),
+            secret_key: "secret".to_owned().into(),
+            session_token: token.map(|token| token.to_owned().into()),
+        };
+        let mut request = HttpRequest {
+            method: "GET",
+            path: "/blobs/1".to_owned(),
+            headers: Vec::new(),
+            body: Vec::new(),
+        };
+        let signer = Signer {
+            credentials: &credentials,
+            region: "us-east-1",
+            host: "s3.example",
+        };
+        signer.sign_at(&mut request, &[], &Date::of(0));
+        request
+    };
+    let mut one = sign(Some("token"));
+    assert!(
+        one.headers
+            .contains(&("x-amz-security-token", "token".to_owned()))
+    );
+    let all = [sign(None), sign(Some("other")), one.clone()];
+    let signatures: Vec<_> = all.iter().map(|request| request.headers.last()).collect();
+    assert!(signatures[0] != signatures[1] && signatures[1] != signatures[2]);
+    let (_, signed) = one.headers.last().unwrap();
+    assert!(
+        signed.contains("x-amz-date;x-amz-security-token, "),
+        "{signed}"
+    );
+    wipe(&mut one);
+    assert!(one.headers.is_empty());
+}
