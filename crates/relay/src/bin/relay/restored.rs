@@ -35,11 +35,13 @@ impl Relay {
         let number = self.process.me.number;
         let forgotten = self.store.run(move |db| {
             processes::forget_others(db, number)?;
-            proven::load(db)
+            // Relays that know a later time of the line before begin anew.
+            proven::begin_line(db)?;
+            proven::mark(db)
         });
-        let proven = forgotten.await.map_err(failed)?;
-        let at_ms = proven.map_or(0, |proven| proven.at_ms);
-        self.process.recorded.record(at_ms);
+        if let Some(mark) = forgotten.await.map_err(failed)? {
+            self.process.recorded.record(mark);
+        }
         if !others.others.is_empty() {
             let names = others.names().join(", ");
             tracing::warn!(

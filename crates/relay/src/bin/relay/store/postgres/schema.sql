@@ -196,7 +196,8 @@ CREATE TABLE proven (
     at_ms BIGINT NOT NULL,
     began_ms BIGINT NOT NULL,
     settled BIGINT NOT NULL,
-    drop_before BIGINT NOT NULL
+    drop_before BIGINT NOT NULL,
+    line BIGINT NOT NULL
 );
 CREATE TABLE process (
     number BIGINT PRIMARY KEY,
