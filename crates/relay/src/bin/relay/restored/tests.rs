@@ -229,3 +229,29 @@ async fn a_relay_that_crashes_while_it_sets_time_back_starts_again() {
     let mark = relay.store.run(proven::mark).await.unwrap();
     assert_eq!(mark.unwrap().at_ms, NOW);
 }
+
+#[cfg(feature = "postgres")]
+#[tokio::test]
+async fn a_restore_leaves_the_numbers_of_the_tables_of_others_as_they_are() {
+    let world = World::at(NOW);
+    if !world.is_on_postgres() {
+        return;
+    }
+    let relay = world.open().await;
+    let bob = device(&relay, "bob").await;
+    let others = |db: &Connection| {
+        db.batch("CREATE TABLE of_others (id SERIAL PRIMARY KEY, n BIGINT); CREATE SEQUENCE other")
+    };
+    relay.store.run(others).await.unwrap();
+    relay.restored(Duration::ZERO).await.unwrap();
+    let next = |db: &Connection| {
+        let id = "INSERT INTO of_others (n) VALUES (0) RETURNING id";
+        let other = "SELECT nextval('other')";
+        Ok((db.only::<i64>(id, &[])?, db.only::<i64>(other, &[])?))
+    };
+    assert_eq!(relay.store.run(next).await.unwrap(), (1, 1));
+    // Those of the relay go on.
+    let connection = relay.store.next_connection(bob.id).await.unwrap();
+    assert!(connection > 1 << 32, "{connection}");
+    assert!(device(&relay, "carol").await.id > 1 << 32);
+}
