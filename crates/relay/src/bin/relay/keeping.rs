@@ -36,7 +36,7 @@ impl Relay {
             )
             .into());
         }
-        // CHK-710: see `agree`.
+        // CHK-710: see `compare`.
         if clock_ms > before.at_ms && compare(&peers, clock_ms) != Others::Agree {
             return Err(format!(
                 "most clocks of the other relays ({}) and of the database do not agree with this \
