@@ -108,10 +108,20 @@ impl ConnectedDevices {
         }
     }
 
-    /// The ids of the connected devices.
+    /// The ids of the connected devices. With each, the number that its next message has at least,
+    /// unless the database went back in time: above all that were sent, and what it was before.
     #[cfg(any(test, feature = "postgres"))]
-    pub fn devices(&self) -> Vec<i64> {
-        self.lock().devices.keys().copied().collect()
+    pub fn devices(&self) -> HashMap<i64, i64> {
+        use std::sync::atomic::Ordering;
+
+        let connections = self.lock();
+        let devices = connections.devices.iter();
+        let least = devices.map(|(id, connected)| {
+            let sent_up_to = connected.sent_up_to.load(Ordering::Relaxed);
+            let before = connected.next_number.load(Ordering::Relaxed);
+            (*id, before.max(sent_up_to.saturating_add(1)))
+        });
+        least.collect()
     }
 
     /// The ids of the accounts of the connected devices.

@@ -10,14 +10,14 @@ use waxseal_reporting::relay::EPOCH_MS;
 use crate::blobs::expiry::expire_all;
 use crate::desk::expiry as desk_expiry;
 use crate::errors::Refusal;
-use crate::process::compare;
+use crate::process::{Past, compare};
 use crate::state::Relay;
 use crate::store::connection::Work;
 use crate::store::processes::{self, Peers, Said};
 use crate::store::queue::{bodies, destroyed};
 use crate::store::{Connection, budgets, proven, removed, slots};
 use crate::strangers::expiry;
-use crate::time::{MAX_BEHIND_MS, Others, Proven};
+use crate::time::{MAX_BEHIND_MS, Others};
 
 impl Relay {
     /// Takes the clock's time as proven, as the operator asked.
@@ -166,19 +166,23 @@ impl Relay {
         let others = compare(&self.peers().await?, self.time.reading().wall_ms);
         let proven = self.time.advance(kept_from, others);
         let (is_set_back, me) = (self.time.is_set_back(), self.process.me.clone());
-        let known_ms = self.process.recorded.at_ms();
-        let has_entered = self.process.has_entered();
+        let past = self.process.recorded.past();
+        // One that runs would also undo what another one set back since it was taken out.
+        let may_begin_anew = !self.process.has_entered() || is_set_back;
         let record = move |db: &Connection| {
-            if lacks(db, known_ms, has_entered, me.number)? {
+            if went_back(db, &past, may_begin_anew)? {
                 return Ok(None);
             }
             let is_alone = !me.is_shared || processes::peers(db, me.number)?.others.is_empty();
             let recorded = proven::record(db, &proven, is_set_back && is_alone)?;
-            Ok(Some((recorded, proven::drop_before(db)?)))
+            let destroyed = proven::drop_before(db)?;
+            Ok(Some((recorded, destroyed, proven::mark(db)?)))
         };
         let recorded = self.store.run_first(record).await.map_err(failed)?;
-        let (recorded, destroyed) = recorded.ok_or_else(|| self.process.go_back())?;
-        self.process.recorded.record(recorded.at_ms);
+        let (recorded, destroyed, mark) = recorded.ok_or_else(|| self.process.go_back())?;
+        if let Some(mark) = mark {
+            self.process.recorded.record(mark);
+        }
         self.time.record(&recorded);
 
         let mut oldest = self.time.proven().oldest_epoch();
@@ -202,9 +206,18 @@ impl Relay {
     /// destroy.
     pub async fn beat(&self) -> Result<(), Box<dyn Error>> {
         self.process.check_went_on()?;
-        let known_ms = self.process.recorded.at_ms(); // before, since it may rise meanwhile
-        let recorded = self.store.run_first(proven::load).await.map_err(failed)?;
-        if self.process.has_entered() && went_back(recorded.as_ref(), known_ms) {
+        // This relay itself may set proven time back meanwhile, unless it is kept from moving it.
+        let still = self.process.moving.try_lock().ok();
+        let is_set_back = still.is_none() || self.time.is_set_back();
+        let past = self.process.recorded.past(); // before, since it may rise meanwhile
+        let may_begin_anew = !self.process.has_entered() || is_set_back;
+        let load = move |db: &Connection| {
+            let went_back = went_back(db, &past, may_begin_anew)?;
+            Ok((proven::load(db)?, went_back))
+        };
+        let (recorded, went_back) = self.store.run_first(load).await.map_err(failed)?;
+        drop(still);
+        if went_back {
             return Err(self.process.go_back().into());
         }
         if let Some(recorded) = recorded.filter(|_| !self.time.is_set_back()) {
@@ -242,22 +255,12 @@ impl Relay {
     }
 }
 
-/// Whether the database went back in time. Before a relay has entered, this holds only if it has a
-/// row there, under its number: one that was taken out, as all others are after a restore, begins
-/// anew.
-pub fn lacks(
-    db: &Connection,
-    known_ms: u64,
-    has_entered: bool,
-    number: u64,
-) -> Result<bool, Refusal> {
-    let went_back = went_back(proven::load(db)?.as_ref(), known_ms);
-    Ok(went_back && (has_entered || processes::is_known(db, number)?))
-}
-
-/// Whether the database went back in time: this relay knows that it had this proven time.
-fn went_back(recorded: Option<&Proven>, known_ms: u64) -> bool {
-    recorded.is_some_and(|recorded| recorded.at_ms < known_ms)
+/// Whether the database went back in time, by what this relay knows of it. One that may begin anew
+/// takes another line as it is.
+pub fn went_back(db: &Connection, past: &Past, may_begin_anew: bool) -> Result<bool, Refusal> {
+    let mark = proven::mark(db)?;
+    let went_back = |mark| past.is_after(mark) || !may_begin_anew && past.is_later_than(mark);
+    Ok(mark.is_some_and(went_back))
 }
 
 fn failed(_: Refusal) -> &'static str {

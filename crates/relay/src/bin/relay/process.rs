@@ -24,7 +24,7 @@ use crate::store::processes::{self, Confirmed, Me};
 use crate::time::{Others, Reading};
 
 pub use crate::process::known::compare;
-pub use crate::process::recorded::Recorded;
+pub use crate::process::recorded::{Past, Recorded};
 
 /// How often a relay confirms.
 pub const BEAT: Duration = Duration::from_secs(5);

@@ -5,6 +5,7 @@
 //! lost: the database is asked every second for the next message and the newest connection of each
 //! device that is connected.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -73,15 +74,21 @@ impl Ear for Hearing {
         }
     }
 
-    fn connected(&self) -> Vec<i64> {
+    fn connected(&self) -> HashMap<i64, i64> {
         let relay = self.relay.upgrade();
-        relay.map_or_else(Vec::new, |relay| relay.connected.devices())
+        relay.map_or_else(HashMap::new, |relay| relay.connected.devices())
     }
 
     fn found(&self, device: i64, next: i64, connection: i64) {
         if let Some(relay) = self.relay.upgrade() {
             relay.connected.next_number(device, next);
             relay.connected.end_older(device, connection);
+        }
+    }
+
+    fn went_back(&self) {
+        if let Some(relay) = self.relay.upgrade() {
+            relay.process.go_back();
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use crate::keeping::lacks;
+use crate::keeping::went_back;
 use crate::state::Relay;
 use crate::store::{processes, proven, restored};
 
@@ -15,9 +15,9 @@ impl Relay {
         if let Some(silence) = restored {
             return self.restored(silence).await;
         }
-        let (known_ms, number) = (self.process.recorded.at_ms(), self.process.me.number);
-        let lacks = self.store.run(move |db| lacks(db, known_ms, false, number));
-        match lacks.await.map_err(|_| "the database failed")? {
+        let past = self.process.recorded.past();
+        let went_back = self.store.run(move |db| went_back(db, &past, true));
+        match went_back.await.map_err(|_| "the database failed")? {
             true => Err(self.process.go_back().into()),
             false => Ok(()),
         }
@@ -51,11 +51,13 @@ impl Relay {
         let number = self.process.me.number;
         let forgotten = self.store.run(move |db| {
             processes::forget_others(db, number)?;
-            proven::load(db)
+            // Relays that know a later time of the line before begin anew.
+            proven::begin_line(db)?;
+            proven::mark(db)
         });
-        let proven = forgotten.await.map_err(failed)?;
-        let at_ms = proven.map_or(0, |proven| proven.at_ms);
-        self.process.recorded.record(at_ms);
+        if let Some(mark) = forgotten.await.map_err(failed)? {
+            self.process.recorded.record(mark);
+        }
         if !others.others.is_empty() {
             let names = others.names().join(", ");
             tracing::warn!(

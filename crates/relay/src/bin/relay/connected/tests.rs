@@ -56,7 +56,7 @@ fn only_connections_of_devices_that_are_gone_or_have_another_key_end() {
     connected.leave(&gone);
     assert!(!connected.has_account(1));
     assert_eq!(connected.accounts(), [2]);
-    assert_eq!(connected.devices(), [13]);
+    assert_eq!(connected.devices(), [(13, 1)].into());
     assert!(!connected.wake(10));
     assert!(connected.wake(13));
 }
@@ -101,4 +101,8 @@ fn a_message_whose_news_was_lost_wakes_the_connection_once() {
     connected.next_number(10, 6);
     assert!(was_sent(&device.message_queued));
     connected.next_number(11, 6); // not connected
+    // The next number is above what was sent, and does not go back.
+    assert_eq!(connected.devices(), [(10, 6)].into());
+    device.sent_up_to.store(8, Ordering::Relaxed);
+    assert_eq!(connected.devices(), [(10, 9)].into());
 }

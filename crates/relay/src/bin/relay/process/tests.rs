@@ -1,5 +1,6 @@
 use super::*;
 use crate::store::processes::{Other, Peers};
+use crate::store::proven::Mark;
 use crate::time::Others;
 
 #[test]
@@ -145,4 +146,26 @@ fn chk712_a_relay_whose_clock_is_far_from_most_stamps_nothing() {
     assert!(!check(&[], ahead), "it is alone");
     assert!(!check(&[(NOW, 60_001)], ahead), "the other one is silent");
     assert!(!check(&[(ahead, 0)], ahead), "the other one agrees");
+}
+
+#[test]
+fn a_folder_knows_the_lines_of_proven_time_and_a_file_of_before_has_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = || Recorded::open(dir.path());
+    let mark = |line, at_ms| Mark { line, at_ms };
+    assert!(!open().past().is_after(mark(7, 0)), "it knows none");
+    open().record(mark(7, 100));
+    open().record(mark(8, 50));
+    let past = open().past();
+    assert!(!past.is_after(mark(8, 50)) && past.is_after(mark(8, 49)));
+    assert!(past.is_after(mark(7, 1_000)), "it was on a later line");
+    assert!(!past.is_after(mark(9, 1)), "a line that began since");
+    let file = dir.path().join("recorded");
+    fs::write(&file, "100").unwrap();
+    let past = open().past();
+    assert!(past.is_after(mark(0, 99)) && !past.is_after(mark(0, 100)));
+    for damaged in ["", "x", "100 x"] {
+        fs::write(&file, damaged).unwrap();
+        assert!(!open().past().is_after(mark(0, 0)), "{damaged}");
+    }
 }

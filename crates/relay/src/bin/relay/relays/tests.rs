@@ -1,3 +1,4 @@
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
@@ -208,3 +209,22 @@ async fn a_cursor_misses_no_message_of_those_that_three_relays_queue_at_once() {
 
 #[cfg(feature = "postgres")]
 mod presence;
+
+#[tokio::test]
+async fn a_relay_that_sent_a_message_which_the_database_lacks_ends() {
+    let world = World::at(NOW);
+    let Some(([one, other], _stop)) = two(&world).await else {
+        return;
+    };
+    let (alice, bob) = (device(&one, "alice").await, device(&one, "bob").await);
+    send(&one, &alice, &bob, "kept").await.unwrap();
+    let number = other.store.next_connection(bob.id).await.unwrap();
+    let there = other.connected.enter(bob.clone(), number);
+    there.sent_up_to.store(1, Ordering::Relaxed);
+    let ended = timeout(Duration::from_secs(3), other.process.ended());
+    assert!(ended.await.is_err(), "it is there");
+    // It sent a second one, which a standby lacks that was promoted. The next one has its number.
+    there.sent_up_to.store(2, Ordering::Relaxed);
+    timeout(SOON, other.process.ended()).await.unwrap();
+    assert!(other.beat().await.is_err());
+}

@@ -1,3 +1,4 @@
+use std::fs;
 use std::time::Duration;
 
 use waxseal_interface::ContactHeaders;
@@ -153,4 +154,102 @@ async fn after_a_restore_no_relay_is_known_and_none_runs() {
     assert!(a.peers().await.unwrap().others.is_empty());
     b.beat().await.unwrap();
     assert_eq!(a.peers().await.unwrap().names(), ["second"]);
+}
+
+#[tokio::test]
+async fn a_relay_that_the_backup_does_not_know_does_not_start_over_it_either() {
+    let world = World::at(NOW);
+    let relay = world.open().await;
+    let first = relay.store.run(proven::mark).await.unwrap().unwrap();
+    world.clocks.pass(3_600_000);
+    relay.keep_time().await.unwrap();
+    let forget = |db: &Connection| db.execute("DELETE FROM process", &[]);
+    set_back(&relay, NOW).await;
+    relay.store.run(forget).await.unwrap();
+    drop(relay);
+    let why_not = async || {
+        let relay = world.try_open().await.unwrap();
+        let why = relay.keep_time().await.unwrap_err().to_string();
+        assert!(why.contains("--restored"), "{why}");
+    };
+    why_not().await;
+    let relay = world.try_open().await.unwrap();
+    relay.restored(Duration::ZERO).await.unwrap();
+    relay.keep_time().await.unwrap();
+    // The same backup again, at whatever time: it is of before the first restore.
+    let again = move |db: &Connection| {
+        db.execute(
+            "UPDATE proven SET line = ?1, at_ms = at_ms + 1000",
+            values![first.line],
+        )
+    };
+    relay.store.run(again).await.unwrap();
+    drop(relay);
+    why_not().await;
+}
+
+#[tokio::test]
+async fn after_a_restore_a_relay_begins_anew_once_it_starts_again() {
+    let world = World::at(NOW);
+    let Some(second) = beside(&world).await else {
+        return;
+    };
+    let (a, b) = (world.open().await, second.open().await);
+    for of in [&world, &second] {
+        of.clocks.pass(3_600_000);
+    }
+    b.keep_time().await.unwrap();
+    set_back(&a, NOW).await;
+    a.restored(Duration::ZERO).await.unwrap();
+    // While it runs, it knows what was there before.
+    assert!(b.beat().await.is_err());
+    assert!(b.keep_time().await.is_err());
+    drop(b);
+    let b = second.open().await;
+    b.beat().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_relay_that_crashes_while_it_sets_time_back_starts_again() {
+    let world = World::at(NOW);
+    let relay = world.open().await;
+    world.clocks.pass(3_600_000);
+    relay.keep_time().await.unwrap();
+    let file = world.dir.path().join("recorded");
+    let before = fs::read(&file).unwrap();
+    world.clocks.set(NOW);
+    relay.trust_clock().await.unwrap();
+    relay.keep_time().await.unwrap();
+    drop(relay);
+    // Its file is as it was before.
+    fs::write(&file, before).unwrap();
+    let relay = world.open().await;
+    let mark = relay.store.run(proven::mark).await.unwrap();
+    assert_eq!(mark.unwrap().at_ms, NOW);
+}
+
+#[cfg(feature = "postgres")]
+#[tokio::test]
+async fn a_restore_leaves_the_numbers_of_the_tables_of_others_as_they_are() {
+    let world = World::at(NOW);
+    if !world.is_on_postgres() {
+        return;
+    }
+    let relay = world.open().await;
+    let bob = device(&relay, "bob").await;
+    let others = |db: &Connection| {
+        db.batch("CREATE TABLE of_others (id SERIAL PRIMARY KEY, n BIGINT); CREATE SEQUENCE other")
+    };
+    relay.store.run(others).await.unwrap();
+    relay.restored(Duration::ZERO).await.unwrap();
+    let next = |db: &Connection| {
+        let id = "INSERT INTO of_others (n) VALUES (0) RETURNING id";
+        let other = "SELECT nextval('other')";
+        Ok((db.only::<i64>(id, &[])?, db.only::<i64>(other, &[])?))
+    };
+    assert_eq!(relay.store.run(next).await.unwrap(), (1, 1));
+    // Those of the relay go on.
+    let connection = relay.store.next_connection(bob.id).await.unwrap();
+    assert!(connection > 1 << 32, "{connection}");
+    assert!(device(&relay, "carol").await.id > 1 << 32);
 }

@@ -1,6 +1,9 @@
 //! What the relays of one database tell each other. None of it is kept: who misses it finds it in
 //! the database a moment later.
 
+#[cfg(feature = "postgres")]
+use std::collections::HashMap;
+
 /// What one relay tells the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum News {
@@ -21,11 +24,14 @@ pub enum News {
 pub trait Ear: Send + Sync {
     /// Takes what another relay told, or this one.
     fn hear(&self, news: News);
-    /// The devices that are connected here.
-    fn connected(&self) -> Vec<i64>;
+    /// The devices that are connected here. With each, the number that its next message has at
+    /// least, unless the database went back in time.
+    fn connected(&self) -> HashMap<i64, i64>;
     /// Takes what the database has of a connected device: which number its next message has, and
     /// which one its newest connection.
     fn found(&self, device: i64, next: i64, connection: i64);
+    /// The database went back in time: it gives numbers again that were given.
+    fn went_back(&self);
 }
 
 impl News {

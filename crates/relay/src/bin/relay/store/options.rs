@@ -13,7 +13,7 @@ pub struct StoreOptions {
     #[arg(long, value_name = "URL")]
     pub database: Option<String>,
     /// How many jobs run in PostgreSQL at once, each on a connection of its own. The relay holds
-    /// ten more connections
+    /// twelve more connections
     #[arg(long, value_name = "N", default_value_t = 16)]
     pub database_connections: u8,
     /// The space for undelivered messages of all accounts together, in GiB, 8 without the option

@@ -134,11 +134,6 @@ pub fn may_commit(db: &Connection, by: By) -> Result<bool, Refusal> {
     db.exists(MAY_COMMIT, values![by.number, by.run, by.oldest])
 }
 
-/// Whether this relay has a row.
-pub fn is_known(db: &Connection, number: u64) -> Result<bool, Refusal> {
-    db.exists("SELECT 1 FROM process WHERE number = ?1", values![number])
-}
-
 /// Enters a relay that has started. It takes the place of itself as it ran before. On a database
 /// that is not shared, it takes the place of any other.
 pub fn enter(db: &Connection, me: &Me, said: &Said) -> Result<Confirmed, Refusal> {

@@ -25,11 +25,13 @@ impl Ear for Heard {
         self.0.lock().unwrap().push(news);
     }
 
-    fn connected(&self) -> Vec<i64> {
-        Vec::new()
+    fn connected(&self) -> HashMap<i64, i64> {
+        HashMap::new()
     }
 
     fn found(&self, _: i64, _: i64, _: i64) {}
+
+    fn went_back(&self) {}
 }
 
 #[tokio::test]

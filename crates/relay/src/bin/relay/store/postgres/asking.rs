@@ -138,9 +138,17 @@ impl Shared {
         };
         let lost = "SELECT d.id, coalesce(i.next, 0), coalesce(d.connection, 0)
              FROM device d LEFT JOIN inbox i ON i.recipient = d.id WHERE d.id = ANY($1)";
-        for devices in ear.connected().chunks(AT_ONCE) {
+        // Before the database is asked: what it gave by now has a lower number than the next.
+        let connected = ear.connected();
+        let devices: Vec<i64> = connected.keys().copied().collect();
+        for devices in devices.chunks(AT_ONCE) {
             for row in client.query(lost, &[&devices])? {
-                ear.found(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+                let (device, next) = (row.try_get(0)?, row.try_get(1)?);
+                // A device that is removed meanwhile has no queue.
+                if next > 0 && connected.get(&device).is_some_and(|least| next < *least) {
+                    ear.went_back();
+                }
+                ear.found(device, next, row.try_get(2)?);
             }
         }
         Ok(())

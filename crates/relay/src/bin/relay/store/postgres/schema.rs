@@ -32,6 +32,16 @@ pub const VERSIONS: &[Version] = &[Version {
     oldest: 1,
 }];
 
+/// The names of the tables of all versions.
+pub fn tables() -> impl Iterator<Item = &'static str> {
+    let lines = VERSIONS.iter().flat_map(|version| version.added.lines());
+    let made = lines.filter_map(|line| {
+        let begins = ["CREATE TABLE ", "CREATE UNLOGGED TABLE "];
+        begins.iter().find_map(|begin| line.strip_prefix(begin))
+    });
+    made.filter_map(|rest| rest.split_whitespace().next())
+}
+
 /// Makes the tables, or upgrades them to the newest version, for the relay with the number `own`.
 /// Returns the connection.
 pub fn prepare(access: &Access, own: Option<u64>) -> Result<Client, Box<dyn Error>> {

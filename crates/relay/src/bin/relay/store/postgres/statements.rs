@@ -13,6 +13,7 @@ use postgres::{Client, Error, Row, Statement};
 use waxseal_interface::ErrorCode;
 
 use super::failure::{Failure, Said};
+use super::schema;
 use crate::errors::Refusal;
 use crate::store::news::News;
 use crate::store::values::{Value, values};
@@ -147,10 +148,17 @@ impl Prepared {
 
 /// See [`Connection::skip_rows`](crate::store::Connection::skip_rows).
 pub fn skip_rows(prepared: &Prepared, by: i64) -> Result<(), Refusal> {
-    let skip = "SELECT setval(format('%I.%I', schemaname, sequencename)::regclass,
-             coalesce(last_value, 0) + ?1)
-         FROM pg_sequences WHERE schemaname = current_schema()";
-    prepared.each(skip, values![by], |_| Ok(ControlFlow::Continue(())))
+    // Others may have tables in the schema too. Each sequence belongs to a table.
+    let skip = "SELECT setval(d.objid::regclass, coalesce(pg_sequence_last_value(d.objid), 0) + ?1)
+         FROM pg_depend d JOIN pg_class s ON s.oid = d.objid JOIN pg_class t ON t.oid = d.refobjid
+         WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
+             AND d.deptype IN ('a', 'i') AND s.relkind = 'S'
+             AND t.relnamespace = current_schema()::regnamespace
+             AND t.relname = CAST(?2 AS TEXT)";
+    for table in schema::tables() {
+        prepared.each(skip, values![by, table], |_| Ok(ControlFlow::Continue(())))?;
+    }
+    Ok(())
 }
 
 /// The text with `$1` for `?1`.

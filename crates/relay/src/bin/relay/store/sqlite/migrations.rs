@@ -5,7 +5,7 @@ pub const SCHEMA_VERSION: usize = MIGRATIONS.len() + 1;
 
 /// The changes from each version of the schema to the next, from version 1 on. `schema.sql` is the
 /// newest version.
-pub const MIGRATIONS: [&str; 18] = [
+pub const MIGRATIONS: [&str; 19] = [
     // Messages of format 01 in the queue are dropped: no recipient accepts them any more.
     "DELETE FROM queue;
      ALTER TABLE queue RENAME COLUMN delivery TO stamped;
@@ -386,6 +386,8 @@ pub const MIGRATIONS: [&str; 18] = [
     desk::DESK,
     processes::PROCESSES,
     parts::PARTS,
+    // The line of proven time.
+    "ALTER TABLE proven ADD COLUMN line INTEGER NOT NULL DEFAULT 0;",
 ];
 
 mod desk;

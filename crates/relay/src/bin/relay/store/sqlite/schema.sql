@@ -165,7 +165,8 @@ CREATE TABLE proven (
     at_ms INTEGER NOT NULL,
     began_ms INTEGER NOT NULL,
     settled INTEGER NOT NULL,
-    drop_before INTEGER NOT NULL -- the epoch before which all relays have destroyed their keys
+    drop_before INTEGER NOT NULL, -- the epoch before which all relays have destroyed their keys
+    line INTEGER NOT NULL DEFAULT 0 -- drawn anew when the time is set back, or comes from a backup
 ) STRICT;
 
 -- The relays that use the database. On SQLite, there is one.

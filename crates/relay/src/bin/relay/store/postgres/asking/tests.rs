@@ -1,4 +1,5 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::thread::sleep;
 
@@ -10,15 +11,20 @@ use crate::store::postgres::session::Access;
 
 /// Keeps what is found of its devices.
 struct Finds {
-    devices: Vec<i64>,
+    devices: Mutex<HashMap<i64, i64>>,
+    went_back: AtomicBool,
     found: Mutex<BTreeMap<i64, (i64, i64)>>,
 }
 
 impl Ear for Finds {
     fn hear(&self, _: News) {}
 
-    fn connected(&self) -> Vec<i64> {
-        self.devices.clone()
+    fn connected(&self) -> HashMap<i64, i64> {
+        self.devices.lock().unwrap().clone()
+    }
+
+    fn went_back(&self) {
+        self.went_back.store(true, Ordering::Relaxed);
     }
 
     fn found(&self, device: i64, next: i64, connection: i64) {
@@ -42,7 +48,9 @@ fn thousands_of_devices_are_asked_for_and_a_slow_answer_is_no_loss() {
          UPDATE inbox SET next = recipient + 1, bytes = 1";
     client.batch_execute(many).unwrap();
     let ear = Arc::new(Finds {
-        devices: (1..=2_501).collect(),
+        // All were sent what there is. Devices without a queue may have been sent anything.
+        devices: Mutex::new((1..=2_501).map(|n| (n, n + 1)).collect()),
+        went_back: AtomicBool::new(false),
         found: Mutex::default(),
     });
     postgres.hear(ear.clone());
@@ -56,6 +64,15 @@ fn thousands_of_devices_are_asked_for_and_a_slow_answer_is_no_loss() {
     let expected: BTreeMap<_, _> = (1..=2_500).map(|n| (n, (next(n), n))).collect();
     assert_eq!(found, expected);
     while postgres.shared.all_bytes.load(Ordering::Relaxed) != 1_250 {
+        assert!(began.elapsed() < Duration::from_secs(20));
+        sleep(Duration::from_millis(10));
+    }
+
+    // One was sent a message that the database lacks.
+    assert!(!ear.went_back.load(Ordering::Relaxed));
+    ear.devices.lock().unwrap().insert(1_998, 2_000);
+    let began = Instant::now();
+    while !ear.went_back.load(Ordering::Relaxed) {
         assert!(began.elapsed() < Duration::from_secs(20));
         sleep(Duration::from_millis(10));
     }

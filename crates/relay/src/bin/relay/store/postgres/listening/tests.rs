@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Mutex;
@@ -79,11 +80,13 @@ impl Ear for Heard {
         self.0.lock().unwrap().push(news);
     }
 
-    fn connected(&self) -> Vec<i64> {
-        Vec::new()
+    fn connected(&self) -> HashMap<i64, i64> {
+        HashMap::new()
     }
 
     fn found(&self, _: i64, _: i64, _: i64) {}
+
+    fn went_back(&self) {}
 }
 
 /// Waits until it holds, for some seconds.

@@ -84,7 +84,8 @@ async fn durable_messages_a_second() {
         let pinned = Pinned::first(roster).encode();
         db.execute("UPDATE account SET pinned = ?1", values![pinned])?;
         db.execute(
-            "INSERT INTO proven (id, at_ms, began_ms, settled, drop_before) VALUES (1, 1, 1, 1, 1)",
+            "INSERT INTO proven (id, at_ms, began_ms, settled, drop_before, line)
+                 VALUES (1, 1, 1, 1, 1, 1)",
             &[],
         )?;
         db.execute(

@@ -374,3 +374,22 @@ async fn version_18_keeps_its_blobs_which_have_one_file_each() {
         assert_eq!(columns(&store).await, columns(&fresh(&dir)).await);
     }
 }
+
+#[tokio::test]
+async fn version_19_keeps_proven_time_on_one_line_whose_number_every_copy_has() {
+    use crate::store::proven::{self, Mark};
+
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let db = before(&path, 19);
+    let proven = "INSERT INTO proven VALUES (1, 500, 100, 1, 7)";
+    db.execute(proven, []).unwrap();
+    drop(db);
+    for _ in 0..2 {
+        let store = Store::open(&path, &StoreOptions::default()).unwrap();
+        let mark = store.run(proven::mark).await.unwrap();
+        let (line, at_ms) = (0, 500);
+        assert_eq!(mark, Some(Mark { line, at_ms }));
+        assert_eq!(columns(&store).await, columns(&fresh(&dir)).await);
+    }
+}
