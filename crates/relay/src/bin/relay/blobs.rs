@@ -96,6 +96,7 @@ async fn take(
     let (room, now_ms, name) = (relay.blobs.room, millis(&relay), files::draw());
     let (at, end, of, drawn) = (part.at, part.end, part.of, name.clone());
     let begin = move |db: &Connection| {
+        stored::see_committed(db)?;
         let row = uploads::begin(db, account, &blob, at, of, now_ms, &room)?;
         uploads::announce(db, row, (at, end), &drawn, now_ms, &room)
     };
@@ -120,6 +121,7 @@ async fn take(
             };
             let replaced = last.clone();
             let advance = move |db: &Connection| {
+                stored::see_committed(db)?;
                 uploads::advance(db, &row, &file, replaced.as_ref(), now_ms, &room)
             };
             relay.store.run(advance).await
