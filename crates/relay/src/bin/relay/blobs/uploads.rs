@@ -33,7 +33,8 @@ pub fn begin(
     now_ms: i64,
     room: &BlobRoom,
 ) -> Result<Row, Refusal> {
-    if at == 0 {
+    let is_wanted = is_wanted(db, account, blob)?;
+    if at == 0 || is_wanted {
         // What is counted of the account stays as it is.
         accounts::take(db, [account; 2])?;
     }
@@ -42,7 +43,6 @@ pub fn begin(
         Some(own) => Some(own),
         None => find(db, blob, account)?,
     };
-    let is_wanted = is_wanted(db, account, blob)?;
     // What is there for all is held for the report, instead of a copy.
     if let Some(public) = public.filter(|row| row.is_complete() && row.len == len)
         && is_wanted
