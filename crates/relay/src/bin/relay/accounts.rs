@@ -122,19 +122,21 @@ async fn store(relay: &Arc<Relay>, request: Registration) -> Result<Arc<Device>,
         cache::read(db, &reader.keys, account)
     };
     let then = move |account: &Account| changed.account_changed(account);
-    let account = store.run_then(job, then).await?;
+    let account = store.run_under_locks(job, then).await?;
     let device = account.device(me.device).cloned();
     device.ok_or_else(|| ErrorCode::Removed.into())
 }
 
 impl Registration {
-    /// Stores the roster and the delivery key. Returns the id of the account.
+    /// Stores the roster and the delivery key, under the locks of the account. Returns its id.
     fn store(&self, db: &Connection, now: Timestamp) -> Result<i64, Refusal> {
-        let known = accounts::find(db, self.me.account.as_str())?;
+        let name = self.me.account.as_str();
+        let known = accounts::find(db, name)?;
         let (number, identity) = (self.me.device.0, self.identity);
         let is_listed = |roster: &Roster| rosters::lists(roster, number, &identity);
         let account = match (known, &self.roster) {
             (Some(account), roster) => {
+                devices::take_account(db, account)?;
                 let newest = devices::pinned(db, account)?;
                 // Nobody else gives an account of before its first roster.
                 if newest.is_none() && !devices::is_known(db, account, number, &identity)? {
@@ -151,7 +153,13 @@ impl Registration {
             }
             (None, roster) => {
                 let roster = roster.as_ref().ok_or(ErrorCode::BadRoster)?;
-                let account = insert(db, self.me.account.as_str())?;
+                let account = match insert(db, name)? {
+                    Some(account) => account,
+                    None if accounts::find(db, name)?.is_some() => {
+                        return self.store(db, now); // it was added meanwhile
+                    }
+                    None => return Err(ErrorCode::AccountTaken.into()),
+                };
                 let is_listed = is_listed(roster);
                 rosters::take(db, account, roster, is_listed, now)?;
                 account
@@ -173,10 +181,9 @@ impl Registration {
 
 /// Adds an account without devices. If two requests race, or two names look alike, the name belongs
 /// to the first.
-fn insert(db: &Connection, name: &str) -> Result<i64, Refusal> {
+fn insert(db: &Connection, name: &str) -> Result<Option<i64>, Refusal> {
     new_account_name(name).map_err(|_| ErrorCode::BadName)?;
-    let added = accounts::add(db, name, Some(&name_skeleton(name)))?;
-    added.ok_or_else(|| ErrorCode::AccountTaken.into())
+    accounts::add(db, name, Some(&name_skeleton(name)))
 }
 
 /// Whether a roster is an earlier one of the account. A device that was off line for long may send

@@ -97,6 +97,7 @@ async fn take(
     let until_ms = relay.shared_ms() + uploads::MAX_WRITE_MS;
     let (at, end, of, drawn) = (part.at, part.end, part.of, name.clone());
     let begin = move |db: &Connection| {
+        stored::see_committed(db)?;
         let row = uploads::begin(db, account, &blob, at, of, now_ms, &room)?;
         uploads::announce(db, row, (at, end), (&drawn, until_ms), now_ms, &room)
     };
@@ -121,6 +122,7 @@ async fn take(
             };
             let replaced = last.clone();
             let advance = move |db: &Connection| {
+                stored::see_committed(db)?;
                 uploads::advance(db, &row, &file, replaced.as_ref(), now_ms, &room)
             };
             relay.store.run(advance).await

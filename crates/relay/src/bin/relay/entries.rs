@@ -55,8 +55,11 @@ pub async fn put(
     // CHK-712: no time of a wrong clock gets into what all relays share.
     relay.process.check(relay.time.reading())?;
     let (store, shared, by) = (&relay.store, relay.clone(), device.clone());
-    let _turn = store.turn(Whose::Group(group)).await?;
-    let job = move |db: &Connection| take(db, &shared, &by, &group, (&entry, &tokens));
+    let turn = store.turn(Whose::Group(group)).await?;
+    let job = move |db: &Connection| {
+        let _ = &turn;
+        take(db, &shared, &by, &group, (&entry, &tokens))
+    };
     let at_ms = store.run_under_locks(job, |_| ()).await?;
     let key = &device.delivery_key;
     Ok(Json(EntryReceipt::new(key, &group, &bytes, at_ms)))
@@ -232,8 +235,10 @@ pub async fn leave(
     if !leave.is_authentic(&device.delivery_key, &id) {
         return Err(ErrorCode::NotFromDevice.into());
     }
+    let turn = relay.store.turn(Whose::Group(id)).await?;
     let (store, relay) = (&relay.store, relay.clone());
     let job = move |db: &Connection| {
+        let _ = &turn;
         let group = Group::take(db, &id)?;
         devices::check_present(db, device.id)?;
         let mut group = group.ok_or(ErrorCode::NoGroup)?;

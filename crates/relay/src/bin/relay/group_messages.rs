@@ -48,8 +48,8 @@ pub async fn send(
         .limits
         .targets(&sender.me.account, authentic.slots())?;
     // Whoever waits for its turn takes no space from others.
-    let _turn = relay.store.turn(Whose::Group(group)).await?;
-    let held = relay.store.space.hold(len).await?;
+    let turn = relay.store.turn(Whose::Group(group)).await?;
+    let held = (turn, relay.store.space.hold(len).await?);
     let (from, shared, budgets) = (sender.clone(), relay.clone(), Budgets::default());
     let job = move |db: &Connection, keys: &Stamping<'_>| {
         let _ = &held;

@@ -119,13 +119,14 @@ impl Relay {
         all.and(budgets).and(blobs).and(removed).and(dropped)
     }
 
-    /// Runs a job until it says that there is no more to clean up. One relay at a time does.
+    /// Runs a job until it says that there is no more to clean up. One relay at a time does. It
+    /// waits for no locks, and sees what others have changed meanwhile.
     async fn sweep(
         &self,
         job: impl Fn(&Connection) -> Result<bool, Refusal> + Clone + Send + 'static,
     ) -> Result<(), Refusal> {
         let alone = move |db: &Connection| Ok(db.works_alone(Work::Sweeping)? && job(db)?);
-        while self.store.run(alone.clone()).await? {}
+        while self.store.run_under_locks(alone.clone(), |_| ()).await? {}
         Ok(())
     }
 

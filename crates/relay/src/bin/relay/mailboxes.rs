@@ -12,7 +12,7 @@ use waxseal_interface::{ErrorCode, MAX_MAILBOX_LEN, parse_mailbox};
 use crate::errors::Refusal;
 use crate::extract::{BinaryBody, Visitor};
 use crate::state::Relay;
-use crate::store::slots::{Owner, expire, fill_slot, read};
+use crate::store::slots::{Owner, fill_slot, read};
 
 /// Puts content into an empty slot.
 pub async fn fill(
@@ -27,20 +27,22 @@ pub async fn fill(
         Visitor::Address(address) => Owner::address(*address),
     };
     let now_ms = millis(&relay);
-    let job = move |db: &Connection| {
-        expire(db, now_ms)?;
-        if let Some(known) = read(db, mailbox, slot, now_ms)? {
-            // CHK-309: what is in a slot is never replaced.
-            return Ok(match known == content {
-                true => Ok(()),
-                false => Err(ErrorCode::SlotTaken.into()),
-            });
+    for _ in 0..2 {
+        let (owner, put) = (owner.clone(), content.clone());
+        let fill = move |db: &Connection| fill_slot(db, mailbox, slot, &owner, now_ms, &put);
+        if relay.store.run(fill).await? {
+            return Ok(StatusCode::NO_CONTENT);
         }
-        Ok(fill_slot(db, mailbox, slot, &owner, now_ms, &content))
-    };
-    // An error of the job would undo what was deleted, and a refusal must not.
-    relay.store.run(job).await??;
-    Ok(StatusCode::NO_CONTENT)
+        // In a job of its own: whoever has the row of one owner waits for that of no other.
+        let read = relay.store.run(move |db| read(db, mailbox, slot, now_ms));
+        // CHK-309: what is in a slot is never replaced.
+        match read.await? {
+            Some(known) if known == content => return Ok(StatusCode::NO_CONTENT),
+            Some(_) => return Err(ErrorCode::SlotTaken.into()),
+            None => {} // its time was over
+        }
+    }
+    Err(Refusal::retry_after(ErrorCode::Busy, 1))
 }
 
 /// Hands out what is in a slot.
@@ -51,10 +53,7 @@ pub async fn fetch(
 ) -> Result<impl IntoResponse, Refusal> {
     let (mailbox, slot) = slot_in(&path)?;
     let now_ms = millis(&relay);
-    let content = relay.store.run(move |db| {
-        expire(db, now_ms)?;
-        read(db, mailbox, slot, now_ms)
-    });
+    let content = relay.store.run(move |db| read(db, mailbox, slot, now_ms));
     let content = content.await?.ok_or(ErrorCode::NoSuchMailbox)?;
     // Anyone can ask, and what is read is long: it costs as much as another request that puts it.
     match &visitor {

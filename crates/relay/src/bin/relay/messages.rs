@@ -56,8 +56,8 @@ pub async fn send(
     }
     // Whoever waits for its turn takes no space from others.
     drop(held);
-    let _turn = relay.store.turn(Whose::Account(sender.account)).await?;
-    let held = relay.store.space.hold(len).await?;
+    let turn = relay.store.turn(Whose::Account(sender.account)).await?;
+    let held = (turn, relay.store.space.hold(len).await?);
     let (from, shared, roster) = (sender.clone(), relay.clone(), Once::default());
     let job = move |db: &Connection, keys: &Stamping<'_>| {
         let _ = &held;

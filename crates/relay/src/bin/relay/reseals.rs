@@ -32,8 +32,10 @@ pub async fn send_again(
     let sender = caller.device;
     let posted = PostedReseal::decode(&posted).map_err(|_| ErrorCode::Malformed)?;
     let account = relay.some_account(&recipient).await?;
+    let turn = relay.store.turn(Whose::Account(sender.account)).await?;
     let (from, shared) = (sender.clone(), relay.clone());
     let job = move |db: &Connection, keys: &Stamping<'_>| {
+        let _ = &turn;
         devices::take_queues(db, [account.id; 2])?;
         let accepted_at = queue::next_accepted_at(db, from.id, shared.now())?;
         // A token alone stamps nothing, and neither does a claim of another device or another
@@ -74,7 +76,6 @@ pub async fn send_again(
         queue::push(db, from.account, to, &stamped)?;
         Ok(Accepted::Stamped(stamped.claim().clone(), vec![to]))
     };
-    let _turn = relay.store.turn(Whose::Account(sender.account)).await?;
     let (job, woken) = accepting(&relay, &sender, mark, job);
     answer(&sender, relay.store.run_under_locks(job, woken).await?)
 }

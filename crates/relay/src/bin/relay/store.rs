@@ -18,7 +18,7 @@ use crate::store::news::Ear;
 use crate::store::news::News;
 use crate::store::options::StoreOptions;
 #[cfg(feature = "postgres")]
-use crate::store::postgres::{Postgres, Sees};
+use crate::store::postgres::Postgres;
 use crate::store::queue::Queued;
 use crate::store::sending::{Facts, Space, Stamped, Way};
 use crate::store::sqlite::Sqlite;
@@ -132,14 +132,15 @@ impl Store {
         let result = match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.run_then(job, then).await,
             #[cfg(feature = "postgres")]
-            Engine::Postgres(postgres) => postgres.run_seeing(Sees::Committed, job, then).await,
+            Engine::Postgres(postgres) => postgres.run_under_locks(job, then).await,
         };
         self.times.note(began.elapsed());
         result
     }
 
-    /// Waits until no other message of an account, or to a group, is taken in a job. What this
-    /// returns is held until the job is done. SQLite runs one job after another anyway.
+    /// Waits until no other message of an account, or to a group, is taken in a job. The job owns
+    /// what this returns: it goes on if the client hangs up. SQLite runs one job after another
+    /// anyway.
     pub async fn turn(&self, whose: Whose) -> Result<Option<OwnedMutexGuard<()>>, Refusal> {
         match self.answers_in_order() {
             true => Ok(None),

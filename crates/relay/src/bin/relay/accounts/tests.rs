@@ -1,4 +1,6 @@
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use ed25519_dalek::{Signer, SigningKey};
 use waxseal_reporting::AccountId;
@@ -7,6 +9,7 @@ use waxseal_reporting::relay::{DeliveryKey, EPOCH_MS};
 use super::*;
 use crate::fixture::owner::{Owner, identity_of};
 use crate::fixture::{World, device, key_of};
+use crate::store::values::values;
 
 const NOW: u64 = 21_000 * EPOCH_MS;
 
@@ -113,4 +116,43 @@ async fn a_device_whose_number_gets_another_identity_gets_no_token_of_that_one()
     let refused = session_of(&relay, &early).await.unwrap_err();
     assert_eq!(refused.code, ErrorCode::Removed);
     session_of(&relay, &late).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_device_registers_while_its_account_gets_messages_all_the_time() {
+    let world = World::at(NOW);
+    let relay = world.open().await;
+    let Some(second) = world.beside("second") else {
+        return;
+    };
+    let other = second.open().await;
+    let (owner, key) = (Owner::new("alice"), SigningKey::from_bytes(&[1; 32]));
+    let first = owner.first(1, &key, NOW);
+    let entry = owner.entry(2, &SigningKey::from_bytes(&[2; 32]));
+    let next = owner.next(&first, (1, &key), NOW, |draft| draft.add(entry).unwrap());
+    let account = registered(&relay, 1, 1, first).await.account;
+    let ends = Arc::new(AtomicBool::new(false));
+    let writing = [other.clone(), other].map(|other| {
+        let ends = ends.clone();
+        tokio::spawn(async move {
+            while !ends.load(Ordering::SeqCst) {
+                let write = move |db: &Connection| {
+                    devices::take_queues(db, [account; 2])?;
+                    let next = "UPDATE inbox SET next = next + 1
+                        WHERE recipient IN (SELECT id FROM device WHERE account = ?1)";
+                    db.execute(next, values![account])?;
+                    db.exists("SELECT pg_sleep(0.15)", &[])
+                };
+                other.store.run_under_locks(write, |_| ()).await.unwrap();
+            }
+        })
+    });
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let registering = registered(&relay, 2, 2, next);
+    let registered = tokio::time::timeout(Duration::from_secs(4), registering);
+    assert_eq!(registered.await.unwrap().me.device.0, 2);
+    ends.store(true, Ordering::SeqCst);
+    for writing in writing {
+        writing.await.unwrap();
+    }
 }

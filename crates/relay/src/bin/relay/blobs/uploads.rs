@@ -10,10 +10,10 @@ use crate::errors::Refusal;
 use crate::limits::{
     MAX_BLOBS_OF_ACCOUNT, MIN_BLOB_SPACE, MIN_UPLOADERS, SHARE_OF_COPIES, UNFINISHED_BLOB_MS,
 };
-use crate::store::Connection;
 use crate::store::blobs::{self, ALL, PUBLIC, Row, by_number, find};
 use crate::store::holds::is_wanted;
 use crate::store::parts::{self, Part};
+use crate::store::{Connection, accounts};
 
 /// A file that is shorter gives way to one that goes on with it. So a blob has no more files than
 /// it counts for.
@@ -33,12 +33,16 @@ pub fn begin(
     now_ms: i64,
     room: &BlobRoom,
 ) -> Result<Row, Refusal> {
+    let is_wanted = is_wanted(db, account, blob)?;
+    if at == 0 || is_wanted {
+        // What is counted of the account stays as it is.
+        accounts::take(db, [account; 2])?;
+    }
     let public = find(db, blob, PUBLIC)?;
     let own = match public.filter(|row| row.account == account) {
         Some(own) => Some(own),
         None => find(db, blob, account)?,
     };
-    let is_wanted = is_wanted(db, account, blob)?;
     // What is there for all is held for the report, instead of a copy.
     if let Some(public) = public.filter(|row| row.is_complete() && row.len == len)
         && is_wanted
@@ -79,7 +83,8 @@ pub fn begin(
         return Err(over_quota());
     }
     let kept_until_ms = now_ms + UNFINISHED_BLOB_MS;
-    blobs::add(db, blob, place, account, len, kept_until_ms)
+    let added = blobs::add(db, blob, place, account, len, kept_until_ms)?;
+    added.ok_or_else(|| ErrorCode::BlobTaken.into()) // another account was faster
 }
 
 /// Checks the limits: no account can fill the space alone.

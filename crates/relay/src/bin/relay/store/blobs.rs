@@ -72,11 +72,18 @@ pub fn public_id(db: &Connection, id: i64) -> Result<BlobId, Refusal> {
     Ok(BlobId::from_bytes(public_id))
 }
 
-/// Number and size of the blobs of an account, or of [`ALL`].
+/// Number and size of the blobs of an account, or of [`ALL`]: those of PostgreSQL without what
+/// others store at this moment.
 pub fn stored(db: &Connection, account: i64) -> Result<(i64, i64), Refusal> {
-    let stored = "SELECT blobs, bytes FROM stored WHERE account = ?1";
-    let stored: Option<(i64, i64)> = db.one(stored, values![account])?;
-    Ok(stored.unwrap_or_default())
+    let stored = "SELECT CAST(coalesce(sum(blobs), 0) AS BIGINT),
+             CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM stored WHERE account = ?1";
+    db.only(stored, values![account])
+}
+
+/// Lets each statement of a job of an upload see what is committed. The rows that it changes say
+/// whether they are as they were, and what is stored in all is no reason to run it again.
+pub fn see_committed(db: &Connection) -> Result<(), Refusal> {
+    db.read_committed()
 }
 
 /// Whether a blob with this id was there once.
@@ -85,7 +92,7 @@ pub fn is_gone(db: &Connection, blob: &BlobId) -> Result<bool, Refusal> {
     db.exists(gone, values![blob.as_bytes()])
 }
 
-/// Adds a blob of which nothing was received.
+/// Adds a blob of which nothing was received. `None` if there is one with its id by now.
 pub fn add(
     db: &Connection,
     blob: &BlobId,
@@ -93,20 +100,20 @@ pub fn add(
     account: i64,
     len: u64,
     kept_until_ms: i64,
-) -> Result<Row, Refusal> {
-    let id = db.only(
+) -> Result<Option<Row>, Refusal> {
+    let id: Option<i64> = db.one(
         "INSERT INTO blob (public_id, place, account, len, received, kept_until_ms)
-         VALUES (?1, ?2, ?3, ?4, 0, ?5) RETURNING id",
+         VALUES (?1, ?2, ?3, ?4, 0, ?5) ON CONFLICT (public_id, place) DO NOTHING RETURNING id",
         values![blob.as_bytes(), place, account, len, kept_until_ms],
     )?;
-    Ok(Row {
+    Ok(id.map(|id| Row {
         id,
         place,
         account,
         len,
         received: 0,
         kept_until_ms: Some(kept_until_ms),
-    })
+    }))
 }
 
 /// Records how much of a blob is there, and until when it is kept. Returns `false` if it was

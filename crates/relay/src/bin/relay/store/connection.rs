@@ -315,6 +315,16 @@ impl<'c> Connection<'c> {
         }
     }
 
+    /// A statement that takes the locks of the rows which it reads until the transaction ends, and
+    /// leaves out those that others have. SQLite runs one job after another anyway.
+    pub(in crate::store) fn skipping(&self, select: &'static str) -> Cow<'static, str> {
+        match &self.engine {
+            Engine::Sqlite(_) => select.into(),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(_) => format!("{select} FOR UPDATE SKIP LOCKED").into(),
+        }
+    }
+
     /// Whether there is a transaction, so that a change can be undone.
     pub(in crate::store) fn is_in_transaction(&self) -> bool {
         match &self.engine {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 use waxseal_interface::ErrorCode;
 use waxseal_relay::system_rng;
@@ -26,10 +26,9 @@ use crate::store::postgres::lanes::acknowledgements::{Acknowledged, Acknowledgem
 use crate::store::postgres::lanes::reads::{Read, Reads};
 use crate::store::postgres::lanes::sends::{Sending, Sends};
 use crate::store::postgres::listening::{Beat, FIRST, Told};
+use crate::store::postgres::running::Sees;
 use crate::store::postgres::session::Access;
 use crate::store::values::values;
-
-pub use crate::store::postgres::running::Sees;
 
 /// Maximum number of jobs that wait for the database. A further request waits for a place, for
 /// [`MAX_WAIT`] at most, and is then refused.
@@ -59,6 +58,9 @@ pub struct Postgres {
     jobs: Option<mpsc::Sender<Box<dyn Job>>>,
     /// The same, for jobs that wait for no others.
     first: Option<mpsc::Sender<Box<dyn Job>>>,
+    /// Half of the threads, which may all wait for locks of rows at once. The others are left to
+    /// jobs that wait for nobody.
+    may_wait: Arc<Semaphore>,
     news: Option<mpsc::Sender<Told>>,
     /// `None` once the database is being closed.
     lanes: Option<Lanes>,
@@ -187,6 +189,7 @@ impl Postgres {
         Ok(Self {
             jobs: Some(jobs),
             first: Some(first),
+            may_wait: Arc::new(Semaphore::new(usize::from(connections / 2).max(1))),
             news: Some(news),
             lanes: Some(lanes),
             threads,
@@ -284,17 +287,26 @@ impl Postgres {
         job: impl Fn(&Connection) -> Result<T, Refusal> + Send + 'static,
         then: impl FnOnce(&T) + Send + 'static,
     ) -> Result<T, Refusal> {
-        self.run_seeing(Sees::Snapshot, job, then).await
+        let jobs = self.jobs.as_ref();
+        self.run_among(jobs, Sees::Snapshot, job, then).await
     }
 
-    /// Runs a job like [`run_then`](Self::run_then), whose statements see this.
-    pub async fn run_seeing<T: Send + 'static>(
+    /// Runs a job like [`run_then`](Self::run_then), which waits for the locks of what it relies
+    /// on. Each of its statements sees what is committed.
+    pub async fn run_under_locks<T: Send + 'static>(
         &self,
-        sees: Sees,
         job: impl Fn(&Connection) -> Result<T, Refusal> + Send + 'static,
         then: impl FnOnce(&T) + Send + 'static,
     ) -> Result<T, Refusal> {
-        self.run_among(self.jobs.as_ref(), sees, job, then).await
+        self.check_there()?;
+        let permit = timeout(MAX_WAIT, self.may_wait.clone().acquire_owned()).await;
+        let permit = permit.ok().and_then(Result::ok).ok_or_else(busy)?;
+        let job = move |db: &Connection| {
+            let _ = &permit;
+            job(db)
+        };
+        let jobs = self.jobs.as_ref();
+        self.run_among(jobs, Sees::Committed, job, then).await
     }
 
     /// Runs a job like [`run_then`](Self::run_then), on a connection on which no request waits.

@@ -21,17 +21,18 @@ const SLOT_BYTES: i64 = 256;
 /// How long is waited when there is no room.
 const FULL_RETRY_SECS: u64 = 60;
 
-/// Maximum number of slots that one job empties, so that other requests do not wait for long. Each
-/// request fills one slot at most.
+/// Maximum number of slots that one job empties, so that other requests do not wait for long.
 const BATCH: usize = 100;
 
 /// Deletes content whose time is over, a batch of it. Content from a time when the clock was ahead
 /// goes too. Returns whether there may be more.
 pub fn expire(db: &Connection, now_ms: i64) -> Result<bool, Refusal> {
     let (from_ms, to_ms) = kept(now_ms);
+    let free = db.skipping(
+        "SELECT mailbox, slot FROM mailbox WHERE put_at_ms <= ?1 OR put_at_ms > ?2 LIMIT ?3",
+    );
     let deleted = db.execute(
-        "DELETE FROM mailbox WHERE (mailbox, slot) IN
-             (SELECT mailbox, slot FROM mailbox WHERE put_at_ms <= ?1 OR put_at_ms > ?2 LIMIT ?3)",
+        &format!("DELETE FROM mailbox WHERE (mailbox, slot) IN ({free})"),
         values![from_ms, to_ms, BATCH],
     )?;
     Ok(deleted == BATCH)
@@ -63,7 +64,8 @@ fn kept(now_ms: i64) -> (i64, i64) {
     )
 }
 
-/// Fills an empty slot, unless one of the limits is reached.
+/// Fills an empty slot, unless one of the limits is reached. Returns `false`, and changes nothing,
+/// if there is something in it: what is there already, or what others put there meanwhile.
 pub fn fill_slot(
     db: &Connection,
     mailbox: [u8; 16],
@@ -71,17 +73,23 @@ pub fn fill_slot(
     owner: &Owner,
     now_ms: i64,
     content: &[u8],
-) -> Result<(), Refusal> {
-    owner.check_room(db, content.len())?;
-    db.execute(
+) -> Result<bool, Refusal> {
+    db.read_committed()?;
+    let filled = db.execute(
         "INSERT INTO mailbox (mailbox, slot, owner, put_at_ms, content)
-         VALUES (?1, ?2, ?3, ?4, ?5)",
+         VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (mailbox, slot) DO NOTHING",
         values![mailbox, slot, owner.name, now_ms, content],
     )?;
-    Ok(())
+    if filled == 0 {
+        return Ok(false);
+    }
+    // From here on, others of this owner wait.
+    owner.check_room(db, content.len())?;
+    Ok(true)
 }
 
 /// Whoever fills slots, and how much it may put there.
+#[derive(Clone)]
 pub struct Owner {
     name: String,
     /// The name of all owners of its kind.
@@ -112,21 +120,22 @@ impl Owner {
         }
     }
 
-    /// Checks the limits: no one can fill the space alone, and strangers cannot fill that of
-    /// accounts.
+    /// Checks the limits, once a slot is filled: no one can fill the space alone, and strangers
+    /// cannot fill that of accounts.
     fn check_room(&self, db: &Connection, len: usize) -> Result<(), Refusal> {
         let lodged = |owner: &str| {
-            let lodged = "SELECT slots, bytes FROM lodged WHERE owner = ?1";
-            let lodged: Option<(i64, i64)> = db.one(lodged, values![owner])?;
-            Ok::<_, Refusal>(lodged.unwrap_or_default())
+            let lodged = "SELECT CAST(coalesce(sum(slots), 0) AS BIGINT),
+                     CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM lodged WHERE owner = ?1";
+            db.only::<(i64, i64)>(lodged, values![owner])
         };
         let len = i64::try_from(len).unwrap_or(i64::MAX);
         let len = len.saturating_add(SLOT_BYTES);
         let (_, all_bytes) = lodged(self.kind)?;
         let (slots, bytes) = lodged(&self.name)?;
-        let free = self.max_bytes_of_all.saturating_sub(all_bytes);
+        let before = all_bytes.saturating_sub(len);
+        let free = self.max_bytes_of_all.saturating_sub(before);
         let max_bytes = self.max_bytes.min(free / MIN_LODGERS);
-        if len > free || slots >= self.max_slots || bytes.saturating_add(len) > max_bytes {
+        if len > free || slots > self.max_slots || bytes > max_bytes {
             return Err(Refusal::retry_after(
                 ErrorCode::MailboxFull,
                 FULL_RETRY_SECS,

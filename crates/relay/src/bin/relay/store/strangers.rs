@@ -108,9 +108,10 @@ pub fn pay(db: &Connection, account: i64, pass: &ContactPass, at_ms: u64) -> Res
 
 /// Deletes at most `max` rows of strangers that are not within this time. Returns how many.
 pub fn forget(db: &Connection, within: Within, max: usize) -> Result<usize, Refusal> {
+    let free =
+        db.skipping("SELECT account, other FROM stranger WHERE at_ms <= ?1 OR at_ms > ?2 LIMIT ?3");
     db.execute(
-        "DELETE FROM stranger WHERE (account, other) IN
-             (SELECT account, other FROM stranger WHERE at_ms <= ?1 OR at_ms > ?2 LIMIT ?3)",
+        &format!("DELETE FROM stranger WHERE (account, other) IN ({free})"),
         values![within.after_ms, within.up_to_ms, max],
     )
 }

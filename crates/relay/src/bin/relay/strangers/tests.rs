@@ -362,4 +362,35 @@ async fn an_account_that_writes_to_10000_strangers_reaches_50_and_leaves_50_rows
     assert_eq!(rows(&relay, "queue").await, STRANGERS_A_DAY + 10);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_that_a_message_changes_are_not_waited_for_when_others_are_forgotten() {
+    let world = World::at(NOON);
+    let relay = world.open().await;
+    if relay.store.answers_in_order() {
+        return; // nobody works at the same time
+    }
+    let (alice, bob) = (device(&relay, "alice").await, device(&relay, "bob").await);
+    spend(&relay, &alice, 3).await;
+    spend(&relay, &bob, 3).await;
+    let (shared, account) = (relay.clone(), alice.account);
+    let key = PassKey::from_bytes(Zeroizing::new(PASS_KEY));
+    let pass = key.pass(&alice.me.account, NOON + 60_000).unwrap();
+    let paying = tokio::spawn(async move {
+        let pay = move |db: &Connection| {
+            strangers::pay(db, account, &pass, 1)?;
+            db.exists("SELECT pg_sleep(1.5)", &[])
+        };
+        shared.store.run(pay).await
+    });
+    let wait = std::time::Duration::from_millis(500);
+    tokio::time::sleep(wait).await;
+    let expire = |db: &Connection| expiry::expire(db, NOON + 8 * DAY_MS);
+    let expired = relay.store.run_under_locks(expire, |_| ());
+    tokio::time::timeout(wait, expired).await.unwrap().unwrap();
+    paying.await.unwrap().unwrap();
+    let left = "SELECT account FROM stranger ORDER BY account";
+    let left = relay.store.run(move |db| db.all::<i64>(left, &[]));
+    assert_eq!(left.await.unwrap(), [alice.account; 3]);
+}
+
 mod answers;

@@ -49,7 +49,11 @@ async fn announced_blobs_take_no_space_of_others_and_reporters_have_some_of_thei
     world.run(&relay, 31 * DAY).await;
     relay.clean_up().await.unwrap();
     assert_eq!(
-        count(&relay, "SELECT bytes FROM stored WHERE account = -1").await,
+        count(
+            &relay,
+            "SELECT CAST(sum(bytes) AS BIGINT) FROM stored WHERE account = -1"
+        )
+        .await,
         200 << 10
     );
     put_all(&relay, &devices[13], id(13), &whole).await;

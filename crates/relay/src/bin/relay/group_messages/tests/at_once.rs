@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use waxseal_reporting::relay::next_accepted_at;
 
 use super::*;
+use crate::fixture::caller;
+use crate::group_messages;
 use crate::store::postgres::tests::counts_are_right;
 use crate::store::queue::tests::stamped;
 use crate::store::sending::{Facts, Stamped, Way};
@@ -290,6 +292,39 @@ async fn a_message_that_waits_for_queues_does_not_hold_the_stamp_keys() {
     prepared.await.unwrap();
     assert!(!holding.is_finished() && !sending.is_finished());
     assert!(holding.await.unwrap().is_ok() && sending.await.unwrap().is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_whose_sender_hangs_up_keeps_its_turn_until_its_job_is_done() {
+    let world = World::at(NOW);
+    let Some(([one, other], _second)) = two(&world).await else {
+        return;
+    };
+    let made = one.store.run(|db| group(db, 4));
+    let (from, id, stamp) = made.await.unwrap();
+    let holding = tokio::spawn(async move {
+        let hold = move |db: &Connection| {
+            Group::take(db, &id)?;
+            db.exists("SELECT pg_sleep(2)", &[])
+        };
+        other.store.run(hold).await
+    });
+    sleep(Duration::from_millis(500)).await;
+    let posted = message(&one, &from, &id, (stamp, 0), 7);
+    let sent = group_messages::send(
+        State(one.clone()),
+        caller(&Arc::new(from)),
+        GroupInPath(id),
+        Mark(None),
+        BinaryBody(posted.into()),
+    );
+    let shortly = Duration::from_millis(300);
+    assert!(timeout(shortly, sent).await.is_err());
+    let turn = || one.store.turn(Whose::Group(id));
+    assert!(timeout(shortly, turn()).await.is_err());
+    assert!(!holding.is_finished());
+    holding.await.unwrap().unwrap();
+    assert!(turn().await.is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

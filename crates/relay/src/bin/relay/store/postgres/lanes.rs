@@ -32,6 +32,11 @@ const GATHERING: Duration = Duration::from_millis(2);
 const HALVINGS: u32 = 3;
 const PATIENCE: Duration = Duration::from_secs(4);
 
+/// How many requests wait for locks at once, and for how long, before others have their turn. The
+/// rows of these few are locked meanwhile.
+const FEW: usize = 16;
+const TURN: &str = "SET lock_timeout = '200ms'";
+
 /// Settings of a lane's connection, which plans each of its statements once.
 const OF_LANE: &str = "SET lock_timeout = '2s'; SET plan_cache_mode = 'force_generic_plan'";
 
@@ -62,6 +67,9 @@ pub(super) trait Lane: Default {
 
     /// Whether someone waits for the answer.
     fn is_wanted(request: &Self::Request) -> bool;
+
+    /// The row whose lock a request needs. Others may be locked with it.
+    fn row(request: &Self::Request) -> i64;
 
     /// How many bytes a request brings.
     fn len(request: &Self::Request) -> usize;
@@ -99,7 +107,14 @@ impl<R: Send + 'static> Entrance<R> {
         let mut start = |patient: Option<mpsc::Sender<R>>| {
             let (requests, waiting) = mpsc::channel(MAX_WAITING);
             let shared = shared.clone();
-            let work = move || Thread::<L>::of(&shared, patient).work(waiting);
+            let is_patient = L::CHANGES && patient.is_none();
+            let work = move || {
+                let mut thread = Thread::<L>::of(&shared, patient);
+                match is_patient {
+                    true => thread.work_patiently(waiting),
+                    false => thread.work(waiting),
+                }
+            };
             joined.push(thread().spawn(work)?);
             Ok::<_, std::io::Error>(requests)
         };
@@ -149,29 +164,86 @@ impl<'a, L: Lane> Thread<'a, L> {
                 received.extend(more.take(L::MAX_BATCH - received.len()));
             }
             are_many = received.len() >= MANY;
-            let (mut batch, mut bytes) = (Vec::with_capacity(received.len()), 0_usize);
-            for request in received.drain(..).filter(L::is_wanted) {
-                let len = L::len(&request);
-                if bytes.saturating_add(len) > MAX_BATCH_BYTES && !batch.is_empty() {
-                    self.run(
-                        std::mem::take(&mut batch),
-                        HALVINGS,
-                        Instant::now() + PATIENCE,
-                    );
-                    bytes = 0;
+            let held = self.run_all(&mut received);
+            self.wait(held);
+        }
+    }
+
+    /// Runs what has to wait for locks, until the entrance is closed: first all whose rows are free
+    /// by now, and then a few that wait for the same row. If that takes long, others have their
+    /// turn. So nothing is locked for long by what waits, and nothing waits behind the slowest.
+    fn work_patiently(&mut self, mut waiting: mpsc::Receiver<L::Request>) {
+        let (mut left, mut since) = (Vec::new(), Instant::now());
+        loop {
+            if left.is_empty() {
+                if waiting.blocking_recv_many(&mut left, L::MAX_BATCH) == 0 {
+                    return;
                 }
-                bytes = bytes.saturating_add(len);
-                batch.push(request);
+                since = Instant::now();
             }
-            if !batch.is_empty() {
-                self.run(batch, HALVINGS, Instant::now() + PATIENCE);
+            let room = L::MAX_BATCH.saturating_sub(left.len());
+            left.extend(std::iter::from_fn(|| waiting.try_recv().ok()).take(room));
+            left = self.run_all(&mut left);
+            if since.elapsed() > PATIENCE {
+                self.go_slowly(std::mem::take(&mut left));
+            }
+            let Some(row) = left.first().map(L::row) else {
+                continue;
+            };
+            let of_row = left.extract_if(.., |request| L::row(request) == row);
+            let mut few: Vec<_> = of_row.take(FEW).collect();
+            match self.attempt(&mut few, None) {
+                Err(Failure::Overtaken) => left.append(&mut few),
+                _ => self.go_slowly(few),
             }
         }
     }
 
-    /// Runs a batch. If it fails, runs it again in halves: one request must not have all the others
-    /// go the slow way.
-    fn run(&mut self, mut batch: Vec<L::Request>, halvings: u32, until: Instant) {
+    /// Runs requests in batches that are not too long. Returns those that must wait for locks.
+    fn run_all(&mut self, requests: &mut Vec<L::Request>) -> Vec<L::Request> {
+        let (mut batch, mut bytes) = (Vec::with_capacity(requests.len()), 0_usize);
+        let mut held = Vec::new();
+        let mut run = |batch| self.run(batch, &mut held, HALVINGS, Instant::now() + PATIENCE);
+        for request in requests.drain(..).filter(L::is_wanted) {
+            let len = L::len(&request);
+            if bytes.saturating_add(len) > MAX_BATCH_BYTES && !batch.is_empty() {
+                run(std::mem::take(&mut batch));
+                bytes = 0;
+            }
+            bytes = bytes.saturating_add(len);
+            batch.push(request);
+        }
+        if !batch.is_empty() {
+            run(batch);
+        }
+        held
+    }
+
+    /// Runs a batch, but what must wait for locks, which it moves to `held`. If it fails, runs it
+    /// again in halves: one request must not have all the others go the slow way.
+    fn run(
+        &mut self,
+        mut batch: Vec<L::Request>,
+        held: &mut Vec<L::Request>,
+        halvings: u32,
+        until: Instant,
+    ) {
+        let done = self.attempt(&mut batch, L::CHANGES.then_some(&mut *held));
+        if done.is_ok() || halvings == 0 || batch.len() < 2 || Instant::now() > until {
+            return self.go_slowly(batch);
+        }
+        let rest = batch.split_off(batch.len() / 2);
+        for half in [batch, rest] {
+            self.run(half, held, halvings - 1, until);
+        }
+    }
+
+    /// Runs a batch once. If it does not fail, what is still in it goes the slow way.
+    fn attempt(
+        &mut self,
+        batch: &mut Vec<L::Request>,
+        held: Option<&mut Vec<L::Request>>,
+    ) -> Result<(), Failure> {
         // A connection may have ended since the batch before.
         let begun = |connected: &(Prepared, L)| match L::CHANGES {
             true => connected.0.run(BEGIN).is_ok(),
@@ -182,17 +254,12 @@ impl<'a, L: Lane> Thread<'a, L> {
         let there = there.filter(begun);
         let Some((db, mut lane)) = there.or_else(|| self.connect().filter(begun)) else {
             batch.drain(..).for_each(L::refuse);
-            return;
+            return Ok(());
         };
-        let mut held = Vec::new();
-        let waits_elsewhere = self.patient.is_some();
-        let run = || lane.run(&db, &mut batch, waits_elsewhere.then_some(&mut held));
-        let done = caught(run);
-        self.wait(held);
-        match done {
+        match caught(|| lane.run(&db, batch, held)) {
             Some(Ok(())) => {
                 self.connected = Some((db, lane));
-                return self.go_slowly(batch);
+                Ok(())
             }
             Some(Err(error)) => {
                 let failure = Failure::of(&error);
@@ -202,30 +269,26 @@ impl<'a, L: Lane> Thread<'a, L> {
                 }
                 if failure == Failure::Lost {
                     // What changes nothing may be asked again at once.
-                    match L::CHANGES {
-                        true => batch.drain(..).for_each(L::refuse),
-                        false => self.go_slowly(batch),
+                    if L::CHANGES {
+                        batch.drain(..).for_each(L::refuse);
                     }
-                    return;
+                    return Ok(());
                 }
                 let is_undone = db.run("ROLLBACK").is_ok();
                 self.connected = is_undone.then_some((db, lane));
+                Err(failure)
             }
             // The connection and what the lane knows may be in any state.
-            None => {}
-        }
-        if halvings == 0 || batch.len() < 2 || Instant::now() > until {
-            return self.go_slowly(batch);
-        }
-        let rest = batch.split_off(batch.len() / 2);
-        for half in [batch, rest] {
-            self.run(half, halvings - 1, until);
+            None => Err(Failure::Other),
         }
     }
 
     fn connect(&self) -> Option<(Prepared, L)> {
         let db = self.shared.connect()?;
         db.run(OF_LANE).ok()?;
+        if L::CHANGES && self.patient.is_none() {
+            db.run(TURN).ok()?;
+        }
         Some((db, L::default()))
     }
 

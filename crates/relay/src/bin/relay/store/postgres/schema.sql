@@ -144,6 +144,12 @@ BEGIN
 END $$;
 CREATE TRIGGER queue_shrinks AFTER DELETE ON queue REFERENCING OLD TABLE AS went
     FOR EACH STATEMENT WHEN (NOT counts_itself()) EXECUTE FUNCTION queue_shrinks();
+
+-- A total of all relays is in parts, of which each connection changes one: for a single row, every
+-- connection would wait. Its owner's rows have part 0. Whoever changes both takes those first, and
+-- those of several owners in ascending order.
+CREATE FUNCTION own_part() RETURNS BIGINT STABLE LANGUAGE sql AS
+    'SELECT CAST(pg_backend_pid() % 128 AS BIGINT)';
 CREATE TABLE mailbox (
     mailbox BYTEA NOT NULL,
     slot BIGINT NOT NULL,
@@ -154,24 +160,36 @@ CREATE TABLE mailbox (
 );
 CREATE INDEX mailbox_age ON mailbox (put_at_ms);
 CREATE TABLE lodged (
-    owner TEXT COLLATE "C" PRIMARY KEY,
+    owner TEXT COLLATE "C" NOT NULL,
+    part BIGINT NOT NULL DEFAULT 0,
     slots BIGINT NOT NULL,
-    bytes BIGINT NOT NULL
-);
+    bytes BIGINT NOT NULL,
+    PRIMARY KEY (owner, part)
+) WITH (fillfactor = 70);
 CREATE FUNCTION mailbox_changes() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-    one mailbox := CASE TG_OP WHEN 'INSERT' THEN new ELSE old END;
     sign BIGINT := CASE TG_OP WHEN 'INSERT' THEN 1 ELSE -1 END;
 BEGIN
-    INSERT INTO lodged AS l VALUES
-        (one.owner, sign, sign * (length(one.content) + 256)),
-        (substr(one.owner, 1, 2), sign, sign * (length(one.content) + 256))
-        ON CONFLICT (owner) DO UPDATE SET slots = l.slots + excluded.slots, bytes = l.bytes + excluded.bytes;
-    DELETE FROM lodged WHERE owner = one.owner AND slots = 0;
+    INSERT INTO lodged AS l
+        SELECT owner, 0, sign * count(*), sign * sum(length(content) + 256)
+            FROM changed GROUP BY owner ORDER BY owner
+        ON CONFLICT (owner, part) DO UPDATE
+            SET slots = l.slots + excluded.slots, bytes = l.bytes + excluded.bytes;
+    IF sign < 0 THEN
+        DELETE FROM lodged USING (SELECT DISTINCT owner FROM changed) c
+            WHERE lodged.owner = c.owner AND lodged.slots = 0;
+    END IF;
+    INSERT INTO lodged AS l
+        SELECT substr(owner, 1, 2), own_part(), sign * count(*), sign * sum(length(content) + 256)
+            FROM changed GROUP BY substr(owner, 1, 2) ORDER BY substr(owner, 1, 2)
+        ON CONFLICT (owner, part) DO UPDATE
+            SET slots = l.slots + excluded.slots, bytes = l.bytes + excluded.bytes;
     RETURN NULL;
 END $$;
-CREATE TRIGGER mailbox_changes AFTER INSERT OR DELETE ON mailbox
-    FOR EACH ROW EXECUTE FUNCTION mailbox_changes();
+CREATE TRIGGER mailbox_fills AFTER INSERT ON mailbox REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION mailbox_changes();
+CREATE TRIGGER mailbox_empties AFTER DELETE ON mailbox REFERENCING OLD TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION mailbox_changes();
 
 CREATE TABLE stranger (
     account BIGINT NOT NULL REFERENCES account,
@@ -345,15 +363,21 @@ CREATE TABLE blob_store (
     place TEXT COLLATE "C"
 );
 CREATE TABLE stored (
-    account BIGINT PRIMARY KEY,
+    account BIGINT NOT NULL,
+    part BIGINT NOT NULL DEFAULT 0,
     blobs BIGINT NOT NULL,
-    bytes BIGINT NOT NULL
-);
-CREATE FUNCTION blob_counts(of_account BIGINT, sign BIGINT, size BIGINT) RETURNS void LANGUAGE plpgsql AS $$
+    bytes BIGINT NOT NULL,
+    PRIMARY KEY (account, part)
+) WITH (fillfactor = 70);
+CREATE FUNCTION blob_counts(of_account BIGINT, more BIGINT, size BIGINT) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO stored AS s VALUES (of_account, sign, sign * size)
-        ON CONFLICT (account) DO UPDATE SET blobs = s.blobs + excluded.blobs, bytes = s.bytes + excluded.bytes;
-    DELETE FROM stored WHERE account = of_account AND account <> -1 AND blobs = 0;
+    INSERT INTO stored AS s
+        VALUES (of_account, CASE of_account WHEN -1 THEN own_part() ELSE 0 END, more, size)
+        ON CONFLICT (account, part) DO UPDATE
+            SET blobs = s.blobs + excluded.blobs, bytes = s.bytes + excluded.bytes;
+    IF of_account <> -1 AND more < 0 THEN
+        DELETE FROM stored WHERE account = of_account AND blobs = 0;
+    END IF;
 END $$;
 CREATE FUNCTION blob_changes() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -361,16 +385,15 @@ BEGIN
         PERFORM blob_counts(new.account, 1, greatest(new.len, 65536));
     END IF;
     IF TG_OP <> 'INSERT' AND (TG_OP = 'DELETE' OR old.account <> new.account) THEN
-        PERFORM blob_counts(old.account, -1, greatest(old.len, 65536));
+        PERFORM blob_counts(old.account, -1, -greatest(old.len, 65536));
     END IF;
     IF TG_OP = 'INSERT' THEN
         PERFORM blob_counts(-1, 1, greatest(least(new.len, 2 * new.received), 65536));
     ELSIF TG_OP = 'DELETE' THEN
-        PERFORM blob_counts(-1, -1, greatest(least(old.len, 2 * old.received), 65536));
+        PERFORM blob_counts(-1, -1, -greatest(least(old.len, 2 * old.received), 65536));
     ELSIF old.received <> new.received THEN
-        UPDATE stored SET bytes = bytes - greatest(least(old.len, 2 * old.received), 65536)
-                + greatest(least(new.len, 2 * new.received), 65536)
-            WHERE account = -1;
+        PERFORM blob_counts(-1, 0, greatest(least(new.len, 2 * new.received), 65536)
+            - greatest(least(old.len, 2 * old.received), 65536));
     END IF;
     RETURN NULL;
 END $$;

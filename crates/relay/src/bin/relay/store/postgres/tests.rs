@@ -321,3 +321,4 @@ async fn two_relays_drop_what_is_old_while_devices_send_and_what_is_counted_is_r
     assert_eq!(is_alone, (false, true));
 }
 mod sending;
+mod totals;

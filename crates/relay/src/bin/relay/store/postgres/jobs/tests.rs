@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::*;
@@ -124,4 +125,30 @@ async fn connections_of_before_a_new_listener_are_used_no_more() {
     let second = session().await;
     assert_ne!(second, first);
     assert_eq!(session().await, second);
+}
+
+#[tokio::test]
+async fn jobs_that_wait_for_locks_leave_half_of_the_threads_to_others_also_if_their_clients_left() {
+    let (options, _server) = database();
+    let Some(url) = options.database else {
+        return;
+    };
+    let postgres = Arc::new(Postgres::open(&url, 4).unwrap());
+    let other = || postgres.run_then(|_| Ok(()), |()| ());
+    other().await.unwrap();
+    let mut waiting = JoinSet::new();
+    for number in 0..8 {
+        let postgres = postgres.clone();
+        let wait = |db: &Connection| db.execute("SELECT pg_sleep(2)", &[]).map(drop);
+        waiting.spawn(async move {
+            let until = Duration::from_millis(if number < 4 { 100 } else { 9_000 });
+            timeout(until, postgres.run_under_locks(wait, |()| ())).await
+        });
+        sleep(Duration::from_millis(5)).await;
+    }
+    sleep(Duration::from_millis(500)).await;
+    assert!(timeout(Duration::from_secs(1), other()).await.is_ok());
+    let ended = waiting.join_all().await.into_iter();
+    let ended = ended.filter(|ended| matches!(ended, Ok(Ok(()))));
+    assert_eq!(ended.count(), 4);
 }

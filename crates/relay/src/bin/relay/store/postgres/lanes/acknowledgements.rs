@@ -94,6 +94,10 @@ impl Lane for Acknowledgements {
         !request.answer.is_closed()
     }
 
+    fn row(request: &Acknowledged) -> i64 {
+        request.recipient
+    }
+
     fn len(_: &Acknowledged) -> usize {
         0
     }

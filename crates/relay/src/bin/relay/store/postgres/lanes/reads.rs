@@ -78,6 +78,10 @@ impl Lane for Reads {
         !request.answer.is_closed()
     }
 
+    fn row(read: &Read) -> i64 {
+        read.recipient
+    }
+
     fn len(_: &Read) -> usize {
         0
     }

@@ -88,6 +88,10 @@ impl Lane for Sends {
         request.is_wanted()
     }
 
+    fn row(request: &Self::Request) -> i64 {
+        request.way().peer
+    }
+
     fn len(request: &Self::Request) -> usize {
         request.way().len
     }

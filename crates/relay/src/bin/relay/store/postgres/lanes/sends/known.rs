@@ -146,11 +146,11 @@ impl Known {
         self.listed(account).any(|listed| listed.id == device)
     }
 
-    /// The devices that a message may be for.
+    /// The devices that a message may be for, and those that have left: whoever has the locks of
+    /// all of them keeps a newer roster away, also if nobody is left.
     pub fn recipients(&self, way: &Way) -> impl Iterator<Item = i64> {
         let both = self.listed(way.account).chain(self.listed(way.peer));
-        let them = both.filter(|listed| !listed.has_left && listed.id != way.device);
-        them.map(|listed| listed.id)
+        both.map(|listed| listed.id).filter(|id| *id != way.device)
     }
 
     fn listed(&self, account: i64) -> impl Iterator<Item = &Listed> {

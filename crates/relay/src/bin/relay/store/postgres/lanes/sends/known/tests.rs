@@ -38,3 +38,25 @@ fn accounts_that_are_not_asked_for_make_room_and_the_others_stay() {
     assert_eq!(known.bytes, MAX_BYTES);
     assert_eq!(known.order.len(), known.accounts.len());
 }
+
+#[test]
+fn devices_that_have_left_are_locked_with_the_others() {
+    let mut known = Known::default();
+    for account in [1, 2] {
+        add(&mut known, account, 1);
+        let listed = [(1, false), (2, true)].map(|(number, has_left)| Listed {
+            number,
+            id: 10 * account + i64::from(number),
+            has_left,
+        });
+        known.accounts.get_mut(&account).unwrap().party.listed = listed.to_vec();
+    }
+    let way = Way {
+        device: 11,
+        account: 1,
+        peer: 2,
+        len: 1,
+    };
+    let recipients: Vec<i64> = known.recipients(&way).collect();
+    assert_eq!(recipients, [12, 21, 22]);
+}
