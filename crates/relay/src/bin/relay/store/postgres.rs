@@ -259,9 +259,8 @@ impl Postgres {
         }
     }
 
-    /// The number of the next connection of this device, at whatever relay. It is in the device's
-    /// row, so that older connections end even if nobody hears of it, and with it which relay is
-    /// told what waits for the device.
+    /// The number of the next connection of this device, at whatever relay. The device's row has
+    /// it, so that older connections end if nobody hears of it, and the relay that is told of news.
     pub async fn next_connection(&self, device: i64) -> Result<i64, Refusal> {
         let relay = self.shared.relay;
         let next = move |db: &Connection| {
