@@ -12,7 +12,6 @@ use crate::desk::expiry as desk_expiry;
 use crate::errors::Refusal;
 use crate::process::{Past, compare};
 use crate::state::Relay;
-use crate::store::connection::Work;
 use crate::store::processes::{self, Peers, Said};
 use crate::store::queue::{bodies, destroyed};
 use crate::store::{Connection, budgets, proven, removed, slots};
@@ -125,8 +124,8 @@ impl Relay {
         &self,
         job: impl Fn(&Connection) -> Result<bool, Refusal> + Clone + Send + 'static,
     ) -> Result<(), Refusal> {
-        let alone = move |db: &Connection| Ok(db.works_alone(Work::Sweeping)? && job(db)?);
-        while self.store.run_under_locks(alone.clone(), |_| ()).await? {}
+        let alone = move |db: &Connection| Ok(db.sweeps_alone()? && job(db)?);
+        while self.store.run(alone.clone()).await? {}
         Ok(())
     }
 

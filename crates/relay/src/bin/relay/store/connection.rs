@@ -205,6 +205,13 @@ impl<'c> Connection<'c> {
         }
     }
 
+    /// Whether no other relay sweeps while this job runs, each of whose statements sees what is
+    /// committed. Comes first in the job.
+    pub fn sweeps_alone(&self) -> Result<bool, Refusal> {
+        self.read_committed()?;
+        self.works_alone(Work::Sweeping)
+    }
+
     /// Whether other relays may use the database too.
     pub(in crate::store) fn is_shared(&self) -> bool {
         match &self.engine {

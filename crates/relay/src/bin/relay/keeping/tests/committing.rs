@@ -104,3 +104,24 @@ async fn what_cannot_be_cleaned_up_keeps_nothing_else_from_it() {
     let waiting = |db: &Connection| db.exists("SELECT 1 FROM queue", &[]);
     assert!(!relay.store.run(waiting).await.unwrap());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sweep_does_not_wait_for_jobs_that_wait_for_locks() {
+    let world = World::at(NOON);
+    let relay = world.open().await;
+    if relay.store.answers_in_order() {
+        return; // one job runs after another
+    }
+    let waiting = [relay.clone(), relay.clone()].map(|relay| {
+        let wait = |db: &Connection| db.exists("SELECT pg_sleep(2)", &[]);
+        tokio::spawn(async move { relay.store.run_under_locks(wait, |_| ()).await })
+    });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let swept = relay.sweep(|db| db.exists("SELECT 1 WHERE 1 = 0", &[]));
+    let swept = tokio::time::timeout(Duration::from_secs(1), swept).await;
+    assert!(swept.unwrap().is_ok());
+    assert!(waiting.iter().all(|waiting| !waiting.is_finished()));
+    for waiting in waiting {
+        waiting.await.unwrap().unwrap();
+    }
+}
