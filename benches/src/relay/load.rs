@@ -315,7 +315,8 @@ impl Recipient {
                     if *phase.borrow_and_update() == Phase::Receiving {
                         continue;
                     }
-                    return Ok(close(frames).await);
+                    close(frames).await;
+                    return Ok(());
                 }
             };
             // All that has arrived is acknowledged with one write.
@@ -372,8 +373,8 @@ impl Seen<'_> {
     fn note(&mut self, tag: FrankingTag) {
         if !self.tags.insert(tag) {
             self.shared.twice.fetch_add(1, Relaxed);
-            let again = self.is_last.into();
-            self.shared.unacknowledged.fetch_add(again, Relaxed);
+            let unacknowledged = &self.shared.unacknowledged;
+            unacknowledged.fetch_add(self.is_last.into(), Relaxed);
             return;
         }
         self.shared.shown.fetch_add(1, Relaxed);
