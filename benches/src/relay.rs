@@ -187,16 +187,19 @@ async fn load(
     servers.check_running()?;
     let missing = || shared.accepted.load(Relaxed) - shared.shown.load(Relaxed);
     let were_missing = missing();
-    shared.phase.send_replace(Phase::ReceivingAgain);
-    shared.settle(QUIET).await;
+    for phase in [Phase::CatchingUp, Phase::ReceivingAgain] {
+        shared.caught_up.store(0, Relaxed);
+        shared.phase.send_replace(phase);
+        shared.settle(QUIET).await;
+        let catching_up = async {
+            while shared.caught_up.load(Relaxed) < options.senders {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let caught_up = timeout(Duration::from_secs(60), catching_up).await;
+        caught_up.map_err(|_| other("the recipients do not get all that is left for them"))?;
+    }
     let after_reconnect = were_missing - missing();
-    let catching_up = async {
-        while shared.caught_up.load(Relaxed) < options.senders {
-            sleep(Duration::from_millis(10)).await;
-        }
-    };
-    let caught_up = timeout(Duration::from_secs(60), catching_up).await;
-    caught_up.map_err(|_| other("the recipients do not get all that is left for them"))?;
     shared.phase.send_replace(Phase::Ended);
     let mut shown = vec![Vec::new(); options.senders];
     while let Some(received) = receiving.join_next().await {

@@ -5,6 +5,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use futures_util::stream::FusedStream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -122,4 +123,14 @@ fn read_head(bytes: &[u8]) -> io::Result<Option<(HttpAnswer, usize, usize)>> {
         None => return Err(io::Error::other("an answer without a length")),
     };
     Ok(Some((answer, head_len, body_len)))
+}
+
+/// Closes a connection, and waits until the relay has read all that was sent on it.
+pub(super) async fn close(mut frames: Frames) {
+    let closing = async {
+        frames.close(None).await.ok()?;
+        while frames.next().await?.is_ok() {}
+        Some(())
+    };
+    let _ = timeout(Duration::from_secs(2), closing).await;
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::Message;
 use waxseal_interface::{
     Answer, ContactHeaders, ContactToken, ErrorCode, Event, FrameMacs, HttpAnswer,
@@ -17,7 +17,7 @@ use waxseal_interface::{
 use waxseal_reporting::{AccountId, FrankingTag};
 
 use super::device::{Device, Sealed, other};
-use super::http::{Frames, Http};
+use super::http::{Frames, Http, close};
 use super::servers::Ports;
 use super::verdict::{Sent, Shown};
 
@@ -57,6 +57,8 @@ pub(super) enum Phase {
     /// Senders end after the message that they are sending.
     Receiving,
     /// Recipients connect again, and receive what is left in their queues.
+    CatchingUp,
+    /// They connect once more. They have acknowledged everything.
     ReceivingAgain,
     Ended,
 }
@@ -264,8 +266,8 @@ impl Recipient {
         let mut phase = shared.phase.subscribe();
         let mut seen = Seen {
             shared,
-            is_last: false,
-            is_caught_up: false,
+            phase: Phase::Sending,
+            caught_up_in: None,
             tags: HashSet::new(),
             shown: Vec::new(),
         };
@@ -274,7 +276,7 @@ impl Recipient {
             if present == Phase::Ended {
                 return seen.shown;
             }
-            seen.is_last = present == Phase::ReceivingAgain;
+            seen.phase = present;
             let ended = match self.connect(&mut place).await {
                 Ok((frames, macs)) => {
                     shared.connected.fetch_add(1, Relaxed);
@@ -361,10 +363,10 @@ impl Recipient {
 /// What a recipient has seen.
 struct Seen<'a> {
     shared: &'a Shared,
-    /// Whether its connection is the last one.
-    is_last: bool,
-    /// Whether it has received all that was left on it.
-    is_caught_up: bool,
+    /// When its connection began.
+    phase: Phase,
+    /// When it has last received all that was left.
+    caught_up_in: Option<Phase>,
     tags: HashSet<FrankingTag>,
     shown: Vec<Shown>,
 }
@@ -374,7 +376,8 @@ impl Seen<'_> {
         if !self.tags.insert(tag) {
             self.shared.twice.fetch_add(1, Relaxed);
             let unacknowledged = &self.shared.unacknowledged;
-            unacknowledged.fetch_add(self.is_last.into(), Relaxed);
+            let is_last = self.phase == Phase::ReceivingAgain;
+            unacknowledged.fetch_add(is_last.into(), Relaxed);
             return;
         }
         self.shared.shown.fetch_add(1, Relaxed);
@@ -383,19 +386,10 @@ impl Seen<'_> {
     }
 
     fn catch_up(&mut self) {
-        if self.is_last && !self.is_caught_up {
-            self.is_caught_up = true;
+        if matches!(self.phase, Phase::CatchingUp | Phase::ReceivingAgain)
+            && self.caught_up_in.replace(self.phase) != Some(self.phase)
+        {
             self.shared.caught_up.fetch_add(1, Relaxed);
         }
     }
-}
-
-/// Closes a connection, and waits until the relay has read all that was sent on it.
-async fn close(mut frames: Frames) {
-    let closing = async {
-        frames.close(None).await.ok()?;
-        while frames.next().await?.is_ok() {}
-        Some(())
-    };
-    let _ = timeout(Duration::from_secs(2), closing).await;
 }

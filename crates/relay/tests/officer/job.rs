@@ -3,6 +3,8 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use waxseal_desk::officer::OfficerKey;
@@ -68,8 +70,17 @@ pub fn is_done(browser: &mut Browser, said: &str) {
         message.as_str().unwrap().contains(said),
         "{said}: {message}"
     );
-    let focus = browser.eval("document.activeElement.matches('.done[role=status]')");
-    assert_eq!(focus, json!(true), "{said} has no focus");
+    let has_focus = |browser: &mut Browser| {
+        let focus = browser.eval("document.activeElement.matches('.done[role=status]')");
+        focus == json!(true)
+    };
+    // A slow browser gives it a moment after the page is there.
+    let began = Instant::now();
+    while !has_focus(browser) {
+        let waited = began.elapsed();
+        assert!(waited < Duration::from_secs(5), "{said} has no focus");
+        sleep(Duration::from_millis(50));
+    }
     let top = browser.eval("document.querySelector('.done').getBoundingClientRect().top");
     let top = top.as_f64().unwrap();
     assert!((0.0..900.0).contains(&top), "{said} is not in sight: {top}");

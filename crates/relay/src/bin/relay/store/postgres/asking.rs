@@ -1,6 +1,7 @@
 //! The connection on which a relay asks every second what it may not have heard of. That this takes
 //! long, or fails, does not make the database count as lost.
 
+use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -8,6 +9,7 @@ use postgres::{Client, Error};
 
 use super::Shared;
 use super::failure::{Failure, Said};
+use crate::store::news::Ear;
 
 /// How often the database is asked.
 const ASK: Duration = Duration::from_secs(1);
@@ -61,9 +63,13 @@ impl Shared {
     /// Asks until the database is closed.
     pub(super) fn ask(&self) {
         let (mut connected, mut counting, mut is_failing) = (None, None, false);
+        let mut of_listener = 0;
         while !self.is_closed.load(Ordering::Relaxed) {
             let began = Instant::now();
-            let client = connected.take();
+            // An older connection may be to a server that is no longer the right one.
+            let listener = self.listeners.load(Ordering::Relaxed);
+            let client = connected.take().filter(|_| listener == of_listener);
+            of_listener = listener;
             let client = client.map_or_else(|| self.access.connect_with(SETTINGS), Ok);
             let asked = client.and_then(|client| {
                 let client = connected.insert(client);
@@ -136,23 +142,44 @@ impl Shared {
         let Some(ear) = self.ear() else {
             return Ok(());
         };
-        let lost = "SELECT d.id, coalesce(i.next, 0), coalesce(d.connection, 0)
-             FROM device d LEFT JOIN inbox i ON i.recipient = d.id WHERE d.id = ANY($1)";
         // Before the database is asked: what it gave by now has a lower number than the next.
         let connected = ear.connected();
         let devices: Vec<i64> = connected.keys().copied().collect();
+        let mut behind = Vec::new();
         for devices in devices.chunks(AT_ONCE) {
-            for row in client.query(lost, &[&devices])? {
-                let (device, next) = (row.try_get(0)?, row.try_get(1)?);
-                // A device that is removed meanwhile has no queue.
-                if next > 0 && connected.get(&device).is_some_and(|least| next < *least) {
-                    ear.went_back();
-                }
-                ear.found(device, next, row.try_get(2)?);
-            }
+            behind.extend(find(client, &*ear, &connected, devices)?);
+        }
+        if behind.is_empty() {
+            return Ok(());
+        }
+        let mut newest = self.access.connect_with(SETTINGS)?;
+        if !find(&mut newest, &*ear, &connected, &behind)?.is_empty() {
+            ear.went_back();
         }
         Ok(())
     }
+}
+
+/// Has what the database knows of these devices found. Returns those whose next message has a
+/// number that was given.
+fn find(
+    client: &mut Client,
+    ear: &dyn Ear,
+    connected: &HashMap<i64, i64>,
+    devices: &[i64],
+) -> Result<Vec<i64>, Error> {
+    let lost = "SELECT d.id, coalesce(i.next, 0), coalesce(d.connection, 0)
+         FROM device d LEFT JOIN inbox i ON i.recipient = d.id WHERE d.id = ANY($1)";
+    let mut behind = Vec::new();
+    for row in client.query(lost, &[&devices])? {
+        let (device, next) = (row.try_get(0)?, row.try_get(1)?);
+        // A device that is removed meanwhile has no queue.
+        if next > 0 && connected.get(&device).is_some_and(|least| next < *least) {
+            behind.push(device);
+        }
+        ear.found(device, next, row.try_get(2)?);
+    }
+    Ok(behind)
 }
 
 impl Counting {
@@ -174,9 +201,11 @@ impl Counting {
             return Ok(true);
         };
         let counted = client.query_one(*sum, &[&after, &self.rows]);
-        if counted.is_err() {
-            self.rows = (self.rows / 2).max(1); // it may have taken too long
-        }
+        // It may have taken too long.
+        self.rows = match counted.is_ok() {
+            true => self.rows.saturating_mul(2).min(MAX_ROWS),
+            false => (self.rows / 2).max(1),
+        };
         let row = counted?;
         self.bytes = self.bytes.saturating_add(row.try_get(1)?);
         self.at = match row.try_get::<_, Option<i64>>(0)? {
