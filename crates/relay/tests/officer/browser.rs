@@ -182,9 +182,12 @@ impl Browser {
 
     /// Clicks with the mouse on the middle of an element.
     pub fn click(&mut self, selector: &str) {
+        // A click before the page is drawn is lost.
         let place = self.eval(&format!(
-            "(() => {{ const e = document.querySelector({selector:?}); if (!e) return null; \
-             e.scrollIntoView({{block: 'center'}}); const b = e.getClientRects()[0]; \
+            "(async () => {{ const e = document.querySelector({selector:?}); if (!e) return null; \
+             e.scrollIntoView({{block: 'center'}}); const drawn = requestAnimationFrame; \
+             await Promise.race([new Promise(done => drawn(() => drawn(done))), \
+                 new Promise(done => setTimeout(done, 500))]); const b = e.getClientRects()[0]; \
              return [b.x + b.width / 2, b.y + b.height / 2]; }})()"
         ));
         assert!(
