@@ -182,12 +182,16 @@ impl Browser {
 
     /// Clicks with the mouse on the middle of an element.
     pub fn click(&mut self, selector: &str) {
-        // A click before the page is drawn is lost.
+        // What the page focuses is scrolled to, and that moves everything else. A click before the
+        // page is drawn is lost.
         let place = self.eval(&format!(
             "(async () => {{ const e = document.querySelector({selector:?}); if (!e) return null; \
+             const some = time => new Promise(done => setTimeout(done, time)); \
+             for (let n = 0; n < 50 && document.querySelector('[autofocus]') \
+                 && document.activeElement === document.body; n++) await some(40); \
              e.scrollIntoView({{block: 'center'}}); const drawn = requestAnimationFrame; \
-             await Promise.race([new Promise(done => drawn(() => drawn(done))), \
-                 new Promise(done => setTimeout(done, 500))]); const b = e.getClientRects()[0]; \
+             await Promise.race([new Promise(done => drawn(() => drawn(done))), some(500)]); \
+             const b = e.getClientRects()[0]; \
              return [b.x + b.width / 2, b.y + b.height / 2]; }})()"
         ));
         assert!(
